@@ -1,0 +1,232 @@
+"""How kernels are compiled: flags, the serial twin of each parallel kernel, and the disk cache.
+
+`@jit` makes a serial function, `@parallel` a `Driver` that is called as `kernel(work, *args)`,
+where `work` is the number of scalar operations of the call. Nothing is compiled before the first
+call.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import platform
+import sys
+import tempfile
+import threading
+import time
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import llvmlite.binding
+import numba
+import numpy as np
+from numba.core import event
+
+from nkeras_numba_cpu import threads
+
+# A parallel region costs 1.4 us (omp) to 65 us (workqueue): below this many scalar operations it
+# does not pay.
+SERIAL_BELOW = 30_000
+
+# Neither nnan nor ninf: with these LLVM drops tests for NaN and infinity.
+_OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "nogil": True,
+    # The default ("python") keeps a division check in each loop, which stops vectorisation.
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "nsz", "arcp", "afn"},
+}
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def jit(function: _F) -> _F:
+    """Compile `function` at its first call, serial, kept on disk, without the interpreter lock."""
+    with _our_cache():
+        return numba.njit(**_OPTIONS)(function)
+
+
+class Driver:
+    """A kernel written with `prange`, compiled twice: parallel for large work, serial for small.
+
+    Called as `driver(work, *args)`. Both come from the same Python code, where each result element
+    is computed by one task in a fixed order, so the choice does not change the result.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        functools.update_wrapper(self, function)
+
+    def __call__(self, work: int, *args: Any) -> Any:
+        if work < SERIAL_BELOW or threads.serial_only():
+            return self.serial(*args)
+        return threads.launch(self.parallel, *args)
+
+    @functools.cached_property
+    def parallel(self) -> Callable[..., Any]:
+        """The dispatcher whose `prange` loops are spread over threads."""
+        with _our_cache():
+            return numba.njit(parallel=True, **_OPTIONS)(self.function)
+
+    @functools.cached_property
+    def serial(self) -> Callable[..., Any]:
+        """The twin whose `prange` is `range`."""
+        original = self.function
+        twin = types.FunctionType(
+            original.__code__,
+            original.__globals__,
+            original.__name__,
+            original.__defaults__,
+            original.__closure__,
+        )
+        # Numba's disk cache knows a function by file, line and qualified name, but not by its
+        # options: without a name of its own the twin would load the parallel machine code, or the
+        # other way round.
+        twin.__qualname__ = f"{original.__qualname__}__serial"
+        with _our_cache():
+            return jit(twin)
+
+
+def parallel(function: Callable[..., Any]) -> Driver:
+    """Decorator: make `function`, written with `prange`, a `Driver`."""
+    return Driver(function)
+
+
+@functools.cache
+def cache_dir() -> str:
+    """The folder with our compiled kernels, named after the sources and versions they depend on."""
+    name = f"nkeras-{_digest()}"
+    candidates = _cache_parents()
+    for parent in candidates:
+        folder = parent / name
+        try:
+            folder.mkdir(0o700, parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError:
+            continue
+        return str(folder)
+    tried = ", ".join(str(parent) for parent in candidates)
+    raise OSError(
+        f"nkeras: no writable folder for compiled kernels (tried {tried}); "
+        "set NUMBA_CACHE_DIR to one"
+    )
+
+
+def cache_note() -> str:
+    """What `describe` says about the cache: its folder, and whether it is not the first choice."""
+    folder = Path(cache_dir())
+    first = _cache_parents()[0]
+    return str(folder) if folder.parent == first else f"{folder} ({first} is not writable)"
+
+
+def _cache_parents() -> list[Path]:
+    """Where the cache may live, best first."""
+    chosen = _numba_cache_dir()
+    beside = Path(chosen) if chosen else Path(__file__).parent / "__pycache__"
+    personal = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.path.expanduser("~")) / ".cache")
+    # Compiled code is loaded and run: in a shared temporary folder it goes below a name only this
+    # user would use.
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    return [beside, personal / "nkeras", Path(tempfile.gettempdir()) / f"nkeras-{user}"]
+
+
+def _numba_cache_dir() -> str:
+    return str(numba.config.CACHE_DIR)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _digest() -> str:
+    """Short digest of the sources of all kernels and of what compiles them.
+
+    Numba's cache looks only at the file of the function itself: after a change of a function called
+    from another file it would serve stale machine code.
+    """
+    digest = hashlib.sha256()
+    versions = (sys.version, platform.machine(), numba.__version__, np.__version__)
+    processor = (llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features())
+    digest.update(repr((versions, processor[0], processor[1].flatten())).encode())
+    for folder in _source_folders():
+        for file in sorted(folder.rglob("*.py")):
+            digest.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _source_folders() -> Iterator[Path]:
+    import nkeras.backend
+
+    yield Path(__file__).parent
+    yield Path(nkeras.backend.__path__[0])
+
+
+_cache_lock = threading.RLock()
+
+
+@contextmanager
+def _our_cache() -> Iterator[None]:
+    """Dispatchers made inside keep their code in our folder; the user's own are left alone."""
+    _install_notice()
+    folder = cache_dir()
+    with _cache_lock:
+        before = _numba_cache_dir()
+        numba.config.CACHE_DIR = folder  # pyright: ignore[reportAttributeAccessIssue]
+        try:
+            yield
+        finally:
+            numba.config.CACHE_DIR = before  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class _Notice(event.Listener):
+    """Says once that kernels are being compiled, when that has taken more than a second.
+
+    Numba announces compilations only, not loads from the cache, and one at a time (it holds a
+    global lock).
+    """
+
+    def __init__(self) -> None:
+        self.total = 0.0
+        self.depth = 0
+        self.began = 0.0
+        self.said = False
+
+    def on_start(self, event: event.Event) -> None:
+        if _is_ours(event):
+            if self.depth == 0:
+                self.began = time.perf_counter()
+            self.depth += 1
+            self._say_if_long(0.0)
+
+    def on_end(self, event: event.Event) -> None:
+        if _is_ours(event):
+            self.depth -= 1
+            elapsed = time.perf_counter() - self.began
+            if self.depth == 0:
+                self.total += elapsed
+                elapsed = 0.0
+            self._say_if_long(elapsed)
+
+    def _say_if_long(self, running: float) -> None:
+        if not self.said and self.total + running > 1.0:
+            self.said = True
+            print("nkeras: compiling kernels (first run only) ...", file=sys.stderr, flush=True)
+
+
+def _is_ours(event: event.Event) -> bool:
+    module = event.data["dispatcher"].py_func.__globals__.get("__name__", "")
+    return module.partition(".")[0] in ("nkeras", "nkeras_numba_cpu")
+
+
+@functools.cache
+def _install_notice() -> None:
+    event.register("numba:compile", _Notice())
+
+
+def _after_fork_in_child() -> None:
+    global _cache_lock
+    _cache_lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork_in_child)

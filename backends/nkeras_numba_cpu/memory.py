@@ -1,0 +1,42 @@
+"""Result buffers, and arrays as compiled loops take them: C-contiguous, of a Numba dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+HALF_DTYPES = (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))
+
+
+def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An uninitialised C-contiguous result buffer."""
+    return np.empty(shape, dtype)
+
+
+def is_half(dtype: np.dtype) -> bool:
+    """Whether `dtype` is float16 or bfloat16, which are only stored: arithmetic is float32."""
+    return dtype in HALF_DTYPES
+
+
+def is_floating(dtype: np.dtype) -> bool:
+    """Whether `dtype` is a floating type; bfloat16 is one, although its NumPy kind is `V`."""
+    return dtype.kind == "f" or dtype in HALF_DTYPES
+
+
+def compute_dtype(dtype: np.dtype) -> np.dtype:
+    """The dtype arithmetic happens in: float32 for the half types, else `dtype`."""
+    return np.dtype(np.float32) if dtype in HALF_DTYPES else dtype
+
+
+def operand(x: np.ndarray) -> np.ndarray:
+    """`x` as a compiled loop takes it: C-contiguous, half types widened to float32."""
+    if x.dtype in HALF_DTYPES:
+        return np.ascontiguousarray(x, np.float32)
+    return np.ascontiguousarray(x)
+
+
+def stored(y: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """`y` rounded once to the dtype that the caller stores (no copy when it has it)."""
+    return y if y.dtype == dtype else y.astype(dtype)
