@@ -1,0 +1,40 @@
+"""Counter-based random bits: Philox4x32-10.
+
+Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
+"""
+
+import numpy as np
+
+from nkeras_numpy.namespace import Array
+
+_ROUNDS = 10
+_MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+_KEY_STEPS = 0x9E3779B9, 0xBB67AE85
+_LOW = np.uint64(0xFFFFFFFF)
+_HIGH = np.uint64(32)
+
+
+def philox(counter: tuple[Array, Array, Array, Array], key: tuple[int, int]) -> tuple[Array, ...]:
+    """The four 32-bit words of each block. Words are uint64 arrays with values below 2**32."""
+    c0, c1, c2, c3 = counter
+    for step in range(_ROUNDS):
+        key0, key1 = (
+            np.uint64((word + step * increment) & 0xFFFFFFFF)
+            for word, increment in zip(key, _KEY_STEPS, strict=True)
+        )
+        product0, product2 = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
+        c0, c1, c2, c3 = (
+            (product2 >> _HIGH) ^ c1 ^ key0,
+            product2 & _LOW,
+            (product0 >> _HIGH) ^ c3 ^ key1,
+            product0 & _LOW,
+        )
+    return c0, c1, c2, c3
+
+
+def random_bits(*, key: tuple[int, int], size: int) -> Array:
+    """uint32 of shape ``(size,)``: block ``b`` gives the elements ``4b .. 4b + 3``."""
+    block = np.arange((size + 3) // 4, dtype=np.uint64)
+    zero = np.zeros_like(block)
+    words = philox((block & _LOW, block >> _HIGH, zero, zero), key)
+    return np.stack(words, axis=1).astype(np.uint32).reshape(4 * block.size)[:size]

@@ -1,0 +1,96 @@
+"""Reductions, running sums and products, and sorting."""
+
+import math
+
+import numpy as np
+
+from nkeras_numpy.namespace import Array, in_float32, namespace
+from nkeras_numpy.windows import Ints
+
+
+def _total(x: Array, axis: Ints, keepdims: bool) -> Array:
+    # NumPy sums pairwise only along the fastest dimension: a wider sum is exact in any layout.
+    wide = np.float64 if x.dtype.kind == "f" else x.dtype
+    return namespace(x).sum(x, axis=axis, keepdims=keepdims, dtype=wide)
+
+
+def _result_of_empty(x: Array, axis: Ints, keepdims: bool, name: str) -> Array:
+    """The empty result of reducing an empty array by a function that has no neutral element."""
+    result = namespace(x).sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+    if result.size:
+        raise ValueError(f"{name} over axis {axis} of shape {x.shape} has no elements to choose")
+    return result
+
+
+@in_float32
+def reduce_sum(x: Array, *, axis: Ints, keepdims: bool) -> Array:
+    return _total(x, axis, keepdims).astype(x.dtype)
+
+
+@in_float32
+def reduce_mean(x: Array, *, axis: Ints, keepdims: bool) -> Array:
+    count = math.prod(x.shape[a] for a in axis)
+    return (_total(x, axis, keepdims) / np.float64(count)).astype(x.dtype)
+
+
+@in_float32
+def reduce_prod(x: Array, *, axis: Ints, keepdims: bool) -> Array:
+    return namespace(x).prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+
+
+@in_float32
+def reduce_max(x: Array, *, axis: Ints, keepdims: bool) -> Array:
+    if x.size == 0:
+        return _result_of_empty(x, axis, keepdims, "reduce_max")
+    return namespace(x).max(x, axis=axis, keepdims=keepdims)
+
+
+@in_float32
+def reduce_min(x: Array, *, axis: Ints, keepdims: bool) -> Array:
+    if x.size == 0:
+        return _result_of_empty(x, axis, keepdims, "reduce_min")
+    return namespace(x).min(x, axis=axis, keepdims=keepdims)
+
+
+@in_float32
+def reduce_any(x: Array, *, axis: Ints, keepdims: bool) -> Array:
+    return namespace(x).any(x, axis=axis, keepdims=keepdims)
+
+
+@in_float32
+def reduce_all(x: Array, *, axis: Ints, keepdims: bool) -> Array:
+    return namespace(x).all(x, axis=axis, keepdims=keepdims)
+
+
+@in_float32
+def argmax(x: Array, *, axis: int, keepdims: bool) -> Array:
+    if x.size == 0:
+        return _result_of_empty(x, (axis,), keepdims, "argmax").astype(np.int32)
+    return namespace(x).argmax(x, axis=axis, keepdims=keepdims).astype(np.int32)
+
+
+@in_float32
+def argmin(x: Array, *, axis: int, keepdims: bool) -> Array:
+    if x.size == 0:
+        return _result_of_empty(x, (axis,), keepdims, "argmin").astype(np.int32)
+    return namespace(x).argmin(x, axis=axis, keepdims=keepdims).astype(np.int32)
+
+
+@in_float32
+def cumsum(x: Array, *, axis: int) -> Array:
+    return namespace(x).cumsum(x, axis=axis, dtype=x.dtype)
+
+
+@in_float32
+def cumprod(x: Array, *, axis: int) -> Array:
+    return namespace(x).cumprod(x, axis=axis, dtype=x.dtype)
+
+
+@in_float32
+def sort(x: Array, *, axis: int) -> Array:
+    return namespace(x).sort(x, axis=axis, kind="stable")
+
+
+@in_float32
+def argsort(x: Array, *, axis: int) -> Array:
+    return namespace(x).argsort(x, axis=axis, kind="stable").astype(np.int32)

@@ -1,0 +1,59 @@
+"""Shape, layout and dtype changes. Results may be views of the input."""
+
+import builtins
+
+import numpy as np
+
+from nkeras_numpy.namespace import Array, namespace
+from nkeras_numpy.windows import Ints, Pairs
+
+Index = tuple[tuple[int, int | None, int], ...]
+
+
+def reshape(x: Array, *, shape: Ints) -> Array:
+    return namespace(x).reshape(x, shape)
+
+
+def transpose(x: Array, *, axes: Ints) -> Array:
+    return namespace(x).transpose(x, axes)
+
+
+def broadcast_to(x: Array, *, shape: Ints) -> Array:
+    return namespace(x).broadcast_to(x, shape)
+
+
+def concatenate(*xs: Array, axis: int) -> Array:
+    return namespace(xs[0]).concatenate(xs, axis=axis)
+
+
+def _as_slices(index: Index) -> tuple[builtins.slice, ...]:
+    return tuple(builtins.slice(start, stop, step) for start, stop, step in index)
+
+
+def slice(x: Array, *, index: Index) -> Array:
+    return x[(*_as_slices(index), ...)]  # the ellipsis keeps a rank 0 result an array
+
+
+def slice_grad(grad_y: Array, *, shape: Ints, index: Index) -> Array:
+    """Zeros of ``shape`` with ``grad_y`` where ``slice`` took its elements."""
+    grad_x = namespace(grad_y).zeros(shape, grad_y.dtype)
+    grad_x[_as_slices(index)] = grad_y
+    return grad_x
+
+
+def pad(x: Array, *, pad_width: Pairs, mode: str, constant: float) -> Array:
+    if x.ndim == 0:  # numpy.pad refuses an empty pad_width
+        return x
+    options = {"constant_values": constant} if mode == "constant" else {}
+    return namespace(x).pad(x, pad_width, mode=mode, **options)
+
+
+def flip(x: Array, *, axis: Ints) -> Array:
+    return namespace(x).flip(x, axis)
+
+
+def cast(x: Array, *, dtype: str) -> Array:
+    if dtype == "bool":
+        return namespace(x).asarray(x != 0)
+    with np.errstate(all="ignore"):  # overflow, and NaN to int: no surprise in a cast
+        return x.astype(dtype)
