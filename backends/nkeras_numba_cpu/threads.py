@@ -59,7 +59,7 @@ def set_num_threads(count: int) -> None:
     _count = count
 
 
-def layer() -> str:
+def layer_name() -> str:
     """The threading layer in use, or the one numba will choose; asking does not start it."""
     try:
         return numba.threading_layer()

@@ -1,0 +1,112 @@
+"""Matrix products. No BLAS for floats: its own threads would fight with the ones of our kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from nkeras_numba_cpu.compile import jit, parallel
+from nkeras_numba_cpu.memory import empty, is_floating, operand, stored
+
+# One task computes ROWS x COLUMNS results in a small buffer. Both are constants of the compiled
+# code: with constant distances between the rows LLVM needs few overlap checks and vectorises over
+# the columns.
+ROWS = 4
+COLUMNS = 256
+
+
+def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """`numpy.matmul` for operands of rank 2 or more; batch dimensions broadcast."""
+    if not is_floating(x.dtype):
+        return np.matmul(x, y)
+    inner, columns = x.shape[-1], y.shape[-1]
+    if y.ndim == 2:  # one matrix for the whole batch: the batch is just more rows
+        shape = (*x.shape[:-1], columns)
+    else:
+        batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+        shape = (*batch, x.shape[-2], columns)
+    if 0 in shape or inner == 0:
+        return np.zeros(shape, x.dtype)
+    if y.ndim == 2:
+        a, b = operand(x).reshape(1, -1, inner), operand(y).reshape(1, inner, columns)
+    else:
+        a = operand(np.broadcast_to(x, (*shape[:-1], inner))).reshape(-1, shape[-2], inner)
+        b = operand(np.broadcast_to(y, (*shape[:-2], inner, columns))).reshape(-1, inner, columns)
+    result = empty((a.shape[0], a.shape[1], b.shape[2]), a.dtype)
+    _matmul(result.size * inner, a, b, result)
+    return stored(result.reshape(shape), x.dtype)
+
+
+@jit
+def add_products(tile, columns, a, starts, a_step, depth, b, b_start, b_step):
+    """Add to tile[r * COLUMNS + j] the products a[starts[r] + k a_step] b[b_start + k b_step + j].
+
+    They are summed over k < depth: the inner loop of matrix products and of convolutions in all
+    directions. Four steps of k are taken per pass over the tile, so that each load and store of it
+    serves four multiplications.
+    """
+    row_0 = tile[0:COLUMNS]
+    row_1 = tile[COLUMNS : 2 * COLUMNS]
+    row_2 = tile[2 * COLUMNS : 3 * COLUMNS]
+    row_3 = tile[3 * COLUMNS : 4 * COLUMNS]
+    start_0, start_1, start_2, start_3 = starts
+    k = 0
+    while k + 4 <= depth:
+        p = k * a_step
+        q = p + a_step
+        r = q + a_step
+        s = r + a_step
+        a_00, a_01, a_02, a_03 = a[start_0 + p], a[start_0 + q], a[start_0 + r], a[start_0 + s]
+        a_10, a_11, a_12, a_13 = a[start_1 + p], a[start_1 + q], a[start_1 + r], a[start_1 + s]
+        a_20, a_21, a_22, a_23 = a[start_2 + p], a[start_2 + q], a[start_2 + r], a[start_2 + s]
+        a_30, a_31, a_32, a_33 = a[start_3 + p], a[start_3 + q], a[start_3 + r], a[start_3 + s]
+        begin = b_start + k * b_step
+        b_0 = b[begin : begin + columns]
+        b_1 = b[begin + b_step : begin + b_step + columns]
+        b_2 = b[begin + 2 * b_step : begin + 2 * b_step + columns]
+        b_3 = b[begin + 3 * b_step : begin + 3 * b_step + columns]
+        for j in range(columns):
+            c_0, c_1, c_2, c_3 = b_0[j], b_1[j], b_2[j], b_3[j]
+            row_0[j] += a_00 * c_0 + a_01 * c_1 + a_02 * c_2 + a_03 * c_3
+            row_1[j] += a_10 * c_0 + a_11 * c_1 + a_12 * c_2 + a_13 * c_3
+            row_2[j] += a_20 * c_0 + a_21 * c_1 + a_22 * c_2 + a_23 * c_3
+            row_3[j] += a_30 * c_0 + a_31 * c_1 + a_32 * c_2 + a_33 * c_3
+        k += 4
+    while k < depth:
+        p = k * a_step
+        a_00, a_10, a_20, a_30 = a[start_0 + p], a[start_1 + p], a[start_2 + p], a[start_3 + p]
+        begin = b_start + k * b_step
+        b_0 = b[begin : begin + columns]
+        for j in range(columns):
+            c_0 = b_0[j]
+            row_0[j] += a_00 * c_0
+            row_1[j] += a_10 * c_0
+            row_2[j] += a_20 * c_0
+            row_3[j] += a_30 * c_0
+        k += 1
+
+
+@parallel
+def _matmul(a, b, result):
+    batch, rows, inner = a.shape
+    columns = b.shape[2]
+    row_tiles = (rows + ROWS - 1) // ROWS
+    column_tiles = (columns + COLUMNS - 1) // COLUMNS
+    for task in prange(batch * column_tiles * row_tiles):
+        # Neighbouring tasks share their columns of b, which stay in the cache.
+        row = task % row_tiles * ROWS
+        column = task // row_tiles % column_tiles * COLUMNS
+        n = task // (row_tiles * column_tiles)
+        width = min(COLUMNS, columns - column)
+        tile = np.zeros(ROWS * COLUMNS, result.dtype)
+        # Rows beyond the end repeat the last one and are not stored.
+        starts = (
+            row * inner,
+            min(row + 1, rows - 1) * inner,
+            min(row + 2, rows - 1) * inner,
+            min(row + 3, rows - 1) * inner,
+        )
+        add_products(tile, width, a[n].ravel(), starts, 1, inner, b[n].ravel(), column, columns)
+        for r in range(min(ROWS, rows - row)):
+            for j in range(width):
+                result[n, row + r, column + j] = tile[r * COLUMNS + j]
