@@ -1,0 +1,63 @@
+"""The default CPU backend: Numba kernels, no compiler to install."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from nkeras.backend.scalar import Scalar
+from nkeras.core.dtypes import DTYPES, to_numpy
+
+
+class NumbaCpu:
+    """Numba kernels on NumPy arrays; see `nkeras.backend.protocol.Backend`."""
+
+    name = "numba_cpu"
+    dtypes = frozenset(DTYPES)
+
+    def __init__(self) -> None:
+        import numba
+
+        from nkeras_numba_cpu import elementwise, threads
+        from nkeras_numba_cpu.kernels import KERNELS
+
+        self.kernels = KERNELS
+        self._version = numba.__version__
+        self._elementwise = elementwise.elementwise
+        self._threads = threads
+
+    @property
+    def device(self) -> str:
+        """The CPU and how many threads kernels use."""
+        return f"cpu, {self._threads.get_num_threads()} threads"
+
+    def elementwise(self, scalar: Scalar) -> Any:
+        return self._elementwise(scalar)
+
+    def asarray(self, value: np.ndarray, dtype: str) -> np.ndarray:
+        return np.asarray(value, to_numpy(dtype))
+
+    def to_numpy(self, array: np.ndarray) -> np.ndarray:
+        return array
+
+    def empty(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+        return np.empty(shape, to_numpy(dtype))
+
+    def synchronize(self) -> None:
+        """Kernels have finished when they return."""
+
+    def describe(self) -> dict[str, str]:
+        from nkeras_numba_cpu.compile import cache_note
+
+        return {
+            "numba": self._version,
+            "numpy": np.__version__,
+            "threads": str(self._threads.get_num_threads()),
+            "threading layer": self._threads.layer_name(),
+            "kernel cache": cache_note(),
+        }
+
+
+def backend() -> NumbaCpu:
+    """Entry point of the group `nkeras.backends`."""
+    return NumbaCpu()

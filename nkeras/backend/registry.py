@@ -1,0 +1,139 @@
+"""Which backends exist, and which one is active: a process default and a context variable over it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import RLock
+
+from nkeras.backend.protocol import Backend
+from nkeras.core.errors import BackendError
+
+GROUP = "nkeras.backends"
+ALIASES = {"cpu": "numba_cpu", "cuda": "numba_cuda"}
+PREFERRED = ("numba_cpu", "numpy")  # never CUDA unasked
+
+_loaded: dict[str, Backend] = {}
+_default: Backend | None = None
+_scoped: ContextVar[Backend | None] = ContextVar("nkeras_backend", default=None)
+_lock = RLock()
+
+
+def active() -> Backend:
+    """The backend that operations of this thread or task use now."""
+    return _scoped.get() or _default or _choose_default()
+
+
+def get_backend() -> str:
+    """The name of the active backend.
+
+    Example:
+        >>> import nkeras
+        >>> with nkeras.use_backend("numpy"):
+        ...     nkeras.get_backend()
+        'numpy'
+    """
+    return active().name
+
+
+def set_backend(name: str) -> None:
+    """Make a backend the process default, at any moment: live models continue on it.
+
+    Args:
+        name: `"numpy"`, `"numba_cpu"` (or `"cpu"`), `"numba_cuda"` (or `"cuda"`), or the name of a
+            plugin's entry point.
+
+    Raises:
+        ValueError: there is no backend of that name.
+        BackendError: it cannot work on this machine; the message says why.
+    """
+    global _default
+    _default = load(name)
+    if _scoped.get() is not None:
+        _scoped.set(_default)
+
+
+@contextmanager
+def use_backend(name: str) -> Iterator[Backend]:
+    """Use a backend inside a `with` block, in this thread or task only."""
+    token = _scoped.set(load(name))
+    try:
+        yield active()
+    finally:
+        _scoped.reset(token)
+
+
+def backends() -> dict[str, str]:
+    """Every installed backend with its state: `"active"`, `"available"` or why it cannot be used.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.backends()["numpy"] in ("active", "available")
+        True
+    """
+    states = {}
+    for name in sorted(_entry_points()):
+        try:
+            loaded = load(name)
+        except (BackendError, ImportError) as error:
+            states[name] = f"not available: {error}"
+        else:
+            states[name] = "active" if loaded is active() else "available"
+    return states
+
+
+def load(name: str) -> Backend:
+    """The backend of that name, imported on first use."""
+    if not isinstance(name, str):
+        raise TypeError(f"A backend is named by a string. Received: {name!r}")
+    key = ALIASES.get(name, name)
+    if key not in _loaded:
+        with _lock:
+            if key not in _loaded:
+                _loaded[key] = _load(key)
+    return _loaded[key]
+
+
+def _load(name: str) -> Backend:
+    entries = _entry_points()
+    if not entries:
+        raise BackendError(
+            "No nkeras backend is installed: an uninstalled checkout has no entry points. "
+            "Run `pip install -e .` in it."
+        )
+    if name not in entries:
+        raise ValueError(
+            f"Unknown backend: {name!r}. Installed are {', '.join(sorted(entries))} "
+            f"(and the short names {', '.join(ALIASES)})."
+        )
+    try:
+        return entries[name].load()()
+    except ImportError as error:
+        raise BackendError(f"Backend {name!r} cannot be loaded: {error}") from error
+
+
+def _entry_points() -> dict:
+    from importlib.metadata import entry_points
+
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def _choose_default() -> Backend:
+    global _default
+    with _lock:
+        if _default is None:
+            wanted = os.environ.get("NKERAS_BACKEND")
+            _default = load(wanted) if wanted else _first_that_loads()
+    return _default
+
+
+def _first_that_loads() -> Backend:
+    for name in PREFERRED[:-1]:
+        try:
+            return load(name)
+        except BackendError as error:
+            warnings.warn(f"nkeras uses the slow numpy backend: {error}", stacklevel=4)
+    return load(PREFERRED[-1])

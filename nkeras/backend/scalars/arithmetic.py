@@ -1,0 +1,248 @@
+"""Arithmetic, comparison, logic and rounding, named as in `keras.ops`."""
+
+from __future__ import annotations
+
+from nkeras.backend.derive import absolute as _absolute
+from nkeras.backend.derive import ceil as _ceil
+from nkeras.backend.derive import floor as _floor
+from nkeras.backend.derive import isfinite as _isfinite
+from nkeras.backend.derive import isinf as _isinf
+from nkeras.backend.derive import isnan as _isnan
+from nkeras.backend.derive import rint as _rint
+from nkeras.backend.derive import signbit as _signbit
+from nkeras.backend.derive import sqrt as _sqrt
+from nkeras.backend.derive import trunc as _trunc
+from nkeras.backend.derive import where as _where
+from nkeras.backend.scalar import scalar
+
+
+@scalar
+def add(x1, x2):
+    return x1 + x2
+
+
+@scalar
+def subtract(x1, x2):
+    return x1 - x2
+
+
+@scalar
+def multiply(x1, x2):
+    return x1 * x2
+
+
+@scalar
+def divide(x1, x2):
+    return x1 / x2
+
+
+@scalar
+def divide_no_nan(x1, x2):
+    return _where(x2 == 0.0, 0.0, x1 / _where(x2 == 0.0, 1.0, x2))
+
+
+@scalar
+def floor_divide(x1, x2):
+    return x1 // x2
+
+
+@scalar
+def mod(x1, x2):
+    return x1 % x2
+
+
+@scalar
+def power(x1, x2):
+    return x1**x2
+
+
+@scalar
+def negative(x):
+    return -x
+
+
+@scalar
+def absolute(x):
+    return _absolute(x)
+
+
+@scalar
+def sign(x):
+    return _where(x > 0.0, 1.0, _where(x < 0.0, -1.0, x))
+
+
+@sign.derivative
+def sign_grad_x(grad_y):
+    return 0.0 * grad_y
+
+
+@scalar
+def square(x):
+    return x * x
+
+
+@scalar
+def sqrt(x):
+    return _sqrt(x)
+
+
+@scalar
+def rsqrt(x):
+    return 1.0 / _sqrt(x)
+
+
+@scalar
+def reciprocal(x):
+    return 1.0 / x
+
+
+@scalar
+def maximum(x1, x2):
+    """NaN in either argument is kept."""
+    return _where((x1 >= x2) | (x1 != x1), x1, x2)
+
+
+@scalar
+def minimum(x1, x2):
+    """NaN in either argument is kept."""
+    return _where((x1 <= x2) | (x1 != x1), x1, x2)
+
+
+@scalar
+def clip(x, x_min, x_max):
+    return _where(x < x_min, x_min, _where(x > x_max, x_max, x))
+
+
+@scalar(conditions=("condition",))
+def where(condition, x1, x2):
+    return _where(condition, x1, x2)
+
+
+@scalar
+def floor(x):
+    return _floor(x)
+
+
+@scalar
+def ceil(x):
+    return _ceil(x)
+
+
+@scalar
+def trunc(x):
+    return _trunc(x)
+
+
+@scalar
+def rint(x):
+    return _rint(x)
+
+
+@scalar(result="bool")
+def equal(x1, x2):
+    return x1 == x2
+
+
+@scalar(result="bool")
+def not_equal(x1, x2):
+    return x1 != x2
+
+
+@scalar(result="bool")
+def greater(x1, x2):
+    return x1 > x2
+
+
+@scalar(result="bool")
+def greater_equal(x1, x2):
+    return x1 >= x2
+
+
+@scalar(result="bool")
+def less(x1, x2):
+    return x1 < x2
+
+
+@scalar(result="bool")
+def less_equal(x1, x2):
+    return x1 <= x2
+
+
+@scalar(result="bool", conditions=("x1", "x2"))
+def logical_and(x1, x2):
+    return x1 & x2
+
+
+@scalar(result="bool", conditions=("x1", "x2"))
+def logical_or(x1, x2):
+    return x1 | x2
+
+
+@scalar(result="bool", conditions=("x1", "x2"))
+def logical_xor(x1, x2):
+    return x1 != x2
+
+
+@scalar(result="bool", conditions=("x",))
+def logical_not(x):
+    return _where(x, False, True)
+
+
+@scalar(result="bool")
+def isnan(x):
+    return _isnan(x)
+
+
+@scalar(result="bool")
+def isinf(x):
+    return _isinf(x)
+
+
+@scalar(result="bool")
+def isfinite(x):
+    return _isfinite(x)
+
+
+@scalar(result="bool")
+def isposinf(x):
+    return _isinf(x) & (x > 0.0)
+
+
+@scalar(result="bool")
+def isneginf(x):
+    return _isinf(x) & (x < 0.0)
+
+
+@scalar(result="bool")
+def signbit(x):
+    return _signbit(x)
+
+
+@scalar
+def bitwise_and(x, y):
+    return x & y
+
+
+@scalar
+def bitwise_or(x, y):
+    return x | y
+
+
+@scalar
+def bitwise_xor(x, y):
+    return x ^ y
+
+
+@scalar
+def bitwise_not(x):
+    return ~x
+
+
+@scalar
+def bitwise_left_shift(x, y):
+    return x << y
+
+
+@scalar
+def bitwise_right_shift(x, y):
+    return x >> y

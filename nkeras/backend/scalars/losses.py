@@ -1,0 +1,25 @@
+"""Elementwise parts of losses."""
+
+from __future__ import annotations
+
+from nkeras.backend.derive import absolute, exp, log1p, where
+from nkeras.backend.scalar import scalar
+from nkeras.backend.scalars.activation import sigmoid
+
+
+@scalar
+def sigmoid_cross_entropy(target, logits):
+    """`-target * log(sigmoid(logits)) - (1 - target) * log(1 - sigmoid(logits))`, stable."""
+    return where(logits > 0.0, logits, 0.0) - logits * target + log1p(exp(-absolute(logits)))
+
+
+@sigmoid_cross_entropy.derivative
+def sigmoid_cross_entropy_grad_logits(grad_y, target, logits):
+    return grad_y * (sigmoid(logits) - target)
+
+
+@scalar
+def huber(error, delta):
+    """Quadratic below `delta`, linear above (https://keras.io/api/losses/regression_losses/)."""
+    size = absolute(error)
+    return where(size <= delta, 0.5 * error * error, delta * (size - 0.5 * delta))

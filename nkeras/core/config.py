@@ -1,0 +1,100 @@
+"""Global settings, as `keras.config`: one object, read everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nkeras.core.errors import refuse
+
+
+@dataclass
+class _Settings:
+    floatx: str = "float32"
+    epsilon: float = 1e-7
+    image_data_format: str = "channels_last"
+    traceback_filtering: bool = True
+    run_eagerly: bool = False
+
+
+_settings = _Settings()
+
+
+def floatx() -> str:
+    """The default floating dtype, `"float32"` unless set.
+
+    Example:
+        >>> floatx()
+        'float32'
+    """
+    return _settings.floatx
+
+
+def set_floatx(value: str) -> None:
+    """Set the default floating dtype: `"bfloat16"`, `"float16"`, `"float32"` or `"float64"`."""
+    accepted = ("bfloat16", "float16", "float32", "float64")
+    if value not in accepted:
+        refuse("value", value, f"one of {', '.join(accepted)}", "set_floatx()")
+    _settings.floatx = value
+
+
+def epsilon() -> float:
+    """The fuzz factor that keeps logarithms and quotients finite, 1e-7 unless set.
+
+    Example:
+        >>> epsilon()
+        1e-07
+    """
+    return _settings.epsilon
+
+
+def set_epsilon(value: float) -> None:
+    """Set the fuzz factor, a positive float."""
+    if not isinstance(value, (int, float)) or value <= 0:
+        refuse("value", value, "a positive float", "set_epsilon()")
+    _settings.epsilon = float(value)
+
+
+def image_data_format() -> str:
+    """The default layout, `"channels_last"` unless set."""
+    return _settings.image_data_format
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Set the default layout: `"channels_last"` or `"channels_first"`."""
+    _settings.image_data_format = standardize_data_format(data_format)
+
+
+def standardize_data_format(data_format: str | None, owner: str = "") -> str:
+    """The layout in lower case, the default for None.
+
+    Raises:
+        ValueError: it is neither `"channels_first"` nor `"channels_last"`.
+    """
+    if data_format is None:
+        return image_data_format()
+    name = str(data_format).lower()
+    if name not in ("channels_first", "channels_last"):
+        refuse("data_format", data_format, '"channels_first" or "channels_last"', owner or "nkeras")
+    return name
+
+
+def enable_traceback_filtering() -> None:
+    """Accepted for Keras' sake: nkeras' tracebacks are short and always shown whole."""
+    _settings.traceback_filtering = True
+
+
+def disable_traceback_filtering() -> None:
+    """Accepted for Keras' sake: nkeras' tracebacks are short and always shown whole."""
+    _settings.traceback_filtering = False
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """What was last set."""
+    return _settings.traceback_filtering
+
+
+def backend() -> str:
+    """The name of the active backend, as `nkeras.get_backend()`."""
+    from nkeras.backend import registry
+
+    return registry.active().name

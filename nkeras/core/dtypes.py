@@ -1,0 +1,128 @@
+"""dtype names, as strings, and their promotion, as in Keras (the lattice of JAX).
+
+Source: https://docs.jax.dev/en/latest/jep/9407-type-promotion.html
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from nkeras.core import config
+
+FLOATS = ("bfloat16", "float16", "float32", "float64")
+INTEGERS = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
+DTYPES = ("bool", *INTEGERS, *FLOATS)
+HALVES = ("bfloat16", "float16")
+
+_NUMPY: dict[str, np.dtype[Any]] = {
+    name: np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name) for name in DTYPES
+}
+_NAMES: dict[Any, str] = {dtype: name for name, dtype in _NUMPY.items()}
+
+# Edges of the promotion lattice; "int" and "float" are the weak types of Python numbers.
+_ABOVE: dict[str, tuple[str, ...]] = {
+    "bool": ("int",),
+    "int": ("uint8", "int8"),
+    "uint8": ("uint16", "int16"),
+    "uint16": ("uint32", "int32"),
+    "uint32": ("uint64", "int64"),
+    "uint64": ("float",),
+    "int8": ("int16",),
+    "int16": ("int32",),
+    "int32": ("int64",),
+    "int64": ("float",),
+    "float": ("bfloat16", "float16"),
+    "bfloat16": ("float32",),
+    "float16": ("float32",),
+    "float32": ("float64",),
+    "float64": (),
+}
+
+
+def standardize(dtype: Any) -> str:
+    """The name of a dtype given as string, NumPy dtype, Python type or None (`floatx`).
+
+    Raises:
+        ValueError: nkeras has no such dtype.
+    """
+    if dtype is None:
+        return config.floatx()
+    if isinstance(dtype, str) and dtype in _NUMPY:
+        return dtype
+    if dtype in _PYTHON:
+        return _PYTHON[dtype]
+    try:
+        name = _NAMES[np.dtype(dtype).newbyteorder("=")]
+    except (TypeError, KeyError):
+        raise ValueError(
+            f"Invalid dtype: {dtype!r}. nkeras has {', '.join(DTYPES)}."
+        ) from None
+    return name
+
+
+_PYTHON: dict[Any, str] = {bool: "bool", int: "int32", float: "float32", "int": "int32"}
+
+
+def name_of(dtype: np.dtype[Any]) -> str:
+    """The name of an array's dtype, fast; KeyError where nkeras does not have it."""
+    return _NAMES[dtype]
+
+
+def to_numpy(name: str) -> np.dtype[Any]:
+    """The NumPy dtype of a name."""
+    return _NUMPY[name]
+
+
+def is_floating(name: str) -> bool:
+    """Whether values of the dtype are real numbers that can have gradients."""
+    return name in FLOATS
+
+
+def is_integer(name: str) -> bool:
+    """Whether the dtype is a signed or unsigned integer."""
+    return name in INTEGERS
+
+
+@lru_cache(maxsize=None)
+def _upper(name: str) -> frozenset[str]:
+    return frozenset({name}).union(*(_upper(above) for above in _ABOVE[name]))
+
+
+@lru_cache(maxsize=None)
+def _join(names: tuple[str, ...]) -> str:
+    common = frozenset.intersection(*(_upper(name) for name in names))
+    (least,) = (name for name in common if common <= _upper(name))
+    return least
+
+
+@lru_cache(maxsize=None)
+def _result(names: tuple[str, ...], floatx: str) -> str:
+    joined = _join(names)
+    return {"int": "int32", "float": floatx}.get(joined, joined)
+
+
+def weak(value: Any) -> str:
+    """The lattice name of a value or type: Python numbers are weak."""
+    kind = value if isinstance(value, type) else type(value)
+    if kind is bool:
+        return "bool"
+    if kind is int:
+        return "int"
+    if kind is float:
+        return "float"
+    dtype = value if isinstance(value, (str, type, np.dtype)) else getattr(value, "dtype", value)
+    return dtype if isinstance(dtype, str) and dtype in _ABOVE else standardize(dtype)
+
+
+def result_type(*values: Any) -> str:
+    """The dtype that an operation over `values` (tensors, dtypes, Python types, numbers) has.
+
+    Example:
+        >>> result_type("int32", float)
+        'float32'
+    """
+    return _result(tuple(weak(value) for value in values) or ("float",), "float32")

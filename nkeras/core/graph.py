@@ -1,0 +1,242 @@
+"""Symbolic tensors, the nodes that connect them, and shape inference by tracing.
+
+Unknown sizes are traced twice with two different numbers: a size that differs between the two
+traces is unknown in the result. So shape rules and layers only ever meet numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from nkeras.core import dtypes, naming, tree
+from nkeras.core.tensor import Operators
+
+_tracing: ContextVar[bool] = ContextVar("nkeras_tracing", default=False)
+tracing: Callable[[], bool] = _tracing.get
+
+
+class _Unknown(int):
+    """A number that stands for an unknown size, and says so in error messages."""
+
+    def __repr__(self) -> str:
+        return "None"
+
+    __str__ = __repr__
+
+
+_FILLS = (_Unknown(83), _Unknown(89))
+
+
+class KerasTensor(Operators):
+    """A tensor without values: what a model's inputs and outputs are while it is built.
+
+    Args:
+        shape: tuple of int or None (unknown).
+        dtype: name.
+        sparse: must be False; nkeras has no sparse tensors.
+        ragged: must be False; nkeras has no ragged tensors.
+        record_history: accepted for Keras' sake.
+        name: shown in `summary()`.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int | None],
+        dtype: Any = "float32",
+        sparse: bool = False,
+        ragged: bool = False,
+        record_history: bool = True,
+        name: str | None = None,
+    ) -> None:
+        for argument, value in (("sparse", sparse), ("ragged", ragged)):
+            if value:
+                raise ValueError(f"KerasTensor: argument `{argument}` must be False in nkeras.")
+        self.shape: tuple[Any, ...] = tuple(shape)
+        self.dtype = dtypes.standardize(dtype)
+        self.name = name or naming.auto_name("keras_tensor")
+        self.sparse = False
+        self.ragged = False
+        self.node: Node | None = None
+        self.index = 0
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def _keras_history(self) -> tuple[Any, int, int] | None:
+        if self.node is None:
+            return None
+        nodes = getattr(self.node.operation, "_inbound_nodes", [self.node])
+        return self.node.operation, nodes.index(self.node), self.index
+
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape} dtype={self.dtype} name={self.name}>"
+
+    def __array__(self, *arguments: Any, **named: Any) -> Any:
+        raise ValueError(
+            "A symbolic KerasTensor has no values, so NumPy functions cannot be applied to it. Use "
+            f"the function of the same name in `nkeras.ops`.{_user_line()}"
+        )
+
+    def __iter__(self) -> Any:
+        raise TypeError("A symbolic KerasTensor cannot be iterated over; use `nkeras.ops.unstack`.")
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "A symbolic KerasTensor has no truth value; use `nkeras.ops.where` or `ops.cond`."
+            + _user_line()
+        )
+
+    def __len__(self) -> int:
+        raise TypeError("A symbolic KerasTensor has no len(); use its `.shape`.")
+
+
+def _user_line() -> str:
+    """The innermost line of the traceback that is neither nkeras' nor NumPy's."""
+    import sys
+
+    package = str(Path(__file__).parent.parent)
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith(package) and f"{'numpy'}/" not in name.replace("\\", "/"):
+            return f" The call stands in {name}, line {frame.f_lineno}."
+        frame = frame.f_back
+    return ""
+
+
+class Node:
+    """One call of an operation (a layer or an op) on symbolic tensors."""
+
+    def __init__(
+        self, operation: Any, arguments: tuple[Any, ...], named: dict[str, Any], outputs: Any
+    ) -> None:
+        self.operation = operation
+        self.arguments = arguments
+        self.named = named
+        self.outputs = outputs
+        self.input_tensors = symbolic_in((arguments, named))
+        self.output_tensors = symbolic_in(outputs)
+        for index, tensor in enumerate(self.output_tensors):
+            tensor.node, tensor.index = self, index
+        if hasattr(operation, "_inbound_nodes"):
+            operation._inbound_nodes.append(self)
+
+    @property
+    def is_input(self) -> bool:
+        """Whether it has no inputs."""
+        return not self.input_tensors
+
+    @property
+    def parents(self) -> list[Node]:
+        """The nodes that made the inputs."""
+        return [tensor.node for tensor in self.input_tensors if tensor.node is not None]
+
+    def __repr__(self) -> str:
+        return f"<Node of {getattr(self.operation, 'name', self.operation)}>"
+
+
+def symbolic_in(structure: Any) -> list[KerasTensor]:
+    """The symbolic tensors among the leaves."""
+    return [leaf for leaf in tree.flatten(structure) if isinstance(leaf, KerasTensor)]
+
+
+def call_symbolic(
+    operation: Any,
+    infer: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    named: dict[str, Any],
+) -> Any:
+    """Infer the outputs of a call on symbolic tensors; outside a trace, record its node."""
+    if tracing():
+        return infer(*arguments, **named)
+    outputs = infer_outputs(infer, arguments, named)
+    Node(operation, arguments, named, outputs)
+    return outputs
+
+
+def infer_outputs(infer: Callable[..., Any], arguments: Any, named: dict[str, Any]) -> Any:
+    """Fresh KerasTensors with the shapes and dtypes that `infer(*arguments, **named)` gives."""
+    unknown = any(None in leaf.shape for leaf in symbolic_in((arguments, named)))
+    traces = []
+    for fill in _FILLS if unknown else _FILLS[:1]:
+        filled, filled_named = tree.map_structure(lambda leaf, f=fill: _fill(leaf, f), (arguments, named))
+        with trace():
+            traces.append(infer(*filled, **filled_named))
+    return tree.map_structure(_merge, *traces)
+
+
+@contextmanager
+def trace() -> Iterator[None]:
+    """Inside, operations on symbolic tensors only infer shapes and record no nodes."""
+    token = _tracing.set(True)
+    try:
+        yield
+    finally:
+        _tracing.reset(token)
+
+
+def _fill(leaf: Any, fill: int) -> Any:
+    if not isinstance(leaf, KerasTensor):
+        return leaf
+    filled = KerasTensor(
+        tuple(fill if size is None else size for size in leaf.shape), leaf.dtype, name=leaf.name
+    )
+    if getattr(leaf, "_keras_mask", None) is not None:
+        filled._keras_mask = _fill(leaf._keras_mask, fill)  # type: ignore[attr-defined]
+    return filled
+
+
+def _merge(*leaves: Any) -> Any:
+    first = leaves[0]
+    if not isinstance(first, KerasTensor):
+        return first
+    shape = tuple(
+        int(sizes[0]) if all(size == sizes[0] for size in sizes) and not _is_unknown(sizes) else None
+        for sizes in zip(*(leaf.shape for leaf in leaves), strict=True)
+    )
+    merged = KerasTensor(shape, first.dtype)
+    masks = [getattr(leaf, "_keras_mask", None) for leaf in leaves]
+    if masks[0] is not None:
+        merged._keras_mask = _merge(*masks)  # type: ignore[attr-defined]
+    return merged
+
+
+def _is_unknown(sizes: Sequence[Any]) -> bool:
+    return any(size is None for size in sizes)
+
+
+def sort_nodes(outputs: Sequence[KerasTensor], inputs: Sequence[KerasTensor]) -> list[Node]:
+    """The nodes between inputs and outputs, each behind its parents.
+
+    Raises:
+        ValueError: an output depends on a tensor that is not computed from `inputs`.
+    """
+    given = {id(tensor) for tensor in inputs}
+    done: dict[int, Node] = {}
+
+    def visit(tensor: KerasTensor) -> None:
+        stack: list[tuple[KerasTensor, bool]] = [(tensor, False)]
+        while stack:
+            one, ready = stack.pop()
+            if id(one) in given or (one.node is not None and id(one.node) in done):
+                continue
+            if one.node is None or one.node.is_input:
+                raise ValueError(
+                    f"The output depends on the tensor {one}, which is not among the model's inputs."
+                )
+            if ready:
+                done[id(one.node)] = one.node
+                continue
+            stack.append((one, True))
+            stack.extend((parent, False) for parent in reversed(one.node.input_tensors))
+
+    for output in outputs:
+        visit(output)
+    return list(done.values())

@@ -1,0 +1,73 @@
+"""Names: snake case, unique names per session, name scopes."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import Lock
+
+_counts: dict[str, int] = defaultdict(int)
+_scopes: ContextVar[tuple[str, ...]] = ContextVar("nkeras_name_scopes", default=())
+_lock = Lock()
+
+
+def to_snake_case(name: str) -> str:
+    """`Conv2DTranspose` becomes `conv2d_transpose`, as in Keras."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def auto_name(prefix: str) -> str:
+    """A name that is unique in this session: `dense`, `dense_1`, ..."""
+    return uniquify(to_snake_case(prefix))
+
+
+def uniquify(name: str) -> str:
+    """The name, with a number behind it from its second use on."""
+    with _lock:
+        count = _counts[name]
+        _counts[name] += 1
+    return f"{name}_{count}" if count else name
+
+
+def reset() -> None:
+    """Forget all names used so far."""
+    _counts.clear()
+
+
+@contextmanager
+def name_scope(name: str) -> Iterator[None]:
+    """Variables created inside have `name` in their path.
+
+    Example:
+        >>> import nkeras
+        >>> with nkeras.name_scope("encoder"):
+        ...     nkeras.Variable(1.0, name="scale").path
+        'encoder/scale'
+    """
+    if not isinstance(name, str) or not name or "/" in name:
+        raise ValueError(f"name_scope: argument `name` must be a string without '/'. Received: {name!r}")
+    token = _scopes.set((*_scopes.get(), name))
+    try:
+        yield
+    finally:
+        _scopes.reset(token)
+
+
+@contextmanager
+def root_scope(*names: str) -> Iterator[None]:
+    """Replace the whole scope inside the block."""
+    token = _scopes.set(names)
+    try:
+        yield
+    finally:
+        _scopes.reset(token)
+
+
+def scope_path() -> tuple[str, ...]:
+    """Names of the scopes around."""
+    return _scopes.get()

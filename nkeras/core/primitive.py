@@ -1,0 +1,404 @@
+"""Primitive: a name. Its shape rule and gradient are declared here, its kernels stand in each backend.
+
+    @primitive()
+    def matmul(x, y):                       # the body is the shape rule
+        return Spec(...)
+
+    @matmul.vjp("x")                        # parameters of a rule are what it needs:
+    def _(grad_y, x_spec, y):               # grad_<output>, an argument or output (saved),
+        return ...                          # <argument>_spec, a static argument
+
+    @matmul.decomposition                   # optional: the same in simpler ops
+    def _(x, y): ...
+
+Positional parameters are arrays, keyword-only parameters are static.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from nkeras.backend import registry
+from nkeras.backend.protocol import Backend
+from nkeras.backend.scalar import Scalar
+from nkeras.core import dtypes, graph, tape
+from nkeras.core.errors import BackendError
+from nkeras.core.spec import Spec, broadcast_shapes
+from nkeras.core.tensor import Tensor, as_tensor
+from nkeras.core.variable import Variable
+
+PRIMITIVES: dict[str, Primitive] = {}
+
+
+class Rule(NamedTuple):
+    """A gradient rule: for which arguments, and the names of its parameters."""
+
+    arguments: tuple[str, ...]
+    function: Callable[..., Any]
+    parameters: tuple[str, ...]
+    optional: frozenset[str]
+
+
+class Primitive:
+    """A named operation on tensors; call it with tensors, arrays or numbers and static values.
+
+    Args:
+        shape_rule: the declaring function. Given things with `shape` and `dtype`, it checks them and
+            returns the Spec of the result, or a tuple of Specs.
+        outputs: names of the results.
+        flat: arguments that have no gradient.
+    """
+
+    def __init__(
+        self,
+        shape_rule: Callable[..., Any],
+        outputs: tuple[str, ...] = ("y",),
+        flat: tuple[str, ...] = (),
+    ) -> None:
+        self.name = self.__name__ = shape_rule.__name__.lstrip("_")
+        self.__doc__ = shape_rule.__doc__
+        self.__module__ = shape_rule.__module__
+        self.__signature__ = inspect.signature(shape_rule)
+        self.__wrapped__ = shape_rule
+        parameters = self.__signature__.parameters.values()
+        self.arguments = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.shape_rule = shape_rule
+        self.outputs = outputs
+        self.flat = flat
+        self.rules: dict[str, Rule] = {}
+        self.decompose: Callable[..., Any] | None = None
+        if self.name in PRIMITIVES:
+            raise ValueError(f"There is a primitive named {self.name!r} already.")
+        PRIMITIVES[self.name] = self
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    def vjp(self, *arguments: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorator: the gradient by one argument, or a tuple of gradients by several.
+
+        A variadic argument's rule returns a sequence with one gradient for each array. A parameter
+        `grad_<output>=None` stays None where nothing flows back, instead of zeros.
+        """
+
+        def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+            parameters = inspect.signature(function).parameters
+            optional = frozenset(n for n, p in parameters.items() if p.default is None)
+            rule = Rule(arguments, function, tuple(parameters), optional)
+            for argument in arguments:
+                if argument not in self.arguments:
+                    raise ValueError(f"{self.name} has no argument {argument!r}.")
+                self.rules[argument] = rule
+            return function
+
+        return declare
+
+    def decomposition(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorator: the same operation in simpler ones, for backends without a kernel."""
+        self.decompose = function
+        return function
+
+    def __call__(self, *arguments: Any, **static: Any) -> Any:
+        for argument in arguments:
+            if isinstance(argument, graph.KerasTensor):
+                return graph.call_symbolic(self, self._infer, arguments, static)
+        tensors = [to_tensor(argument) for argument in arguments]
+        self.shape_rule(*tensors, **static)
+        return self.run(tensors, static)
+
+    def _infer(self, *arguments: Any, **static: Any) -> Any:
+        """Shape rule on a mixture of symbolic tensors and values."""
+        typed = [to_tensor(argument) for argument in arguments]
+        specs = self.shape_rule(*typed, **static)
+        if isinstance(specs, Spec):
+            return graph.KerasTensor(specs.shape, specs.dtype)
+        return tuple(graph.KerasTensor(spec.shape, spec.dtype) for spec in specs)
+
+    def run(self, tensors: Sequence[Tensor | None], static: dict[str, Any]) -> Any:
+        """Kernel or decomposition, then the tape; `tensors` are checked already."""
+        backend = registry.active()
+        kernel = self.kernel(backend)
+        if kernel is None:
+            results = self._decomposed(backend, tensors, static)
+        else:
+            data = kernel(*[None if t is None else t.data for t in tensors], **static)
+            if isinstance(data, tuple):
+                results = tuple(None if one is None else Tensor(one, backend) for one in data)
+            else:
+                results = Tensor(data, backend)
+        tapes = tape.active()
+        if tapes:
+            for one in tapes:
+                self._record(one, tensors, static, results)
+        return results
+
+    def kernel(self, backend: Backend) -> Callable[..., Any] | None:
+        """The backend's kernel of this name."""
+        return backend.kernels.get(self.name)
+
+    def _decomposed(self, backend: Backend, tensors: Any, static: dict[str, Any]) -> Any:
+        if self.decompose is None:
+            raise BackendError(
+                f"Backend {backend.name!r} has no kernel {self.name!r}, and the primitive has no "
+                "decomposition to fall back to."
+            )
+        with tape.paused():
+            return self.decompose(*tensors, **static)
+
+    def _record(
+        self, one: tape.GradientTape, tensors: Sequence[Tensor | None], static: Any, results: Any
+    ) -> None:
+        wanted = [i for i, t in enumerate(tensors) if t is not None and one.tracks(t)]
+        if not wanted:
+            return
+        outputs = results if isinstance(results, tuple) else (results,)
+        calls: dict[int, tuple[Rule, dict[str, Any]]] = {}
+        for i in wanted:
+            argument = self.arguments[0 if self.variadic else i]
+            rule = self.rule(argument)
+            if rule is not None and id(rule) not in calls:
+                calls[id(rule)] = rule, self._saves(rule, tensors, static, outputs)
+        if calls:
+            backward = _Backward(self, list(calls.values()), len(tensors))
+            one.append(backward, [t for t in tensors], outputs)
+
+    def rule(self, argument: str) -> Rule | None:
+        """The gradient rule by an argument; None where it is declared flat."""
+        if argument in self.rules:
+            return self.rules[argument]
+        if argument in self.flat:
+            return None
+        raise NotImplementedError(f"Primitive {self.name!r} has no gradient by {argument!r}.")
+
+    def is_upstream(self, parameter: str) -> bool:
+        """Whether a rule's parameter is the gradient by one of the outputs."""
+        return parameter.startswith("grad_") and parameter[len("grad_") :] in self.outputs
+
+    def _saves(
+        self, rule: Rule, tensors: Sequence[Tensor | None], static: Any, outputs: Sequence[Any]
+    ) -> dict[str, Any]:
+        saves: dict[str, Any] = {}
+        for name in rule.parameters:
+            if self.is_upstream(name):
+                continue
+            if name in static:
+                saves[name] = static[name]
+            elif name in self.outputs:
+                saves[name] = outputs[self.outputs.index(name)]
+            elif self.variadic:
+                typed = [Spec(t.shape, t.dtype) for t in tensors if t is not None]
+                saves[name] = typed if name.endswith("_spec") else list(tensors)
+            elif name.endswith("_spec"):
+                saved = tensors[self.arguments.index(name[: -len("_spec")])]
+                saves[name] = saved if saved is None else Spec(saved.shape, saved.dtype)
+            elif name in self.arguments:
+                saves[name] = tensors[self.arguments.index(name)]
+            else:  # a static value left at its default
+                saves[name] = self.__signature__.parameters[name].default
+        return saves
+
+
+class _Backward:
+    """Calls the gradient rules of one recorded primitive call with what they saved."""
+
+    __slots__ = ("calls", "count", "primitive")
+
+    def __init__(self, primitive: Primitive, calls: list[Any], count: int) -> None:
+        self.primitive = primitive
+        self.calls = calls
+        self.count = count
+
+    def __call__(self, grads: Sequence[Tensor | None], specs: Sequence[Spec]) -> list[Any]:
+        """Gradients by each array argument, None where there is none."""
+        primitive = self.primitive
+        result: list[Any] = [None] * self.count
+        for rule, saves in self.calls:
+            named = dict(saves)
+            for name in rule.parameters:
+                if primitive.is_upstream(name):
+                    i = primitive.outputs.index(name[len("grad_") :])
+                    gradient = grads[i]
+                    if gradient is None and name not in rule.optional:
+                        gradient = tape.zeros(specs[i])
+                    named[name] = gradient
+            found = rule.function(**named)
+            if primitive.variadic:
+                result[:] = found
+            elif len(rule.arguments) == 1:
+                result[primitive.arguments.index(rule.arguments[0])] = found
+            else:
+                for argument, gradient in zip(rule.arguments, found, strict=True):
+                    result[primitive.arguments.index(argument)] = gradient
+        return result
+
+
+def primitive(
+    outputs: tuple[str, ...] = ("y",), flat: tuple[str, ...] = ()
+) -> Callable[[Callable[..., Any]], Primitive]:
+    """Decorator: declare a primitive by its shape rule; see the module's docstring."""
+    return lambda shape_rule: Primitive(shape_rule, outputs, flat)
+
+
+class Elementwise(Primitive):
+    """A scalar function mapped over broadcast tensors; its gradient is derived.
+
+    Args:
+        scalar: the scalar function.
+        promotion: the compute dtype: `"promote"` (that of the arguments), `"float"` (at least a
+            float), `"bool"`.
+        names: public names of the parameters, if they differ from the scalar's.
+        doc: docstring.
+    """
+
+    def __init__(
+        self,
+        scalar: Scalar,
+        promotion: str = "promote",
+        defaults: tuple[Any, ...] = (),
+        doc: str | None = None,
+    ) -> None:
+        self.scalar = scalar
+        self.promotion = promotion
+        super().__init__(_signature_of(scalar, defaults, doc), outputs=(scalar.output,))
+        self.defaults = defaults
+        self.conditions = tuple(name in scalar.conditions for name in scalar.parameters)
+        self._has_conditions = any(self.conditions)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        if named or len(arguments) != len(self.arguments):
+            bound = self.__signature__.bind(*arguments, **named)
+            bound.apply_defaults()
+            arguments = bound.args
+        for argument in arguments:
+            if isinstance(argument, graph.KerasTensor):
+                return graph.call_symbolic(self, self._infer, arguments, {})
+        return self._apply(arguments)
+
+    def _infer(self, *arguments: Any, **static: Any) -> Any:
+        shapes = [shape_of(argument) for argument in arguments]
+        result = self.result_dtype(self.compute_dtype(arguments))
+        return graph.KerasTensor(broadcast_shapes(*shapes, owner=self.name), result)
+
+    def compute_dtype(self, arguments: Sequence[Any]) -> str:
+        """The dtype that the scalar function computes in."""
+        if self.promotion == "bool":
+            return "bool"
+        values = [a for a, is_bool in zip(arguments, self.conditions, strict=True) if not is_bool]
+        if self.promotion == "float":
+            values.append(float)
+        return dtypes.result_type(*[_weak(value) for value in values])
+
+    def result_dtype(self, compute: str) -> str:
+        """The dtype of the result."""
+        return "bool" if self.scalar.result == "bool" else compute
+
+    def _apply(self, arguments: Sequence[Any]) -> Any:
+        compute = self.compute_dtype(arguments)
+        tensors = [
+            to_tensor(argument, "bool" if is_bool else compute)
+            for argument, is_bool in zip(arguments, self.conditions, strict=True)
+        ]
+        first = tensors[0].shape
+        for tensor in tensors:
+            if tensor.shape != first:
+                broadcast_shapes(*[t.shape for t in tensors], owner=self.name)
+                break
+        return self.run(tensors, {})
+
+    def kernel(self, backend: Backend) -> Callable[..., Any] | None:
+        """The backend's kernel for the scalar function."""
+        return backend.kernels.get(self.name) or backend.elementwise(self.scalar)
+
+    def rule(self, argument: str) -> Rule | None:
+        """The derived gradient, summed over what was broadcast."""
+        if argument not in self.rules:
+            gradient = self.scalar.gradient(argument)
+            if gradient is None:
+                return None
+            self.vjp(argument)(_elementwise_rule(gradient, argument))
+        return self.rules[argument]
+
+
+def _elementwise_rule(gradient: Scalar, argument: str) -> Callable[..., Any]:
+    mapped = PRIMITIVES.get(gradient.name) or Elementwise(gradient)
+    parameters = (*mapped.arguments, f"{argument}_spec")
+
+    def rule(**named: Any) -> Any:
+        grad = mapped(*[named[name] for name in mapped.arguments])
+        return tape.sum_to(grad, named[f"{argument}_spec"])
+
+    kind = inspect.Parameter.KEYWORD_ONLY
+    rule.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(name, kind) for name in parameters]
+    )
+    return rule
+
+
+def _signature_of(scalar: Scalar, defaults: tuple[Any, ...], doc: str | None) -> Any:
+    """A stand-in declaring function with the scalar's name and parameters."""
+
+    def declared(*arguments: Any) -> None:
+        raise TypeError("Elementwise primitives infer shapes themselves.")
+
+    missing = len(scalar.parameters) - len(defaults)
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    declared.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(
+                name, kind, default=defaults[i - missing] if i >= missing else inspect._empty
+            )
+            for i, name in enumerate(scalar.parameters)
+        ]
+    )
+    declared.__name__ = scalar.name
+    declared.__doc__ = doc or scalar.function.__doc__
+    declared.__module__ = scalar.function.__module__
+    return declared
+
+
+def to_tensor(value: Any, dtype: str | None = None) -> Any:
+    """A tensor of a variable, array, number or list; symbolic tensors and None stay as they are."""
+    if type(value) is Tensor and dtype is None:
+        return as_tensor(value)
+    if value is None or isinstance(value, graph.KerasTensor):
+        return value
+    if isinstance(value, Variable):
+        value = value.value
+    return as_tensor(value, dtype)
+
+
+def _weak(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return as_tensor(value).dtype
+    return value
+
+
+def shape_of(value: Any) -> tuple[int, ...]:
+    """The shape of a tensor, variable, array, list or number."""
+    return tuple(value.shape) if hasattr(value, "shape") else to_tensor(value).shape
+
+
+def op(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: a public function made of primitives; on symbolic tensors it is one node."""
+
+    @functools.wraps(function)
+    def wrapper(*arguments: Any, **named: Any) -> Any:
+        if has_symbolic(arguments) or (named and has_symbolic(named.values())):
+            return graph.call_symbolic(wrapper, function, arguments, named)
+        return function(*arguments, **named)
+
+    return wrapper
+
+
+def has_symbolic(values: Any) -> bool:
+    """Whether a symbolic tensor is among the values or in lists and tuples among them."""
+    for value in values:
+        if isinstance(value, graph.KerasTensor):
+            return True
+        if isinstance(value, (list, tuple)) and has_symbolic(value):
+            return True
+    return False

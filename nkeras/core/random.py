@@ -1,0 +1,103 @@
+"""Seeds. All random numbers come from Philox counters, so they are the same on every backend."""
+
+from __future__ import annotations
+
+import random as python_random
+from typing import Any
+
+import numpy as np
+
+from nkeras.core import graph, naming
+from nkeras.core.variable import Variable
+
+
+class SeedGenerator:
+    """A source of fresh seeds for random functions: a state of (seed, count).
+
+    Args:
+        seed: non-negative int, or None for one drawn from Python's `random`.
+        name: name.
+
+    Example:
+        >>> import nkeras
+        >>> seeds = nkeras.random.SeedGenerator(7)
+        >>> a = nkeras.random.uniform((2,), seed=seeds)
+        >>> b = nkeras.random.uniform((2,), seed=seeds)
+        >>> bool((a.numpy() == b.numpy()).any())
+        False
+
+    Source: https://keras.io/api/random/seed_generator/
+    """
+
+    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
+        if seed is None:
+            seed = make_default_seed()
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+            raise ValueError(
+                f"SeedGenerator: argument `seed` must be an integer. Received: seed={seed!r}"
+            )
+        if seed < 0:
+            raise ValueError(f"SeedGenerator: argument `seed` must be >= 0. Received: seed={seed}")
+        self.name = name or naming.auto_name(type(self).__name__)
+        self._initial_seed = int(seed)
+        self.state = Variable(
+            np.array([int(seed) % 2**32, 0], "uint32"),
+            trainable=False,
+            name=f"{self.name}_state",
+            host=True,
+        )
+
+    def next(self, ordered: bool = True) -> tuple[int, int]:
+        """A fresh seed, a pair of ints; the count goes up by one (not while shapes are inferred)."""
+        key, count = (int(one) for one in self.state.numpy())
+        if not graph.tracing():
+            self.state.assign(np.array([key, (count + 1) % 2**32], "uint32"))
+        return key, count
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {"seed": self._initial_seed}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
+        """The inverse of `get_config`."""
+        return cls(**config)
+
+
+_global: SeedGenerator | None = None
+
+
+def make_default_seed() -> int:
+    """A seed from Python's `random`, which `set_random_seed` seeds."""
+    return python_random.randint(1, int(1e9))
+
+
+def global_seed_generator() -> SeedGenerator:
+    """The generator used where no seed is given."""
+    global _global
+    if _global is None:
+        _global = SeedGenerator()
+    return _global
+
+
+def reset_global_seed(seed: int | None = None) -> None:
+    """Begin again with `seed`, or with a fresh one at the next use."""
+    global _global
+    _global = None if seed is None else SeedGenerator(seed)
+
+
+def draw_seed(seed: Any) -> tuple[int, int]:
+    """A pair of ints from a SeedGenerator, an int, a pair, or None (the global generator)."""
+    if isinstance(seed, SeedGenerator):
+        return seed.next()
+    if seed is None:
+        return global_seed_generator().next()
+    if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):
+        return int(seed) % 2**32, 0
+    values = np.asarray(seed).reshape(-1)
+    if values.shape == (2,) and values.dtype.kind in "iu":
+        return int(values[0]) % 2**32, int(values[1]) % 2**32
+    raise ValueError(
+        "Argument `seed` must be an integer, a pair of integers, a SeedGenerator or None. "
+        f"Received: seed={seed!r} (of type {type(seed).__name__})"
+    )

@@ -1,0 +1,263 @@
+"""Objects to configuration dicts and back, in Keras' format.
+
+Source: https://keras.io/api/models/model_saving_apis/serialization_utils/
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from nkeras.core import dtypes, naming
+from nkeras.core.tensor import Tensor, as_tensor
+
+_custom: dict[str, Any] = {}
+_names: dict[Any, str] = {}
+_scoped: ContextVar[dict[str, Any]] = ContextVar("nkeras_custom_objects", default={})
+
+
+def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Any:
+    """Decorator: make a class or function known to deserialization as `package>name`.
+
+    Args:
+        package: prefix.
+        name: name; that of the object by default.
+
+    Raises:
+        ValueError: a class without `get_config`.
+    """
+
+    def register(thing: Any) -> Any:
+        if inspect.isclass(thing) and not hasattr(thing, "get_config"):
+            raise ValueError(f"Cannot register the class {thing.__name__}: it has no get_config().")
+        registered = f"{package}>{name or thing.__name__}"
+        _custom[registered] = thing
+        _names[thing] = registered
+        return thing
+
+    return register
+
+
+def get_registered_name(thing: Any) -> str:
+    """The registered name of a class or function, or its own name."""
+    return _names.get(thing, thing.__name__)
+
+
+def get_registered_object(
+    name: str, custom_objects: Mapping[str, Any] | None = None, module_objects: Any = None
+) -> Any:
+    """The class or function of a (registered) name, or None."""
+    for table in (_scoped.get(), _custom, custom_objects or {}, module_objects or {}):
+        if name in table:
+            return table[name]
+    return None
+
+
+@contextmanager
+def custom_object_scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
+    """Inside, deserialization also knows these classes and functions by name."""
+    token = _scoped.set({**_scoped.get(), **custom_objects})
+    try:
+        yield
+    finally:
+        _scoped.reset(token)
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """The registered objects; what is added to the dict is known to deserialization."""
+    return _custom
+
+
+def serialize_keras_object(obj: Any) -> Any:
+    """A JSON-compatible description of an object, as Keras writes it."""
+    if obj is None or isinstance(obj, (bool, int, float, str)):
+        return obj
+    if isinstance(obj, (np.integer, np.floating, np.bool_)):
+        return obj.item()
+    if isinstance(obj, tuple):
+        return {"class_name": "__tuple__", "config": [serialize_keras_object(one) for one in obj]}
+    if isinstance(obj, list):
+        return [serialize_keras_object(one) for one in obj]
+    if isinstance(obj, dict):
+        return {key: serialize_keras_object(value) for key, value in obj.items()}
+    if isinstance(obj, Tensor):
+        config = {"value": obj.numpy().tolist(), "dtype": obj.dtype}
+        return {"class_name": "__tensor__", "config": config}
+    if isinstance(obj, np.ndarray):
+        config = {"value": obj.tolist(), "dtype": obj.dtype.name}
+        return {"class_name": "__numpy__", "config": config}
+    if isinstance(obj, FunctionType) or inspect.isbuiltin(obj) or not hasattr(obj, "get_config"):
+        return _serialize_function(obj)
+    custom = type(obj) in _names or not type(obj).__module__.startswith("nkeras.")
+    described = {
+        "module": _public_module(type(obj)),
+        "class_name": type(obj).__name__,
+        "config": _serialize_config(obj.get_config()),
+        "registered_name": get_registered_name(type(obj)) if custom else None,
+    }
+    build_config = obj.get_build_config() if hasattr(obj, "get_build_config") else None
+    if build_config is not None:
+        described["build_config"] = serialize_keras_object(build_config)
+    compile_config = obj.get_compile_config() if hasattr(obj, "get_compile_config") else None
+    if compile_config:
+        described["compile_config"] = serialize_keras_object(compile_config)
+    return described
+
+
+def _serialize_config(config: dict[str, Any]) -> dict[str, Any]:
+    return {key: serialize_keras_object(value) for key, value in config.items()}
+
+
+def _serialize_function(function: Any) -> Any:
+    name = getattr(function, "__name__", None)
+    if name is None or name == "<lambda>":
+        raise ValueError(
+            f"{function!r} cannot be serialized: it has neither get_config() nor a name. Define a "
+            "named function and register it with register_keras_serializable."
+        )
+    if function.__module__.startswith("nkeras."):
+        return name
+    return {
+        "module": function.__module__,
+        "class_name": "function",
+        "config": name,
+        "registered_name": get_registered_name(function),
+    }
+
+
+def _public_module(cls: type) -> str:
+    """`keras.layers` for a class of nkeras, its own module for a class of the user's."""
+    package = cls.__module__.split(".")
+    if package[0] != "nkeras":
+        return cls.__module__
+    if cls.__name__ == "DTypePolicy":
+        return "keras"
+    return f"keras.{ {'models': 'models', 'core': 'utils'}.get(package[1], package[1]) }"
+
+
+def deserialize_keras_object(
+    config: Any, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True
+) -> Any:
+    """The inverse of `serialize_keras_object`.
+
+    Args:
+        config: what `serialize_keras_object` returned.
+        custom_objects: classes and functions by name.
+        safe_mode: refuse lambdas (nkeras never runs code from a file).
+
+    Raises:
+        ValueError, TypeError: the config names something unknown.
+    """
+    with custom_object_scope(custom_objects or {}):
+        return _deserialize(config)
+
+
+def _deserialize(config: Any) -> Any:
+    if isinstance(config, list):
+        return [_deserialize(one) for one in config]
+    if not isinstance(config, dict):
+        return config
+    if "class_name" not in config or "config" not in config:
+        return {key: _deserialize(value) for key, value in config.items()}
+    name, inner = config["class_name"], config["config"]
+    if name == "__tuple__":
+        return tuple(_deserialize(one) for one in inner)
+    if name == "__tensor__":
+        return as_tensor(np.array(inner["value"]), inner["dtype"])
+    if name == "__numpy__":
+        return np.array(inner["value"], dtype=dtypes.to_numpy(inner["dtype"]))
+    if name == "__lambda__":
+        raise ValueError("nkeras does not load lambdas from a configuration: it would run its code.")
+    if name == "function":
+        return find_class(inner, config.get("module"), config.get("registered_name"))
+    cls = find_class(name, config.get("module"), config.get("registered_name"))
+    made = cls.from_config(inner if _nests(cls) else _deserialize_config(inner))
+    build_config = config.get("build_config")
+    if build_config and hasattr(made, "build_from_config"):
+        made.build_from_config(_deserialize(build_config))
+    compile_config = config.get("compile_config")
+    if compile_config and hasattr(made, "compile_from_config"):
+        made.compile_from_config(compile_config)
+    return made
+
+
+def _nests(cls: type) -> bool:
+    """Whether the class deserializes its nested configs itself."""
+    return bool(getattr(cls, "deserializes_itself", False))
+
+
+def _deserialize_config(config: dict[str, Any]) -> dict[str, Any]:
+    return {key: _deserialize(value) for key, value in config.items()}
+
+
+def find_class(name: str, module: str | None, registered_name: str | None = None) -> Any:
+    """The class or function that a config names.
+
+    Raises:
+        TypeError: there is none; the message says how to make it known.
+    """
+    for key in (registered_name, name):
+        found = get_registered_object(key) if key else None
+        if found is not None:
+            return found
+    if module:
+        package, _, rest = module.partition(".")
+        target = f"nkeras.{rest}".rstrip(".") if package == "keras" else module
+        try:
+            found = getattr(importlib.import_module(target), name, None)
+        except ImportError:
+            found = None
+        if found is not None:
+            return found
+    raise TypeError(
+        f"Unknown class or function {name!r} (module {module!r}, registered name "
+        f"{registered_name!r}). Pass it in `custom_objects` or register it with "
+        "register_keras_serializable."
+    )
+
+
+def resolve(
+    identifier: Any, table: Mapping[str, Any], family: str, base: type | None = None
+) -> Any:
+    """What `get(identifier)` of a family of objects does.
+
+    Args:
+        identifier: name, config dict, class, instance or callable.
+        table: classes and functions of the family by class name.
+        family: for the error message, for example `"initializer"`.
+        base: a class: instances of it are returned as they are.
+
+    Raises:
+        ValueError: it names nothing of the family.
+    """
+    found = identifier
+    if isinstance(identifier, dict):
+        found = deserialize_keras_object(identifier)
+    elif isinstance(identifier, str):
+        found = get_registered_object(identifier) or _by_name(identifier, table)
+    if inspect.isclass(found):
+        found = found()
+    if found is not None and (callable(found) or (base is not None and isinstance(found, base))):
+        return found
+    raise ValueError(
+        f"Could not interpret {family} identifier: {identifier!r}. Known names are "
+        f"{', '.join(sorted(table))}."
+    )
+
+
+def _by_name(name: str, table: Mapping[str, Any]) -> Any:
+    if name in table:
+        return table[name]
+    lowered = {key.lower(): value for key, value in table.items()}
+    snake: dict[str, Any] = {naming.to_snake_case(key): value for key, value in table.items()}
+    return snake.get(name) or lowered.get(name.lower())
+
+
+Getter = Callable[[Any], Any]

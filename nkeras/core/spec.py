@@ -1,0 +1,111 @@
+"""What is known of an array before it exists: shape and dtype. And the arithmetic of shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+Shape = tuple[int, ...]
+Pairs = tuple[tuple[int, int], ...]
+
+
+class Spec(NamedTuple):
+    """Shape and dtype of one array."""
+
+    shape: Shape
+    dtype: str
+
+
+class Typed(Protocol):
+    """Anything with a shape and a dtype: a Spec, a Tensor, a KerasTensor."""
+
+    @property
+    def shape(self) -> Shape: ...
+
+    @property
+    def dtype(self) -> str: ...
+
+
+def broadcast_shapes(*shapes: Shape, owner: str = "operation") -> Shape:
+    """The shape that arrays of these shapes broadcast to.
+
+    Raises:
+        ValueError: they do not; the message names `owner` and the shapes.
+    """
+    first = shapes[0]
+    if all(shape == first for shape in shapes):
+        return first
+    rank = max(len(shape) for shape in shapes)
+    padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
+    result = []
+    for sizes in zip(*padded, strict=True):
+        wide = {size for size in sizes if size != 1}
+        if len(wide) > 1:
+            raise ValueError(
+                f"{owner}: shapes {' and '.join(str(shape) for shape in shapes)} cannot be "
+                "broadcast together; each pair of sizes, from the right, must be equal or have a 1."
+            )
+        result.append(wide.pop() if wide else 1)
+    return tuple(result)
+
+
+def normalize_axis(axis: int, rank: int, owner: str) -> int:
+    """A non-negative axis.
+
+    Raises:
+        ValueError: the axis is out of range.
+    """
+    if not -rank <= axis < rank:
+        raise ValueError(
+            f"{owner}: axis {axis} is out of range for an array of rank {rank}; "
+            f"it must be in [{-rank}, {rank - 1}]."
+        )
+    return int(axis) % rank
+
+
+def normalize_axes(axis: int | Sequence[int] | None, rank: int, owner: str) -> tuple[int, ...]:
+    """Ascending non-negative axes; None is all of them.
+
+    Raises:
+        ValueError: an axis is out of range or stands twice.
+    """
+    if axis is None:
+        return tuple(range(rank))
+    given = (axis,) if isinstance(axis, int) or not hasattr(axis, "__iter__") else tuple(axis)
+    axes = sorted(normalize_axis(int(one), rank, owner) for one in given)
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"{owner}: an axis stands twice in {axis}.")
+    return tuple(axes)
+
+
+def reduced_shape(shape: Shape, axis: tuple[int, ...], keepdims: bool) -> Shape:
+    """The shape left when the axes are reduced."""
+    if keepdims:
+        return tuple(1 if i in axis else size for i, size in enumerate(shape))
+    return tuple(size for i, size in enumerate(shape) if i not in axis)
+
+
+def window_output(size: int, window: int, stride: int, pad: tuple[int, int], dilation: int) -> int:
+    """How many windows fit along one dimension (may be <= 0)."""
+    return (size + sum(pad) - ((window - 1) * dilation + 1)) // stride + 1
+
+
+def window_padding(
+    mode: str,
+    sizes: Shape,
+    window: Shape,
+    strides: Shape,
+    dilation: Shape,
+) -> Pairs:
+    """(low, high) pairs of `"valid"`, `"same"` or `"causal"` padding, as in TensorFlow and Keras."""
+    if mode == "valid":
+        return tuple((0, 0) for _ in sizes)
+    pairs = []
+    for size, extent, stride, step in zip(sizes, window, strides, dilation, strict=True):
+        reach = (extent - 1) * step + 1
+        if mode == "causal":
+            pairs.append((reach - 1, 0))
+            continue
+        total = max((-(-size // stride) - 1) * stride + reach - size, 0)
+        pairs.append((total // 2, total - total // 2))
+    return tuple(pairs)

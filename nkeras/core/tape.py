@@ -1,0 +1,284 @@
+"""GradientTape: an append-only list of entries, walked back once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nkeras.core import dtypes, tree
+from nkeras.core.spec import Spec
+from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
+
+_tapes: ContextVar[tuple[GradientTape, ...]] = ContextVar("nkeras_tapes", default=())
+active: Callable[[], tuple[GradientTape, ...]] = _tapes.get
+
+
+@contextmanager
+def paused(*tapes: GradientTape) -> Iterator[None]:
+    """Record nothing (or nothing on these tapes) inside the block."""
+    token = _tapes.set(tuple(one for one in active() if tapes and one not in tapes))
+    try:
+        yield
+    finally:
+        _tapes.reset(token)
+
+
+class _Entry(NamedTuple):
+    backward: Callable[[Sequence[Any], Sequence[Spec]], list[Any]]
+    inputs: list[int | None]
+    outputs: list[int | None]
+    specs: list[Spec]
+
+
+class GradientTape:
+    """Records operations on watched tensors and variables, to differentiate them.
+
+    Args:
+        persistent: keep what was recorded, so that `gradient` can be called several times.
+        watch_accessed_variables: watch every trainable variable when it is read.
+
+    Example:
+        >>> import nkeras
+        >>> x = nkeras.ops.convert_to_tensor(3.0)
+        >>> with nkeras.GradientTape() as tape:
+        ...     tape.watch(x)
+        ...     y = x * x
+        >>> float(tape.gradient(y, x))
+        6.0
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/GradientTape
+    """
+
+    def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
+        self._persistent = persistent
+        self._watch_variables = watch_accessed_variables
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything recorded and watched."""
+        self._entries: list[_Entry] = []
+        self._tracked: set[int] = set()
+        self._variables: dict[int, tuple[Any, list[int]]] = {}
+        self._used = False
+
+    def __enter__(self) -> GradientTape:
+        if self in active():
+            raise ValueError("The tape is recording already.")
+        _tapes.set((*active(), self))
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        _tapes.set(tuple(one for one in active() if one is not self))
+
+    def watch(self, tensor: Any) -> None:
+        """Watch a tensor, a variable, or a nested structure of them.
+
+        Raises:
+            ValueError: something else, or a tensor that is not floating, is to be watched.
+        """
+        for one in tree.flatten(tensor):
+            if isinstance(one, Tensor):
+                if not dtypes.is_floating(one.dtype):
+                    raise ValueError(f"Only floating tensors can be watched, not {one.dtype}.")
+                self._tracked.add(one.uid)
+            elif hasattr(one, "trainable") and hasattr(one, "value"):
+                self.read(one, one.value, explicit=True)
+            else:
+                raise ValueError(f"Only tensors and variables can be watched. Received: {one!r}")
+
+    def read(self, variable: Any, value: Tensor, explicit: bool = False) -> None:
+        """Called when a variable's value is read while the tape records."""
+        if not explicit and not (self._watch_variables and variable.trainable):
+            return
+        if dtypes.is_floating(value.dtype):
+            self._tracked.add(value.uid)
+            uids = self._variables.setdefault(id(variable), (variable, []))[1]
+            if value.uid not in uids:
+                uids.append(value.uid)
+
+    def watched_variables(self) -> list[Any]:
+        """The variables watched so far."""
+        return [variable for variable, _ in self._variables.values()]
+
+    def tracks(self, tensor: Tensor) -> bool:
+        """Whether the tensor depends on something watched."""
+        return tensor.uid in self._tracked
+
+    def append(self, backward: Any, inputs: Sequence[Tensor | None], outputs: Sequence[Any]) -> None:
+        """Record one call: `backward(output gradients, output specs)` gives input gradients."""
+        uids: list[int | None] = []
+        specs = []
+        for output in outputs:
+            floating = output is not None and dtypes.is_floating(output.dtype)
+            uids.append(output.uid if floating else None)
+            specs.append(Spec((), "float32") if output is None else Spec(output.shape, output.dtype))
+            if floating:
+                self._tracked.add(output.uid)
+        tracked = [None if t is None or not self.tracks(t) else t.uid for t in inputs]
+        self._entries.append(_Entry(backward, tracked, uids, specs))
+
+    @contextmanager
+    def stop_recording(self) -> Iterator[None]:
+        """Record nothing on this tape inside the block."""
+        with paused(self):
+            yield
+
+    def gradient(
+        self,
+        target: Any,
+        sources: Any,
+        output_gradients: Any = None,
+        unconnected_gradients: str = "none",
+    ) -> Any:
+        """Gradients of the sum of `target` by `sources`.
+
+        Args:
+            target: tensor or structure of tensors.
+            sources: tensor or variable, or a structure of them.
+            output_gradients: gradients of `target`, same structure; ones by default.
+            unconnected_gradients: `"none"` or `"zero"`: what stands for sources that `target` does
+                not depend on.
+
+        Returns:
+            The structure of `sources` with tensors of the sources' shapes.
+
+        Raises:
+            RuntimeError: a tape that is not persistent is asked a second time.
+        """
+        if unconnected_gradients not in ("none", "zero"):
+            raise ValueError(
+                'GradientTape.gradient: argument `unconnected_gradients` must be "none" or "zero". '
+                f"Received: {unconnected_gradients!r}"
+            )
+        if self._used:
+            raise RuntimeError(
+                "A tape that is not persistent gives gradients only once; "
+                "use GradientTape(persistent=True)."
+            )
+        self._used = not self._persistent
+        seeds = self._seeds(target, output_gradients)
+        wanted = {uid for source in tree.flatten(sources) for uid in self._uids(source)}
+        if self._persistent:
+            grads = self._walk(seeds, wanted)
+        else:
+            with paused(self):
+                grads = self._walk(seeds, wanted)
+
+        def collect(source: Any) -> Any:
+            total = None
+            for uid in self._uids(source):
+                if uid in grads:
+                    total = grads[uid] if total is None else _add(total, grads[uid])
+            if total is None and unconnected_gradients == "zero":
+                return zeros(Spec(tuple(source.shape), source.dtype))
+            return total
+
+        return tree.map_structure(collect, sources)
+
+    def jacobian(self, target: Any, sources: Any, unconnected_gradients: str = "none") -> Any:
+        """Derivatives of each element of `target` by each element of `sources`.
+
+        Args:
+            target: one tensor.
+            sources: tensor or variable, or a structure of them.
+            unconnected_gradients: as in `gradient`.
+
+        Returns:
+            The structure of `sources`, tensors of shape `target.shape + source.shape`.
+        """
+        was_used, persistent = self._used, self._persistent
+        if was_used:
+            raise RuntimeError(
+                "A tape that is not persistent gives gradients only once; "
+                "use GradientTape(persistent=True)."
+            )
+        self._persistent = True
+        rows = []
+        for i in range(target.size):
+            one = np.zeros(target.size, "float32")
+            one[i] = 1.0
+            seed = from_numpy(one.reshape(target.shape), target.dtype)
+            rows.append(self.gradient(target, sources, seed, unconnected_gradients))
+        self._persistent, self._used = persistent, not persistent
+        if not persistent:
+            self._entries.clear()
+        stack, reshape = Operators.operators["stack"], Operators.operators["reshape"]
+
+        def join(source: Any, *gradients: Any) -> Any:
+            if gradients[0] is None:
+                return None
+            return reshape(stack(gradients), (*target.shape, *source.shape))
+
+        return tree.map_structure(join, sources, *rows)
+
+    def _seeds(self, target: Any, output_gradients: Any) -> dict[int, Tensor]:
+        targets = tree.flatten(target)
+        given = [None] * len(targets) if output_gradients is None else tree.flatten(output_gradients)
+        seeds: dict[int, Tensor] = {}
+        for one, gradient in zip(targets, given, strict=True):
+            if not isinstance(one, Tensor):
+                raise ValueError(f"The target of a gradient must be a tensor. Received: {one!r}")
+            seed = ones(Spec(one.shape, one.dtype)) if gradient is None else as_tensor(gradient)
+            if seed.shape != one.shape:
+                raise ValueError(
+                    f"An output gradient has shape {seed.shape}, its target {one.shape}."
+                )
+            seeds[one.uid] = _add(seeds[one.uid], seed) if one.uid in seeds else seed
+        return seeds
+
+    def _walk(self, grads: dict[int, Any], wanted: set[int]) -> dict[int, Tensor]:
+        """Entries (with their saves) and gradients are dropped as soon as they are used."""
+        entries = self._entries
+        for i in range(len(entries) - 1, -1, -1):
+            entry = entries[i] if self._persistent else entries.pop()
+            outputs = [
+                None if uid is None else grads.get(uid) if uid in wanted else grads.pop(uid, None)
+                for uid in entry.outputs
+            ]
+            if all(gradient is None for gradient in outputs):
+                continue
+            found = entry.backward(outputs, entry.specs)
+            for uid, gradient in zip(entry.inputs, found, strict=True):
+                if uid is not None and gradient is not None:
+                    grads[uid] = _add(grads[uid], gradient) if uid in grads else gradient
+        return grads
+
+    def _uids(self, source: Any) -> list[int]:
+        if isinstance(source, Tensor):
+            return [source.uid]
+        if id(source) in self._variables:
+            return self._variables[id(source)][1]
+        return []
+
+
+def _add(a: Tensor, b: Tensor) -> Tensor:
+    return Operators.operators["add"](a, b)
+
+
+def zeros(spec: Spec) -> Tensor:
+    """A tensor of zeros."""
+    return from_numpy(np.zeros(spec.shape, dtypes.to_numpy(spec.dtype)), spec.dtype)
+
+
+def ones(spec: Spec) -> Tensor:
+    """A tensor of ones."""
+    return from_numpy(np.ones(spec.shape, dtypes.to_numpy(spec.dtype)), spec.dtype)
+
+
+def sum_to(gradient: Tensor, spec: Spec) -> Tensor:
+    """The gradient of something that was broadcast and cast from `spec`."""
+    if gradient.shape != spec.shape:
+        extra = len(gradient.shape) - len(spec.shape)
+        axes = tuple(range(extra)) + tuple(
+            i + extra
+            for i, size in enumerate(spec.shape)
+            if size == 1 and gradient.shape[i + extra] != 1
+        )
+        gradient = Operators.operators["reduce_sum"](gradient, axis=axes, keepdims=False)
+        if gradient.shape != spec.shape:
+            gradient = Operators.operators["reshape"](gradient, spec.shape)
+    return gradient if gradient.dtype == spec.dtype else as_tensor(gradient, spec.dtype)

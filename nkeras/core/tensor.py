@@ -1,0 +1,252 @@
+"""Tensor: a thin immutable handle of a backend's array. Operators are primitives, found by name."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from nkeras.backend import registry
+from nkeras.backend.protocol import Array, Backend
+from nkeras.core import config, dtypes
+from nkeras.core.errors import BackendError
+
+_next_uid = itertools.count().__next__
+
+
+class Operators:
+    """Python operators for Tensor, Variable and KerasTensor; `install` fills the table from ops."""
+
+    __slots__ = ()
+    __array_priority__ = 100
+    operators: dict[str, Any] = {}
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.operators["getitem"](self, key)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+_BINARY = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "divide",
+    "floordiv": "floor_divide",
+    "mod": "mod",
+    "pow": "power",
+    "matmul": "matmul",
+    "and": "logical_and",
+    "or": "logical_or",
+    "xor": "logical_xor",
+}
+_COMPARISONS = {
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+    "eq": "equal",
+    "ne": "not_equal",
+}
+_UNARY = {"neg": "negative", "abs": "absolute", "invert": "logical_not"}
+
+
+def _forward(op: str, reflected: bool = False) -> Any:
+    if reflected:
+        return lambda self, other: Operators.operators[op](other, self)
+    return lambda self, other: Operators.operators[op](self, other)
+
+
+for _name, _op in {**_BINARY, **_COMPARISONS}.items():
+    setattr(Operators, f"__{_name}__", _forward(_op))
+for _name, _op in _BINARY.items():
+    setattr(Operators, f"__r{_name}__", _forward(_op, reflected=True))
+for _name, _op in _UNARY.items():
+    setattr(Operators, f"__{_name}__", lambda self, op=_op: Operators.operators[op](self))
+
+
+class Tensor(Operators):
+    """An array on a backend. Made by `nkeras.ops.convert_to_tensor` and by every operation.
+
+    Attributes:
+        data: the backend's own array; do not write into it.
+        backend: the backend object it lives on.
+        shape: tuple of int.
+        dtype: name, for example `"float32"`.
+    """
+
+    __slots__ = ("__weakref__", "_keras_mask", "backend", "data", "dtype", "shape", "uid")
+
+    def __init__(self, data: Array, backend: Backend) -> None:
+        self.data = data
+        self.backend = backend
+        self.shape: tuple[int, ...] = data.shape
+        self.dtype: str = dtypes.name_of(data.dtype)
+        self.uid: int = _next_uid()
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def T(self) -> Any:
+        """The tensor with its axes reversed."""
+        return self.operators["transpose"](self)
+
+    def numpy(self) -> np.ndarray:
+        """A NumPy array of the values; it may share memory, so copy before writing."""
+        return self.backend.to_numpy(self.data)
+
+    def to(self, backend: str) -> Tensor:
+        """The same values on another backend."""
+        target = registry.load(backend)
+        if target is self.backend:
+            return self
+        return Tensor(target.asarray(self.numpy(), self.dtype), target)
+
+    def item(self) -> Any:
+        """The single value as a Python number."""
+        return self.numpy().item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return self.numpy().tolist()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __dlpack__(self, **arguments: Any) -> Any:
+        return self.data.__dlpack__(**arguments)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.data.__dlpack_device__()
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        return self.data.__cuda_array_interface__
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a tensor of rank 0.")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.shape:
+            raise TypeError("Iteration over a tensor of rank 0.")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __bool__(self) -> bool:
+        return bool(self.numpy())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if not (dtypes.is_integer(self.dtype) and self.size == 1):
+            raise TypeError(f"A tensor of dtype {self.dtype} and shape {self.shape} is no index.")
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.shape == () and spec else str(self)
+
+    def __repr__(self) -> str:
+        return f"<Tensor shape={self.shape} dtype={self.dtype} backend={self.backend.name}>\n{self.numpy()}"
+
+    __str__ = __repr__
+
+    def __copy__(self) -> Tensor:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Tensor:
+        return self
+
+    def __reduce__(self) -> Any:
+        return from_numpy, (self.numpy(), self.dtype)
+
+
+def from_numpy(array: np.ndarray, dtype: str | None = None) -> Tensor:
+    """A tensor on the active backend."""
+    backend = registry.active()
+    name = dtype or dtypes.standardize(array.dtype)
+    if name not in backend.dtypes:
+        raise BackendError(f"Backend {backend.name!r} has no dtype {name}.")
+    return Tensor(backend.asarray(array, name), backend)
+
+
+def as_tensor(value: Any, dtype: str | None = None) -> Tensor:
+    """A tensor on the active backend from a tensor, array, number or nested list.
+
+    Args:
+        value: what to convert. Python floats (also inside lists) become `floatx`, ints `int32`.
+        dtype: name, or None to keep that of `value`. A tensor of another dtype is cast.
+
+    Raises:
+        BackendError: `value` is a tensor of another backend.
+        ValueError: `value` is ragged or has no numeric dtype.
+    """
+    if isinstance(value, Tensor):
+        if value.backend is not registry.active():
+            raise BackendError(
+                f"A tensor lives on backend {value.backend.name!r}, the active backend is "
+                f"{registry.active().name!r}. Move it with tensor.to({registry.active().name!r})."
+            )
+        if dtype is not None and dtype != value.dtype:
+            return value.operators["cast"](value, dtype)
+        return value
+    array, natural = to_array(value)
+    return from_numpy(array, dtype or natural)
+
+
+def to_array(value: Any) -> tuple[np.ndarray, str]:
+    """A NumPy array of a value that is no tensor of ours, and the dtype it naturally has."""
+    if isinstance(value, bool):
+        return np.asarray(value), "bool"
+    if isinstance(value, int):
+        return np.asarray(value), "int32" if -(2**31) <= value < 2**31 else "int64"
+    if isinstance(value, float):
+        return np.asarray(value), config.floatx()
+    if isinstance(value, (list, tuple)):
+        value = [np.asarray(item) if hasattr(item, "__array__") else item for item in value]
+        strong = any(isinstance(item, np.ndarray) for item in value)
+        array = _asarray(value)
+        if not strong:
+            kind = array.dtype.kind
+            return array, {"f": config.floatx(), "i": _int_name(array)}.get(
+                kind, dtypes.standardize(array.dtype)
+            )
+        return array, dtypes.standardize(array.dtype)
+    array = _asarray(value)
+    return array, dtypes.standardize(array.dtype)
+
+
+def _int_name(array: np.ndarray) -> str:
+    fits = array.size == 0 or (array.min() >= -(2**31) and array.max() < 2**31)
+    return "int32" if fits else "int64"
+
+
+def _asarray(value: Any) -> np.ndarray:
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{type(value).__name__} cannot become a tensor: {error}") from error
+    if array.dtype == object or array.dtype.kind in "SUMmc":
+        raise ValueError(
+            f"A {type(value).__name__} with dtype {array.dtype} cannot become a tensor; nkeras has "
+            f"the dtypes {', '.join(dtypes.DTYPES)}."
+        )
+    return array

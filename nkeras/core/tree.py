@@ -1,0 +1,115 @@
+"""Nested structures of lists, tuples, named tuples and dicts (sorted by key), as `keras.tree`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+def is_nested(structure: Any) -> bool:
+    """Whether it is a list, tuple or dict.
+
+    Example:
+        >>> is_nested([1, 2]), is_nested(1)
+        (True, False)
+    """
+    return isinstance(structure, (list, tuple, dict))
+
+
+def flatten(structure: Any) -> list[Any]:
+    """The leaves, depth first.
+
+    Example:
+        >>> flatten({"b": [2, 3], "a": 1})
+        [1, 2, 3]
+    """
+    return list(_leaves(structure))
+
+
+def _leaves(structure: Any) -> Iterator[Any]:
+    if isinstance(structure, dict):
+        for key in _keys(structure):
+            yield from _leaves(structure[key])
+    elif isinstance(structure, (list, tuple)):
+        for item in structure:
+            yield from _leaves(item)
+    else:
+        yield structure
+
+
+def _keys(mapping: dict[Any, Any]) -> list[Any]:
+    try:
+        return sorted(mapping)
+    except TypeError:  # keys of several types keep their order
+        return list(mapping)
+
+
+def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
+    """Pairs of (path, leaf)."""
+    if isinstance(structure, dict):
+        children = [(key, structure[key]) for key in _keys(structure)]
+    elif isinstance(structure, (list, tuple)):
+        children = list(enumerate(structure))
+    else:
+        return [((), structure)]
+    return [
+        ((key, *path), leaf) for key, child in children for path, leaf in flatten_with_path(child)
+    ]
+
+
+def map_structure(function: Callable[..., Any], *structures: Any) -> Any:
+    """Apply a function to the leaves of one or more structures of the same shape.
+
+    Example:
+        >>> map_structure(lambda a, b: a + b, (1, [2]), (10, [20]))
+        (11, [22])
+    """
+    first = structures[0]
+    if isinstance(first, dict):
+        for other in structures[1:]:
+            if not isinstance(other, dict) or set(other) != set(first):
+                raise ValueError(f"Structures differ: {first} and {other}.")
+        return type(first)(
+            (key, map_structure(function, *(structure[key] for structure in structures)))
+            for key in first
+        )
+    if isinstance(first, (list, tuple)):
+        for other in structures[1:]:
+            if not isinstance(other, (list, tuple)) or len(other) != len(first):
+                raise ValueError(f"Structures differ: {first} and {other}.")
+        items = [map_structure(function, *group) for group in zip(*structures, strict=True)]
+        return type(first)(*items) if hasattr(first, "_fields") else type(first)(items)
+    return function(*structures)
+
+
+def pack_sequence_as(structure: Any, flat_sequence: Any) -> Any:
+    """A structure of the same shape with other leaves.
+
+    Raises:
+        ValueError: the number of leaves differs.
+    """
+    leaves = list(flat_sequence)
+    if len(leaves) != len(flatten(structure)):
+        raise ValueError(f"{len(leaves)} leaves do not fit the structure {structure}.")
+    rest = iter(leaves)
+    if isinstance(structure, dict):  # leaves come in key order
+        ordered = {key: pack_sequence_as_from(structure[key], rest) for key in _keys(structure)}
+        return type(structure)((key, ordered[key]) for key in structure)
+    return pack_sequence_as_from(structure, rest)
+
+
+def pack_sequence_as_from(structure: Any, rest: Iterator[Any]) -> Any:
+    """As `pack_sequence_as`, taking leaves from an iterator."""
+    if isinstance(structure, dict):
+        ordered = {key: pack_sequence_as_from(structure[key], rest) for key in _keys(structure)}
+        return type(structure)((key, ordered[key]) for key in structure)
+    if isinstance(structure, (list, tuple)):
+        items = [pack_sequence_as_from(item, rest) for item in structure]
+        return type(structure)(*items) if hasattr(structure, "_fields") else type(structure)(items)
+    return next(rest)
+
+
+def assert_same_structure(a: Any, b: Any) -> None:
+    """Raise a ValueError where two structures differ."""
+    map_structure(lambda *leaves: None, a, b)
+    map_structure(lambda *leaves: None, b, a)

@@ -1,0 +1,432 @@
+"""Convolutions, rank-generic; primitives are channels last, the ops transpose for channels first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from nkeras.core import config, dtypes
+from nkeras.core.errors import refuse
+from nkeras.core.primitive import op, primitive, to_tensor
+from nkeras.core.spec import Pairs, Shape, Spec, Typed, window_output, window_padding
+from nkeras.ops.shape import cast, reshape, transpose
+
+
+@primitive()
+def _conv(
+    x: Typed, kernel: Typed, *, strides: Shape, padding: Pairs, dilation: Shape, groups: int
+) -> Spec:
+    sizes = tuple(
+        window_output(*geometry)
+        for geometry in zip(x.shape[1:-1], kernel.shape, strides, padding, dilation, strict=False)
+    )
+    if min(sizes, default=1) < 1:
+        raise ValueError(
+            f"conv: the kernel {kernel.shape[:-2]} with dilation {dilation} does not fit into the "
+            f"input's spatial sizes {tuple(x.shape[1:-1])} with padding {padding}."
+        )
+    return Spec((x.shape[0], *sizes, kernel.shape[-1]), x.dtype)
+
+
+@_conv.vjp("x")
+def _(
+    grad_y: Any,
+    x_spec: Spec,
+    kernel: Any,
+    strides: Shape,
+    padding: Pairs,
+    dilation: Shape,
+    groups: int,
+) -> Any:
+    return _conv_grad_input(
+        grad_y,
+        kernel,
+        input_shape=x_spec.shape,
+        strides=strides,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+    )
+
+
+@_conv.vjp("kernel")
+def _(
+    grad_y: Any,
+    x: Any,
+    kernel_spec: Spec,
+    strides: Shape,
+    padding: Pairs,
+    dilation: Shape,
+    groups: int,
+) -> Any:
+    return _conv_grad_kernel(
+        x,
+        grad_y,
+        kernel_shape=kernel_spec.shape,
+        strides=strides,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+    )
+
+
+@primitive(outputs=("grad_x",))
+def _conv_grad_input(
+    grad_y: Typed,
+    kernel: Typed,
+    *,
+    input_shape: Shape,
+    strides: Shape,
+    padding: Pairs,
+    dilation: Shape,
+    groups: int,
+) -> Spec:
+    return Spec(input_shape, grad_y.dtype)
+
+
+@_conv_grad_input.vjp("grad_y")
+def _(
+    grad_grad_x: Any, kernel: Any, strides: Shape, padding: Pairs, dilation: Shape, groups: int
+) -> Any:
+    return _conv(
+        grad_grad_x, kernel, strides=strides, padding=padding, dilation=dilation, groups=groups
+    )
+
+
+@primitive(outputs=("grad_kernel",))
+def _conv_grad_kernel(
+    x: Typed,
+    grad_y: Typed,
+    *,
+    kernel_shape: Shape,
+    strides: Shape,
+    padding: Pairs,
+    dilation: Shape,
+    groups: int,
+) -> Spec:
+    return Spec(kernel_shape, x.dtype)
+
+
+@_conv_grad_input.vjp("kernel")
+def _(
+    grad_grad_x: Any,
+    grad_y: Any,
+    kernel_spec: Spec,
+    strides: Shape,
+    padding: Pairs,
+    dilation: Shape,
+    groups: int,
+) -> Any:
+    return _conv_grad_kernel(
+        grad_grad_x,
+        grad_y,
+        kernel_shape=kernel_spec.shape,
+        strides=strides,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+    )
+
+
+@_conv_grad_kernel.vjp("x")
+def _(
+    grad_grad_kernel: Any,
+    grad_y: Any,
+    x_spec: Spec,
+    strides: Shape,
+    padding: Pairs,
+    dilation: Shape,
+    groups: int,
+) -> Any:
+    return _conv_grad_input(
+        grad_y,
+        grad_grad_kernel,
+        input_shape=x_spec.shape,
+        strides=strides,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+    )
+
+
+@_conv_grad_kernel.vjp("grad_y")
+def _(
+    grad_grad_kernel: Any, x: Any, strides: Shape, padding: Pairs, dilation: Shape, groups: int
+) -> Any:
+    return _conv(
+        x, grad_grad_kernel, strides=strides, padding=padding, dilation=dilation, groups=groups
+    )
+
+
+@op
+def conv(
+    inputs: Any,
+    kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Any:
+    """Convolution of any spatial rank (1 to 3); groups follow from the shapes.
+
+    Args:
+        inputs: tensor `(batch, *spatial, channels)`, or `(batch, channels, *spatial)`.
+        kernel: tensor `(*kernel_size, channels // groups, filters)`.
+        strides: int or one int for each spatial dimension.
+        padding: `"valid"`, `"same"`, or `"causal"` (rank 1).
+        data_format: `"channels_last"` or `"channels_first"`; the configured one by default.
+        dilation_rate: int or one int for each spatial dimension.
+
+    Returns:
+        Tensor `(batch, *output_size, filters)`, or channels first.
+
+    Raises:
+        ValueError: shapes or arguments do not fit.
+
+    Example:
+        >>> import nkeras
+        >>> x, kernel = nkeras.ops.ones((1, 4, 4, 2)), nkeras.ops.ones((3, 3, 2, 8))
+        >>> nkeras.ops.conv(x, kernel, padding="same").shape
+        (1, 4, 4, 8)
+
+    Source: https://keras.io/api/ops/nn/
+    """
+    x, kernel = _same_dtype(inputs, kernel)
+    rank = len(x.shape) - 2
+    first = is_channels_first(data_format, "conv")
+    x = to_channels_last(x) if first else x
+    check_rank(x, kernel, rank, "conv")
+    strides, dilation = windows(strides, rank, "strides"), windows(dilation_rate, rank, "dilation_rate")
+    if max(strides, default=1) > 1 and max(dilation, default=1) > 1:
+        raise ValueError(
+            f"conv: strides > 1 and dilation_rate > 1 cannot be combined. Received: strides={strides} "
+            f"and dilation_rate={dilation}"
+        )
+    channels, group_channels = x.shape[-1], kernel.shape[-2]
+    if channels % group_channels or kernel.shape[-1] % (channels // group_channels):
+        raise ValueError(
+            f"conv: the input has {channels} channels and the kernel shape {kernel.shape}: channels "
+            f"must be a multiple of {group_channels}, filters a multiple of their quotient."
+        )
+    y = _conv(
+        x,
+        kernel,
+        strides=strides,
+        padding=pads(padding, x.shape[1:-1], kernel.shape[:rank], strides, dilation, "conv"),
+        dilation=dilation,
+        groups=channels // group_channels,
+    )
+    return to_channels_first(y) if first else y
+
+
+@op
+def depthwise_conv(
+    inputs: Any,
+    kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Any:
+    """Convolution of each channel with its own filters.
+
+    Args:
+        inputs: tensor `(batch, *spatial, channels)`, or channels first.
+        kernel: tensor `(*kernel_size, channels, multiplier)`.
+        strides: int or one int for each spatial dimension.
+        padding: `"valid"` or `"same"`.
+        data_format: `"channels_last"` or `"channels_first"`.
+        dilation_rate: int or one int for each spatial dimension.
+
+    Returns:
+        Tensor `(batch, *output_size, channels * multiplier)`, or channels first.
+
+    Raises:
+        ValueError: shapes or arguments do not fit.
+    """
+    kernel = to_tensor(kernel)
+    channels, multiplier = kernel.shape[-2:]
+    grouped = reshape(kernel, (*kernel.shape[:-2], 1, channels * multiplier))
+    return conv(inputs, grouped, strides, padding, data_format, dilation_rate)
+
+
+@op
+def separable_conv(
+    inputs: Any,
+    depthwise_kernel: Any,
+    pointwise_kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Any:
+    """Depthwise convolution, then a convolution with windows of size 1.
+
+    Args:
+        inputs: tensor `(batch, *spatial, channels)`, or channels first.
+        depthwise_kernel: tensor `(*kernel_size, channels, multiplier)`.
+        pointwise_kernel: tensor `(1, ..., channels * multiplier, filters)`.
+        strides: int or one int for each spatial dimension.
+        padding: `"valid"` or `"same"`.
+        data_format: `"channels_last"` or `"channels_first"`.
+        dilation_rate: int or one int for each spatial dimension.
+
+    Returns:
+        Tensor `(batch, *output_size, filters)`, or channels first.
+    """
+    y = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
+    return conv(y, pointwise_kernel, 1, "valid", data_format, 1)
+
+
+@op
+def conv_transpose(
+    inputs: Any,
+    kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: str = "valid",
+    output_padding: int | Sequence[int] | None = None,
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Any:
+    """Transposed convolution: the gradient of a convolution by its input.
+
+    Args:
+        inputs: tensor `(batch, *spatial, channels)`, or channels first.
+        kernel: tensor `(*kernel_size, filters, channels)`.
+        strides: int or one int for each spatial dimension.
+        padding: `"valid"` or `"same"`.
+        output_padding: extra cells at the high end, less than the stride; None chooses the size
+            `spatial * stride` ("same") or the least that covers all windows ("valid").
+        data_format: `"channels_last"` or `"channels_first"`.
+        dilation_rate: int or one int for each spatial dimension.
+
+    Returns:
+        Tensor `(batch, *output_size, filters)`, or channels first.
+
+    Raises:
+        ValueError: shapes or arguments do not fit.
+    """
+    x, kernel = _same_dtype(inputs, kernel)
+    rank = len(x.shape) - 2
+    first = is_channels_first(data_format, "conv_transpose")
+    x = to_channels_last(x) if first else x
+    check_rank(x, kernel, rank, "conv_transpose")
+    strides = windows(strides, rank, "strides")
+    dilation = windows(dilation_rate, rank, "dilation_rate")
+    extra = None if output_padding is None else windows(output_padding, rank, "output_padding", 0)
+    if x.shape[-1] != kernel.shape[-1]:
+        raise ValueError(
+            f"conv_transpose: the input has {x.shape[-1]} channels, the kernel {kernel.shape} "
+            "expects as many as its last size."
+        )
+    sizes, pairs = transposed_geometry(
+        padding, x.shape[1:-1], kernel.shape[:rank], strides, dilation, extra
+    )
+    y = _conv_grad_input(
+        x,
+        kernel,
+        input_shape=(x.shape[0], *sizes, kernel.shape[-2]),
+        strides=strides,
+        padding=pairs,
+        dilation=dilation,
+        groups=1,
+    )
+    return to_channels_first(y) if first else y
+
+
+def transposed_geometry(
+    padding: str,
+    sizes: Shape,
+    kernel_size: Shape,
+    strides: Shape,
+    dilation: Shape,
+    output_padding: Shape | None,
+) -> tuple[Shape, Pairs]:
+    """Output sizes of a transposed convolution, and the padding of the convolution it inverts."""
+    if padding not in ("valid", "same"):
+        refuse("padding", padding, '"valid" or "same"', "conv_transpose")
+    outputs, pairs = [], []
+    for i, size in enumerate(sizes):
+        reach = (kernel_size[i] - 1) * dilation[i] + 1
+        stride = strides[i]
+        if output_padding is not None and output_padding[i] >= stride:
+            raise ValueError(
+                f"conv_transpose: output_padding {output_padding} must be less than the strides "
+                f"{strides}."
+            )
+        if padding == "valid":
+            extra = max(stride - reach, 0) if output_padding is None else output_padding[i]
+            low = high = 0
+        else:
+            total = reach - 1 if output_padding else max(reach - stride, 0)
+            extra = max(stride - reach, 0) if output_padding is None else output_padding[i]
+            low = total // 2
+            high = total - low
+        outputs.append((size - 1) * stride + reach - low - high + extra)
+        pairs.append((low, high))
+    return tuple(outputs), tuple(pairs)
+
+
+def _same_dtype(inputs: Any, kernel: Any) -> tuple[Any, Any]:
+    x, kernel = to_tensor(inputs), to_tensor(kernel)
+    dtype = dtypes.result_type(x.dtype, kernel.dtype)
+    return cast(x, dtype), cast(kernel, dtype)
+
+
+def check_rank(x: Any, kernel: Any, rank: int, owner: str) -> None:
+    """Raise a ValueError unless input and kernel have a batch, 1 to 3 spatial and a channel axis."""
+    if not 1 <= rank <= 3 or len(kernel.shape) != rank + 2:
+        raise ValueError(
+            f"{owner}: input and kernel must both have rank 3, 4 or 5. Received shapes {x.shape} and "
+            f"{kernel.shape}"
+        )
+
+
+def is_channels_first(data_format: str | None, owner: str) -> bool:
+    """Whether the (default) layout is channels first."""
+    return config.standardize_data_format(data_format, owner) == "channels_first"
+
+
+def to_channels_last(x: Any) -> Any:
+    """`(batch, channels, *spatial)` to `(batch, *spatial, channels)`."""
+    rank = len(x.shape)
+    return transpose(x, (0, *range(2, rank), 1))
+
+
+def to_channels_first(x: Any) -> Any:
+    """`(batch, *spatial, channels)` to `(batch, channels, *spatial)`."""
+    rank = len(x.shape)
+    return transpose(x, (0, rank - 1, *range(1, rank - 1)))
+
+
+def windows(value: int | Sequence[int], rank: int, argument: str, least: int = 1) -> Shape:
+    """One int for each spatial dimension.
+
+    Raises:
+        ValueError: wrong length, or a number below `least`.
+    """
+    values = (value,) * rank if isinstance(value, int) else tuple(int(one) for one in value)
+    if len(values) != rank or min(values, default=least) < least:
+        raise ValueError(
+            f"Argument `{argument}` must be an int or {rank} ints, each at least {least}. "
+            f"Received: {argument}={value}"
+        )
+    return values
+
+
+def pads(
+    padding: str, sizes: Shape, window: Shape, strides: Shape, dilation: Shape, owner: str
+) -> Pairs:
+    """(low, high) for each spatial dimension.
+
+    Raises:
+        ValueError: unknown padding mode.
+    """
+    mode = padding.lower() if isinstance(padding, str) else padding
+    accepted = ("valid", "same", "causal") if len(sizes) == 1 else ("valid", "same")
+    if mode not in accepted:
+        refuse("padding", padding, f"one of {accepted}", owner)
+    return window_padding(mode, sizes, window, strides, dilation)
+
+

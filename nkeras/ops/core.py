@@ -1,0 +1,269 @@
+"""Conversion, creation and control: what `keras.ops` has beside the maths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from nkeras.core import dtypes, graph, tape
+from nkeras.core.primitive import op, primitive, shape_of, to_tensor
+from nkeras.core.spec import Shape, Spec, Typed
+from nkeras.core.tensor import Tensor, as_tensor
+from nkeras.core.variable import Variable
+from nkeras.ops.elementwise import where_
+from nkeras.ops.shape import broadcast_to, cast
+
+
+def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None) -> Any:
+    """A tensor on the active backend from an array, number, list, variable or tensor.
+
+    Args:
+        x: what to convert; arrays are copied.
+        dtype: dtype name; by default that of an array, `floatx` for Python floats, `int32` for ints.
+        sparse: must not be True: nkeras has no sparse tensors.
+
+    Returns:
+        Tensor.
+
+    Raises:
+        ValueError: `x` is ragged or not numeric, or `sparse` is True.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.ops.convert_to_tensor([1, 2]).dtype
+        'int32'
+
+    Source: https://keras.io/api/ops/core/
+    """
+    if sparse:
+        raise ValueError("convert_to_tensor: argument `sparse` must not be True in nkeras.")
+    if isinstance(x, np.ndarray):
+        x = x.copy()
+    x = to_tensor(x)
+    return x if dtype is None else cast(x, dtype)
+
+
+def convert_to_numpy(x: Any) -> np.ndarray:
+    """A NumPy copy of a tensor's values.
+
+    Args:
+        x: tensor, variable, array, number or list.
+
+    Returns:
+        NumPy array.
+    """
+    if isinstance(x, (Tensor, Variable)):
+        return np.array(x.numpy())
+    return np.array(x)
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether `x` is a tensor (symbolic ones too; variables are none)."""
+    return isinstance(x, (Tensor, graph.KerasTensor))
+
+
+def shape(x: Any) -> tuple[Any, ...]:
+    """The shape as tuple of int; unknown sizes of symbolic tensors are None."""
+    return shape_of(x)
+
+
+def dtype(x: Any) -> str:
+    """The dtype name of a tensor."""
+    return to_tensor(x).dtype
+
+
+@primitive(flat=("x",))
+def _stop_gradient(x: Typed) -> Spec:
+    return Spec(x.shape, x.dtype)
+
+
+@_stop_gradient.decomposition
+def _(x: Tensor) -> Tensor:
+    return Tensor(x.data, x.backend)
+
+
+def stop_gradient(variable: Any) -> Any:
+    """The same values, through which no gradient flows.
+
+    Args:
+        variable: tensor or variable.
+
+    Returns:
+        Tensor.
+    """
+    return _stop_gradient(variable)
+
+
+def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: give a function its gradient by hand.
+
+    Args:
+        f: function of tensors that returns `(outputs, grad_fn)`; `grad_fn(*upstream)` or
+            `grad_fn(upstream=...)` returns the gradient by each positional argument.
+
+    Returns:
+        The function without `grad_fn` in its result.
+
+    Example:
+        >>> import nkeras
+        >>> @nkeras.ops.custom_gradient
+        ... def clipped(x):
+        ...     return x, lambda upstream: nkeras.ops.clip(upstream, -1.0, 1.0)
+    """
+
+    def wrapper(*arguments: Any, **named: Any) -> Any:
+        tensors = [to_tensor(one) if not isinstance(one, (str, bytes)) else one for one in arguments]
+        if any(isinstance(one, graph.KerasTensor) for one in tensors):
+            return f(*tensors, **named)[0]
+        with tape.paused():
+            outputs, grad_fn = f(*tensors, **named)
+        flat = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+        # Fresh handles: an output may be an input, which has gradients of its own.
+        flat = [Tensor(one.data, one.backend) for one in map(to_tensor, flat)]
+
+        def backward(grads: Sequence[Any], specs: Sequence[Spec]) -> list[Any]:
+            upstream = [
+                tape.zeros(spec) if grad is None else grad
+                for grad, spec in zip(grads, specs, strict=True)
+            ]
+            found = _call_gradient(grad_fn, upstream)
+            found = list(found) if isinstance(found, (list, tuple)) else [found]
+            if len(found) != len(tensors):
+                raise ValueError(
+                    f"custom_gradient: the gradient function of {f.__name__} returned {len(found)} "
+                    f"gradients for {len(tensors)} arguments."
+                )
+            return [None if one is None else to_tensor(one) for one in found]
+
+        for one in tape.active():
+            if any(one.tracks(tensor) for tensor in tensors if isinstance(tensor, Tensor)):
+                one.append(backward, tensors, flat)
+        return type(outputs)(flat) if isinstance(outputs, (list, tuple)) else flat[0]
+
+    return wrapper
+
+
+def _call_gradient(grad_fn: Callable[..., Any], upstream: list[Any]) -> Any:
+    import inspect
+
+    parameters = inspect.signature(grad_fn).parameters
+    if "upstream" in parameters:
+        return grad_fn(upstream=upstream[0] if len(upstream) == 1 else upstream)
+    return grad_fn(*upstream)
+
+
+def zeros(shape: Any, dtype: Any = None) -> Any:
+    """A tensor of zeros.
+
+    Args:
+        shape: int or tuple of int.
+        dtype: dtype name; `floatx` by default.
+
+    Returns:
+        Tensor of `shape`.
+    """
+    return full(shape, 0, dtypes.standardize(dtype))
+
+
+def ones(shape: Any, dtype: Any = None) -> Any:
+    """A tensor of ones.
+
+    Args:
+        shape: int or tuple of int.
+        dtype: dtype name; `floatx` by default.
+
+    Returns:
+        Tensor of `shape`.
+    """
+    return full(shape, 1, dtypes.standardize(dtype))
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """A tensor filled with one value, or with a value broadcast to `shape`.
+
+    Args:
+        shape: int or tuple of int.
+        fill_value: number or tensor.
+        dtype: dtype name; `floatx` for a Python number by default.
+
+    Returns:
+        Tensor of `shape`.
+    """
+    sizes = _sizes(shape)
+    if isinstance(fill_value, (bool, int, float)):
+        name = dtypes.standardize(dtype)
+        return as_tensor(np.full(sizes, fill_value, dtypes.to_numpy(name)), name)
+    value = to_tensor(fill_value)
+    return broadcast_to(value if dtype is None else cast(value, dtype), sizes)
+
+
+def _sizes(shape: Any) -> Shape:
+    return tuple(int(size) for size in shape) if hasattr(shape, "__iter__") else (int(shape),)
+
+
+@op
+def zeros_like(x: Any, dtype: Any = None) -> Any:
+    """Zeros with the shape (and dtype) of `x`."""
+    x = to_tensor(x)
+    return zeros(x.shape, dtype or x.dtype)
+
+
+@op
+def ones_like(x: Any, dtype: Any = None) -> Any:
+    """Ones with the shape (and dtype) of `x`."""
+    x = to_tensor(x)
+    return ones(x.shape, dtype or x.dtype)
+
+
+@op
+def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """One value in the shape (and dtype) of `x`."""
+    x = to_tensor(x)
+    return full(x.shape, fill_value, dtype or x.dtype)
+
+
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:
+    """Evenly spaced numbers in `[start, stop)`.
+
+    Args:
+        start: first number, or the end if `stop` is None.
+        stop: end, not included.
+        step: distance, 1 by default.
+        dtype: dtype name; `int32` for ints, `floatx` for floats by default.
+
+    Returns:
+        Tensor `(count,)`.
+    """
+    values = [one for one in (start, stop, step) if one is not None]
+    name = dtypes.result_type(*values) if dtype is None else dtypes.standardize(dtype)
+    first, last = (0, start) if stop is None else (start, stop)
+    numbers = np.arange(_number(first), _number(last), 1 if step is None else _number(step))
+    return as_tensor(numbers.astype(dtypes.to_numpy(name)), name)
+
+
+def _number(value: Any) -> Any:
+    return value.item() if isinstance(value, Tensor) else value
+
+
+@op
+def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
+    """`x1` where the condition holds, else `x2`; with the condition alone, the indices that hold.
+
+    Args:
+        condition: bool tensor.
+        x1: tensor or number.
+        x2: tensor or number.
+
+    Returns:
+        Tensor of the broadcast shape; or a tuple of index tensors, one for each axis.
+
+    Raises:
+        ValueError: only one of `x1` and `x2` is given.
+    """
+    if (x1 is None) != (x2 is None):
+        raise ValueError("where: `x1` and `x2` must both be given, or neither.")
+    if x1 is None:
+        return tuple(as_tensor(one, "int32") for one in np.nonzero(to_tensor(condition).numpy()))
+    return where_(condition, x1, x2)

@@ -1,0 +1,273 @@
+"""Gathering and scattering by integer indices. Indices out of range are errors, not clamped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nkeras.core import dtypes, graph
+from nkeras.core.primitive import op, primitive, to_tensor
+from nkeras.core.spec import Shape, Spec, Typed, broadcast_shapes, normalize_axis
+from nkeras.core.tensor import Tensor
+from nkeras.ops.elementwise import add
+from nkeras.ops.shape import cast, reshape, stack
+
+
+@primitive(flat=("indices",))
+def _take(x: Typed, indices: Typed, *, axis: int) -> Spec:
+    return Spec((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
+
+
+@_take.vjp("x")
+def _(grad_y: Any, x_spec: Spec, indices: Any, axis: int) -> Any:
+    return _take_grad(grad_y, indices, shape=x_spec.shape, axis=axis)
+
+
+@primitive(outputs=("grad_x",), flat=("indices",))
+def _take_grad(grad_y: Typed, indices: Typed, *, shape: Shape, axis: int) -> Spec:
+    return Spec(shape, grad_y.dtype)
+
+
+@_take_grad.vjp("grad_y")
+def _(grad_grad_x: Any, indices: Any, axis: int) -> Any:
+    return _take(grad_grad_x, indices, axis=axis)
+
+
+@primitive(flat=("indices",))
+def _take_along_axis(x: Typed, indices: Typed, *, axis: int) -> Spec:
+    x_rest = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+    rest = (*indices.shape[:axis], 1, *indices.shape[axis + 1 :])
+    shape = broadcast_shapes(x_rest, rest, owner="take_along_axis")
+    return Spec((*shape[:axis], indices.shape[axis], *shape[axis + 1 :]), x.dtype)
+
+
+@_take_along_axis.vjp("x")
+def _(grad_y: Any, x_spec: Spec, indices: Any, axis: int) -> Any:
+    return _take_along_axis_grad(grad_y, indices, shape=x_spec.shape, axis=axis)
+
+
+@primitive(outputs=("grad_x",), flat=("indices",))
+def _take_along_axis_grad(grad_y: Typed, indices: Typed, *, shape: Shape, axis: int) -> Spec:
+    return Spec(shape, grad_y.dtype)
+
+
+@_take_along_axis_grad.vjp("grad_y")
+def _(grad_grad_x: Any, indices: Any, axis: int) -> Any:
+    return _take_along_axis(grad_grad_x, indices, axis=axis)
+
+
+@primitive(flat=("indices",))
+def _gather_nd(x: Typed, indices: Typed) -> Spec:
+    return Spec((*indices.shape[:-1], *x.shape[indices.shape[-1] :]), x.dtype)
+
+
+@_gather_nd.vjp("x")
+def _(grad_y: Any, x_spec: Spec, indices: Any) -> Any:
+    return _scatter_nd(indices, grad_y, shape=x_spec.shape)
+
+
+@primitive(flat=("indices",))
+def _scatter_nd(indices: Typed, values: Typed, *, shape: Shape) -> Spec:
+    expected = (*indices.shape[:-1], *shape[indices.shape[-1] :])
+    if tuple(values.shape) != expected:
+        raise ValueError(
+            f"scatter: values must have the shape {expected} for indices of shape {indices.shape} "
+            f"and a result of shape {shape}. Received values of shape {values.shape}"
+        )
+    return Spec(shape, values.dtype)
+
+
+@_scatter_nd.vjp("values")
+def _(grad_y: Any, indices: Any) -> Any:
+    return _gather_nd(grad_y, indices)
+
+
+@primitive(flat=("indices",))
+def _scatter_update(x: Typed, indices: Typed, updates: Typed) -> Spec:
+    expected = (*indices.shape[:-1], *x.shape[indices.shape[-1] :])
+    if tuple(updates.shape) != expected:
+        raise ValueError(
+            f"scatter_update: updates must have the shape {expected} for indices of shape "
+            f"{indices.shape} into {x.shape}. Received updates of shape {updates.shape}"
+        )
+    return Spec(x.shape, x.dtype)
+
+
+@_scatter_update.vjp("x")
+def _(grad_y: Any, indices: Any, updates_spec: Spec) -> Any:
+    return _scatter_update(grad_y, indices, to_tensor(np.zeros(updates_spec.shape), grad_y.dtype))
+
+
+@_scatter_update.vjp("updates")
+def _(grad_y: Any, x_spec: Spec, indices: Any, updates_spec: Spec) -> Any:
+    """Of several writes to one place only the last one has a gradient."""
+    rows = int(np.prod(indices.shape[:-1]))
+    numbers = reshape(to_tensor(np.arange(rows)), indices.shape[:-1])
+    depth = indices.shape[-1]
+    winner = _scatter_update(to_tensor(np.full(x_spec.shape[:depth], -1)), indices, numbers)
+    is_last = cast(_gather_nd(winner, indices) == numbers, grad_y.dtype)
+    mask = reshape(is_last, (*indices.shape[:-1], *([1] * (len(x_spec.shape) - depth))))
+    return _gather_nd(grad_y, indices) * mask
+
+
+def checked_indices(indices: Any, size: int, owner: str) -> Any:
+    """Integer indices as non-negative int32 tensor.
+
+    Raises:
+        ValueError: an index is out of `[-size, size)`, or the dtype is not an integer.
+    """
+    indices = to_tensor(indices)
+    if indices.dtype == "bool" or not dtypes.is_integer(indices.dtype):
+        indices = cast(indices, "int32")
+    if isinstance(indices, graph.KerasTensor):
+        return indices
+    values = indices.numpy()
+    if values.size and (int(values.min()) < -size or int(values.max()) >= size):
+        wrong = values[(values < -size) | (values >= size)].ravel()[0]
+        raise ValueError(
+            f"{owner}: index {wrong} is out of range for an axis of size {size}; indices must be in "
+            f"[{-size}, {size - 1}]."
+        )
+    if values.size and int(values.min()) < 0:
+        indices = to_tensor(np.where(values < 0, values + size, values), "int32")
+    return cast(indices, "int32")
+
+
+@op
+def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """Elements of `x` at integer positions along an axis.
+
+    Args:
+        x: tensor.
+        indices: tensor of int; negative ones count from the end.
+        axis: int; None takes from the flattened tensor.
+
+    Returns:
+        Tensor of shape `x.shape[:axis] + indices.shape + x.shape[axis + 1:]`.
+
+    Raises:
+        ValueError: an index is out of range (Keras clamps silently, depending on its backend).
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.ops.take([10.0, 20.0, 30.0], [2, 0]).numpy()
+        array([30., 10.], dtype=float32)
+    """
+    x = to_tensor(x)
+    if axis is None:
+        x, axis = reshape(x, -1), 0
+    axis = normalize_axis(axis, len(x.shape), "take")
+    return _take(x, checked_indices(indices, x.shape[axis], "take"), axis=axis)
+
+
+@op
+def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """Elements of `x` at one position per line along an axis.
+
+    Args:
+        x: tensor.
+        indices: tensor of int of the same rank; the other dimensions broadcast.
+        axis: int; None takes from the flattened tensor.
+
+    Returns:
+        Tensor.
+
+    Raises:
+        ValueError: an index is out of range, or the ranks differ.
+    """
+    x, indices = to_tensor(x), to_tensor(indices)
+    if axis is None:
+        x, indices, axis = reshape(x, -1), reshape(indices, -1), 0
+    if len(x.shape) != len(indices.shape):
+        raise ValueError(
+            f"take_along_axis: `x` and `indices` must have the same rank. Received shapes {x.shape} "
+            f"and {indices.shape}"
+        )
+    axis = normalize_axis(axis, len(x.shape), "take_along_axis")
+    return _take_along_axis(
+        x, checked_indices(indices, x.shape[axis], "take_along_axis"), axis=axis
+    )
+
+
+def checked_coordinates(indices: Any, shape: Shape, owner: str) -> Any:
+    """Coordinates `(..., depth)` as non-negative int32 tensor, checked against a shape."""
+    indices = to_tensor(indices)
+    depth = indices.shape[-1] if indices.shape else 0
+    if not 1 <= depth <= len(shape):
+        raise ValueError(
+            f"{owner}: the last size of `indices` must be in [1, {len(shape)}] for the shape {shape}. "
+            f"Received indices of shape {indices.shape}"
+        )
+    if isinstance(indices, graph.KerasTensor):
+        return indices
+    columns = [
+        checked_indices(indices.numpy()[..., i], shape[i], owner) for i in range(depth)
+    ]
+    return stack(columns, axis=-1)
+
+
+@op
+def scatter(indices: Any, values: Any, shape: Any) -> Any:
+    """Zeros of `shape` with `values` added at coordinates.
+
+    Args:
+        indices: tensor of int `(..., depth)`.
+        values: tensor `(..., *shape[depth:])`.
+        shape: shape of the result.
+
+    Returns:
+        Tensor of `shape`; values with the same coordinates are added, in their order.
+
+    Raises:
+        ValueError: a coordinate is out of range, or the shapes do not fit.
+    """
+    shape = tuple(int(size) for size in shape)
+    return _scatter_nd(checked_coordinates(indices, shape, "scatter"), to_tensor(values), shape=shape)
+
+
+@op
+def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> Any:
+    """A copy of `inputs` with `updates` written at coordinates.
+
+    Args:
+        inputs: tensor.
+        indices: tensor of int `(..., depth)`.
+        updates: tensor `(..., *inputs.shape[depth:])`.
+        reduction: None (the last write wins) or `"add"`.
+
+    Returns:
+        Tensor of the shape of `inputs`.
+
+    Raises:
+        ValueError: a coordinate is out of range, the shapes do not fit, or another reduction.
+    """
+    x = to_tensor(inputs)
+    indices = checked_coordinates(indices, x.shape, "scatter_update")
+    updates = cast(to_tensor(updates), x.dtype)
+    if reduction is None:
+        return _scatter_update(x, indices, updates)
+    if reduction == "add":
+        return add(x, _scatter_nd(indices, updates, shape=x.shape))
+    raise ValueError(
+        f'scatter_update: argument `reduction` must be None or "add". Received: {reduction!r}'
+    )
+
+
+def advanced_getitem(x: Any, keys: tuple[Any, ...]) -> Any:
+    """`x[keys]` where some keys are integer tensors or boolean masks."""
+    if any(isinstance(key, graph.KerasTensor) for key in keys) and len(keys) == 1:
+        return take(x, keys[0], axis=0)
+    arrays = [_host(key) for key in keys]
+    positions = np.arange(int(np.prod(x.shape)), dtype=np.int64).reshape(x.shape)
+    try:
+        chosen = positions[tuple(arrays)]
+    except IndexError as error:
+        raise IndexError(f"Index into a tensor of shape {x.shape}: {error}") from None
+    return take(reshape(x, -1), chosen.astype("int32"), axis=0)
+
+
+def _host(key: Any) -> Any:
+    if key is None or key is Ellipsis or isinstance(key, (int, slice)):
+        return key
+    return to_tensor(key).numpy() if not isinstance(key, Tensor) else key.numpy()

@@ -1,0 +1,63 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nkeras.core import dtypes
+from nkeras.core.primitive import op, primitive, to_tensor
+from nkeras.core.spec import Spec, Typed, broadcast_shapes
+from nkeras.core.tape import sum_to
+from nkeras.ops.shape import cast, expand_dims, squeeze, swapaxes
+
+
+@primitive(outputs=("product",))
+def _matmul(x: Typed, y: Typed) -> Spec:
+    if x.shape[-1] != y.shape[-2]:
+        raise ValueError(
+            f"matmul: shapes {x.shape} and {y.shape} do not fit: the last size of x1 "
+            f"({x.shape[-1]}) must equal the second to last size of x2 ({y.shape[-2]})."
+        )
+    batch = broadcast_shapes(x.shape[:-2], y.shape[:-2], owner="matmul")
+    return Spec((*batch, x.shape[-2], y.shape[-1]), x.dtype)
+
+
+@_matmul.vjp("x")
+def _(grad_product: Any, x_spec: Spec, y: Any) -> Any:
+    return sum_to(_matmul(grad_product, swapaxes(y, -1, -2)), x_spec)
+
+
+@_matmul.vjp("y")
+def _(grad_product: Any, x: Any, y_spec: Spec) -> Any:
+    return sum_to(_matmul(swapaxes(x, -1, -2), grad_product), y_spec)
+
+
+@op
+def matmul(x1: Any, x2: Any) -> Any:
+    """Matrix product; leading axes broadcast; vectors are treated as in NumPy.
+
+    Args:
+        x1: tensor `(..., rows, inner)` or `(inner,)`.
+        x2: tensor `(..., inner, columns)` or `(inner,)`.
+
+    Returns:
+        Tensor `(..., rows, columns)`, of the promoted dtype.
+
+    Raises:
+        ValueError: the inner sizes differ, or an argument has rank 0.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.ops.matmul([[1.0, 2.0]], [[3.0], [4.0]]).numpy()
+        array([[11.]], dtype=float32)
+    """
+    x1, x2 = to_tensor(x1), to_tensor(x2)
+    if not x1.shape or not x2.shape:
+        raise ValueError(f"matmul: arguments must not be scalars. Shapes: {x1.shape}, {x2.shape}")
+    dtype = dtypes.result_type(x1.dtype, x2.dtype)
+    x1, x2 = cast(x1, dtype), cast(x2, dtype)
+    is_row, is_column = len(x1.shape) == 1, len(x2.shape) == 1
+    product = _matmul(expand_dims(x1, 0) if is_row else x1, expand_dims(x2, 1) if is_column else x2)
+    if is_column:
+        product = squeeze(product, -1)
+    return squeeze(product, -1 if is_column else -2) if is_row else product

@@ -1,0 +1,24 @@
+"""Python's operators on tensors, variables and symbolic tensors."""
+
+from __future__ import annotations
+
+from nkeras.core.tensor import Operators
+from nkeras.ops import elementwise, linalg, reduction, shape
+
+_FROM_ELEMENTWISE = (
+    "add subtract multiply divide floor_divide mod power logical_and logical_or logical_xor less "
+    "less_equal greater greater_equal equal not_equal negative absolute logical_not"
+).split()
+
+
+def install() -> None:
+    """Fill the table that `Tensor`'s operators and the tape look functions up in."""
+    table = {name: getattr(elementwise, name) for name in _FROM_ELEMENTWISE}
+    for name in ("cast", "reshape", "transpose", "stack", "getitem"):
+        table[name] = getattr(shape, name)
+    table["matmul"] = linalg.matmul
+    table["reduce_sum"] = reduction.reduce_sum
+    Operators.operators.update(table)
+
+
+install()

@@ -1,0 +1,148 @@
+"""Optimizer updates: one fused pass over a variable. The caller does decay and clipping before.
+
+Formulas: docs/kernels.md; they are those of https://keras.io/api/optimizers/.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nkeras.core.primitive import primitive
+from nkeras.core.spec import Spec, Typed
+from nkeras.ops.elementwise import maximum, rsqrt, sqrt, square
+
+
+def _specs(*buffers: Typed | None) -> tuple[Any, ...]:
+    return tuple(None if one is None else Spec(one.shape, one.dtype) for one in buffers)
+
+
+@primitive(outputs=("w_new", "velocity_new"), flat=("w", "grad", "velocity"))
+def sgd_update(
+    w: Typed,
+    grad: Typed,
+    velocity: Typed | None,
+    *,
+    learning_rate: float,
+    momentum: float,
+    nesterov: bool,
+) -> tuple[Any, ...]:
+    """Stochastic gradient descent, with momentum where `velocity` is given."""
+    return _specs(w, velocity)
+
+
+@sgd_update.decomposition
+def _(
+    w: Any, grad: Any, velocity: Any, learning_rate: float, momentum: float, nesterov: bool
+) -> tuple[Any, ...]:
+    step = learning_rate * grad
+    if velocity is None:
+        return w - step, None
+    velocity = momentum * velocity - step
+    return w + (momentum * velocity - step if nesterov else velocity), velocity
+
+
+@primitive(outputs=("w_new", "m_new", "v_new"), flat=("w", "grad", "m", "v"))
+def adam_update(
+    w: Typed,
+    grad: Typed,
+    m: Typed,
+    v: Typed,
+    *,
+    alpha: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> tuple[Any, ...]:
+    """Adam; `alpha` is the learning rate with both bias corrections."""
+    return _specs(w, m, v)
+
+
+@adam_update.decomposition
+def _(
+    w: Any, grad: Any, m: Any, v: Any, alpha: float, beta_1: float, beta_2: float, epsilon: float
+) -> tuple[Any, ...]:
+    m = m + (grad - m) * (1.0 - beta_1)
+    v = v + (square(grad) - v) * (1.0 - beta_2)
+    return w - m * alpha / (sqrt(v) + epsilon), m, v
+
+
+@primitive(
+    outputs=("w_new", "m_new", "v_new", "v_hat_new"), flat=("w", "grad", "m", "v", "v_hat")
+)
+def amsgrad_update(
+    w: Typed,
+    grad: Typed,
+    m: Typed,
+    v: Typed,
+    v_hat: Typed,
+    *,
+    alpha: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> tuple[Any, ...]:
+    """Adam with the largest second moment so far."""
+    return _specs(w, m, v, v_hat)
+
+
+@amsgrad_update.decomposition
+def _(
+    w: Any,
+    grad: Any,
+    m: Any,
+    v: Any,
+    v_hat: Any,
+    alpha: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> tuple[Any, ...]:
+    m = m + (grad - m) * (1.0 - beta_1)
+    v = v + (square(grad) - v) * (1.0 - beta_2)
+    v_hat = maximum(v_hat, v)
+    return w - m * alpha / (sqrt(v_hat) + epsilon), m, v, v_hat
+
+
+@primitive(
+    outputs=("w_new", "v_new", "momentum_buffer_new", "average_grad_new"),
+    flat=("w", "grad", "v", "momentum_buffer", "average_grad"),
+)
+def rmsprop_update(
+    w: Typed,
+    grad: Typed,
+    v: Typed,
+    momentum_buffer: Typed | None,
+    average_grad: Typed | None,
+    *,
+    learning_rate: float,
+    rho: float,
+    momentum: float,
+    epsilon: float,
+    centered: bool,
+) -> tuple[Any, ...]:
+    """RMSprop; `average_grad` where centered, `momentum_buffer` where momentum is positive."""
+    return _specs(w, v, momentum_buffer, average_grad)
+
+
+@rmsprop_update.decomposition
+def _(
+    w: Any,
+    grad: Any,
+    v: Any,
+    momentum_buffer: Any,
+    average_grad: Any,
+    learning_rate: float,
+    rho: float,
+    momentum: float,
+    epsilon: float,
+    centered: bool,
+) -> tuple[Any, ...]:
+    v = rho * v + (1.0 - rho) * square(grad)
+    denominator = v + epsilon
+    if centered:
+        average_grad = rho * average_grad + (1.0 - rho) * grad
+        denominator = denominator - square(average_grad)
+    increment = learning_rate * grad * rsqrt(denominator)
+    if momentum > 0.0:
+        momentum_buffer = increment = momentum * momentum_buffer + increment
+    return w - increment, v, momentum_buffer, average_grad

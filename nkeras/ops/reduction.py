@@ -1,0 +1,241 @@
+"""Reductions over axes, and cumulative and sorting operations along one."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from nkeras.core import dtypes
+from nkeras.core.primitive import Primitive, op, primitive, to_tensor
+from nkeras.core.spec import Spec, Typed, normalize_axes, normalize_axis, reduced_shape
+from nkeras.ops.elementwise import divide_no_nan, equal
+from nkeras.ops.shape import broadcast_to, cast, flip, reshape
+
+Axes = tuple[int, ...]
+
+
+def _reduced(x: Typed, axis: Axes, keepdims: bool) -> Spec:
+    return Spec(reduced_shape(x.shape, axis, keepdims), x.dtype)
+
+
+def _spread(grad: Any, spec: Spec, axis: Axes) -> Any:
+    """A reduced tensor brought back to the shape before the reduction."""
+    return broadcast_to(reshape(grad, reduced_shape(spec.shape, axis, True)), spec.shape)
+
+
+@primitive()
+def reduce_sum(x: Typed, *, axis: Axes, keepdims: bool) -> Spec:
+    """Sum over `axis`."""
+    return _reduced(x, axis, keepdims)
+
+
+@reduce_sum.vjp("x")
+def _(grad_y: Any, x_spec: Spec, axis: Axes) -> Any:
+    return _spread(grad_y, x_spec, axis)
+
+
+@primitive()
+def reduce_mean(x: Typed, *, axis: Axes, keepdims: bool) -> Spec:
+    """Mean over `axis`."""
+    return _reduced(x, axis, keepdims)
+
+
+@reduce_mean.vjp("x")
+def _(grad_y: Any, x_spec: Spec, axis: Axes) -> Any:
+    count = math.prod(x_spec.shape[i] for i in axis)
+    return _spread(grad_y * (1.0 / max(count, 1)), x_spec, axis)
+
+
+@primitive()
+def reduce_prod(x: Typed, *, axis: Axes, keepdims: bool) -> Spec:
+    """Product over `axis`."""
+    return _reduced(x, axis, keepdims)
+
+
+@reduce_prod.vjp("x")
+def _(grad_y: Any, x: Any, axis: Axes) -> Any:
+    """Products of all the others, from both sides, so that zeros do no harm."""
+    rank = len(x.shape)
+    kept = [i for i in range(rank) if i not in axis]
+    order = (*kept, *axis)
+    from nkeras.ops.shape import transpose
+
+    moved = transpose(x, order)
+    flat = reshape(moved, (*(x.shape[i] for i in kept), math.prod(x.shape[i] for i in axis)))
+    others = _exclusive(flat, False) * _exclusive(flat, True)
+    grad = reshape(grad_y, (*flat.shape[:-1], 1)) * others
+    inverse = sorted(range(rank), key=lambda i: order[i])
+    return transpose(reshape(grad, moved.shape), inverse)
+
+
+def _exclusive(x: Any, reverse: bool) -> Any:
+    """Products of all elements before (or behind) each one along the last axis."""
+    from nkeras.ops.shape import pad
+
+    x = flip(x, -1) if reverse else x
+    widths = [(0, 0)] * (len(x.shape) - 1) + [(1, 0)]
+    before = pad(x, widths, constant_values=1.0)[..., :-1]
+    product = cumprod(before, -1)
+    return flip(product, -1) if reverse else product
+
+
+def _extreme_rule(function: Primitive) -> None:
+    @function.vjp("x")
+    def _(grad_y: Any, x: Any, y: Any, axis: Axes) -> Any:
+        """Split evenly between equal extremes, as JAX does."""
+        spec = Spec(x.shape, x.dtype)
+        chosen = cast(equal(x, _spread(y, spec, axis)), x.dtype)
+        share = divide_no_nan(chosen, reduce_sum(chosen, axis=axis, keepdims=True))
+        return _spread(grad_y, spec, axis) * share
+
+
+@primitive()
+def reduce_max(x: Typed, *, axis: Axes, keepdims: bool) -> Spec:
+    """Largest element over `axis`."""
+    return _reduced(x, axis, keepdims)
+
+
+@primitive()
+def reduce_min(x: Typed, *, axis: Axes, keepdims: bool) -> Spec:
+    """Smallest element over `axis`."""
+    return _reduced(x, axis, keepdims)
+
+
+_extreme_rule(reduce_max)
+_extreme_rule(reduce_min)
+
+
+@primitive(flat=("x",))
+def reduce_any(x: Typed, *, axis: Axes, keepdims: bool) -> Spec:
+    """Whether any element is true."""
+    return _reduced(x, axis, keepdims)
+
+
+@primitive(flat=("x",))
+def reduce_all(x: Typed, *, axis: Axes, keepdims: bool) -> Spec:
+    """Whether all elements are true."""
+    return _reduced(x, axis, keepdims)
+
+
+@primitive(flat=("x",))
+def _argmax(x: Typed, *, axis: int, keepdims: bool) -> Spec:
+    return Spec(reduced_shape(x.shape, (axis,), keepdims), "int32")
+
+
+@primitive(flat=("x",))
+def _argmin(x: Typed, *, axis: int, keepdims: bool) -> Spec:
+    return Spec(reduced_shape(x.shape, (axis,), keepdims), "int32")
+
+
+@primitive()
+def _cumsum(x: Typed, *, axis: int) -> Spec:
+    return Spec(x.shape, x.dtype)
+
+
+@_cumsum.vjp("x")
+def _(grad_y: Any, axis: int) -> Any:
+    return flip(_cumsum(flip(grad_y, axis), axis=axis), axis)
+
+
+@primitive()
+def _cumprod(x: Typed, *, axis: int) -> Spec:
+    return Spec(x.shape, x.dtype)
+
+
+@_cumprod.vjp("x")
+def _(grad_y: Any, x: Any, axis: int) -> Any:
+    """Sum over k >= i of grad_k * product of x_j, j <= k, j != i; quadratic, right at zeros."""
+    from nkeras.ops.shape import stack
+
+    size = x.shape[axis]
+    columns = []
+    for i in range(size):
+        mask = [1.0 if j == i else 0.0 for j in range(size)]
+        shape = [size if a == axis else 1 for a in range(len(x.shape))]
+        chosen = reshape(to_tensor(mask, x.dtype), shape)
+        later = reshape(to_tensor([1.0 if j >= i else 0.0 for j in range(size)], x.dtype), shape)
+        without = _cumprod(x * (1.0 - chosen) + chosen, axis=axis)
+        columns.append(reduce_sum(grad_y * later * without, axis=(axis,), keepdims=False))
+    return stack(columns, axis)
+
+
+@primitive()
+def _sort(x: Typed, *, axis: int) -> Spec:
+    return Spec(x.shape, x.dtype)
+
+
+@_sort.vjp("x")
+def _(grad_y: Any, x: Any, axis: int) -> Any:
+    from nkeras.ops.indexing import take_along_axis
+
+    inverse = _argsort(_argsort(x, axis=axis), axis=axis)
+    return take_along_axis(grad_y, inverse, axis)
+
+
+@primitive(flat=("x",))
+def _argsort(x: Typed, *, axis: int) -> Spec:
+    return Spec(x.shape, "int32")
+
+
+def _axes(x: Any, axis: Any, owner: str) -> Axes:
+    return normalize_axes(axis, len(x.shape), owner)
+
+
+@op
+def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Sum over axes; bool and small integers are added as int32.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of int, or None for all.
+        keepdims: keep reduced axes with size 1.
+
+    Returns:
+        Tensor.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.ops.sum([[1.0, 2.0], [3.0, 4.0]], axis=0).numpy()
+        array([4., 6.], dtype=float32)
+    """
+    x = to_tensor(x)
+    if x.dtype in ("bool", "int8", "int16"):
+        x = cast(x, "int32")
+    elif x.dtype in ("uint8", "uint16"):
+        x = cast(x, "uint32")
+    return reduce_sum(x, axis=_axes(x, axis, "sum"), keepdims=keepdims)
+
+
+@op
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Mean over axes; integers give a float.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of int, or None for all.
+        keepdims: keep reduced axes with size 1.
+
+    Returns:
+        Tensor.
+    """
+    x = to_tensor(x)
+    x = cast(x, dtypes.result_type(x.dtype, float))
+    return reduce_mean(x, axis=_axes(x, axis, "mean"), keepdims=keepdims)
+
+
+@op
+def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """Products of all elements up to each one.
+
+    Args:
+        x: tensor.
+        axis: int; None flattens first.
+        dtype: dtype of the result.
+
+    Returns:
+        Tensor.
+    """
+    x = to_tensor(x)
+    x = cast(x, dtype or ("int32" if x.dtype == "bool" else x.dtype))
+    x = reshape(x, -1) if axis is None else x
+    return _cumprod(x, axis=normalize_axis(axis or 0, len(x.shape), "cumprod"))

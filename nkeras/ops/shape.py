@@ -1,0 +1,507 @@
+"""Shapes: reshape, transpose, broadcast, concatenate, slice, pad, flip, cast; and what they make up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from nkeras.core import dtypes
+from nkeras.core.primitive import op, primitive, shape_of, to_tensor
+from nkeras.core.spec import Pairs, Shape, Spec, Typed, broadcast_shapes, normalize_axes, normalize_axis
+from nkeras.core.tape import sum_to
+
+Index = tuple[tuple[int, int | None, int], ...]
+
+
+@primitive()
+def _reshape(x: Typed, *, shape: Shape) -> Spec:
+    if math.prod(shape) != math.prod(x.shape):
+        raise ValueError(
+            f"reshape: an array of shape {x.shape} has {math.prod(x.shape)} elements, the new shape "
+            f"{shape} needs {math.prod(shape)}."
+        )
+    return Spec(shape, x.dtype)
+
+
+@_reshape.vjp("x")
+def _(grad_y: Any, x_spec: Spec) -> Any:
+    return _reshape(grad_y, shape=x_spec.shape)
+
+
+@primitive()
+def _transpose(x: Typed, *, axes: tuple[int, ...]) -> Spec:
+    return Spec(tuple(x.shape[axis] for axis in axes), x.dtype)
+
+
+@_transpose.vjp("x")
+def _(grad_y: Any, axes: tuple[int, ...]) -> Any:
+    inverse = sorted(range(len(axes)), key=lambda axis: axes[axis])
+    return _transpose(grad_y, axes=tuple(inverse))
+
+
+@primitive()
+def _broadcast_to(x: Typed, *, shape: Shape) -> Spec:
+    if broadcast_shapes(x.shape, shape, owner="broadcast_to") != tuple(shape):
+        raise ValueError(f"broadcast_to: shape {x.shape} does not broadcast to {shape}.")
+    return Spec(shape, x.dtype)
+
+
+@_broadcast_to.vjp("x")
+def _(grad_y: Any, x_spec: Spec) -> Any:
+    return sum_to(grad_y, x_spec)
+
+
+@primitive()
+def _concatenate(*xs: Typed, axis: int) -> Spec:
+    first = xs[0].shape
+    for x in xs[1:]:
+        if len(x.shape) != len(first) or any(
+            a != b for i, (a, b) in enumerate(zip(x.shape, first, strict=False)) if i != axis
+        ):
+            raise ValueError(
+                "concatenate: all sizes but those along the axis must be equal. Received shapes "
+                f"{[tuple(x.shape) for x in xs]} and axis {axis}."
+            )
+    total = sum(x.shape[axis] for x in xs)
+    return Spec((*first[:axis], total, *first[axis + 1 :]), xs[0].dtype)
+
+
+@_concatenate.vjp("xs")
+def _(grad_y: Any, xs_spec: list[Spec], axis: int) -> list[Any]:
+    grads, start = [], 0
+    for spec in xs_spec:
+        stop = start + spec.shape[axis]
+        index = tuple(
+            (start, stop, 1) if i == axis else (0, size, 1) for i, size in enumerate(spec.shape)
+        )
+        grads.append(_slice(grad_y, index=index))
+        start = stop
+    return grads
+
+
+def _sliced_shape(shape: Shape, index: Index) -> Shape:
+    return tuple(
+        len(range(start, -1 if stop is None and step < 0 else size if stop is None else stop, step))
+        for size, (start, stop, step) in zip(shape, index, strict=True)
+    )
+
+
+@primitive()
+def _slice(x: Typed, *, index: Index) -> Spec:
+    return Spec(_sliced_shape(x.shape, index), x.dtype)
+
+
+@_slice.vjp("x")
+def _(grad_y: Any, x_spec: Spec, index: Index) -> Any:
+    return _slice_grad(grad_y, shape=x_spec.shape, index=index)
+
+
+@primitive()
+def _slice_grad(grad_y: Typed, *, shape: Shape, index: Index) -> Spec:
+    return Spec(shape, grad_y.dtype)
+
+
+@_slice_grad.vjp("grad_y")
+def _(grad_y: Any, index: Index) -> Any:
+    return _slice(grad_y, index=index)
+
+
+@primitive()
+def _pad(x: Typed, *, pad_width: Pairs, mode: str, constant: float) -> Spec:
+    shape = tuple(size + sum(pair) for size, pair in zip(x.shape, pad_width, strict=True))
+    return Spec(shape, x.dtype)
+
+
+@_pad.vjp("x")
+def _(grad_y: Any, x_spec: Spec, pad_width: Pairs, mode: str) -> Any:
+    if mode == "constant":
+        index = tuple(
+            (low, low + size, 1)
+            for (low, _), size in zip(pad_width, x_spec.shape, strict=True)
+        )
+        return _slice(grad_y, index=index)
+    for axis, pair in enumerate(pad_width):
+        grad_y = _fold(grad_y, axis, pair, x_spec.shape[axis], skip=int(mode == "reflect"))
+    return grad_y
+
+
+def _fold(grad: Any, axis: int, pair: tuple[int, int], size: int, skip: int) -> Any:
+    """Add what mirrored padding gave back onto the cells that it copied."""
+    low, high = pair
+
+    def part(start: int, stop: int) -> Any:
+        index = tuple(
+            (start, stop, 1) if i == axis else (0, length, 1) for i, length in enumerate(grad.shape)
+        )
+        return _slice(grad, index=index)
+
+    def placed(piece: Any, start: int) -> Any:
+        shape = tuple(size if i == axis else length for i, length in enumerate(grad.shape))
+        index = tuple(
+            (start, start + piece.shape[axis], 1) if i == axis else (0, length, 1)
+            for i, length in enumerate(shape)
+        )
+        return _slice_grad(_flip(piece, axis=(axis,)), shape=shape, index=index)
+
+    result = part(low, low + size)
+    if low:
+        result = result + placed(part(0, low), skip)
+    if high:
+        result = result + placed(part(low + size, low + size + high), size - skip - high)
+    return result
+
+
+@primitive()
+def _flip(x: Typed, *, axis: tuple[int, ...]) -> Spec:
+    return Spec(x.shape, x.dtype)
+
+
+@_flip.vjp("x")
+def _(grad_y: Any, axis: tuple[int, ...]) -> Any:
+    return _flip(grad_y, axis=axis)
+
+
+@primitive()
+def _cast(x: Typed, *, dtype: str) -> Spec:
+    return Spec(x.shape, dtype)
+
+
+@_cast.vjp("x")
+def _(grad_y: Any, x_spec: Spec) -> Any:
+    return _cast(grad_y, dtype=x_spec.dtype)
+
+
+@op
+def cast(x: Any, dtype: Any) -> Any:
+    """Convert to another dtype; float to int truncates.
+
+    Args:
+        x: tensor.
+        dtype: dtype name.
+
+    Returns:
+        Tensor of the same shape.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.ops.cast([1.7, -1.7], "int32").numpy()
+        array([ 1, -1], dtype=int32)
+
+    Source: https://keras.io/api/ops/core/
+    """
+    x = to_tensor(x)
+    name = dtypes.standardize(dtype)
+    return x if x.dtype == name else _cast(x, dtype=name)
+
+
+@op
+def reshape(x: Any, newshape: Any) -> Any:
+    """Give a tensor another shape, elements in row-major order.
+
+    Args:
+        x: tensor.
+        newshape: int or tuple of int; one size may be -1.
+
+    Returns:
+        Tensor of shape `newshape`.
+
+    Raises:
+        ValueError: the number of elements differs, or -1 stands twice.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.ops.reshape([[1, 2], [3, 4]], (-1,)).shape
+        (4,)
+    """
+    x = to_tensor(x)
+    shape = [int(size) for size in (newshape if hasattr(newshape, "__iter__") else (newshape,))]
+    if shape.count(-1) > 1 or min(shape, default=0) < -1:
+        raise ValueError(f"reshape: argument `newshape` may hold one -1. Received: {tuple(shape)}")
+    if -1 in shape:
+        known = math.prod(size for size in shape if size != -1)
+        total = math.prod(x.shape)
+        if known == 0 or total % known:
+            raise ValueError(f"reshape: shape {x.shape} cannot become {tuple(shape)}.")
+        shape[shape.index(-1)] = total // known
+    return x if tuple(shape) == x.shape else _reshape(x, shape=tuple(shape))
+
+
+@op
+def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
+    """Permute the axes.
+
+    Args:
+        x: tensor.
+        axes: a permutation; None reverses the axes.
+
+    Returns:
+        Tensor of the permuted shape.
+
+    Raises:
+        ValueError: `axes` is no permutation.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.ops.transpose(nkeras.ops.ones((2, 3, 4)), (1, 0, 2)).shape
+        (3, 2, 4)
+    """
+    x = to_tensor(x)
+    rank = len(x.shape)
+    order = tuple(range(rank))[::-1] if axes is None else tuple(
+        normalize_axis(axis, rank, "transpose") for axis in axes
+    )
+    if sorted(order) != list(range(rank)):
+        raise ValueError(f"transpose: axes {axes} is no permutation of the {rank} axes of {x.shape}.")
+    return x if order == tuple(range(rank)) else _transpose(x, axes=order)
+
+
+@op
+def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
+    """Repeat along new axes and axes of size 1.
+
+    Args:
+        x: tensor.
+        shape: the shape to reach.
+
+    Returns:
+        Tensor of `shape`.
+
+    Raises:
+        ValueError: `x` does not broadcast to it.
+    """
+    x = to_tensor(x)
+    shape = tuple(int(size) for size in shape)
+    return x if shape == x.shape else _broadcast_to(x, shape=shape)
+
+
+@op
+def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
+    """Join tensors along an existing axis; dtypes are promoted.
+
+    Args:
+        xs: tensors whose shapes agree but for `axis`.
+        axis: int.
+
+    Returns:
+        Tensor.
+
+    Raises:
+        ValueError: shapes do not fit, or the list is empty.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.ops.concatenate([[[1]], [[2]]], axis=1).numpy()
+        array([[1, 2]], dtype=int32)
+    """
+    tensors = [to_tensor(x) for x in xs]
+    if not tensors:
+        raise ValueError("concatenate: argument `xs` must hold at least one tensor.")
+    dtype = dtypes.result_type(*[tensor.dtype for tensor in tensors])
+    axis = normalize_axis(axis, len(tensors[0].shape), "concatenate")
+    return _concatenate(*[cast(tensor, dtype) for tensor in tensors], axis=axis)
+
+
+@op
+def stack(x: Sequence[Any], axis: int = 0) -> Any:
+    """Join tensors of one shape along a new axis.
+
+    Args:
+        x: tensors of equal shapes.
+        axis: where the new axis stands.
+
+    Returns:
+        Tensor with one more axis.
+    """
+    tensors = [to_tensor(one) for one in x]
+    return concatenate([expand_dims(one, axis) for one in tensors], axis)
+
+
+@op
+def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
+    """Insert axes of size 1.
+
+    Args:
+        x: tensor.
+        axis: position or positions in the result.
+
+    Returns:
+        Tensor.
+    """
+    x = to_tensor(x)
+    count = len(tuple(axis)) if hasattr(axis, "__iter__") else 1  # type: ignore[arg-type]
+    rank = len(x.shape) + count
+    new = normalize_axes(axis, rank, "expand_dims")
+    sizes = iter(x.shape)
+    return reshape(x, tuple(1 if i in new else next(sizes) for i in range(rank)))
+
+
+@op
+def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+    """Remove axes of size 1.
+
+    Args:
+        x: tensor.
+        axis: which; None removes all of size 1.
+
+    Returns:
+        Tensor.
+
+    Raises:
+        ValueError: an axis to remove has another size.
+    """
+    x = to_tensor(x)
+    if axis is None:
+        return reshape(x, tuple(size for size in x.shape if size != 1))
+    gone = normalize_axes(axis, len(x.shape), "squeeze")
+    if any(x.shape[i] != 1 for i in gone):
+        raise ValueError(f"squeeze: axes {axis} of shape {x.shape} do not all have size 1.")
+    return reshape(x, tuple(size for i, size in enumerate(x.shape) if i not in gone))
+
+
+@op
+def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+    """Exchange two axes.
+
+    Args:
+        x: tensor.
+        axis1: int.
+        axis2: int.
+
+    Returns:
+        Tensor.
+    """
+    x = to_tensor(x)
+    order = list(range(len(x.shape)))
+    a = normalize_axis(axis1, len(order), "swapaxes")
+    b = normalize_axis(axis2, len(order), "swapaxes")
+    order[a], order[b] = order[b], order[a]
+    return transpose(x, order)
+
+
+@op
+def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+    """Reverse the order of elements along axes.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of int, or None for all axes.
+
+    Returns:
+        Tensor of the same shape.
+    """
+    x = to_tensor(x)
+    return _flip(x, axis=normalize_axes(axis, len(x.shape), "flip"))
+
+
+@op
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float | None = None) -> Any:
+    """Pad a tensor.
+
+    Args:
+        x: tensor.
+        pad_width: `(low, high)` for each axis, or one pair or number for all axes.
+        mode: `"constant"`, `"reflect"` or `"symmetric"`.
+        constant_values: number to pad with; only for `"constant"`; 0 by default.
+
+    Returns:
+        Tensor.
+
+    Raises:
+        ValueError: unknown mode, `constant_values` with another mode, negative or misshapen widths.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.ops.pad([1, 2, 3], (1, 1), mode="reflect").numpy()
+        array([2, 1, 2, 3, 2], dtype=int32)
+    """
+    x = to_tensor(x)
+    if mode not in ("constant", "reflect", "symmetric"):
+        raise ValueError(
+            'pad: argument `mode` must be "constant", "reflect" or "symmetric". '
+            f"Received: mode={mode!r}"
+        )
+    if constant_values is not None and mode != "constant":
+        raise ValueError("pad: argument `constant_values` needs `mode='constant'`. "
+                         f"Received: mode={mode!r}")
+    pairs = _pairs(pad_width, len(x.shape))
+    for size, pair in zip(x.shape, pairs, strict=True):
+        reach = size - 1 if mode == "reflect" else size
+        if mode != "constant" and max(pair) > reach:
+            raise ValueError(f"pad: {mode} padding of {pair} is too wide for a size of {size}.")
+    return _pad(x, pad_width=pairs, mode=mode, constant=constant_values or 0)
+
+
+def _pairs(pad_width: Any, rank: int) -> Pairs:
+    if not hasattr(pad_width, "__iter__"):
+        pad_width = (pad_width, pad_width)
+    widths = [tuple(w) if hasattr(w, "__iter__") else w for w in pad_width]
+    if widths and not isinstance(widths[0], tuple):
+        widths = [tuple(widths) * (2 if len(widths) == 1 else 1)] * rank
+    elif len(widths) == 1:
+        widths = widths * rank
+    if len(widths) != rank or any(len(w) != 2 or min(w) < 0 for w in widths):
+        raise ValueError(
+            f"pad: argument `pad_width` must hold a pair of non-negative int for each of the {rank} "
+            f"axes. Received: {pad_width}"
+        )
+    return tuple((int(low), int(high)) for low, high in widths)
+
+
+@op
+def getitem(x: Any, key: Any) -> Any:
+    """`x[key]` with ints, slices, None, Ellipsis, integer tensors or a boolean mask.
+
+    Args:
+        x: tensor.
+        key: as in NumPy; a boolean mask needs concrete values.
+
+    Returns:
+        Tensor.
+
+    Raises:
+        IndexError: an index is out of range, or there are too many.
+    """
+    from nkeras.ops.indexing import advanced_getitem
+
+    x = to_tensor(x)
+    keys = key if isinstance(key, tuple) else (key,)
+    if any(_is_advanced(one) for one in keys):
+        return advanced_getitem(x, keys)
+    named = sum(one is not None and one is not Ellipsis for one in keys)
+    rank = len(x.shape)
+    if named > rank:
+        raise IndexError(f"Too many indices for a tensor of shape {x.shape}: {key}")
+    if not any(one is Ellipsis for one in keys):
+        keys = (*keys, Ellipsis)
+    position = [one is Ellipsis for one in keys].index(True)
+    keys = keys[:position] + (slice(None),) * (rank - named) + keys[position + 1 :]
+    index: list[tuple[int, int | None, int]] = []
+    shape: list[int] = []
+    for one in keys:
+        if one is None:
+            shape.append(1)
+            continue
+        size = x.shape[len(index)]
+        if isinstance(one, slice):
+            bounds = one.indices(size)
+            count = len(range(*bounds))
+            stop = None if bounds[2] < 0 and bounds[1] < 0 else max(bounds[1], 0)
+            index.append((bounds[0], stop, bounds[2]) if count else (0, 0, 1))
+            shape.append(count)
+        else:
+            number = int(one)
+            if not -size <= number < size:
+                raise IndexError(
+                    f"Index {number} is out of range for axis {len(index)} with size {size}."
+                )
+            index.append((number % size, number % size + 1, 1))
+    if any(item != (0, size, 1) for item, size in zip(index, x.shape, strict=True)):
+        x = _slice(x, index=tuple(index))
+    return reshape(x, tuple(shape))
+
+
+def _is_advanced(key: Any) -> bool:
+    if key is None or key is Ellipsis or isinstance(key, (int, slice)):
+        return isinstance(key, bool)
+    return not (hasattr(key, "__index__") and shape_of(key) == ())
