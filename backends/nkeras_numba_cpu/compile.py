@@ -32,13 +32,15 @@ from nkeras_numba_cpu import threads
 # does not pay.
 SERIAL_BELOW = 30_000
 
-# Neither nnan nor ninf: with these LLVM drops tests for NaN and infinity.
 _OPTIONS: dict[str, Any] = {
     "cache": True,
     "nogil": True,
     # The default ("python") keeps a division check in each loop, which stops vectorisation.
     "error_model": "numpy",
-    "fastmath": {"reassoc", "contract", "nsz", "arcp", "afn"},
+    # Neither nnan nor ninf, with which LLVM drops tests for NaN and infinity; nor reassoc, with
+    # which it orders a sum differently in the parallel and the serial version of a loop. Sums that
+    # shall be vectorised are written with several accumulators.
+    "fastmath": {"contract", "nsz", "arcp", "afn"},
 }
 
 _F = TypeVar("_F", bound=Callable[..., Any])

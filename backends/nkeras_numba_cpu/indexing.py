@@ -98,7 +98,7 @@ def _scatter_add(
     source = operand(values)
     result = np.zeros(canonical, source.dtype)
     if values.size and result.size:
-        index = np.ascontiguousarray(rows, np.int64).reshape(-1)
+        index = operand(np.asarray(rows, np.int64)).reshape(-1)
         source = source.reshape(outer, index.size, inner)
         if floating:
             _add_rows(source.size, source, index, result)

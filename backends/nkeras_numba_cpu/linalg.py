@@ -67,10 +67,10 @@ def add_products(tile, columns, a, starts, a_step, depth, b, b_start, b_step):
         b_3 = b[begin + 3 * b_step : begin + 3 * b_step + columns]
         for j in range(columns):
             c_0, c_1, c_2, c_3 = b_0[j], b_1[j], b_2[j], b_3[j]
-            row_0[j] += a_00 * c_0 + a_01 * c_1 + a_02 * c_2 + a_03 * c_3
-            row_1[j] += a_10 * c_0 + a_11 * c_1 + a_12 * c_2 + a_13 * c_3
-            row_2[j] += a_20 * c_0 + a_21 * c_1 + a_22 * c_2 + a_23 * c_3
-            row_3[j] += a_30 * c_0 + a_31 * c_1 + a_32 * c_2 + a_33 * c_3
+            row_0[j] = row_0[j] + a_00 * c_0 + a_01 * c_1 + a_02 * c_2 + a_03 * c_3
+            row_1[j] = row_1[j] + a_10 * c_0 + a_11 * c_1 + a_12 * c_2 + a_13 * c_3
+            row_2[j] = row_2[j] + a_20 * c_0 + a_21 * c_1 + a_22 * c_2 + a_23 * c_3
+            row_3[j] = row_3[j] + a_30 * c_0 + a_31 * c_1 + a_32 * c_2 + a_33 * c_3
         k += 4
     while k < depth:
         p = k * a_step

@@ -32,7 +32,7 @@ def sparse_softmax_cross_entropy_grad(
         source.size * 10,
         operand(grad_loss),
         source,
-        np.ascontiguousarray(labels, np.int64),
+        operand(np.asarray(labels, np.int64)),
         result,
     )
     return stored(result, log_probabilities.dtype)

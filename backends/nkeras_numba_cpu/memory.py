@@ -33,8 +33,29 @@ def compute_dtype(dtype: np.dtype) -> np.dtype:
 def operand(x: np.ndarray) -> np.ndarray:
     """`x` as a compiled loop takes it: C-contiguous, half types widened to float32."""
     if x.dtype in HALF_DTYPES:
-        return np.ascontiguousarray(x, np.float32)
-    return np.ascontiguousarray(x)
+        return x.astype(np.float32, order="C")
+    flags = x.flags
+    if not (flags.c_contiguous and flags.aligned):
+        return x.copy(order="C")
+    return x if flags.writeable else _writable(x)
+
+
+class _Borrowed:
+    """Memory of another array under an array interface of our own; keeps its owner alive."""
+
+    def __init__(self, owner: np.ndarray) -> None:
+        address, _ = owner.__array_interface__["data"]
+        self.owner = owner
+        self.__array_interface__ = {**owner.__array_interface__, "data": (address, False)}
+
+
+def _writable(x: np.ndarray) -> np.ndarray:
+    """A view of a read-only array that does not say so.
+
+    Read-only is another type for Numba, and so another compilation of the same loop. Kernels do not
+    write into their inputs.
+    """
+    return np.asarray(_Borrowed(x))
 
 
 def stored(y: np.ndarray, dtype: np.dtype) -> np.ndarray:

@@ -46,9 +46,9 @@ def reduce_mean(x: np.ndarray, *, axis: Axes, keepdims: bool) -> np.ndarray:
 
 
 def reduce_prod(x: np.ndarray, *, axis: Axes, keepdims: bool) -> np.ndarray:
-    dtype = compute_dtype(x.dtype)
+    values = operand(x) if x.ndim else x  # NumPy's order follows the layout: let it be one
     with np.errstate(all="ignore"):
-        product = np.prod(x.astype(dtype, copy=False), axis=axis, keepdims=keepdims, dtype=dtype)
+        product = np.prod(values, axis=axis, keepdims=keepdims, dtype=compute_dtype(x.dtype))
         return stored(np.asarray(product), x.dtype)
 
 

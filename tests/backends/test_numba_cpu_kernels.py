@@ -1,0 +1,397 @@
+"""Every kernel of numba_cpu against the numpy backend: dtypes, layouts, numbers of threads."""
+
+import importlib
+import inspect
+import itertools
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from nkeras_numba_cpu import compile as compiler
+from nkeras_numba_cpu import threads
+from nkeras_numba_cpu.kernels import KERNELS
+from nkeras_numpy.kernels import KERNELS as REFERENCE
+
+# Relative to the largest element of the result.
+TOLERANCE = {"float32": 1e-5, "float64": 1e-13, "float16": 2e-3, "bfloat16": 1.6e-2, "int32": 0.0}
+
+CONVOLUTIONS = {
+    # x, kernel, strides, padding, dilation, groups
+    "1d": ((2, 9, 3), (3, 3, 5), (1,), ((1, 1),), (1,), 1),
+    "1d-causal-dilated": ((2, 9, 3), (3, 3, 5), (1,), ((4, 0),), (2,), 1),
+    "2d": ((2, 8, 7, 5), (3, 3, 5, 6), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
+    "2d-one-channel": ((3, 8, 8, 1), (3, 3, 1, 4), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
+    "2d-strided": ((2, 9, 8, 3), (3, 2, 3, 4), (2, 3), ((1, 0), (0, 1)), (1, 1), 1),
+    "2d-stride-beyond-kernel": ((1, 9, 9, 2), (2, 1, 2, 3), (3, 4), ((0, 0), (0, 0)), (1, 1), 1),
+    "2d-dilated": ((2, 9, 9, 3), (2, 3, 3, 4), (1, 1), ((1, 2), (2, 2)), (3, 2), 1),
+    "2d-strided-dilated": ((2, 11, 12, 2), (3, 3, 2, 3), (2, 4), ((2, 1), (1, 2)), (2, 2), 1),
+    "2d-groups": ((2, 6, 6, 4), (3, 3, 2, 6), (1, 1), ((1, 1), (1, 1)), (1, 1), 2),
+    "2d-groups-strided": ((2, 7, 6, 6), (3, 2, 2, 3), (2, 1), ((1, 1), (1, 0)), (1, 2), 3),
+    "2d-depthwise": ((2, 7, 7, 5), (3, 3, 1, 5), (1, 1), ((1, 1), (1, 1)), (1, 1), 5),
+    "2d-depthwise-multiplier": ((2, 7, 8, 3), (3, 2, 1, 6), (2, 2), ((1, 1), (0, 1)), (1, 2), 3),
+    "2d-many-filters": ((1, 4, 4, 3), (2, 2, 3, 300), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
+    "3d": ((2, 4, 5, 6, 2), (2, 3, 2, 2, 3), (1, 2, 1), ((0, 1), (1, 1), (0, 0)), (1, 1, 2), 1),
+}
+POOLINGS = {
+    # x, pool_size, strides, padding
+    "1d": ((2, 9, 3), (3,), (2,), ((0, 0),)),
+    "2d": ((2, 8, 6, 17), (2, 2), (2, 2), ((0, 0), (0, 0))),
+    "2d-overlapping-padded": ((2, 7, 8, 3), (3, 2), (1, 1), ((1, 1), (0, 1))),
+    "2d-gaps": ((2, 9, 9, 2), (2, 2), (3, 4), ((0, 0), (0, 0))),
+    "3d": ((1, 4, 5, 6, 3), (2, 2, 3), (2, 1, 2), ((0, 0), (1, 0), (1, 1))),
+}
+
+
+def normal(*shape, seed=0, positive=False):
+    values = np.random.default_rng(seed).standard_normal(shape)
+    return values * values if positive else values
+
+
+def index(below, *shape, seed=3):
+    return np.random.default_rng(seed).integers(0, below, shape).astype(np.int32)
+
+
+def window_cases():
+    for label, (x, kernel, strides, padding, dilation, groups) in CONVOLUTIONS.items():
+        static = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
+        y = REFERENCE["conv"](normal(*x), normal(*kernel), **static).shape
+        grad_y = normal(*y, seed=2)
+        yield f"conv-{label}", "conv", (normal(*x), normal(*kernel, seed=1)), static
+        arrays = (grad_y, normal(*kernel, seed=1))
+        yield f"input-{label}", "conv_grad_input", arrays, {**static, "input_shape": x}
+        arrays = (normal(*x), grad_y)
+        yield f"kernel-{label}", "conv_grad_kernel", arrays, {**static, "kernel_shape": kernel}
+    for label, (shape, pool_size, strides, padding) in POOLINGS.items():
+        static = {"pool_size": pool_size, "strides": strides, "padding": padding}
+        x = normal(*shape)
+        y, winner = REFERENCE["max_pool"](x, **static)
+        yield f"max-{label}", "max_pool", (x,), static
+        yield f"max-take-{label}", "max_pool_take", (x, winner), static
+        yield f"average-{label}", "average_pool", (x,), static
+        static = {**static, "input_shape": shape}
+        grad_y = normal(*y.shape, seed=1)
+        yield f"max-grad-{label}", "max_pool_grad", (grad_y, winner), static
+        yield f"average-grad-{label}", "average_pool_grad", (grad_y,), static
+
+
+def matrix_cases():
+    for x, y in [
+        ((3, 5), (5, 7)),
+        ((1, 9), (9, 300)),
+        ((2, 3, 4), (4, 5)),
+        ((2, 3, 4), (2, 4, 1)),
+        ((3, 1, 5, 2), (1, 4, 2, 6)),
+        ((5, 2), (3, 2, 4)),
+    ]:
+        yield f"matmul-{x}-{y}", "matmul", (normal(*x), normal(*y, seed=1)), {}
+
+
+def reduction_cases():
+    x, small = normal(3, 4, 5), normal(2, 3, 2, 3)
+    for name in ("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_mean"):
+        for axis, keepdims in itertools.product(
+            [(0,), (1, 2), (0, 2), (0, 1, 2), ()], [True, False]
+        ):
+            yield f"{name}-{axis}-{keepdims}", name, (x,), {"axis": axis, "keepdims": keepdims}
+        yield f"{name}-apart", name, (small,), {"axis": (1, 3), "keepdims": False}
+        if name != "reduce_prod":
+            for shape in [(2, 20_011), (700, 3), (1, 300, 600)]:
+                static = {"axis": (len(shape) - 2 + (shape[0] == 2),), "keepdims": False}
+                yield f"{name}-{shape}", name, (normal(*shape),), static
+    for name, axis in itertools.product(["argmax", "argmin"], [0, 2]):
+        yield f"{name}-{axis}", name, (x,), {"axis": axis, "keepdims": axis == 0}
+    for name in ("cumsum", "cumprod", "sort", "argsort"):
+        yield name, name, (x,), {"axis": 1}
+
+
+def shape_cases():
+    x = normal(3, 4, 5)
+    yield "reshape", "reshape", (x,), {"shape": (4, 15)}
+    yield "transpose", "transpose", (x,), {"axes": (2, 0, 1)}
+    yield "broadcast_to", "broadcast_to", (normal(4, 1),), {"shape": (3, 4, 5)}
+    yield "concatenate", "concatenate", (x, normal(3, 1, 5), x), {"axis": 1}
+    cut = ((2, None, -1), (1, 4, 2), (0, 5, 1))
+    yield "slice", "slice", (x,), {"index": cut}
+    yield "slice_grad", "slice_grad", (normal(3, 2, 5),), {"shape": (3, 4, 5), "index": cut}
+    widths = ((1, 2), (0, 0), (2, 1))
+    for mode in ("constant", "reflect", "symmetric"):
+        static = {"pad_width": widths, "mode": mode, "constant": 2.0}
+        yield f"pad-{mode}", "pad", (x,), static
+    yield "flip", "flip", (x,), {"axis": (0, 2)}
+    for dtype in ("int32", "bool", "float16", "bfloat16", "float64"):
+        yield f"cast-{dtype}", "cast", (x * 3,), {"dtype": dtype}
+
+
+def indexing_cases():
+    x = normal(4, 5, 6)
+    yield "take", "take", (x, index(5, 2, 3)), {"axis": 1}
+    for axis in (0, 1, 2):
+        shape = (*x.shape[:axis], 2, 7, *x.shape[axis + 1 :])
+        arrays = (normal(*shape), index(x.shape[axis], 2, 7))
+        yield f"take_grad-{axis}", "take_grad", arrays, {"shape": x.shape, "axis": axis}
+    yield "take_along_axis", "take_along_axis", (x, index(5, 4, 3, 6)), {"axis": 1}
+    yield "take_along_axis-broadcast", "take_along_axis", (x, index(5, 1, 3, 6)), {"axis": 1}
+    static = {"shape": x.shape, "axis": 1}
+    arrays = (normal(4, 9, 6), index(5, 4, 9, 6))
+    yield "take_along_axis_grad", "take_along_axis_grad", arrays, static
+    arrays = (normal(4, 9, 6), index(5, 1, 9, 6))
+    yield "take_along_axis_grad-broadcast", "take_along_axis_grad", arrays, static
+    for depth in (1, 2, 3):
+        where = index(4, 7, 2, depth)
+        values = normal(7, 2, *x.shape[depth:])
+        yield f"gather_nd-{depth}", "gather_nd", (x, where), {}
+        yield f"scatter_nd-{depth}", "scatter_nd", (where, values), {"shape": x.shape}
+        yield f"scatter_update-{depth}", "scatter_update", (x, where, values), {}
+
+
+def row_cases():
+    x = normal(4, 5, 6)
+    for name, axis in itertools.product(["softmax", "log_softmax"], [0, 1, 2]):
+        y = REFERENCE[name](x, axis=axis)
+        yield f"{name}-{axis}", name, (x * 5,), {"axis": axis}
+        yield f"{name}_grad-{axis}", f"{name}_grad", (normal(*x.shape, seed=1), y), {"axis": axis}
+    logits, labels = normal(7, 10), index(10, 7)
+    yield "cross-entropy", "sparse_softmax_cross_entropy", (logits, labels), {}
+    arrays = (normal(7), REFERENCE["log_softmax"](logits, axis=1), labels)
+    yield "cross-entropy-grad", "sparse_softmax_cross_entropy_grad", arrays, {}
+
+
+def optimizer_cases():
+    w, grad, m = normal(50, 60), normal(50, 60, seed=1), normal(50, 60, seed=2)
+    v = normal(50, 60, seed=3, positive=True)
+    static = {"learning_rate": 0.1, "momentum": 0.0, "nesterov": False}
+    yield "sgd", "sgd_update", (w, grad, None), static
+    for nesterov in (False, True):
+        static = {"learning_rate": 0.1, "momentum": 0.9, "nesterov": nesterov}
+        yield f"sgd-momentum-{nesterov}", "sgd_update", (w, grad, m), static
+    static = {"alpha": 0.01, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-3}
+    yield "adam", "adam_update", (w, grad, m, v), static
+    yield "amsgrad", "amsgrad_update", (w, grad, m, v, v[::-1].copy()), static
+    static = {"learning_rate": 0.1, "rho": 0.9, "epsilon": 1e-3}
+    for momentum, centered in itertools.product([0.0, 0.9], [False, True]):
+        arrays = (w, grad, v + 10, m if momentum else None, m * 0.1 if centered else None)
+        extra = {"momentum": momentum, "centered": centered}
+        yield f"rmsprop-{momentum}-{centered}", "rmsprop_update", arrays, {**static, **extra}
+
+
+def all_cases():
+    for maker in (
+        matrix_cases,
+        window_cases,
+        reduction_cases,
+        shape_cases,
+        indexing_cases,
+        row_cases,
+        optimizer_cases,
+    ):
+        yield from maker()
+
+
+CASES = {label: (name, arrays, static) for label, name, arrays, static in all_cases()}
+every_case = pytest.mark.parametrize("label", CASES)
+WITHOUT_FLOATS = {"reduce_any", "reduce_all", "random_bits"}
+
+
+def case(label, dtype):
+    """A case with its floating arrays of `dtype`."""
+    name, arrays, static = CASES[label]
+    kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
+    scale = 4 if kind.kind == "i" else 1
+    arrays = tuple(
+        x if x is None or x.dtype == np.int32 else (x * scale).astype(kind) for x in arrays
+    )
+    return name, arrays, static
+
+
+def as_tuple(result):
+    return result if isinstance(result, tuple) else (result,)
+
+
+def assert_same(actual, expected, tolerance=0.0):
+    for one, other in zip(as_tuple(actual), as_tuple(expected), strict=True):
+        if other is None:
+            assert one is None
+            continue
+        assert isinstance(one, np.ndarray)
+        assert (one.shape, one.dtype) == (other.shape, other.dtype)
+        if tolerance and one.dtype.kind not in "bi":
+            wide = other.astype(np.float64)
+            scale = np.max(np.abs(wide[np.isfinite(wide)]), initial=1.0)
+            np.testing.assert_allclose(
+                one.astype(np.float64), wide, rtol=tolerance, atol=tolerance * scale
+            )
+        else:
+            np.testing.assert_array_equal(one, other)
+
+
+def test_every_kernel_has_a_case():
+    assert set(KERNELS) == set(REFERENCE)
+    assert {name for name, *_ in CASES.values()} == set(KERNELS) - WITHOUT_FLOATS
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_parameters_are_those_of_numpy(name):
+    topic = REFERENCE[name].__module__.replace("nkeras_numpy", "nkeras_numba_cpu")
+    parameters = inspect.signature(getattr(importlib.import_module(topic), name)).parameters
+    expected = inspect.signature(REFERENCE[name]).parameters
+    assert [(p.name, p.kind) for p in parameters.values()] == [
+        (p.name, p.kind) for p in expected.values()
+    ]
+
+
+@every_case
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+def test_as_numpy(label, dtype):
+    name, arrays, static = case(label, dtype)
+    for array in arrays:
+        if array is not None:
+            array.setflags(write=False)
+    actual = KERNELS[name](*arrays, **static)
+    assert_same(actual, REFERENCE[name](*arrays, **static), TOLERANCE[dtype])
+
+
+def integer_cases():
+    for label, (name, _, _) in CASES.items():
+        if name.startswith(("reduce_mean", "average", "softmax", "log_", "sparse")):
+            continue
+        if name.endswith("_update") and name != "scatter_update":
+            continue
+        # Each window kernel is compiled anew for integers: one case of the first is enough.
+        if label == "conv-2d" or not name.startswith(("conv", "max_pool")):
+            yield label
+
+
+@pytest.mark.parametrize("label", list(integer_cases()))
+def test_integers_as_numpy(label):
+    name, arrays, static = case(label, "int32")
+    assert_same(KERNELS[name](*arrays, **static), REFERENCE[name](*arrays, **static))
+
+
+@every_case
+def test_any_layout(label):
+    name, arrays, static = case(label, "float32")
+    strided = []
+    for x in arrays:
+        if x is not None:
+            wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), x.dtype, order="F")
+            wide[..., ::2] = x
+            x = wide[..., ::2]
+        strided.append(x)
+    assert_same(KERNELS[name](*strided, **static), KERNELS[name](*arrays, **static))
+
+
+@every_case
+def test_same_bits_for_one_and_two_threads(label, monkeypatch):
+    if threads.limit() < 2:
+        pytest.skip("one thread is all this machine has")
+    monkeypatch.setattr(compiler, "SERIAL_BELOW", 0)
+    name, arrays, static = case(label, "float32")
+    results = []
+    before = threads.get_num_threads()
+    try:
+        for count in (1, 2):
+            threads.set_num_threads(count)
+            results.append(KERNELS[name](*arrays, **static))
+    finally:
+        threads.set_num_threads(before)
+    assert_same(*results)
+
+
+@pytest.mark.parametrize(
+    "label", [label for label in CASES if label.startswith(("max", "reduce_m"))]
+)
+def test_nan_and_infinity_are_kept(label):
+    name, arrays, static = case(label, "float32")
+    x = arrays[0].copy()
+    x.reshape(-1)[::7] = np.nan
+    x.reshape(-1)[3::5] = -np.inf
+    x.reshape(-1)[4::11] = np.inf
+    assert_same(
+        KERNELS[name](x, *arrays[1:], **static), REFERENCE[name](x, *arrays[1:], **static), 1e-5
+    )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_of_special_values(name, value):
+    x = normal(3, 6).astype(np.float32)
+    x[1, 2] = value
+    assert_same(KERNELS[name](x, axis=1), REFERENCE[name](x, axis=1), 1e-5)
+
+
+def test_amsgrad_keeps_nan():
+    w, m = np.ones(3, np.float32), np.ones(3, np.float32)
+    v_hat = np.array([np.nan, 0, 2], np.float32)
+    static = {"alpha": 0.1, "beta_1": 0.9, "beta_2": 0.9, "epsilon": 1e-3}
+    v = KERNELS["amsgrad_update"](w, w, m, m, v_hat, **static)[3]
+    np.testing.assert_array_equal(v, np.array([np.nan, 1, 2], np.float32))
+
+
+@pytest.mark.parametrize("name", ["reduce_any", "reduce_all"])
+def test_booleans(name):
+    x = normal(3, 4) > 0
+    for axis in [(0,), (0, 1), ()]:
+        static = {"axis": axis, "keepdims": False}
+        assert_same(KERNELS[name](x, **static), REFERENCE[name](x, **static))
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 7, 20_001])
+def test_random_bits(size):
+    static = {"key": (0xDEADBEEF, 0xFFFFFFFF), "size": size}
+    assert_same(KERNELS["random_bits"](**static), REFERENCE["random_bits"](**static))
+
+
+def test_a_long_sum_is_accurate():
+    x = np.full(3_000_000, 0.1, np.float32)
+    total = KERNELS["reduce_sum"](x, axis=(0,), keepdims=False)
+    assert total == pytest.approx(3_000_000 * float(np.float32(0.1)), rel=3e-6)
+
+
+EMPTY = {
+    "matmul": ((0, 3), (3, 2)),
+    "matmul-inner": ((2, 0), (0, 2)),
+    "reduce_sum": ((0, 3), None, {"axis": (0,), "keepdims": False}),
+    "reduce_max": ((0, 3), None, {"axis": (1,), "keepdims": True}),
+    "argmax": ((0, 3), None, {"axis": 1, "keepdims": False}),
+    "softmax": ((0, 3), None, {"axis": 1}),
+    "sort": ((0, 3), None, {"axis": 0}),
+    "max_pool": (
+        (0, 4, 4, 2),
+        None,
+        {"pool_size": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))},
+    ),
+    "average_pool": (
+        (2, 4, 4, 0),
+        None,
+        {"pool_size": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))},
+    ),
+    "conv": (
+        (0, 4, 4, 2),
+        (3, 3, 2, 5),
+        {"strides": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1},
+    ),
+    "sgd_update": (
+        (0,),
+        (0,),
+        {"learning_rate": 0.1, "momentum": 0.0, "nesterov": False},
+    ),
+}
+
+
+@pytest.mark.parametrize("label", EMPTY)
+def test_empty_arrays(label):
+    first, second, *static = EMPTY[label]
+    arrays = [np.zeros(shape, np.float32) for shape in (first, second) if shape is not None]
+    name = label.partition("-")[0]
+    if name == "sgd_update":
+        arrays.append(None)
+    options = static[0] if static else {}
+    assert_same(KERNELS[name](*arrays, **options), REFERENCE[name](*arrays, **options))
+
+
+def test_choosing_from_nothing_is_an_error():
+    x = np.zeros((3, 0), np.float32)
+    for name, axis in [("reduce_max", (1,)), ("reduce_min", (0, 1)), ("argmin", 1)]:
+        with pytest.raises(ValueError, match="no elements"):
+            KERNELS[name](x, axis=axis, keepdims=False)

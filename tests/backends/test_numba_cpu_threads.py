@@ -1,0 +1,259 @@
+"""Threads, forks and the disk cache of numba_cpu, mostly in processes of their own."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+
+import numba
+import numpy as np
+import pytest
+
+from nkeras_numba_cpu import compile as compiler
+from nkeras_numba_cpu import linalg, memory, threads
+from nkeras_numba_cpu.kernels import KERNELS
+
+NOTICE = "nkeras: compiling kernels (first run only) ...\n"
+X = np.random.default_rng(0).standard_normal((64, 128)).astype(np.float32)
+Y = np.random.default_rng(1).standard_normal((128, 64)).astype(np.float32)
+
+
+def run_script(code, **environment):
+    """Standard output and error of `code` run in a fresh interpreter."""
+    search_path = os.pathsep.join(path for path in sys.path if path)
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={**os.environ, "PYTHONPATH": search_path, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
+
+
+def test_two_threads_call_at_once():
+    expected = KERNELS["matmul"](X, Y)
+    results = []
+
+    def work():
+        results.extend(KERNELS["matmul"](X, Y) for _ in range(50))
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(results) == 100
+    for result in results:
+        np.testing.assert_array_equal(result, expected)
+
+
+def test_workqueue_survives_two_threads():
+    output, _ = run_script(
+        """
+        import threading
+        import numpy as np
+        from nkeras_numba_cpu import threads
+        from nkeras_numba_cpu.kernels import KERNELS
+
+        x = np.ones((64, 128), np.float32)
+        def work():
+            for _ in range(100):
+                KERNELS["matmul"](x, x.T)
+        workers = [threading.Thread(target=work) for _ in range(2)]
+        for worker in workers: worker.start()
+        for worker in workers: worker.join()
+        print(threads.layer_name())
+        """,
+        NUMBA_THREADING_LAYER="workqueue",
+        NUMBA_NUM_THREADS="2",
+    )
+    assert output == "workqueue\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_computes_the_same_serially():
+    output, _ = run_script(
+        """
+        import os, warnings
+        import numpy as np
+        from nkeras_numba_cpu import threads
+        from nkeras_numba_cpu.kernels import KERNELS
+
+        warnings.simplefilter("ignore", DeprecationWarning)  # fork with threads: what is tested
+        x = np.random.default_rng(0).standard_normal((64, 128)).astype(np.float32)
+        before = KERNELS["matmul"](x, x.T)
+        threads._lock.acquire()  # as if another thread were inside a parallel region
+        child = os.fork()
+        if child == 0:
+            same = np.array_equal(KERNELS["matmul"](x, x.T), before)
+            os._exit(0 if same and threads.serial_only() else 1)
+        assert not threads.serial_only()
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        """,
+        NUMBA_NUM_THREADS="2",
+    )
+    assert output == "0\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_before_any_kernel_keeps_its_threads():
+    output, _ = run_script(
+        """
+        import os
+        import numpy as np
+        from nkeras_numba_cpu import threads
+        from nkeras_numba_cpu.kernels import KERNELS
+
+        child = os.fork()
+        if child == 0:
+            KERNELS["matmul"](np.ones((64, 128), np.float32), np.ones((128, 64), np.float32))
+            os._exit(1 if threads.serial_only() else 0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        """,
+        NUMBA_NUM_THREADS="2",
+    )
+    assert output == "0\n"
+
+
+def test_thread_count_comes_from_the_environment():
+    code = "from nkeras_numba_cpu import threads; print(threads.get_num_threads())"
+    assert run_script(code, NKERAS_NUM_THREADS="1", NUMBA_NUM_THREADS="2")[0] == "1\n"
+    assert run_script(code, NKERAS_NUM_THREADS="64", NUMBA_NUM_THREADS="2")[0] == "2\n"
+    wrong = f"""
+        try:
+            {code}
+        except ValueError as error:
+            print(error)
+        """
+    output, _ = run_script(wrong, NKERAS_NUM_THREADS="many")
+    assert output == "NKERAS_NUM_THREADS must be a positive integer, received 'many'\n"
+
+
+def test_thread_count_is_checked():
+    for count in (0, threads.limit() + 1):
+        with pytest.raises(ValueError, match=f"received {count}"):
+            threads.set_num_threads(count)
+    for count in (True, 1.0):
+        with pytest.raises(TypeError, match="must be an int"):
+            threads.set_num_threads(count)
+
+
+def test_the_layer_is_named_without_being_started():
+    output, _ = run_script(
+        """
+        import numpy as np, numba
+        from nkeras_numba_cpu import threads
+        from nkeras_numba_cpu.kernels import KERNELS
+
+        guess = threads.layer_name()
+        try:
+            numba.threading_layer()
+        except ValueError:
+            print("not started")
+        KERNELS["matmul"](np.ones((64, 128), np.float32), np.ones((128, 64), np.float32))
+        print(guess == numba.threading_layer() == threads.layer_name())
+        """,
+        NUMBA_NUM_THREADS="2",
+    )
+    assert output == "not started\nTrue\n"
+
+
+SMALL_WORK = """
+    import numpy as np
+    from nkeras_numba_cpu import compile as compiler, pooling
+    from nkeras_numba_cpu.kernels import KERNELS
+
+    x = np.random.default_rng(0).standard_normal((2, 4, 4, 3)).astype(np.float32)
+    static = {"pool_size": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))}
+    for compiler.SERIAL_BELOW in (10**9, 0):
+        y, winner = KERNELS["max_pool"](x, **static)
+        assert np.array_equal(y, x.reshape(2, 2, 2, 2, 2, 3).max(axis=(2, 4)))
+    for twin in (pooling._max_pool.serial, pooling._max_pool.parallel):
+        print(sum(twin.stats.cache_hits.values()), sum(twin.stats.cache_misses.values()))
+    print(compiler.cache_note())
+    """
+
+
+def test_the_second_process_compiles_nothing_and_says_nothing(tmp_path):
+    environment = {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_NUM_THREADS": "2"}
+    first, said = run_script(SMALL_WORK, **environment)
+    assert first.splitlines()[:2] == ["0 1", "0 1"]
+    assert said in ("", NOTICE)  # a fast machine needs less than a second
+    second, said = run_script(SMALL_WORK, **environment)
+    assert second.splitlines()[:2] == ["1 0", "1 0"]
+    assert said == ""
+    (folder,) = tmp_path.iterdir()
+    assert second.splitlines()[2] == str(folder)
+    assert folder.name.startswith("nkeras-")
+
+
+def test_an_unwritable_cache_folder_is_replaced_and_reported(tmp_path):
+    blocker = tmp_path / "file"
+    blocker.write_text("no folder can be made below a file")
+    output, _ = run_script(
+        "from nkeras_numba_cpu import compile; print(compile.cache_note())",
+        NUMBA_CACHE_DIR=str(blocker),
+        XDG_CACHE_HOME=str(tmp_path / "home"),
+    )
+    assert output.startswith(str(tmp_path / "home" / "nkeras" / "nkeras-"))
+    assert output.endswith(f"({blocker} is not writable)\n")
+
+
+def test_the_notice_comes_once_and_only_after_a_second(capsys):
+    class Event:
+        data = {"dispatcher": linalg._matmul.serial}  # noqa: RUF012
+
+    notice = compiler._Notice()
+    notice.on_start(Event)
+    notice.on_end(Event)
+    assert capsys.readouterr().err == ""
+    for _ in range(2):
+        notice.on_start(Event)
+        notice.began -= 2.0
+        notice.on_end(Event)
+    assert capsys.readouterr().err == NOTICE
+
+
+def test_numba_functions_of_the_user_keep_their_cache_folder():
+    before = numba.config.CACHE_DIR
+    KERNELS["matmul"](X, Y)
+    assert numba.config.CACHE_DIR == before != compiler.cache_dir()
+
+
+def test_importing_the_table_imports_no_topic():
+    output, _ = run_script(
+        """
+        import sys
+        from nkeras_numba_cpu.kernels import KERNELS
+        print("numba" in sys.modules, "nkeras_numba_cpu.linalg" in sys.modules)
+        """
+    )
+    assert output == "False False\n"
+
+
+def test_small_work_is_serial_and_large_work_parallel(monkeypatch):
+    calls = []
+    driver = compiler.Driver(lambda: None)
+    monkeypatch.setattr(driver, "serial", lambda: calls.append("serial"))
+    monkeypatch.setattr(driver, "parallel", lambda: calls.append("parallel"))
+    driver(compiler.SERIAL_BELOW - 1)
+    monkeypatch.setattr(threads, "_count", min(2, threads.limit()))
+    driver(compiler.SERIAL_BELOW)
+    monkeypatch.setattr(threads, "_count", 1)
+    driver(compiler.SERIAL_BELOW)
+    middle = "parallel" if threads.limit() > 1 else "serial"
+    assert calls == ["serial", middle, "serial"]
+
+
+def test_read_only_arrays_need_no_second_compilation():
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    x.setflags(write=False)
+    alias = memory.operand(x)
+    assert alias.flags.writeable
+    assert np.shares_memory(alias, x)
+    del x
+    np.testing.assert_array_equal(alias, np.arange(6).reshape(2, 3))
