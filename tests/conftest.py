@@ -1,0 +1,48 @@
+"""What every test gets: kernel caches of its own process, a clean session, and Keras as oracle."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before numba is imported: one kernel cache for each xdist worker, kept for the next run."""
+    cache = getattr(config, "cache", None)
+    kept = str(cache.mkdir("numba")) if cache else str(Path(config.rootpath) / ".pytest_cache")
+    # Workers inherit the controller's environment, so the base is remembered under its own name.
+    base = os.environ.setdefault("NKERAS_TEST_CACHE", os.environ.get("NUMBA_CACHE_DIR", kept))
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    os.environ["NUMBA_CACHE_DIR"] = str(Path(base) / f"numba-{worker}")
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Any:
+    """The module `tests.harness.oracle`; tests skip where Keras 3.15 cannot be had."""
+    from tests.harness import oracle
+
+    if not oracle.keras_available():
+        pytest.skip(oracle.missing() or "")
+    return oracle
+
+
+@pytest.fixture(autouse=True)
+def _clean_session() -> Iterator[None]:
+    """Names, the global seed, settings and the backend are after each test what they were before."""
+    from dataclasses import asdict
+
+    from nkeras.backend import registry
+    from nkeras.core import config, naming
+    from nkeras.core.random import reset_global_seed
+
+    default, settings = registry._default, asdict(config._settings)
+    yield
+    registry._default = default
+    for name, value in settings.items():
+        setattr(config._settings, name, value)
+    naming.reset()
+    reset_global_seed()
