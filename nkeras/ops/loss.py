@@ -6,13 +6,19 @@ from typing import Any
 
 import numpy as np
 
+from nkeras.backend.scalars import losses
 from nkeras.core.primitive import primitive, to_tensor
 from nkeras.core.spec import Spec, Typed
-from nkeras.ops.elementwise import equal, exp, negative
+from nkeras.ops.elementwise import elementwise, equal, exp, negative
 from nkeras.ops.indexing import take_along_axis
 from nkeras.ops.normalization import _log_softmax, _log_softmax_grad
 from nkeras.ops.reduction import reduce_sum
 from nkeras.ops.shape import cast, expand_dims, squeeze
+
+sigmoid_cross_entropy = elementwise(
+    losses.sigmoid_cross_entropy, "float", "Cross-entropy of target and sigmoid(logits), stable."
+)
+huber = elementwise(losses.huber, "float", "Half the squared error up to delta, linear beyond.")
 
 
 @primitive(outputs=("loss", "log_probabilities"), flat=("labels",))
