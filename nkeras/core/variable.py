@@ -68,14 +68,14 @@ class Variable(Operators):
         if aggregation not in (None, "none", "mean", "sum", "only_first_replica"):
             raise ValueError(f"Variable: invalid argument `aggregation`: {aggregation!r}")
         self.path = "/".join((*naming.scope_path(), self.name))
-        self.trainable = bool(trainable)
+        self.trainable = self._made_trainable = bool(trainable)
         self.autocast = bool(autocast)
         self.aggregation = aggregation
         self.synchronization = synchronization
         self.regularizer: Callable[[Any], Any] | None = None
         self.constraint: Callable[[Any], Any] | None = None
         self.overwrite_with_gradient = False
-        self._host = host
+        self.host = host
         self._tensor = self._initial(initializer, shape, dtype)
         self.shape = self._tensor.shape
         self._dtype = self._tensor.dtype
@@ -110,7 +110,7 @@ class Variable(Operators):
             value = value.value
         if isinstance(value, np.ndarray):
             value = value.copy()
-        if not self._host:
+        if not self.host:
             if isinstance(value, Tensor) and value.backend is not registry.active():
                 value = value.to(registry.active().name)
             with tape.paused():
@@ -122,8 +122,10 @@ class Variable(Operators):
     def value(self) -> Tensor:
         """The current value, on the active backend."""
         tensor = self._tensor
-        if not self._host and tensor.backend is not registry.active():
-            self._tensor = tensor = tensor.to(registry.active().name)
+        if tensor.backend is not registry.active():
+            tensor = tensor.to(registry.active().name)
+            if not self.host:
+                self._tensor = tensor
         for one in tape.active():
             one.read(self, tensor)
         dtype = _autocast.get()
@@ -170,11 +172,15 @@ class Variable(Operators):
 
     def assign_add(self, value: Any) -> Variable:
         """Replace the value by its sum with `value`."""
+        if self.host:
+            return self.assign(self._tensor.numpy() + np.asarray(value))
         with autocast_scope(None):
             return self.assign(self.operators["add"](self.value, value))
 
     def assign_sub(self, value: Any) -> Variable:
         """Replace the value by its difference from `value`."""
+        if self.host:
+            return self.assign(self._tensor.numpy() - np.asarray(value))
         with autocast_scope(None):
             return self.assign(self.operators["subtract"](self.value, value))
 

@@ -12,8 +12,15 @@ from nkeras.core.spec import Spec, Typed
 from nkeras.ops.elementwise import maximum, rsqrt, sqrt, square
 
 
-def _specs(*buffers: Typed | None) -> tuple[Any, ...]:
-    return tuple(None if one is None else Spec(one.shape, one.dtype) for one in buffers)
+def _specs(owner: str, w: Typed, grad: Typed, *buffers: Typed | None) -> tuple[Any, ...]:
+    """Specs of the new variable and buffers; kernels rely on equal shapes and dtypes."""
+    for one in (grad, *buffers):
+        if one is not None and (one.shape != w.shape or one.dtype != w.dtype):
+            raise ValueError(
+                f"{owner}: gradient and buffers must have the shape {w.shape} and dtype {w.dtype} "
+                f"of the variable. Received: shape {one.shape}, dtype {one.dtype}."
+            )
+    return tuple(None if one is None else Spec(one.shape, one.dtype) for one in (w, *buffers))
 
 
 @primitive(outputs=("w_new", "velocity_new"), flat=("w", "grad", "velocity"))
@@ -27,7 +34,7 @@ def sgd_update(
     nesterov: bool,
 ) -> tuple[Any, ...]:
     """Stochastic gradient descent, with momentum where `velocity` is given."""
-    return _specs(w, velocity)
+    return _specs("sgd_update", w, grad, velocity)
 
 
 @sgd_update.decomposition
@@ -54,7 +61,7 @@ def adam_update(
     epsilon: float,
 ) -> tuple[Any, ...]:
     """Adam; `alpha` is the learning rate with both bias corrections."""
-    return _specs(w, m, v)
+    return _specs("adam_update", w, grad, m, v)
 
 
 @adam_update.decomposition
@@ -82,7 +89,7 @@ def amsgrad_update(
     epsilon: float,
 ) -> tuple[Any, ...]:
     """Adam with the largest second moment so far."""
-    return _specs(w, m, v, v_hat)
+    return _specs("amsgrad_update", w, grad, m, v, v_hat)
 
 
 @amsgrad_update.decomposition
@@ -121,7 +128,7 @@ def rmsprop_update(
     centered: bool,
 ) -> tuple[Any, ...]:
     """RMSprop; `average_grad` where centered, `momentum_buffer` where momentum is positive."""
-    return _specs(w, v, momentum_buffer, average_grad)
+    return _specs("rmsprop_update", w, grad, v, momentum_buffer, average_grad)
 
 
 @rmsprop_update.decomposition
