@@ -32,7 +32,7 @@ def oracle() -> Any:
 
 @pytest.fixture(autouse=True)
 def _clean_session() -> Iterator[None]:
-    """Names, the global seed, settings and the backend are after each test what they were before."""
+    """After each test, names, seeds, settings and the backend are what they were before."""
     from dataclasses import asdict
 
     from nkeras.backend import registry

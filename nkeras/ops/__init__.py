@@ -1,4 +1,5 @@
 from nkeras.ops import operators  # noqa: F401
+from nkeras.ops.activation import *
 from nkeras.ops.convolution import *
 from nkeras.ops.core import *
 from nkeras.ops.elementwise import *

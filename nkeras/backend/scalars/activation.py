@@ -13,6 +13,7 @@ SQRT_HALF = 0.7071067811865476
 INV_SQRT_2_PI = 0.3989422804014327
 SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
+LARGE = 3e38  # only infinity, which stands for no limit, is above it
 
 
 @scalar
@@ -34,9 +35,15 @@ def leaky_relu(x, negative_slope):
 
 @scalar
 def threshold_relu(x, negative_slope, max_value, threshold):
-    """`max_value` above, the identity from `threshold` on, a slope through `threshold` below."""
-    above = where(x > max_value, max_value, x)
-    return where(x < threshold, negative_slope * (x - threshold), above)
+    """The identity above `threshold`, at most `max_value`; below, a slope through `threshold`.
+
+    As in Keras a finite `max_value` also cuts at 0 what a negative threshold lets through. The slope
+    0 is a case of its own because 0 times infinity is NaN.
+    """
+    cut = (x < 0.0) & (max_value < LARGE)
+    above = where(x > max_value, max_value, where(cut, 0.0, x))
+    below = where(negative_slope == 0.0, 0.0, negative_slope * (x - threshold))
+    return where(x <= threshold, below, above)
 
 
 @scalar
@@ -101,6 +108,17 @@ def silu(x):
 def silu_grad_x(grad_y, x):
     s = sigmoid(x)
     return grad_y * (s + x * s * (1.0 - s))
+
+
+@scalar
+def mish(x):
+    return x * tanh(softplus(x))
+
+
+@mish.derivative
+def mish_grad_x(grad_y, x):
+    t = tanh(softplus(x))
+    return grad_y * (t + x * (1.0 - t * t) * sigmoid(x))
 
 
 @scalar
