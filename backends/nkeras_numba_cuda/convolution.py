@@ -1,0 +1,216 @@
+"""Convolution of one to three dimensions, channels last: one thread per element of the result.
+
+Each kernel gathers, so every element is summed by one thread in a fixed order.
+"""
+
+from __future__ import annotations
+
+from nkeras_numba_cuda.cuda import cuda
+from nkeras_numba_cuda.device import udiv, umod
+from nkeras_numba_cuda.launch import FLOATING, kernel
+from nkeras_numba_cuda.memory import Array, constants, contiguous, empty
+from nkeras_numba_cuda.windows import geometry
+from nkeras_numpy import convolution as reference
+from nkeras_numpy.namespace import in_float32
+from nkeras_numpy.windows import Ints, Pairs, output_sizes
+
+# After the geometry of windows.py: [18] channels of x, [19] filters, [20] groups.
+
+
+@kernel("{T}[::1], {T}[::1], {T}[::1], int64[::1]", T=FLOATING)
+def conv_forward(y, x, kernel, g):
+    size_0, size_1, size_2 = g[0], g[1], g[2]
+    window_0, window_1, window_2 = g[3], g[4], g[5]
+    count_0, count_1, count_2 = g[6], g[7], g[8]
+    channels, filters, groups = g[18], g[19], g[20]
+    group_channels, group_filters = udiv(channels, groups), udiv(filters, groups)
+    for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
+        rest = udiv(i, filters)
+        f = i - rest * filters
+        o_2 = umod(rest, count_2)
+        rest = udiv(rest, count_2)
+        o_1 = umod(rest, count_1)
+        rest = udiv(rest, count_1)
+        o_0 = umod(rest, count_0)
+        n = udiv(rest, count_0)
+        first = udiv(f, group_filters) * group_channels
+        total = y.dtype.type(0)
+        for k_0 in range(window_0):
+            i_0 = o_0 * g[9] - g[12] + k_0 * g[15]
+            if i_0 < 0 or i_0 >= size_0:
+                continue
+            for k_1 in range(window_1):
+                i_1 = o_1 * g[10] - g[13] + k_1 * g[16]
+                if i_1 < 0 or i_1 >= size_1:
+                    continue
+                for k_2 in range(window_2):
+                    i_2 = o_2 * g[11] - g[14] + k_2 * g[17]
+                    if i_2 < 0 or i_2 >= size_2:
+                        continue
+                    cell = ((n * size_0 + i_0) * size_1 + i_1) * size_2 + i_2
+                    tap = (k_0 * window_1 + k_1) * window_2 + k_2
+                    at_x = cell * channels + first
+                    at_kernel = tap * group_channels * filters + f
+                    for c in range(group_channels):
+                        total += x[at_x + c] * kernel[at_kernel + c * filters]
+        y[i] = total
+
+
+@kernel("{T}[::1], {T}[::1], {T}[::1], int64[::1]", T=FLOATING)
+def conv_backward_input(grad_x, grad_y, kernel, g):
+    size_0, size_1, size_2 = g[0], g[1], g[2]
+    window_0, window_1, window_2 = g[3], g[4], g[5]
+    count_0, count_1, count_2 = g[6], g[7], g[8]
+    channels, filters, groups = g[18], g[19], g[20]
+    group_channels, group_filters = udiv(channels, groups), udiv(filters, groups)
+    for i in range(cuda.grid(1), grad_x.size, cuda.gridsize(1)):
+        rest = udiv(i, channels)
+        channel = i - rest * channels
+        i_2 = umod(rest, size_2)
+        rest = udiv(rest, size_2)
+        i_1 = umod(rest, size_1)
+        rest = udiv(rest, size_1)
+        i_0 = umod(rest, size_0)
+        n = udiv(rest, size_0)
+        group = udiv(channel, group_channels)
+        c = channel - group * group_channels
+        total = grad_x.dtype.type(0)
+        # A tap meets this cell from the output whose window starts `start` cells into the padded
+        # input, if there is one: windows start at multiples of the stride.
+        for k_0 in range(window_0):
+            start_0 = i_0 + g[12] - k_0 * g[15]
+            if start_0 < 0 or umod(start_0, g[9]) != 0 or udiv(start_0, g[9]) >= count_0:
+                continue
+            o_0 = udiv(start_0, g[9])
+            for k_1 in range(window_1):
+                start_1 = i_1 + g[13] - k_1 * g[16]
+                if start_1 < 0 or umod(start_1, g[10]) != 0 or udiv(start_1, g[10]) >= count_1:
+                    continue
+                o_1 = udiv(start_1, g[10])
+                for k_2 in range(window_2):
+                    start_2 = i_2 + g[14] - k_2 * g[17]
+                    if start_2 < 0 or umod(start_2, g[11]) != 0 or udiv(start_2, g[11]) >= count_2:
+                        continue
+                    o_2 = udiv(start_2, g[11])
+                    cell = ((n * count_0 + o_0) * count_1 + o_1) * count_2 + o_2
+                    tap = (k_0 * window_1 + k_1) * window_2 + k_2
+                    at_y = cell * filters + group * group_filters
+                    at_kernel = (tap * group_channels + c) * filters + group * group_filters
+                    for f in range(group_filters):
+                        total += grad_y[at_y + f] * kernel[at_kernel + f]
+        grad_x[i] = total
+
+
+@kernel("{T}[::1], {T}[::1], {T}[::1], int64[::1], int64", T=FLOATING)
+def conv_backward_kernel(grad_kernel, x, grad_y, g, batch):
+    size_0, size_1, size_2 = g[0], g[1], g[2]
+    window_1, window_2 = g[4], g[5]
+    count_0, count_1, count_2 = g[6], g[7], g[8]
+    channels, filters, groups = g[18], g[19], g[20]
+    group_channels, group_filters = udiv(channels, groups), udiv(filters, groups)
+    for i in range(cuda.grid(1), grad_kernel.size, cuda.gridsize(1)):
+        rest = udiv(i, filters)
+        f = i - rest * filters
+        tap = udiv(rest, group_channels)
+        channel = rest - tap * group_channels + udiv(f, group_filters) * group_channels
+        k_2 = umod(tap, window_2)
+        tap = udiv(tap, window_2)
+        k_1 = umod(tap, window_1)
+        k_0 = udiv(tap, window_1)
+        total = grad_kernel.dtype.type(0)
+        for n in range(batch):
+            part = grad_kernel.dtype.type(0)  # sums of sums lose less than one long sum
+            for o_0 in range(count_0):
+                i_0 = o_0 * g[9] - g[12] + k_0 * g[15]
+                if i_0 < 0 or i_0 >= size_0:
+                    continue
+                for o_1 in range(count_1):
+                    i_1 = o_1 * g[10] - g[13] + k_1 * g[16]
+                    if i_1 < 0 or i_1 >= size_1:
+                        continue
+                    x_row = ((n * size_0 + i_0) * size_1 + i_1) * size_2
+                    y_row = ((n * count_0 + o_0) * count_1 + o_1) * count_2
+                    for o_2 in range(count_2):
+                        i_2 = o_2 * g[11] - g[14] + k_2 * g[17]
+                        if i_2 < 0 or i_2 >= size_2:
+                            continue
+                        cell_x, cell_y = x_row + i_2, y_row + o_2
+                        part += x[cell_x * channels + channel] * grad_y[cell_y * filters + f]
+            total += part
+        grad_kernel[i] = total
+
+
+@in_float32
+def conv(
+    x: Array, kernel: Array, *, strides: Ints, padding: Pairs, dilation: Ints, groups: int
+) -> Array:
+    """Correlation of `x (batch, *spatial, channels)` with the kernel."""
+    settings = {"strides": strides, "padding": padding, "dilation": dilation}
+    if x.dtype.name not in FLOATING:
+        return reference.conv(x, kernel, groups=groups, **settings)
+    sizes, window, filters = x.shape[1:-1], kernel.shape[:-2], kernel.shape[-1]
+    counts = output_sizes(sizes, window, strides, padding, dilation)
+    y = empty((x.shape[0], *counts, filters), x.dtype)
+    if x.size == 0 or kernel.size == 0:
+        y.fill(0)
+        return y
+    numbers = geometry(sizes, window, counts, **settings)
+    packed = constants(*numbers, x.shape[-1], filters, groups)
+    conv_forward.launch(y.size, y, contiguous(x), contiguous(kernel), packed)
+    return y
+
+
+@in_float32
+def conv_grad_input(
+    grad_y: Array,
+    kernel: Array,
+    *,
+    input_shape: Ints,
+    strides: Ints,
+    padding: Pairs,
+    dilation: Ints,
+    groups: int,
+) -> Array:
+    """Gradient of `conv` for its input."""
+    settings = {"strides": strides, "padding": padding, "dilation": dilation}
+    if grad_y.dtype.name not in FLOATING:
+        return reference.conv_grad_input(
+            grad_y, kernel, input_shape=input_shape, groups=groups, **settings
+        )
+    grad_x = empty(input_shape, grad_y.dtype)
+    if grad_y.size == 0 or kernel.size == 0:
+        grad_x.fill(0)
+        return grad_x
+    numbers = geometry(input_shape[1:-1], kernel.shape[:-2], grad_y.shape[1:-1], **settings)
+    packed = constants(*numbers, input_shape[-1], kernel.shape[-1], groups)
+    conv_backward_input.launch(grad_x.size, grad_x, contiguous(grad_y), contiguous(kernel), packed)
+    return grad_x
+
+
+@in_float32
+def conv_grad_kernel(
+    x: Array,
+    grad_y: Array,
+    *,
+    kernel_shape: Ints,
+    strides: Ints,
+    padding: Pairs,
+    dilation: Ints,
+    groups: int,
+) -> Array:
+    """Gradient of `conv` for its kernel."""
+    settings = {"strides": strides, "padding": padding, "dilation": dilation}
+    if x.dtype.name not in FLOATING:
+        return reference.conv_grad_kernel(
+            x, grad_y, kernel_shape=kernel_shape, groups=groups, **settings
+        )
+    grad_kernel = empty(kernel_shape, x.dtype)
+    if x.size == 0 or grad_y.size == 0:
+        grad_kernel.fill(0)
+        return grad_kernel
+    numbers = geometry(x.shape[1:-1], kernel_shape[:-2], grad_y.shape[1:-1], **settings)
+    packed = constants(*numbers, x.shape[-1], kernel_shape[-1], groups)
+    conv_backward_kernel.launch(
+        grad_kernel.size, grad_kernel, contiguous(x), contiguous(grad_y), packed, x.shape[0]
+    )
+    return grad_kernel

@@ -1,0 +1,33 @@
+"""The CUDA target. This is the only file of the repository that imports it.
+
+numba-cuda is in maintenance mode and its successor has no simulator yet: kernels get `cuda` from
+here, so that the target can be exchanged in one place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import config, cuda
+
+SIMULATOR: bool = bool(config.ENABLE_CUDASIM)  # pyright: ignore[reportAttributeAccessIssue]
+"""Whether kernels run in numba-cuda's simulator (NUMBA_ENABLE_CUDASIM=1), on NumPy arrays."""
+
+# A small grid is no mistake here: models may be small.
+config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # pyright: ignore[reportAttributeAccessIssue]
+
+if SIMULATOR:
+    from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
+
+    intrinsic: Any = None
+    libdevice: Any = None
+    types: Any = None
+    simulated_array: Any = FakeCUDAArray
+    """Marks a NumPy array as device memory: the simulator copies others in and out."""
+else:
+    from numba.cuda import libdevice, types
+    from numba.cuda.extending import intrinsic
+
+    simulated_array: Any = None
+
+__all__ = ["SIMULATOR", "cuda", "intrinsic", "libdevice", "simulated_array", "types"]

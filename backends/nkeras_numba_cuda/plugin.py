@@ -1,0 +1,100 @@
+"""The backend object: device arrays, kernels and facts about the device."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from nkeras.backend.scalar import Scalar
+from nkeras_numba_cuda import memory
+from nkeras_numba_cuda.cuda import SIMULATOR, cuda
+from nkeras_numba_cuda.elementwise import elementwise
+from nkeras_numba_cuda.kernels import KERNELS
+from nkeras_numba_cuda.memory import Array
+from nkeras_numpy.namespace import Kernel
+
+_DTYPES = "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 float32 float64".split()
+
+
+class NumbaCuda:
+    """Kernels written with numba-cuda on CuPy arrays, or on NumPy arrays in the simulator."""
+
+    name = "numba_cuda"
+    kernels: Mapping[str, Kernel] = KERNELS
+
+    @functools.cached_property
+    def dtypes(self) -> frozenset[str]:
+        """Names of the dtypes that arrays can have; bfloat16 only if this CuPy has it."""
+        return frozenset(_DTYPES) | ({"bfloat16"} if _has_bfloat16() else set())
+
+    @functools.cached_property
+    def device(self) -> str:
+        """The device in words."""
+        if SIMULATOR:
+            return "cuda simulator on the cpu"
+        current = cuda.get_current_device()
+        name = current.name
+        return f"cuda:{current.id}, {name.decode() if isinstance(name, bytes) else name}"
+
+    def elementwise(self, scalar: Scalar) -> Kernel:
+        """A kernel that maps a scalar function over broadcast arrays of one dtype."""
+        return elementwise(scalar)
+
+    def asarray(self, value: np.ndarray, dtype: str) -> Array:
+        """A NumPy array on the device; in the simulator it may share memory."""
+        self._check(dtype)
+        return memory.asarray(value, dtype)
+
+    def to_numpy(self, array: Array) -> np.ndarray:
+        """The array as NumPy array; in the simulator it is the array itself."""
+        return memory.to_numpy(array)
+
+    def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
+        """An array with undefined contents."""
+        self._check(dtype)
+        return memory.empty(shape, dtype)
+
+    def synchronize(self) -> None:
+        """Wait until all launched kernels are done."""
+        if not SIMULATOR:
+            memory.array_module().cuda.Device().synchronize()
+
+    def describe(self) -> dict[str, str]:
+        """Versions and the device."""
+        facts = {"device": self.device, "numba-cuda": _version("numba-cuda")}
+        if SIMULATOR:
+            return facts | {"arrays": f"NumPy {np.__version__}"}
+        major, minor = cuda.get_current_device().compute_capability
+        driver: Any = memory.array_module().cuda.runtime.driverGetVersion()
+        return facts | {
+            "arrays": f"CuPy {memory.array_module().__version__}",
+            "compute capability": f"{major}.{minor}",
+            "driver": f"CUDA {driver // 1000}.{driver % 1000 // 10}",
+        }
+
+    def _check(self, dtype: str) -> None:
+        if dtype not in self.dtypes:
+            raise TypeError(
+                f"The backend numba_cuda has no arrays of dtype {dtype!r} here; it has "
+                f"{', '.join(sorted(self.dtypes))}."
+            )
+
+
+def _has_bfloat16() -> bool:
+    try:
+        array = memory.empty((1,), "bfloat16")
+        array.fill(1)
+        return bool(array.astype("float32")[0] == 1)
+    except (TypeError, ValueError, NotImplementedError):
+        return False
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,110 @@
+"""Compile CUDA kernels for a Hopper GPU, with neither GPU nor driver; print what goes wrong.
+
+Run by `test_numba_cuda_compile.py` in processes of its own: `python cuda_compile_checks.py PART`.
+Exits with 77 and one line if NVVM is missing.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import nkeras.backend.scalars
+from nkeras.backend.scalar import SCALARS, Scalar
+from nkeras_numba_cuda import kernels, launch
+from nkeras_numba_cuda.cuda import SIMULATOR, cuda
+from nkeras_numba_cuda.elementwise import kernel_for
+from nkeras_numba_cuda.launch import Kernel
+
+CAPABILITY = (9, 0)
+SKIPPED = 77
+# Large angles are reduced in float64 by the device library itself.
+FLOAT64_INSIDE = ("sin", "cos", "tan", "sinc")
+INTEGER = "add subtract multiply floor_divide mod negative absolute square maximum minimum"
+INTEGER += " clip where sign relu floor equal less bitwise_and bitwise_or bitwise_xor bitwise_not"
+INTEGER += " bitwise_left_shift bitwise_right_shift"
+
+assert kernels.OWN
+assert nkeras.backend.scalars.__all__
+
+
+def with_gradients(scalars: list[Scalar]) -> Iterator[Scalar]:
+    for one in scalars:
+        yield one
+        yield from filter(None, (one.gradient(by) for by in one.parameters))
+
+
+def part(name: str) -> Iterator[tuple[str, Kernel]]:
+    """The kernels of a part, with their names."""
+    if name == "kernels":
+        yield from launch.KERNELS.items()
+    elif name == "float32":
+        floating = [one for one in SCALARS.values() if "bitwise" not in one.name]
+        for one in with_gradients(floating):
+            yield f"{one.name} float32", kernel_for(one, "float32", False)
+    elif name == "others":
+        for one in (SCALARS["add"], SCALARS["where"], SCALARS["clip"]):
+            yield f"{one.name} broadcast", kernel_for(one, "float32", True)
+        for chosen in ("gelu", "rint", "signbit", "isfinite", "power", "arctan2", "erf"):
+            yield f"{chosen} float64", kernel_for(SCALARS[chosen], "float64", False)
+        for chosen in INTEGER.split():
+            yield f"{chosen} int32", kernel_for(SCALARS[chosen], "int32", False)
+        for chosen in ("add", "bitwise_not", "maximum"):
+            yield f"{chosen} uint8", kernel_for(SCALARS[chosen], "uint8", False)
+        for chosen in ("logical_and", "logical_or", "logical_xor", "logical_not", "equal"):
+            yield f"{chosen} bool", kernel_for(SCALARS[chosen], "bool", False)
+    else:
+        raise ValueError(f"There is no part {name!r}.")
+
+
+def check(name: str, kernel: Kernel, signature: str) -> Iterator[str]:
+    """What is wrong with a kernel."""
+    try:
+        code, _ = cuda.compile(kernel.function, signature, device=False, abi="numba", cc=CAPABILITY)
+    except Exception as error:  # every kernel is reported, whatever the compiler raises
+        yield f"{name} {signature}: {type(error).__name__}: {str(error)[:2000]}"
+        return
+    if f".target sm_{CAPABILITY[0]}{CAPABILITY[1]}" not in code or ".entry" not in code:
+        yield f"{name} {signature}: no kernel for this device in the generated code"
+    elsewhere = name.split("_grad_")[0].split(" ")[0] in FLOAT64_INSIDE
+    if "float64" not in signature and not elsewhere:
+        wide = sorted(set(re.findall(r"\S+\.f64\b", code)))
+        if wide:
+            yield f"{name} {signature}: computes in float64: {wide}"
+
+
+def missing_library() -> str | None:
+    """Which library of the CUDA toolkit cannot be loaded."""
+    from cuda import pathfinder  # comes with numba-cuda
+
+    for library, package in (("nvvm", "nvidia-nvvm"), ("nvrtc", "nvidia-cuda-nvrtc")):
+        try:
+            pathfinder.load_nvidia_dynamic_lib(library)
+        except pathfinder.DynamicLibNotFoundError:
+            return f"lib{library} is missing (pip install {package})"
+    return None
+
+
+def main() -> int:
+    assert not SIMULATOR, "the simulator cannot compile"
+    missing = missing_library()
+    if missing:
+        print(missing)
+        return SKIPPED
+    # Numba asks the current device for its capability when a kernel calls a device function.
+    device = SimpleNamespace(compute_capability=CAPABILITY)
+    vars(sys.modules["numba.cuda.dispatcher"])["get_current_device"] = lambda: device
+    count, failures = 0, []
+    for name, kernel in part(sys.argv[1]):
+        if not kernel.signatures:
+            failures.append(f"{name}: no signature to compile")
+        for signature in kernel.signatures:
+            count += 1
+            failures += check(name, kernel, signature)
+    print(*failures, sep="\n")
+    print(f"{count} compiled, {len(failures)} failures")
+    return 1 if failures or not count else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
