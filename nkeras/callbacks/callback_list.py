@@ -1,0 +1,220 @@
+"""CallbackList: one callback that tells many; and logs that are computed when somebody looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from nkeras.callbacks.callback import Callback
+from nkeras.callbacks.history import History, ProgbarLogger
+from nkeras.core import tree
+
+_ALIASES = {
+    "on_train_batch_begin": "on_batch_begin",
+    "on_train_batch_end": "on_batch_end",
+}
+
+
+class LazyLogs(Mapping[str, Any]):
+    """Results of a step that are computed at the first look, which must come before the next step.
+
+    Args:
+        compute: function that returns the results, a dict of numbers or tensors.
+    """
+
+    def __init__(self, compute: Callable[[], Mapping[str, Any]]) -> None:
+        self._compute = compute
+        self._found: Mapping[str, Any] | None = None
+
+    def _results(self) -> Mapping[str, Any]:
+        if self._found is None:
+            self._found = self._compute()
+        return self._found
+
+    def __getitem__(self, name: str) -> Any:
+        return self._results()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._results())
+
+    def __len__(self) -> int:
+        return len(self._results())
+
+
+def to_numbers(logs: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A new dict of Python floats; what is no single number stays what it is."""
+    numbers: dict[str, Any] = {}
+    for name, value in (logs or {}).items():
+        if isinstance(value, Mapping):
+            numbers.update(to_numbers(value))
+            continue
+        try:
+            numbers[name] = float(value)
+        except (TypeError, ValueError):  # an array or a text: the callback knows what it asked for
+            numbers[name] = value
+    return numbers
+
+
+class CallbackList(Callback):
+    """Several callbacks in one, for `fit` and for training loops of your own.
+
+    Args:
+        callbacks: list of callbacks, or one.
+        add_history: add a `History` unless there is one.
+        add_progbar: add a `ProgbarLogger` unless there is one.
+        model: the model that is trained.
+        **params: what callbacks find in `params`: `verbose`, `epochs`, `steps`.
+
+    Example:
+        >>> import nkeras
+        >>> told = nkeras.callbacks.CallbackList(
+        ...     [nkeras.callbacks.LambdaCallback(on_train_begin=lambda logs: print("begin"))])
+        >>> told.on_train_begin()
+        begin
+
+    Source: https://keras.io/api/callbacks/
+    """
+
+    def __init__(
+        self,
+        callbacks: Any = None,
+        add_history: bool = False,
+        add_progbar: bool = False,
+        model: Any = None,
+        **params: Any,
+    ) -> None:
+        super().__init__()
+        self.callbacks: list[Any] = tree.flatten(callbacks) if callbacks else []
+        for callback in self.callbacks:
+            if not hasattr(callback, "set_model"):
+                raise TypeError(
+                    "Argument `callbacks` must hold instances of nkeras.callbacks.Callback. "
+                    f"Received: {callback!r} (of type {type(callback).__name__})"
+                )
+        self._listeners: dict[str, list[Any]] = {}
+        self._history = self._find(History)
+        if self._history is None and add_history:
+            self._history = History()
+            self.callbacks.append(self._history)
+        if self._find(ProgbarLogger) is None and add_progbar:
+            self.callbacks.append(ProgbarLogger())
+        self.set_model(model)
+        self.set_params(params)
+
+    def _find(self, kind: type) -> Any:
+        return next((one for one in self.callbacks if isinstance(one, kind)), None)
+
+    def append(self, callback: Any) -> None:
+        """Add a callback at the end."""
+        self.callbacks.append(callback)
+        self._listeners.clear()
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Hand on the parameters."""
+        self.params = params
+        if params:
+            for callback in self.callbacks:
+                callback.set_params(params)
+
+    def set_model(self, model: Any) -> None:
+        """Hand on the model, and give it the History."""
+        if model is None:
+            return
+        super().set_model(model)
+        if self._history is not None:
+            model.history = self._history
+        for callback in self.callbacks:
+            callback.set_model(model)
+
+    def _tell(self, event: str, *arguments: Any, logs: Any) -> None:
+        numbers = to_numbers(logs)
+        for callback in self.callbacks:
+            getattr(callback, event)(*arguments, numbers)
+
+    def _tell_batch(self, event: str, batch: int, logs: Any, as_numbers: bool = True) -> None:
+        # Steps are many: only those are told who listen, and numbers are made only for them.
+        if event not in self._listeners:
+            self._listeners[event] = [one for one in self.callbacks if _listens(one, event)]
+        numbers = None
+        for callback in self._listeners[event]:
+            if not as_numbers or getattr(callback, "accepts_lazy_logs", False):
+                getattr(callback, event)(batch, logs=logs)
+                continue
+            if numbers is None:
+                numbers = to_numbers(logs)
+            getattr(callback, event)(batch, logs=numbers)
+
+    def on_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Tell all."""
+        self._tell_batch("on_batch_begin", batch, logs)
+
+    def on_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Tell all."""
+        self._tell_batch("on_batch_end", batch, logs)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Tell all."""
+        self._tell("on_epoch_begin", epoch, logs=logs)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Tell all."""
+        self._tell("on_epoch_end", epoch, logs=logs)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Tell all."""
+        self._tell_batch("on_train_batch_begin", batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Tell all."""
+        self._tell_batch("on_train_batch_end", batch, logs)
+
+    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Tell all."""
+        self._tell_batch("on_test_batch_begin", batch, logs)
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Tell all."""
+        self._tell_batch("on_test_batch_end", batch, logs)
+
+    def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Tell all."""
+        self._tell_batch("on_predict_batch_begin", batch, logs)
+
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Tell all; outputs stay arrays."""
+        self._tell_batch("on_predict_batch_end", batch, logs, as_numbers=False)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Tell all."""
+        self._tell("on_train_begin", logs=logs)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Tell all."""
+        self._tell("on_train_end", logs=logs)
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Tell all."""
+        self._tell("on_test_begin", logs=logs)
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Tell all."""
+        self._tell("on_test_end", logs=logs)
+
+    def on_predict_begin(self, logs: Any = None) -> None:
+        """Tell all."""
+        self._tell("on_predict_begin", logs=logs)
+
+    def on_predict_end(self, logs: Any = None) -> None:
+        """Tell all."""
+        self._tell("on_predict_end", logs=logs)
+
+
+def _listens(callback: Any, event: str) -> bool:
+    """Whether the callback does anything at an event of a step."""
+    names = [event, _ALIASES[event]] if event in _ALIASES else [event]
+    if not isinstance(callback, Callback):
+        return True
+    return any(
+        name in vars(callback) or getattr(type(callback), name) is not getattr(Callback, name)
+        for name in names
+    )
