@@ -21,10 +21,12 @@ Y = np.random.default_rng(1).standard_normal((128, 64)).astype(np.float32)
 
 def run_script(code, **environment):
     """Standard output and error of `code` run in a fresh interpreter."""
+    settings = ("NKERAS_NUM_THREADS", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER")
+    inherited = {name: value for name, value in os.environ.items() if name not in settings}
     search_path = os.pathsep.join(path for path in sys.path if path)
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
-        env={**os.environ, "PYTHONPATH": search_path, **environment},
+        env={**inherited, "PYTHONPATH": search_path, **environment},
         capture_output=True,
         text=True,
         timeout=120,
