@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import config, cuda
+from numba import config
+from numba import cuda as _target
+
+cuda: Any = _target
 
 SIMULATOR: bool = bool(config.ENABLE_CUDASIM)  # pyright: ignore[reportAttributeAccessIssue]
 """Whether kernels run in numba-cuda's simulator (NUMBA_ENABLE_CUDASIM=1), on NumPy arrays."""
 
-# A small grid is no mistake here: models may be small.
+# A small grid is no mistake here, for models may be small. There is no setting per launch.
 config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # pyright: ignore[reportAttributeAccessIssue]
 
 if SIMULATOR:

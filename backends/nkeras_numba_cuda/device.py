@@ -1,48 +1,42 @@
-"""Device functions that Numba lacks. All code that emits LLVM IR for the GPU stands here."""
+"""Device functions that Numba lacks. All code that emits LLVM IR for the GPU stands here.
+
+`udiv(a, b)` and `umod(a, b)` are `a // b` and `a % b` of integers that are not negative: Python's
+rounding towards minus infinity would cost about five times the instructions.
+"""
 
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
 
 from nkeras_numba_cuda.cuda import SIMULATOR, intrinsic, types
 
+udiv: Any
+umod: Any
+square_root: Any
+
+
+def _unsigned(instruction: str) -> Any:
+    """A function of two int64 that is one instruction of LLVM."""
+
+    @intrinsic
+    def divide(typing_context: Any, a: Any, b: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return getattr(builder, instruction)(*arguments)
+
+        return types.int64(types.int64, types.int64), generate
+
+    return divide
+
+
 if SIMULATOR:
-
-    def udiv(a: Any, b: Any) -> Any:
-        """`a // b` of non-negative integers."""
-        return a // b
-
-    def umod(a: Any, b: Any) -> Any:
-        """`a % b` of non-negative integers."""
-        return a % b
-
-    square_root = np.sqrt  # NaN below zero, in the dtype of the argument
+    udiv, umod = operator.floordiv, operator.mod
+    square_root = np.sqrt  # NaN below zero, where `math.sqrt` raises
 else:
+    udiv, umod = _unsigned("udiv"), _unsigned("urem")
     square_root = math.sqrt
-
-    # Python's `//` and `%` round towards minus infinity, which costs about five times the
-    # instructions of an unsigned division; indices are never negative.
-
-    @intrinsic
-    def udiv(typing_context: Any, a: Any, b: Any) -> Any:
-        """`a // b` of non-negative integers."""
-
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return builder.udiv(*arguments)
-
-        return types.int64(types.int64, types.int64), generate
-
-    @intrinsic
-    def umod(typing_context: Any, a: Any, b: Any) -> Any:
-        """`a % b` of non-negative integers."""
-
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return builder.urem(*arguments)
-
-        return types.int64(types.int64, types.int64), generate
-
 
 __all__ = ["square_root", "udiv", "umod"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -10,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from nkeras.backend.scalar import Scalar
+from nkeras.core.dtypes import DTYPES
 from nkeras_numba_cuda import memory
 from nkeras_numba_cuda.cuda import SIMULATOR, cuda
 from nkeras_numba_cuda.elementwise import elementwise
 from nkeras_numba_cuda.kernels import KERNELS
 from nkeras_numba_cuda.memory import Array
 from nkeras_numpy.namespace import Kernel
-
-_DTYPES = "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 float32 float64".split()
 
 
 class NumbaCuda:
@@ -26,19 +24,12 @@ class NumbaCuda:
     name = "numba_cuda"
     kernels: Mapping[str, Kernel] = KERNELS
 
-    @functools.cached_property
-    def dtypes(self) -> frozenset[str]:
-        """Names of the dtypes that arrays can have; bfloat16 only if this CuPy has it."""
-        return frozenset(_DTYPES) | ({"bfloat16"} if _has_bfloat16() else set())
+    dtypes: frozenset[str]
+    device: str
 
-    @functools.cached_property
-    def device(self) -> str:
-        """The device in words."""
-        if SIMULATOR:
-            return "cuda simulator on the cpu"
-        current = cuda.get_current_device()
-        name = current.name
-        return f"cuda:{current.id}, {name.decode() if isinstance(name, bytes) else name}"
+    def __init__(self) -> None:
+        self.dtypes = frozenset(DTYPES) if _has_bfloat16() else frozenset(DTYPES) - {"bfloat16"}
+        self.device = "cuda simulator on the cpu" if SIMULATOR else _device_name()
 
     def elementwise(self, scalar: Scalar) -> Kernel:
         """A kernel that maps a scalar function over broadcast arrays of one dtype."""
@@ -84,7 +75,14 @@ class NumbaCuda:
             )
 
 
+def _device_name() -> str:
+    current = cuda.get_current_device()
+    name = current.name
+    return f"cuda:{current.id}, {name.decode() if isinstance(name, bytes) else name}"
+
+
 def _has_bfloat16() -> bool:
+    """Whether arrays can be bfloat16, which older CuPy does not know."""
     try:
         array = memory.empty((1,), "bfloat16")
         array.fill(1)
