@@ -174,8 +174,9 @@ def _resolve(function: FunctionType) -> dict[str, Any]:
     names: dict[str, Any] = {}
     for name in function.__code__.co_names:
         value = function.__globals__.get(name, derive.FUNCTIONS.get(name))
+        value = getattr(value, "scalar", value)  # an operation made of a scalar function
         value = _SAME_AS_TABLE.get(value, value) if callable(value) else value
-        if not isinstance(value, (Scalar, derive.Function, float)):
+        if not isinstance(value, (Scalar, derive.Function, float, int)):
             raise ValueError(
                 f"The scalar function {function.__name__} uses the name {name!r}, which is neither "
                 "a parameter, a float constant, a scalar nor one of the table functions "

@@ -212,6 +212,11 @@ def _is_unknown(sizes: Sequence[Any]) -> bool:
     return any(size is None for size in sizes)
 
 
+def known_shape(tensor: Any) -> tuple[Any, ...]:
+    """The shape with None for sizes that are unknown in the trace around."""
+    return tuple(None if isinstance(size, _Unknown) else size for size in tensor.shape)
+
+
 def sort_nodes(outputs: Sequence[KerasTensor], inputs: Sequence[KerasTensor]) -> list[Node]:
     """The nodes between inputs and outputs, each behind its parents.
 

@@ -37,8 +37,8 @@ def leaky_relu(x, negative_slope):
 def threshold_relu(x, negative_slope, max_value, threshold):
     """The identity above `threshold`, at most `max_value`; below, a slope through `threshold`.
 
-    As in Keras a finite `max_value` also cuts at 0 what a negative threshold lets through. The slope
-    0 is a case of its own because 0 times infinity is NaN.
+    As in Keras a finite `max_value` also cuts at 0 what a negative threshold lets through. The
+    slope 0 is a case of its own because 0 times infinity is NaN.
     """
     cut = (x < 0.0) & (max_value < LARGE)
     above = where(x > max_value, max_value, where(cut, 0.0, x))

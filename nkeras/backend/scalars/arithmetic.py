@@ -15,6 +15,8 @@ from nkeras.backend.derive import trunc as _trunc
 from nkeras.backend.derive import where as _where
 from nkeras.backend.scalar import scalar
 
+ONE_THIRD = 1.0 / 3.0
+
 
 @scalar
 def add(x1, x2):
@@ -106,6 +108,57 @@ def maximum(x1, x2):
 def minimum(x1, x2):
     """NaN in either argument is kept."""
     return _where((x1 <= x2) | (x1 != x1), x1, x2)
+
+
+@scalar
+def fmax(x1, x2):
+    """NaN gives way to a number."""
+    return _where((x1 >= x2) | (x2 != x2), x1, x2)
+
+
+@scalar
+def fmin(x1, x2):
+    """NaN gives way to a number."""
+    return _where((x1 <= x2) | (x2 != x2), x1, x2)
+
+
+@scalar
+def fmod(x1, x2):
+    """Remainder with the sign of x1."""
+    rest = _absolute(x1) % _absolute(x2)
+    return _where(x1 < 0.0, -rest, rest)
+
+
+@scalar
+def cbrt(x):
+    """One Newton step makes the power exact to the last digits."""
+    size = _absolute(x)
+    safe = _where((size == 0.0) | _isinf(size), 1.0, size)
+    root = safe**ONE_THIRD
+    root = root - (root * root * root - safe) / (3.0 * root * root)
+    root = _where((size == 0.0) | _isinf(size), size, root)
+    return _where(x < 0.0, -root, root)
+
+
+@cbrt.derivative
+def cbrt_grad_x(grad_y, y):
+    return grad_y / (3.0 * y * y)
+
+
+@scalar
+def heaviside(x1, x2):
+    return _where(x1 < 0.0, 0.0, _where(x1 > 0.0, 1.0, _where(x1 == 0.0, x2, x1)))
+
+
+@heaviside.derivative
+def heaviside_grad_x1(grad_y):
+    return 0.0 * grad_y
+
+
+@scalar
+def nan_to_number(x, nan, posinf, neginf):
+    limited = _where(_isinf(x), _where(x > 0.0, posinf, neginf), x)
+    return _where(_isnan(x), nan, limited)
 
 
 @scalar

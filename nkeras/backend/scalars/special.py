@@ -29,7 +29,10 @@ from nkeras.backend.derive import where as _where
 from nkeras.backend.scalar import scalar
 
 LOG_2 = 0.6931471805599453
+INV_LOG_2 = 1.4426950408889634
 SQRT_PI_OVER_2 = 0.886226925452758
+INV_SQRT_PI = 0.5641895835477563
+PI = 3.141592653589793
 
 
 @scalar
@@ -87,6 +90,21 @@ def logaddexp_grad_x1(grad_y, x1, y):
 @logaddexp.derivative
 def logaddexp_grad_x2(grad_y, x2, y):
     return grad_y * _exp(x2 - y)
+
+
+@scalar
+def logaddexp2(x1, x2):
+    return logaddexp(x1 * LOG_2, x2 * LOG_2) * INV_LOG_2
+
+
+@logaddexp2.derivative
+def logaddexp2_grad_x1(grad_y, x1, y):
+    return grad_y * _exp((x1 - y) * LOG_2)
+
+
+@logaddexp2.derivative
+def logaddexp2_grad_x2(grad_y, x2, y):
+    return grad_y * _exp((x2 - y) * LOG_2)
 
 
 @scalar
@@ -162,6 +180,63 @@ def arctanh(x):
 @scalar
 def erf(x):
     return _erf(x)
+
+
+@scalar
+def erfc(x):
+    """1 - erf(x); above 1.5, where that would cancel, Laplace's continued fraction.
+
+    Source: https://dlmf.nist.gov/7.9
+    """
+    a = _where(x < 1.5, 1.5, x)
+    f = a + 18.0 / (a + 18.5 / (a + 19.0 / (a + 19.5 / (a + 20.0 / a))))
+    f = a + 15.5 / (a + 16.0 / (a + 16.5 / (a + 17.0 / (a + 17.5 / f))))
+    f = a + 13.0 / (a + 13.5 / (a + 14.0 / (a + 14.5 / (a + 15.0 / f))))
+    f = a + 10.5 / (a + 11.0 / (a + 11.5 / (a + 12.0 / (a + 12.5 / f))))
+    f = a + 8.0 / (a + 8.5 / (a + 9.0 / (a + 9.5 / (a + 10.0 / f))))
+    f = a + 5.5 / (a + 6.0 / (a + 6.5 / (a + 7.0 / (a + 7.5 / f))))
+    f = a + 3.0 / (a + 3.5 / (a + 4.0 / (a + 4.5 / (a + 5.0 / f))))
+    f = a + 0.5 / (a + 1.0 / (a + 1.5 / (a + 2.0 / (a + 2.5 / f))))
+    return _where(x < 1.5, 1.0 - _erf(x), INV_SQRT_PI * _exp(-(a * a)) / f)
+
+
+@erfc.derivative
+def erfc_grad_x(grad_y, x):
+    return grad_y * (-2.0 * INV_SQRT_PI) * _exp(-(x * x))
+
+
+@scalar
+def erfinv(x):
+    """Giles' polynomials, then two Newton steps.
+
+    Source: https://people.maths.ox.ac.uk/gilesm/files/gems_erfinv.pdf
+    """
+    inside = _absolute(x) < 1.0
+    a = _where(inside, x, 0.0)
+    w = -_log1p(-(a * a))
+    u = w - 2.5
+    centre = 1.50140941 + (0.246640727 + (-0.00417768164 + (-0.00125372503 + (0.00021858087 + (
+        -4.39150654e-06 + (-3.5233877e-06 + (3.43273939e-07 + 2.81022636e-08 * u) * u)
+        * u) * u) * u) * u) * u) * u
+    v = _sqrt(_where(w > 5.0, w, 5.0)) - 3.0
+    tail = 2.83297682 + (1.00167406 + (0.00943887047 + (-0.0076224613 + (0.00573950773 + (
+        -0.00367342844 + (0.00134934322 + (0.000100950558 - 0.000200214257 * v) * v)
+        * v) * v) * v) * v) * v) * v
+    z = a * _where(w < 5.0, centre, tail)
+    z = z - (_erf(z) - a) * SQRT_PI_OVER_2 * _exp(z * z)
+    z = z - (_erf(z) - a) * SQRT_PI_OVER_2 * _exp(z * z)
+    return _where(inside, z, x / _sqrt(1.0 - _absolute(x)))
+
+
+@erfinv.derivative
+def erfinv_grad_x(grad_y, y):
+    return grad_y * SQRT_PI_OVER_2 * _exp(y * y)
+
+
+@scalar
+def sinc(x):
+    a = PI * _where(x == 0.0, 1.0, x)
+    return _where(x == 0.0, 1.0, _sin(a) / a)
 
 
 @scalar

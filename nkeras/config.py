@@ -1,0 +1,38 @@
+"""Global settings, as `keras.config`."""
+
+from nkeras.core.config import (
+    backend,
+    disable_traceback_filtering,
+    enable_traceback_filtering,
+    epsilon,
+    floatx,
+    image_data_format,
+    is_traceback_filtering_enabled,
+    set_epsilon,
+    set_floatx,
+    set_image_data_format,
+)
+from nkeras.core.policies import dtype_policy, set_dtype_policy
+from nkeras.utils.io_utils import (
+    disable_interactive_logging,
+    enable_interactive_logging,
+    is_interactive_logging_enabled,
+)
+
+__all__ = [
+    "backend",
+    "disable_interactive_logging",
+    "disable_traceback_filtering",
+    "dtype_policy",
+    "enable_interactive_logging",
+    "enable_traceback_filtering",
+    "epsilon",
+    "floatx",
+    "image_data_format",
+    "is_interactive_logging_enabled",
+    "is_traceback_filtering_enabled",
+    "set_dtype_policy",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+]

@@ -1,0 +1,84 @@
+"""How a layer is called: its signature, the context of nested calls, masks."""
+
+from __future__ import annotations
+
+import inspect
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import Any
+
+from nkeras.core import tree
+
+
+class CallContext:
+    """Shared by all layers called inside one outermost call."""
+
+    __slots__ = ("entry", "training")
+
+    def __init__(self, entry: Any) -> None:
+        self.entry = entry
+        self.training: bool | None = None
+
+
+context: ContextVar[CallContext | None] = ContextVar("nkeras_call_context", default=None)
+
+
+class CallSignature:
+    """What is known of a layer class' `call` from its signature."""
+
+    def __init__(self, function: Any) -> None:
+        self.signature = inspect.signature(function)
+        parameters = list(self.signature.parameters.values())[1:]  # without self
+        self.names = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.accepts_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        self.first = self.names[0] if self.names else None
+        self.has_training = "training" in self.names
+        self.default_training = (
+            self.signature.parameters["training"].default if self.has_training else None
+        )
+        self.mask_names = [name for name in self.names if name == "mask" or name.endswith("_mask")]
+
+    def bind(self, layer: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+        """The given arguments by name, in the order of the signature.
+
+        Raises:
+            TypeError: they do not fit the signature.
+        """
+        if len(arguments) == 1 and not named and self.first and not self.variadic:
+            return {self.first: arguments[0]}
+        try:
+            bound = self.signature.bind(layer, *arguments, **named)
+        except TypeError as error:
+            raise TypeError(f"{type(layer).__name__}.call(): {error}") from None
+        given = dict(bound.arguments)
+        given.pop(next(iter(self.signature.parameters)))
+        return given
+
+
+@lru_cache(maxsize=None)
+def signature_of(function: Any) -> CallSignature:
+    """The signature of a `call` function, read once."""
+    return CallSignature(function)
+
+
+def get_mask(tensor: Any) -> Any:
+    """The mask that travels with a tensor, or None."""
+    return getattr(tensor, "_keras_mask", None)
+
+
+def set_mask(tensor: Any, mask: Any) -> None:
+    """Let a mask travel with a tensor."""
+    tensor._keras_mask = mask
+
+
+def masks_of(structure: Any) -> Any:
+    """The masks of all tensors in a structure."""
+    return tree.map_structure(get_mask, structure)
+
+
+def has_mask(structure: Any) -> bool:
+    """Whether any tensor in a structure carries a mask."""
+    if hasattr(structure, "shape"):
+        return get_mask(structure) is not None
+    return any(get_mask(one) is not None for one in tree.flatten(structure))

@@ -1,0 +1,362 @@
+"""InputLayer, Input, Dense, Identity and Lambda."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from nkeras import activations, constraints, initializers, ops, regularizers
+from nkeras.core import dtypes, graph
+from nkeras.core.graph import KerasTensor
+from nkeras.layers.base import Layer
+from nkeras.layers.input_spec import InputSpec
+
+
+class InputLayer(Layer):
+    """The layer behind `Input`: it makes a symbolic tensor.
+
+    Args:
+        shape: shape without the batch axis.
+        batch_size: size of the batch axis.
+        dtype: dtype, `floatx` by default.
+        sparse: must not be True: nkeras has no sparse tensors.
+        ragged: must not be True: nkeras has no ragged tensors.
+        batch_shape: shape with the batch axis, instead of `shape` and `batch_size`.
+        input_tensor: an existing symbolic tensor to use.
+        optional: whether the input may be None.
+        name: name.
+
+    Example:
+        >>> InputLayer(shape=(3,)).batch_shape
+        (None, 3)
+
+    Source: https://keras.io/api/layers/core_layers/input_layer/
+    """
+
+    def __init__(
+        self,
+        shape: Any = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Any = None,
+        input_tensor: Any = None,
+        optional: bool = False,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name)
+        if "input_shape" in kwargs:
+            shape = kwargs.pop("input_shape")
+        if "batch_input_shape" in kwargs:
+            batch_shape = kwargs.pop("batch_input_shape")
+        if kwargs:
+            raise ValueError(f"Unrecognized keyword arguments passed to InputLayer: {kwargs}")
+        for argument, value in (("sparse", sparse), ("ragged", ragged)):
+            if value:
+                raise ValueError(f"InputLayer: argument `{argument}` must not be True in nkeras.")
+        if input_tensor is not None:
+            if not isinstance(input_tensor, KerasTensor):
+                raise ValueError(
+                    "InputLayer: argument `input_tensor` must be a KerasTensor. Received: "
+                    f"input_tensor={input_tensor!r}"
+                )
+            batch_shape, dtype = input_tensor.shape, dtype or input_tensor.dtype
+        elif shape is not None and batch_shape is not None:
+            raise ValueError("You cannot pass both `shape` and `batch_shape` at the same time.")
+        elif shape is None and batch_shape is None:
+            raise ValueError("You must pass a `shape` argument.")
+        if batch_shape is None:
+            batch_shape = (batch_size, *_shape(shape))
+        elif batch_size is not None:
+            raise ValueError("You cannot pass both `batch_size` and `batch_shape` at the same time.")
+        self.batch_shape = _shape(batch_shape)
+        self._input_dtype = dtypes.standardize(dtype)
+        self.sparse = False
+        self.ragged = False
+        self.optional = optional
+        tensor = input_tensor
+        if tensor is None:
+            tensor = KerasTensor(self.batch_shape, self._input_dtype, name=self.name)
+        graph.Node(self, (), {}, tensor)
+        self.built = True
+
+    def call(self) -> None:
+        """Never called: the model feeds the tensor."""
+        raise NotImplementedError("An InputLayer is fed by its model.")
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the input."""
+        return self._input_dtype
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            "batch_shape": self.batch_shape,
+            "dtype": self.dtype,
+            "sparse": self.sparse,
+            "ragged": self.ragged,
+            "name": self.name,
+            "optional": self.optional,
+        }
+
+
+def _shape(shape: Any) -> tuple[Any, ...]:
+    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    for size in sizes:
+        if size is not None and (not hasattr(size, "__index__") or int(size) < 0):
+            raise ValueError(
+                f"Argument `shape` must be a tuple of non-negative int or None. Received: {shape}"
+            )
+    return tuple(None if size is None else int(size) for size in sizes)
+
+
+def Input(
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    batch_shape: Any = None,
+    name: str | None = None,
+    tensor: Any = None,
+    optional: bool = False,
+) -> KerasTensor:
+    """A symbolic tensor: the input of a model.
+
+    Args:
+        shape: shape without the batch axis; None for unknown sizes.
+        batch_size: size of the batch axis.
+        dtype: dtype, `floatx` by default.
+        sparse: must not be True: nkeras has no sparse tensors.
+        ragged: must not be True: nkeras has no ragged tensors.
+        batch_shape: shape with the batch axis, instead of `shape` and `batch_size`.
+        name: name.
+        tensor: an existing symbolic tensor to use.
+        optional: whether the input may be None.
+
+    Returns:
+        KerasTensor of shape `(batch_size, *shape)`.
+
+    Raises:
+        ValueError: neither or both of `shape` and `batch_shape` are given.
+
+    Example:
+        >>> import nkeras
+        >>> x = nkeras.Input((32,))
+        >>> nkeras.Model(x, nkeras.layers.Dense(16)(x)).output_shape
+        (None, 16)
+
+    Source: https://keras.io/api/layers/core_layers/input/
+    """
+    layer = InputLayer(
+        shape=shape,
+        batch_size=batch_size,
+        dtype=dtype,
+        sparse=sparse,
+        ragged=ragged,
+        batch_shape=batch_shape,
+        input_tensor=tensor,
+        optional=optional,
+        name=name,
+    )
+    return layer.output
+
+
+class Dense(Layer):
+    """`activation(inputs @ kernel + bias)`.
+
+    Args:
+        units: size of the output's last axis.
+        activation: name or function.
+        use_bias: whether to add a bias.
+        kernel_initializer: initializer of the kernel `(inputs, units)`.
+        bias_initializer: initializer of the bias `(units,)`.
+        kernel_regularizer: penalty of the kernel.
+        bias_regularizer: penalty of the bias.
+        activity_regularizer: penalty of the output.
+        kernel_constraint: applied to the kernel after each update.
+        bias_constraint: applied to the bias after each update.
+        lora_rank: must be None: nkeras has no LoRA yet.
+        lora_alpha: must be None: nkeras has no LoRA yet.
+
+    Input shape: `(batch, ..., inputs)`. Output shape: `(batch, ..., units)`.
+
+    Raises:
+        ValueError: `units` is no positive int.
+
+    Example:
+        >>> import nkeras
+        >>> Dense(4, activation="relu")(nkeras.ops.ones((2, 3))).shape
+        (2, 4)
+
+    Source: https://keras.io/api/layers/core_layers/dense/
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        if isinstance(units, bool) or not hasattr(units, "__index__") or int(units) <= 0:
+            raise ValueError(
+                f"Dense: argument `units` must be a positive integer. Received: units={units!r}"
+            )
+        if lora_rank is not None or lora_alpha is not None:
+            raise ValueError("Dense: arguments `lora_rank` and `lora_alpha` must be None in nkeras.")
+        self.units = int(units)
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.lora_rank = lora_rank
+        self.lora_alpha = lora_alpha
+        self.input_spec = InputSpec(min_ndim=2)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Make kernel and bias."""
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(input_shape[-1], self.units),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(self.units,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """`activation(inputs @ kernel + bias)`."""
+        x = ops.matmul(inputs, self.kernel)
+        if self.bias is not None:
+            x = ops.add(x, self.bias)
+        return self.activation(x)
+
+
+class Identity(Layer):
+    """Returns its input.
+
+    Example:
+        >>> import nkeras
+        >>> Identity()(nkeras.ops.ones((2, 3))).shape
+        (2, 3)
+
+    Source: https://keras.io/api/layers/core_layers/identity/
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """The input."""
+        return inputs
+
+
+class Lambda(Layer):
+    """A function of ops as a layer.
+
+    Args:
+        function: function of the inputs, and of `mask` or `training` if it has such parameters.
+        output_shape: shape without batch axis, or a function of the input shape; traced by default.
+        mask: the output's mask, or a function `(inputs, mask)` of it.
+        arguments: dict of further named arguments for the function.
+
+    Example:
+        >>> import nkeras
+        >>> Lambda(lambda x: x**2)(nkeras.ops.ones((2, 3))).shape
+        (2, 3)
+
+    Source: https://keras.io/api/layers/core_layers/lambda/
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not callable(function):
+            raise TypeError(f"Lambda: argument `function` must be callable. Received: {function!r}")
+        self.function = function
+        self.arguments = arguments or {}
+        self.mask = mask
+        self.supports_masking = mask is not None
+        self._output_shape = output_shape
+        self._names = set(inspect.signature(function).parameters)
+        self.built = True
+
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        """The function's value."""
+        named = dict(self.arguments)
+        if "mask" in self._names:
+            named["mask"] = mask
+        if "training" in self._names:
+            named["training"] = training
+        return self.function(inputs, **named)
+
+    def _spec(self, *args: Any, **kwargs: Any) -> Any:
+        """The given output shape, where there is one."""
+        if self._output_shape is None:
+            return super()._spec(*args, **kwargs)
+        return KerasTensor(self.compute_output_shape(args[0].shape), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """`output_shape` if it was given, else traced."""
+        if self._output_shape is None:
+            return super().compute_output_shape(input_shape)
+        if callable(self._output_shape):
+            return self._output_shape(input_shape)
+        return (input_shape[0], *self._output_shape)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The given mask."""
+        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments.
+
+        Raises:
+            ValueError: the function is a Python lambda, which has no name to find it by.
+        """
+        return super().get_config() | {"output_shape": self._output_shape}
+
+
+def is_input(tensor: Any) -> bool:
+    """Whether a symbolic tensor comes straight from an `Input`."""
+    node = getattr(tensor, "node", None)
+    return node is not None and isinstance(node.operation, InputLayer)
+
+

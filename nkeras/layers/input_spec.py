@@ -1,0 +1,123 @@
+"""What a layer accepts: ranks, shapes and dtypes of its inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nkeras.core import dtypes, tree
+
+
+class InputSpec:
+    """Rank, shape, dtype and axes that an input must have.
+
+    Args:
+        dtype: expected dtype.
+        shape: expected shape; None matches any size.
+        ndim: expected rank.
+        max_ndim: largest rank.
+        min_ndim: smallest rank.
+        axes: dict of axis to expected size.
+        allow_last_axis_squeeze: accept one more or less axis of size 1 at the end.
+        name: expected key where inputs are a dict.
+        optional: None is accepted.
+
+    Source: https://keras.io/api/layers/base_layer/
+    """
+
+    def __init__(
+        self,
+        dtype: Any = None,
+        shape: Any = None,
+        ndim: int | None = None,
+        max_ndim: int | None = None,
+        min_ndim: int | None = None,
+        axes: dict[int, int | None] | None = None,
+        allow_last_axis_squeeze: bool = False,
+        name: str | None = None,
+        optional: bool = False,
+    ) -> None:
+        self.dtype = None if dtype is None else dtypes.standardize(dtype)
+        self.shape = None if shape is None else tuple(shape)
+        self.ndim = ndim if self.shape is None else len(self.shape)
+        self.max_ndim = max_ndim
+        self.min_ndim = min_ndim
+        self.axes = {int(axis): size for axis, size in (axes or {}).items()}
+        self.allow_last_axis_squeeze = allow_last_axis_squeeze
+        self.name = name
+        self.optional = optional
+        limit = self.ndim if self.ndim is not None else max_ndim
+        if self.axes and limit is not None and max(self.axes) >= limit:
+            raise ValueError(f"InputSpec: axis {max(self.axes)} is greater than the rank {limit}.")
+
+    def __repr__(self) -> str:
+        shown = {key: value for key, value in vars(self).items() if value not in (None, {}, False)}
+        return f"InputSpec({', '.join(f'{key}={value}' for key, value in shown.items())})"
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> InputSpec:
+        """The inverse of `get_config`."""
+        return cls(**config)
+
+    def refuse(self, shape: tuple[Any, ...], dtype: str) -> str | None:
+        """Why an input does not fit, or None where it does."""
+        if self.shape is not None and self.allow_last_axis_squeeze:
+            if shape and shape[-1] == 1:
+                shape = shape[:-1]
+            expected = self.shape[:-1] if self.shape and self.shape[-1] == 1 else self.shape
+        else:
+            expected = self.shape
+        rank = len(shape)
+        if self.ndim is not None and not self.allow_last_axis_squeeze and rank != self.ndim:
+            return f"expected ndim={self.ndim}, found ndim={rank}"
+        if self.max_ndim is not None and rank > self.max_ndim:
+            return f"expected max_ndim={self.max_ndim}, found ndim={rank}"
+        if self.min_ndim is not None and rank < self.min_ndim:
+            return f"expected min_ndim={self.min_ndim}, found ndim={rank}"
+        if self.dtype is not None and dtype != self.dtype:
+            return f"expected dtype={self.dtype}, found dtype={dtype}"
+        for axis, size in self.axes.items():
+            if size is not None and shape[axis] not in (size, None):
+                return f"expected axis {axis} of input shape to have value {size}, but received input"
+        if expected is not None:
+            if len(expected) != rank:
+                return f"expected shape={expected}, found shape={shape}"
+            for want, found in zip(expected, shape, strict=True):
+                if want is not None and found is not None and want != found:
+                    return f"expected shape={expected}, found shape={shape}"
+        return None
+
+
+def assert_input_compatibility(input_spec: Any, inputs: Any, layer_name: str) -> None:
+    """Check inputs against one InputSpec or a structure of them.
+
+    Raises:
+        ValueError: wrong number of inputs, or one that does not fit.
+    """
+    specs = tree.flatten(input_spec)
+    if isinstance(inputs, dict) and len(specs) > 1 and all(spec.name for spec in specs):
+        missing = [spec.name for spec in specs if spec.name not in inputs and not spec.optional]
+        if missing:
+            raise ValueError(f'Layer "{layer_name}" misses the inputs {missing} in the dict {inputs}.')
+        given = [inputs.get(spec.name) for spec in specs]
+    else:
+        given = tree.flatten(inputs)
+    if len(given) != len(specs):
+        raise ValueError(
+            f'Layer "{layer_name}" expects {len(specs)} input(s), but it received {len(given)} '
+            f"input tensors. Inputs received: {inputs}"
+        )
+    for index, (one, spec) in enumerate(zip(given, specs, strict=True)):
+        if spec is None or (one is None and spec.optional):
+            continue
+        if one is None or not hasattr(one, "shape"):
+            raise ValueError(f'Input {index} of layer "{layer_name}" is no tensor: {one!r}')
+        problem = spec.refuse(tuple(one.shape), one.dtype)
+        if problem:
+            raise ValueError(
+                f'Input {index} of layer "{layer_name}" is incompatible with the layer: {problem}. '
+                f"Full shape received: {tuple(one.shape)}"
+            )

@@ -1,0 +1,246 @@
+"""What a layer owns: variables, sublayers, metrics and seeds, found through its attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from threading import get_ident
+from typing import Any
+
+import numpy as np
+
+from nkeras.core import tree
+from nkeras.core.random import SeedGenerator
+from nkeras.core.variable import Variable
+
+
+class Tracked:
+    """Collects what stands in attributes, directly or in lists, tuples and dicts.
+
+    Order is Keras': attributes in the order in which they were first set.
+    """
+
+    _tracks_metrics = True
+
+    def __init__(self) -> None:
+        self._owned_variables: list[Variable] = []
+        self._tracked_names: dict[str, None] = {}
+        self._own_losses: dict[int, list[Any]] = {}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        tracked = self.__dict__.get("_tracked_names")
+        if tracked is not None and name not in ("_own_losses", "_owned_variables"):
+            if isinstance(value, (Tracked, SeedGenerator, list, tuple, dict)) or _is_metric(value):
+                tracked[name] = None
+            elif isinstance(value, Variable):
+                self._own(value)
+        elif tracked is None and isinstance(value, (Tracked, Variable, SeedGenerator)):
+            raise RuntimeError(
+                f"In layer {type(self).__name__}: call `super().__init__()` before you set attributes."
+            )
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        value = self.__dict__.get(name)
+        self._tracked_names.pop(name, None)
+        if isinstance(value, Variable):
+            self._owned_variables = [one for one in self._owned_variables if one is not value]
+        super().__delattr__(name)
+
+    def _own(self, variable: Variable) -> None:
+        if not any(one is variable for one in self._owned_variables):
+            self._owned_variables.append(variable)
+
+    def _attributes(self) -> Iterator[Any]:
+        """The objects in tracked attributes, containers flattened."""
+        for name in list(self._tracked_names):
+            value = self.__dict__.get(name)
+            if isinstance(value, (list, tuple, dict)):
+                yield from tree.flatten(value)
+            else:
+                yield value
+
+    def _variables_in_containers(self) -> list[Variable]:
+        return [one for one in self._attributes() if isinstance(one, Variable)]
+
+    @property
+    def _layers(self) -> list[Any]:
+        """Direct sublayers."""
+        return _unique(one for one in self._attributes() if isinstance(one, Tracked))
+
+    @property
+    def _metrics(self) -> list[Any]:
+        return _unique(one for one in self._attributes() if _is_metric(one))
+
+    @property
+    def _seed_generators(self) -> list[SeedGenerator]:
+        return _unique(one for one in self._attributes() if isinstance(one, SeedGenerator))
+
+    def _own_weights(self) -> list[Variable]:
+        """Own variables, trainable ones first."""
+        own = _unique([*self._owned_variables, *self._variables_in_containers()])
+        return [v for v in own if _was_trainable(v)] + [v for v in own if not _was_trainable(v)]
+
+    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]:
+        """This layer and all below it, each once."""
+        found: list[Any] = [self] if include_self else []
+        for layer in self._layers:
+            found += layer._flatten_layers() if recursive else [layer]
+        return _unique(found)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All variables, those of random seeds included."""
+        found = [*self._own_weights(), *(seeds.state for seeds in self._seed_generators)]
+        for layer in self._layers:
+            found += layer.variables
+        return _unique(found)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All variables but random seeds, trainable ones of each layer first."""
+        found = self._own_weights()
+        for layer in self._layers:
+            found += layer.weights
+        return _unique(found)
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The variables that training updates."""
+        if not self.trainable:
+            return []
+        return [v for v in self.variables if v.trainable]
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The variables that training does not update, random seeds included."""
+        if not self.trainable:
+            return self.variables
+        return [v for v in self.variables if not v.trainable]
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training updates."""
+        return [v for v in self.weights if v.trainable] if self.trainable else []
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training does not update."""
+        return [v for v in self.weights if not v.trainable] if self.trainable else self.weights
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training may update the layer's weights; setting it reaches all sublayers."""
+        return self.__dict__.get("_trainable", True)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        value = bool(value)
+        self._trainable = value
+        for variable in self._own_weights():
+            if _was_trainable(variable):
+                variable.trainable = value
+        for layer in self._layers:
+            layer.trainable = value
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Metrics of this layer and its sublayers."""
+        found = list(self._metrics)
+        for layer in self._layers:
+            found += layer.metrics
+        return _unique(found)
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        """Variables of all metrics."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar tensor (or a list of them) to the loss that training minimises.
+
+        Call it in `call`; what was added is forgotten at the next call of the outermost layer.
+        """
+        for one in tree.flatten(loss):
+            if not hasattr(one, "shape"):
+                raise ValueError(f"add_loss: a loss must be a tensor. Received: {one!r}")
+            self._own_losses.setdefault(get_ident(), []).append(one)
+
+    @property
+    def losses(self) -> list[Any]:
+        """Losses added in the last call by this thread, and those of weight regularizers."""
+        found: list[Any] = []
+        for layer in self._flatten_layers():
+            found += layer._own_losses.get(get_ident(), [])
+        found += [v.regularizer(v) for v in self.trainable_variables if v.regularizer is not None]
+        return found
+
+    def _clear_losses(self) -> None:
+        for layer in self._flatten_layers():
+            layer._own_losses.pop(get_ident(), None)
+
+    def count_params(self) -> int:
+        """Number of elements of all weights.
+
+        Raises:
+            ValueError: the layer has not been built.
+        """
+        if not getattr(self, "built", True):
+            raise ValueError(
+                f"Layer {getattr(self, 'name', '')!r} is not built yet, so its weights cannot be "
+                "counted. Call it on data or use build(input_shape)."
+            )
+        return sum(variable.size for variable in self.weights)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the weights as NumPy arrays, in the order of `weights`."""
+        return [variable.numpy() for variable in self.weights]
+
+    def set_weights(self, weights: Any) -> None:
+        """Set all weights, or none.
+
+        Args:
+            weights: arrays in the order and shapes of `weights`.
+
+        Raises:
+            ValueError: number or a shape differs; then no weight has changed.
+        """
+        own = self.weights
+        values = [np.asarray(value) for value in weights]
+        name = getattr(self, "name", type(self).__name__)
+        if len(values) != len(own):
+            raise ValueError(
+                f"You called set_weights(weights) on layer {name!r} with a list of {len(values)} "
+                f"arrays, but the layer was expecting {len(own)} weights."
+            )
+        for variable, value in zip(own, values, strict=True):
+            if value.shape != variable.shape:
+                raise ValueError(
+                    f"Layer {name!r} weight {variable.path!r} has shape {variable.shape}; received an "
+                    f"array of shape {value.shape}. No weight was changed."
+                )
+            if value.dtype == object or value.dtype.kind in "SUMmc":
+                raise ValueError(
+                    f"Layer {name!r} weight {variable.path!r}: an array of dtype {value.dtype} cannot "
+                    "become a weight. No weight was changed."
+                )
+        for variable, value in zip(own, values, strict=True):
+            variable.assign(value)
+
+
+def _was_trainable(variable: Variable) -> bool:
+    """Whether the variable was made trainable, also if it is frozen now."""
+    return variable._made_trainable
+
+
+def _is_metric(value: Any) -> bool:
+    return hasattr(value, "update_state") and hasattr(value, "reset_state")
+
+
+def _unique(items: Any) -> list[Any]:
+    seen: set[int] = set()
+    found = []
+    for item in items:
+        if id(item) not in seen:
+            seen.add(id(item))
+            found.append(item)
+    return found

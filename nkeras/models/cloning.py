@@ -1,0 +1,120 @@
+"""clone_model: the same architecture with fresh weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nkeras.core import tree
+from nkeras.layers.base import Layer
+from nkeras.layers.core import Input, InputLayer
+from nkeras.models.model import Functional, Model
+from nkeras.models.sequential import Sequential
+
+
+def clone_model(
+    model: Any,
+    input_tensors: Any = None,
+    clone_function: Callable[[Any], Any] | None = None,
+    call_function: Callable[..., Any] | None = None,
+    recursive: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """A model with the same layers and calls, and newly initialised weights.
+
+    Args:
+        model: functional, Sequential, or subclassed model with `get_config`.
+        input_tensors: symbolic tensors to build upon (functional and Sequential).
+        clone_function: `clone_function(layer)` gives the new layer; from its config by default.
+        call_function: `call_function(layer, *args, **kwargs)` calls a new layer (functional only).
+        recursive: clone nested models layer by layer too.
+
+    Returns:
+        The new model.
+
+    Raises:
+        ValueError: an argument does not suit the kind of model.
+
+    Example:
+        >>> import nkeras
+        >>> model = nkeras.Sequential([nkeras.Input((2,)), nkeras.layers.Dense(1)])
+        >>> nkeras.models.clone_model(model).count_params()
+        3
+
+    Source: https://keras.io/api/models/model_saving_apis/
+    """
+    cache = kwargs.pop("cache", {})
+    if kwargs:
+        raise ValueError(f"Unexpected keyword argument(s): {tuple(kwargs)}")
+
+    def clone(layer: Any) -> Any:
+        if id(layer) not in cache:
+            if recursive and isinstance(layer, Model) and layer._graph is not None:
+                made = clone_model(
+                    layer, None, clone_function, call_function, recursive, cache=cache
+                )
+            elif clone_function is not None and not isinstance(layer, InputLayer):
+                made = clone_function(layer)
+            else:
+                made = type(layer).from_config(layer.get_config())
+            cache[id(layer)] = made
+        return cache[id(layer)]
+
+    if isinstance(model, Sequential):
+        if call_function is not None:
+            raise ValueError(
+                "`call_function` argument is not supported with Sequential models. "
+                f"Received: call_function={call_function}"
+            )
+        return _clone_sequential(model, input_tensors, clone)
+    if getattr(model, "_graph", None) is not None and type(model) is Functional:
+        return _clone_functional(model, input_tensors, clone, call_function)
+    for argument, value in (
+        ("input_tensors", input_tensors),
+        ("clone_function", clone_function),
+        ("call_function", call_function),
+    ):
+        if value is not None:
+            raise ValueError(
+                f"clone_model: argument `{argument}` needs a functional or Sequential model. "
+                f"Received a {type(model).__name__}."
+            )
+    return type(model).from_config(model.get_config())
+
+
+def _clone_sequential(model: Sequential, input_tensors: Any, clone: Callable[[Any], Any]) -> Any:
+    layers: list[Any] = [clone(layer) for layer in model.layers]
+    if input_tensors is not None:
+        flat = tree.flatten(input_tensors)
+        if len(flat) != 1:
+            raise ValueError("Argument `input_tensors` must contain a single tensor.")
+        layers.insert(0, flat[0])
+    elif isinstance(model._stack[0], InputLayer):
+        first = model._stack[0]
+        layers.insert(0, Input(batch_shape=first.batch_shape, dtype=first.dtype))
+    return Sequential(layers, trainable=model.trainable, name=model.name)
+
+
+def _clone_functional(
+    model: Any, input_tensors: Any, clone: Callable[[Any], Any], call_function: Any
+) -> Any:
+    graph = model._graph
+    if input_tensors is None:
+        inputs = tree.map_structure(
+            lambda tensor: Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name),
+            graph.inputs_structure,
+        )
+    else:
+        inputs = tree.pack_sequence_as(graph.inputs_structure, tree.flatten(input_tensors))
+
+    def call(operation: Any, args: Any, kwargs: Any) -> Any:
+        if not isinstance(operation, Layer):
+            return operation(*args, **kwargs)
+        if call_function is not None:
+            return call_function(clone(operation), *args, **kwargs)
+        return clone(operation)(*args, **kwargs)
+
+    outputs = graph.run(tree.flatten(inputs), call)
+    made = Functional(inputs, outputs, name=model.name)
+    made.trainable = model.trainable
+    return made

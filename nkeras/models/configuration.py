@@ -1,0 +1,220 @@
+"""Functional models as configuration, in Keras' format, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nkeras.core import tree
+from nkeras.core.graph import KerasTensor, Node
+from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
+from nkeras.layers.base import Layer
+from nkeras.layers.core import InputLayer
+
+
+def is_graph_config(config: dict[str, Any]) -> bool:
+    """Whether a config describes a functional model."""
+    return {"layers", "input_layers", "output_layers"} <= set(config)
+
+
+def graph_config(model: Any) -> dict[str, Any]:
+    """Layers, their calls, and which tensors are inputs and outputs."""
+    graph = model._need_graph()
+    names = _operation_names(graph.operations)
+    members = {id(node) for node in graph.nodes} | {
+        id(tensor.node) for tensor in graph.inputs if tensor.node is not None
+    }
+    numbers = _node_numbers(graph.operations, members)
+
+    def reference(tensor: KerasTensor) -> list[Any]:
+        node = tensor.node
+        assert node is not None
+        return [names[_identity(node)], numbers[id(node)], tensor.index]
+
+    layers = []
+    for operation in graph.operations:
+        nodes = _nodes_of(operation, members)
+        described = _describe(operation, names[id(operation)])
+        described["name"] = names[id(operation)]
+        described["inbound_nodes"] = [
+            {
+                "args": [_describe_argument(one, reference) for one in node.arguments],
+                "kwargs": {
+                    key: _describe_argument(one, reference) for key, one in node.named.items()
+                },
+            }
+            for node in nodes
+            if not isinstance(operation, InputLayer)
+        ]
+        layers.append(described)
+    return {
+        "name": model.name,
+        "trainable": model.trainable,
+        "layers": layers,
+        "input_layers": tree.map_structure(reference, graph.inputs_structure),
+        "output_layers": tree.map_structure(reference, graph.outputs_structure),
+    }
+
+
+def _identity(node: Node) -> int:
+    return id(node.operation) if isinstance(node.operation, Layer) else id(node)
+
+
+def _nodes_of(operation: Any, members: set[int]) -> list[Node]:
+    nodes = operation._inbound_nodes if isinstance(operation, Layer) else [operation]
+    return [node for node in nodes if id(node) in members]
+
+
+def _node_numbers(operations: list[Any], members: set[int]) -> dict[int, int]:
+    return {
+        id(node): number
+        for operation in operations
+        for number, node in enumerate(_nodes_of(operation, members))
+    }
+
+
+def _operation_names(operations: list[Any]) -> dict[int, str]:
+    """Names by identity; calls of ops get the op's name and a number."""
+    names: dict[int, str] = {}
+    taken = {operation.name for operation in operations if isinstance(operation, Layer)}
+    for operation in operations:
+        name = operation.name if isinstance(operation, Layer) else operation.operation.__name__
+        if not isinstance(operation, Layer):
+            base, count = name, 0
+            while name in taken:
+                count += 1
+                name = f"{base}_{count}"
+            taken.add(name)
+        names[id(operation)] = name
+    return names
+
+
+def _describe(operation: Any, name: str) -> dict[str, Any]:
+    if isinstance(operation, Layer):
+        return serialize_keras_object(operation)
+    function = operation.operation
+    return {
+        "module": "nkeras.ops",
+        "class_name": function.__name__,
+        "config": {"name": name},
+        "registered_name": None,
+    }
+
+
+def _describe_argument(value: Any, reference: Any) -> Any:
+    if isinstance(value, KerasTensor):
+        return {
+            "class_name": "__keras_tensor__",
+            "config": {
+                "shape": list(value.shape),
+                "dtype": value.dtype,
+                "keras_history": reference(value),
+            },
+        }
+    if isinstance(value, (list, tuple)):
+        items = [_describe_argument(one, reference) for one in value]
+        return {"class_name": "__tuple__", "config": items} if isinstance(value, tuple) else items
+    if isinstance(value, dict):
+        return {key: _describe_argument(one, reference) for key, one in value.items()}
+    if isinstance(value, slice):
+        parts = [value.start, value.stop, value.step]
+        return {"class_name": "__slice__", "config": parts}
+    if value is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": None}
+    return serialize_keras_object(value)
+
+
+def graph_from_config(cls: type, config: dict[str, Any]) -> Any:
+    """A functional model from its configuration.
+
+    Raises:
+        ValueError: a call refers to a layer that the config does not describe.
+    """
+    operations: dict[str, Any] = {}
+    waiting: list[tuple[str, int, dict[str, Any]]] = []
+    tensors: dict[tuple[str, int], list[KerasTensor]] = {}
+    for described in config["layers"]:
+        name = described.get("name") or described["config"]["name"]
+        operation = _operation_from(described)
+        operations[name] = operation
+        if isinstance(operation, InputLayer):
+            tensors[name, 0] = [operation.output]
+        for number, call in enumerate(described.get("inbound_nodes", [])):
+            waiting.append((name, number, call))
+    while waiting:
+        later = []
+        for name, number, call in waiting:
+            references = _references(call)
+            if any(
+                (source, index) not in tensors for source, index, _ in references
+            ) or (number and (name, number - 1) not in tensors):
+                later.append((name, number, call))
+                continue
+            args = [_restore(one, tensors) for one in call["args"]]
+            kwargs = {key: _restore(one, tensors) for key, one in call.get("kwargs", {}).items()}
+            outputs = operations[name](*args, **kwargs)
+            tensors[name, number] = tree.flatten(outputs)
+        if len(later) == len(waiting):
+            raise ValueError(
+                f"The config of model {config.get('name')!r} has calls whose inputs are missing: "
+                f"{[name for name, _, _ in later]}."
+            )
+        waiting = later
+
+    def find(structure: Any) -> Any:
+        if isinstance(structure, (list, tuple)) and structure and isinstance(structure[0], str):
+            name, number, index = structure[:3]
+            return tensors[name, number][index]
+        if isinstance(structure, dict):
+            return {key: find(one) for key, one in structure.items()}
+        return [find(one) for one in structure]
+
+    from nkeras.models.model import Functional, Model
+
+    inputs, outputs = find(config["input_layers"]), find(config["output_layers"])
+    target = Functional if cls in (Model, Functional) else cls
+    inputs = inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
+    outputs = outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs
+    model = target(inputs=inputs, outputs=outputs, name=config.get("name"))
+    model.trainable = config.get("trainable", True)
+    return model
+
+
+def _operation_from(described: dict[str, Any]) -> Any:
+    if described.get("module") == "nkeras.ops":
+        from nkeras import ops
+        from nkeras.core.tensor import Operators
+
+        name = described["class_name"]
+        return getattr(ops, name, None) or Operators.operators[name]
+    return deserialize_keras_object(described)
+
+
+def _references(value: Any) -> list[tuple[str, int, int]]:
+    if isinstance(value, dict):
+        if value.get("class_name") == "__keras_tensor__":
+            name, number, index = value["config"]["keras_history"]
+            return [(name, number, index)]
+        return [one for item in value.values() for one in _references(item)]
+    if isinstance(value, (list, tuple)):
+        return [one for item in value for one in _references(item)]
+    return []
+
+
+def _restore(value: Any, tensors: dict[tuple[str, int], list[KerasTensor]]) -> Any:
+    if isinstance(value, dict):
+        kind = value.get("class_name")
+        if kind == "__keras_tensor__":
+            name, number, index = value["config"]["keras_history"]
+            return tensors[name, number][index]
+        if kind == "__tuple__":
+            return tuple(_restore(one, tensors) for one in value["config"])
+        if kind == "__slice__":
+            return slice(*value["config"])
+        if kind == "__ellipsis__":
+            return Ellipsis
+        if kind is None:
+            return {key: _restore(one, tensors) for key, one in value.items()}
+        return deserialize_keras_object(value)
+    if isinstance(value, list):
+        return [_restore(one, tensors) for one in value]
+    return value

@@ -1,0 +1,228 @@
+"""Functional models: a graph of layer and op calls between symbolic inputs and outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nkeras import ops
+from nkeras.core import graph, tree
+from nkeras.core.graph import KerasTensor, Node
+from nkeras.core.primitive import to_tensor
+from nkeras.layers.base import Layer
+from nkeras.layers.calling import set_mask
+from nkeras.layers.core import InputLayer
+from nkeras.layers.input_spec import InputSpec
+
+
+class Graph:
+    """The calls between inputs and outputs, in an order in which they can be computed.
+
+    Args:
+        inputs: KerasTensor or structure of them.
+        outputs: KerasTensor or structure of them.
+
+    Raises:
+        ValueError: an input or output is no KerasTensor, an input stands twice, or an output does not
+            depend on the inputs alone.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any) -> None:
+        self.inputs_structure = inputs
+        self.outputs_structure = outputs
+        self.inputs: list[KerasTensor] = _symbolic(inputs, "inputs")
+        self.outputs: list[KerasTensor] = _symbolic(outputs, "outputs")
+        if len({id(tensor) for tensor in self.inputs}) != len(self.inputs):
+            raise ValueError(
+                "All inputs to a functional model must be unique. Received duplicated inputs: "
+                f"{[tensor.name for tensor in self.inputs]}"
+            )
+        self.nodes, self.operations = self._order()
+        self.input_layers = [
+            tensor.node.operation
+            for tensor in self.inputs
+            if tensor.node is not None and isinstance(tensor.node.operation, InputLayer)
+        ]
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, inputs first, in Keras' order: by depth, then by first use."""
+        return [one for one in self.operations if isinstance(one, Layer)]
+
+    def _order(self) -> tuple[list[Node], list[Any]]:
+        found = graph.sort_nodes(self.outputs, self.inputs)  # checks that nothing is missing
+        members = {id(node) for node in found}
+        input_nodes = [tensor.node for tensor in self.inputs if tensor.node is not None]
+        boundary = {id(node) for node in input_nodes} - members
+        visits, index = self._visit(members | boundary)
+        depths: dict[int, int] = {}
+        operation_depths: dict[int, int] = {}
+        given = {id(tensor) for tensor in self.inputs}
+        for node in reversed(visits):
+            key = _key(node)
+            depth = max(depths.setdefault(id(node), 0), operation_depths.get(key, 0))
+            depths[id(node)] = operation_depths[key] = depth
+            if id(node) in boundary:
+                continue
+            for tensor in node.input_tensors:
+                parent = tensor.node
+                if parent is not None and (id(tensor) not in given or id(parent) in boundary):
+                    depths[id(parent)] = max(depth + 1, depths.get(id(parent), 0))
+        for node in input_nodes:  # inputs that no output depends on
+            operation_depths.setdefault(_key(node), 0)
+            index.setdefault(_key(node), -1)
+            if id(node) not in depths:
+                depths[id(node)] = 0
+                visits.append(node)
+        order = {id(node): position for position, node in enumerate(visits)}
+        nodes = [node for node in visits if id(node) in members]
+        nodes.sort(key=lambda node: (-depths[id(node)], order[id(node)]))
+        operations = {_key(node): _operation(node) for node in visits}
+        keys = sorted(operations, key=lambda key: (-operation_depths[key], index[key]))
+        return nodes, [operations[key] for key in keys]
+
+    def _visit(self, members: set[int]) -> tuple[list[Node], dict[int, int]]:
+        """Nodes behind their parents, and for each operation when it was first met."""
+        index: dict[int, int] = {}
+        done: list[Node] = []
+        seen: set[int] = set()
+        finished: set[int] = set()
+        given = {id(tensor) for tensor in self.inputs}
+        for output in self.outputs:
+            stack = [(output.node, False)]
+            while stack:
+                node, ready = stack.pop()
+                if node is None or id(node) not in members or id(node) in finished:
+                    continue
+                if ready:
+                    finished.add(id(node))
+                    done.append(node)
+                    continue
+                if id(node) in seen:
+                    continue
+                seen.add(id(node))
+                index.setdefault(_key(node), len(index))
+                stack.append((node, True))
+                for tensor in reversed(node.input_tensors):
+                    if id(tensor) not in given or (tensor.node and tensor.node.is_input):
+                        stack.append((tensor.node, False))
+        return done, index
+
+    def run(self, values: list[Any], call: Any = None) -> Any:
+        """Compute the outputs from input tensors.
+
+        Args:
+            values: tensors (or symbolic ones) in the order of `inputs`.
+            call: `call(operation, args, kwargs)`; the operation itself by default.
+        """
+        known = {id(tensor): value for tensor, value in zip(self.inputs, values, strict=True)}
+
+        def look_up(leaf: Any) -> Any:
+            return known[id(leaf)] if isinstance(leaf, KerasTensor) else leaf
+
+        for node in self.nodes:
+            if len(node.arguments) == 1 and not node.named:
+                args, kwargs = (tree.map_structure(look_up, node.arguments[0]),), {}
+            else:
+                args, kwargs = tree.map_structure(look_up, (node.arguments, node.named))
+            result = (
+                node.operation(*args, **kwargs)
+                if call is None
+                else call(node.operation, args, kwargs)
+            )
+            for tensor, value in zip(node.output_tensors, tree.flatten(result), strict=True):
+                known[id(tensor)] = value
+        return tree.map_structure(look_up, self.outputs_structure)
+
+    def input_specs(self) -> Any:
+        """What the model accepts: one InputSpec for each input."""
+        specs = [
+            InputSpec(
+                shape=(None, *tensor.shape[1:]),
+                allow_last_axis_squeeze=True,
+                name=name,
+                optional=bool(getattr(tensor.node and tensor.node.operation, "optional", False)),
+            )
+            for tensor, name in zip(self.inputs, self.input_names(), strict=True)
+        ]
+        return specs
+
+    def input_names(self) -> list[str]:
+        """Keys of a dict of inputs, or the names of the input layers."""
+        if isinstance(self.inputs_structure, dict):
+            return [str(path[-1]) for path, _ in tree.flatten_with_path(self.inputs_structure)]
+        return [getattr(t.node and t.node.operation, "name", t.name) for t in self.inputs]
+
+    def output_names(self) -> list[str]:
+        """Names of the operations that make the outputs."""
+        return [getattr(t.node and t.node.operation, "name", t.name) for t in self.outputs]
+
+    def standardize(self, inputs: Any, masks: Any, name: str) -> list[Any]:
+        """The inputs as flat list of tensors of the ranks that the graph expects."""
+        flat = self._flatten(inputs, name)
+        values = []
+        for value, tensor in zip(flat, self.inputs, strict=True):
+            if value is None:
+                values.append(None)
+                continue
+            value = to_tensor(value)
+            if value.dtype != tensor.dtype:
+                value = ops.cast(value, tensor.dtype)
+            values.append(_fit_rank(value, tensor))
+        if masks is not None:
+            for value, mask in zip(values, tree.flatten(masks), strict=False):
+                if mask is not None:
+                    set_mask(value, mask)
+        return values
+
+    def _flatten(self, inputs: Any, name: str) -> list[Any]:
+        if isinstance(inputs, dict):
+            names = self.input_names()
+            missing = [one for one in names if one not in inputs]
+            if not missing:
+                return [inputs[one] for one in names]
+            if not isinstance(self.inputs_structure, dict) and len(inputs) != len(names):
+                raise ValueError(
+                    f"Model {name!r} misses the inputs {missing} in the dict with keys {list(inputs)}."
+                )
+        flat = tree.flatten(inputs)
+        if len(flat) != len(self.inputs):
+            raise ValueError(
+                f"Model {name!r} expects {len(self.inputs)} input(s) ({self.input_names()}), but "
+                f"received {len(flat)}."
+            )
+        return flat
+
+
+def _symbolic(structure: Any, argument: str) -> list[KerasTensor]:
+    flat = tree.flatten(structure)
+    for one in flat:
+        if not isinstance(one, KerasTensor):
+            raise ValueError(
+                f"All `{argument}` values must be KerasTensors. Received: {argument}={structure} "
+                f"including invalid value {one!r} of type {type(one)}"
+            )
+    return flat
+
+
+def _key(node: Node) -> int:
+    """Layers are one operation however often they are called; each call of an op is its own."""
+    return id(_operation(node))
+
+
+def _operation(node: Node) -> Any:
+    return node.operation if isinstance(node.operation, Layer) else node
+
+
+def _fit_rank(value: Any, tensor: KerasTensor) -> Any:
+    """Add or drop a last axis of size 1, as Keras does."""
+    rank, expected = len(value.shape), len(tensor.shape)
+    if rank == expected:
+        return value
+    if rank == expected + 1 and value.shape[-1] == 1:
+        return ops.squeeze(value, -1)
+    if rank == expected - 1 and tensor.shape[-1] == 1:
+        return ops.expand_dims(value, -1)
+    raise ValueError(
+        f"Invalid input shape for input {tensor.name}. Expected shape {tensor.shape}, but input has "
+        f"incompatible shape {tuple(value.shape)}"
+    )

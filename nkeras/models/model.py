@@ -1,0 +1,240 @@
+"""Model: a layer that can be trained. `Model(inputs, outputs)` is a functional one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nkeras.core import tree
+from nkeras.layers.base import Layer
+from nkeras.models.functional import Graph
+from nkeras.training.trainer import Trainer
+
+
+class Model(Trainer, Layer):
+    """A layer with `compile`, `fit`, `evaluate` and `predict`.
+
+    Three ways to make one: `Model(inputs, outputs)` from symbolic tensors, a subclass with `call`,
+    or `Sequential`.
+
+    Args:
+        inputs: symbolic tensor from `Input`, or a list, tuple or dict of them.
+        outputs: symbolic tensor or structure of them, computed from the inputs.
+        name: name.
+        **kwargs: as `Layer`.
+
+    Raises:
+        ValueError: the outputs are no symbolic tensors or do not depend on the inputs.
+
+    Example:
+        >>> import nkeras
+        >>> x = nkeras.Input((3,))
+        >>> model = nkeras.Model(x, nkeras.layers.Dense(2)(x))
+        >>> model.count_params()
+        8
+
+    Source: https://keras.io/api/models/model/
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and _is_functional(args, kwargs):
+            cls = Functional
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        functional = _is_functional(args, kwargs)
+        inputs = outputs = None
+        if functional:
+            inputs, outputs, args, kwargs = _split(args, kwargs)
+        Layer.__init__(self, *args, **kwargs)
+        Trainer.__init__(self)
+        self.__dict__["_graph"] = Graph(inputs, outputs) if functional else None
+        if functional:
+            self.input_spec = self._graph.input_specs()
+            self.built = True
+
+    @property
+    def _layers(self) -> list[Any]:
+        tracked = super()._layers
+        if self._graph is None:
+            return tracked
+        own = self._graph.layers
+        return own + [layer for layer in tracked if not any(layer is one for one in own)]
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Compute the outputs; a subclass that is not functional defines its own."""
+        if self._graph is None:
+            raise NotImplementedError(
+                f"Model {type(self).__name__} does not have a `call()` method implemented."
+            )
+        return self._graph.run(self._graph.standardize(inputs, mask, self.name))
+
+    @property
+    def layers(self) -> list[Any]:
+        """The direct sublayers; of a functional model in order of depth, inputs first."""
+        return [one for one in self._layers if isinstance(one, Layer)]
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """A layer by name or by index.
+
+        Raises:
+            ValueError: neither or both are given, or there is none.
+        """
+        if (name is None) == (index is None):
+            raise ValueError("Provide either a layer `name` or a layer `index` at get_layer().")
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(
+                    f"Was asked to retrieve layer at index {index} but model only has "
+                    f"{len(self.layers)} layers."
+                )
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(
+            f"No such layer: {name}. Existing layers are: {[layer.name for layer in self.layers]}."
+        )
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for an input shape, with the batch axis."""
+        if self._graph is None and not self.built:
+            super().build(input_shape)
+
+    # The symbolic ends of a functional model.
+
+    @property
+    def inputs(self) -> list[Any]:
+        """Symbolic inputs, flat."""
+        return self._need_graph().inputs
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Symbolic outputs, flat."""
+        return self._need_graph().outputs
+
+    @property
+    def input(self) -> Any:
+        """Symbolic input or structure of them."""
+        return self._need_graph().inputs_structure
+
+    @property
+    def output(self) -> Any:
+        """Symbolic output or structure of them."""
+        return self._need_graph().outputs_structure
+
+    @property
+    def input_shape(self) -> Any:
+        """Shape of the input, or a structure of shapes."""
+        return tree.map_structure(lambda tensor: tensor.shape, self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        """Shape of the output, or a structure of shapes."""
+        return tree.map_structure(lambda tensor: tensor.shape, self.output)
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs."""
+        return self._need_graph().input_names()
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the layers that make the outputs."""
+        return self._need_graph().output_names()
+
+    @property
+    def operations(self) -> list[Any]:
+        """Layers and op calls in order of depth."""
+        return self._need_graph().operations
+
+    def _need_graph(self) -> Graph:
+        if self._graph is None:
+            raise AttributeError(
+                f"Model {self.name!r} is not functional (or not built yet), so it has no symbolic "
+                "inputs and outputs."
+            )
+        return self._graph
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: list[float] | None = None,
+        print_fn: Any = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> None:
+        """Print a table of the layers, their output shapes and numbers of parameters.
+
+        Args:
+            line_length: width of the table.
+            positions: relative or absolute positions of the columns.
+            print_fn: function that takes the text; prints by default.
+            expand_nested: show the layers of nested models.
+            show_trainable: add a column that shows whether layers are trainable.
+            layer_range: two layer names (or patterns): show only these and what lies between.
+        """
+        from nkeras.utils.summary import print_summary
+
+        print_summary(
+            self,
+            line_length=line_length,
+            positions=positions,
+            print_fn=print_fn,
+            expand_nested=expand_nested,
+            show_trainable=show_trainable,
+            layer_range=layer_range,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, or for functional models the graph."""
+        if self._graph is None:
+            return super().get_config()
+        from nkeras.models.configuration import graph_config
+
+        return graph_config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """A model from what `get_config` returned."""
+        from nkeras.core.serialization import custom_object_scope
+        from nkeras.models.configuration import graph_from_config, is_graph_config
+
+        with custom_object_scope(custom_objects or {}):
+            if is_graph_config(config):
+                return graph_from_config(cls, config)
+            return super().from_config(config)
+
+    deserializes_itself = True
+
+
+class Functional(Model):
+    """A model made by `Model(inputs, outputs)`.
+
+    Args:
+        inputs: symbolic tensor from `Input`, or a structure of them.
+        outputs: symbolic tensor or structure of them.
+        name: name.
+        **kwargs: as `Layer`.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
+
+
+def _is_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    return (
+        len(args) == 2
+        or (len(args) == 1 and "outputs" in kwargs)
+        or ("inputs" in kwargs and "outputs" in kwargs)
+    )
+
+
+def _split(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any, Any]:
+    kwargs = dict(kwargs)
+    given = list(args)
+    inputs = given.pop(0) if given else kwargs.pop("inputs")
+    outputs = given.pop(0) if given else kwargs.pop("outputs")
+    return inputs, outputs, tuple(given), kwargs
+
+

@@ -1,0 +1,176 @@
+"""Sequential: layers one behind the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nkeras.core import tree
+from nkeras.core.graph import KerasTensor
+from nkeras.core.primitive import to_tensor
+from nkeras.layers.base import Layer, is_shape
+from nkeras.layers.core import InputLayer
+from nkeras.models.functional import Graph
+from nkeras.models.model import Model
+
+
+class Sequential(Model):
+    """A stack of layers, each with one input and one output.
+
+    Args:
+        layers: layers, in order; an `Input` may come first.
+        trainable: whether training may update the weights.
+        name: name.
+
+    Raises:
+        ValueError: something that is no layer, or a layer that is in the stack already.
+
+    Example:
+        >>> import nkeras
+        >>> model = nkeras.Sequential([nkeras.Input((4,)), nkeras.layers.Dense(2)])
+        >>> model.output_shape
+        (None, 2)
+
+    Source: https://keras.io/api/models/sequential/
+    """
+
+    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
+        super().__init__(trainable=trainable, name=name)
+        self._stack: list[Layer] = []
+        for layer in layers or []:
+            self.add(layer, rebuild=False)
+        self._rebuild()
+
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Put a layer at the end.
+
+        Raises:
+            ValueError: it is no layer, stands in the stack already or has the name of another one, or
+                an input that is not the first.
+        """
+        if isinstance(layer, KerasTensor):
+            if layer.node is None or not isinstance(layer.node.operation, InputLayer):
+                raise ValueError(f"Only `Input` tensors can be added to a Sequential. Received: {layer}")
+            layer = layer.node.operation
+        if not isinstance(layer, Layer):
+            if callable(layer):
+                from nkeras.layers.core import Lambda
+
+                layer = Lambda(layer)
+            else:
+                raise ValueError(
+                    "Only instances of `nkeras.Layer` can be added to a Sequential model. Received: "
+                    f"{layer} (of type {type(layer)})"
+                )
+        if any(layer.name == one.name for one in self._stack):
+            raise ValueError(
+                "All layers added to a Sequential model should have unique names. Name "
+                f"{layer.name!r} is already the name of a layer in this model."
+            )
+        if isinstance(layer, InputLayer) and self._stack:
+            raise ValueError(
+                f"Sequential model {self.name!r} has already been configured to use input shape "
+                f"{self._stack[0].get_config().get('batch_shape')} or has layers; an Input must be "
+                "the first."
+            )
+        if not self._stack and not isinstance(layer, InputLayer):
+            shape = layer._input_shape_arg
+            if shape is None and isinstance(layer, Model) and layer._graph is not None:
+                shape = layer.input_shape
+            if shape is not None and is_shape(shape):
+                self._stack.append(InputLayer(batch_shape=shape))
+        self._stack.append(layer)
+        if rebuild:
+            self._rebuild()
+
+    def pop(self, rebuild: bool = True) -> Any:
+        """Remove the last layer and return it."""
+        layer = self._stack.pop()
+        self.built = False
+        if rebuild:
+            self._rebuild()
+        return layer
+
+    @property
+    def _layers(self) -> list[Any]:
+        return list(self.__dict__.get("_stack", []))
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers without the input."""
+        return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
+
+    def _rebuild(self) -> None:
+        self.__dict__["_graph"] = None
+        self.input_spec = None
+        if len(self._stack) > 1 and isinstance(self._stack[0], InputLayer):
+            self.build()
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights for an input shape with the batch axis; without one, from the `Input`.
+
+        Raises:
+            ValueError: there are no layers, or no shape is known.
+        """
+        if not self._stack:
+            raise ValueError(
+                f"Sequential model {self.name!r} cannot be built because it has no layers. Call "
+                "`model.add(layer)`."
+            )
+        if isinstance(self._stack[0], InputLayer):
+            inputs = self._stack[0].output
+        elif input_shape is None:
+            raise ValueError("You must provide an `input_shape` argument.")
+        elif not is_shape(input_shape):
+            return  # several inputs: the first layer takes a structure, there is no graph
+        else:
+            first = InputLayer(batch_shape=tuple(input_shape), dtype=self.input_dtype)
+            self._stack.insert(0, first)
+            inputs = first.output
+        x = inputs
+        for layer in self._stack[1:]:
+            x = layer(x)
+        self.__dict__["_graph"] = Graph(inputs, x)
+        self.input_spec = self._graph.input_specs()
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The layers' calls, one after the other."""
+        if self._graph is not None:
+            return self._graph.run(self._graph.standardize(inputs, mask, self.name))
+        x = tree.map_structure(to_tensor, inputs)
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    @property
+    def input_dtype(self) -> str:
+        """The dtype of the first layer's input."""
+        return self._stack[0].input_dtype if self.__dict__.get("_stack") else super().input_dtype
+
+    def get_config(self) -> dict[str, Any]:
+        """Name, dtype and the layers' configurations."""
+        from nkeras.core.serialization import serialize_keras_object
+
+        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
+        config["dtype"] = Layer.get_config(self)["dtype"]
+        config["layers"] = [serialize_keras_object(layer) for layer in self._stack]
+        if self._graph is None and self._build_shapes:
+            config["build_input_shape"] = next(iter(self._build_shapes.values()))
+        elif self._graph is not None:
+            config["build_input_shape"] = self.input_shape
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """A model from what `get_config` returned."""
+        from nkeras.core.serialization import custom_object_scope, deserialize_keras_object
+
+        with custom_object_scope(custom_objects or {}):
+            layers = [deserialize_keras_object(one) for one in config["layers"]]
+        model = cls(layers, trainable=config.get("trainable", True), name=config.get("name"))
+        shape = config.get("build_input_shape")
+        if not model.built and shape and is_shape(shape):
+            model.build(tuple(shape))
+        return model
+
+
