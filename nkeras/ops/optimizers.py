@@ -73,9 +73,7 @@ def _(
     return w - m * alpha / (sqrt(v) + epsilon), m, v
 
 
-@primitive(
-    outputs=("w_new", "m_new", "v_new", "v_hat_new"), flat=("w", "grad", "m", "v", "v_hat")
-)
+@primitive(outputs=("w_new", "m_new", "v_new", "v_hat_new"), flat=("w", "grad", "m", "v", "v_hat"))
 def amsgrad_update(
     w: Typed,
     grad: Typed,

@@ -1,0 +1,203 @@
+"""Adam and AdamW."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nkeras import ops
+from nkeras.core.variable import Variable
+from nkeras.ops.optimizers import adam_update, amsgrad_update
+from nkeras.optimizers.optimizer import Optimizer
+from nkeras.optimizers.state import Slots
+
+
+class Adam(Optimizer):
+    """Gradient descent by running means of the gradient and of its square.
+
+    `m += (g - m) * (1 - beta_1)`, `v += (g * g - v) * (1 - beta_2)`,
+    `w -= m * alpha / (sqrt(v) + epsilon)` with `alpha` the learning rate times
+    `sqrt(1 - beta_2 ** t) / (1 - beta_1 ** t)`.
+
+    Args:
+        learning_rate: float, LearningRateSchedule, or a function without arguments.
+        beta_1: decay of the mean of the gradient.
+        beta_2: decay of the mean of its square.
+        epsilon: small number that keeps the quotient finite.
+        amsgrad: divide by the root of the largest `v` so far.
+        weight_decay: see Optimizer, as all that follow.
+        clipnorm: largest norm of each gradient.
+        clipvalue: largest absolute value of a gradient's elements.
+        global_clipnorm: largest norm of all gradients together.
+        use_ema: keep a moving average of the variables.
+        ema_momentum: momentum of that average.
+        ema_overwrite_frequency: after how many steps it overwrites the variables.
+        loss_scale_factor: factor of the loss.
+        gradient_accumulation_steps: how many gradients are averaged for one update.
+        name: name.
+
+    Example:
+        >>> import nkeras
+        >>> w = nkeras.Variable([1.0])
+        >>> nkeras.optimizers.Adam(learning_rate=0.25).apply([nkeras.ops.ones(1)], [w])
+        >>> w.numpy().round(3)
+        array([0.75], dtype=float32)
+
+    Source: https://keras.io/api/optimizers/adam/; papers: Kingma and Ba, 2014, arXiv:1412.6980;
+    Reddi et al., 2018 (AMSGrad).
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.amsgrad = amsgrad
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Make the moments."""
+        if self.built:
+            return
+        super().build(variables)
+        self._momentums, self._velocities = self.add_optimizer_variables(
+            variables, ["momentum", "velocity"]
+        )
+        self._velocity_hats: Slots = []
+        if self.amsgrad:
+            self._velocity_hats = self.add_optimizer_variables(variables, "velocity_hat")
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """One fused update of a variable and its moments."""
+        step = self._updates_made() + 1
+        correction = (1.0 - self.beta_2**step) ** 0.5 / (1.0 - self.beta_1**step)
+        state = [
+            self._slot(slots, variable)
+            for slots in (self._momentums, self._velocities, self._velocity_hats)
+            if slots
+        ]
+        update = amsgrad_update if self.amsgrad else adam_update
+        new_values = update(
+            variable,
+            ops.cast(gradient, variable.dtype),
+            *state,
+            alpha=float(learning_rate) * correction,
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+        )
+        for one, value in zip((variable, *state), new_values, strict=True):
+            self.assign(one, value)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "amsgrad": self.amsgrad,
+        }
+
+
+class AdamW(Adam):
+    """Adam with weight decay beside the gradient: `w -= learning_rate * weight_decay * w` first.
+
+    Args:
+        learning_rate: float, LearningRateSchedule, or a function without arguments.
+        weight_decay: fraction, times the learning rate, that is taken off at each step.
+        beta_1: decay of the mean of the gradient.
+        beta_2: decay of the mean of its square.
+        epsilon: small number that keeps the quotient finite.
+        amsgrad: divide by the root of the largest `v` so far.
+        clipnorm: largest norm of each gradient; see Optimizer, as all that follow.
+        clipvalue: largest absolute value of a gradient's elements.
+        global_clipnorm: largest norm of all gradients together.
+        use_ema: keep a moving average of the variables.
+        ema_momentum: momentum of that average.
+        ema_overwrite_frequency: after how many steps it overwrites the variables.
+        loss_scale_factor: factor of the loss.
+        gradient_accumulation_steps: how many gradients are averaged for one update.
+        name: name.
+
+    Example:
+        >>> import nkeras
+        >>> optimizer = nkeras.optimizers.AdamW(learning_rate=0.5, weight_decay=0.5)
+        >>> w = nkeras.Variable([1.0])
+        >>> optimizer.apply([nkeras.ops.zeros(1)], [w])
+        >>> w.numpy()
+        array([0.75], dtype=float32)
+
+    Source: https://keras.io/api/optimizers/adamw/; paper: Loshchilov and Hutter, 2017,
+    arXiv:1711.05101.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if weight_decay is None:
+            raise ValueError("AdamW: argument `weight_decay` must be a float. Received: None")
+        super().__init__(
+            learning_rate=learning_rate,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            amsgrad=amsgrad,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )

@@ -1,0 +1,26 @@
+"""Gradients made smaller: one by one, or all together by their common norm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nkeras import ops
+
+
+def clip_by_norm(grad: Any, clipnorm: float) -> Any:
+    """The gradient, scaled so that its L2 norm is at most `clipnorm`."""
+    norm = ops.sqrt(ops.sum(ops.square(grad)))
+    return grad * (clipnorm / ops.maximum(norm, clipnorm))
+
+
+def global_norm(grads: Sequence[Any]) -> Any:
+    """The L2 norm of all gradients as one vector."""
+    return ops.sqrt(sum(ops.sum(ops.square(grad)) for grad in grads))
+
+
+def clip_by_global_norm(grads: Sequence[Any], clipnorm: float) -> list[Any]:
+    """The gradients, scaled to a common L2 norm of at most `clipnorm`; NaN if it is infinite."""
+    norm = global_norm(grads)
+    scale = clipnorm / ops.maximum(norm, clipnorm) + (norm - norm)
+    return [grad * ops.cast(scale, grad.dtype) for grad in grads]

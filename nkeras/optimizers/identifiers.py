@@ -1,0 +1,64 @@
+"""Optimizers by name, and to and from configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nkeras.core.serialization import deserialize_keras_object, resolve, serialize_keras_object
+from nkeras.optimizers.adam import Adam, AdamW
+from nkeras.optimizers.optimizer import Optimizer
+from nkeras.optimizers.rmsprop import RMSprop
+from nkeras.optimizers.sgd import SGD
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {one.__name__: one for one in (SGD, Adam, AdamW, RMSprop)}
+_LOWER = {name.lower(): name for name in OPTIMIZERS}
+
+
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    """The configuration of an optimizer, in Keras' format; its state is not in it."""
+    return serialize_keras_object(optimizer)
+
+
+def deserialize(
+    config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+) -> Optimizer:
+    """An optimizer from its configuration.
+
+    Args:
+        config: what `serialize` returned; `class_name` may be written in lower case.
+        custom_objects: classes of one's own by name.
+
+    Example:
+        >>> from nkeras import optimizers
+        >>> config = optimizers.serialize(optimizers.SGD(momentum=0.9))
+        >>> optimizers.deserialize(config).momentum
+        0.9
+    """
+    name = _LOWER.get(config["class_name"].lower())
+    if name is not None:
+        config = {"module": "keras.optimizers", **config, "class_name": name}
+    return deserialize_keras_object(config, custom_objects=custom_objects)
+
+
+def get(identifier: Any) -> Optimizer | None:
+    """An optimizer by name, configuration, or as it is; None for None.
+
+    Args:
+        identifier: for example `"adam"`.
+
+    Raises:
+        ValueError: it names no optimizer.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.optimizers.get("rmsprop").rho
+        0.9
+    """
+    if identifier is None:
+        return None
+    found = deserialize(identifier) if isinstance(identifier, dict) else identifier
+    found = resolve(found, OPTIMIZERS, "optimizer", Optimizer)
+    if not isinstance(found, Optimizer):
+        raise ValueError(f"Could not interpret optimizer identifier: {identifier!r}")
+    return found

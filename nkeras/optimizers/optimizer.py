@@ -1,0 +1,441 @@
+"""Optimizer: what all optimizers share. Scalars stay on the host, so that a step never waits."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nkeras import ops
+from nkeras.core import naming, tape
+from nkeras.core.serialization import (
+    custom_object_scope,
+    deserialize_keras_object,
+    serialize_keras_object,
+)
+from nkeras.core.variable import Variable, autocast_scope
+from nkeras.optimizers.clipping import clip_by_global_norm, clip_by_norm
+from nkeras.optimizers.schedules.base import LearningRateSchedule
+from nkeras.optimizers.state import OptimizerState, Slots
+
+
+class Optimizer(OptimizerState):
+    """Base of all optimizers. Subclasses define `build`, `update_step` and `get_config`.
+
+    Args:
+        learning_rate: float, LearningRateSchedule, or a function without arguments.
+        weight_decay: None, or the fraction of each variable, times the learning rate, that is taken
+            off at each step before the update.
+        clipnorm: None, or the largest L2 norm of each gradient.
+        clipvalue: None, or the largest absolute value of a gradient's elements.
+        global_clipnorm: None, or the largest L2 norm of all gradients together.
+        use_ema: keep an exponential moving average of the variables.
+        ema_momentum: `average = ema_momentum * average + (1 - ema_momentum) * variable`.
+        ema_overwrite_frequency: None, or after how many steps the average overwrites the variables.
+            `finalize_variable_values` does so at the end of training.
+        loss_scale_factor: None, or by what the loss is multiplied; gradients are divided by it.
+        gradient_accumulation_steps: None, or how many gradients are averaged for one update.
+        name: name.
+
+    Example:
+        >>> import nkeras
+        >>> class Plain(nkeras.optimizers.Optimizer):
+        ...     def update_step(self, gradient, variable, learning_rate):
+        ...         self.assign_sub(variable, gradient * learning_rate)
+        >>> w = nkeras.Variable([1.0, 2.0])
+        >>> Plain(learning_rate=0.5).apply([nkeras.ops.ones(2)], [w])
+        >>> w.numpy()
+        array([0.5, 1.5], dtype=float32)
+
+    Source: https://keras.io/api/optimizers/
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        owner = type(self).__name__
+        if kwargs.pop("decay", None) is not None:
+            warnings.warn(
+                f"{owner}: argument `decay` is no longer supported and will be ignored.",
+                stacklevel=3,
+            )
+        if kwargs:
+            raise ValueError(f"{owner}: argument(s) not recognized: {kwargs}")
+        super().__init__(name or naming.auto_name(owner))
+        self.weight_decay = weight_decay
+        self.clipnorm = clipnorm
+        self.clipvalue = clipvalue
+        self.global_clipnorm = global_clipnorm
+        self.use_ema = use_ema
+        self.ema_momentum = ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self._check_arguments(owner)
+        self._excluded: set[int] = set()
+        self._excluded_names: re.Pattern[str] | None = None
+        self._iterations = self._host_variable(0, "int", "iteration")
+        if isinstance(learning_rate, LearningRateSchedule) or callable(learning_rate):
+            self._learning_rate: Any = learning_rate
+        elif isinstance(learning_rate, (float, np.floating)):
+            self._check_learning_rate(learning_rate)
+            self._learning_rate = self._host_variable(learning_rate, None, "learning_rate")
+        else:
+            raise ValueError(
+                f"{owner}: argument `learning_rate` must be a float, a LearningRateSchedule, or a "
+                "function without arguments that returns the learning rate. Received: "
+                f"learning_rate={learning_rate!r}"
+            )
+
+    def _host_variable(self, value: Any, dtype: str | None, name: str) -> Variable:
+        """A scalar that lives in NumPy: reading it never waits for a device."""
+        with naming.name_scope(self.name):
+            return Variable(
+                lambda shape, dtype: np.full(shape, value),
+                shape=(),
+                dtype=dtype,
+                trainable=False,
+                aggregation="only_first_replica",
+                name=name,
+                host=True,
+            )
+
+    def _check_arguments(self, owner: str) -> None:
+        steps, frequency = self.gradient_accumulation_steps, self.ema_overwrite_frequency
+        if steps and not steps >= 2:
+            raise ValueError(
+                f"{owner}: argument `gradient_accumulation_steps` must be an integer >= 2. "
+                f"Received: gradient_accumulation_steps={steps}"
+            )
+        if self.use_ema and not 0 <= self.ema_momentum <= 1:
+            raise ValueError(
+                f"{owner}: argument `ema_momentum` must be in the range [0, 1]. "
+                f"Received: ema_momentum={self.ema_momentum}"
+            )
+        if self.use_ema and frequency and (not isinstance(frequency, int) or frequency < 1):
+            raise ValueError(
+                f"{owner}: argument `ema_overwrite_frequency` must be an integer >= 1 or None. "
+                f"Received: ema_overwrite_frequency={frequency}"
+            )
+        clips = {name: getattr(self, name) for name in ("clipnorm", "clipvalue", "global_clipnorm")}
+        if sum(value is not None for value in clips.values()) > 1:
+            raise ValueError(
+                f"{owner}: only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. "
+                f"Received: {', '.join(f'{name}={value}' for name, value in clips.items())}"
+            )
+        for name, value in clips.items():
+            if value is not None and not value >= 0:
+                raise ValueError(
+                    f"{owner}: argument `{name}` must not be negative. Received: {name}={value}"
+                )
+
+    def _check_learning_rate(self, value: Any) -> None:
+        if not float(value) >= 0.0:
+            raise ValueError(
+                f"{type(self).__name__}: argument `learning_rate` must not be negative. "
+                f"Received: learning_rate={value}"
+            )
+
+    @property
+    def iterations(self) -> Any:
+        """How many updates were made: a variable, or with gradient accumulation a tensor."""
+        if self.gradient_accumulation_steps:
+            return ops.floor_divide(self._iterations, self.gradient_accumulation_steps)
+        return self._iterations
+
+    def _updates_made(self) -> int:
+        """`iterations` as Python number."""
+        return int(self._iterations) // (self.gradient_accumulation_steps or 1)
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate now: a variable, or what the schedule or function returns."""
+        if isinstance(self._learning_rate, LearningRateSchedule):
+            return self._learning_rate(self._iterations)
+        if isinstance(self._learning_rate, Variable):
+            return self._learning_rate
+        return self._learning_rate()
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate: Any) -> None:
+        before = self._learning_rate
+        if isinstance(learning_rate, LearningRateSchedule) or (
+            callable(learning_rate) and not isinstance(learning_rate, Variable)
+        ):
+            self._learning_rate = learning_rate
+            self._variables = [one for one in self._variables if one is not before]
+            return
+        if not isinstance(before, Variable):
+            kind = (
+                "LearningRateSchedule" if isinstance(before, LearningRateSchedule) else "function"
+            )
+            raise TypeError(
+                f"This optimizer was created with a {kind} as its `learning_rate`, hence its "
+                "learning rate cannot be set to a value. Create it with a float `learning_rate` to "
+                "be able to."
+            )
+        self._check_learning_rate(learning_rate)
+        before.assign(np.asarray(learning_rate))
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Make the state for the variables that will be trained."""
+        variables = list(variables)
+        self._averages: Slots = []
+        if self.use_ema:
+            self._averages = self.add_optimizer_variables(variables, "average")
+        self._accumulated_gradients: list[Variable] = []
+        for i, variable in enumerate(variables):
+            self._indices[id(variable)] = i
+            if self.gradient_accumulation_steps:
+                self._accumulated_gradients.append(
+                    self.add_variable_from_reference(variable, "gradient_accumulator")
+                )
+        self._trainable_variables = variables
+        self.built = True
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update one variable and its state; `learning_rate` is a Python float."""
+        raise NotImplementedError(f"{type(self).__name__} must define `update_step`.")
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
+        """As `apply`, for pairs of gradient and variable; returns the step counter."""
+        pairs = list(grads_and_vars)
+        self.apply([grad for grad, _ in pairs], [variable for _, variable in pairs])
+        return self._iterations
+
+    def apply(
+        self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None
+    ) -> None:
+        """Update the variables.
+
+        Args:
+            grads: gradients, one for each variable; None for one that is to stay as it is.
+            trainable_variables: the variables; those the optimizer was built with by default. The
+                first call builds it.
+
+        Raises:
+            ValueError: the number of gradients differs, a variable is unknown, a gradient has not
+                the shape of its variable, or all gradients are None.
+        """
+        grads = list(grads)
+        if not grads:
+            return
+        variables = self._variables_for(grads, trainable_variables)
+        with tape.paused(), autocast_scope(None):
+            pairs = self._overwrite_by_gradients(_with_gradient(grads, variables))
+            if pairs:
+                if self.loss_scale_factor is not None:
+                    pairs = [(grad / self.loss_scale_factor, one) for grad, one in pairs]
+                self._update(pairs)
+                for _, variable in pairs:
+                    if variable.constraint is not None:
+                        variable.assign(variable.constraint(variable.value))
+        self._iterations.assign_add(1)
+
+    def _variables_for(
+        self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None
+    ) -> list[Variable]:
+        if trainable_variables is None:
+            if not self.built:
+                raise ValueError(
+                    "When passing `grads` without `trainable_variables`, the optimizer must be "
+                    "built before. Call `optimizer.build(trainable_variables)` first."
+                )
+            variables = self._trainable_variables
+        else:
+            variables = list(trainable_variables)
+            if not self.built:
+                self.build(variables)
+                self.built = True
+            self._check_variables_are_known(variables)
+        if len(grads) != len(variables):
+            raise ValueError(
+                f"{type(self).__name__}.apply: argument `grads` must match the variables one to "
+                f"one. Received: {len(grads)} gradients for {len(variables)} variables."
+            )
+        return variables
+
+    def _is_update_step(self) -> bool:
+        return (int(self._iterations) + 1) % (self.gradient_accumulation_steps or 1) == 0
+
+    def _update(self, pairs: list[tuple[Any, Variable]]) -> None:
+        steps = self.gradient_accumulation_steps
+        if steps:
+            accumulators = [self._slot(self._accumulated_gradients, one) for _, one in pairs]
+            sums = [grad + one for (grad, _), one in zip(pairs, accumulators, strict=True)]
+            if self._is_update_step():
+                self._step([total / steps for total in sums], [one for _, one in pairs])
+                for one in self._accumulated_gradients:
+                    one.assign(ops.zeros(one.shape, one.dtype))
+            else:
+                for one, total in zip(accumulators, sums, strict=True):
+                    one.assign(total)
+        else:
+            self._step([grad for grad, _ in pairs], [one for _, one in pairs])
+        if self.use_ema:
+            self._update_averages()
+
+    def _step(self, grads: list[Any], variables: list[Variable]) -> None:
+        grads = self._clip_gradients(grads)
+        learning_rate = float(self.learning_rate)
+        if self.weight_decay is not None:
+            keep = 1.0 - float(self.weight_decay) * learning_rate
+            for variable in variables:
+                if self._use_weight_decay(variable):
+                    variable.assign(variable.value * keep)
+        self._backend_update_step(grads, variables, learning_rate)
+
+    def _backend_update_step(
+        self, grads: list[Any], trainable_variables: list[Variable], learning_rate: float
+    ) -> None:
+        for grad, variable in zip(grads, trainable_variables, strict=True):
+            self.update_step(grad, variable, learning_rate)
+
+    def _clip_gradients(self, grads: list[Any]) -> list[Any]:
+        if self.clipnorm:
+            return [clip_by_norm(grad, self.clipnorm) for grad in grads]
+        if self.global_clipnorm:
+            return clip_by_global_norm(grads, self.global_clipnorm)
+        if self.clipvalue:
+            return [ops.clip(grad, -self.clipvalue, self.clipvalue) for grad in grads]
+        return grads
+
+    def _overwrite_by_gradients(
+        self, pairs: list[tuple[Any, Variable]]
+    ) -> list[tuple[Any, Variable]]:
+        """Assign gradients where `overwrite_with_gradient` is set; returns the other pairs."""
+        for grad, variable in pairs:
+            if not variable.overwrite_with_gradient:
+                continue
+            if self.gradient_accumulation_steps:
+                accumulator = self._slot(self._accumulated_gradients, variable)
+                grad = ops.maximum(grad, accumulator)
+                if not self._is_update_step():
+                    accumulator.assign(grad)
+                    continue
+                accumulator.assign(ops.zeros(accumulator.shape, accumulator.dtype))
+            variable.assign(grad)
+        return [(grad, one) for grad, one in pairs if not one.overwrite_with_gradient]
+
+    def exclude_from_weight_decay(
+        self,
+        var_list: Sequence[Variable] | None = None,
+        var_names: Sequence[str] | None = None,
+    ) -> None:
+        """Say which variables have no weight decay; call it before training.
+
+        Args:
+            var_list: the variables themselves.
+            var_names: regular expressions, for example `["bias"]`: variables in whose names one is
+                found.
+        """
+        self._excluded = {id(variable) for variable in var_list or ()}
+        self._excluded_names = re.compile("|".join(var_names)) if var_names else None
+
+    def _use_weight_decay(self, variable: Variable) -> bool:
+        if id(variable) in self._excluded:
+            return False
+        return self._excluded_names is None or not self._excluded_names.search(variable.name)
+
+    def _update_averages(self) -> None:
+        updates = self._updates_made()
+        keep = self.ema_momentum if updates else 0.0
+        for variable, average in zip(self._trainable_variables, self._averages, strict=True):
+            if average is not None:
+                average.assign(keep * average.value + (1.0 - keep) * variable.value)
+        if self.ema_overwrite_frequency and (updates + 1) % self.ema_overwrite_frequency == 0:
+            self.finalize_variable_values(self._trainable_variables)
+
+    def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
+        """Overwrite variables by their moving average, at the end of training; nothing without one.
+
+        Args:
+            var_list: the variables the optimizer was built with.
+        """
+        if not self.use_ema:
+            return
+        if not self.built or len(var_list) != len(self._averages):
+            raise ValueError(
+                f"{type(self).__name__}.finalize_variable_values: argument `var_list` must be the "
+                f"variables the optimizer was built with. Received: {len(var_list)} variables."
+            )
+        for variable, average in zip(var_list, self._averages, strict=True):
+            if average is not None:
+                variable.assign(average.value)
+
+    def scale_loss(self, loss: Any) -> Any:
+        """The loss times `loss_scale_factor`."""
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, with the learning rate of now."""
+        if isinstance(self._learning_rate, Variable):
+            learning_rate: Any = float(self._learning_rate)
+        else:
+            learning_rate = serialize_keras_object(self._learning_rate)
+        return {
+            "name": self.name,
+            "learning_rate": learning_rate,
+            "weight_decay": self.weight_decay,
+            "clipnorm": self.clipnorm,
+            "global_clipnorm": self.global_clipnorm,
+            "clipvalue": self.clipvalue,
+            "use_ema": self.use_ema,
+            "ema_momentum": self.ema_momentum,
+            "ema_overwrite_frequency": self.ema_overwrite_frequency,
+            "loss_scale_factor": self.loss_scale_factor,
+            "gradient_accumulation_steps": self.gradient_accumulation_steps,
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Optimizer:
+        """An optimizer without state from the result of `get_config`."""
+        arguments = dict(config)
+        if isinstance(arguments.get("learning_rate"), dict):
+            with custom_object_scope(custom_objects or {}):
+                arguments["learning_rate"] = deserialize_keras_object(arguments["learning_rate"])
+        make: Callable[..., Optimizer] = cls
+        return make(**arguments)
+
+
+def _with_gradient(
+    grads: Sequence[Any], variables: Sequence[Variable]
+) -> list[tuple[Any, Variable]]:
+    """Pairs of gradient and variable, without those that have no gradient."""
+    missing = [one.path for grad, one in zip(grads, variables, strict=True) if grad is None]
+    if len(missing) == len(variables):
+        raise ValueError("No gradients provided for any variable.")
+    if missing:
+        warnings.warn(
+            f"Gradients do not exist for variables {missing} when minimizing the loss. If using "
+            "`model.compile()`, did you forget to provide a `loss` argument?",
+            stacklevel=3,
+        )
+    pairs = []
+    for grad, variable in zip(grads, variables, strict=True):
+        if grad is not None:
+            tensor = ops.convert_to_tensor(grad)
+            if tensor.shape != variable.shape:
+                raise ValueError(
+                    f"The gradient for variable {variable.path!r} must have its shape "
+                    f"{variable.shape}. Received: shape {tensor.shape}."
+                )
+            pairs.append((tensor, variable))
+    return pairs
