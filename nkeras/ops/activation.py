@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from nkeras.backend.scalar import Scalar
 from nkeras.backend.scalars import activation as scalars
 from nkeras.core import dtypes
 from nkeras.core.primitive import Elementwise, op, to_tensor
 from nkeras.core.spec import normalize_axis
-from nkeras.ops.core import arange
 from nkeras.ops.elementwise import elementwise, greater, maximum, negative, subtract, where_
 from nkeras.ops.reduction import _cumsum, _sort, reduce_sum
-from nkeras.ops.shape import cast, getitem, reshape
+from nkeras.ops.shape import cast, getitem
 
 
 def _activation(
@@ -102,7 +103,8 @@ def glu(x: Any, axis: int = -1) -> Any:
     size = x.shape[axis]
     if size % 2:
         raise ValueError(
-            f"glu: the size of `x` along `axis` must be even. Received: shape {x.shape}, axis={axis}"
+            "glu: the size of `x` along `axis` must be even. "
+            f"Received: shape {x.shape}, axis={axis}"
         )
     before = (slice(None),) * axis
     value = getitem(x, (*before, slice(None, size // 2)))
@@ -134,7 +136,7 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
     descending = negative(_sort(negative(x), axis=axis))
     sizes = [1] * len(x.shape)
     sizes[axis] = -1
-    counts = reshape(arange(1, x.shape[axis] + 1, dtype=x.dtype), sizes)
+    counts = to_tensor(np.arange(1, x.shape[axis] + 1).reshape(sizes), x.dtype)
     excess = subtract(_cumsum(descending, axis=axis), 1.0)
     support = greater(descending * counts, excess)
     size = reduce_sum(cast(support, x.dtype), axis=(axis,), keepdims=True)

@@ -1,0 +1,96 @@
+"""Activations by name: the table, `get`, `serialize` and `deserialize`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nkeras.activations import along_axis, rectified, smooth
+from nkeras.activations.smooth import linear
+from nkeras.core.serialization import deserialize_keras_object, resolve, serialize_keras_object
+
+_NAMES = {
+    along_axis: "softmax log_softmax sparsemax glu",
+    rectified: "relu leaky_relu relu6 elu selu celu threshold hard_shrink soft_shrink tanh_shrink "
+    "hard_tanh",
+    smooth: "sigmoid log_sigmoid hard_sigmoid sparse_sigmoid tanh exponential softplus sparse_plus "
+    "squareplus softsign silu swish hard_silu hard_swish gelu mish linear",
+}
+ACTIVATIONS = {
+    name: getattr(module, name) for module, names in _NAMES.items() for name in names.split()
+}
+
+
+def get(identifier: Any) -> Any:
+    """The activation function that a name, config or callable stands for.
+
+    Args:
+        identifier: name, dict from `serialize`, callable, or None for `linear`.
+
+    Returns:
+        The function.
+
+    Raises:
+        ValueError: there is no such activation.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.activations.get("relu").__name__
+        'relu'
+
+    Source: https://keras.io/api/layers/activations/
+    """
+    if identifier is None:
+        return linear
+    if isinstance(identifier, dict):
+        identifier = deserialize(identifier)
+    return resolve(identifier, ACTIVATIONS, "activation function")
+
+
+def serialize(activation: Any) -> Any:
+    """The name of an activation function, or the config of a custom one.
+
+    Args:
+        activation: function, or object with `get_config`.
+
+    Returns:
+        str or dict.
+
+    Raises:
+        ValueError: it has no name, as a lambda.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.activations.serialize(nkeras.activations.relu)
+        'relu'
+    """
+    return serialize_keras_object(activation)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The activation function of a name or config.
+
+    Args:
+        config: what `serialize` returned, or what Keras saved.
+        custom_objects: functions and classes by name.
+
+    Returns:
+        The function.
+
+    Raises:
+        ValueError: the name is unknown.
+        TypeError: the config names something unknown.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.activations.deserialize("relu").__name__
+        'relu'
+    """
+    if isinstance(config, dict) and config.get("class_name") == "function":
+        name = config["config"]
+        if name in ACTIVATIONS and config.get("registered_name") in (None, "function", name):
+            return ACTIVATIONS[name]
+    if isinstance(config, str):
+        known = {**ACTIVATIONS, **(custom_objects or {})}
+        return resolve(config, known, "activation function")
+    return deserialize_keras_object(config, custom_objects)
