@@ -1,0 +1,388 @@
+"""Cross-entropies of binary and one-hot targets, plain and focal.
+
+From logits they are fused and stable; probabilities are clipped to `[epsilon, 1 - epsilon]`.
+
+Source: https://keras.io/api/losses/probabilistic_losses/
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from nkeras.core import config
+from nkeras.core.errors import refuse
+from nkeras.core.primitive import op, to_tensor
+from nkeras.losses.loss import NamedLoss
+from nkeras.losses.weighting import aligned
+from nkeras.ops.activation import sigmoid
+from nkeras.ops.elementwise import clip, log, negative, power
+from nkeras.ops.loss import sigmoid_cross_entropy
+from nkeras.ops.normalization import log_softmax, softmax
+from nkeras.ops.reduction import mean
+from nkeras.ops.reduction import sum as sum_
+
+
+def clipped(probabilities: Any) -> Any:
+    """Probabilities kept `epsilon` away from 0 and 1, so that logarithms are finite."""
+    return clip(probabilities, config.epsilon(), 1.0 - config.epsilon())
+
+
+def normalized(probabilities: Any, axis: int) -> Any:
+    """Probabilities divided by their sum along the axis, then clipped."""
+    return clipped(probabilities / sum_(probabilities, axis=axis, keepdims=True))
+
+
+def check_axis(axis: Any, owner: str) -> None:
+    """Raise a ValueError unless the axis is an int."""
+    if isinstance(axis, bool) or not isinstance(axis, int):
+        refuse("axis", axis, "an int", owner)
+
+
+def _check_smoothing(label_smoothing: float, owner: str) -> None:
+    if not 0.0 <= label_smoothing <= 1.0:
+        refuse("label_smoothing", label_smoothing, "in [0, 1]", owner)
+
+
+def _binary(y_true: Any, y_pred: Any, label_smoothing: float, owner: str) -> tuple[Any, Any]:
+    _check_smoothing(label_smoothing, owner)
+    y_true, y_pred = aligned(y_true, y_pred, owner)
+    if label_smoothing:
+        y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
+    return y_true, y_pred
+
+
+def _from_probability(y_true: Any, y_pred: Any) -> Any:
+    y_pred = clipped(y_pred)
+    return negative(y_true * log(y_pred) + (1.0 - y_true) * log(1.0 - y_pred))
+
+
+@op
+def binary_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Any:
+    """Mean of `-y_true * log(y_pred) - (1 - y_true) * log(1 - y_pred)` along an axis.
+
+    Args:
+        y_true: targets in [0, 1], `(batch, ..., outputs)`.
+        y_pred: probabilities or logits of the same shape.
+        from_logits: whether `y_pred` are logits.
+        label_smoothing: in [0, 1]; pulls targets towards 0.5.
+        axis: axis of the mean.
+
+    Returns:
+        Tensor without the axis.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.losses.binary_crossentropy([[1.0, 0.0]], [[0.5, 0.5]]).numpy().round(4)
+        array([0.6931], dtype=float32)
+    """
+    y_true, y_pred = _binary(y_true, y_pred, label_smoothing, "binary_crossentropy")
+    if from_logits:
+        return mean(sigmoid_cross_entropy(y_true, y_pred), axis=axis)
+    return mean(_from_probability(y_true, y_pred), axis=axis)
+
+
+@op
+def binary_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Any:
+    """Binary cross-entropy in which well classified examples weigh less.
+
+    Each term is multiplied by `(1 - p)**gamma`, where p is the probability given to the true class.
+    (Lin et al., Focal loss for dense object detection, https://arxiv.org/abs/1708.02002)
+
+    Args:
+        y_true: targets in [0, 1], `(batch, ..., outputs)`.
+        y_pred: probabilities or logits of the same shape.
+        apply_class_balancing: whether class 1 weighs `alpha` and class 0 `1 - alpha`.
+        alpha: weight of class 1.
+        gamma: focusing exponent.
+        from_logits: whether `y_pred` are logits.
+        label_smoothing: in [0, 1]; pulls targets towards 0.5.
+        axis: axis of the mean.
+
+    Returns:
+        Tensor without the axis.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    y_true, y_pred = _binary(y_true, y_pred, label_smoothing, "binary_focal_crossentropy")
+    if from_logits:
+        y_pred = sigmoid(y_pred)
+    chance = y_true * y_pred + (1.0 - y_true) * (1.0 - y_pred)
+    loss = power(1.0 - chance, gamma) * _from_probability(y_true, y_pred)
+    if apply_class_balancing:
+        loss = (y_true * alpha + (1.0 - y_true) * (1.0 - alpha)) * loss
+    return mean(loss, axis=axis)
+
+
+def _categorical(
+    y_true: Any, y_pred: Any, label_smoothing: float, axis: int, owner: str
+) -> tuple[Any, Any]:
+    check_axis(axis, owner)
+    _check_smoothing(label_smoothing, owner)
+    y_pred = to_tensor(y_pred)
+    if not y_pred.shape:
+        raise ValueError(f"{owner}: `y_pred` must have at least rank 1. Received a scalar.")
+    y_true, y_pred = aligned(y_true, y_pred, owner)
+    if y_pred.shape[-1] == 1:
+        warnings.warn(
+            f"{owner}: y_pred has the shape {y_pred.shape}, a single class, whose probability is "
+            "always 1. For two classes use 'binary_crossentropy'.",
+            SyntaxWarning,
+            stacklevel=4,
+        )
+    if label_smoothing:
+        y_true = y_true * (1.0 - label_smoothing) + label_smoothing / y_pred.shape[-1]
+    return y_true, y_pred
+
+
+@op
+def categorical_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Any:
+    """`-sum(y_true * log(y_pred))` over classes.
+
+    Args:
+        y_true: one-hot targets or probabilities `(batch, ..., classes)`.
+        y_pred: probabilities or logits of the same shape; probabilities are divided by their sum.
+        from_logits: whether `y_pred` are logits.
+        label_smoothing: in [0, 1]; pulls targets towards `1 / classes`.
+        axis: axis of the classes.
+
+    Returns:
+        Tensor without the axis.
+
+    Raises:
+        ValueError: the shapes differ, or `axis` is no int.
+
+    Example:
+        >>> import nkeras
+        >>> loss = nkeras.losses.categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]])
+        >>> loss.numpy().round(4)
+        array([0.6931], dtype=float32)
+    """
+    y_true, y_pred = _categorical(y_true, y_pred, label_smoothing, axis, "categorical_crossentropy")
+    if from_logits:
+        return negative(sum_(y_true * log_softmax(y_pred, axis=axis), axis=axis))
+    return negative(sum_(y_true * log(normalized(y_pred, axis)), axis=axis))
+
+
+@op
+def categorical_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Any:
+    """Categorical cross-entropy in which well classified examples weigh less.
+
+    Each term is multiplied by `alpha * (1 - y_pred)**gamma`.
+    (Lin et al., Focal loss for dense object detection, https://arxiv.org/abs/1708.02002)
+
+    Args:
+        y_true: one-hot targets or probabilities `(batch, ..., classes)`.
+        y_pred: probabilities or logits of the same shape.
+        alpha: weight, a number or one for each class.
+        gamma: focusing exponent.
+        from_logits: whether `y_pred` are logits.
+        label_smoothing: in [0, 1]; pulls targets towards `1 / classes`.
+        axis: axis of the classes.
+
+    Returns:
+        Tensor without the axis.
+
+    Raises:
+        ValueError: the shapes differ, or `axis` is no int.
+    """
+    y_true, y_pred = _categorical(
+        y_true, y_pred, label_smoothing, axis, "categorical_focal_crossentropy"
+    )
+    chance = normalized(softmax(y_pred, axis=axis) if from_logits else y_pred, axis)
+    weight = power(1.0 - chance, gamma) * to_tensor(alpha, y_pred.dtype)
+    return negative(sum_(weight * y_true * log(chance), axis=axis))
+
+
+class BinaryCrossentropy(NamedLoss):
+    """Cross-entropy of binary targets: see `nkeras.losses.binary_crossentropy`.
+
+    Args:
+        from_logits: whether predictions are logits.
+        label_smoothing: in [0, 1]; pulls targets towards 0.5.
+        axis: axis of the mean.
+        reduction: as in `Loss`.
+        name: name.
+        dtype: dtype to compute in.
+
+    Example:
+        >>> import nkeras
+        >>> loss = nkeras.losses.BinaryCrossentropy(from_logits=True)
+        >>> round(float(loss([[1.0], [0.0]], [[0.0], [0.0]])), 4)
+        0.6931
+
+    Source: https://keras.io/api/losses/probabilistic_losses/#binarycrossentropy-class
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "binary_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        _check_smoothing(label_smoothing, "BinaryCrossentropy")
+        super().__init__(
+            binary_crossentropy,
+            reduction,
+            name,
+            dtype,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+
+
+class BinaryFocalCrossentropy(NamedLoss):
+    """Focal cross-entropy of binary targets: see `nkeras.losses.binary_focal_crossentropy`.
+
+    Args:
+        apply_class_balancing: whether class 1 weighs `alpha` and class 0 `1 - alpha`.
+        alpha: weight of class 1.
+        gamma: focusing exponent.
+        from_logits: whether predictions are logits.
+        label_smoothing: in [0, 1]; pulls targets towards 0.5.
+        axis: axis of the mean.
+        reduction: as in `Loss`.
+        name: name.
+        dtype: dtype to compute in.
+
+    Source: https://keras.io/api/losses/probabilistic_losses/#binaryfocalcrossentropy-class
+    """
+
+    def __init__(
+        self,
+        apply_class_balancing: bool = False,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "binary_focal_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        _check_smoothing(label_smoothing, "BinaryFocalCrossentropy")
+        super().__init__(
+            binary_focal_crossentropy,
+            reduction,
+            name,
+            dtype,
+            apply_class_balancing=apply_class_balancing,
+            alpha=alpha,
+            gamma=gamma,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+
+
+class CategoricalCrossentropy(NamedLoss):
+    """Cross-entropy of one-hot targets: see `nkeras.losses.categorical_crossentropy`.
+
+    Args:
+        from_logits: whether predictions are logits.
+        label_smoothing: in [0, 1]; pulls targets towards `1 / classes`.
+        axis: axis of the classes.
+        reduction: as in `Loss`.
+        name: name.
+        dtype: dtype to compute in.
+
+    Source: https://keras.io/api/losses/probabilistic_losses/#categoricalcrossentropy-class
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "categorical_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        _check_smoothing(label_smoothing, "CategoricalCrossentropy")
+        super().__init__(
+            categorical_crossentropy,
+            reduction,
+            name,
+            dtype,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
+
+
+class CategoricalFocalCrossentropy(NamedLoss):
+    """Focal cross-entropy of one-hot targets: see `nkeras.losses.categorical_focal_crossentropy`.
+
+    Args:
+        alpha: weight, a number or one for each class.
+        gamma: focusing exponent.
+        from_logits: whether predictions are logits.
+        label_smoothing: in [0, 1]; pulls targets towards `1 / classes`.
+        axis: axis of the classes.
+        reduction: as in `Loss`.
+        name: name.
+        dtype: dtype to compute in.
+
+    Source: https://keras.io/api/losses/probabilistic_losses/#categoricalfocalcrossentropy-class
+    """
+
+    def __init__(
+        self,
+        alpha: Any = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "categorical_focal_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        _check_smoothing(label_smoothing, "CategoricalFocalCrossentropy")
+        super().__init__(
+            categorical_focal_crossentropy,
+            reduction,
+            name,
+            dtype,
+            alpha=alpha,
+            gamma=gamma,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )

@@ -1,0 +1,171 @@
+"""Loss: the base class of losses, and the wrapper that makes one of a function.
+
+Source: https://keras.io/api/losses/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from nkeras.core import config as settings
+from nkeras.core import naming, policies, serialization, tree
+from nkeras.core.primitive import to_tensor
+from nkeras.losses.weighting import (
+    mask_of,
+    reduce_weighted_values,
+    squeeze_or_expand_to_same_rank,
+    standardize_reduction,
+)
+from nkeras.ops.elementwise import logical_and
+from nkeras.ops.shape import cast
+
+
+class Loss:
+    """Base class of losses: a subclass gives `call(y_true, y_pred)`.
+
+    Args:
+        name: name; snake case of the class name, made unique, by default.
+        reduction: `"sum_over_batch_size"` or `"mean"` (mean of the weighted losses), `"sum"`,
+            `"mean_with_sample_weight"` (sum divided by the sum of the weights), `"none"` or None.
+        dtype: dtype or dtype policy to compute in; `floatx` by default.
+
+    Raises:
+        ValueError: unknown reduction or dtype.
+
+    Example:
+        >>> import numpy as np
+        >>> import nkeras
+        >>> class Squared(nkeras.losses.Loss):
+        ...     def call(self, y_true, y_pred):
+        ...         return (y_pred - y_true) ** 2
+        >>> float(Squared()(np.array([1.0, 3.0]), np.array([1.0, 1.0])))
+        2.0
+
+    Source: https://keras.io/api/losses/#base-loss-api
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        dtype: Any = None,
+    ) -> None:
+        self.name = name or naming.auto_name(type(self).__name__)
+        self.reduction = standardize_reduction(reduction)
+        self._dtype: str = policies.get(dtype or settings.floatx()).compute_dtype
+
+    @property
+    def dtype(self) -> str:
+        """The dtype that targets and predictions are cast to."""
+        return self._dtype
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The reduced loss.
+
+        Args:
+            y_true: targets `(batch, ...)`, or a structure of them.
+            y_pred: predictions; a mask attached to them is heeded.
+            sample_weight: None, or weights that broadcast to what `call` returns.
+
+        Returns:
+            Scalar tensor, or one loss per sample for the reduction None.
+        """
+        mask = mask_of(y_pred)
+        y_pred = tree.map_structure(lambda x: cast(to_tensor(x), self.dtype), y_pred)
+        y_true = tree.map_structure(lambda x: cast(to_tensor(x), self.dtype), y_true)
+        losses = self.call(y_true, y_pred)
+        own_mask = mask_of(losses)
+        if mask is None:
+            mask = own_mask
+        elif own_mask is not None:
+            mask = logical_and(mask, own_mask)
+        return reduce_weighted_values(losses, sample_weight, mask, self.reduction, self.dtype)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Losses of shape `(batch, ...)`; for subclasses."""
+        raise NotImplementedError(f"{type(self).__name__} must implement call(y_true, y_pred).")
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {"name": self.name, "reduction": self.reduction}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The inverse of `get_config`."""
+        return cls(**config)
+
+
+class LossFunctionWrapper(Loss):
+    """A loss of a function `fn(y_true, y_pred, **kwargs)` that returns losses `(batch, ...)`.
+
+    Args:
+        fn: the function.
+        reduction: as in `Loss`.
+        name: as in `Loss`.
+        dtype: as in `Loss`.
+        **kwargs: passed on to `fn`.
+
+    Source: https://keras.io/api/losses/#base-loss-api
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.fn = fn
+        self._fn_kwargs = kwargs
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The function's losses; `(n,)` against `(n, 1)` is made equal first."""
+        if not tree.is_nested(y_true) and not tree.is_nested(y_pred):
+            y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
+        return self.fn(y_true, y_pred, **self._fn_kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "fn": serialization.serialize_keras_object(self.fn),
+            **serialization.serialize_keras_object(self._fn_kwargs),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The inverse of `get_config`."""
+        if isinstance(config.get("fn"), str):
+            from nkeras.losses.identifiers import get
+
+            config = {**config, "fn": get(config["fn"])}
+        return cls(**serialization.deserialize_keras_object(config))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}({self.fn.__name__}, kwargs={self._fn_kwargs})>"
+
+
+class NamedLoss(LossFunctionWrapper):
+    """A built-in loss: the arguments of its function are attributes and stand in its config."""
+
+    unlisted: ClassVar[Mapping[str, Any]] = {}
+    """Arguments that Keras' config loses, with their defaults: ours has them where they differ."""
+
+    def __init__(
+        self, fn: Callable[..., Any], reduction: str | None, name: str, dtype: Any, **kwargs: Any
+    ) -> None:
+        super().__init__(fn, reduction, name, dtype, **kwargs)
+        for key, value in kwargs.items():
+            setattr(self, key, value)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, without `dtype`, as in Keras."""
+        listed = {
+            key: value
+            for key, value in self._fn_kwargs.items()
+            if key not in self.unlisted or value != self.unlisted[key]
+        }
+        return {**Loss.get_config(self), **serialization.serialize_keras_object(listed)}

@@ -1,0 +1,117 @@
+"""Overlap losses for image segmentation.
+
+Source: https://keras.io/api/losses/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nkeras.core import config
+from nkeras.core.primitive import op
+from nkeras.losses.loss import NamedLoss
+from nkeras.losses.weighting import aligned
+from nkeras.ops.reduction import sum as sum_
+
+Axis = int | Sequence[int] | None
+
+
+@op
+def dice(y_true: Any, y_pred: Any, axis: Axis = None) -> Any:
+    """`1 - 2 * sum(y_true * y_pred) / (sum(y_true) + sum(y_pred) + epsilon)`.
+
+    Args:
+        y_true: targets in [0, 1].
+        y_pred: predictions in [0, 1] of the same shape.
+        axis: axes of the sums; None for all.
+
+    Returns:
+        Tensor without the axes: a scalar for None.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    y_true, y_pred = aligned(y_true, y_pred, "dice")
+    both = sum_(y_true * y_pred, axis=axis)
+    total = sum_(y_true, axis=axis) + sum_(y_pred, axis=axis) + config.epsilon()
+    return 1.0 - 2.0 * both / total
+
+
+@op
+def tversky(
+    y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Axis = None
+) -> Any:
+    """`1 - tp / (tp + alpha * missed + beta * excess + epsilon)`, with sums over elements.
+
+    tp is the sum of `y_true * y_pred`, missed of `y_true * (1 - y_pred)`, excess of
+    `y_pred * (1 - y_true)`.
+
+    (Salehi et al., https://arxiv.org/abs/1706.05721)
+
+    Args:
+        y_true: targets in [0, 1].
+        y_pred: predictions in [0, 1] of the same shape.
+        alpha: weight of what is missed.
+        beta: weight of what is found wrongly.
+        axis: axes of the sums; None for all.
+
+    Returns:
+        Tensor without the axes: a scalar for None.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    y_true, y_pred = aligned(y_true, y_pred, "tversky")
+    both = sum_(y_true * y_pred, axis=axis)
+    missed = sum_((1.0 - y_pred) * y_true, axis=axis)
+    excess = sum_(y_pred * (1.0 - y_true), axis=axis)
+    return 1.0 - both / (both + missed * alpha + excess * beta + config.epsilon())
+
+
+class Dice(NamedLoss):
+    """Dice loss: see `nkeras.losses.dice`.
+
+    Args:
+        axis: axes of the sums; None for all.
+        reduction: as in `Loss`.
+        name: name.
+        dtype: dtype to compute in.
+
+    Source: https://keras.io/api/losses/
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "dice",
+        axis: Axis = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(dice, reduction, name, dtype, axis=axis)
+
+
+class Tversky(NamedLoss):
+    """Tversky loss: see `nkeras.losses.tversky`.
+
+    Args:
+        alpha: weight of what is missed.
+        beta: weight of what is found wrongly.
+        axis: axes of the sums; None for all.
+        reduction: as in `Loss`.
+        name: name.
+        dtype: dtype to compute in.
+
+    Source: https://keras.io/api/losses/
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.5,
+        beta: float = 0.5,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "tversky",
+        axis: Axis = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(tversky, reduction, name, dtype, alpha=alpha, beta=beta, axis=axis)

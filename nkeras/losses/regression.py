@@ -1,0 +1,319 @@
+"""Losses of real-valued targets.
+
+Source: https://keras.io/api/losses/regression_losses/
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from nkeras.core import config
+from nkeras.core.primitive import op
+from nkeras.losses.loss import NamedLoss
+from nkeras.losses.weighting import aligned
+from nkeras.ops import loss as loss_ops
+from nkeras.ops.elementwise import (
+    absolute,
+    log,
+    logaddexp,
+    maximum,
+    minimum,
+    negative,
+    rsqrt,
+    square,
+)
+from nkeras.ops.reduction import mean
+from nkeras.ops.reduction import sum as sum_
+
+
+@op
+def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
+    """`mean((y_true - y_pred)**2)` over the last axis.
+
+    Args:
+        y_true: targets `(batch, ..., outputs)`.
+        y_pred: predictions of the same shape.
+
+    Returns:
+        Tensor `(batch, ...)`.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.losses.mean_squared_error([[1.0, 3.0]], [[1.0, 1.0]]).numpy()
+        array([2.], dtype=float32)
+    """
+    y_true, y_pred = aligned(y_true, y_pred, "mean_squared_error")
+    return mean(square(y_true - y_pred), axis=-1)
+
+
+@op
+def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
+    """`mean(|y_true - y_pred|)` over the last axis.
+
+    Args:
+        y_true: targets `(batch, ..., outputs)`.
+        y_pred: predictions of the same shape.
+
+    Returns:
+        Tensor `(batch, ...)`.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    y_true, y_pred = aligned(y_true, y_pred, "mean_absolute_error")
+    return mean(absolute(y_true - y_pred), axis=-1)
+
+
+@op
+def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
+    """`100 * mean(|y_true - y_pred| / max(|y_true|, epsilon))` over the last axis.
+
+    Args:
+        y_true: targets `(batch, ..., outputs)`.
+        y_pred: predictions of the same shape.
+
+    Returns:
+        Tensor `(batch, ...)`.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    y_true, y_pred = aligned(y_true, y_pred, "mean_absolute_percentage_error")
+    share = absolute((y_true - y_pred) / maximum(absolute(y_true), config.epsilon()))
+    return 100.0 * mean(share, axis=-1)
+
+
+@op
+def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
+    """`mean((log(y_true + 1) - log(y_pred + 1))**2)` over the last axis, both at least epsilon.
+
+    Args:
+        y_true: targets `(batch, ..., outputs)`.
+        y_pred: predictions of the same shape.
+
+    Returns:
+        Tensor `(batch, ...)`.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    y_true, y_pred = aligned(y_true, y_pred, "mean_squared_logarithmic_error")
+    epsilon = config.epsilon()
+    difference = log(maximum(y_pred, epsilon) + 1.0) - log(maximum(y_true, epsilon) + 1.0)
+    return mean(square(difference), axis=-1)
+
+
+@op
+def log_cosh(y_true: Any, y_pred: Any) -> Any:
+    """`mean(log(cosh(y_pred - y_true)))` over the last axis, stable.
+
+    Args:
+        y_true: targets `(batch, ..., outputs)`.
+        y_pred: predictions of the same shape.
+
+    Returns:
+        Tensor `(batch, ...)`.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    y_true, y_pred = aligned(y_true, y_pred, "log_cosh")
+    error = y_pred - y_true
+    return mean(logaddexp(error, negative(error)) - math.log(2.0), axis=-1)
+
+
+@op
+def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
+    """Mean of `error**2 / 2`, or `delta * |error| - delta**2 / 2` beyond `delta`.
+
+    Args:
+        y_true: targets `(batch, ..., outputs)`.
+        y_pred: predictions of the same shape.
+        delta: where the quadratic part ends.
+
+    Returns:
+        Tensor `(batch, ...)`.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    y_true, y_pred = aligned(y_true, y_pred, "huber")
+    return mean(loss_ops.huber(y_pred - y_true, delta), axis=-1)
+
+
+def unit(x: Any, axis: int) -> Any:
+    """`x` divided by its Euclidean norm along the axis, which counts as at least epsilon."""
+    squares = sum_(square(x), axis=axis, keepdims=True)
+    return x * minimum(rsqrt(squares), 1.0 / config.epsilon())
+
+
+@op
+def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+    """Minus the cosine of the angle between the vectors along an axis: -1 is the best.
+
+    Args:
+        y_true: targets `(batch, ..., outputs)`.
+        y_pred: predictions of the same shape.
+        axis: axis of the vectors.
+
+    Returns:
+        Tensor without the axis.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    y_true, y_pred = aligned(y_true, y_pred, "cosine_similarity")
+    return negative(sum_(unit(y_true, axis) * unit(y_pred, axis), axis=axis))
+
+
+class MeanSquaredError(NamedLoss):
+    """Mean of squared errors: see `nkeras.losses.mean_squared_error`.
+
+    Args:
+        reduction: as in `Loss`.
+        name: name.
+        dtype: dtype to compute in.
+
+    Source: https://keras.io/api/losses/regression_losses/
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "mean_squared_error",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(mean_squared_error, reduction, name, dtype)
+
+
+class MeanAbsoluteError(NamedLoss):
+    """Mean of absolute errors: see `nkeras.losses.mean_absolute_error`.
+
+    Args:
+        reduction: as in `Loss`.
+        name: name.
+        dtype: dtype to compute in.
+
+    Source: https://keras.io/api/losses/regression_losses/
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "mean_absolute_error",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(mean_absolute_error, reduction, name, dtype)
+
+
+class MeanAbsolutePercentageError(NamedLoss):
+    """Mean of errors in percent: see `nkeras.losses.mean_absolute_percentage_error`.
+
+    Args:
+        reduction: as in `Loss`.
+        name: name.
+        dtype: dtype to compute in.
+
+    Source: https://keras.io/api/losses/regression_losses/
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "mean_absolute_percentage_error",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(mean_absolute_percentage_error, reduction, name, dtype)
+
+
+class MeanSquaredLogarithmicError(NamedLoss):
+    """Mean squared ratio in logarithms: see `nkeras.losses.mean_squared_logarithmic_error`.
+
+    Args:
+        reduction: as in `Loss`.
+        name: name.
+        dtype: dtype to compute in.
+
+    Source: https://keras.io/api/losses/regression_losses/
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "mean_squared_logarithmic_error",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(mean_squared_logarithmic_error, reduction, name, dtype)
+
+
+class CosineSimilarity(NamedLoss):
+    """Minus the cosine of the angle: see `nkeras.losses.cosine_similarity`.
+
+    Args:
+        axis: axis of the vectors.
+        reduction: as in `Loss`.
+        name: name.
+        dtype: dtype to compute in.
+
+    Source: https://keras.io/api/losses/regression_losses/
+    """
+
+    unlisted: ClassVar[Mapping[str, Any]] = {"axis": -1}
+
+    def __init__(
+        self,
+        axis: int = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "cosine_similarity",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(cosine_similarity, reduction, name, dtype, axis=axis)
+
+
+class Huber(NamedLoss):
+    """Squared error near zero, absolute error beyond: see `nkeras.losses.huber`.
+
+    Args:
+        delta: where the quadratic part ends.
+        reduction: as in `Loss`.
+        name: name.
+        dtype: dtype to compute in.
+
+    Source: https://keras.io/api/losses/regression_losses/
+    """
+
+    unlisted: ClassVar[Mapping[str, Any]] = {"delta": 1.0}
+
+    def __init__(
+        self,
+        delta: float = 1.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "huber_loss",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(huber, reduction, name, dtype, delta=delta)
+
+
+class LogCosh(NamedLoss):
+    """Logarithm of the hyperbolic cosine of the error: see `nkeras.losses.log_cosh`.
+
+    Args:
+        reduction: as in `Loss`.
+        name: name.
+        dtype: dtype to compute in.
+
+    Source: https://keras.io/api/losses/regression_losses/
+    """
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "log_cosh",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(log_cosh, reduction, name, dtype)

@@ -1,0 +1,262 @@
+"""Cross-entropies of integer class labels.
+
+Source: https://keras.io/api/losses/probabilistic_losses/#sparsecategoricalcrossentropy-class
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from nkeras.core import graph
+from nkeras.core.primitive import op, shape_of, to_tensor
+from nkeras.core.spec import normalize_axis
+from nkeras.core.tensor import Tensor
+from nkeras.losses.crossentropy import check_axis, clipped
+from nkeras.losses.loss import NamedLoss
+from nkeras.ops.elementwise import (
+    greater_equal,
+    less,
+    log,
+    logical_and,
+    logical_not,
+    negative,
+    not_equal,
+    power,
+    where_,
+)
+from nkeras.ops.indexing import _take_along_axis
+from nkeras.ops.loss import sparse_softmax_cross_entropy
+from nkeras.ops.reduction import sum as sum_
+from nkeras.ops.shape import cast, expand_dims, reshape, squeeze, transpose
+
+
+def host_labels(labels: Any) -> np.ndarray | None:
+    """The labels where reading them costs nothing: not symbolic, not on a device."""
+    if isinstance(labels, graph.KerasTensor):
+        return None
+    data = labels.data if isinstance(labels, Tensor) else labels
+    return data if isinstance(data, np.ndarray) else None
+
+
+def check_labels(labels: Any, classes: int, owner: str, ignore_class: int | None = None) -> None:
+    """Raise a ValueError where a label that the host can see names no class."""
+    values = host_labels(labels)
+    if values is None or values.size == 0 or (values.min() >= 0 and values.max() < classes):
+        return
+    wrong = ~((values >= 0) & (values < classes))
+    if ignore_class is not None:
+        wrong &= values != ignore_class
+    if wrong.any():
+        label = float(values[wrong].ravel()[0])
+        raise ValueError(
+            f"{owner}: label {label:g} is out of range for {classes} classes; labels must be in "
+            f"[0, {classes - 1}]."
+        )
+
+
+def _in_range(labels: Any, classes: int) -> tuple[Any, Any]:
+    """Labels as int32 in range, and where they were not (None where the host has checked all).
+
+    On a device, reading labels would make every step wait for it: there a label out of range gives
+    a loss of NaN instead of an error.
+    """
+    known = host_labels(labels) is not None or isinstance(labels, graph.KerasTensor)
+    labels = cast(labels, "int32")
+    if known:
+        return labels, None
+    valid = logical_and(greater_equal(labels, 0), less(labels, classes))
+    return where_(valid, labels, to_tensor(0)), logical_not(valid)
+
+
+def _nan_where(wrong: Any, loss: Any) -> Any:
+    return loss if wrong is None else where_(wrong, to_tensor(float("nan"), loss.dtype), loss)
+
+
+@op
+def sparse_categorical_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+    axis: int = -1,
+) -> Any:
+    """`-log(y_pred[y_true])`: cross-entropy of integer class labels.
+
+    Args:
+        y_true: labels in [0, classes), of the shape of `y_pred` without the class axis, or with
+            size 1 there.
+        y_pred: probabilities or logits `(batch, ..., classes)`; probabilities are divided by their
+            sum.
+        from_logits: whether `y_pred` are logits.
+        ignore_class: a label whose elements have loss 0 and are masked, for example -1 or 255.
+        axis: axis of the classes.
+
+    Returns:
+        Tensor without the class axis; with `ignore_class` it carries a mask.
+
+    Raises:
+        ValueError: the shapes do not fit, or a label is out of range. On a GPU backend a label out
+            of range gives NaN instead, because checking would make every step wait.
+
+    Example:
+        >>> import nkeras
+        >>> loss = nkeras.losses.sparse_categorical_crossentropy([1], [[0.5, 0.5]])
+        >>> loss.numpy().round(4)
+        array([0.6931], dtype=float32)
+    """
+    owner = "sparse_categorical_crossentropy"
+    check_axis(axis, owner)
+    given, y_true, y_pred = y_true, to_tensor(y_true), to_tensor(y_pred)
+    rank = len(y_pred.shape)
+    if rank < 1:
+        raise ValueError(f"{owner}: `y_pred` must have at least rank 1. Received a scalar.")
+    axis = normalize_axis(axis, rank, owner)
+    kept = (*y_pred.shape[:axis], *y_pred.shape[axis + 1 :])
+    if len(y_true.shape) == rank and y_true.shape[axis] == 1:
+        y_true = squeeze(y_true, axis)
+    if y_true.shape != kept:
+        raise ValueError(
+            f"{owner}: `y_true` must have the shape of `y_pred` without its class axis {axis}: "
+            f"{kept}. Received: y_true.shape={y_true.shape}, y_pred.shape={y_pred.shape}"
+        )
+    classes = y_pred.shape[axis]
+    check_labels(given if isinstance(given, np.ndarray) else y_true, classes, owner, ignore_class)
+    valid = None
+    if ignore_class is not None:
+        valid = not_equal(y_true, to_tensor(ignore_class, y_pred.dtype))
+        y_true = where_(valid, y_true, to_tensor(0, y_true.dtype))
+        y_pred = where_(expand_dims(valid, axis), y_pred, to_tensor(0.0, y_pred.dtype))
+    labels, wrong = _in_range(y_true, classes)
+    loss = _from_logits(labels, y_pred, axis) if from_logits else _chosen(labels, y_pred, axis)
+    loss = _nan_where(wrong, loss)
+    if valid is not None:
+        loss = where_(valid, loss, to_tensor(0.0, loss.dtype))
+        loss._keras_mask = valid
+    return loss
+
+
+def _from_logits(labels: Any, logits: Any, axis: int) -> Any:
+    """One fused primitive over rows of classes."""
+    rank = len(logits.shape)
+    if axis != rank - 1:
+        logits = transpose(logits, [*(i for i in range(rank) if i != axis), axis])
+    rows = math.prod(labels.shape)
+    flat = reshape(logits, (rows, logits.shape[-1]))
+    loss = sparse_softmax_cross_entropy(flat, reshape(labels, (rows,)))[0]
+    return reshape(loss, labels.shape)
+
+
+def _chosen(labels: Any, probabilities: Any, axis: int) -> Any:
+    """Only the label's probability is normalised, clipped and put into a logarithm."""
+    chosen = squeeze(_take_along_axis(probabilities, expand_dims(labels, axis), axis=axis), axis)
+    return negative(log(clipped(chosen / sum_(probabilities, axis=axis))))
+
+
+@op
+def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:
+    """`(1 - p**q) / q` where p is the probability of the label: robust to wrong labels.
+
+    (Zhang and Sabuncu, https://arxiv.org/abs/1805.07836)
+
+    Args:
+        y_true: labels `(batch, ...)`.
+        y_pred: probabilities `(batch, ..., classes)`.
+        q: in (0, 1); near 0 it is the cross-entropy, near 1 the mean absolute error.
+
+    Returns:
+        Tensor `(batch, ...)`.
+
+    Raises:
+        ValueError: the shapes do not fit, or a label is out of range (NaN on a GPU backend).
+    """
+    owner = "categorical_generalized_cross_entropy"
+    given, y_true, y_pred = y_true, to_tensor(y_true), to_tensor(y_pred)
+    if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1:] == (1,):
+        y_true = squeeze(y_true, -1)
+    if y_true.shape != y_pred.shape[:-1]:
+        raise ValueError(
+            f"{owner}: `y_true` must have the shape of `y_pred` without its last axis. "
+            f"Received: y_true.shape={y_true.shape}, y_pred.shape={y_pred.shape}"
+        )
+    check_labels(given if isinstance(given, np.ndarray) else y_true, y_pred.shape[-1], owner)
+    labels, wrong = _in_range(y_true, y_pred.shape[-1])
+    last = len(y_pred.shape) - 1
+    chance = squeeze(_take_along_axis(y_pred, expand_dims(labels, last), axis=last), last)
+    return _nan_where(wrong, (1.0 - power(chance, q)) / q)
+
+
+class SparseCategoricalCrossentropy(NamedLoss):
+    """Cross-entropy of integer labels: see `nkeras.losses.sparse_categorical_crossentropy`.
+
+    Args:
+        from_logits: whether predictions are logits.
+        ignore_class: a label whose elements do not count, for example -1 or 255.
+        reduction: as in `Loss`.
+        axis: axis of the classes.
+        name: name.
+        dtype: dtype to compute in.
+
+    Example:
+        >>> import nkeras
+        >>> loss = nkeras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        >>> round(float(loss([0, 1], [[0.0, 0.0], [0.0, 0.0]])), 4)
+        0.6931
+    """
+
+    unlisted: ClassVar[Mapping[str, Any]] = {"axis": -1}
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
+        name: str = "sparse_categorical_crossentropy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            sparse_categorical_crossentropy,
+            reduction,
+            name,
+            dtype,
+            from_logits=from_logits,
+            ignore_class=ignore_class,
+            axis=axis,
+        )
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The reduced loss; labels in a NumPy array are checked before a device takes them."""
+        if isinstance(y_true, np.ndarray):
+            classes = shape_of(y_pred)[self._fn_kwargs["axis"]]
+            check_labels(y_true, classes, self.name, self._fn_kwargs["ignore_class"])
+        return super().__call__(y_true, y_pred, sample_weight)
+
+
+class CategoricalGeneralizedCrossEntropy(NamedLoss):
+    """See `nkeras.losses.categorical_generalized_cross_entropy`.
+
+    Args:
+        q: in (0, 1).
+        reduction: as in `Loss`.
+        name: name.
+        dtype: dtype to compute in.
+
+    Source: https://keras.io/api/losses/probabilistic_losses/
+    """
+
+    def __init__(
+        self,
+        q: float = 0.5,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "categorical_generalized_cross_entropy",
+        dtype: Any = None,
+    ) -> None:
+        if not 0 < q < 1:
+            raise ValueError(
+                f"{type(self).__name__}: argument `q` must be in (0, 1). Received: q={q}"
+            )
+        super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)
