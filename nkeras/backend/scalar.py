@@ -58,6 +58,10 @@ class Scalar:
         """The function over `derive.Expression` objects, table functions unbound."""
         return self.bind(derive.FUNCTIONS, None)
 
+    def check(self) -> None:
+        """Raise the error that a branch or an unknown operation in the body deserves."""
+        self.trace(*(derive.Expression("argument", name) for name in self.parameters))
+
     def bind(self, table: Mapping[str, Any], dtype: str | None) -> Callable[..., Any]:
         """The same code with the names of `table`, its constants narrowed to `dtype`."""
         return self.bind_with(table, dtype, lambda function: function)

@@ -27,7 +27,7 @@ from nkeras.backend.scalar import Scalar
 from nkeras.core import dtypes, graph, tape
 from nkeras.core.errors import BackendError
 from nkeras.core.spec import Spec, broadcast_shapes
-from nkeras.core.tensor import Tensor, as_tensor
+from nkeras.core.tensor import Operators, Tensor, as_tensor
 from nkeras.core.variable import Variable
 
 PRIMITIVES: dict[str, Primitive] = {}
@@ -368,12 +368,21 @@ def to_tensor(value: Any, dtype: str | None = None) -> Any:
         return value
     if isinstance(value, Variable):
         value = value.value
+    elif isinstance(value, (list, tuple)) and _holds_tensors(value):
+        value = Operators.operators["stack"]([to_tensor(one) for one in value])
     return as_tensor(value, dtype)
+
+
+def _holds_tensors(values: Any) -> bool:
+    return any(
+        isinstance(one, Operators) or (isinstance(one, (list, tuple)) and _holds_tensors(one))
+        for one in values
+    )
 
 
 def _weak(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
-        return as_tensor(value).dtype
+        return to_tensor(value).dtype
     return value
 
 

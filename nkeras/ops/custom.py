@@ -29,6 +29,7 @@ def elementwise(
 
     Raises:
         ValueError: the name is taken, or the body uses an unknown name.
+        TypeError: the body branches.
 
     Example:
         >>> import nkeras
@@ -46,4 +47,5 @@ def elementwise(
             for derived in [n for n in PRIMITIVES if n.startswith(f"{name}_grad_")]:
                 del PRIMITIVES[derived]
     scalar = Scalar(function, result)  # type: ignore[arg-type]
+    scalar.check()
     return Elementwise(scalar, "float", doc=function.__doc__)
