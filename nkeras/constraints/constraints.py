@@ -1,0 +1,158 @@
+"""Constraints: what an optimizer applies to a weight after each update.
+
+Source: https://keras.io/api/layers/constraints/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nkeras.core import config, dtypes
+from nkeras.core.primitive import to_tensor
+from nkeras.ops.elementwise import clip, maximum, sqrt, square
+from nkeras.ops.reduction import sum
+from nkeras.ops.shape import cast
+
+
+class Constraint:
+    """Base of constraints: a callable from a weight to a weight of the same shape.
+
+    Example:
+        >>> import nkeras
+        >>> class Halve(nkeras.constraints.Constraint):
+        ...     def __call__(self, w):
+        ...         return w / 2
+        >>> Halve()(nkeras.ops.ones((2,))).numpy()
+        array([0.5, 0.5], dtype=float32)
+    """
+
+    def __call__(self, w: Any) -> Any:
+        """The weight as it should be."""
+        return w
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Constraint:
+        """The inverse of `get_config`."""
+        return cls(**config)
+
+
+class MaxNorm(Constraint):
+    """Shortens vectors that are longer than `max_value`.
+
+    Args:
+        max_value: greatest norm.
+        axis: axes along which norms are taken: 0 for each unit of a Dense kernel
+            `(inputs, units)`, `(0, 1, 2)` for each filter of a Conv2D kernel.
+
+    Example:
+        >>> import nkeras
+        >>> w = nkeras.ops.convert_to_tensor([[3.0], [4.0]])
+        >>> nkeras.constraints.MaxNorm(10)(w).numpy().round(2)
+        array([[3.],
+               [4.]], dtype=float32)
+    """
+
+    def __init__(self, max_value: float = 2, axis: Any = 0) -> None:
+        self.max_value = max_value
+        self.axis = axis
+
+    def __call__(self, w: Any) -> Any:
+        """The weight with shortened vectors."""
+        w, norms = _with_norms(w, self.axis)
+        return w * (clip(norms, 0, self.max_value) / (norms + config.epsilon()))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {"max_value": self.max_value, "axis": self.axis}
+
+
+class NonNeg(Constraint):
+    """Replaces negative weights by 0.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.constraints.NonNeg()([-1.0, 2.0]).numpy()
+        array([0., 2.], dtype=float32)
+    """
+
+    def __call__(self, w: Any) -> Any:
+        """The weight without negative values."""
+        return maximum(to_tensor(w), 0)
+
+
+class UnitNorm(Constraint):
+    """Scales vectors to norm 1.
+
+    Args:
+        axis: axes along which norms are taken, as in `MaxNorm`.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.constraints.UnitNorm()([[3.0], [4.0]]).numpy().round(2)
+        array([[0.6],
+               [0.8]], dtype=float32)
+    """
+
+    def __init__(self, axis: Any = 0) -> None:
+        self.axis = axis
+
+    def __call__(self, w: Any) -> Any:
+        """The weight with vectors of norm 1."""
+        w, norms = _with_norms(w, self.axis)
+        return w / (norms + config.epsilon())
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {"axis": self.axis}
+
+
+class MinMaxNorm(Constraint):
+    """Moves the norm of vectors into an interval.
+
+    Args:
+        min_value: least norm.
+        max_value: greatest norm.
+        rate: how far to go: 1 for the whole way, 0 for none of it.
+        axis: axes along which norms are taken, as in `MaxNorm`.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.constraints.MinMaxNorm(10.0, 20.0)([[3.0], [4.0]]).numpy().round(2)
+        array([[6.],
+               [8.]], dtype=float32)
+    """
+
+    def __init__(
+        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Any = 0
+    ) -> None:
+        self.min_value = min_value
+        self.max_value = max_value
+        self.rate = rate
+        self.axis = axis
+
+    def __call__(self, w: Any) -> Any:
+        """The weight with norms in the interval."""
+        w, norms = _with_norms(w, self.axis)
+        limited = clip(norms, self.min_value, self.max_value)
+        desired = limited * self.rate + norms * (1.0 - self.rate)
+        return w * (desired / (norms + config.epsilon()))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            "min_value": self.min_value,
+            "max_value": self.max_value,
+            "rate": self.rate,
+            "axis": self.axis,
+        }
+
+
+def _with_norms(w: Any, axis: Any) -> tuple[Any, Any]:
+    w = to_tensor(w)
+    w = cast(w, dtypes.result_type(w.dtype, float))
+    axis = tuple(axis) if isinstance(axis, list) else axis
+    return w, sqrt(sum(square(w), axis=axis, keepdims=True))
