@@ -1,0 +1,82 @@
+"""The same training steps in nkeras and in real Keras."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nkeras import optimizers
+from nkeras.core.variable import Variable
+
+SHAPES = ((3, 4), (4,), (2, 1, 3))
+NAMES = ("kernel", "bias", "gamma")
+
+KERAS = """
+schedule = keras.optimizers.schedules
+variables = [keras.Variable(w, name=n) for w, n in zip(weights, names)]
+optimizer = getattr(keras.optimizers, kind)(**eval(arguments))
+trace = []
+for step in grads:
+    optimizer.apply([ops.convert_to_tensor(g) for g in step], variables)
+    trace.append([np.array(v) for v in variables])
+result = {
+    "trace": trace,
+    "state": [np.array(v) for v in optimizer.variables],
+    "names": [v.name for v in optimizer.variables],
+    "paths": [v.path for v in optimizer.variables],
+    "dtypes": [v.dtype for v in optimizer.variables],
+    "config": keras.optimizers.serialize(optimizer),
+    "iterations": int(optimizer.iterations),
+}
+optimizer.finalize_variable_values(variables)
+result["final"] = [np.array(v) for v in variables]
+"""
+
+
+def problem(
+    steps: int = 20, dtype: str = "float32"
+) -> tuple[list[np.ndarray], list[list[np.ndarray]]]:
+    """First weights, and the gradients of each step."""
+    generator = np.random.default_rng(7)
+    weights = [generator.normal(size=shape).astype(dtype) for shape in SHAPES]
+    grads = [
+        [generator.normal(size=shape).astype(dtype) for shape in SHAPES] for _ in range(steps)
+    ]
+    return weights, grads
+
+
+def make(kind: str, arguments: str) -> optimizers.Optimizer:
+    """An optimizer; `arguments` is Python text so that Keras can make the same one."""
+    return getattr(optimizers, kind)(**eval(arguments, {"schedule": optimizers.schedules}))
+
+
+def run(optimizer: optimizers.Optimizer, steps: int = 20, dtype: str = "float32") -> dict[str, Any]:
+    """What `KERAS` does, in nkeras."""
+    weights, grads = problem(steps, dtype)
+    variables = [Variable(w, name=name) for w, name in zip(weights, NAMES, strict=True)]
+    trace = []
+    for step in grads:
+        optimizer.apply(step, variables)
+        trace.append([one.numpy() for one in variables])
+    result = {
+        "trace": trace,
+        "state": [one.numpy() for one in optimizer.variables],
+        "names": [one.name for one in optimizer.variables],
+        "paths": [one.path for one in optimizer.variables],
+        "dtypes": [one.dtype for one in optimizer.variables],
+        "config": optimizers.serialize(optimizer),
+        "iterations": int(optimizer.iterations),
+    }
+    optimizer.finalize_variable_values(variables)
+    result["final"] = [one.numpy() for one in variables]
+    return result
+
+
+def largest_difference(left: Any, right: Any) -> float:
+    """Between two nested lists of arrays."""
+    if isinstance(left, list):
+        assert len(left) == len(right)
+        return max(largest_difference(*pair) for pair in zip(left, right, strict=True))
+    assert left.shape == right.shape
+    return float(np.max(np.abs(left.astype("float64") - right)))
