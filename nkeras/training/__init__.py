@@ -1,0 +1,1 @@
+"""Training: what `Model` has from `compile` to `predict`."""

@@ -1,0 +1,196 @@
+"""The loss of a compiled model: one loss for each output, their weights and their sum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from nkeras import losses, metrics
+from nkeras.core import tape, tree
+from nkeras.training.outputs import (
+    flatten_like,
+    kind_of_classes,
+    name_of,
+    names_of,
+    weights_like,
+)
+
+
+def get_loss(identifier: Any, y_true: Any, y_pred: Any) -> Any:
+    """A Loss from a name, function, config or Loss; `"crossentropy"` is chosen by the shapes."""
+    if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
+        found = losses.get(f"{kind_of_classes(y_true, y_pred)}_crossentropy")
+    else:
+        found = losses.get(identifier)
+    if isinstance(found, losses.Loss):
+        return found
+    name = identifier if isinstance(identifier, str) else name_of(found)
+    return losses.LossFunctionWrapper(found, name=name)
+
+
+class _Part(NamedTuple):
+    output: int  # index of the output in flat order
+    loss: Any
+    weight: Any
+    name: str
+
+
+class CompileLoss:
+    """The weighted sum of the losses of all outputs.
+
+    Args:
+        loss: name, function or Loss for all outputs, or a list, dict or structure of them.
+        loss_weights: None, a number, or numbers in the structure of `loss`.
+        output_names: the model's names of its outputs.
+
+    Raises:
+        ValueError: `loss_weights` is something else.
+    """
+
+    def __init__(
+        self, loss: Any, loss_weights: Any = None, output_names: list[str] | None = None
+    ) -> None:
+        if loss_weights is not None and not isinstance(
+            loss_weights, (list, tuple, dict, int, float)
+        ):
+            raise ValueError(
+                "compile(): argument `loss_weights` must be a number (one output) or a list, tuple "
+                f"or dict (several outputs). Received: loss_weights={loss_weights!r}"
+            )
+        self.name = "compile_loss"
+        self.output_names = output_names
+        self.metrics: list[Any] = []
+        self.built = False
+        self._loss = loss
+        self._loss_weights = loss_weights
+        self._parts: list[_Part] = []
+
+    def build(self, y_true: Any, y_pred: Any) -> None:
+        """Find the loss of each output.
+
+        Raises:
+            ValueError, KeyError: the losses do not fit the outputs.
+        """
+        loss, weights = self._by_position(y_pred)
+        _check_weights(loss, weights)
+        names = names_of(y_pred, self.output_names)
+        placed = list(_spread(loss, weights, y_pred, 0, ()))
+        targets = self._targets(y_true, y_pred, [output for output, *_ in placed])
+        outputs = tree.flatten(y_pred)
+        for output, one, weight, path in placed:
+            found = get_loss(one, targets[output], outputs[output])
+            name = _part_name(path, names[output], found)
+            self._parts.append(_Part(output, found, weight, name))
+        if len(self._parts) > 1:
+            self.metrics = [metrics.Mean(name=f"{part.name}_loss") for part in self._parts]
+        self.built = True
+
+    def _by_position(self, y_pred: Any) -> tuple[Any, Any]:
+        """Losses given by name in the order of outputs that are no dict."""
+        loss, weights, names = self._loss, self._loss_weights, self.output_names
+        if not isinstance(loss, dict) or isinstance(y_pred, dict):
+            return loss, weights
+        if not names and len(loss) == 1 and not tree.is_nested(y_pred):
+            names = list(loss)
+        if not names or set(names) != set(loss):
+            raise ValueError(
+                f"compile(): argument `loss` is a dict with the keys {list(loss)}, but the model's "
+                f"outputs are named {names}."
+            )
+        if isinstance(weights, dict):
+            if set(weights) != set(names):
+                raise ValueError(
+                    f"compile(): argument `loss_weights` has the keys {list(weights)}, but the "
+                    f"model's outputs are named {names}."
+                )
+            weights = [weights[name] for name in names]
+        return [loss[name] for name in names], weights
+
+    def _targets(self, y_true: Any, y_pred: Any, wanted: list[int]) -> list[Any]:
+        if y_true is None:
+            raise ValueError(
+                "The model was compiled with a loss, which needs targets: argument `y` is None, or "
+                "the batches have no targets."
+            )
+        return flatten_like(y_true, y_pred, self.output_names, "y_true", wanted)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The total loss, a scalar tensor; the parts are kept in `metrics`."""
+        if not self.built:
+            self.build(y_true, y_pred)
+        outputs = tree.flatten(y_pred)
+        targets = self._targets(y_true, y_pred, [part.output for part in self._parts])
+        weights = weights_like(sample_weight, y_pred, self.output_names)
+        total = None
+        for position, part in enumerate(self._parts):
+            i = part.output
+            value = part.loss(targets[i], outputs[i], weights[i])
+            if self.metrics:
+                with tape.paused():
+                    self.metrics[position].update_state(value, sample_weight=outputs[i].shape[0])
+            if part.weight is not None:
+                value = value * part.weight
+            total = value if total is None else total + value
+        return total
+
+
+def _part_name(path: tuple[Any, ...], output_name: str | None, loss: Any) -> str:
+    if path and not isinstance(path[-1], int):
+        return "/".join(map(str, path))
+    return "/".join([*map(str, path[:-1]), output_name or loss.name])
+
+
+def _check_weights(loss: Any, weights: Any) -> None:
+    if weights is None:
+        return
+    if len(tree.flatten(loss)) != len(tree.flatten(weights)):
+        raise ValueError(
+            f"`loss_weights` must match the number of losses, got {len(tree.flatten(loss))} losses "
+            f"and {len(tree.flatten(weights))} weights."
+        )
+
+
+def _spread(
+    loss: Any, weights: Any, y_pred: Any, start: int, path: tuple[Any, ...]
+) -> Iterator[tuple[int, Any, Any, tuple[Any, ...]]]:
+    """(output, loss, weight, path) for each output below `y_pred` that has a loss."""
+    leaves = tree.flatten_with_path(y_pred)
+    if loss is None:
+        return
+    if not tree.is_nested(loss):
+        weight = tree.flatten(weights)[0]
+        for i, (inner, _) in enumerate(leaves):
+            yield start + i, loss, weight, path + inner
+    elif isinstance(loss, dict):
+        keys = list(loss)
+        for key in keys:
+            if not isinstance(y_pred, dict) or key not in y_pred:
+                raise KeyError(
+                    f"The path {(*path, key)} in the `loss` argument can't be found in the model's "
+                    f"output, which has {list(y_pred) if isinstance(y_pred, dict) else 'no names'}."
+                )
+            part = _weight_at(weights, key, sorted(keys).index(key))
+            before = sum(len(tree.flatten(y_pred[other])) for other in y_pred if other < key)
+            yield from _spread(loss[key], part, y_pred[key], start + before, (*path, key))
+    elif len(loss) == len(leaves) and not any(tree.is_nested(one) for one in loss):
+        for i, (inner, _) in enumerate(leaves):
+            if loss[i] is not None:
+                yield start + i, loss[i], _weight_at(weights, i, i), path + inner
+    elif isinstance(y_pred, (list, tuple)) and len(loss) == len(y_pred):
+        before = 0
+        for i, one in enumerate(loss):
+            yield from _spread(
+                one, _weight_at(weights, i, i), y_pred[i], start + before, (*path, i)
+            )
+            before += len(tree.flatten(y_pred[i]))
+    else:
+        raise ValueError(
+            f"compile(): argument `loss` has {len(loss)} entries, but the model has {len(leaves)} "
+            f"outputs. Received: loss={loss!r}"
+        )
+
+
+def _weight_at(weights: Any, key: Any, position: int) -> Any:
+    if isinstance(weights, dict):
+        return weights[key] if key in weights else weights[sorted(weights)[position]]
+    return weights[position] if isinstance(weights, (list, tuple)) else weights

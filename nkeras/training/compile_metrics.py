@@ -1,0 +1,190 @@
+"""The metrics of a compiled model, for each of its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from nkeras import metrics as metrics_module
+from nkeras.core import tree
+from nkeras.training.outputs import (
+    flatten_like,
+    kind_of_classes,
+    name_of,
+    names_of,
+    weights_like,
+)
+
+_ACCURACIES = {
+    "binary": metrics_module.BinaryAccuracy,
+    "categorical": metrics_module.CategoricalAccuracy,
+    "sparse_categorical": metrics_module.SparseCategoricalAccuracy,
+}
+
+
+def get_metric(identifier: Any, y_true: Any, y_pred: Any) -> Any:
+    """A Metric from a name, function, config or Metric; `"accuracy"` and `"crossentropy"` by shape.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if identifier is None:
+        raise ValueError("compile(): expected a metric, received None.")
+    lowered = identifier.lower() if isinstance(identifier, str) else None
+    if lowered in ("accuracy", "acc"):
+        found: Any = _ACCURACIES[kind_of_classes(y_true, y_pred)](name=identifier)
+    elif lowered in ("crossentropy", "ce"):
+        found = metrics_module.get(f"{kind_of_classes(y_true, y_pred)}_crossentropy")
+    else:
+        found = metrics_module.get(identifier)
+    name = identifier if isinstance(identifier, str) else name_of(found)
+    if not isinstance(found, metrics_module.Metric):
+        found = metrics_module.MeanMetricWrapper(found, name=name)
+    found.name = name
+    return found
+
+
+class _OutputMetric(NamedTuple):
+    output: int  # index of the output in flat order
+    metric: Any
+    prefix: str | None
+    weighted: bool
+
+
+class CompileMetrics:
+    """All metrics of `compile`, as one metric whose result is a dict.
+
+    Args:
+        metrics: list or dict of metrics that do not see sample weights.
+        weighted_metrics: list or dict of metrics that do.
+        output_names: the model's names of its outputs.
+
+    Raises:
+        ValueError: one of them is something else.
+    """
+
+    def __init__(
+        self, metrics: Any, weighted_metrics: Any, output_names: list[str] | None = None
+    ) -> None:
+        for argument, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
+            if value and not isinstance(value, (list, tuple, dict)):
+                raise ValueError(
+                    f"compile(): argument `{argument}` must be a list, tuple, or dict. "
+                    f"Received: {argument}={value!r} (of type {type(value).__name__})"
+                )
+        self.name = "compile_metrics"
+        self.output_names = output_names
+        self.built = False
+        self._given = {"metrics": metrics, "weighted_metrics": weighted_metrics}
+        self._parts: list[_OutputMetric] = []
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics, once they are known."""
+        return [part.metric for part in self._parts]
+
+    @property
+    def variables(self) -> list[Any]:
+        """Their variables."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    def build(self, y_true: Any, y_pred: Any) -> None:
+        """Find the metrics of each output."""
+        names = names_of(y_pred, self.output_names)
+        outputs = tree.flatten(y_pred)
+        targets = flatten_like(
+            y_true, y_pred, self.output_names, "y_true", list(range(len(outputs)))
+        )
+        for argument, given in self._given.items():
+            if not given:
+                continue
+            for output, one in self._spread(argument, given, y_pred, names):
+                try:
+                    metric = get_metric(one, targets[output], outputs[output])
+                except ValueError as error:
+                    raise ValueError(f"{error}\nReceived: {argument}={given}") from error
+                prefix = names[output] if len(outputs) > 1 else None
+                weighted = argument == "weighted_metrics"
+                self._parts.append(_OutputMetric(output, metric, prefix, weighted))
+        self.built = True
+
+    def _spread(
+        self, argument: str, given: Any, y_pred: Any, names: list[str | None]
+    ) -> Iterator[tuple[int, Any]]:
+        """(output, metric) for all metrics, in the order of the outputs."""
+        outputs = len(names)
+        if outputs == 1:
+            yield from ((0, one) for one in tree.flatten(given) if one is not None)
+            return
+        model_names = self.output_names if self.output_names is not None else names
+        by_output: dict[int, Any]
+        if isinstance(given, (list, tuple)) and len(given) == outputs:
+            by_output = dict(enumerate(given))
+        elif isinstance(given, dict) and set(given) <= set(names):
+            by_output = {names.index(key): given[key] for key in names if key in given}
+        elif (
+            isinstance(given, dict)
+            and len(model_names) == outputs
+            and set(given) <= set(model_names)
+        ):
+            by_output = {model_names.index(key): value for key, value in given.items()}
+        else:
+            by_output = self._nested(argument, given, y_pred)
+        for output in sorted(by_output):
+            yield from ((output, one) for one in tree.flatten(by_output[output]) if one is not None)
+
+    def _nested(self, argument: str, given: Any, y_pred: Any) -> dict[int, Any]:
+        """Metrics in the structure of nested outputs."""
+        found: dict[int, Any] = {}
+        for output, (path, _) in enumerate(tree.flatten_with_path(y_pred)):
+            one = given
+            try:
+                for key in path:
+                    one = one[key]
+            except (KeyError, IndexError, TypeError):
+                raise ValueError(
+                    f"Invalid `{argument}`: it should be a dict or a list that matches the model's "
+                    f"outputs {self.output_names or ''} or have their structure "
+                    f"{tree.map_structure(lambda _: 'X', y_pred)}. Received: {argument}={given}"
+                ) from None
+            found[output] = one
+        return found
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in a batch."""
+        if not self.built:
+            self.build(y_true, y_pred)
+        outputs = tree.flatten(y_pred)
+        wanted = sorted({part.output for part in self._parts})
+        targets = flatten_like(y_true, y_pred, self.output_names, "y_true", wanted)
+        weights = weights_like(sample_weight, y_pred, self.output_names)
+        for output, metric, _, weighted in self._parts:
+            if weighted:
+                metric.update_state(targets[output], outputs[output], weights[output])
+            else:
+                metric.update_state(targets[output], outputs[output])
+
+    def reset_state(self) -> None:
+        """Begin anew."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def result(self) -> dict[str, Any]:
+        """The results by name; a name that comes twice gets `weighted_` before or `_1` behind it.
+
+        Raises:
+            ValueError: no batch has been seen yet.
+        """
+        if not self.built:
+            raise ValueError("Cannot get result() since the metric has not yet been built.")
+        results: dict[str, Any] = {}
+        repeats: dict[str, int] = {}
+        for _, metric, prefix, weighted in self._parts:
+            name = f"{prefix}_{metric.name}" if prefix else metric.name
+            if weighted and name in repeats:
+                name = f"weighted_{metric.name}"
+                name = f"{prefix}_{name}" if prefix else name
+            count = repeats.get(name, 0)
+            repeats[name] = count + 1
+            results[f"{name}_{count}" if count else name] = metric.result()
+        return results

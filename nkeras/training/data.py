@@ -1,0 +1,253 @@
+"""What users pass as data, made into NumPy arrays and tuples `(x, y, sample_weight)`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from numbers import Number
+from typing import Any
+
+import numpy as np
+
+from nkeras.core import config, dtypes, tree
+from nkeras.core.tensor import Tensor, from_numpy
+from nkeras.core.variable import Variable
+
+
+def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+    """A batch as `(x, y, sample_weight)`, with None for what it lacks.
+
+    Args:
+        data: x, or a tuple or list of up to three entries.
+
+    Returns:
+        Tuple of three.
+
+    Raises:
+        ValueError: a tuple of another length.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.utils.unpack_x_y_sample_weight((1, 2))
+        (1, 2, None)
+
+    Source: https://keras.io/api/utils/
+    """
+    if not isinstance(data, (list, tuple)):
+        return data, None, None
+    if not 1 <= len(data) <= 3:
+        raise ValueError(
+            "Data is expected to be in format `x`, `(x,)`, `(x, y)`, or `(x, y, sample_weight)`. "
+            f"Received a {type(data).__name__} of length {len(data)}."
+        )
+    x, y, sample_weight = (*data, None, None)[:3]
+    return x, y, sample_weight
+
+
+def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """The shortest form of a batch: `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
+
+    Args:
+        x: inputs.
+        y: targets, or None.
+        sample_weight: weights, or None.
+
+    Returns:
+        `x` itself where there are no targets and x is no tuple or list, else a tuple.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.utils.pack_x_y_sample_weight(1, 2)
+        (1, 2)
+
+    Source: https://keras.io/api/utils/
+    """
+    if y is None:
+        return (x,) if isinstance(x, (list, tuple)) else x
+    if sample_weight is None:
+        return x, y
+    return x, y, sample_weight
+
+
+def is_array_like(value: Any) -> bool:
+    """Whether it is one array, also a pandas frame or another framework's tensor."""
+    return isinstance(value, (np.ndarray, Tensor, Variable)) or (
+        hasattr(value, "__array__") and not isinstance(value, (type, str))
+    )
+
+
+def holds_arrays(structure: Any) -> bool:
+    """Whether all leaves are arrays or None, lists of numbers included."""
+    if structure is None or is_array_like(structure):
+        return True
+    if isinstance(structure, Mapping):
+        return all(holds_arrays(one) for one in structure.values())
+    if isinstance(structure, (list, tuple)):
+        return _is_numbers(structure) or all(holds_arrays(one) for one in structure)
+    return False
+
+
+def _is_numbers(structure: Any) -> bool:
+    """Whether it is a nested list of numbers or texts, which is one array."""
+    if isinstance(structure, (list, tuple)):
+        return all(_is_numbers(one) for one in structure)
+    return isinstance(structure, (Number, np.generic, str, bytes))
+
+
+def to_arrays(structure: Any, argument: str) -> Any:
+    """A structure of NumPy arrays with at least one dimension; floats become `floatx`.
+
+    Raises:
+        ValueError: a leaf cannot be an array, or is a single number.
+    """
+    if structure is None:
+        return None
+    if isinstance(structure, Mapping):
+        return {key: to_arrays(value, f"{argument}[{key!r}]") for key, value in structure.items()}
+    if isinstance(structure, (list, tuple)) and not _is_numbers(structure):
+        items = [to_arrays(value, f"{argument}[{i}]") for i, value in enumerate(structure)]
+        return type(structure)(*items) if hasattr(structure, "_fields") else type(structure)(items)
+    return to_array(structure, argument)
+
+
+def to_array(value: Any, argument: str) -> np.ndarray:
+    """One NumPy array in the machine's byte order; floats become `floatx`."""
+    if hasattr(value, "tocoo"):
+        raise ValueError(
+            f"Argument `{argument}` is a sparse {type(value).__name__}; nkeras has dense arrays only. "
+            f"Pass `{argument}.toarray()`."
+        )
+    array = value.numpy() if isinstance(value, (Tensor, Variable)) else np.asarray(value)
+    if array.ndim == 0:
+        raise ValueError(
+            f"Argument `{argument}` must have at least one dimension, that of the samples. "
+            f"Received: {value!r}"
+        )
+    if array.dtype == object:
+        raise ValueError(
+            f"Argument `{argument}` is an array of Python objects, so it cannot become a tensor: "
+            "are its rows of different length, or does a column hold text?"
+        )
+    if array.dtype.kind in "biuf" or array.dtype.name == "bfloat16":
+        name = dtypes.standardize(array.dtype)
+        name = config.floatx() if dtypes.is_floating(name) else name
+        return array.astype(dtypes.to_numpy(name), copy=False)
+    return array
+
+
+def to_tensors(batch: Any) -> Any:
+    """A batch with tensors on the active backend; text and None stay what they are."""
+
+    def convert(leaf: Any) -> Any:
+        if leaf is None or isinstance(leaf, Tensor):
+            return leaf
+        array = to_array(leaf, "x")
+        return from_numpy(array) if array.dtype.kind not in "SUM" else array
+
+    return _map_batch(convert, batch)
+
+
+def _map_batch(function: Any, batch: Any) -> Any:
+    """As `tree.map_structure`, but a list of numbers is one leaf."""
+    if isinstance(batch, Mapping):
+        return {key: _map_batch(function, value) for key, value in batch.items()}
+    if isinstance(batch, (list, tuple)) and not (batch and _is_numbers(batch)):
+        items = [_map_batch(function, value) for value in batch]
+        return type(batch)(*items) if hasattr(batch, "_fields") else type(batch)(items)
+    return function(batch)
+
+
+def count_samples(x: Any, y: Any = None, sample_weight: Any = None) -> int:
+    """The number of samples, which all arrays must share.
+
+    Raises:
+        ValueError: it differs, or there is no array.
+    """
+    named = (("x", x), ("y", y), ("sample_weight", sample_weight))
+    sizes = {
+        name: [leaf.shape[0] for leaf in tree.flatten(value) if leaf is not None]
+        for name, value in named
+    }
+    counts = {size for found in sizes.values() for size in found}
+    if not counts:
+        raise ValueError("There is no data: argument `x` holds no array.")
+    if len(counts) > 1:
+        described = ", ".join(f"{name}: {found}" for name, found in sizes.items() if found)
+        raise ValueError(
+            "Data cardinality is ambiguous. Make sure all arrays contain the same number of samples. "
+            f"Received sizes {described}"
+        )
+    return counts.pop()
+
+
+def train_validation_split(arrays: Any, validation_split: float) -> tuple[Any, Any]:
+    """Cut the last part of the samples off, for validation.
+
+    Args:
+        arrays: structure of arrays, None among them.
+        validation_split: share of the samples, between 0 and 1.
+
+    Returns:
+        Two structures: for training and for validation.
+
+    Raises:
+        ValueError: the share is not between 0 and 1, the data are no arrays, or one part is empty.
+    """
+    if not isinstance(validation_split, (int, float, np.number)) or not 0 < validation_split < 1:
+        raise ValueError(
+            "Argument `validation_split` must be a number between 0 and 1 (exclusive). "
+            f"Received: validation_split={validation_split!r}"
+        )
+    if not holds_arrays(arrays):
+        kinds = sorted({type(leaf).__name__ for leaf in tree.flatten(arrays) if leaf is not None})
+        raise ValueError(
+            "Argument `validation_split` is only supported for arrays and tensors. "
+            f"Received data of type {', '.join(kinds)}; pass `validation_data` instead."
+        )
+    arrays = tuple(
+        to_arrays(one, name) for one, name in zip(arrays, ("x", "y", "sample_weight"), strict=False)
+    )
+    samples = count_samples(*arrays)
+    cut = math.floor(samples * (1.0 - validation_split))
+    if cut in (0, samples):
+        raise ValueError(
+            f"Training data contains {samples} samples, which is not sufficient to split it into a "
+            f"validation and training set as specified by `validation_split={validation_split}`. "
+            "Provide more data, or a different value for the argument `validation_split`."
+        )
+
+    def part(start: int, stop: int) -> Any:
+        return tree.map_structure(lambda one: None if one is None else one[start:stop], arrays)
+
+    return part(0, cut), part(cut, samples)
+
+
+def class_weight_to_sample_weights(y: Any, class_weight: Mapping[int, float]) -> np.ndarray:
+    """The weight of each sample's class.
+
+    Args:
+        y: integer classes `(batch,)` or `(batch, 1)`, or one-hot rows `(batch, classes)`.
+        class_weight: dict from class to weight; classes that it lacks weigh 1.
+
+    Returns:
+        Array `(batch,)` of `floatx`.
+    """
+    if not isinstance(class_weight, Mapping):
+        raise ValueError(
+            "Argument `class_weight` must be a dict from class index to weight. "
+            f"Received: class_weight={class_weight!r}"
+        )
+    if y is None or isinstance(y, (tuple, Mapping)):
+        raise ValueError(
+            "Argument `class_weight` is only supported for models with a single output and needs "
+            "targets `y`; use `sample_weight` for several outputs."
+        )
+    classes = to_array(y, "y")
+    if classes.ndim > 1:
+        classes = classes.argmax(-1) if classes.shape[-1] != 1 else classes[..., 0]
+    classes = np.round(classes).astype("int64")
+    found, where = np.unique(classes, return_inverse=True)
+    weights = np.array(
+        [class_weight.get(int(one), 1.0) for one in found], dtypes.to_numpy(config.floatx())
+    )
+    return weights[where.reshape(classes.shape)]

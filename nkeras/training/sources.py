@@ -1,0 +1,316 @@
+"""Sources of batches: arrays, PyDatasets, generators and everything else that can be iterated."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from nkeras.core import tree
+from nkeras.core.random import draw_seed
+from nkeras.training.data import (
+    class_weight_to_sample_weights,
+    count_samples,
+    holds_arrays,
+    pack_x_y_sample_weight,
+    to_arrays,
+    unpack_x_y_sample_weight,
+)
+from nkeras.utils.py_dataset import PyDataset
+
+
+class Source:
+    """Gives the batches of an epoch, as often as it is asked to.
+
+    Attributes:
+        num_batches: batches in an epoch, or None if that is not known.
+        restarts: whether `batches` begins anew each time.
+    """
+
+    num_batches: int | None = None
+    restarts = True
+
+    def batches(self) -> Iterator[Any]:
+        """The batches, NumPy arrays or whatever the user's data hold."""
+        raise NotImplementedError
+
+    def on_epoch_begin(self) -> None:
+        """An epoch begins."""
+
+    def on_epoch_end(self) -> None:
+        """An epoch is over, or was broken off."""
+
+
+def adapt(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    batch_size: int | None = None,
+    steps: int | None = None,
+    shuffle: bool | str = False,
+    class_weight: Mapping[int, float] | None = None,
+) -> Source:
+    """A source of batches from what `fit`, `evaluate` or `predict` was given.
+
+    Raises:
+        ValueError: the data, or their combination with another argument, cannot be used.
+    """
+    _check_count("batch_size", batch_size)
+    _check_count("steps_per_epoch", steps)
+    if shuffle not in (True, False, "batch"):
+        raise ValueError(
+            f'Argument `shuffle` must be True, False or "batch". Received: shuffle={shuffle!r}'
+        )
+    if x is None:
+        raise ValueError("There is no data: argument `x` is None.")
+    rng = np.random.default_rng(draw_seed(None)) if shuffle else None
+    is_dataset = isinstance(x, PyDataset)
+    if not is_dataset and holds_arrays((x, y, sample_weight)):
+        data = ArraySource.standardize(x, y, sample_weight, class_weight)
+        return ArraySource(*data, batch_size, steps, shuffle, rng)
+    for name, value in (("y", y), ("sample_weight", sample_weight)):
+        if value is not None and not isinstance(x, (list, tuple, Mapping)):
+            raise ValueError(
+                f"When `x` is a {type(x).__name__}, `{name}` should not be passed: it belongs into "
+                "the batches, which are tuples (x, y) or (x, y, sample_weight)."
+            )
+    if is_dataset:
+        return PyDatasetSource(x, class_weight, rng)
+    if hasattr(x, "__iter__") and not isinstance(x, (str, bytes, list, tuple, Mapping)):
+        return StreamSource(x, class_weight)
+    raise ValueError(
+        "Unrecognized data type: arguments `x`, `y` and `sample_weight` must be arrays, tensors, "
+        "lists or dicts of them, a PyDataset, a generator or another iterable of batches. "
+        f"Received: x of type {type(x).__name__}, y of type {type(y).__name__}, sample_weight of "
+        f"type {type(sample_weight).__name__}"
+    )
+
+
+def _check_count(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(
+            f"Argument `{name}` must be a positive integer or None. Received: {name}={value!r}"
+        )
+
+
+class ArraySource(Source):
+    """Batches cut from arrays.
+
+    Args:
+        x: inputs, structure of arrays.
+        y: targets or None.
+        sample_weight: weights or None.
+        batch_size: 32, or what `steps` make of the data, for None.
+        steps: steps of an epoch, or None.
+        shuffle: False, True (all samples) or `"batch"` (inside each batch).
+        rng: random numbers for shuffling.
+    """
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        batch_size: int | None,
+        steps: int | None,
+        shuffle: bool | str,
+        rng: np.random.Generator | None,
+    ) -> None:
+        self.samples = count_samples(x, y, sample_weight)
+        if self.samples == 0:
+            raise ValueError(
+                "There is no data: the arrays have no samples (their first size is 0)."
+            )
+        if batch_size is None:
+            batch_size = math.ceil(self.samples / steps) if steps else 32
+        self.batch_size = int(batch_size)
+        self.num_batches = math.ceil(self.samples / self.batch_size)
+        self._data = pack_x_y_sample_weight(x, y, sample_weight)
+        self._shuffle = shuffle
+        self._rng = rng
+
+    @staticmethod
+    def standardize(x: Any, y: Any, sample_weight: Any, class_weight: Any) -> tuple[Any, Any, Any]:
+        """Arrays, with weights for each output."""
+        x, y = to_arrays(x, "x"), to_arrays(y, "y")
+        sample_weight = to_arrays(sample_weight, "sample_weight")
+        if class_weight is not None:
+            if sample_weight is not None:
+                raise ValueError(
+                    "You cannot pass `class_weight` and `sample_weight` at the same time."
+                )
+            if tree.is_nested(y):
+                raise ValueError(
+                    "`class_weight` is only supported for models with a single output."
+                )
+            return x, y, class_weight_to_sample_weights(y, class_weight)
+        if sample_weight is not None and tree.is_nested(y):
+            sample_weight = _weights_by_output(y, sample_weight)
+        return x, y, sample_weight
+
+    def batches(self) -> Iterator[Any]:
+        """Slices in order, or rows in drawn order."""
+        order = None
+        if self._shuffle is True and self._rng is not None:
+            order = self._rng.permutation(self.samples)
+        for start in range(0, self.samples, self.batch_size):
+            stop = min(start + self.batch_size, self.samples)
+            rows: Any = slice(start, stop)
+            if order is not None:
+                rows = order[start:stop]
+            elif self._shuffle == "batch" and self._rng is not None:
+                rows = self._rng.permutation(stop - start) + start
+            yield tree.map_structure(
+                lambda one, at=rows: None if one is None else one[at], self._data
+            )
+
+
+def _weights_by_output(y: Any, sample_weight: Any) -> Any:
+    if tree.is_nested(sample_weight):
+        try:
+            tree.map_structure(lambda *leaves: None, y, sample_weight)
+        except ValueError:
+            raise ValueError(
+                "You should provide one `sample_weight` array per output in `y`. The two structures "
+                f"did not match: {_outline(y)} and {_outline(sample_weight)}"
+            ) from None
+        return sample_weight
+    if sample_weight.ndim > 2 or (sample_weight.ndim == 2 and sample_weight.shape[1] != 1):
+        raise ValueError(
+            "For a model with multiple outputs, a single `sample_weight` array must have one number "
+            f"per sample. Received: sample_weight.shape={sample_weight.shape}; pass one array for "
+            "each output to weigh inside samples."
+        )
+    return tree.map_structure(lambda _: sample_weight, y)
+
+
+def _outline(structure: Any) -> Any:
+    return tree.map_structure(lambda one: None if one is None else tuple(one.shape), structure)
+
+
+def _with_class_weight(batch: Any, class_weight: Mapping[int, float] | None) -> Any:
+    if class_weight is None:
+        return batch
+    x, y, sample_weight = unpack_x_y_sample_weight(batch)
+    if sample_weight is not None:
+        raise ValueError("You cannot pass `class_weight` and `sample_weight` at the same time.")
+    return x, y, class_weight_to_sample_weights(y, class_weight)
+
+
+class StreamSource(Source):
+    """Batches from a generator, or from anything that can be iterated (data loaders, tf.data)."""
+
+    def __init__(self, stream: Any, class_weight: Mapping[int, float] | None) -> None:
+        self._stream = stream
+        self._class_weight = class_weight
+        self.restarts = not hasattr(stream, "__next__")
+        if self.restarts and hasattr(stream, "__len__"):
+            try:
+                self.num_batches = len(stream)
+            except TypeError:  # a data loader over an iterable, or an infinite tf.data set
+                self.num_batches = None
+            if self.num_batches == 0:
+                raise ValueError(f"There is no data: the {type(stream).__name__} has length 0.")
+
+    def batches(self) -> Iterator[Any]:
+        """What the stream gives."""
+        for batch in self._stream:
+            yield _with_class_weight(batch, self._class_weight)
+
+
+class PyDatasetSource(Source):
+    """Batches of a PyDataset, made ahead by its workers, in order."""
+
+    def __init__(
+        self,
+        dataset: PyDataset,
+        class_weight: Mapping[int, float] | None,
+        rng: np.random.Generator | None,
+    ) -> None:
+        self._dataset = dataset
+        self._class_weight = class_weight
+        self._rng = rng
+        self.num_batches = dataset.num_batches
+        if self.num_batches == 0:
+            raise ValueError(f"There is no data: the {type(dataset).__name__} has length 0.")
+
+    def on_epoch_begin(self) -> None:
+        """Tell the dataset."""
+        self._dataset.on_epoch_begin()
+
+    def on_epoch_end(self) -> None:
+        """Tell the dataset; its length may have changed."""
+        self._dataset.on_epoch_end()
+        self.num_batches = self._dataset.num_batches
+
+    def batches(self) -> Iterator[Any]:
+        """The dataset's batches, in drawn order if they are shuffled."""
+        count = self._dataset.num_batches
+        order: Any = itertools.count() if count is None else range(count)
+        if count is not None and self._rng is not None:
+            order = [int(one) for one in self._rng.permutation(count)]
+        workers, processes = self._dataset.workers, self._dataset.use_multiprocessing
+        if workers > 1 or (workers > 0 and processes):
+            found = _made_ahead(self._dataset, iter(order), workers, processes)
+        else:
+            found = (self._dataset[index] for index in order)
+        for batch in found:
+            yield self._standardize(batch)
+
+    def _standardize(self, batch: Any) -> Any:
+        if not isinstance(batch, (list, tuple, Mapping)):
+            batch = (batch,)
+        if isinstance(batch, (list, tuple)) and not 1 <= len(batch) <= 3:
+            raise ValueError(
+                f"{type(self._dataset).__name__}.__getitem__() must return (x,), (x, y) or "
+                f"(x, y, sample_weight). Received a {type(batch).__name__} of length {len(batch)}."
+            )
+        return _with_class_weight(batch, self._class_weight)
+
+
+_worker_dataset: Any = None
+
+
+def _adopt(dataset: Any) -> None:
+    global _worker_dataset
+    _worker_dataset = dataset
+
+
+def _batch_in_worker(index: int) -> Any:
+    return _worker_dataset[index]
+
+
+def _made_ahead(
+    dataset: PyDataset, order: Iterator[int], workers: int, processes: bool
+) -> Iterator[Any]:
+    """Batches in `order`, of which up to `max_queue_size` are made ahead."""
+    make: Callable[[int], Any] = dataset.__getitem__
+    if processes:
+        import multiprocessing
+
+        # Not fork: threads of compiled kernels do not survive it.
+        context = multiprocessing.get_context("spawn")
+        make = _batch_in_worker
+        pool: Executor = ProcessPoolExecutor(
+            workers, mp_context=context, initializer=_adopt, initargs=(dataset,)
+        )
+    else:
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="nkeras_dataset")
+    waiting: deque[Future[Any]] = deque()
+    try:
+        for index in itertools.islice(order, dataset.max_queue_size):
+            waiting.append(pool.submit(make, index))
+        while waiting:
+            batch = waiting.popleft().result()
+            for index in itertools.islice(order, 1):
+                waiting.append(pool.submit(make, index))
+            yield batch
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
