@@ -40,9 +40,7 @@ def problem(
     """First weights, and the gradients of each step."""
     generator = np.random.default_rng(7)
     weights = [generator.normal(size=shape).astype(dtype) for shape in SHAPES]
-    grads = [
-        [generator.normal(size=shape).astype(dtype) for shape in SHAPES] for _ in range(steps)
-    ]
+    grads = [[generator.normal(size=shape).astype(dtype) for shape in SHAPES] for _ in range(steps)]
     return weights, grads
 
 
