@@ -1,6 +1,42 @@
 """Utilities, as `keras.utils` names them."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from nkeras.core.serialization import custom_object_scope as custom_object_scope
+from nkeras.core.serialization import deserialize_keras_object as deserialize_keras_object
+from nkeras.core.serialization import get_custom_objects as get_custom_objects
+from nkeras.core.serialization import get_registered_name as get_registered_name
+from nkeras.core.serialization import get_registered_object as get_registered_object
+from nkeras.core.serialization import register_keras_serializable as register_keras_serializable
+from nkeras.core.serialization import serialize_keras_object as serialize_keras_object
+from nkeras.core.session import clear_session as clear_session
+from nkeras.core.session import set_random_seed as set_random_seed
 from nkeras.utils.io_utils import disable_interactive_logging as disable_interactive_logging
 from nkeras.utils.io_utils import enable_interactive_logging as enable_interactive_logging
 from nkeras.utils.io_utils import is_interactive_logging_enabled as is_interactive_logging_enabled
+from nkeras.utils.numerical import normalize as normalize
+from nkeras.utils.numerical import to_categorical as to_categorical
 from nkeras.utils.progbar import Progbar as Progbar
+from nkeras.utils.py_dataset import PyDataset as PyDataset
+from nkeras.utils.summary import print_summary as print_summary
+
+CustomObjectScope = custom_object_scope
+Sequence = PyDataset  # its name in Keras 2
+
+# From floors that themselves use this package.
+_LATER = {
+    "pack_x_y_sample_weight": "training.data",
+    "unpack_x_y_sample_weight": "training.data",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(f"nkeras.{_LATER[name]}"), name)
+    raise AttributeError(f"module 'nkeras.utils' has no attribute {name!r}")
+
+
+if TYPE_CHECKING:
+    from nkeras.training.data import pack_x_y_sample_weight as pack_x_y_sample_weight
+    from nkeras.training.data import unpack_x_y_sample_weight as unpack_x_y_sample_weight

@@ -1,0 +1,298 @@
+"""`model.summary()`: the layers of a model as a table, then the totals, as Keras 3 prints them."""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from nkeras.core import dtypes, tree
+from nkeras.core.graph import Node
+from nkeras.utils import io_utils
+from nkeras.utils.summary_table import summary_table
+
+_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+
+
+def print_summary(
+    model: Any,
+    line_length: int | None = None,
+    positions: Sequence[float] | None = None,
+    print_fn: Callable[[str], Any] | None = None,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Sequence[str] | None = None,
+) -> None:
+    """Print the layers of a model with output shapes and numbers of parameters, and the totals.
+
+    Args:
+        model: Sequential, functional or subclassed model, built or not.
+        line_length: width of the table; at most 88 (or 108 with connections), and not wider than
+            the terminal, by default.
+        positions: where each column ends, as a fraction of `line_length`, ascending.
+        print_fn: called once with the whole text, instead of printing it.
+        expand_nested: also show the layers of nested models.
+        show_trainable: add a column that says which layers are trained.
+        layer_range: two names, or patterns for `re.match`: show the layers from the first match of
+            the one to the last match of the other.
+
+    Raises:
+        ValueError: the line is too short, or `layer_range` matches no layer.
+
+    Example:
+        >>> import nkeras
+        >>> model = nkeras.Sequential([nkeras.Input((3,)), nkeras.layers.Dense(2)], name="small")
+        >>> print_summary(model, line_length=48, print_fn=lambda text: print(text.split()[1]))
+        "small"
+
+    Source: https://keras.io/api/models/model/
+    """
+    table = _Table(model, expand_nested, show_trainable)
+    default_length, default_positions = table.geometry
+    if positions is None:
+        positions = default_positions
+    if show_trainable:
+        default_length += 12
+        positions = [*(position * 0.9 for position in positions), 1.0]
+    if line_length is None:
+        line_length = min(default_length, shutil.get_terminal_size().columns - 4)
+    first, end = _bounds(table.layers, layer_range, table.name)
+    rows = [row for layer in table.layers[first:end] for row in table.rows(layer)]
+    lines = [
+        f'Model: "{model.name}"',
+        summary_table(table.headers, rows, table.alignments, line_length, positions),
+        *_totals(model),
+    ]
+    text = "\n".join([*lines, ""])
+    if print_fn is None:
+        io_utils.print_msg(text, line_break=False)
+    else:
+        print_fn(text)
+
+
+class _Table:
+    """What stands in the columns; calls of ops are rows like layers."""
+
+    def __init__(self, model: Any, expand_nested: bool, show_trainable: bool) -> None:
+        from nkeras.models.sequential import Sequential
+
+        self.expand_nested = expand_nested
+        self.show_trainable = show_trainable
+        self.layers: list[Any] = model.layers
+        self.names: dict[int, str] = {}
+        self.nodes: list[Node] | None = None
+        graph = None if isinstance(model, Sequential) else getattr(model, "_graph", None)
+        if graph is not None:
+            self.layers = graph.operations
+            self.names = _operation_names(self.layers)
+            nodes = [layer._inbound_nodes[0] for layer in graph.input_layers] + graph.nodes
+            self.nodes = None if _is_chain(nodes) else nodes
+
+        self.headers = ["Layer (type)", "Output Shape", "Param #"]
+        self.alignments = ["left", "left", "right"]
+        self.geometry: tuple[int, Sequence[float]] = (88, (0.45, 0.80, 1.0))
+        if self.nodes is not None:
+            self.headers.append("Connected to")
+            self.alignments.append("left")
+            self.geometry = (108, (0.3, 0.56, 0.74, 1.0))
+        if show_trainable:
+            self.headers.append("Trainable")
+            self.alignments.append("center")
+
+    def rows(self, layer: Any, level: int = 0) -> list[list[str]]:
+        """The row of a layer, and those of the layers in it."""
+        prefix = "   " * level + "└ " if level else ""
+        fields = [
+            f"{prefix}{self.name(layer)} ({_class_name(layer)})",
+            _output_shape(layer),
+            _parameters(layer),
+        ]
+        if self.nodes is not None:
+            fields.append(self.connections(layer))
+        if self.show_trainable:
+            has_weights = not isinstance(layer, Node) and len(layer.weights) > 0
+            fields.append(("Y" if layer.trainable else "N") if has_weights else "-")
+        found = [fields]
+        if self.expand_nested:
+            for inner in getattr(layer, "layers", ()):
+                found += self.rows(inner, level + 1)
+        return found
+
+    def name(self, layer: Any) -> str:
+        """The name of a layer, or that of an op's call."""
+        return self.names[id(layer)] if isinstance(layer, Node) else layer.name
+
+    def connections(self, layer: Any) -> str:
+        """The tensors that a layer takes: name, number of the call, number of the output."""
+        members = {id(node) for node in self.nodes or ()}
+        found = []
+        for node in _calls(layer):
+            if id(node) not in members:
+                continue
+            for tensor in node.input_tensors:
+                source = tensor.node
+                if source is None:
+                    continue
+                operation = _layer_of(source)
+                number = _calls(operation).index(source)
+                found.append(f"{self.name(operation)}[{number}][{tensor.index}]")
+        return ", ".join(found) or "-"
+
+
+def _layer_of(node: Node) -> Any:
+    """The layer that a call belongs to; for a call of an op the call itself."""
+    return node.operation if hasattr(node.operation, "_inbound_nodes") else node
+
+
+def _calls(layer: Any) -> list[Node]:
+    return [layer] if isinstance(layer, Node) else layer._inbound_nodes
+
+
+def _is_chain(nodes: Sequence[Node]) -> bool:
+    """Whether each call takes one tensor, that of the call before, and no layer is called twice."""
+    if sum(node.is_input for node in nodes) > 1:
+        return False
+    if len({id(_layer_of(node)) for node in nodes}) < len(nodes):
+        return False
+    parents = [id(parent) for node in nodes for parent in node.parents]
+    one_each = all(len(node.input_tensors) <= 1 for node in nodes)
+    return one_each and len(set(parents)) == len(parents)
+
+
+def _operation_names(operations: Iterable[Any]) -> dict[int, str]:
+    """Names of calls of ops: that of the op, with a number from its second call on."""
+    taken: dict[str, int] = {}
+    names = {}
+    for operation in operations:
+        if isinstance(operation, Node):
+            name = operation.operation.__name__.rstrip("_")
+            count = taken.get(name, 0)
+            taken[name] = count + 1
+            names[id(operation)] = f"{name}_{count}" if count else name
+    return names
+
+
+def _class_name(layer: Any) -> str:
+    if not isinstance(layer, Node):
+        return type(layer).__name__
+    words = layer.operation.__name__.split("_")
+    return "".join(word[:1].upper() + word[1:] for word in words)
+
+
+def _output_shape(layer: Any) -> str:
+    calls = _calls(layer)
+    if calls:
+        shapes = tree.map_structure(lambda tensor: _shape(tensor.shape), calls[-1].outputs)
+    else:
+        built_with = getattr(layer, "_build_shapes", None)
+        if not built_with:
+            return "?"
+        try:
+            if getattr(layer, "_graph", None) is not None:
+                return _shape(layer.output_shape)
+            shapes = _shapes(layer.compute_output_shape(*built_with.values()))
+        except NotImplementedError:
+            return "?"
+    flat = tree.flatten(shapes)
+    return flat[0] if len(flat) == 1 else str(shapes).replace("'", "")
+
+
+def _shapes(structure: Any) -> Any:
+    """A structure of shapes with each shape as text."""
+    if isinstance(structure, dict):
+        return {key: _shapes(one) for key, one in structure.items()}
+    if all(size is None or isinstance(size, int) for size in structure):
+        return _shape(structure)
+    return type(structure)(_shapes(one) for one in structure)
+
+
+def _shape(shape: Iterable[Any]) -> str:
+    return f"({', '.join(str(size) for size in shape)})"
+
+
+def _parameters(layer: Any) -> str:
+    if isinstance(layer, Node):
+        return "0"
+    return f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
+
+
+def _bounds(
+    layers: Sequence[Any], layer_range: Sequence[str] | None, name: Callable[[Any], str]
+) -> tuple[int, int]:
+    """First and end index of the layers to show."""
+    if layer_range is None:
+        return 0, len(layers)
+    if len(layer_range) != 2 or not all(isinstance(one, str) for one in layer_range):
+        raise ValueError(
+            "summary: argument `layer_range` must be two strings, the names of the first and the "
+            f"last layer. Received: layer_range={layer_range!r}"
+        )
+    one, other = (
+        [index for index, layer in enumerate(layers) if re.match(pattern, name(layer))]
+        for pattern in layer_range
+    )
+    if not one or not other:
+        raise ValueError(
+            "summary: argument `layer_range` must match names of layers. "
+            f"Received: layer_range={layer_range!r}; the layers are {[*map(name, layers)]}"
+        )
+    if one[0] > other[-1]:
+        return other[0], one[-1] + 1
+    return one[0], other[-1] + 1
+
+
+def _totals(model: Any) -> list[str]:
+    counted = {
+        "Trainable": model.trainable_weights,
+        "Non-trainable": model.non_trainable_weights,
+    }
+    optimizer = getattr(model, "optimizer", None)
+    if getattr(model, "compiled", False) and optimizer is not None and optimizer.built:
+        counted["Optimizer"] = optimizer.variables
+    numbers = {kind: (count_params(own), memory_size(own)) for kind, own in counted.items()}
+    whole = tuple(sum(column) for column in zip(*numbers.values(), strict=True))
+    lines = [_total("Total", *whole)]
+    return lines + [_total(kind, *pair) for kind, pair in numbers.items()]
+
+
+def _total(kind: str, count: float, size: float) -> str:
+    return f" {kind} params: {count:,} ({readable_size(size)})"
+
+
+def count_params(weights: Iterable[Any]) -> int:
+    """The number of elements of all weights.
+
+    Example:
+        >>> import nkeras
+        >>> count_params([nkeras.ops.ones((2, 3)), nkeras.ops.ones(4)])
+        10
+    """
+    return sum(math.prod(weight.shape) for weight in weights)
+
+
+def memory_size(weights: Iterable[Any]) -> int:
+    """The bytes that weights take, each counted once.
+
+    Example:
+        >>> import nkeras
+        >>> memory_size([nkeras.ops.ones((2, 3), dtype="float16")])
+        12
+    """
+    once = {id(weight): weight for weight in weights}.values()
+    return sum(math.prod(weight.shape) * dtypes.to_numpy(weight.dtype).itemsize for weight in once)
+
+
+def readable_size(size: float) -> str:
+    """A number of bytes with its unit.
+
+    Example:
+        >>> readable_size(4936)
+        '4.82 KB'
+    """
+    unit = 0
+    while size >= 1024 and unit < len(_UNITS) - 1:
+        size /= 1024
+        unit += 1
+    return f"{size:.2f} {_UNITS[unit]}"
