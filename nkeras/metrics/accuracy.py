@@ -1,0 +1,321 @@
+"""Accuracies: how often predictions equal targets.
+
+Source: https://keras.io/api/metrics/accuracy_metrics/
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from nkeras.core import config
+from nkeras.core.primitive import op, to_tensor
+from nkeras.losses.weighting import aligned
+from nkeras.metrics.reduction import NamedMetric
+from nkeras.ops.elementwise import equal, greater, greater_equal, less, logical_and, where_
+from nkeras.ops.indexing import _take_along_axis
+from nkeras.ops.reduction import _argmax, reduce_any, reduce_sum
+from nkeras.ops.shape import cast, expand_dims, getitem, reshape, squeeze
+
+
+def _refuse(owner: str, y_true: Any, y_pred: Any, expected: str) -> None:
+    raise ValueError(
+        f"{owner}: {expected}. Received: y_true.shape={y_true.shape}, y_pred.shape={y_pred.shape}"
+    )
+
+
+def best_class(x: Any) -> Any:
+    """Position of the first largest element along the last axis, int32."""
+    return _argmax(x, axis=len(x.shape) - 1, keepdims=False)
+
+
+@op
+def accuracy(y_true: Any, y_pred: Any) -> Any:
+    """1 where targets and predictions are equal, else 0.
+
+    Args:
+        y_true: targets.
+        y_pred: predictions of the same shape.
+
+    Returns:
+        Tensor of that shape, `floatx`.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    return cast(equal(*aligned(y_true, y_pred, "accuracy")), config.floatx())
+
+
+@op
+def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
+    """1 where the target equals whether the prediction is above a threshold, else 0.
+
+    Args:
+        y_true: targets 0 and 1.
+        y_pred: predictions of the same shape.
+        threshold: predictions above it are 1.
+
+    Returns:
+        Tensor of that shape, `floatx`.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.metrics.binary_accuracy([[1], [0]], [[0.6], [0.7]]).numpy()
+        array([[1.],
+               [0.]], dtype=float32)
+    """
+    y_pred = to_tensor(y_pred)
+    positive = cast(greater(y_pred, threshold), config.floatx())
+    return cast(equal(*aligned(y_true, positive, "binary_accuracy")), config.floatx())
+
+
+@op
+def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+    """1 where the largest prediction belongs to the class of a one-hot target, else 0.
+
+    Args:
+        y_true: one-hot targets `(batch, ..., classes)`.
+        y_pred: predictions of the same shape.
+
+    Returns:
+        Tensor `(batch, ...)`, `floatx`.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.metrics.categorical_accuracy([[0, 1], [0, 1]], [[0.1, 0.9], [0.8, 0.2]]).numpy()
+        array([1., 0.], dtype=float32)
+    """
+    y_true, y_pred = to_tensor(y_true), to_tensor(y_pred)
+    if y_true.shape != y_pred.shape or not y_pred.shape:
+        expected = "one-hot targets must have the shape (batch, ..., classes) of the predictions"
+        _refuse("categorical_accuracy", y_true, y_pred, expected)
+    return cast(equal(best_class(y_true), best_class(y_pred)), config.floatx())
+
+
+def _labels(y_true: Any, y_pred: Any, owner: str) -> tuple[Any, Any, tuple[int, ...]]:
+    """Labels without a last axis of size 1, predictions, and the shape of the result."""
+    y_true, y_pred = to_tensor(y_true), to_tensor(y_pred)
+    shape = y_true.shape
+    if len(shape) == len(y_pred.shape) and shape[-1:] == (1,):
+        y_true = squeeze(y_true, -1)
+    if not y_pred.shape or y_true.shape != y_pred.shape[:-1]:
+        expected = "labels (batch, ...) fit predictions (batch, ..., classes)"
+        _refuse(owner, y_true, y_pred, expected)
+    return y_true, y_pred, shape
+
+
+@op
+def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+    """1 where the largest prediction belongs to the labelled class, else 0.
+
+    Args:
+        y_true: labels `(batch, ...)`, or with a last axis of size 1.
+        y_pred: predictions `(batch, ..., classes)`.
+
+    Returns:
+        Tensor `(batch, ...)`, `floatx`.
+
+    Raises:
+        ValueError: the shapes do not fit.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.metrics.sparse_categorical_accuracy([1, 1], [[0.1, 0.9], [0.8, 0.2]]).numpy()
+        array([1., 0.], dtype=float32)
+    """
+    y_true, y_pred, shape = _labels(y_true, y_pred, "sparse_categorical_accuracy")
+    matches = cast(equal(y_true, cast(best_class(y_pred), y_true.dtype)), config.floatx())
+    # (batch, 1) labels give (batch,) matches, (batch, steps, 1) give (batch, steps).
+    return squeeze(matches, -1) if len(shape) > 1 and matches.shape[-1:] == (1,) else matches
+
+
+def _in_top_k(labels: Any, predictions: Any, k: int) -> Any:
+    """Whether fewer than k of the predictions `(rows, classes)` are larger than the label's.
+
+    Labels out of range are in no top k; nothing is read back from a device.
+    """
+    labels, classes = cast(labels, "int32"), predictions.shape[-1]
+    valid = logical_and(greater_equal(labels, 0), less(labels, classes))
+    inside = where_(valid, labels, to_tensor(0))
+    own = _take_along_axis(predictions, expand_dims(inside, 1), axis=1)
+    above = cast(greater(predictions, own), "int32")
+    rank = reduce_sum(above, axis=(1,), keepdims=False)
+    is_number = squeeze(equal(own, own), 1)
+    return logical_and(logical_and(less(rank, k), is_number), valid)
+
+
+@op
+def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
+    """1 where the class of a one-hot target is among the `k` largest predictions, else 0.
+
+    Args:
+        y_true: one-hot targets `(batch, ..., classes)`.
+        y_pred: predictions of the same shape.
+        k: how many.
+
+    Returns:
+        Tensor `(batch, ...)`, `floatx`.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    y_true, y_pred = to_tensor(y_true), to_tensor(y_pred)
+    if y_true.shape != y_pred.shape or not y_pred.shape:
+        expected = "one-hot targets must have the shape (batch, ..., classes) of the predictions"
+        _refuse("top_k_categorical_accuracy", y_true, y_pred, expected)
+    return sparse_top_k_categorical_accuracy(best_class(y_true), y_pred, k)
+
+
+@op
+def sparse_top_k_categorical_accuracy(
+    y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False
+) -> Any:
+    """1 where the label is among the `k` largest predictions, else 0.
+
+    Args:
+        y_true: labels `(batch, ...)`, or with a last axis of size 1.
+        y_pred: predictions `(batch, ..., classes)`.
+        k: how many.
+        from_sorted_ids: whether `y_pred` are class labels, the best first, instead.
+
+    Returns:
+        Tensor of the shape of `y_true`, `floatx`.
+
+    Raises:
+        ValueError: the shapes do not fit.
+    """
+    y_true, y_pred, shape = _labels(y_true, y_pred, "sparse_top_k_categorical_accuracy")
+    labels = reshape(y_true, (math.prod(y_true.shape),))
+    predictions = reshape(y_pred, (math.prod(y_true.shape), y_pred.shape[-1]))
+    if from_sorted_ids:
+        best = getitem(predictions, (slice(None), slice(k)))
+        found = equal(expand_dims(cast(labels, best.dtype), 1), best)
+        matches = reduce_any(found, axis=(1,), keepdims=False)
+    else:
+        matches = _in_top_k(labels, predictions, k)
+    return reshape(cast(matches, config.floatx()), shape)
+
+
+class Accuracy(NamedMetric):
+    """How often predictions equal targets.
+
+    Args:
+        name: name.
+        dtype: dtype to compute in.
+
+    Example:
+        >>> import nkeras
+        >>> float(nkeras.metrics.Accuracy()([1, 2, 3, 4], [0, 2, 3, 4]))
+        0.75
+
+    Source: https://keras.io/api/metrics/accuracy_metrics/#accuracy-class
+    """
+
+    _direction = "up"
+
+    def __init__(self, name: str = "accuracy", dtype: Any = None) -> None:
+        super().__init__(accuracy, name, dtype)
+
+
+class BinaryAccuracy(NamedMetric):
+    """How often predictions above a threshold are right.
+
+    Args:
+        name: name.
+        dtype: dtype to compute in.
+        threshold: predictions above it count as 1.
+
+    Source: https://keras.io/api/metrics/accuracy_metrics/#binaryaccuracy-class
+    """
+
+    _direction = "up"
+
+    def __init__(
+        self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5
+    ) -> None:
+        super().__init__(binary_accuracy, name, dtype, threshold=threshold)
+
+
+class CategoricalAccuracy(NamedMetric):
+    """How often the largest prediction belongs to the class of a one-hot target.
+
+    Args:
+        name: name.
+        dtype: dtype to compute in.
+
+    Source: https://keras.io/api/metrics/accuracy_metrics/#categoricalaccuracy-class
+    """
+
+    _direction = "up"
+
+    def __init__(self, name: str = "categorical_accuracy", dtype: Any = None) -> None:
+        super().__init__(categorical_accuracy, name, dtype)
+
+
+class SparseCategoricalAccuracy(NamedMetric):
+    """How often the largest prediction belongs to the labelled class.
+
+    Args:
+        name: name.
+        dtype: dtype to compute in.
+
+    Source: https://keras.io/api/metrics/accuracy_metrics/#sparsecategoricalaccuracy-class
+    """
+
+    _direction = "up"
+
+    def __init__(self, name: str = "sparse_categorical_accuracy", dtype: Any = None) -> None:
+        super().__init__(sparse_categorical_accuracy, name, dtype)
+
+
+class TopKCategoricalAccuracy(NamedMetric):
+    """How often the class of a one-hot target is among the `k` largest predictions.
+
+    Args:
+        k: how many.
+        name: name.
+        dtype: dtype to compute in.
+
+    Source: https://keras.io/api/metrics/accuracy_metrics/#topkcategoricalaccuracy-class
+    """
+
+    _direction = "up"
+
+    def __init__(
+        self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: Any = None
+    ) -> None:
+        super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
+
+
+class SparseTopKCategoricalAccuracy(NamedMetric):
+    """How often the label is among the `k` largest predictions.
+
+    Args:
+        k: how many.
+        name: name.
+        dtype: dtype to compute in.
+        from_sorted_ids: whether predictions are class labels, the best first.
+
+    Source: https://keras.io/api/metrics/accuracy_metrics/#sparsetopkcategoricalaccuracy-class
+    """
+
+    unlisted: ClassVar[Mapping[str, Any]] = {"from_sorted_ids": False}
+    _direction = "up"
+
+    def __init__(
+        self,
+        k: int = 5,
+        name: str = "sparse_top_k_categorical_accuracy",
+        dtype: Any = None,
+        from_sorted_ids: bool = False,
+    ) -> None:
+        super().__init__(
+            sparse_top_k_categorical_accuracy, name, dtype, k=k, from_sorted_ids=from_sorted_ids
+        )

@@ -1,0 +1,215 @@
+"""Counts of the confusion matrix, precision and recall.
+
+Source: https://keras.io/api/metrics/classification_metrics/
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from nkeras.metrics.counting import NEGATIVE_INFINITY, are_even, thresholds_of, update_counts
+from nkeras.metrics.metric import Metric
+from nkeras.ops.elementwise import add, divide_no_nan
+from nkeras.ops.shape import getitem
+
+
+class _Count(Metric):
+    """One cell of the confusion matrix, for each threshold."""
+
+    cell: ClassVar[str]
+
+    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.init_thresholds = thresholds
+        self.thresholds = thresholds_of(thresholds)
+        self._even = are_even(self.thresholds)
+        self.accumulator = self.add_variable((len(self.thresholds),), None, name="accumulator")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch.
+
+        Args:
+            y_true: targets 0 and 1 `(batch, ...)`.
+            y_pred: predictions in [0, 1] of the same shape.
+            sample_weight: None, or weights of the leading dimensions.
+        """
+        update_counts(
+            {self.cell: self.accumulator},
+            y_true,
+            y_pred,
+            self.thresholds,
+            even=self._even,
+            owner=self.name,
+            sample_weight=sample_weight,
+        )
+
+    def result(self) -> Any:
+        """The count: a scalar for one threshold, else `(thresholds,)`."""
+        value = self.accumulator.value
+        return getitem(value, 0) if len(self.thresholds) == 1 else value
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "thresholds": self.init_thresholds}
+
+
+class TruePositives(_Count):
+    """Weighted count of positives that are predicted as such.
+
+    Args:
+        thresholds: number or list in [0, 1]; predictions above it are positive; 0.5 by default.
+        name: name.
+        dtype: dtype.
+
+    Example:
+        >>> import nkeras
+        >>> float(nkeras.metrics.TruePositives()([0, 1, 1, 1], [1, 0, 1, 1]))
+        2.0
+
+    Source: https://keras.io/api/metrics/classification_metrics/#truepositives-class
+    """
+
+    cell = "tp"
+
+
+class TrueNegatives(_Count):
+    """Weighted count of negatives that are predicted as such.
+
+    Args:
+        thresholds: number or list in [0, 1]; predictions above it are positive; 0.5 by default.
+        name: name.
+        dtype: dtype.
+
+    Source: https://keras.io/api/metrics/classification_metrics/#truenegatives-class
+    """
+
+    cell = "tn"
+
+
+class FalsePositives(_Count):
+    """Weighted count of negatives that are predicted as positive.
+
+    Args:
+        thresholds: number or list in [0, 1]; predictions above it are positive; 0.5 by default.
+        name: name.
+        dtype: dtype.
+
+    Source: https://keras.io/api/metrics/classification_metrics/#falsepositives-class
+    """
+
+    cell = "fp"
+
+
+class FalseNegatives(_Count):
+    """Weighted count of positives that are predicted as negative.
+
+    Args:
+        thresholds: number or list in [0, 1]; predictions above it are positive; 0.5 by default.
+        name: name.
+        dtype: dtype.
+
+    Source: https://keras.io/api/metrics/classification_metrics/#falsenegatives-class
+    """
+
+    cell = "fn"
+
+
+class _Share(Metric):
+    """True positives divided by their sum with another cell, for each threshold."""
+
+    other: ClassVar[str]
+    other_name: ClassVar[str]
+    _direction = "up"
+
+    def __init__(
+        self,
+        thresholds: Any = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.init_thresholds = thresholds
+        self.top_k = top_k
+        self.class_id = class_id
+        self.thresholds = thresholds_of(thresholds, 0.5 if top_k is None else NEGATIVE_INFINITY)
+        self._even = are_even(self.thresholds)
+        count = (len(self.thresholds),)
+        self.true_positives = self.add_variable(count, None, name="true_positives")
+        self._other = self.add_variable(count, None, name=self.other_name)
+        setattr(self, self.other_name, self._other)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch.
+
+        Args:
+            y_true: targets 0 and 1 `(batch, ...)`.
+            y_pred: predictions in [0, 1] of the same shape.
+            sample_weight: None, or weights of the leading dimensions.
+        """
+        update_counts(
+            {"tp": self.true_positives, self.other: self._other},
+            y_true,
+            y_pred,
+            self.thresholds,
+            even=self._even,
+            owner=self.name,
+            top_k=self.top_k,
+            class_id=self.class_id,
+            sample_weight=sample_weight,
+        )
+
+    def result(self) -> Any:
+        """The share: a scalar for one threshold, else `(thresholds,)`; 0 where nothing counts."""
+        hits = self.true_positives.value
+        share = divide_no_nan(hits, add(hits, self._other))
+        return getitem(share, 0) if len(self.thresholds) == 1 else share
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "thresholds": self.init_thresholds,
+            "top_k": self.top_k,
+            "class_id": self.class_id,
+        }
+
+
+class Precision(_Share):
+    """How many of those predicted positive are: `tp / (tp + fp)`.
+
+    Args:
+        thresholds: number or list in [0, 1]; predictions above it are positive; 0.5 by default.
+        top_k: only the `k` largest predictions of each sample can be positive.
+        class_id: only this class counts.
+        name: name.
+        dtype: dtype.
+
+    Example:
+        >>> import nkeras
+        >>> round(float(nkeras.metrics.Precision()([0, 1, 1, 1], [1, 0, 1, 1])), 4)
+        0.6667
+
+    Source: https://keras.io/api/metrics/classification_metrics/#precision-class
+    """
+
+    other = "fp"
+    other_name = "false_positives"
+
+
+class Recall(_Share):
+    """How many of the positives are predicted as such: `tp / (tp + fn)`.
+
+    Args:
+        thresholds: number or list in [0, 1]; predictions above it are positive; 0.5 by default.
+        top_k: only the `k` largest predictions of each sample can be positive.
+        class_id: only this class counts.
+        name: name.
+        dtype: dtype.
+
+    Source: https://keras.io/api/metrics/classification_metrics/#recall-class
+    """
+
+    other = "fn"
+    other_name = "false_negatives"

@@ -1,0 +1,157 @@
+"""Metrics by name: get, serialize and deserialize."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nkeras.core import naming, serialization
+from nkeras.losses.identifiers import FUNCTIONS as LOSS_FUNCTIONS
+from nkeras.losses.identifiers import TABLE as LOSSES
+from nkeras.metrics import (
+    accuracy,
+    auc,
+    confusion,
+    f_score,
+    four_counts,
+    iou,
+    margin,
+    metric,
+    probabilistic,
+    reduction,
+    regression,
+)
+
+CLASSES = (
+    metric.Metric,
+    reduction.Mean,
+    reduction.MeanMetricWrapper,
+    reduction.Sum,
+    accuracy.Accuracy,
+    accuracy.BinaryAccuracy,
+    accuracy.CategoricalAccuracy,
+    accuracy.SparseCategoricalAccuracy,
+    accuracy.SparseTopKCategoricalAccuracy,
+    accuracy.TopKCategoricalAccuracy,
+    auc.AUC,
+    confusion.FalseNegatives,
+    confusion.FalsePositives,
+    confusion.Precision,
+    confusion.Recall,
+    confusion.TrueNegatives,
+    confusion.TruePositives,
+    f_score.F1Score,
+    f_score.FBetaScore,
+    four_counts.PrecisionAtRecall,
+    four_counts.RecallAtPrecision,
+    four_counts.SensitivityAtSpecificity,
+    four_counts.SpecificityAtSensitivity,
+    iou.BinaryIoU,
+    iou.IoU,
+    iou.MeanIoU,
+    iou.OneHotIoU,
+    iou.OneHotMeanIoU,
+    margin.CategoricalHinge,
+    margin.Hinge,
+    margin.SquaredHinge,
+    probabilistic.BinaryCrossentropy,
+    probabilistic.CategoricalCrossentropy,
+    probabilistic.KLDivergence,
+    probabilistic.Poisson,
+    probabilistic.SparseCategoricalCrossentropy,
+    regression.CosineSimilarity,
+    regression.LogCoshError,
+    regression.MeanAbsoluteError,
+    regression.MeanAbsolutePercentageError,
+    regression.MeanSquaredError,
+    regression.MeanSquaredLogarithmicError,
+    regression.RootMeanSquaredError,
+)
+FUNCTIONS = (
+    accuracy.accuracy,
+    accuracy.binary_accuracy,
+    accuracy.categorical_accuracy,
+    accuracy.sparse_categorical_accuracy,
+    accuracy.sparse_top_k_categorical_accuracy,
+    accuracy.top_k_categorical_accuracy,
+    *LOSS_FUNCTIONS,
+)
+_SHORT = {
+    "bce": probabilistic.BinaryCrossentropy,
+    "mae": regression.MeanAbsoluteError,
+    "mape": regression.MeanAbsolutePercentageError,
+    "mse": regression.MeanSquaredError,
+    "msle": regression.MeanSquaredLogarithmicError,
+}
+TABLE: dict[str, Any] = {
+    **{one.__name__: one for one in CLASSES},
+    **{naming.to_snake_case(one.__name__): one for one in CLASSES},
+    **_SHORT,
+    **{name.upper(): one for name, one in _SHORT.items()},
+}
+
+
+def function(name: str) -> Any:
+    """The metric or loss function of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    table = {**LOSSES, **{one.__name__: one for one in FUNCTIONS}}
+    return serialization.resolve(name, table, "metric function")
+
+
+def serialize(metric: Any) -> Any:
+    """The configuration of a metric: a dict, or the name of a built-in function.
+
+    Args:
+        metric: `Metric` object or function.
+
+    Returns:
+        What `deserialize` takes.
+    """
+    return serialization.serialize_keras_object(metric)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The metric that a configuration describes.
+
+    Args:
+        config: name or configuration dict.
+        custom_objects: further classes and functions by name.
+
+    Returns:
+        `Metric` object or function.
+
+    Raises:
+        ValueError, TypeError: it names nothing known.
+    """
+    known = {**TABLE, **(custom_objects or {})}
+    if isinstance(config, str):
+        return serialization.resolve(config, known, "metric", metric.Metric)
+    return serialization.deserialize_keras_object(config, known)
+
+
+def get(identifier: Any) -> Any:
+    """A metric by name, configuration, class or object.
+
+    Args:
+        identifier: None, a name such as `"accuracy"` or `"AUC"`, a configuration dict, a class, or
+            a metric (or function) already.
+
+    Returns:
+        A metric or function, or None for None.
+
+    Raises:
+        ValueError: it names no metric.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.metrics.get("mse")
+        <MeanSquaredError name=mean_squared_error>
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, dict):
+        identifier = deserialize(identifier)
+    return serialization.resolve(identifier, TABLE, "metric", metric.Metric)

@@ -1,0 +1,161 @@
+"""Metric: the base class of metrics, variables that are updated batch by batch.
+
+Source: https://keras.io/api/metrics/base_metric/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nkeras import initializers
+from nkeras.core import config as settings
+from nkeras.core import naming, policies, tree
+from nkeras.core.variable import Variable
+from nkeras.ops.core import zeros
+
+
+class Metric:
+    """Base class of metrics: a subclass makes variables and gives `update_state` and `result`.
+
+    Args:
+        dtype: dtype or dtype policy to compute in; `floatx` by default.
+        name: name; snake case of the class name, made unique, by default.
+
+    Example:
+        >>> import nkeras
+        >>> class Largest(nkeras.metrics.Metric):
+        ...     def __init__(self):
+        ...         super().__init__(name="largest")
+        ...         self.value = self.add_weight(name="value", initializer="zeros")
+        ...     def update_state(self, y_true, y_pred, sample_weight=None):
+        ...         self.value.assign(nkeras.ops.maximum(self.value, nkeras.ops.max(y_pred)))
+        ...     def result(self):
+        ...         return self.value.value
+        >>> float(Largest()([0.0], [3.0]))
+        3.0
+
+    Source: https://keras.io/api/metrics/base_metric/#metric-class
+    """
+
+    _variables: list[Variable]
+    _metrics: list[Metric]
+
+    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+        self.name = name or naming.auto_name(type(self).__name__)
+        self._dtype: str = policies.get(dtype or settings.floatx()).compute_dtype
+        object.__setattr__(self, "_variables", [])
+        object.__setattr__(self, "_metrics", [])
+
+    @property
+    def dtype(self) -> str:
+        """The dtype that values are cast to."""
+        return self._dtype
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The state: own variables, then those of metrics kept as attributes."""
+        nested = [variable for metric in self._metrics for variable in metric.variables]
+        return [*self._variables, *nested]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if hasattr(self, "_variables"):
+            for one in tree.flatten(value):
+                self._track(one)
+        super().__setattr__(name, value)
+
+    def _track(self, thing: Any) -> None:
+        """Keep a variable or metric, once."""
+        if isinstance(thing, Variable):
+            if all(thing is not known for known in self._variables):
+                self._variables.append(thing)
+        elif isinstance(thing, Metric) and all(thing is not known for known in self._metrics):
+            self._metrics.append(thing)
+
+    def add_variable(
+        self,
+        shape: Sequence[int],
+        initializer: Any,
+        dtype: Any = None,
+        aggregation: str = "sum",
+        name: str | None = None,
+    ) -> Variable:
+        """Make a variable of the state.
+
+        Args:
+            shape: its shape.
+            initializer: initializer, by object or name; zeros for None.
+            dtype: its dtype; `floatx` by default.
+            aggregation: kept for Keras' sake: nkeras trains on one device.
+            name: name.
+
+        Returns:
+            Variable.
+
+        Raises:
+            RuntimeError: `super().__init__()` was not called.
+        """
+        self._check_super_called()
+        with naming.name_scope(self.name.replace("/", ">")):
+            variable = Variable(
+                _zeros if initializer is None else initializers.get(initializer),
+                shape=tuple(shape),
+                dtype=dtype,
+                trainable=False,
+                aggregation=aggregation,
+                synchronization="on_read",
+                name=name,
+            )
+        self._track(variable)
+        return variable
+
+    def add_weight(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Make a variable of the state; see `add_variable`."""
+        return self.add_variable(shape, initializer, dtype=dtype, name=name)
+
+    def _check_super_called(self) -> None:
+        if not hasattr(self, "_variables"):
+            raise RuntimeError(
+                f"{type(self).__name__}: call `super().__init__()` first in `__init__()`."
+            )
+
+    def reset_state(self) -> None:
+        """Set all variables to zero."""
+        for variable in self.variables:
+            variable.assign(zeros(variable.shape, variable.dtype))
+
+    def update_state(self, *args: Any, **kwargs: Any) -> Any:
+        """Take a batch into account; for subclasses."""
+        raise NotImplementedError(f"{type(self).__name__} must implement update_state().")
+
+    def result(self) -> Any:
+        """The metric's value now, a tensor (or a dict of them); for subclasses."""
+        raise NotImplementedError(f"{type(self).__name__} must implement result().")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Update with a batch and return the result."""
+        self._check_super_called()
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {"name": self.name, "dtype": self.dtype}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The inverse of `get_config`."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+def _zeros(shape: Sequence[int], dtype: Any = None) -> Any:
+    return zeros(shape, dtype)
