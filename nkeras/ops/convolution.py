@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -197,7 +196,10 @@ def conv(
     first = is_channels_first(data_format, "conv")
     x = to_channels_last(x) if first else x
     check_rank(x, kernel, rank, "conv")
-    strides, dilation = windows(strides, rank, "strides"), windows(dilation_rate, rank, "dilation_rate")
+    strides, dilation = (
+        windows(strides, rank, "strides"),
+        windows(dilation_rate, rank, "dilation_rate"),
+    )
     if max(strides, default=1) > 1 and max(dilation, default=1) > 1:
         raise ValueError(
             f"conv: strides > 1 and dilation_rate > 1 cannot be combined. Received: strides={strides} "
@@ -428,5 +430,3 @@ def pads(
     if mode not in accepted:
         refuse("padding", padding, f"one of {accepted}", owner)
     return window_padding(mode, sizes, window, strides, dilation)
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,6 +70,23 @@ def shape(x: Any) -> tuple[Any, ...]:
     return shape_of(x)
 
 
+def ndim(x: Any) -> int:
+    """The number of axes."""
+    return len(shape_of(x))
+
+
+@op
+def size(x: Any) -> Any:
+    """The number of elements, as int32 tensor of rank 0."""
+    return as_tensor(math.prod(shape_of(x)), "int32")
+
+
+@op
+def copy(x: Any) -> Any:
+    """A tensor of the same values; tensors are immutable, so nothing is copied."""
+    return to_tensor(x)
+
+
 def dtype(x: Any) -> str:
     """The dtype name of a tensor."""
     return to_tensor(x).dtype
@@ -114,7 +132,9 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def wrapper(*arguments: Any, **named: Any) -> Any:
-        tensors = [to_tensor(one) if not isinstance(one, (str, bytes)) else one for one in arguments]
+        tensors = [
+            to_tensor(one) if not isinstance(one, (str, bytes)) else one for one in arguments
+        ]
         if any(isinstance(one, graph.KerasTensor) for one in tensors):
             return f(*tensors, **named)[0]
         with tape.paused():
@@ -222,29 +242,6 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
     """One value in the shape (and dtype) of `x`."""
     x = to_tensor(x)
     return full(x.shape, fill_value, dtype or x.dtype)
-
-
-def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:
-    """Evenly spaced numbers in `[start, stop)`.
-
-    Args:
-        start: first number, or the end if `stop` is None.
-        stop: end, not included.
-        step: distance, 1 by default.
-        dtype: dtype name; `int32` for ints, `floatx` for floats by default.
-
-    Returns:
-        Tensor `(count,)`.
-    """
-    values = [one for one in (start, stop, step) if one is not None]
-    name = dtypes.result_type(*values) if dtype is None else dtypes.standardize(dtype)
-    first, last = (0, start) if stop is None else (start, stop)
-    numbers = np.arange(_number(first), _number(last), 1 if step is None else _number(step))
-    return as_tensor(numbers.astype(dtypes.to_numpy(name)), name)
-
-
-def _number(value: Any) -> Any:
-    return value.item() if isinstance(value, Tensor) else value
 
 
 @op

@@ -10,7 +10,6 @@ from typing import Any
 
 from nkeras.backend.scalar import Scalar
 from nkeras.backend.scalars import arithmetic, special
-from nkeras.core import dtypes
 from nkeras.core.primitive import Elementwise, op, to_tensor
 
 _DOC = """{summary}
@@ -50,6 +49,11 @@ mod = elementwise(arithmetic.mod, "promote", "Remainder with the sign of x2.")
 power = elementwise(arithmetic.power, "promote", "x1 to the power of x2.")
 maximum = elementwise(arithmetic.maximum, "promote", "The larger one; NaN is kept.")
 minimum = elementwise(arithmetic.minimum, "promote", "The smaller one; NaN is kept.")
+fmax = elementwise(arithmetic.fmax, "promote", "The larger one; a number wins over NaN.")
+fmin = elementwise(arithmetic.fmin, "promote", "The smaller one; a number wins over NaN.")
+fmod = elementwise(arithmetic.fmod, "promote", "Remainder with the sign of x1.")
+heaviside = elementwise(arithmetic.heaviside, "float", "0 below zero, 1 above, x2 at zero.")
+logaddexp2 = elementwise(special.logaddexp2, "float", "log2(2**x1 + 2**x2), stable.")
 logaddexp = elementwise(special.logaddexp, "float", "log(exp(x1) + exp(x2)), stable.")
 hypot = elementwise(special.hypot, "float", "sqrt(x1**2 + x2**2), stable.")
 arctan2 = elementwise(special.arctan2, "float", "Angle of the point (x2, x1), in (-pi, pi].")
@@ -59,6 +63,7 @@ absolute = elementwise(arithmetic.absolute, "promote", "|x|.")
 sign = elementwise(arithmetic.sign, "promote", "-1, 0 or 1.")
 square = elementwise(arithmetic.square, "promote", "x * x.")
 sqrt = elementwise(arithmetic.sqrt, "float", "Square root.")
+cbrt = elementwise(arithmetic.cbrt, "float", "Cube root.")
 rsqrt = elementwise(arithmetic.rsqrt, "float", "1 / sqrt(x).")
 reciprocal = elementwise(arithmetic.reciprocal, "float", "1 / x.")
 floor = elementwise(arithmetic.floor, "float", "Largest integer not above x.")
@@ -86,6 +91,9 @@ arcsinh = elementwise(special.arcsinh, "float", "Inverse hyperbolic sine.")
 arccosh = elementwise(special.arccosh, "float", "Inverse hyperbolic cosine.")
 arctanh = elementwise(special.arctanh, "float", "Inverse hyperbolic tangent.")
 erf = elementwise(special.erf, "float", "Error function.")
+erfc = elementwise(special.erfc, "float", "1 - erf(x), exact where it is small.")
+erfinv = elementwise(special.erfinv, "float", "Inverse of the error function.")
+sinc = elementwise(special.sinc, "float", "sin(pi * x) / (pi * x), 1 at 0.")
 
 equal = elementwise(arithmetic.equal, "promote", "x1 == x2.")
 not_equal = elementwise(arithmetic.not_equal, "promote", "x1 != x2.")

@@ -10,7 +10,6 @@ from nkeras.core import dtypes, graph
 from nkeras.core.primitive import op, primitive, to_tensor
 from nkeras.core.spec import Shape, Spec, Typed, broadcast_shapes, normalize_axis
 from nkeras.core.tensor import Tensor
-from nkeras.ops.elementwise import add
 from nkeras.ops.shape import cast, reshape, stack
 
 
@@ -201,9 +200,7 @@ def checked_coordinates(indices: Any, shape: Shape, owner: str) -> Any:
         )
     if isinstance(indices, graph.KerasTensor):
         return indices
-    columns = [
-        checked_indices(indices.numpy()[..., i], shape[i], owner) for i in range(depth)
-    ]
+    columns = [checked_indices(indices.numpy()[..., i], shape[i], owner) for i in range(depth)]
     return stack(columns, axis=-1)
 
 
@@ -223,34 +220,8 @@ def scatter(indices: Any, values: Any, shape: Any) -> Any:
         ValueError: a coordinate is out of range, or the shapes do not fit.
     """
     shape = tuple(int(size) for size in shape)
-    return _scatter_nd(checked_coordinates(indices, shape, "scatter"), to_tensor(values), shape=shape)
-
-
-@op
-def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> Any:
-    """A copy of `inputs` with `updates` written at coordinates.
-
-    Args:
-        inputs: tensor.
-        indices: tensor of int `(..., depth)`.
-        updates: tensor `(..., *inputs.shape[depth:])`.
-        reduction: None (the last write wins) or `"add"`.
-
-    Returns:
-        Tensor of the shape of `inputs`.
-
-    Raises:
-        ValueError: a coordinate is out of range, the shapes do not fit, or another reduction.
-    """
-    x = to_tensor(inputs)
-    indices = checked_coordinates(indices, x.shape, "scatter_update")
-    updates = cast(to_tensor(updates), x.dtype)
-    if reduction is None:
-        return _scatter_update(x, indices, updates)
-    if reduction == "add":
-        return add(x, _scatter_nd(indices, updates, shape=x.shape))
-    raise ValueError(
-        f'scatter_update: argument `reduction` must be None or "add". Received: {reduction!r}'
+    return _scatter_nd(
+        checked_coordinates(indices, shape, "scatter"), to_tensor(values), shape=shape
     )
 
 

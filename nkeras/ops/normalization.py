@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from nkeras.core import dtypes
+from nkeras.core import config, dtypes
 from nkeras.core.primitive import op, primitive, to_tensor
 from nkeras.core.spec import Spec, Typed, normalize_axes, normalize_axis
-from nkeras.ops.elementwise import exp, log, multiply, subtract
-from nkeras.ops.reduction import reduce_max, reduce_sum
+from nkeras.ops.elementwise import (
+    absolute,
+    exp,
+    log,
+    maximum,
+    minimum,
+    multiply,
+    power,
+    rsqrt,
+    square,
+    subtract,
+)
+from nkeras.ops.reduction import reduce_max, reduce_mean, reduce_sum
 from nkeras.ops.shape import cast, reshape, transpose
 
 
@@ -135,3 +146,149 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
         Tensor of the same shape, floating.
     """
     return _along(_log_softmax, x, axis, "log_softmax")
+
+
+def _along_axis(vector: Any, rank: int, axis: int) -> Any:
+    return reshape(vector, [-1 if i == axis else 1 for i in range(rank)])
+
+
+@op
+def batch_normalization(
+    x: Any,
+    mean: Any,
+    variance: Any,
+    axis: int,
+    offset: Any = None,
+    scale: Any = None,
+    epsilon: float = 1e-3,
+) -> Any:
+    """`(x - mean) / sqrt(variance + epsilon) * scale + offset`, with vectors along one axis.
+
+    Args:
+        x: tensor.
+        mean: tensor `(size,)`, where `size` is that of `x` along `axis`.
+        variance: tensor `(size,)`.
+        axis: int.
+        offset: tensor `(size,)` or None.
+        scale: tensor `(size,)` or None.
+        epsilon: float that keeps the quotient finite.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Source: https://arxiv.org/abs/1502.03167
+    """
+    x = to_tensor(x)
+    rank = len(x.shape)
+    axis = normalize_axis(axis, rank, "batch_normalization")
+    factor = rsqrt(to_tensor(variance) + epsilon)
+    factor = factor if scale is None else factor * scale
+    shift = -to_tensor(mean) * factor
+    shift = shift if offset is None else shift + offset
+    return x * _along_axis(factor, rank, axis) + _along_axis(shift, rank, axis)
+
+
+@op
+def layer_normalization(
+    x: Any,
+    gamma: Any = None,
+    beta: Any = None,
+    axis: Any = -1,
+    epsilon: float | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Mean 0 and variance 1 over axes, then `* gamma + beta`; computed in float32 at least.
+
+    Args:
+        x: tensor.
+        gamma: tensor of the sizes of the axes, or None.
+        beta: tensor of the sizes of the axes, or None.
+        axis: int or sequence of int.
+        epsilon: float that keeps the quotient finite; the configured one by default.
+        kwargs: `rms_scaling`, for old models: divide by the deviation without removing the mean.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Raises:
+        ValueError: an unknown argument.
+
+    Source: https://arxiv.org/abs/1607.06450
+    """
+    rms_scaling = kwargs.pop("rms_scaling", False)
+    if kwargs:
+        raise ValueError(f"layer_normalization: unknown arguments {sorted(kwargs)}.")
+    x = to_tensor(x)
+    wide = cast(x, dtypes.result_type(x.dtype, "float32"))
+    axes = normalize_axes(axis, len(x.shape), "layer_normalization")
+    shape = [size if i in axes else 1 for i, size in enumerate(x.shape)]
+
+    def fitted(weights: Any) -> Any:
+        return reshape(cast(weights, wide.dtype), shape)
+
+    epsilon = config.epsilon() if epsilon is None else epsilon
+    middle = reduce_mean(wide, axis=axes, keepdims=True)
+    centred = wide - middle
+    variance = reduce_mean(square(centred), axis=axes, keepdims=True)
+    y = (wide if rms_scaling else centred) * rsqrt(variance + epsilon)
+    y = y if gamma is None else y * fitted(gamma)
+    y = y if beta is None or rms_scaling else y + fitted(beta)
+    return cast(y, x.dtype)
+
+
+@op
+def rms_normalization(
+    x: Any, scale: Any = None, axis: Any = -1, epsilon: float | None = None
+) -> Any:
+    """`x / sqrt(mean(x**2) + epsilon) * scale` over axes; computed in float32 at least.
+
+    Args:
+        x: tensor.
+        scale: tensor that broadcasts to `x`, or None.
+        axis: int or sequence of int.
+        epsilon: float that keeps the quotient finite; the configured one by default.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+
+    Source: https://arxiv.org/abs/1910.07467
+    """
+    x = to_tensor(x)
+    wide = cast(x, dtypes.result_type(x.dtype, "float32"))
+    wide = wide if wide.shape else reshape(wide, (1,))
+    axes = normalize_axes(axis, len(wide.shape), "rms_normalization")
+    epsilon = config.epsilon() if epsilon is None else epsilon
+    y = wide * rsqrt(reduce_mean(square(wide), axis=axes, keepdims=True) + epsilon)
+    return cast(y if scale is None else y * cast(scale, y.dtype), x.dtype)
+
+
+@op
+def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> Any:
+    """`x` divided by its norm along axes.
+
+    Args:
+        x: tensor.
+        axis: int, or for vectors in several axes a tuple of int.
+        order: of the norm: 1, 2, 3 ...
+        epsilon: least norm; the configured one by default.
+
+    Returns:
+        Tensor of the shape of `x`, floating.
+
+    Raises:
+        ValueError: `order` is no positive int.
+    """
+    if not isinstance(order, int) or order < 1:
+        raise ValueError(
+            f"normalize: argument `order` must be an int >= 1. Received: order={order!r}"
+        )
+    x = to_tensor(x)
+    x = cast(x, dtypes.result_type(x.dtype, float))
+    x = x if x.shape else reshape(x, (1,))
+    axes = normalize_axes(axis, len(x.shape), "normalize")
+    epsilon = config.epsilon() if epsilon is None else epsilon
+    if order == 2:
+        inverse = rsqrt(reduce_sum(square(x), axis=axes, keepdims=True))
+        return x * minimum(inverse, 1.0 / epsilon)
+    total = reduce_sum(power(absolute(x), float(order)), axis=axes, keepdims=True)
+    return x / maximum(power(total, 1.0 / order), epsilon)

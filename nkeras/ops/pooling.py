@@ -19,7 +19,9 @@ from nkeras.ops.convolution import (
 def _pooled(x: Typed, pool_size: Shape, strides: Shape, padding: Pairs) -> Shape:
     sizes = tuple(
         window_output(size, window, stride, pad, 1)
-        for size, window, stride, pad in zip(x.shape[1:-1], pool_size, strides, padding, strict=True)
+        for size, window, stride, pad in zip(
+            x.shape[1:-1], pool_size, strides, padding, strict=True
+        )
     )
     if min(sizes) < 1:
         raise ValueError(
@@ -30,9 +32,7 @@ def _pooled(x: Typed, pool_size: Shape, strides: Shape, padding: Pairs) -> Shape
 
 
 @primitive(outputs=("y", "winner"))
-def _max_pool(
-    x: Typed, *, pool_size: Shape, strides: Shape, padding: Pairs
-) -> tuple[Spec, Spec]:
+def _max_pool(x: Typed, *, pool_size: Shape, strides: Shape, padding: Pairs) -> tuple[Spec, Spec]:
     shape = _pooled(x, pool_size, strides, padding)
     return Spec(shape, x.dtype), Spec(shape, "int32")
 

@@ -5,21 +5,30 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from nkeras.backend.scalars import random as scalars
 from nkeras.core import dtypes
 from nkeras.core.primitive import op, primitive, to_tensor
 from nkeras.core.random import draw_seed
-from nkeras.core.spec import Spec
+from nkeras.core.spec import Spec, normalize_axis
 from nkeras.ops.elementwise import (
     add,
+    bitwise_left_shift,
+    bitwise_or,
     bitwise_right_shift,
-    cos,
+    elementwise,
     greater_equal,
-    log,
+    mod,
     multiply,
-    sqrt,
     where_,
 )
-from nkeras.ops.shape import cast, reshape
+from nkeras.ops.indexing import take
+from nkeras.ops.reduction import _argsort
+from nkeras.ops.shape import cast, getitem, reshape
+
+box_muller = elementwise(scalars.box_muller, "float", "Normal from two uniform numbers.")
+truncated_normal_quantile = elementwise(
+    scalars.truncated_normal_quantile, "float", "Quantile of the normal cut at 2 deviations."
+)
 
 
 @primitive()
@@ -34,9 +43,25 @@ def bits(shape: Any, seed: Any) -> Any:
     return reshape(random_bits(key=draw_seed(seed), size=math.prod(shape)), shape)
 
 
-def _unit(values: Any) -> Any:
-    """uint32 bits as float32 in [0, 1), 24 bits of them, exact on every backend."""
-    return multiply(cast(bitwise_right_shift(values, 8), "float32"), 2.0**-24)
+def _unit(words: Any, digits: int = 24) -> Any:
+    """uint32 words as float32 in [0, 1) with that many binary digits, exact on every backend."""
+    return multiply(cast(bitwise_right_shift(words, 32 - digits), "float32"), 2.0**-digits)
+
+
+def _units(count: int, shape: Any, seed: Any, dtype: str) -> list[Any]:
+    """`count` tensors of uniform numbers in [0, 1): float64 for that dtype, else float32.
+
+    The half precision dtypes get as many digits as they have, for 0.9999 would be rounded to 1.
+    """
+    if dtype != "float64":
+        words = bits((count, *shape), seed)
+        digits = {"float16": 11, "bfloat16": 8}.get(dtype, 24)
+        return [_unit(getitem(words, i), digits) for i in range(count)]
+    words = bits((count, 2, *shape), seed)
+    high = cast(bitwise_right_shift(getitem(words, (slice(None), 0)), 5), dtype)
+    low = cast(bitwise_right_shift(getitem(words, (slice(None), 1)), 6), dtype)
+    units = multiply(add(multiply(high, 2.0**26), low), 2.0**-53)
+    return [getitem(units, i) for i in range(count)]
 
 
 def uniform(
@@ -65,7 +90,7 @@ def uniform(
     Source: https://keras.io/api/random/random_ops/
     """
     name = _floating(dtype, "uniform")
-    unit = _unit(bits(shape, seed))
+    (unit,) = _units(1, shape, seed, name)
     return cast(add(multiply(unit, maxval - minval), minval), name)
 
 
@@ -86,13 +111,160 @@ def normal(
 
     Raises:
         ValueError: the dtype is not floating.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.random.normal((2, 3), seed=1).shape
+        (2, 3)
+
+    Source: https://keras.io/api/random/random_ops/
     """
     name = _floating(dtype, "normal")
-    shape = tuple(int(size) for size in shape)
-    pairs = bits((2, math.prod(shape)), seed)
-    radius = sqrt(multiply(log(1.0 - _unit(pairs[0])), -2.0))
-    standard = multiply(radius, cos(multiply(_unit(pairs[1]), 2.0 * math.pi)))
-    return cast(add(multiply(reshape(standard, shape), stddev), mean), name)
+    units = _units(2, shape, seed, "float64" if name == "float64" else "float32")
+    return cast(add(multiply(box_muller(*units), stddev), mean), name)
+
+
+def truncated_normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None
+) -> Any:
+    """Normally distributed numbers, those beyond two standard deviations left out.
+
+    Args:
+        shape: shape of the result.
+        mean: mean.
+        stddev: standard deviation before truncation.
+        dtype: floating dtype; `floatx` by default.
+        seed: int, SeedGenerator, or None for the global generator.
+
+    Returns:
+        Tensor of `shape`.
+
+    Raises:
+        ValueError: the dtype is not floating.
+
+    Example:
+        >>> import nkeras
+        >>> bool((abs(nkeras.random.truncated_normal((100,), seed=1).numpy()) <= 2).all())
+        True
+
+    Source: https://keras.io/api/random/random_ops/
+    """
+    name = _floating(dtype, "truncated_normal")
+    (unit,) = _units(1, shape, seed, "float64" if name == "float64" else "float32")
+    return cast(add(multiply(truncated_normal_quantile(unit), stddev), mean), name)
+
+
+def randint(shape: Any, minval: int, maxval: int, dtype: Any = "int32", seed: Any = None) -> Any:
+    """Uniformly distributed integers in [minval, maxval).
+
+    Args:
+        shape: shape of the result.
+        minval: least integer.
+        maxval: one more than the greatest.
+        dtype: integer dtype.
+        seed: int, SeedGenerator, or None for the global generator.
+
+    Returns:
+        Tensor of `shape`.
+
+    Raises:
+        ValueError: the dtype is not integer, the interval is empty or does not fit the dtype.
+
+    Example:
+        >>> import nkeras
+        >>> int(nkeras.random.randint((), 3, 4))
+        3
+
+    Source: https://keras.io/api/random/random_ops/
+    """
+    name = dtypes.standardize(dtype)
+    if not dtypes.is_integer(name):
+        raise ValueError(f"randint: argument `dtype` must be integer. Received: dtype={dtype!r}")
+    low, high = int(minval), int(maxval)
+    digits = int(name.lstrip("uint"))
+    least = 0 if name.startswith("u") else -(2 ** (digits - 1))
+    if not least <= low < high <= least + 2**digits:
+        raise ValueError(
+            "randint: `minval` must be below `maxval`, and both within the dtype. "
+            f"Received: minval={minval}, maxval={maxval}, dtype={name}"
+        )
+    words = cast(bits((2, *shape), seed), "uint64")
+    # 64 bits for each number, so that the remainder is uniform but for one part in 2**32.
+    offset = bitwise_or(bitwise_left_shift(getitem(words, 0), 32), getitem(words, 1))
+    if high - low < 2**64:
+        offset = mod(offset, to_tensor(high - low, "uint64"))
+    if name == "uint64":
+        return add(offset, to_tensor(low, name))
+    return cast(add(cast(offset, "int64"), to_tensor(low, "int64")), name)
+
+
+@op
+def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Any:
+    """The slices of a tensor along an axis, in random order.
+
+    Args:
+        x: tensor.
+        axis: axis; whole slices move together.
+        seed: int, SeedGenerator, or None for the global generator.
+
+    Returns:
+        Tensor of the same shape.
+
+    Raises:
+        ValueError: there is no such axis.
+
+    Example:
+        >>> import nkeras
+        >>> sorted(nkeras.random.shuffle([3, 1, 2], seed=1).numpy().tolist())
+        [1, 2, 3]
+
+    Source: https://keras.io/api/random/random_ops/
+    """
+    x = to_tensor(x)
+    axis = normalize_axis(axis, len(x.shape), "shuffle")
+    order = _argsort(bits((x.shape[axis],), seed), axis=0)
+    return take(x, order, axis=axis)
+
+
+@op
+def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
+    """Set a random part of the elements to 0 and scale up the others, so that the sum is kept.
+
+    Args:
+        inputs: tensor.
+        rate: part to drop, in [0, 1].
+        noise_shape: shape of the mask, which broadcasts to the inputs; None for their shape, None
+            inside for that size of the inputs.
+        seed: int, SeedGenerator, or None for the global generator.
+
+    Returns:
+        Tensor of the same shape.
+
+    Raises:
+        ValueError: the rate is outside [0, 1].
+
+    Example:
+        >>> import nkeras
+        >>> dropped = nkeras.random.dropout(nkeras.ops.ones((8,)), 0.5, seed=1)
+        >>> set(dropped.numpy().tolist()) <= {0.0, 2.0}
+        True
+
+    Source: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
+    """
+    if not 0 <= rate <= 1:
+        raise ValueError(f"dropout: argument `rate` must be in [0, 1]. Received: rate={rate}")
+    x = to_tensor(inputs)
+    if rate == 0:
+        return x
+    if rate == 1:
+        return where_(False, x, 0)
+    shape = (
+        x.shape
+        if noise_shape is None
+        else tuple(x.shape[i] if size is None else size for i, size in enumerate(noise_shape))
+    )
+    kept = greater_equal(_unit(bits(shape, seed)), rate)
+    return where_(kept, multiply(x, 1.0 / (1.0 - rate)), 0.0)
 
 
 def _floating(dtype: Any, owner: str) -> str:
@@ -100,28 +272,3 @@ def _floating(dtype: Any, owner: str) -> str:
     if not dtypes.is_floating(name):
         raise ValueError(f"{owner}: argument `dtype` must be floating. Received: dtype={dtype!r}")
     return name
-
-
-@op
-def dropout(
-    inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None
-) -> Any:
-    """Set a random part of the elements to 0 and scale up the others, so that the sum is kept.
-
-    Args:
-        inputs: tensor.
-        rate: part to drop, in [0, 1).
-        noise_shape: shape of the mask, which broadcasts to the inputs; None for their shape.
-        seed: int, SeedGenerator, or None for the global generator.
-
-    Returns:
-        Tensor of the same shape.
-
-    Source: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
-    """
-    x = to_tensor(inputs)
-    shape = x.shape if noise_shape is None else tuple(
-        x.shape[i] if size is None else size for i, size in enumerate(noise_shape)
-    )
-    kept = greater_equal(_unit(bits(shape, seed)), rate)
-    return where_(kept, multiply(x, 1.0 / (1.0 - rate)), 0.0)

@@ -7,8 +7,18 @@ from typing import Any
 
 from nkeras.core import dtypes
 from nkeras.core.primitive import Primitive, op, primitive, to_tensor
-from nkeras.core.spec import Spec, Typed, normalize_axes, normalize_axis, reduced_shape
-from nkeras.ops.elementwise import divide_no_nan, equal
+from nkeras.core.spec import Spec, Typed, normalize_axes, reduced_shape
+from nkeras.ops.core import stop_gradient
+from nkeras.ops.elementwise import (
+    divide_no_nan,
+    equal,
+    exp,
+    isfinite,
+    log,
+    maximum,
+    minimum,
+    where_,
+)
 from nkeras.ops.shape import broadcast_to, cast, flip, reshape
 
 Axes = tuple[int, ...]
@@ -43,7 +53,7 @@ def reduce_mean(x: Typed, *, axis: Axes, keepdims: bool) -> Spec:
 @reduce_mean.vjp("x")
 def _(grad_y: Any, x_spec: Spec, axis: Axes) -> Any:
     count = math.prod(x_spec.shape[i] for i in axis)
-    return _spread(grad_y * (1.0 / max(count, 1)), x_spec, axis)
+    return _spread(grad_y * (1.0 / (count or 1)), x_spec, axis)
 
 
 @primitive()
@@ -75,7 +85,7 @@ def _exclusive(x: Any, reverse: bool) -> Any:
     x = flip(x, -1) if reverse else x
     widths = [(0, 0)] * (len(x.shape) - 1) + [(1, 0)]
     before = pad(x, widths, constant_values=1.0)[..., :-1]
-    product = cumprod(before, -1)
+    product = _cumprod(before, axis=len(x.shape) - 1)
     return flip(product, -1) if reverse else product
 
 
@@ -181,6 +191,13 @@ def _axes(x: Any, axis: Any, owner: str) -> Axes:
     return normalize_axes(axis, len(x.shape), owner)
 
 
+def _widened(x: Any) -> Any:
+    """Bool and small integers become 32 bits wide, as sums and products need it."""
+    if x.dtype in ("bool", "int8", "int16"):
+        return cast(x, "int32")
+    return cast(x, "uint32") if x.dtype in ("uint8", "uint16") else x
+
+
 @op
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Sum over axes; bool and small integers are added as int32.
@@ -198,11 +215,7 @@ def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         >>> nkeras.ops.sum([[1.0, 2.0], [3.0, 4.0]], axis=0).numpy()
         array([4., 6.], dtype=float32)
     """
-    x = to_tensor(x)
-    if x.dtype in ("bool", "int8", "int16"):
-        x = cast(x, "int32")
-    elif x.dtype in ("uint8", "uint16"):
-        x = cast(x, "uint32")
+    x = _widened(to_tensor(x))
     return reduce_sum(x, axis=_axes(x, axis, "sum"), keepdims=keepdims)
 
 
@@ -224,18 +237,149 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op
-def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    """Products of all elements up to each one.
+def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+    """Product over axes; bool and small integers are multiplied as int32.
 
     Args:
         x: tensor.
-        axis: int; None flattens first.
+        axis: int, tuple of int, or None for all.
+        keepdims: keep reduced axes with size 1.
         dtype: dtype of the result.
 
     Returns:
         Tensor.
     """
     x = to_tensor(x)
-    x = cast(x, dtype or ("int32" if x.dtype == "bool" else x.dtype))
-    x = reshape(x, -1) if axis is None else x
-    return _cumprod(x, axis=normalize_axis(axis or 0, len(x.shape), "cumprod"))
+    x = _widened(x) if dtype is None else cast(x, dtype)
+    return reduce_prod(x, axis=_axes(x, axis, "prod"), keepdims=keepdims)
+
+
+def _extreme(function: Any, x: Any, axis: Any, keepdims: bool, initial: Any, owner: str) -> Any:
+    x = to_tensor(x)
+    axes = _axes(x, axis, owner)
+    is_max = function is reduce_max
+    if any_empty(x, axes):
+        if initial is None:
+            raise ValueError(
+                f"{owner}: the reduced axes {axes} of an array of shape {x.shape} are empty and "
+                "have no extreme; give `initial`."
+            )
+        return broadcast_to(to_tensor(initial, x.dtype), reduced_shape(x.shape, axes, keepdims))
+    if x.dtype == "bool":
+        y = (reduce_any if is_max else reduce_all)(x, axis=axes, keepdims=keepdims)
+    else:
+        y = function(x, axis=axes, keepdims=keepdims)
+    if initial is None:
+        return y
+    return (maximum if is_max else minimum)(y, to_tensor(initial, x.dtype))
+
+
+def any_empty(x: Any, axes: Axes) -> bool:
+    """Whether one of the axes has size 0."""
+    return 0 in [x.shape[i] for i in axes]
+
+
+@op
+def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+    """Largest element over axes; NaN is kept, equal ones share the gradient.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of int, or None for all.
+        keepdims: keep reduced axes with size 1.
+        initial: the result is not below it; what an empty array gives.
+
+    Returns:
+        Tensor.
+
+    Raises:
+        ValueError: an empty axis without `initial`.
+    """
+    return _extreme(reduce_max, x, axis, keepdims, initial, "max")
+
+
+@op
+def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+    """Smallest element over axes; NaN is kept, equal ones share the gradient.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of int, or None for all.
+        keepdims: keep reduced axes with size 1.
+        initial: the result is not above it; what an empty array gives.
+
+    Returns:
+        Tensor.
+
+    Raises:
+        ValueError: an empty axis without `initial`.
+    """
+    return _extreme(reduce_min, x, axis, keepdims, initial, "min")
+
+
+@op
+def amax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Largest element over axes, as `max`."""
+    return _extreme(reduce_max, x, axis, keepdims, None, "amax")
+
+
+@op
+def amin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Smallest element over axes, as `min`."""
+    return _extreme(reduce_min, x, axis, keepdims, None, "amin")
+
+
+@op
+def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether any element is true (not 0).
+
+    Args:
+        x: tensor.
+        axis: int, tuple of int, or None for all.
+        keepdims: keep reduced axes with size 1.
+
+    Returns:
+        bool tensor.
+    """
+    x = cast(x, "bool")
+    return reduce_any(x, axis=_axes(x, axis, "any"), keepdims=keepdims)
+
+
+@op
+def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether all elements are true (not 0).
+
+    Args:
+        x: tensor.
+        axis: int, tuple of int, or None for all.
+        keepdims: keep reduced axes with size 1.
+
+    Returns:
+        bool tensor.
+    """
+    x = cast(x, "bool")
+    return reduce_all(x, axis=_axes(x, axis, "all"), keepdims=keepdims)
+
+
+@op
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """`log(sum(exp(x)))` over axes, stable.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of int, or None for all.
+        keepdims: keep reduced axes with size 1.
+
+    Returns:
+        Tensor, floating.
+    """
+    x = to_tensor(x)
+    x = cast(x, dtypes.result_type(x.dtype, float))
+    axes = _axes(x, axis, "logsumexp")
+    if any_empty(x, axes):
+        return log(reduce_sum(x, axis=axes, keepdims=keepdims))
+    largest = reduce_max(x, axis=axes, keepdims=True)
+    # The shift cancels, so it needs no gradient; an infinite one would give inf - inf.
+    shift = stop_gradient(where_(isfinite(largest), largest, 0.0))
+    y = log(reduce_sum(exp(x - shift), axis=axes, keepdims=True)) + shift
+    return y if keepdims else reshape(y, reduced_shape(x.shape, axes, False))

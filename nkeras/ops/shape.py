@@ -8,7 +8,15 @@ from typing import Any
 
 from nkeras.core import dtypes
 from nkeras.core.primitive import op, primitive, shape_of, to_tensor
-from nkeras.core.spec import Pairs, Shape, Spec, Typed, broadcast_shapes, normalize_axes, normalize_axis
+from nkeras.core.spec import (
+    Pairs,
+    Shape,
+    Spec,
+    Typed,
+    broadcast_shapes,
+    normalize_axes,
+    normalize_axis,
+)
 from nkeras.core.tape import sum_to
 
 Index = tuple[tuple[int, int | None, int], ...]
@@ -117,8 +125,7 @@ def _pad(x: Typed, *, pad_width: Pairs, mode: str, constant: float) -> Spec:
 def _(grad_y: Any, x_spec: Spec, pad_width: Pairs, mode: str) -> Any:
     if mode == "constant":
         index = tuple(
-            (low, low + size, 1)
-            for (low, _), size in zip(pad_width, x_spec.shape, strict=True)
+            (low, low + size, 1) for (low, _), size in zip(pad_width, x_spec.shape, strict=True)
         )
         return _slice(grad_y, index=index)
     for axis, pair in enumerate(pad_width):
@@ -248,11 +255,15 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
     """
     x = to_tensor(x)
     rank = len(x.shape)
-    order = tuple(range(rank))[::-1] if axes is None else tuple(
-        normalize_axis(axis, rank, "transpose") for axis in axes
+    order = (
+        tuple(range(rank))[::-1]
+        if axes is None
+        else tuple(normalize_axis(axis, rank, "transpose") for axis in axes)
     )
     if sorted(order) != list(range(rank)):
-        raise ValueError(f"transpose: axes {axes} is no permutation of the {rank} axes of {x.shape}.")
+        raise ValueError(
+            f"transpose: axes {axes} is no permutation of the {rank} axes of {x.shape}."
+        )
     return x if order == tuple(range(rank)) else _transpose(x, axes=order)
 
 
@@ -395,7 +406,9 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
 
 
 @op
-def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float | None = None) -> Any:
+def pad(
+    x: Any, pad_width: Any, mode: str = "constant", constant_values: float | None = None
+) -> Any:
     """Pad a tensor.
 
     Args:
@@ -422,8 +435,9 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float |
             f"Received: mode={mode!r}"
         )
     if constant_values is not None and mode != "constant":
-        raise ValueError("pad: argument `constant_values` needs `mode='constant'`. "
-                         f"Received: mode={mode!r}")
+        raise ValueError(
+            f"pad: argument `constant_values` needs `mode='constant'`. Received: mode={mode!r}"
+        )
     pairs = _pairs(pad_width, len(x.shape))
     for size, pair in zip(x.shape, pairs, strict=True):
         reach = size - 1 if mode == "reflect" else size
@@ -505,3 +519,6 @@ def _is_advanced(key: Any) -> bool:
     if key is None or key is Ellipsis or isinstance(key, (int, slice)):
         return isinstance(key, bool)
     return not (hasattr(key, "__index__") and shape_of(key) == ())
+
+
+get_item = getitem

@@ -1,0 +1,520 @@
+"""Elements moved about: joining, splitting, repeating, rolling, slicing."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nkeras.core import graph
+from nkeras.core.errors import refuse
+from nkeras.core.primitive import op, to_tensor
+from nkeras.core.spec import normalize_axis
+from nkeras.ops.elementwise import multiply, subtract, where_
+from nkeras.ops.indexing import take
+from nkeras.ops.reduction import reduce_sum
+from nkeras.ops.shape import (
+    broadcast_to,
+    cast,
+    concatenate,
+    expand_dims,
+    flip,
+    getitem,
+    reshape,
+    squeeze,
+    transpose,
+)
+
+
+@op
+def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
+    """`x2` behind `x1` along an axis; None flattens both.
+
+    Args:
+        x1: tensor.
+        x2: tensor.
+        axis: int or None.
+
+    Returns:
+        Tensor.
+    """
+    if axis is None:
+        return concatenate([reshape(x1, -1), reshape(x2, -1)])
+    return concatenate([x1, x2], axis)
+
+
+def _at_least(x: Any, rank: int) -> Any:
+    x = to_tensor(x)
+    if len(x.shape) >= rank:
+        return x
+    if rank == 3:
+        x = _at_least(x, 2)
+        return expand_dims(x, -1)
+    return reshape(x, (1,) * (rank - len(x.shape)) + x.shape)
+
+
+@op
+def hstack(xs: Sequence[Any]) -> Any:
+    """Join along the second axis, vectors along their only one."""
+    tensors = [_at_least(x, 1) for x in xs]
+    return concatenate(tensors, 0 if len(tensors[0].shape) == 1 else 1)
+
+
+@op
+def vstack(xs: Sequence[Any]) -> Any:
+    """Join along the first axis; vectors are rows."""
+    return concatenate([_at_least(x, 2) for x in xs], 0)
+
+
+@op
+def dstack(xs: Sequence[Any]) -> Any:
+    """Join along the third axis, which is made where it is missing."""
+    return concatenate([_at_least(x, 3) for x in xs], 2)
+
+
+def _along(x: Any, axis: int, part: builtins.slice) -> Any:
+    return getitem(x, (*[builtins.slice(None)] * axis, part))
+
+
+def _parted(x: Any, indices_or_sections: Any, axis: int, even: bool, owner: str) -> list[Any]:
+    x = to_tensor(x)
+    axis = normalize_axis(axis, len(x.shape), owner)
+    size = x.shape[axis]
+    if hasattr(indices_or_sections, "__iter__"):
+        bounds = [int(index) for index in indices_or_sections]
+    else:
+        count = int(indices_or_sections)
+        if count < 1 or (even and size % count):
+            refuse(
+                "indices_or_sections",
+                indices_or_sections,
+                f"a positive divisor of the size {size} along axis {axis}" if even else "positive",
+                owner,
+            )
+        short, longer = divmod(size, count)
+        bounds = [i * short + min(i, longer) for i in range(1, count)]
+    edges = [0, *bounds, size]
+    return [
+        _along(x, axis, builtins.slice(a, b)) for a, b in zip(edges[:-1], edges[1:], strict=True)
+    ]
+
+
+@op
+def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """Cut a tensor along an axis.
+
+    Args:
+        x: tensor.
+        indices_or_sections: number of equal parts, or the positions to cut at.
+        axis: int.
+
+    Returns:
+        List of tensors.
+
+    Raises:
+        ValueError: the parts would not be equal.
+
+    Example:
+        >>> import nkeras
+        >>> [part.shape for part in nkeras.ops.split(nkeras.ops.ones((4, 3)), 2)]
+        [(2, 3), (2, 3)]
+    """
+    return _parted(x, indices_or_sections, axis, True, "split")
+
+
+@op
+def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """As `split`, but the first parts may be longer by one element than the last ones."""
+    return _parted(x, indices_or_sections, axis, False, "array_split")
+
+
+@op
+def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+    """Cut along the second axis, a vector along its only one."""
+    x = to_tensor(x)
+    return split(x, indices_or_sections, 0 if len(x.shape) == 1 else 1)
+
+
+@op
+def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+    """Cut along the first axis."""
+    return split(x, indices_or_sections, 0)
+
+
+@op
+def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+    """Cut along the third axis."""
+    return split(x, indices_or_sections, 2)
+
+
+@op
+def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
+    """The slices along an axis, without that axis.
+
+    Args:
+        x: tensor.
+        num: how many there are, if the size is not known.
+        axis: int.
+
+    Returns:
+        List of tensors.
+
+    Raises:
+        ValueError: `num` is not the size.
+    """
+    x = to_tensor(x)
+    axis = normalize_axis(axis, len(x.shape), "unstack")
+    count = x.shape[axis] if num is None else num
+    if count != x.shape[axis] and not isinstance(x, graph.KerasTensor):
+        refuse("num", num, f"the size {x.shape[axis]} along axis {axis}", "unstack")
+    return [squeeze(_along(x, axis, builtins.slice(i, i + 1)), axis) for i in range(count)]
+
+
+@op
+def moveaxis(x: Any, source: Any, destination: Any) -> Any:
+    """Move axes to other places; the rest keep their order.
+
+    Args:
+        x: tensor.
+        source: int or sequence of int.
+        destination: as many places.
+
+    Returns:
+        Tensor.
+
+    Raises:
+        ValueError: the numbers of axes differ.
+    """
+    x = to_tensor(x)
+    rank = len(x.shape)
+    sources, targets = (
+        [
+            normalize_axis(int(a), rank, "moveaxis")
+            for a in (axes if hasattr(axes, "__iter__") else [axes])
+        ]
+        for axes in (source, destination)
+    )
+    if len(sources) != len(targets):
+        raise ValueError(
+            "moveaxis: `source` and `destination` must have the same length. "
+            f"Received: {source} and {destination}"
+        )
+    order = [i for i in range(rank) if i not in sources]
+    for target, axis in sorted(zip(targets, sources, strict=True)):
+        order.insert(target, axis)
+    return transpose(x, order)
+
+
+@op
+def ravel(x: Any) -> Any:
+    """The elements as a vector, in row-major order."""
+    return reshape(x, -1)
+
+
+@op
+def fliplr(x: Any) -> Any:
+    """Reverse the second axis."""
+    return flip(x, 1)
+
+
+@op
+def flipud(x: Any) -> Any:
+    """Reverse the first axis."""
+    return flip(x, 0)
+
+
+@op
+def tile(x: Any, repeats: Any) -> Any:
+    """The whole tensor, side by side several times.
+
+    Args:
+        x: tensor.
+        repeats: int, or one int for each axis; the shorter of shape and repeats is filled with 1
+            from the left.
+
+    Returns:
+        Tensor.
+    """
+    x = to_tensor(x)
+    counts = [int(n) for n in (repeats if hasattr(repeats, "__iter__") else [repeats])]
+    shape = (1,) * (len(counts) - len(x.shape)) + x.shape
+    counts = [1] * (len(shape) - len(counts)) + counts
+    apart = [size for pair in zip([1] * len(shape), shape, strict=True) for size in pair]
+    wide = [size for pair in zip(counts, shape, strict=True) for size in pair]
+    spread = broadcast_to(reshape(x, apart), wide)
+    return reshape(spread, [n * size for n, size in zip(counts, shape, strict=True)])
+
+
+@op
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+    """Each element several times in a row.
+
+    Args:
+        x: tensor.
+        repeats: int, or one int for each element along `axis`, with values.
+        axis: int; None flattens first.
+
+    Returns:
+        Tensor.
+
+    Raises:
+        ValueError: the number of `repeats` does not fit.
+    """
+    x = to_tensor(x)
+    if axis is None:
+        x, axis = reshape(x, -1), 0
+    axis = normalize_axis(axis, len(x.shape), "repeat")
+    size = x.shape[axis]
+    counts = np.asarray(to_tensor(repeats).numpy()).reshape(-1)
+    if counts.size not in (1, size):
+        refuse("repeats", repeats, f"one int, or {size} of them", "repeat")
+    return take(x, np.repeat(np.arange(size), counts if counts.size == size else counts[0]), axis)
+
+
+@op
+def roll(x: Any, shift: Any, axis: Any = None) -> Any:
+    """Move elements along axes; those that leave at one end come in at the other.
+
+    Args:
+        x: tensor.
+        shift: int, or one int for each axis.
+        axis: int or sequence of int; None rolls the flattened tensor.
+
+    Returns:
+        Tensor of the same shape.
+    """
+    x = to_tensor(x)
+    if axis is None:
+        return reshape(roll(reshape(x, -1), shift, 0), x.shape)
+    axes = list(axis) if hasattr(axis, "__iter__") else [axis]
+    shifts = list(shift) if hasattr(shift, "__iter__") else [shift] * len(axes)
+    axes = axes * len(shifts) if len(axes) == 1 else axes
+    for one, by in zip(axes, shifts, strict=True):
+        place = normalize_axis(int(one), len(x.shape), "roll")
+        size = x.shape[place]
+        cut = -int(by) % size if size else 0
+        if cut:
+            parts = [
+                _along(x, place, builtins.slice(cut, None)),
+                _along(x, place, builtins.slice(cut)),
+            ]
+            x = concatenate(parts, place)
+    return x
+
+
+@op
+def rot90(array: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
+    """Turn the plane of two axes by 90 degrees, `k` times, from the first towards the second.
+
+    Args:
+        array: tensor of rank 2 or more.
+        k: how often.
+        axes: two axes.
+
+    Returns:
+        Tensor.
+
+    Raises:
+        ValueError: the rank is below 2, or there are not two different axes.
+    """
+    x = to_tensor(array)
+    rank = len(x.shape)
+    if rank < 2:
+        raise ValueError(f"rot90: `array` must have at least rank 2. Received shape {x.shape}")
+    if len(axes) != 2:
+        refuse("axes", axes, "two axes", "rot90")
+    first, second = (normalize_axis(int(axis), rank, "rot90") for axis in axes)
+    if first == second:
+        refuse("axes", axes, "two different axes", "rot90")
+    order = list(range(rank))
+    order[first], order[second] = second, first
+    turns = k % 4
+    if turns == 0:
+        return x
+    if turns == 2:
+        return flip(x, (first, second))
+    return transpose(flip(x, second), order) if turns == 1 else flip(transpose(x, order), second)
+
+
+def _starts(start_indices: Any) -> list[int]:
+    values = start_indices
+    if not isinstance(values, (list, tuple)):
+        values = to_tensor(values).numpy().reshape(-1)
+    return [int(value) for value in values]
+
+
+@op
+def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+    """A block of a tensor.
+
+    Args:
+        inputs: tensor.
+        start_indices: where the block begins, one int for each axis.
+        shape: the block's shape; -1 runs to the end.
+
+    Returns:
+        Tensor of `shape`.
+
+    Raises:
+        ValueError: the block does not lie in the tensor, or the lengths differ.
+    """
+    x = to_tensor(inputs)
+    return getitem(x, _block(x.shape, _starts(start_indices), [int(n) for n in shape], "slice"))
+
+
+def _block(
+    sizes: Sequence[int], starts: list[int], shape: list[int], owner: str
+) -> tuple[builtins.slice, ...]:
+    if not len(starts) == len(shape) == len(sizes):
+        raise ValueError(
+            f"{owner}: one start and one size for each of the {len(sizes)} axes are needed. "
+            f"Received: {starts} and {tuple(shape)}"
+        )
+    block = []
+    for size, start, length in zip(sizes, starts, shape, strict=True):
+        length = size - start if length == -1 else length
+        if start < 0 or length < 0 or start + length > size:
+            raise ValueError(
+                f"{owner}: a block of {tuple(shape)} from {starts} does not lie in a tensor of "
+                f"shape {tuple(sizes)}."
+            )
+        block.append(builtins.slice(start, start + length))
+    return tuple(block)
+
+
+@op
+def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
+    """A copy of a tensor with a block replaced.
+
+    Args:
+        inputs: tensor.
+        start_indices: where the block begins, one int for each axis.
+        updates: tensor, the new block.
+
+    Returns:
+        Tensor of the shape of `inputs`.
+
+    Raises:
+        ValueError: the block does not lie in the tensor.
+    """
+    from nkeras.ops.shape import pad
+
+    x, updates = to_tensor(inputs), to_tensor(updates)
+    starts = _starts(start_indices)
+    block = _block(x.shape, starts, list(updates.shape), "slice_update")
+    inside = np.zeros(x.shape, bool)
+    inside[block] = True
+    widths = [
+        (start, size - start - length)
+        for start, size, length in zip(starts, x.shape, updates.shape, strict=True)
+    ]
+    return where_(to_tensor(inside), pad(cast(updates, x.dtype), widths), x)
+
+
+@op
+def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
+    """Differences of neighbours along an axis, `n` times.
+
+    Args:
+        a: tensor.
+        n: how often.
+        axis: int.
+
+    Returns:
+        Tensor, shorter by `n` along the axis.
+
+    Raises:
+        ValueError: `n` is negative.
+    """
+    x = to_tensor(a)
+    if n < 0:
+        refuse("n", n, "a non-negative int", "diff")
+    axis = normalize_axis(axis, len(x.shape), "diff")
+    for _ in range(n):
+        after, before = (
+            _along(x, axis, builtins.slice(1, None)),
+            _along(x, axis, builtins.slice(None, -1)),
+        )
+        x = after != before if x.dtype == "bool" else subtract(after, before)
+    return x
+
+
+@op
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """Integral along an axis by the trapezoidal rule.
+
+    Args:
+        y: tensor of values.
+        x: tensor of places, of the shape of `y` or of rank 1; None for even distances.
+        dx: distance, where `x` is None.
+        axis: int.
+
+    Returns:
+        Tensor without the axis, floating.
+    """
+    from nkeras.core import dtypes
+
+    y = to_tensor(y)
+    y = cast(y, dtypes.result_type(y.dtype, float))
+    axis = normalize_axis(axis, len(y.shape), "trapezoid")
+    pairs = _along(y, axis, builtins.slice(1, None)) + _along(y, axis, builtins.slice(None, -1))
+    if x is None:
+        widths = dx
+    else:
+        x = to_tensor(x)
+        if len(x.shape) == 1:
+            widths = reshape(diff(x), [-1 if i == axis else 1 for i in range(len(y.shape))])
+        else:
+            widths = diff(x, axis=axis)
+    area = multiply(multiply(pairs, widths), 0.5)
+    return reduce_sum(area, axis=(axis,), keepdims=False)
+
+
+@op
+def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
+    """Coordinates of positions in a flattened tensor.
+
+    Args:
+        indices: tensor of int.
+        shape: the shape of the tensor before it was flattened.
+
+    Returns:
+        One tensor for each axis.
+    """
+    rest = to_tensor(indices)
+    sizes = [int(size) for size in (shape if hasattr(shape, "__iter__") else [shape])]
+    rest = where_(rest < 0, rest + math.prod(sizes), rest)
+    coordinates: list[Any] = []
+    for size in reversed(sizes):
+        coordinates.insert(0, rest % size)
+        rest = rest // size
+    return tuple(coordinates)
+
+
+@op
+def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
+    """From the first choice whose condition holds, else the default.
+
+    Args:
+        condlist: bool tensors.
+        choicelist: as many tensors.
+        default: number or tensor.
+
+    Returns:
+        Tensor.
+
+    Raises:
+        ValueError: the lists are empty or of different lengths.
+    """
+    if len(condlist) != len(choicelist) or not condlist:
+        raise ValueError(
+            "select: `condlist` and `choicelist` must be equally long and not empty. Received "
+            f"lengths {len(condlist)} and {len(choicelist)}"
+        )
+    result = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        result = where_(condition, choice, result)
+    return result

@@ -1,0 +1,233 @@
+"""Control flow as plain Python: eager loops, so that the tape sees every step."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nkeras.core import graph, tree
+from nkeras.core.errors import refuse
+from nkeras.core.primitive import has_symbolic, to_tensor
+from nkeras.ops.shape import flip, getitem, stack
+
+
+def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+    """The result of `true_fn()` or of `false_fn()`; only that one is called.
+
+    Args:
+        pred: bool tensor of rank 0; if it is symbolic, both functions are traced and chosen from.
+        true_fn: function without arguments.
+        false_fn: function without arguments, with a result of the same structure.
+
+    Returns:
+        What the function returned.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.ops.cond(3 > 2, lambda: "yes", lambda: "no")
+        'yes'
+    """
+    if isinstance(pred, graph.KerasTensor):
+        from nkeras.ops.core import where
+
+        return tree.map_structure(lambda a, b: where(pred, a, b), true_fn(), false_fn())
+    return true_fn() if bool(pred) else false_fn()
+
+
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """The result of one of several functions.
+
+    Args:
+        index: int; out of range it is clamped.
+        branches: functions of the operands.
+        operands: what the chosen function is called with.
+
+    Returns:
+        What the function returned.
+    """
+    if isinstance(index, graph.KerasTensor):
+        return branches[0](*operands)
+    return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
+
+
+def while_loop(
+    cond: Callable[..., Any],
+    body: Callable[..., Any],
+    loop_vars: Any,
+    maximum_iterations: int | None = None,
+) -> Any:
+    """Call `body` as long as `cond` holds.
+
+    Args:
+        cond: function of the variables that returns a bool.
+        body: function of the variables that returns their new values.
+        loop_vars: one value, or a tuple or list of values.
+        maximum_iterations: stop after this many.
+
+    Returns:
+        The last values, one or a tuple.
+    """
+    many = isinstance(loop_vars, (tuple, list))
+    values = tuple(loop_vars) if many else (loop_vars,)
+    if has_symbolic(values):
+        results = body(*values)
+        return tuple(results) if many else results
+    count = 0
+    while (maximum_iterations is None or count < maximum_iterations) and bool(cond(*values)):
+        results = body(*values)
+        values = tuple(results) if many else (results,)
+        count += 1
+    return values if many else values[0]
+
+
+def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
+    """`value = body_fun(i, value)` for each i from `lower` to `upper - 1`.
+
+    Args:
+        lower: int.
+        upper: int.
+        body_fun: function of the number and the value.
+        init_val: first value.
+
+    Returns:
+        The last value.
+    """
+    value = init_val
+    for i in range(int(lower), int(upper)):
+        value = body_fun(i, value)
+    return value
+
+
+def _length(structure: Any, owner: str) -> int:
+    leaves = [leaf for leaf in tree.flatten(structure) if leaf is not None]
+    sizes = {to_tensor(leaf).shape[0] for leaf in leaves}
+    if len(sizes) != 1:
+        raise ValueError(
+            f"{owner}: all tensors must have the same size along axis 0. Received: {sorted(sizes)}"
+        )
+    return sizes.pop()
+
+
+def _row(structure: Any, i: int) -> Any:
+    return tree.map_structure(lambda leaf: getitem(to_tensor(leaf), i), structure)
+
+
+def _stacked(rows: Sequence[Any]) -> Any:
+    return tree.map_structure(lambda *leaves: stack(leaves, 0), *rows)
+
+
+def map(f: Callable[[Any], Any], xs: Any) -> Any:
+    """`f` of each slice along axis 0, stacked.
+
+    Args:
+        f: function of one slice (of the structure of `xs`).
+        xs: tensor, or a structure of tensors, with equal first sizes.
+
+    Returns:
+        What `f` returns, with an additional first axis.
+
+    Raises:
+        ValueError: the first sizes differ, or are 0.
+    """
+    count = _length(xs, "map")
+    if count == 0:
+        refuse("xs", "size 0 along axis 0", "at least one slice", "map")
+    return _stacked([f(_row(xs, i)) for i in range(count)])
+
+
+def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
+    """`function` of each slice along axis 0, stacked; as `map`, for Keras' sake."""
+    return map(function, elements)
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int | bool = 1,
+) -> tuple[Any, Any]:
+    """`carry, y = f(carry, x)` for each slice of `xs` along axis 0.
+
+    Args:
+        f: function of carry and slice that returns a new carry and an output (or None).
+        init: first carry.
+        xs: tensor or structure of tensors; None for `length` steps without input.
+        length: number of steps; needed where `xs` is None.
+        reverse: begin with the last slice; outputs still stand where their inputs do.
+        unroll: accepted for Keras' sake: nkeras always loops in Python.
+
+    Returns:
+        The last carry, and the outputs stacked along a new first axis.
+
+    Raises:
+        ValueError: the number of steps is not known, or an argument is wrong.
+    """
+    if not isinstance(unroll, bool) and (not isinstance(unroll, int) or unroll < 1):
+        refuse("unroll", unroll, "a positive int or a bool", "scan")
+    if xs is None:
+        if length is None:
+            refuse("length", None, "an int where `xs` is None", "scan")
+        count = int(length)
+    else:
+        count = _length(xs, "scan")
+        if length is not None and int(length) != count:
+            refuse("length", length, f"the first size of `xs`, {count}", "scan")
+    carry, outputs = init, []
+    for i in reversed(range(count)) if reverse else range(count):
+        carry, y = f(carry, None if xs is None else _row(xs, i))
+        outputs.append(y)
+    if reverse:
+        outputs.reverse()
+    if not outputs or outputs[0] is None:
+        return carry, None
+    return carry, _stacked(outputs)
+
+
+def associative_scan(
+    f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0
+) -> Any:
+    """Running results of an associative function: the n-th is `f(... f(f(e0, e1), e2) ..., en)`.
+
+    Args:
+        f: associative function of two slices of `elems` (of any length along `axis`).
+        elems: tensor or structure of tensors with equal sizes along `axis`.
+        reverse: begin at the end.
+        axis: int.
+
+    Returns:
+        The structure of `elems`, of the same shapes.
+    """
+    from nkeras.ops.shape import concatenate
+
+    def part(structure: Any, i: int) -> Any:
+        return tree.map_structure(
+            lambda leaf: getitem(
+                leaf, (*[builtins.slice(None)] * (axis % leaf.ndim), builtins.slice(i, i + 1))
+            ),
+            structure,
+        )
+
+    tensors = tree.map_structure(to_tensor, elems)
+    if reverse:
+        tensors = tree.map_structure(lambda leaf: flip(leaf, axis), tensors)
+    count = tree.flatten(tensors)[0].shape[axis]
+    results = [part(tensors, 0)]
+    for i in range(1, count):
+        results.append(f(results[-1], part(tensors, i)))
+    joined = tree.map_structure(lambda *leaves: concatenate(leaves, axis), *results)
+    return tree.map_structure(lambda leaf: flip(leaf, axis), joined) if reverse else joined
+
+
+__all__ = [
+    "associative_scan",
+    "cond",
+    "fori_loop",
+    "map",
+    "scan",
+    "switch",
+    "vectorized_map",
+    "while_loop",
+]

@@ -1,0 +1,146 @@
+"""Cross-entropies of `keras.ops.nn`: from probabilities, or from logits through fused primitives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nkeras.core import config, dtypes, graph
+from nkeras.core.primitive import op, to_tensor
+from nkeras.core.spec import normalize_axis
+from nkeras.ops.arranging import moveaxis
+from nkeras.ops.elementwise import clip, log
+from nkeras.ops.indexing import take_along_axis
+from nkeras.ops.loss import sigmoid_cross_entropy, sparse_softmax_cross_entropy
+from nkeras.ops.normalization import log_softmax
+from nkeras.ops.reduction import sum
+from nkeras.ops.shape import cast, expand_dims, reshape, squeeze
+
+
+def _floating(x: Any) -> Any:
+    x = to_tensor(x)
+    return cast(x, dtypes.result_type(x.dtype, float))
+
+
+@op
+def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
+    """`-target * log(p) - (1 - target) * log(1 - p)` of each element.
+
+    Args:
+        target: tensor of probabilities.
+        output: tensor of the same shape: probabilities, or logits of the sigmoid.
+        from_logits: whether `output` holds logits.
+
+    Returns:
+        Tensor of the same shape.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    Example:
+        >>> import nkeras
+        >>> float(nkeras.ops.binary_crossentropy([1.0], [0.5]).numpy()[0].round(3))
+        0.693
+
+    Source: https://keras.io/api/ops/nn/
+    """
+    target, output = _floating(target), _floating(output)
+    if target.shape != output.shape:
+        raise ValueError(
+            "binary_crossentropy: `target` and `output` must have the same shape. Received: "
+            f"{target.shape} and {output.shape}"
+        )
+    if from_logits:
+        return sigmoid_cross_entropy(target, output)
+    p = clip(output, config.epsilon(), 1.0 - config.epsilon())
+    return -(target * log(p) + (1.0 - target) * log(1.0 - p))
+
+
+@op
+def categorical_crossentropy(
+    target: Any, output: Any, from_logits: bool = False, axis: int = -1
+) -> Any:
+    """`-sum(target * log(p))` along the classes' axis.
+
+    Args:
+        target: tensor of probabilities `(..., classes)`.
+        output: tensor of the same shape: probabilities (scaled to the sum 1), or logits.
+        from_logits: whether `output` holds logits.
+        axis: the classes' axis.
+
+    Returns:
+        Tensor without the axis.
+
+    Raises:
+        ValueError: the shapes differ or have rank 0.
+    """
+    target, output = to_tensor(target), _floating(output)
+    if target.shape != output.shape or not target.shape:
+        raise ValueError(
+            "categorical_crossentropy: `target` and `output` must have the same shape, of rank 1 or "
+            f"more. Received: {target.shape} and {output.shape}"
+        )
+    target = cast(target, output.dtype)
+    if from_logits:
+        log_probabilities = log_softmax(output, axis)
+    else:
+        scaled = output / sum(output, axis, keepdims=True)
+        log_probabilities = log(clip(scaled, config.epsilon(), 1.0 - config.epsilon()))
+    return -sum(target * log_probabilities, axis)
+
+
+@op
+def sparse_categorical_crossentropy(
+    target: Any, output: Any, from_logits: bool = False, axis: int = -1
+) -> Any:
+    """`-log(p[label])` along the classes' axis.
+
+    Args:
+        target: tensor of int labels: the shape of `output` without the axis, or with size 1 there.
+        output: tensor: probabilities (scaled to the sum 1), or logits.
+        from_logits: whether `output` holds logits.
+        axis: the classes' axis.
+
+    Returns:
+        Tensor without the axis.
+
+    Raises:
+        ValueError: a label is out of `[0, classes)`, or the shapes do not fit.
+    """
+    labels, output = to_tensor(target), _floating(output)
+    if not output.shape:
+        raise ValueError("sparse_categorical_crossentropy: `output` must have at least rank 1.")
+    axis = normalize_axis(axis, len(output.shape), "sparse_categorical_crossentropy")
+    if len(labels.shape) == len(output.shape) and labels.shape[axis] == 1:
+        labels = squeeze(labels, axis)
+    classes = output.shape[axis]
+    expected = (*output.shape[:axis], *output.shape[axis + 1 :])
+    if labels.shape != expected:
+        raise ValueError(
+            f"sparse_categorical_crossentropy: `target` must have the shape {expected} for an "
+            f"`output` of shape {output.shape} with classes along axis {axis}. "
+            f"Received shape {labels.shape}"
+        )
+    labels = _checked_labels(labels, classes)
+    if from_logits:
+        rows = reshape(moveaxis(output, axis, -1), (-1, classes))
+        loss, _ = sparse_softmax_cross_entropy(rows, reshape(labels, -1))
+        return reshape(loss, expected)
+    scaled = output / sum(output, axis, keepdims=True)
+    p = clip(scaled, config.epsilon(), 1.0 - config.epsilon())
+    return -squeeze(log(take_along_axis(p, expand_dims(labels, axis), axis)), axis)
+
+
+def _checked_labels(labels: Any, classes: int) -> Any:
+    labels = cast(labels, "int32")
+    if isinstance(labels, graph.KerasTensor):
+        return labels
+    values = labels.numpy()
+    if values.size and (values.min() < 0 or values.max() >= classes):
+        wrong = values[np.logical_or(values < 0, values >= classes)].ravel()[0]
+        raise ValueError(
+            f"sparse_categorical_crossentropy: the label {wrong} in `target` is out of range: for "
+            f"an `output` with {classes} classes labels must be in [0, {classes - 1}]."
+        )
+    return labels

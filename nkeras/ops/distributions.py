@@ -1,0 +1,180 @@
+"""Discrete and skewed distributions, from uniform random numbers and without data-dependent loops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nkeras.core.primitive import op, to_tensor
+from nkeras.ops.elementwise import (
+    add,
+    divide,
+    greater,
+    less,
+    log,
+    logical_and,
+    maximum,
+    multiply,
+    power,
+    rsqrt,
+    subtract,
+    where_,
+)
+from nkeras.ops.indexing import take_along_axis
+from nkeras.ops.random import _floating, _unit, bits, box_muller
+from nkeras.ops.reduction import _argmax, reduce_sum
+from nkeras.ops.shape import broadcast_to, cast, expand_dims, getitem, reshape
+
+ATTEMPTS = 8  # each fails with at most 1 in 20, all of them with 1 in 25 thousand million
+_LEAST = 2.0**-25  # keeps logarithms of uniform numbers finite
+
+
+@op
+def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Any:
+    """Classes drawn from unnormalised log-probabilities (by the largest of Gumbel numbers).
+
+    Args:
+        logits: `(batch, classes)`.
+        num_samples: how many for each row.
+        dtype: dtype of the result.
+        seed: int, SeedGenerator, or None for the global generator.
+
+    Returns:
+        Tensor `(batch, num_samples)`.
+
+    Raises:
+        ValueError: the logits are no matrix.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.random.categorical([[0.0, 100.0]], 3, seed=1).numpy()
+        array([[1, 1, 1]], dtype=int32)
+
+    Source: https://keras.io/api/random/random_ops/
+    """
+    logits = to_tensor(logits)
+    if len(logits.shape) != 2:
+        raise ValueError(
+            "categorical: `logits` must have shape (batch, classes). "
+            f"Received: shape {logits.shape}"
+        )
+    batch, classes = logits.shape
+    unit = maximum(_unit(bits((batch, num_samples, classes), seed)), _LEAST)
+    scores = subtract(cast(reshape(logits, (batch, 1, classes)), "float32"), log(-log(unit)))
+    return cast(_argmax(scores, axis=2, keepdims=False), dtype)
+
+
+def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Any:
+    """Gamma distributed numbers of scale 1 (Marsaglia and Tsang 2000).
+
+    Args:
+        shape: shape of the result.
+        alpha: positive shape parameter, a number or something that broadcasts to `shape`.
+        dtype: floating dtype; `floatx` by default.
+        seed: int, SeedGenerator, or None for the global generator.
+
+    Returns:
+        Tensor of `shape`.
+
+    Raises:
+        ValueError: the dtype is not floating.
+
+    Example:
+        >>> import nkeras
+        >>> bool((nkeras.random.gamma((100,), 0.5, seed=1).numpy() >= 0).all())
+        True
+
+    Source: https://keras.io/api/random/random_ops/
+    """
+    name = _floating(dtype, "gamma")
+    return cast(_gamma(bits((3 * ATTEMPTS + 1, *shape), seed), alpha), name)
+
+
+def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None) -> Any:
+    """Beta distributed numbers, in [0, 1].
+
+    Args:
+        shape: shape of the result.
+        alpha: first positive parameter, a number or something that broadcasts to `shape`.
+        beta: second positive parameter, likewise.
+        dtype: floating dtype; `floatx` by default.
+        seed: int, SeedGenerator, or None for the global generator.
+
+    Returns:
+        Tensor of `shape`.
+
+    Raises:
+        ValueError: the dtype is not floating.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.random.beta((2,), 2.0, 3.0, seed=1).shape
+        (2,)
+
+    Source: https://keras.io/api/random/random_ops/
+    """
+    name = _floating(dtype, "beta")
+    words = bits((2, 3 * ATTEMPTS + 1, *shape), seed)
+    first, second = _gamma(getitem(words, 0), alpha), _gamma(getitem(words, 1), beta)
+    return cast(divide(first, maximum(add(first, second), 1e-37)), name)
+
+
+def binomial(
+    shape: Any, counts: Any, probabilities: Any, dtype: Any = None, seed: Any = None
+) -> Any:
+    """Numbers of successes in `counts` trials, counted one by one.
+
+    Args:
+        shape: shape of the result.
+        counts: number of trials, a number or something that broadcasts to `shape`; time and memory
+            grow with the largest.
+        probabilities: probability of success, likewise.
+        dtype: floating dtype; `floatx` by default.
+        seed: int, SeedGenerator, or None for the global generator.
+
+    Returns:
+        Tensor of `shape`.
+
+    Raises:
+        ValueError: the dtype is not floating, or a count is negative.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.random.binomial((2,), 5, 1.0, seed=1).numpy()
+        array([5., 5.], dtype=float32)
+
+    Source: https://keras.io/api/random/random_ops/
+    """
+    name = _floating(dtype, "binomial")
+    trials = to_tensor(counts).numpy()
+    if trials.size and trials.min() < 0:
+        raise ValueError(f"binomial: `counts` must not be negative. Received: {counts!r}")
+    most = int(trials.max(initial=0))
+    sizes = [most] + [1] * len(tuple(shape))
+    happens = to_tensor(np.arange(most).reshape(sizes), "float32")
+    within = less(happens, cast(to_tensor(counts), "float32"))
+    success = less(_unit(bits((most, *shape), seed)), cast(to_tensor(probabilities), "float32"))
+    counted = cast(logical_and(within, success), "float32")
+    return cast(reduce_sum(counted, axis=(0,), keepdims=False), name)
+
+
+def _gamma(words: Any, alpha: Any) -> Any:
+    """float32 gamma numbers from `(3 * ATTEMPTS + 1, *shape)` random words."""
+    shape = words.shape[1:]
+    unit = _unit(words)
+    first, second = getitem(unit, slice(0, ATTEMPTS)), getitem(unit, slice(ATTEMPTS, -ATTEMPTS - 1))
+    chance = maximum(getitem(unit, slice(-ATTEMPTS - 1, -1)), _LEAST)
+    boost = maximum(getitem(unit, -1), _LEAST)
+    alpha = broadcast_to(cast(to_tensor(alpha), "float32"), shape)
+    small = less(alpha, 1.0)
+    d = subtract(where_(small, add(alpha, 1.0), alpha), 1.0 / 3.0)
+    x = box_muller(first, second)
+    t = add(1.0, multiply(x, rsqrt(multiply(d, 9.0))))
+    positive = greater(t, 0.0)
+    v = where_(positive, t * t * t, 1.0)
+    bound = add(multiply(x * x, 0.5), multiply(d, add(subtract(1.0, v), log(v))))
+    accepted = cast(logical_and(positive, less(log(chance), bound)), "float32")
+    chosen = expand_dims(_argmax(accepted, axis=0, keepdims=False), 0)
+    sample = multiply(d, getitem(take_along_axis(v, chosen, axis=0), 0))
+    return where_(small, multiply(sample, power(boost, divide(1.0, alpha))), sample)

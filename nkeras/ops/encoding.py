@@ -1,0 +1,258 @@
+"""Labels as vectors, sums over segments, products of updates at equal places."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nkeras.core import dtypes, graph
+from nkeras.core.errors import refuse
+from nkeras.core.primitive import op, to_tensor
+from nkeras.core.spec import normalize_axis
+from nkeras.ops.core import full, zeros
+from nkeras.ops.elementwise import equal, maximum, minimum, multiply
+from nkeras.ops.indexing import _gather_nd, _scatter_nd, _scatter_update, take
+from nkeras.ops.reduction import any
+from nkeras.ops.shape import cast, expand_dims, reshape
+
+
+@op
+def one_hot(
+    x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False
+) -> Any:
+    """A vector for each label, 1 at the label and 0 elsewhere.
+
+    Args:
+        x: tensor of int; a label outside `[0, num_classes)` gives zeros.
+        num_classes: length of the vectors.
+        axis: where they stand in the result.
+        dtype: dtype name; `floatx` by default.
+        sparse: must be False: nkeras has no sparse tensors.
+
+    Returns:
+        Tensor with one more axis.
+
+    Raises:
+        ValueError: `sparse` is True.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.ops.one_hot([1, 0], 3).numpy()
+        array([[0., 1., 0.],
+               [1., 0., 0.]], dtype=float32)
+    """
+    if sparse:
+        raise ValueError("one_hot: argument `sparse` must be False in nkeras.")
+    labels = cast(x, "int32")
+    place = normalize_axis(axis, len(labels.shape) + 1, "one_hot")
+    shape = [num_classes if i == place else 1 for i in range(len(labels.shape) + 1)]
+    classes = to_tensor(np.arange(num_classes, dtype="int32").reshape(shape))
+    return cast(equal(expand_dims(labels, place), classes), dtypes.standardize(dtype))
+
+
+@op
+def multi_hot(
+    inputs: Any,
+    num_classes: int | None = None,
+    axis: int = -1,
+    dtype: Any = None,
+    sparse: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """One vector for the labels of each row, 1 at each of the labels.
+
+    Args:
+        inputs: tensor of int `(labels,)` or `(rows, labels, ...)`.
+        num_classes: length of the vectors.
+        axis: where they stand in the result.
+        dtype: dtype name; `floatx` by default.
+        sparse: must be False: nkeras has no sparse tensors.
+        kwargs: `num_tokens`, the old name of `num_classes`.
+
+    Returns:
+        Tensor `(num_classes,)` or `(rows, num_classes, ...)`.
+
+    Raises:
+        ValueError: `num_classes` is missing, or an argument is unknown.
+    """
+    num_classes = kwargs.pop("num_tokens", num_classes)
+    if num_classes is None or kwargs:
+        raise ValueError(
+            f"multi_hot: argument `num_classes` is needed, and {sorted(kwargs)} are unknown."
+        )
+    x = to_tensor(inputs)
+    vectors = one_hot(x, num_classes, axis, "bool", sparse)
+    return cast(any(vectors, 1 if len(x.shape) > 1 else 0), dtypes.standardize(dtype))
+
+
+def _segments(
+    data: Any, segment_ids: Any, num_segments: int | None, owner: str
+) -> tuple[Any, np.ndarray, int]:
+    """Rows of `data` whose segment exists, their segments, and the number of segments."""
+    data, ids = to_tensor(data), to_tensor(segment_ids)
+    if len(ids.shape) != 1 or ids.shape[0] != data.shape[0]:
+        raise ValueError(
+            f"{owner}: `segment_ids` must have one element for each row of `data`. Received shapes "
+            f"{ids.shape} and {data.shape}"
+        )
+    if isinstance(ids, graph.KerasTensor):
+        if num_segments is None:
+            refuse("num_segments", None, "an int where `segment_ids` is symbolic", owner)
+        return data, np.zeros(0, "int64"), num_segments
+    numbers = ids.numpy().astype("int64")
+    count = int(numbers.max(initial=-1)) + 1 if num_segments is None else int(num_segments)
+    inside = np.flatnonzero((numbers >= 0) & (numbers < count))
+    if len(inside) < len(numbers):
+        data, numbers = take(data, inside, 0), numbers[inside]
+    return data, numbers, count
+
+
+@op
+def segment_sum(
+    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
+) -> Any:
+    """Sums of the rows with equal segment number.
+
+    Args:
+        data: tensor `(rows, ...)`.
+        segment_ids: tensor of int `(rows,)`; rows whose number is out of range are left out.
+        num_segments: how many segments there are; the largest number plus 1 by default.
+        sorted: accepted for Keras' sake: whether `segment_ids` ascend.
+
+    Returns:
+        Tensor `(num_segments, ...)`; an empty segment has the sum 0.
+    """
+    data, numbers, count = _segments(data, segment_ids, num_segments, "segment_sum")
+    shape = (count, *data.shape[1:])
+    if isinstance(data, graph.KerasTensor) or not len(numbers):
+        return cast(zeros(shape), data.dtype) if not _symbolic(data) else _like(data, shape)
+    return _scatter_nd(to_tensor(numbers[:, None], "int32"), data, shape=shape)
+
+
+def _symbolic(x: Any) -> bool:
+    return isinstance(x, graph.KerasTensor)
+
+
+def _like(x: Any, shape: Any) -> Any:
+    return graph.KerasTensor(shape, x.dtype)
+
+
+def _segment_reduce(
+    function: Callable[[Any, Any], Any],
+    empty: Callable[[str], float],
+    data: Any,
+    segment_ids: Any,
+    num_segments: int | None,
+    owner: str,
+) -> Any:
+    data, numbers, count = _segments(data, segment_ids, num_segments, owner)
+    shape = (count, *data.shape[1:])
+    if _symbolic(data):
+        return _like(data, shape)
+    start = full(shape, empty(data.dtype), data.dtype)
+    return combine(function, start, numbers[:, None], data)
+
+
+def combine(function: Any, x: Any, coordinates: np.ndarray, updates: Any) -> Any:
+    """`x[coordinates] = function(x[coordinates], updates)`, one update of a place after the other.
+
+    Args:
+        function: of two tensors.
+        x: tensor.
+        coordinates: int `(rows, depth)`.
+        updates: tensor `(rows, *x.shape[depth:])`.
+
+    Returns:
+        Tensor of the shape of `x`.
+    """
+    flat = np.ravel_multi_index(tuple(coordinates.T), x.shape[: coordinates.shape[1]])
+    order = np.argsort(flat, kind="stable")
+    ordered = flat[order]
+    first = np.searchsorted(ordered, ordered)
+    turn = np.empty(len(flat), "int64")
+    turn[order] = np.arange(len(flat)) - first
+    for number in range(int(turn.max(initial=-1)) + 1):
+        rows = np.flatnonzero(turn == number)
+        places = to_tensor(coordinates[rows], "int32")
+        values = function(_gather_nd(x, places), take(updates, rows, 0))
+        x = _scatter_update(x, places, values)
+    return x
+
+
+def _lowest(dtype: str) -> float:
+    return -math.inf if dtypes.is_floating(dtype) else int(np.iinfo(dtypes.to_numpy(dtype)).min)
+
+
+def _highest(dtype: str) -> float:
+    return math.inf if dtypes.is_floating(dtype) else int(np.iinfo(dtypes.to_numpy(dtype)).max)
+
+
+@op
+def segment_max(
+    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
+) -> Any:
+    """Largest of the rows with equal segment number; an empty segment has the least value.
+
+    The arguments are those of `segment_sum`.
+    """
+    return _segment_reduce(maximum, _lowest, data, segment_ids, num_segments, "segment_max")
+
+
+@op
+def segment_min(
+    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
+) -> Any:
+    """Smallest of the rows with equal segment number; an empty segment has the greatest value.
+
+    The arguments are those of `segment_sum`.
+    """
+    return _segment_reduce(minimum, _highest, data, segment_ids, num_segments, "segment_min")
+
+
+@op
+def segment_prod(
+    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
+) -> Any:
+    """Product of the rows with equal segment number; an empty segment has the product 1.
+
+    The arguments are those of `segment_sum`.
+    """
+    return _segment_reduce(multiply, lambda _: 1, data, segment_ids, num_segments, "segment_prod")
+
+
+@op
+def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> Any:
+    """A copy of `inputs` with `updates` written at coordinates.
+
+    Args:
+        inputs: tensor.
+        indices: tensor of int `(rows, depth)`.
+        updates: tensor `(rows, *inputs.shape[depth:])`.
+        reduction: None (the last write wins), `"add"`, `"max"`, `"min"` or `"mul"`.
+
+    Returns:
+        Tensor of the shape of `inputs`.
+
+    Raises:
+        ValueError: a coordinate is out of range, the shapes do not fit, or another reduction.
+    """
+    from nkeras.ops.indexing import checked_coordinates
+
+    x = to_tensor(inputs)
+    indices = checked_coordinates(indices, x.shape, "scatter_update")
+    updates = cast(updates, x.dtype)
+    if reduction is None:
+        return _scatter_update(x, indices, updates)
+    if reduction == "add":
+        return x + _scatter_nd(indices, updates, shape=x.shape)
+    functions = {"max": maximum, "min": minimum, "mul": multiply}
+    if reduction not in functions:
+        refuse("reduction", reduction, 'None, "add", "max", "min" or "mul"', "scatter_update")
+    if _symbolic(indices) or _symbolic(updates) or _symbolic(x):
+        return _scatter_update(x, indices, updates)
+    depth = indices.shape[-1]
+    flat = reshape(updates, (-1, *x.shape[depth:]))
+    return combine(functions[reduction], x, indices.numpy().reshape(-1, depth), flat)

@@ -1,0 +1,299 @@
+"""Elementwise functions made of several others: rounding, comparing with tolerance, integers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nkeras.backend.scalars import arithmetic
+from nkeras.core import dtypes, graph
+from nkeras.core.primitive import op, shape_of, to_tensor
+from nkeras.core.spec import broadcast_shapes
+from nkeras.ops.elementwise import (
+    absolute,
+    clip,
+    divide,
+    elementwise,
+    equal,
+    floor_divide,
+    isfinite,
+    isnan,
+    less_equal,
+    log10,
+    logical_and,
+    logical_or,
+    maximum,
+    mod,
+    multiply,
+    power,
+    rint,
+    subtract,
+    where_,
+)
+from nkeras.ops.reduction import all, mean
+from nkeras.ops.shape import cast
+
+_nan_to_number = elementwise(
+    arithmetic.nan_to_number, "promote", "Numbers in place of NaN and infinities."
+)
+
+
+def _floating(x: Any) -> Any:
+    x = to_tensor(x)
+    return cast(x, dtypes.result_type(x.dtype, float))
+
+
+@op
+def round(x: Any, decimals: int = 0) -> Any:
+    """Round to a number of decimals, ties to even.
+
+    Args:
+        x: tensor.
+        decimals: int; negative ones round to tens, hundreds ...
+
+    Returns:
+        Tensor of the same dtype.
+    """
+    x = to_tensor(x)
+    if not dtypes.is_floating(x.dtype):
+        if decimals >= 0:
+            return x
+        factor = 10**-decimals
+        return cast(multiply(rint(divide(x, factor)), factor), x.dtype)
+    if decimals == 0:
+        return rint(x)
+    factor = 10.0 ** builtins_abs(decimals)
+    if decimals > 0:
+        return divide(rint(multiply(x, factor)), factor)
+    return multiply(rint(divide(x, factor)), factor)
+
+
+builtins_abs = abs
+
+
+@op
+def fabs(x: Any) -> Any:
+    """Absolute value as floating tensor."""
+    return absolute(_floating(x))
+
+
+@op
+def deg2rad(x: Any) -> Any:
+    """Degrees to radians."""
+    return multiply(_floating(x), math.pi / 180.0)
+
+
+@op
+def rad2deg(x: Any) -> Any:
+    """Radians to degrees."""
+    return multiply(_floating(x), 180.0 / math.pi)
+
+
+@op
+def ldexp(x1: Any, x2: Any) -> Any:
+    """`x1 * 2**x2` for integer `x2`."""
+    x2 = to_tensor(x2)
+    if dtypes.is_floating(x2.dtype):
+        raise TypeError(
+            f"ldexp: argument `x2` must be an integer tensor. Received dtype {x2.dtype}"
+        )
+    x1 = _floating(x1)
+    # Two factors: 2**x2 alone may overflow where the product does not.
+    half = floor_divide(x2, 2)
+    two = to_tensor(2.0, x1.dtype)
+    return x1 * power(two, cast(half, x1.dtype)) * power(two, cast(x2 - half, x1.dtype))
+
+
+@op
+def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    """Numbers in place of NaN and infinities.
+
+    Args:
+        x: tensor.
+        nan: in place of NaN.
+        posinf: in place of infinity; the largest finite number by default.
+        neginf: in place of -infinity; the smallest finite number by default.
+
+    Returns:
+        Tensor of the same shape.
+    """
+    x = to_tensor(x)
+    if not dtypes.is_floating(x.dtype):
+        return x
+    import ml_dtypes
+
+    largest = float(ml_dtypes.finfo(dtypes.to_numpy(x.dtype)).max)
+    high = largest if posinf is None else posinf
+    low = -largest if neginf is None else neginf
+    return _nan_to_number(x, *[to_tensor(value, x.dtype) for value in (nan, high, low)])
+
+
+@op
+def isclose(
+    x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Any:
+    """Whether `|x1 - x2| <= atol + rtol * |x2|`.
+
+    Args:
+        x1: tensor.
+        x2: tensor.
+        rtol: relative tolerance.
+        atol: absolute tolerance.
+        equal_nan: whether NaN equals NaN.
+
+    Returns:
+        bool tensor of the broadcast shape.
+    """
+    dtype = dtypes.result_type(to_tensor(x1).dtype, to_tensor(x2).dtype, float)
+    x1, x2 = cast(x1, dtype), cast(x2, dtype)
+    near = less_equal(absolute(subtract(x1, x2)), atol + rtol * absolute(x2))
+    result = logical_or(equal(x1, x2), logical_and(near, isfinite(x2)))
+    return logical_or(result, logical_and(isnan(x1), isnan(x2))) if equal_nan else result
+
+
+@op
+def allclose(
+    x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Any:
+    """Whether all elements are close; the arguments are those of `isclose`."""
+    return all(isclose(x1, x2, rtol, atol, equal_nan))
+
+
+def _integers(x1: Any, x2: Any, owner: str) -> tuple[Any, Any]:
+    x1, x2 = to_tensor(x1), to_tensor(x2)
+    dtype = dtypes.result_type(x1.dtype, x2.dtype)
+    if dtypes.is_floating(dtype):
+        raise TypeError(f"{owner}: integers are needed. Received dtypes {x1.dtype} and {x2.dtype}")
+    return cast(x1, dtype), cast(x2, dtype)
+
+
+@op
+def gcd(x1: Any, x2: Any) -> Any:
+    """Greatest common divisor of integers, by Euclid's algorithm.
+
+    Args:
+        x1: tensor of int.
+        x2: tensor of int.
+
+    Returns:
+        Tensor of the broadcast shape, not negative.
+
+    Raises:
+        TypeError: an argument is floating.
+    """
+    a, b = (absolute(x) for x in _integers(x1, x2, "gcd"))
+    shape = broadcast_shapes(shape_of(a), shape_of(b), owner="gcd")
+    if isinstance(a, graph.KerasTensor) or isinstance(b, graph.KerasTensor):
+        return graph.KerasTensor(shape, a.dtype)
+    a, b = a + 0 * b, b + 0 * a
+    while b.numpy().any():
+        going = b != 0
+        rest = mod(a, where_(going, b, 1))
+        a, b = where_(going, b, a), where_(going, rest, 0)
+    return a
+
+
+@op
+def lcm(x1: Any, x2: Any) -> Any:
+    """Least common multiple of integers.
+
+    Args:
+        x1: tensor of int.
+        x2: tensor of int.
+
+    Returns:
+        Tensor of the broadcast shape, not negative.
+
+    Raises:
+        TypeError: an argument is floating.
+    """
+    x1, x2 = _integers(x1, x2, "lcm")
+    return multiply(floor_divide(absolute(x1), maximum(gcd(x1, x2), 1)), absolute(x2))
+
+
+@op
+def nextafter(x1: Any, x2: Any) -> Any:
+    """The next floating number after `x1` in the direction of `x2`; it has no gradient.
+
+    Args:
+        x1: tensor.
+        x2: tensor.
+
+    Returns:
+        Tensor of the broadcast shape, floating.
+    """
+    x1, x2 = to_tensor(x1), to_tensor(x2)
+    dtype = dtypes.result_type(x1.dtype, x2.dtype, float)
+    shape = broadcast_shapes(x1.shape, x2.shape, owner="nextafter")
+    if isinstance(x1, graph.KerasTensor) or isinstance(x2, graph.KerasTensor):
+        return graph.KerasTensor(shape, dtype)
+    values = [cast(x, dtype).numpy() for x in (x1, x2)]
+    return to_tensor(np.nextafter(*values), dtype)
+
+
+@op
+def saturate_cast(x: Any, dtype: Any) -> Any:
+    """Convert to another dtype; what lies outside its range becomes its nearest value.
+
+    Args:
+        x: tensor.
+        dtype: dtype name.
+
+    Returns:
+        Tensor of the same shape.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.ops.saturate_cast([-5.0, 300.0], "uint8").numpy()
+        array([  0, 255], dtype=uint8)
+    """
+    x = to_tensor(x)
+    name = dtypes.standardize(dtype)
+    low, high = _limits(name)
+    own_low, own_high = _limits(x.dtype)
+    if x.dtype == "bool":
+        return cast(x, name)
+    kind = dtypes.to_numpy(x.dtype)
+    lowest, highest = (kind.type(v) for v in (max(low, own_low), min(high, own_high)))
+    # The limit may not be a number of x's dtype: then the next one inside.
+    if int(lowest) < low:
+        lowest = np.nextafter(lowest, kind.type(0))
+    if int(highest) > high:
+        highest = np.nextafter(highest, kind.type(0))
+    return cast(clip(x, to_tensor(lowest, x.dtype), to_tensor(highest, x.dtype)), name)
+
+
+def _limits(dtype: str) -> tuple[int, int]:
+    import ml_dtypes
+
+    if dtype == "bool":
+        return 0, 1
+    kind = dtypes.to_numpy(dtype)
+    facts = ml_dtypes.iinfo(kind) if dtypes.is_integer(dtype) else ml_dtypes.finfo(kind)
+    return int(facts.min), int(facts.max)
+
+
+@op
+def psnr(x1: Any, x2: Any, max_val: float) -> Any:
+    """Peak signal-to-noise ratio in decibel: `20 log10(max_val) - 10 log10(mse)`.
+
+    Args:
+        x1: tensor.
+        x2: tensor of the same shape.
+        max_val: the largest value that a signal can have.
+
+    Returns:
+        Scalar tensor.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    x1, x2 = to_tensor(x1), to_tensor(x2)
+    if x1.shape != x2.shape:
+        raise ValueError(
+            f"psnr: `x1` and `x2` must have the same shape. Received: {x1.shape} and {x2.shape}"
+        )
+    error = mean(power(_floating(x1) - _floating(x2), 2.0))
+    return 20.0 * math.log10(max_val) - multiply(log10(error), 10.0)

@@ -1,0 +1,243 @@
+"""Products of vectors, matrices and tensors, all through `matmul`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from nkeras.core import dtypes
+from nkeras.core.errors import refuse
+from nkeras.core.primitive import op, to_tensor
+from nkeras.core.spec import normalize_axis
+from nkeras.ops.arranging import moveaxis
+from nkeras.ops.elementwise import maximum, multiply, sqrt
+from nkeras.ops.linalg import matmul
+from nkeras.ops.shape import cast, expand_dims, flip, getitem, pad, reshape, stack, transpose
+
+
+def _promoted(x1: Any, x2: Any) -> tuple[Any, Any]:
+    x1, x2 = to_tensor(x1), to_tensor(x2)
+    dtype = dtypes.result_type(x1.dtype, x2.dtype)
+    return cast(x1, dtype), cast(x2, dtype)
+
+
+@op
+def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
+    """Sum of products over pairs of axes.
+
+    Args:
+        x1: tensor.
+        x2: tensor.
+        axes: how many last axes of `x1` meet the first ones of `x2`, or two sequences of axes.
+
+    Returns:
+        Tensor: the other axes of `x1`, then those of `x2`.
+
+    Raises:
+        ValueError: the sizes of the axes differ.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.ops.tensordot(nkeras.ops.ones((2, 3, 4)), nkeras.ops.ones((4, 3)), 1).shape
+        (2, 3, 3)
+    """
+    x1, x2 = _promoted(x1, x2)
+    rank1, rank2 = len(x1.shape), len(x2.shape)
+    if hasattr(axes, "__iter__"):
+        given = [list(one) if hasattr(one, "__iter__") else [one] for one in axes]
+        if len(given) != 2 or len(given[0]) != len(given[1]):
+            refuse("axes", axes, "an int or two equally long sequences of axes", "tensordot")
+        first = [normalize_axis(int(a), rank1, "tensordot") for a in given[0]]
+        second = [normalize_axis(int(a), rank2, "tensordot") for a in given[1]]
+    else:
+        if not 0 <= axes <= min(rank1, rank2):
+            refuse("axes", axes, f"in [0, {min(rank1, rank2)}]", "tensordot")
+        first, second = list(range(rank1 - axes, rank1)), list(range(axes))
+    if [x1.shape[a] for a in first] != [x2.shape[b] for b in second]:
+        raise ValueError(
+            f"tensordot: the axes {first} of {x1.shape} and {second} of {x2.shape} have different "
+            "sizes."
+        )
+    free1 = [a for a in range(rank1) if a not in first]
+    free2 = [b for b in range(rank2) if b not in second]
+    inner = math.prod(x1.shape[a] for a in first)
+    shape1, shape2 = [x1.shape[a] for a in free1], [x2.shape[b] for b in free2]
+    left = reshape(transpose(x1, (*free1, *first)), (math.prod(shape1), inner))
+    right = reshape(transpose(x2, (*second, *free2)), (inner, math.prod(shape2)))
+    return reshape(matmul(left, right), (*shape1, *shape2))
+
+
+@op
+def dot(x1: Any, x2: Any) -> Any:
+    """Sum over the last axis of `x1` and the second to last of `x2`; scalars multiply.
+
+    Args:
+        x1: tensor.
+        x2: tensor.
+
+    Returns:
+        Tensor: the other axes of `x1`, then those of `x2`.
+    """
+    x1, x2 = _promoted(x1, x2)
+    if not x1.shape or not x2.shape:
+        return multiply(x1, x2)
+    return tensordot(x1, x2, [[-1], [max(len(x2.shape) - 2, 0)]])
+
+
+@op
+def inner(x1: Any, x2: Any) -> Any:
+    """Sum over the last axes of both; scalars multiply."""
+    x1, x2 = _promoted(x1, x2)
+    if not x1.shape or not x2.shape:
+        return multiply(x1, x2)
+    return tensordot(x1, x2, [[-1], [-1]])
+
+
+@op
+def outer(x1: Any, x2: Any) -> Any:
+    """All products of an element of `x1` and one of `x2`, both flattened."""
+    return multiply(reshape(x1, (-1, 1)), reshape(x2, (1, -1)))
+
+
+@op
+def vdot(x1: Any, x2: Any) -> Any:
+    """Sum of products of the elements of two flattened tensors."""
+    return matmul(reshape(x1, -1), reshape(x2, -1))
+
+
+@op
+def kron(x1: Any, x2: Any) -> Any:
+    """Each element of `x1` times the whole of `x2`, as blocks.
+
+    Args:
+        x1: tensor.
+        x2: tensor; the shorter shape is filled with 1 from the left.
+
+    Returns:
+        Tensor whose sizes are the products of the sizes.
+    """
+    x1, x2 = to_tensor(x1), to_tensor(x2)
+    rank = max(len(x1.shape), len(x2.shape))
+    shape1 = (1,) * (rank - len(x1.shape)) + x1.shape
+    shape2 = (1,) * (rank - len(x2.shape)) + x2.shape
+    wide1 = [size for one in shape1 for size in (one, 1)]
+    wide2 = [size for one in shape2 for size in (1, one)]
+    product = multiply(reshape(x1, wide1), reshape(x2, wide2))
+    return reshape(product, [a * b for a, b in zip(shape1, shape2, strict=True)])
+
+
+@op
+def cross(
+    x1: Any,
+    x2: Any,
+    axisa: int = -1,
+    axisb: int = -1,
+    axisc: int = -1,
+    axis: int | None = None,
+) -> Any:
+    """Cross product of vectors of 2 or 3 components.
+
+    Args:
+        x1: tensor.
+        x2: tensor.
+        axisa: the components' axis in `x1`.
+        axisb: the components' axis in `x2`.
+        axisc: the components' axis in the result; of two plane vectors it has none.
+        axis: one axis for all three.
+
+    Returns:
+        Tensor.
+
+    Raises:
+        ValueError: vectors of another size.
+    """
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    x1, x2 = moveaxis(x1, axisa, -1), moveaxis(x2, axisb, -1)
+    if x1.shape[-1] not in (2, 3) or x2.shape[-1] not in (2, 3):
+        raise ValueError(
+            "cross: vectors must have 2 or 3 components. Received shapes "
+            f"{x1.shape} and {x2.shape}, components last"
+        )
+    a, b = ([getitem(x, (..., i)) for i in range(x.shape[-1])] for x in (x1, x2))
+    height = a[0] * b[1] - a[1] * b[0]
+    if len(a) == len(b) == 2:
+        return height
+    none = 0 * height
+    a, b = (one if len(one) == 3 else [*one, none] for one in (a, b))
+    parts = [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], height]
+    return moveaxis(stack(parts, -1), -1, axisc)
+
+
+@op
+def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
+    """Correlation of two vectors: sums of products at every shift.
+
+    Args:
+        x1: tensor `(size,)`.
+        x2: tensor `(length,)`.
+        mode: `"valid"`, `"same"` or `"full"`.
+
+    Returns:
+        Tensor of rank 1.
+
+    Raises:
+        ValueError: unknown mode, or another rank.
+    """
+    from nkeras.ops.convolution import conv
+
+    if mode not in ("valid", "same", "full"):
+        refuse("mode", mode, '"valid", "same" or "full"', "correlate")
+    x1, x2 = _promoted(x1, x2)
+    if len(x1.shape) != 1 or len(x2.shape) != 1:
+        raise ValueError(f"correlate: vectors are needed. Received shapes {x1.shape}, {x2.shape}")
+    dtype = x1.dtype
+    exchanged = x1.shape[0] < x2.shape[0]
+    longer, shorter = (x2, x1) if exchanged else (x1, x2)
+    compute = dtype if dtypes.is_floating(dtype) else "float32"
+    reach = shorter.shape[0] - 1
+    low = {"valid": 0, "same": reach // 2, "full": reach}[mode]
+    if mode == "same" and exchanged:
+        low = reach - low
+    high = {"valid": 0, "same": reach - low, "full": reach}[mode]
+    line = pad(cast(longer, compute), (low, high))
+    y = conv(
+        reshape(line, (1, -1, 1)),
+        reshape(cast(shorter, compute), (-1, 1, 1)),
+        data_format="channels_last",
+    )
+    y = reshape(y, -1)
+    return cast(flip(y) if exchanged else y, dtype)
+
+
+@op
+def cdist(x: Any, y: Any) -> Any:
+    """Euclidean distances between all pairs of rows.
+
+    Args:
+        x: tensor `(..., rows, features)`.
+        y: tensor `(..., others, features)`.
+
+    Returns:
+        Tensor `(..., rows, others)`.
+    """
+    x, y = _promoted(x, y)
+    dtype = dtypes.result_type(x.dtype, float)
+    difference = expand_dims(cast(x, dtype), -2) - expand_dims(cast(y, dtype), -3)
+    from nkeras.ops.reduction import sum
+
+    return sqrt(maximum(sum(difference * difference, axis=-1), 0.0))
+
+
+__all__: Sequence[str] = [
+    "cdist",
+    "correlate",
+    "cross",
+    "dot",
+    "inner",
+    "kron",
+    "outer",
+    "tensordot",
+    "vdot",
+]

@@ -1,0 +1,472 @@
+"""Statistics: spread, quantiles, averages, counts, histograms, and their variants that skip NaN."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nkeras.core import dtypes, graph
+from nkeras.core.errors import refuse
+from nkeras.core.primitive import op, to_tensor
+from nkeras.core.spec import normalize_axes, reduced_shape
+from nkeras.ops.core import full, stop_gradient, zeros
+from nkeras.ops.elementwise import divide, isnan, not_equal, sqrt, square, subtract, where_
+from nkeras.ops.indexing import scatter, take
+from nkeras.ops.linalg import matmul
+from nkeras.ops.reduction import amax, amin, any, mean, prod, reduce_mean, reduce_sum, sum
+from nkeras.ops.shape import cast, expand_dims, getitem, reshape, transpose
+from nkeras.ops.sorting import argmax, argmin, cumprod, cumsum, searchsorted, sort
+
+
+def _floating(x: Any) -> Any:
+    x = to_tensor(x)
+    return cast(x, dtypes.result_type(x.dtype, float))
+
+
+@op
+def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Variance over axes: the mean of squared distances from the mean.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of int, or None for all.
+        keepdims: keep reduced axes with size 1.
+
+    Returns:
+        Tensor, floating.
+
+    Example:
+        >>> import nkeras
+        >>> float(nkeras.ops.var([1.0, 3.0]))
+        1.0
+    """
+    x = _floating(x)
+    axes = normalize_axes(axis, len(x.shape), "var")
+    centred = x - reduce_mean(x, axis=axes, keepdims=True)
+    return reduce_mean(square(centred), axis=axes, keepdims=keepdims)
+
+
+@op
+def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Standard deviation over axes: the root of `var`.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of int, or None for all.
+        keepdims: keep reduced axes with size 1.
+
+    Returns:
+        Tensor, floating.
+    """
+    return sqrt(var(x, axis, keepdims))
+
+
+@op
+def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Largest minus smallest element over axes."""
+    return subtract(amax(x, axis, keepdims), amin(x, axis, keepdims))
+
+
+@op
+def moments(
+    x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False
+) -> tuple[Any, Any]:
+    """Mean and variance over axes; half precision is computed in float32.
+
+    Args:
+        x: tensor.
+        axes: int or tuple of int.
+        keepdims: keep reduced axes with size 1.
+        synchronized: accepted for Keras' sake: nkeras runs on one device.
+
+    Returns:
+        Two tensors of the dtype of `x`.
+    """
+    x = _floating(x)
+    wide = cast(x, "float32") if x.dtype in dtypes.HALVES else x
+    reduced = normalize_axes(axes, len(x.shape), "moments")
+    middle = reduce_mean(wide, axis=reduced, keepdims=True)
+    variance = reduce_mean(square(wide - middle), axis=reduced, keepdims=keepdims)
+    middle = middle if keepdims else reshape(middle, variance.shape)
+    return cast(middle, x.dtype), cast(variance, x.dtype)
+
+
+@op
+def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
+    """Weighted mean over axes.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of int, or None for all.
+        weights: tensor of the shape of `x`, or of rank 1 along `axis`; None weighs all alike.
+
+    Returns:
+        Tensor, floating.
+
+    Raises:
+        ValueError: the shape of `weights` does not fit.
+    """
+    if weights is None:
+        return mean(x, axis)
+    x, weights = _floating(x), to_tensor(weights)
+    if weights.shape != x.shape:
+        axes = normalize_axes(axis, len(x.shape), "average")
+        if weights.shape != tuple(x.shape[i] for i in axes):
+            raise ValueError(
+                f"average: `weights` must have the shape of `x`, {x.shape}, or that of its axes "
+                f"{axis}. Received shape {weights.shape}"
+            )
+        wide = tuple(size if i in axes else 1 for i, size in enumerate(x.shape))
+        weights = reshape(weights, wide)
+    product = x * weights
+    return divide(sum(product, axis), sum(weights + 0 * product, axis))
+
+
+_METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
+
+
+@op
+def quantile(
+    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
+) -> Any:
+    """Quantiles over axes; a NaN among the elements gives NaN.
+
+    Args:
+        x: tensor.
+        q: number or sequence of numbers in [0, 1], with values.
+        axis: int, tuple of int, or None for all.
+        method: what to do between two elements: `"linear"`, `"lower"`, `"higher"`, `"midpoint"` or
+            `"nearest"`.
+        keepdims: keep reduced axes with size 1.
+
+    Returns:
+        Tensor, floating; with several quantiles they are the first axis.
+
+    Raises:
+        ValueError: `q` is out of range, or `method` is unknown.
+    """
+    lines, shape = _lines(x, axis, keepdims, "quantile")
+    size = lines.shape[-1]
+    if size == 0:
+        raise ValueError("quantile: the reduced axes are empty.")
+    result = _quantiles(
+        sort(lines, -1), _fractions(q), method, lambda fraction: fraction * (size - 1)
+    )
+    last = getitem(sort(lines, -1), (..., slice(-1, None)))
+    result = where_(isnan(last), last, result)
+    return _arranged(result, q, shape)
+
+
+def _lines(x: Any, axis: Any, keepdims: bool, owner: str) -> tuple[Any, tuple[int, ...]]:
+    """The reduced axes flattened into the last one, and the shape of the result."""
+    x = _floating(x)
+    axes = normalize_axes(axis, len(x.shape), owner)
+    kept = [i for i in range(len(x.shape)) if i not in axes]
+    moved = transpose(x, (*kept, *axes))
+    count = math.prod(x.shape[i] for i in axes)
+    lines = reshape(moved, (*(x.shape[i] for i in kept), count))
+    return lines, reduced_shape(x.shape, axes, keepdims)
+
+
+def _fractions(q: Any) -> np.ndarray:
+    fractions = np.asarray(to_tensor(q).numpy(), "float64").ravel()
+    if ((fractions < 0) | (fractions > 1)).any():
+        refuse("q", q, "between 0 and 1", "quantile")
+    return fractions
+
+
+def _quantiles(ordered: Any, fractions: np.ndarray, method: str, place: Any) -> Any:
+    """`(..., quantiles)` of sorted lines; `place` turns a fraction into a position."""
+    if method not in _METHODS:
+        refuse("method", method, f"one of {_METHODS}", "quantile")
+    positions = np.array([place(fraction) for fraction in fractions])
+    below = np.floor(positions).astype("int64")
+    above = np.minimum(below + 1, ordered.shape[-1] - 1)
+    weight = positions - below
+    weight = {
+        "linear": weight,
+        "lower": 0.0 * weight,
+        "higher": np.ceil(weight),
+        "midpoint": np.where(weight > 0, 0.5, 0.0),
+        "nearest": np.where((weight > 0.5) | ((weight == 0.5) & (below % 2 == 1)), 1.0, 0.0),
+    }[method]
+    low, high = take(ordered, below, -1), take(ordered, above, -1)
+    share = to_tensor(weight, ordered.dtype)
+    mixed = low * (1.0 - share) + high * share
+    return where_(to_tensor(weight == 0.0), low, where_(to_tensor(weight == 1.0), high, mixed))
+
+
+def _arranged(result: Any, q: Any, shape: tuple[int, ...]) -> Any:
+    """`(..., quantiles)` in the shape that the caller expects."""
+    rank = len(result.shape)
+    first = transpose(result, (rank - 1, *range(rank - 1)))
+    return reshape(first, (*to_tensor(q).shape, *shape))
+
+
+@op
+def percentile(
+    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
+) -> Any:
+    """Quantiles, given in percent; the arguments are those of `quantile`."""
+    return quantile(x, to_tensor(q).numpy() / 100.0, axis, method, keepdims)
+
+
+@op
+def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The middle element, or the mean of the two middle ones, over axes.
+
+    Args:
+        x: tensor.
+        axis: int, tuple of int, or None for all.
+        keepdims: keep reduced axes with size 1.
+
+    Returns:
+        Tensor, floating.
+    """
+    return quantile(x, 0.5, axis, "linear", keepdims)
+
+
+@op
+def count_nonzero(x: Any, axis: Any = None) -> Any:
+    """How many elements are not 0, over axes, as int32."""
+    return sum(cast(cast(x, "bool"), "int32"), axis)
+
+
+def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Any:
+    """How often each number occurs.
+
+    Args:
+        x: tensor of int `(count,)` or `(rows, count)`, not negative, with values.
+        weights: tensor of the shape of `x`: what each occurrence adds.
+        minlength: least length of the result.
+        sparse: must be False: nkeras has no sparse tensors.
+
+    Returns:
+        Tensor `(length,)` or `(rows, length)`; int32, or the dtype of `weights`.
+
+    Raises:
+        ValueError: a number is negative, or an argument is wrong.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.ops.bincount([0, 2, 2]).numpy()
+        array([1, 0, 2], dtype=int32)
+    """
+    if sparse:
+        raise ValueError("bincount: argument `sparse` must be False in nkeras.")
+    x = to_tensor(x)
+    if isinstance(x, graph.KerasTensor):
+        raise ValueError("bincount: the length of the result depends on values; `x` is symbolic.")
+    numbers = x.numpy()
+    if numbers.size and numbers.min() < 0:
+        refuse("x", int(numbers.min()), "a tensor of non-negative integers", "bincount")
+    length = builtins.max(int(numbers.max()) + 1 if numbers.size else 0, minlength)
+    added = to_tensor(np.ones(x.shape, "int32")) if weights is None else to_tensor(weights)
+    if len(x.shape) == 1:
+        return scatter(expand_dims(x, -1), added, (length,)) if length else zeros((0,), added.dtype)
+    rows = np.broadcast_to(np.arange(x.shape[0])[:, None], x.shape)
+    return scatter(np.stack([rows, numbers], -1), added, (x.shape[0], length))
+
+
+def histogram(x: Any, bins: Any = 10, range: Any = None) -> tuple[Any, Any]:
+    """Counts of elements in bins.
+
+    Args:
+        x: tensor with values.
+        bins: number of bins of equal width, or ascending edges.
+        range: (lowest, highest) edge; that of the elements by default.
+
+    Returns:
+        Counts `(bins,)` as int32, edges `(bins + 1,)`; the last bin includes its upper edge.
+
+    Raises:
+        ValueError: `bins` is negative, or `range` has not two ascending elements.
+    """
+    x = to_tensor(x)
+    if isinstance(x, graph.KerasTensor):
+        raise ValueError("histogram: the edges depend on values, and `x` is symbolic.")
+    x = stop_gradient(_floating(reshape(x, -1)))
+    if range is not None and (len(range) != 2 or range[0] > range[1]):
+        refuse("range", range, "a pair (lowest, highest)", "histogram")
+    if isinstance(bins, int):
+        if bins < 1:
+            refuse("bins", bins, "a positive int", "histogram")
+        edges = np.histogram_bin_edges(x.numpy(), bins, range)
+    else:
+        edges = to_tensor(bins).numpy()
+    edges = to_tensor(edges, x.dtype)
+    last = edges.shape[0] - 1
+    place = searchsorted(edges, x, side="right")
+    place = where_(x == getitem(edges, -1), last, place)
+    counts = bincount(place, minlength=last + 2)
+    return getitem(counts, slice(1, last + 1)), edges
+
+
+@op
+def corrcoef(x: Any) -> Any:
+    """Pearson's correlation between the rows.
+
+    Args:
+        x: tensor `(rows, observations)` or `(observations,)`.
+
+    Returns:
+        Tensor `(rows, rows)`, or a scalar.
+    """
+    x = _floating(x)
+    line = len(x.shape) == 1
+    rows = reshape(x, (1, -1)) if line else x
+    centred = rows - mean(rows, axis=1, keepdims=True)
+    covariance = matmul(centred, transpose(centred))
+    deviation = sqrt(sum(square(centred), axis=1))
+    result = covariance / expand_dims(deviation, 1) / expand_dims(deviation, 0)
+    return reshape(result, ()) if line else result
+
+
+def _filled(x: Any, value: float) -> tuple[Any, Any]:
+    """`x` with a number in place of NaN, and where NaN stood."""
+    x = to_tensor(x)
+    if not dtypes.is_floating(x.dtype):
+        return x, full(x.shape, False, "bool")
+    missing = isnan(x)
+    return where_(missing, value, x), missing
+
+
+@op
+def nansum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Sum over axes, NaN counted as 0."""
+    return sum(_filled(x, 0.0)[0], axis, keepdims)
+
+
+@op
+def nanprod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Product over axes, NaN counted as 1."""
+    return prod(_filled(x, 1.0)[0], axis, keepdims)
+
+
+@op
+def nancumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """Sums of all elements up to each one, NaN counted as 0."""
+    return cumsum(_filled(x, 0.0)[0], axis, dtype)
+
+
+@op
+def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """Products of all elements up to each one, NaN counted as 1."""
+    return cumprod(_filled(x, 1.0)[0], axis, dtype)
+
+
+@op
+def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Mean over axes of the elements that are not NaN."""
+    filled, missing = _filled(x, 0.0)
+    count = sum(cast(~missing, "int32"), axis, keepdims)
+    return divide(sum(filled, axis, keepdims), cast(count, _floating(filled).dtype))
+
+
+@op
+def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Variance over axes of the elements that are not NaN."""
+    x = _floating(x)
+    return nanmean(square(x - nanmean(x, axis, True)), axis, keepdims)
+
+
+@op
+def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Standard deviation over axes of the elements that are not NaN."""
+    return sqrt(nanvar(x, axis, keepdims))
+
+
+def _nan_extreme(
+    function: Callable[..., Any], x: Any, axis: Any, keepdims: bool, worst: float
+) -> Any:
+    filled, missing = _filled(x, worst)
+    y = function(filled, axis, keepdims)
+    if not dtypes.is_floating(filled.dtype):
+        return y
+    nothing = ~any(~missing, axis, keepdims)
+    return where_(nothing, math.nan, y)
+
+
+@op
+def nanmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Largest element over axes that is not NaN; NaN where there is none."""
+    return _nan_extreme(amax, x, axis, keepdims, -math.inf)
+
+
+@op
+def nanmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Smallest element over axes that is not NaN; NaN where there is none."""
+    return _nan_extreme(amin, x, axis, keepdims, math.inf)
+
+
+@op
+def nanargmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Position of the first largest element that is not NaN; -1 where there is none."""
+    filled, missing = _filled(x, -math.inf)
+    place = argmax(filled, axis, keepdims)
+    return where_(any(~missing, axis, keepdims), place, -1)
+
+
+@op
+def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Position of the first smallest element that is not NaN; -1 where there is none."""
+    filled, missing = _filled(x, math.inf)
+    place = argmin(filled, axis, keepdims)
+    return where_(any(~missing, axis, keepdims), place, -1)
+
+
+@op
+def nanquantile(
+    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
+) -> Any:
+    """Quantiles over axes of the elements that are not NaN; the arguments are those of `quantile`."""
+    if method not in _METHODS:
+        refuse("method", method, f"one of {_METHODS}", "nanquantile")
+    lines, shape = _lines(x, axis, keepdims, "nanquantile")
+    ordered = sort(lines, -1)  # NaN last
+    count = reduce_sum(
+        cast(~isnan(lines), lines.dtype), axis=(len(lines.shape) - 1,), keepdims=True
+    )
+    results = []
+    for fraction in _fractions(q):
+        results.append(_quantile_of_first(ordered, count, float(fraction), method))
+    from nkeras.ops.shape import concatenate
+
+    return _arranged(concatenate(results, -1), q, shape)
+
+
+def _quantile_of_first(ordered: Any, count: Any, fraction: float, method: str) -> Any:
+    """`(..., 1)`: a quantile of the first `count` elements of each sorted line."""
+    from nkeras.ops.elementwise import ceil, floor, maximum, rint
+    from nkeras.ops.indexing import take_along_axis
+
+    position = maximum(fraction * (count - 1.0), 0.0)
+    below, above = floor(position), ceil(position)
+    low = take_along_axis(ordered, cast(below, "int32"), -1)
+    high = take_along_axis(ordered, cast(above, "int32"), -1)
+    share = {
+        "linear": position - below,
+        "lower": 0.0 * position,
+        "higher": above - below,
+        "midpoint": 0.5 * (above - below),
+        "nearest": rint(position) - below,
+    }[method]
+    return where_(not_equal(share, 0.0), low * (1.0 - share) + high * share, low)
+
+
+@op
+def nanpercentile(
+    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
+) -> Any:
+    """Quantiles in percent of the elements that are not NaN."""
+    return nanquantile(x, to_tensor(q).numpy() / 100.0, axis, method, keepdims)
+
+
+@op
+def nanmedian(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Median over axes of the elements that are not NaN."""
+    return nanquantile(x, 0.5, axis, "linear", keepdims)
