@@ -1,0 +1,260 @@
+"""`python -m nkeras bench`: one model on each backend, timed and compared."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import runpy
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+DESCRIPTION = "time a model on each backend, layer by layer, and compare the results"
+
+_SEED = 0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Model, backends, batch size, and where to write JSON."""
+    parser.add_argument(
+        "--model",
+        default="convnet",
+        metavar="MODEL",
+        help="mlp, convnet (the default), or path.py:function, where the function returns a model",
+    )
+    parser.add_argument(
+        "--backends",
+        nargs="+",
+        metavar="NAME",
+        help="the backends to compare; all that work here by default, but not a simulator",
+    )
+    parser.add_argument("--batch", type=_positive, default=32, help="batch size, 32 by default")
+    parser.add_argument(
+        "--seconds", type=float, default=1.0, help="time for each measurement, 1 by default"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers here")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, print the table, write the JSON file."""
+    import nkeras
+    from nkeras.core.errors import BackendError
+
+    nkeras.utils.set_random_seed(_SEED)
+    try:
+        names = _backends(options.backends)
+        model = _model(options.model)
+    except (ValueError, OSError, BackendError) as error:
+        print(f"nkeras bench: {error}", file=sys.stderr)
+        return 1
+    result = compare(model, names, options.batch, options.seconds)
+    print(table(result))
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def _backends(wanted: list[str] | None) -> list[str]:
+    import nkeras
+    from nkeras.backend import registry
+
+    if wanted is not None:
+        return [registry.load(name).name for name in wanted]
+    found = [name for name, state in nkeras.backends().items() if state in ("active", "available")]
+    found = [name for name in found if "simulator" not in registry.load(name).device]
+    return sorted(found, key=lambda name: (name != "numpy", name))
+
+
+# Models
+
+
+def _model(name: str) -> Any:
+    built_in = {"mlp": mlp, "convnet": convnet}
+    if name in built_in:
+        return built_in[name]()
+    path, separator, function = name.rpartition(":")
+    if not separator:
+        raise ValueError(f"--model is mlp, convnet or path.py:function. Received: {name!r}")
+    names = runpy.run_path(path)
+    if function not in names:
+        raise ValueError(f"There is no {function!r} in {path}.")
+    return names[function]()
+
+
+def mlp() -> Any:
+    """784-128-10, the smallest model of MNIST tutorials."""
+    import nkeras as keras
+
+    model = keras.Sequential(
+        [
+            keras.Input((784,)),
+            keras.layers.Dense(128, activation="relu"),
+            keras.layers.Dense(10, activation="softmax"),
+        ],
+        name="mlp",
+    )
+    model.compile(optimizer="adam", loss="categorical_crossentropy")
+    return model
+
+
+def convnet() -> Any:
+    """keras.io's Simple MNIST convnet."""
+    import nkeras as keras
+    from nkeras import layers
+
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(32, kernel_size=(3, 3), activation="relu"),
+            layers.MaxPooling2D(pool_size=(2, 2)),
+            layers.Conv2D(64, kernel_size=(3, 3), activation="relu"),
+            layers.MaxPooling2D(pool_size=(2, 2)),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(10, activation="softmax"),
+        ],
+        name="convnet",
+    )
+    model.compile(optimizer="adam", loss="categorical_crossentropy")
+    return model
+
+
+# Measuring
+
+
+def compare(model: Any, names: list[str], batch: int, seconds: float) -> dict[str, Any]:
+    """Time a functional or Sequential model with one input and one output on several backends.
+
+    Args:
+        model: the model; compiled with mean squared error if it has not been.
+        names: backends, the first of which the others are compared with.
+        batch: batch size.
+        seconds: about how long to measure each thing.
+
+    Returns:
+        The numbers, as the JSON file has them; times in seconds.
+    """
+    import nkeras
+
+    generator = np.random.default_rng(_SEED)
+    x = generator.random((batch, *_sizes(model.input_shape)), dtype=np.float32)
+    if not model.compiled:
+        model.compile(optimizer="sgd", loss="mean_squared_error")
+    weights = model.get_weights()
+    with nkeras.use_backend("numpy"):
+        reference = model.predict(x, batch_size=batch, verbose=0)
+    y = nkeras.utils.to_categorical(reference.argmax(-1), reference.shape[-1])
+    measured = {}
+    for name in names:
+        with nkeras.use_backend(name) as backend:
+            model.set_weights(weights)
+            outputs = model.predict(x, batch_size=batch, verbose=0)
+            measured[name] = {
+                "device": backend.device,
+                "predict": measure(lambda: model.predict(x, batch_size=batch, verbose=0), seconds),
+                "layers": _layer_times(model, x, backend, seconds),
+                "difference": float(np.abs(outputs - reference).max(initial=0.0)),
+                "train step": measure(lambda: model.train_on_batch(x, y), seconds),
+            }
+    model.set_weights(weights)
+    parameters = model.count_params()
+    return {"model": model.name, "parameters": parameters, "batch": batch, "backends": measured}
+
+
+def _sizes(shape: Any) -> tuple[int, ...]:
+    """The sizes of one sample; unknown ones become 32."""
+    if not isinstance(shape, tuple):
+        raise ValueError(f"bench needs a model with one input. Received: input_shape={shape}")
+    return tuple(32 if size is None else size for size in shape[1:])
+
+
+def measure(function: Callable[[], Any], seconds: float = 1.0) -> float:
+    """The median time of a call in seconds, after two calls to compile and warm up.
+
+    Args:
+        function: what to call; it must wait for its result.
+        seconds: stop after about this time, but not before five calls.
+    """
+    function()
+    function()
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(times) < 5 or time.perf_counter() < end:
+        started = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def _layer_times(model: Any, x: Any, backend: Any, seconds: float) -> dict[str, float]:
+    """The median forward time of each layer (or call of an op), in their order."""
+    import nkeras
+
+    times: dict[str, list[float]] = {}
+
+    def call(operation: Any, arguments: Any, named: Any) -> Any:
+        started = time.perf_counter()
+        result = operation(*arguments, **named)
+        backend.synchronize()
+        name = getattr(operation, "name", None) or operation.__name__
+        times.setdefault(name, []).append(time.perf_counter() - started)
+        return result
+
+    graph = model._graph
+    inputs = [nkeras.ops.convert_to_tensor(x)]
+    measure(lambda: graph.run(inputs, call), seconds)
+    return {name: statistics.median(own[2:] or own) for name, own in times.items()}
+
+
+# The table
+
+
+def table(result: dict[str, Any]) -> str:
+    """The numbers as text, one column for each backend."""
+    names = list(result["backends"])
+    measured = [result["backends"][name] for name in names]
+    rows = [["", *names]]
+    rows.append(["predict", *_cells([one["predict"] for one in measured])])
+    rows.append(["train step", *_cells([one["train step"] for one in measured])])
+    for layer in measured[0]["layers"]:
+        rows.append([f"  {layer}", *_cells([one["layers"][layer] for one in measured])])
+    differences = [f"{one['difference']:.1e}" for one in measured]
+    rows.append(["difference from numpy", *differences])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        f"{result['model']}: {result['parameters']:,} parameters, batch {result['batch']}",
+        *(f"{name}: {one['device']}" for name, one in zip(names, measured, strict=True)),
+        "",
+    ]
+    for first, *others in rows:
+        cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        lines.append("  ".join([first.ljust(widths[0]), *cells]).rstrip())
+    if len(names) > 1:
+        lines += ["", f"In brackets: the time on {names[0]} divided by this one."]
+    return "\n".join(lines)
+
+
+def _cells(times: list[float]) -> list[str]:
+    cells = [_duration(times[0])]
+    for one in times[1:]:
+        cells.append(f"{_duration(one)} ({times[0] / max(one, 1e-9):5.2f}x)")
+    return cells
+
+
+def _duration(seconds: float) -> str:
+    for unit, scale in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= scale:
+            return f"{seconds / scale:.2f} {unit}"
+    return f"{seconds / 1e-6:.0f} us"

@@ -1,0 +1,82 @@
+"""`python -m nkeras doctor`: what is installed, which backends work, and why others do not."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import nkeras
+from nkeras.backend import registry
+
+DESCRIPTION = "show versions, backends, threads, the kernel cache and the GPU"
+
+_PACKAGES = ("numpy", "numba", "llvmlite", "ml_dtypes", "h5py")
+_GPU_PACKAGES = ("numba-cuda", "cupy-cuda13x", "cupy-cuda12x", "cupy")
+_ENVIRONMENT = (
+    "NKERAS_BACKEND",
+    "NUMBA_NUM_THREADS",
+    "NUMBA_THREADING_LAYER",
+    "NUMBA_CACHE_DIR",
+    "NUMBA_DISABLE_JIT",
+    "NUMBA_ENABLE_CUDASIM",
+    "CUDA_VISIBLE_DEVICES",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command has no options."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print everything; a missing backend is no failure."""
+    print("\n".join(report()))
+    return 0
+
+
+def report() -> list[str]:
+    """The lines that `doctor` prints."""
+    lines = _section("versions", _versions())
+    for name, state in nkeras.backends().items():
+        shorts = [short for short, target in registry.ALIASES.items() if target == name]
+        title = f"backend {name}" + "".join(f" ({short})" for short in shorts)
+        facts = {"state": state}
+        if state in ("active", "available"):
+            facts |= registry.load(name).describe()
+        lines += _section(title, facts)
+    given = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    if given:
+        lines += _section("environment", given)
+    return lines[:-1]
+
+
+def _versions() -> dict[str, str]:
+    facts = {
+        "nkeras": f"{nkeras.__version__}, {Path(nkeras.__file__).parent}",
+        "python": f"{platform.python_version()}, {platform.platform()}",
+        "cores": str(_usable_cores()),
+    }
+    for package in _PACKAGES:
+        facts[package] = _version(package) or "not installed"
+    found = {package: _version(package) for package in _GPU_PACKAGES}
+    return facts | {package: version for package, version in found.items() if version}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # Linux: what a container or taskset leaves
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _section(title: str, facts: dict[str, str]) -> list[str]:
+    width = max(len(name) for name in facts)
+    return [title, *(f"  {name:<{width}}  {value}" for name, value in facts.items()), ""]
