@@ -1,4 +1,4 @@
-"""Discrete and skewed distributions, from uniform random numbers and without data-dependent loops."""
+"""Discrete and skewed distributions, from uniform numbers and without data-dependent loops."""
 
 from __future__ import annotations
 
