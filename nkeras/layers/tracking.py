@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from threading import get_ident
+from threading import get_ident, local
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,14 @@ from nkeras.core.random import SeedGenerator
 from nkeras.core.variable import Variable
 
 
+_this_thread = local()  # `has_losses`: whether any layer holds losses of this thread
+
+
 class Tracked:
     """Collects what stands in attributes, directly or in lists, tuples and dicts.
 
     Order is Keras': attributes in the order in which they were first set.
     """
-
-    _tracks_metrics = True
 
     def __init__(self) -> None:
         self._owned_variables: list[Variable] = []
@@ -164,6 +165,7 @@ class Tracked:
             if not hasattr(one, "shape"):
                 raise ValueError(f"add_loss: a loss must be a tensor. Received: {one!r}")
             self._own_losses.setdefault(get_ident(), []).append(one)
+            _this_thread.has_losses = True
 
     @property
     def losses(self) -> list[Any]:
@@ -175,6 +177,8 @@ class Tracked:
         return found
 
     def _clear_losses(self) -> None:
+        if not getattr(_this_thread, "has_losses", False):
+            return
         for layer in self._flatten_layers():
             layer._own_losses.pop(get_ident(), None)
 
