@@ -139,6 +139,8 @@ def _public_module(cls: type) -> str:
         return cls.__module__
     if cls.__name__ == "DTypePolicy":
         return "keras"
+    if cls.__name__ == "SeedGenerator":
+        return "keras.random"
     if package[1:3] == ["optimizers", "schedules"]:
         return "keras.optimizers.schedules"
     return f"keras.{ {'models': 'models', 'core': 'utils'}.get(package[1], package[1]) }"
