@@ -297,7 +297,7 @@ class Optimizer(OptimizerState):
             keep = 1.0 - float(self.weight_decay) * learning_rate
             for variable in variables:
                 if self._use_weight_decay(variable):
-                    variable.assign(variable.value * keep)
+                    variable.assign(ops.multiply(variable, keep))
         self._backend_update_step(grads, variables, learning_rate)
 
     def _backend_update_step(
@@ -357,7 +357,8 @@ class Optimizer(OptimizerState):
         keep = self.ema_momentum if updates else 0.0
         for variable, average in zip(self._trainable_variables, self._averages, strict=True):
             if average is not None:
-                average.assign(keep * average.value + (1.0 - keep) * variable.value)
+                old, new = ops.multiply(average, keep), ops.multiply(variable, 1.0 - keep)
+                average.assign(ops.add(old, new))
         if self.ema_overwrite_frequency and (updates + 1) % self.ema_overwrite_frequency == 0:
             self.finalize_variable_values(self._trainable_variables)
 

@@ -144,8 +144,11 @@ class OptimizerState:
             A list, or a tuple of lists where `name` is a sequence.
         """
         names = [name] if isinstance(name, str) else list(name)
-        single = isinstance(initializer, str) or callable(initializer)
-        made_by = [initializer] * len(names) if single else list(initializer)
+        made_by: list[Any] = (
+            list(initializer)
+            if isinstance(initializer, (list, tuple))
+            else [initializer] * len(names)
+        )
         if len(names) != len(made_by):
             raise ValueError(
                 "add_optimizer_variables: arguments `name` and `initializer` must have equal "
