@@ -170,7 +170,7 @@ def _spread(
                     f"output, which has {list(y_pred) if isinstance(y_pred, dict) else 'no names'}."
                 )
             part = _weight_at(weights, key, sorted(keys).index(key))
-            before = sum(len(tree.flatten(y_pred[other])) for other in y_pred if other < key)
+            before = next(i for i, (inner, _) in enumerate(leaves) if inner[0] == key)
             yield from _spread(loss[key], part, y_pred[key], start + before, (*path, key))
     elif len(loss) == len(leaves) and not any(tree.is_nested(one) for one in loss):
         for i, (inner, _) in enumerate(leaves):

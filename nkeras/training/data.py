@@ -114,8 +114,8 @@ def to_array(value: Any, argument: str) -> np.ndarray:
     """One NumPy array in the machine's byte order; floats become `floatx`."""
     if hasattr(value, "tocoo"):
         raise ValueError(
-            f"Argument `{argument}` is a sparse {type(value).__name__}; nkeras has dense arrays only. "
-            f"Pass `{argument}.toarray()`."
+            f"Argument `{argument}` is a sparse {type(value).__name__}; nkeras has dense arrays "
+            f"only. Pass `{argument}.toarray()`."
         )
     array = value.numpy() if isinstance(value, (Tensor, Variable)) else np.asarray(value)
     if array.ndim == 0:
@@ -174,8 +174,8 @@ def count_samples(x: Any, y: Any = None, sample_weight: Any = None) -> int:
     if len(counts) > 1:
         described = ", ".join(f"{name}: {found}" for name, found in sizes.items() if found)
         raise ValueError(
-            "Data cardinality is ambiguous. Make sure all arrays contain the same number of samples. "
-            f"Received sizes {described}"
+            "Data cardinality is ambiguous. Make sure all arrays contain the same number of "
+            f"samples. Received sizes {described}"
         )
     return counts.pop()
 

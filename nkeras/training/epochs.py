@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from itertools import islice
 from typing import Any
 
@@ -25,7 +25,7 @@ class Epochs:
         self._source = source
         self._steps = steps
         self._at_once = steps_per_execution
-        self._iterator: Iterator[Any] | None = None
+        self._iterator: Generator[Any, None, None] | None = None
         self._first: list[Any] = []
         self._used = False
         self._seen = 0  # batches taken from the iterator
@@ -49,11 +49,7 @@ class Epochs:
 
     def close(self) -> None:
         """Break off: workers of a PyDataset end."""
-        if (
-            self._iterator is not None
-            and hasattr(self._iterator, "close")
-            and self._source.restarts
-        ):
+        if self._iterator is not None:
             self._iterator.close()
         self._iterator = None
 
@@ -69,7 +65,7 @@ class Epochs:
         self._seen += len(batches)
         return batches
 
-    def steps(self) -> Iterator[tuple[int, int, list[Any]]]:
+    def steps(self) -> Generator[tuple[int, int, list[Any]], None, None]:
         """One epoch: (index of first step, index of last step, their batches)."""
         self._source.on_epoch_begin()
         try:
@@ -79,7 +75,7 @@ class Epochs:
                 self.close()
             self._source.on_epoch_end()
 
-    def _epoch(self) -> Iterator[tuple[int, int, list[Any]]]:
+    def _epoch(self) -> Generator[tuple[int, int, list[Any]], None, None]:
         fresh = bool(self._first)
         if not fresh and (
             self._iterator is None or (self._steps is None and self._source.restarts)

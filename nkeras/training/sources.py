@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ class Source:
     num_batches: int | None = None
     restarts = True
 
-    def batches(self) -> Iterator[Any]:
+    def batches(self) -> Generator[Any, None, None]:
         """The batches, NumPy arrays or whatever the user's data hold."""
         raise NotImplementedError
 
@@ -60,8 +61,8 @@ def adapt(
     Raises:
         ValueError: the data, or their combination with another argument, cannot be used.
     """
-    _check_count("batch_size", batch_size)
-    _check_count("steps_per_epoch", steps)
+    check_count("batch_size", batch_size)
+    check_count("steps_per_epoch", steps)
     if shuffle not in (True, False, "batch"):
         raise ValueError(
             f'Argument `shuffle` must be True, False or "batch". Received: shuffle={shuffle!r}'
@@ -91,7 +92,8 @@ def adapt(
     )
 
 
-def _check_count(name: str, value: Any) -> None:
+def check_count(name: str, value: Any) -> None:
+    """Refuse what is neither None nor a positive integer."""
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
@@ -155,7 +157,7 @@ class ArraySource(Source):
             sample_weight = _weights_by_output(y, sample_weight)
         return x, y, sample_weight
 
-    def batches(self) -> Iterator[Any]:
+    def batches(self) -> Generator[Any, None, None]:
         """Slices in order, or rows in drawn order."""
         order = None
         if self._shuffle is True and self._rng is not None:
@@ -178,15 +180,15 @@ def _weights_by_output(y: Any, sample_weight: Any) -> Any:
             tree.map_structure(lambda *leaves: None, y, sample_weight)
         except ValueError:
             raise ValueError(
-                "You should provide one `sample_weight` array per output in `y`. The two structures "
-                f"did not match: {_outline(y)} and {_outline(sample_weight)}"
+                "You should provide one `sample_weight` array per output in `y`. The two "
+                f"structures did not match: {_outline(y)} and {_outline(sample_weight)}"
             ) from None
         return sample_weight
     if sample_weight.ndim > 2 or (sample_weight.ndim == 2 and sample_weight.shape[1] != 1):
         raise ValueError(
-            "For a model with multiple outputs, a single `sample_weight` array must have one number "
-            f"per sample. Received: sample_weight.shape={sample_weight.shape}; pass one array for "
-            "each output to weigh inside samples."
+            "For a model with multiple outputs, a single `sample_weight` array must have one "
+            f"number per sample. Received: sample_weight.shape={sample_weight.shape}; pass one "
+            "array for each output to weigh inside samples."
         )
     return tree.map_structure(lambda _: sample_weight, y)
 
@@ -219,7 +221,7 @@ class StreamSource(Source):
             if self.num_batches == 0:
                 raise ValueError(f"There is no data: the {type(stream).__name__} has length 0.")
 
-    def batches(self) -> Iterator[Any]:
+    def batches(self) -> Generator[Any, None, None]:
         """What the stream gives."""
         for batch in self._stream:
             yield _with_class_weight(batch, self._class_weight)
@@ -250,7 +252,7 @@ class PyDatasetSource(Source):
         self._dataset.on_epoch_end()
         self.num_batches = self._dataset.num_batches
 
-    def batches(self) -> Iterator[Any]:
+    def batches(self) -> Generator[Any, None, None]:
         """The dataset's batches, in drawn order if they are shuffled."""
         count = self._dataset.num_batches
         order: Any = itertools.count() if count is None else range(count)
@@ -258,11 +260,12 @@ class PyDatasetSource(Source):
             order = [int(one) for one in self._rng.permutation(count)]
         workers, processes = self._dataset.workers, self._dataset.use_multiprocessing
         if workers > 1 or (workers > 0 and processes):
-            found = _made_ahead(self._dataset, iter(order), workers, processes)
+            with closing(_made_ahead(self._dataset, iter(order), workers, processes)) as made:
+                for batch in made:
+                    yield self._standardize(batch)
         else:
-            found = (self._dataset[index] for index in order)
-        for batch in found:
-            yield self._standardize(batch)
+            for index in order:
+                yield self._standardize(self._dataset[index])
 
     def _standardize(self, batch: Any) -> Any:
         if not isinstance(batch, (list, tuple, Mapping)):
@@ -289,7 +292,7 @@ def _batch_in_worker(index: int) -> Any:
 
 def _made_ahead(
     dataset: PyDataset, order: Iterator[int], workers: int, processes: bool
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     """Batches in `order`, of which up to `max_queue_size` are made ahead."""
     make: Callable[[int], Any] = dataset.__getitem__
     if processes:

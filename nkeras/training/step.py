@@ -1,0 +1,225 @@
+"""One step of training, of evaluation and of prediction: what subclasses override."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from nkeras.callbacks.callback_list import LazyLogs
+from nkeras.core import tree
+from nkeras.core.tape import GradientTape
+from nkeras.layers import calling
+from nkeras.ops.reduction import sum as sum_
+from nkeras.training.compilation import Compilation
+from nkeras.training.compile_metrics import CompileMetrics
+from nkeras.training.data import unpack_x_y_sample_weight
+
+
+class Steps(Compilation):
+    """The part of a model that knows what happens to one batch."""
+
+    def train_step(self, data: Any) -> Mapping[str, Any]:
+        """Compute the loss of a batch, its gradients, and update weights and metrics.
+
+        Override it for training of your own kind, with `nkeras.GradientTape`.
+
+        Args:
+            data: batch of tensors: x, `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
+
+        Returns:
+            Dict from name to result, such as `{"loss": ..., "accuracy": ...}`.
+
+        Source: https://keras.io/guides/custom_train_step_in_tensorflow/
+        """
+        return self.compute_metrics(*self._update_weights(data))
+
+    def test_step(self, data: Any) -> Mapping[str, Any]:
+        """Compute the loss of a batch and update the metrics.
+
+        Args:
+            data: as in `train_step`.
+
+        Returns:
+            As `train_step`.
+        """
+        return self.compute_metrics(*self._evaluate_loss(data))
+
+    def predict_step(self, data: Any) -> Any:
+        """The model's outputs for a batch.
+
+        Args:
+            data: as in `train_step`.
+
+        Returns:
+            Tensor or structure of tensors.
+        """
+        x, _, _ = unpack_x_y_sample_weight(data)
+        return self._forward(x, training=False)
+
+    def _forward(self, x: Any, training: bool) -> Any:
+        if calling.signature_of(type(self).call).has_training:  # type: ignore[attr-defined]
+            return self(x, training=training)  # type: ignore[operator]
+        return self(x)  # type: ignore[operator]
+
+    def _update_weights(self, data: Any) -> tuple[Any, Any, Any, Any]:
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        with GradientTape() as tape:
+            y_pred = self._forward(x, training=True)
+            loss = self._loss_of(x, y, y_pred, sample_weight, training=True)
+            scaled = loss if self.optimizer is None else self.optimizer.scale_loss(loss)
+        variables = self.trainable_variables  # type: ignore[attr-defined]
+        if self.optimizer is None:
+            raise ValueError(
+                "compile(): argument `optimizer` is None; training needs an optimizer."
+            )
+        if variables:
+            self.optimizer.apply(tape.gradient(scaled, variables), variables)
+        else:
+            warnings.warn("The model does not have any trainable weights.", stacklevel=2)
+        self._track_loss(loss, x)
+        return x, y, y_pred, sample_weight
+
+    def _evaluate_loss(self, data: Any) -> tuple[Any, Any, Any, Any]:
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred = self._forward(x, training=False)
+        loss = self._loss_of(x, y, y_pred, sample_weight, training=False)
+        self._track_loss(loss, x)
+        return x, y, y_pred, sample_weight
+
+    def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
+        if "training" in inspect.signature(self.compute_loss).parameters:
+            return self.compute_loss(x, y, y_pred, sample_weight, training=training)
+        return self.compute_loss(x, y, y_pred, sample_weight)
+
+    def _track_loss(self, loss: Any, x: Any) -> None:
+        first = next(one for one in tree.flatten(x) if one is not None)
+        tracker = self._assert_compile_called("train_step").loss_tracker
+        tracker.update_state(loss, sample_weight=first.shape[0])
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The total loss: that of `compile`, and what layers added with `add_loss`.
+
+        Args:
+            x: inputs; not used here, for subclasses.
+            y: targets.
+            y_pred: the model's outputs.
+            sample_weight: weights of samples or None.
+            training: whether it is for training; not used here, for subclasses.
+
+        Returns:
+            Scalar tensor.
+
+        Raises:
+            ValueError: there is no loss.
+        """
+        compiled = self._compiled
+        losses = []
+        if compiled is not None and compiled.loss is not None:
+            loss = compiled.loss(y, y_pred, sample_weight)
+            if loss is not None:
+                losses.append(loss)
+        losses += [sum_(one) for one in self.losses]  # type: ignore[attr-defined]
+        if not losses:
+            raise ValueError(
+                "No loss to compute. Provide a `loss` argument in `compile()`, or add one with "
+                "`add_loss()` in a layer."
+            )
+        total = losses[0]
+        for one in losses[1:]:
+            total = total + one
+        return total
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> Mapping[str, Any]:
+        """Update the metrics of `compile` with a batch.
+
+        Args:
+            x: inputs; not used here, for subclasses.
+            y: targets.
+            y_pred: the model's outputs.
+            sample_weight: weights of samples or None.
+
+        Returns:
+            Dict of all results.
+        """
+        self._update_metrics(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def _update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
+        compiled = self._compiled
+        if compiled is not None and compiled.metrics is not None:
+            compiled.metrics.update_state(y, y_pred, sample_weight)
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """The results of all metrics by name, scalar tensors."""
+        results: dict[str, Any] = {}
+        for metric in self.metrics:
+            result = metric.result()
+            if isinstance(result, dict):
+                results.update(result)
+            else:
+                results[metric.name] = result
+        return results
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Loss tracker, metrics of `compile`, losses of the outputs, metrics of the layers."""
+        found = [] if self._compiled is None else self._compiled.all_metrics()
+        found += self._metrics  # type: ignore[attr-defined]
+        for layer in self._flatten_layers(include_self=False):  # type: ignore[attr-defined]
+            if not isinstance(layer, Steps):  # what a nested model was compiled with does not count
+                found += layer._metrics
+        unique = {id(metric): metric for metric in found}
+        return list(unique.values())
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Their names."""
+        return [metric.name for metric in self.metrics]
+
+    def reset_metrics(self) -> None:
+        """Let all metrics begin anew."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def _run_step(self, kind: str, data: Any) -> Mapping[str, Any]:
+        """`train_step` or `test_step`; results of the built-in ones wait until somebody looks."""
+        name = f"{kind}_step"
+        if self._overrides(name) or self._overrides("compute_metrics"):
+            return getattr(self, name)(data)
+        step = self._update_weights if kind == "train" else self._evaluate_loss
+        _, y, y_pred, sample_weight = step(data)
+        self._update_metrics(y, y_pred, sample_weight)
+        return LazyLogs(self.get_metrics_result)
+
+    def _overrides(self, name: str) -> bool:
+        return name in self.__dict__ or getattr(type(self), name) is not getattr(Steps, name)
+
+    def _results(self, logs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The metrics' results, unless a step of the user's returned something else."""
+        if isinstance(logs, LazyLogs):
+            return self.get_metrics_result()
+        results = self.get_metrics_result()
+        return results if isinstance(logs, Mapping) and set(logs) == set(results) else logs
+
+    def _in_order(self, logs: Mapping[str, Any]) -> Any:
+        """Results in the order of `metrics`, others behind by name; a single one alone."""
+        names: list[str] = []
+        for metric in self.metrics:
+            if isinstance(metric, CompileMetrics):
+                names += [one.name for one in metric.metrics]
+            else:
+                names.append(metric.name)
+        ordered = [logs[name] for name in names if name in logs]
+        ordered += [logs[name] for name in sorted(logs) if name not in names]
+        return ordered[0] if len(ordered) == 1 else ordered

@@ -1,0 +1,425 @@
+"""Trainer: `fit`, `evaluate` and `predict`. Adapt data, loop epochs, loop steps, tell callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+
+from nkeras.callbacks.callback_list import CallbackList, to_numbers
+from nkeras.callbacks.history import History
+from nkeras.core import tape, tree
+from nkeras.core.tensor import Tensor
+from nkeras.training.data import (
+    class_weight_to_sample_weights,
+    count_samples,
+    holds_arrays,
+    pack_x_y_sample_weight,
+    to_arrays,
+    to_tensors,
+    train_validation_split,
+    unpack_x_y_sample_weight,
+)
+from nkeras.training.epochs import Epochs
+from nkeras.training.sources import adapt, check_count
+from nkeras.training.step import Steps
+
+
+class Trainer(Steps):
+    """What a model has beside a layer: training, evaluation and prediction on data."""
+
+    history: History | None = None
+    stop_evaluating: bool = False
+    stop_predicting: bool = False
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool | str = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | list[int] = 1,
+    ) -> History:
+        """Train for a number of epochs.
+
+        Args:
+            x: inputs: array, tensor or list of numbers; a list or dict of them for several inputs;
+                or batches `(x, y)` or `(x, y, sample_weight)` from a generator, a PyDataset or any
+                other iterable.
+            y: targets, as `x`; None where `x` gives batches.
+            batch_size: samples of a step; 32 for None. Only for arrays.
+            epochs: index of the epoch to end before; that is their number if `initial_epoch` is 0.
+            verbose: 0 silent, 1 a progress bar, 2 one line for each epoch; `"auto"` is 1.
+            callbacks: list of callbacks.
+            validation_split: share of the samples, the last ones, that is kept for validation.
+            validation_data: `(x, y)`, `(x, y, sample_weight)` or batches, for validation.
+            shuffle: draw the order of the samples anew for each epoch; `"batch"`: only inside each
+                batch. Numbers come from the global seed. Generators and iterables keep their order.
+            class_weight: dict from class index to the weight of its samples.
+            sample_weight: weights `(samples,)`, or as the output for weights inside samples.
+            initial_epoch: index of the first epoch.
+            steps_per_epoch: steps of an epoch; all batches for None.
+            validation_steps: steps of a validation; all batches for None.
+            validation_batch_size: `batch_size` for None.
+            validation_freq: validate each so many epochs, or after the epochs listed, from 1.
+
+        Returns:
+            History with the results of each epoch as floats in `history`.
+
+        Raises:
+            ValueError: an argument does not fit, or the model is not compiled.
+
+        Example:
+            >>> import numpy as np
+            >>> import nkeras
+            >>> model = nkeras.Sequential([nkeras.layers.Dense(1)])
+            >>> model.compile("sgd", "mse")
+            >>> history = model.fit(np.ones((8, 3)), np.ones((8, 1)), epochs=2, verbose=0)
+            >>> len(history.history["loss"])
+            2
+
+        Source: https://keras.io/api/models/model_training_apis/#fit-method
+        """
+        self._assert_compile_called("fit")
+        check_count("validation_batch_size", validation_batch_size)
+        check_count("validation_steps", validation_steps)
+        if validation_split != 0 and validation_data is None:
+            parts = train_validation_split((x, y, sample_weight), validation_split)
+            (x, y, sample_weight), validation_data = parts
+        source = adapt(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight)
+        data = Epochs(source, steps_per_epoch, self.steps_per_execution)
+        validation = None
+        if validation_data is not None:
+            size = validation_batch_size or batch_size
+            val = _unpack_validation(validation_data)
+            validation = Epochs(
+                adapt(*val, size, validation_steps), validation_steps, self.steps_per_execution
+            )
+        with closing(data):
+            self._prepare(data)
+            told = self._callbacks(callbacks, verbose, epochs, data, add_history=True)
+            self._train_epochs(data, validation, told, initial_epoch, epochs, validation_freq)
+        assert self.history is not None
+        return self.history
+
+    def _prepare(self, data: Epochs) -> None:
+        """Build the model and its optimizer before the first callback."""
+        if not self.built:  # type: ignore[attr-defined]
+            x, _, _ = unpack_x_y_sample_weight(to_tensors(data.peek()))
+            try:
+                with tape.paused():
+                    self._forward(x, training=False)
+            except NotImplementedError:
+                if not self._overrides("train_step"):  # else it need not have a `call`
+                    raise
+        if self.optimizer is not None and not self._overrides("train_step"):
+            if not self.optimizer.built:
+                self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+
+    def _callbacks(
+        self, callbacks: Any, verbose: Any, epochs: int, data: Epochs, add_history: bool = False
+    ) -> CallbackList:
+        if verbose not in ("auto", 0, 1, 2):
+            raise ValueError(
+                f'Argument `verbose` must be "auto", 0, 1 or 2. Received: verbose={verbose!r}'
+            )
+        if isinstance(callbacks, CallbackList):
+            return callbacks
+        return CallbackList(
+            callbacks,
+            add_history=add_history,
+            add_progbar=verbose != 0,
+            model=self,
+            verbose=verbose,
+            epochs=epochs,
+            steps=data.num_batches,
+        )
+
+    def _train_epochs(
+        self,
+        data: Epochs,
+        validation: Epochs | None,
+        callbacks: CallbackList,
+        initial_epoch: int,
+        epochs: int,
+        validation_freq: Any,
+    ) -> None:
+        self.stop_training = False
+        logs: dict[str, Any] = {}
+        callbacks.on_train_begin()
+        try:
+            for epoch in range(initial_epoch, epochs):
+                self.reset_metrics()
+                callbacks.on_epoch_begin(epoch)
+                results = self._train_steps(data, callbacks)
+                if data.exhausted:
+                    break
+                logs = to_numbers(self._results(results))
+                if validation is not None and _is_due(epoch, validation_freq):
+                    found = self._test_steps(validation, callbacks)
+                    logs.update({f"val_{name}": value for name, value in found.items()})
+                callbacks.on_epoch_end(epoch, logs)
+                if self.stop_training:
+                    break
+        finally:
+            if self.optimizer is not None and epochs > initial_epoch:
+                self.optimizer.finalize_variable_values(
+                    self.trainable_variables  # type: ignore[attr-defined]
+                )
+        callbacks.on_train_end(logs)
+
+    def _train_steps(self, data: Epochs, callbacks: CallbackList) -> Mapping[str, Any]:
+        logs: Mapping[str, Any] = {}
+        with closing(data.steps()) as steps:
+            for begin, end, batches in steps:
+                callbacks.on_train_batch_begin(begin)
+                for batch in batches:
+                    logs = self._run_step("train", to_tensors(batch))
+                callbacks.on_train_batch_end(end, logs)
+                if self.stop_training:
+                    break
+        return logs
+
+    def _test_steps(self, data: Epochs, callbacks: CallbackList) -> dict[str, Any]:
+        logs: Mapping[str, Any] = {}
+        self.stop_evaluating = False
+        callbacks.on_test_begin()
+        self.reset_metrics()
+        with closing(data.steps()) as steps:
+            for begin, end, batches in steps:
+                callbacks.on_test_batch_begin(begin)
+                for batch in batches:
+                    logs = self._run_step("test", to_tensors(batch))
+                callbacks.on_test_batch_end(end, logs)
+                if self.stop_evaluating:
+                    break
+        numbers = to_numbers(self._results(logs))
+        callbacks.on_test_end(numbers)
+        return numbers
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Loss and metrics on data.
+
+        Args:
+            x: as in `fit`.
+            y: as in `fit`.
+            batch_size: samples of a step; 32 for None. Only for arrays.
+            verbose: as in `fit`.
+            sample_weight: as in `fit`.
+            steps: number of steps; all batches for None.
+            callbacks: list of callbacks.
+            return_dict: return a dict from name to result instead of a list.
+
+        Returns:
+            The loss, a float, or a list of loss and metrics in the order of `metrics_names`, or a
+            dict.
+
+        Example:
+            >>> import numpy as np
+            >>> import nkeras
+            >>> model = nkeras.Sequential([nkeras.layers.Dense(1, kernel_initializer="zeros")])
+            >>> model.compile("sgd", "mse")
+            >>> model.evaluate(np.ones((8, 3)), np.ones((8, 1)), verbose=0)
+            1.0
+
+        Source: https://keras.io/api/models/model_training_apis/#evaluate-method
+        """
+        self._assert_compile_called("evaluate")
+        data = Epochs(
+            adapt(x, y, sample_weight, batch_size, steps), steps, self.steps_per_execution
+        )
+        with closing(data):
+            logs = self._test_steps(data, self._callbacks(callbacks, verbose, 1, data))
+        return logs if return_dict else self._in_order(logs)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """The outputs for inputs.
+
+        It never changes the model, and several threads may call it at once. Arrays of one batch or
+        less are computed at once, with a progress bar only if `verbose` is 1 or 2.
+
+        Args:
+            x: inputs as in `fit`, or batches of them.
+            batch_size: samples of a step; 32 for None. Only for arrays.
+            verbose: as in `fit`.
+            steps: number of steps; all batches for None.
+            callbacks: list of callbacks.
+
+        Returns:
+            NumPy array `(samples, ...)`, or the structure of them that the model returns. No
+            samples give an array of size 0.
+
+        Example:
+            >>> import numpy as np
+            >>> import nkeras
+            >>> model = nkeras.Sequential([nkeras.layers.Dense(2)])
+            >>> model.predict(np.ones((5, 3)), verbose=0).shape
+            (5, 2)
+
+        Source: https://keras.io/api/models/model_training_apis/#predict-method
+        """
+        check_count("batch_size", batch_size)
+        if steps is None and not callbacks and _fits_one_batch(x, batch_size, verbose):
+            return self.predict_on_batch(x)
+        data = Epochs(adapt(x, None, None, batch_size, steps), steps, self.steps_per_execution)
+        with closing(data):
+            found = self._predict_steps(data, self._callbacks(callbacks, verbose, 1, data))
+        return tree.map_structure(lambda *parts: np.concatenate(parts), *found)
+
+    def _predict_steps(self, data: Epochs, callbacks: CallbackList) -> list[Any]:
+        if self.stop_predicting:
+            self.stop_predicting = False
+        found: list[Any] = []
+        callbacks.on_predict_begin()
+        with closing(data.steps()) as steps:
+            for begin, end, batches in steps:
+                callbacks.on_predict_batch_begin(begin)
+                outputs = [self.predict_step(to_tensors(batch)) for batch in batches]
+                found += [_to_numpy(one) for one in outputs]
+                callbacks.on_predict_batch_end(end, {"outputs": outputs[-1]})
+                if self.stop_predicting:
+                    break
+        callbacks.on_predict_end()
+        return found
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One step of training.
+
+        Args:
+            x: inputs of one batch.
+            y: targets.
+            sample_weight: as in `fit`.
+            class_weight: as in `fit`.
+            return_dict: return a dict from name to result instead of a list.
+
+        Returns:
+            As `evaluate`, for this batch.
+
+        Example:
+            >>> import numpy as np
+            >>> import nkeras
+            >>> model = nkeras.Sequential([nkeras.layers.Dense(1, kernel_initializer="zeros")])
+            >>> model.compile("sgd", "mse")
+            >>> model.train_on_batch(np.ones((4, 3)), np.ones((4, 1)))
+            1.0
+
+        Source: https://keras.io/api/models/model_training_apis/#train_on_batch-method
+        """
+        self._assert_compile_called("train_on_batch")
+        if class_weight is not None:
+            if sample_weight is not None:
+                raise ValueError(
+                    "Arguments `sample_weight` and `class_weight` cannot be specified at the same "
+                    "time."
+                )
+            sample_weight = class_weight_to_sample_weights(y, class_weight)
+        return self._on_batch("train", x, y, sample_weight, return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Loss and metrics on one batch.
+
+        Args:
+            x: inputs.
+            y: targets.
+            sample_weight: as in `fit`.
+            return_dict: return a dict from name to result instead of a list.
+
+        Returns:
+            As `evaluate`.
+
+        Source: https://keras.io/api/models/model_training_apis/#test_on_batch-method
+        """
+        self._assert_compile_called("test_on_batch")
+        return self._on_batch("test", x, y, sample_weight, return_dict)
+
+    def _on_batch(self, kind: str, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:
+        data = to_arrays(x, "x"), to_arrays(y, "y"), to_arrays(sample_weight, "sample_weight")
+        count_samples(*data)
+        self.reset_metrics()
+        logs = to_numbers(self._run_step(kind, to_tensors(data)))
+        return logs if return_dict else self._in_order(logs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for inputs that fit into one batch.
+
+        Args:
+            x: inputs.
+
+        Returns:
+            NumPy array, or the structure of them that the model returns.
+
+        Source: https://keras.io/api/models/model_training_apis/#predict_on_batch-method
+        """
+        x = x if isinstance(x, Tensor) else to_tensors(to_arrays(x, "x"))
+        return _to_numpy(self.predict_step(pack_x_y_sample_weight(x)))
+
+
+def _to_numpy(outputs: Any) -> Any:
+    # Copies: an output may share its memory with an input or a weight.
+    return tree.map_structure(lambda one: np.array(one.numpy()), outputs)
+
+
+def _fits_one_batch(x: Any, batch_size: int | None, verbose: Any) -> bool:
+    if isinstance(x, Tensor):
+        samples = x.shape[0] if x.shape else 1
+    elif x is not None and holds_arrays(x):
+        samples = count_samples(to_arrays(x, "x"))
+    else:
+        return False
+    return samples == 0 or (verbose in ("auto", 0) and samples <= (batch_size or 32))
+
+
+def _unpack_validation(validation_data: Any) -> tuple[Any, Any, Any]:
+    if isinstance(validation_data, (list, tuple)):
+        return unpack_x_y_sample_weight(validation_data)
+    return validation_data, None, None
+
+
+def _is_due(epoch: int, validation_freq: Any) -> bool:
+    if isinstance(validation_freq, int) and validation_freq > 0:
+        return (epoch + 1) % validation_freq == 0
+    if isinstance(validation_freq, (list, tuple, set)):
+        return epoch + 1 in validation_freq
+    raise ValueError(
+        "Argument `validation_freq` must be a positive integer or a list of epochs. "
+        f"Received: validation_freq={validation_freq!r} (of type {type(validation_freq).__name__})"
+    )
