@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import textwrap
 from importlib import metadata
 from pathlib import Path
 
@@ -79,4 +80,10 @@ def _usable_cores() -> int:
 
 def _section(title: str, facts: dict[str, str]) -> list[str]:
     width = max(len(name) for name in facts)
-    return [title, *(f"  {name:<{width}}  {value}" for name, value in facts.items()), ""]
+    lines = [title]
+    for name, value in facts.items():
+        # Not at hyphens: what is shown may be copied into a terminal.
+        wrapped = textwrap.wrap(value, 96 - width, break_long_words=False, break_on_hyphens=False)
+        for label, text in zip([name, *[""] * len(wrapped)], wrapped, strict=False):
+            lines.append(f"  {label:<{width}}  {text}")
+    return [*lines, ""]
