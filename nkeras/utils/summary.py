@@ -184,7 +184,7 @@ def _class_name(layer: Any) -> str:
 def _output_shape(layer: Any) -> str:
     calls = _calls(layer)
     if calls:
-        shapes = tree.map_structure(lambda tensor: _shape(tensor.shape), calls[-1].outputs)
+        shapes = [_shape(tensor.shape) for tensor in calls[-1].output_tensors]
     else:
         built_with = getattr(layer, "_build_shapes", None)
         if not built_with:
