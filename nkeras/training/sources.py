@@ -18,6 +18,7 @@ from nkeras.training.data import (
     class_weight_to_sample_weights,
     count_samples,
     holds_arrays,
+    is_array_like,
     pack_x_y_sample_weight,
     to_arrays,
     unpack_x_y_sample_weight,
@@ -74,22 +75,27 @@ def adapt(
     if not is_dataset and holds_arrays((x, y, sample_weight)):
         data = ArraySource.standardize(x, y, sample_weight, class_weight)
         return ArraySource(*data, batch_size, steps, shuffle, rng)
-    for name, value in (("y", y), ("sample_weight", sample_weight)):
-        if value is not None and not isinstance(x, (list, tuple, Mapping)):
-            raise ValueError(
-                f"When `x` is a {type(x).__name__}, `{name}` should not be passed: it belongs into "
-                "the batches, which are tuples (x, y) or (x, y, sample_weight)."
-            )
-    if is_dataset:
-        return PyDatasetSource(x, class_weight, rng)
-    if hasattr(x, "__iter__") and not isinstance(x, (str, bytes, list, tuple, Mapping)):
-        return StreamSource(x, class_weight)
+    if is_dataset or _is_stream(x):
+        for name, value in (("y", y), ("sample_weight", sample_weight)):
+            if value is not None:
+                raise ValueError(
+                    f"When `x` is a {type(x).__name__}, `{name}` should not be passed: it belongs "
+                    "into the batches, which are tuples (x, y) or (x, y, sample_weight)."
+                )
+        return (
+            PyDatasetSource(x, class_weight, rng) if is_dataset else StreamSource(x, class_weight)
+        )
     raise ValueError(
         "Unrecognized data type: arguments `x`, `y` and `sample_weight` must be arrays, tensors, "
         "lists or dicts of them, a PyDataset, a generator or another iterable of batches. "
         f"Received: x of type {type(x).__name__}, y of type {type(y).__name__}, sample_weight of "
         f"type {type(sample_weight).__name__}"
     )
+
+
+def _is_stream(x: Any) -> bool:
+    plain = (str, bytes, list, tuple, Mapping)
+    return hasattr(x, "__iter__") and not isinstance(x, plain) and not is_array_like(x)
 
 
 def check_count(name: str, value: Any) -> None:
