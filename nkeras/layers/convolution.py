@@ -1,0 +1,256 @@
+"""Convolutions: rank-generic, channels last or first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nkeras import activations, constraints, initializers, ops, regularizers
+from nkeras.core.config import standardize_data_format
+from nkeras.layers.arguments import int_tuple, padding_mode, positive_int
+from nkeras.layers.base import Layer
+from nkeras.layers.input_spec import InputSpec
+
+
+class Convolution(Layer):
+    """What convolutions share: windows, layout, bias and activation; `rank` is that of space."""
+
+    rank: int
+    allows_causal = False
+
+    def _set_windows(
+        self,
+        kernel_size: Any,
+        strides: Any,
+        padding: Any,
+        data_format: str | None,
+        dilation_rate: Any,
+    ) -> None:
+        owner = type(self).__name__
+        self.kernel_size = int_tuple(kernel_size, self.rank, "kernel_size", owner)
+        self.strides = int_tuple(strides, self.rank, "strides", owner)
+        self.dilation_rate = int_tuple(dilation_rate, self.rank, "dilation_rate", owner)
+        self.padding = padding_mode(padding, owner, causal=self.allows_causal and self.rank == 1)
+        self.data_format = standardize_data_format(data_format, owner)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                f"{owner}: `strides > 1` and `dilation_rate > 1` cannot be combined. Received: "
+                f"strides={self.strides} and dilation_rate={self.dilation_rate}"
+            )
+
+    def _set_bias(
+        self, activation: Any, use_bias: bool, initializer: Any, regularizer: Any, constraint: Any
+    ) -> None:
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.bias_initializer = initializers.get(initializer)
+        self.bias_regularizer = regularizers.get(regularizer)
+        self.bias_constraint = constraints.get(constraint)
+
+    def _channels(self, input_shape: Any) -> int:
+        """Number of input channels, which the layer accepts alone from now on."""
+        axis = 1 if self.data_format == "channels_first" else -1
+        channels = input_shape[axis]
+        if channels is None:
+            raise ValueError(
+                f"{type(self).__name__}: the number of channels must be known. Received: "
+                f"input_shape={tuple(input_shape)}"
+            )
+        self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
+        return channels
+
+    def _add_bias(self, size: int) -> None:
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(size,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    def _finish(self, outputs: Any) -> Any:
+        """`activation(outputs + bias)`."""
+        if self.bias is not None:
+            bias = self.bias.value
+            if self.data_format == "channels_first":
+                bias = ops.reshape(bias, (-1, *(1,) * self.rank))
+            outputs = ops.add(outputs, bias)
+        return self.activation(outputs)
+
+    def _window_arguments(self) -> dict[str, Any]:
+        return {
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+        }
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments; the activity regularizer also where there is none."""
+        return {"activity_regularizer": None, **super().get_config()}
+
+
+class _Conv(Convolution):
+    allows_causal = True
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.filters = positive_int(filters, "filters", type(self).__name__)
+        self.groups = positive_int(groups, "groups", type(self).__name__)
+        if self.filters % self.groups:
+            raise ValueError(
+                f"{type(self).__name__}: argument `filters` must be a multiple of `groups`. "
+                f"Received: filters={filters}, groups={groups}"
+            )
+        self._set_windows(kernel_size, strides, padding, data_format, dilation_rate)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self._set_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
+
+    def build(self, input_shape: Any) -> None:
+        """Make kernel and bias."""
+        channels = self._channels(input_shape)
+        if channels % self.groups:
+            raise ValueError(
+                f"{type(self).__name__}: input channels must be a multiple of `groups`. "
+                f"Received: groups={self.groups}, input_shape={tuple(input_shape)}"
+            )
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(*self.kernel_size, channels // self.groups, self.filters),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self._add_bias(self.filters)
+
+    def call(self, inputs: Any) -> Any:
+        """`activation(convolution + bias)`."""
+        return self._finish(ops.conv(inputs, self.kernel, **self._window_arguments()))
+
+
+class Conv1D(_Conv):
+    """Convolution of sequences: `activation(conv(inputs, kernel) + bias)`.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: int.
+        strides: int.
+        padding: `"valid"`, `"same"` or `"causal"` (a step sees only earlier steps and itself).
+        data_format: `"channels_last"` or `"channels_first"`.
+        dilation_rate: distance of the kernel's cells.
+        groups: channels are convolved in as many separate groups.
+        activation: name or function.
+        use_bias: whether to add a bias.
+        kernel_initializer: initializer of the kernel `(kernel_size, channels // groups, filters)`.
+        bias_initializer: initializer of the bias `(filters,)`.
+        kernel_regularizer: penalty of the kernel.
+        bias_regularizer: penalty of the bias.
+        activity_regularizer: penalty of the output.
+        kernel_constraint: applied to the kernel after each update.
+        bias_constraint: applied to the bias after each update.
+
+    Input shape: `(batch, steps, channels)`. Output shape: `(batch, new steps, filters)`.
+
+    Example:
+        >>> import nkeras
+        >>> Conv1D(32, 3, activation="relu")(nkeras.ops.ones((4, 10, 128))).shape
+        (4, 8, 32)
+
+    Source: https://keras.io/api/layers/convolution_layers/convolution1d/
+    """
+
+    rank = 1
+
+
+class Conv2D(_Conv):
+    """Convolution of images: `activation(conv(inputs, kernel) + bias)`.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: int or (height, width).
+        strides: int or two ints.
+        padding: `"valid"` or `"same"`.
+        data_format: `"channels_last"` or `"channels_first"`.
+        dilation_rate: distance of the kernel's cells, int or two ints.
+        groups: channels are convolved in as many separate groups.
+        activation: name or function.
+        use_bias: whether to add a bias.
+        kernel_initializer: initializer of `(height, width, channels // groups, filters)`.
+        bias_initializer: initializer of the bias `(filters,)`.
+        kernel_regularizer: penalty of the kernel.
+        bias_regularizer: penalty of the bias.
+        activity_regularizer: penalty of the output.
+        kernel_constraint: applied to the kernel after each update.
+        bias_constraint: applied to the bias after each update.
+
+    Input shape: `(batch, height, width, channels)`, or `(batch, channels, height, width)`. Output
+    shape: `(batch, new height, new width, filters)`, or channels first.
+
+    Example:
+        >>> import nkeras
+        >>> Conv2D(32, 3, activation="relu")(nkeras.ops.ones((4, 10, 10, 3))).shape
+        (4, 8, 8, 32)
+
+    Source: https://keras.io/api/layers/convolution_layers/convolution2d/
+    """
+
+    rank = 2
+
+
+class Conv3D(_Conv):
+    """Convolution of volumes: `activation(conv(inputs, kernel) + bias)`.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: int or three ints.
+        strides: int or three ints.
+        padding: `"valid"` or `"same"`.
+        data_format: `"channels_last"` or `"channels_first"`.
+        dilation_rate: distance of the kernel's cells, int or three ints.
+        groups: channels are convolved in as many separate groups.
+        activation: name or function.
+        use_bias: whether to add a bias.
+        kernel_initializer: initializer of the kernel `(*kernel_size, channels // groups, filters)`.
+        bias_initializer: initializer of the bias `(filters,)`.
+        kernel_regularizer: penalty of the kernel.
+        bias_regularizer: penalty of the bias.
+        activity_regularizer: penalty of the output.
+        kernel_constraint: applied to the kernel after each update.
+        bias_constraint: applied to the bias after each update.
+
+    Input shape: `(batch, depth, height, width, channels)`, or channels first.
+    Output shape: `(batch,
+    new depth, new height, new width, filters)`, or channels first.
+
+    Example:
+        >>> import nkeras
+        >>> Conv3D(8, 3)(nkeras.ops.ones((1, 4, 5, 5, 2))).shape
+        (1, 2, 3, 3, 8)
+
+    Source: https://keras.io/api/layers/convolution_layers/convolution3d/
+    """
+
+    rank = 3

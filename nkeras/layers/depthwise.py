@@ -1,0 +1,270 @@
+"""Convolutions of each channel on its own: depthwise and separable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nkeras import constraints, initializers, ops, regularizers
+from nkeras.layers.arguments import positive_int
+from nkeras.layers.convolution import Convolution
+
+
+class _Depthwise(Convolution):
+    """Depthwise windows, their kernel's initializer, regularizer and constraint."""
+
+    def _set_depthwise(
+        self, depth_multiplier: int, initializer: Any, regularizer: Any, constraint: Any
+    ) -> None:
+        self.depth_multiplier = positive_int(
+            depth_multiplier, "depth_multiplier", type(self).__name__
+        )
+        self.depthwise_initializer = initializers.get(initializer)
+        self.depthwise_regularizer = regularizers.get(regularizer)
+        self.depthwise_constraint = constraints.get(constraint)
+
+    def _add_depthwise_kernel(self, name: str, channels: int) -> Any:
+        return self.add_weight(
+            name=name,
+            shape=(*self.kernel_size, channels, self.depth_multiplier),
+            initializer=self.depthwise_initializer,
+            regularizer=self.depthwise_regularizer,
+            constraint=self.depthwise_constraint,
+        )
+
+
+class _DepthwiseConv(_Depthwise):
+    def __init__(
+        self,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        depth_multiplier: int = 1,
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self._set_windows(kernel_size, strides, padding, data_format, dilation_rate)
+        self._set_depthwise(
+            depth_multiplier, depthwise_initializer, depthwise_regularizer, depthwise_constraint
+        )
+        self._set_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
+
+    def build(self, input_shape: Any) -> None:
+        """Make kernel and bias."""
+        channels = self._channels(input_shape)
+        self.kernel = self._add_depthwise_kernel("kernel", channels)
+        self._add_bias(channels * self.depth_multiplier)
+
+    def call(self, inputs: Any) -> Any:
+        """`activation(depthwise convolution + bias)`."""
+        return self._finish(ops.depthwise_conv(inputs, self.kernel, **self._window_arguments()))
+
+
+class DepthwiseConv1D(_DepthwiseConv):
+    """Convolution of each channel of sequences with its own filters.
+
+    Args:
+        kernel_size: int.
+        strides: int.
+        padding: `"valid"` or `"same"`.
+        depth_multiplier: number of filters of each channel.
+        data_format: `"channels_last"` or `"channels_first"`.
+        dilation_rate: distance of the kernel's cells.
+        activation: name or function.
+        use_bias: whether to add a bias.
+        depthwise_initializer: initializer of `(kernel_size, channels, depth_multiplier)`.
+        bias_initializer: initializer of the bias `(channels * depth_multiplier,)`.
+        depthwise_regularizer: penalty of the kernel.
+        bias_regularizer: penalty of the bias.
+        activity_regularizer: penalty of the output.
+        depthwise_constraint: applied to the kernel after each update.
+        bias_constraint: applied to the bias after each update.
+
+    Input shape: `(batch, steps, channels)`. Output shape:
+    `(batch, new steps, channels * depth_multiplier)`.
+
+    Example:
+        >>> import nkeras
+        >>> DepthwiseConv1D(3, depth_multiplier=2)(nkeras.ops.ones((4, 10, 12))).shape
+        (4, 8, 24)
+
+    Source: https://keras.io/api/layers/convolution_layers/depthwise_convolution1d/
+    """
+
+    rank = 1
+
+
+class DepthwiseConv2D(_DepthwiseConv):
+    """Convolution of each channel of images with its own filters.
+
+    Args:
+        kernel_size: int or two ints.
+        strides: int or two ints.
+        padding: `"valid"` or `"same"`.
+        depth_multiplier: number of filters of each channel.
+        data_format: `"channels_last"` or `"channels_first"`.
+        dilation_rate: distance of the kernel's cells.
+        activation: name or function.
+        use_bias: whether to add a bias.
+        depthwise_initializer: initializer of `(height, width, channels, depth_multiplier)`.
+        bias_initializer: initializer of the bias `(channels * depth_multiplier,)`.
+        depthwise_regularizer: penalty of the kernel.
+        bias_regularizer: penalty of the bias.
+        activity_regularizer: penalty of the output.
+        depthwise_constraint: applied to the kernel after each update.
+        bias_constraint: applied to the bias after each update.
+
+    Input shape: `(batch, height, width, channels)`, or channels first. Output shape: `(batch, new
+    height, new width, channels * depth_multiplier)`, or channels first.
+
+    Example:
+        >>> import nkeras
+        >>> DepthwiseConv2D(3)(nkeras.ops.ones((4, 10, 10, 12))).shape
+        (4, 8, 8, 12)
+
+    Source: https://keras.io/api/layers/convolution_layers/depthwise_convolution2d/
+    """
+
+    rank = 2
+
+
+class _SeparableConv(_Depthwise):
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        depth_multiplier: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        pointwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        pointwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        pointwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.filters = positive_int(filters, "filters", type(self).__name__)
+        self._set_windows(kernel_size, strides, padding, data_format, dilation_rate)
+        self._set_depthwise(
+            depth_multiplier, depthwise_initializer, depthwise_regularizer, depthwise_constraint
+        )
+        self.pointwise_initializer = initializers.get(pointwise_initializer)
+        self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
+        self.pointwise_constraint = constraints.get(pointwise_constraint)
+        self._set_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
+
+    def build(self, input_shape: Any) -> None:
+        """Make both kernels and the bias."""
+        channels = self._channels(input_shape)
+        self.depthwise_kernel = self._add_depthwise_kernel("depthwise_kernel", channels)
+        self.pointwise_kernel = self.add_weight(
+            name="pointwise_kernel",
+            shape=(*(1,) * self.rank, channels * self.depth_multiplier, self.filters),
+            initializer=self.pointwise_initializer,
+            regularizer=self.pointwise_regularizer,
+            constraint=self.pointwise_constraint,
+        )
+        self._add_bias(self.filters)
+
+    def call(self, inputs: Any) -> Any:
+        """`activation(depthwise, then pointwise convolution + bias)`."""
+        return self._finish(
+            ops.separable_conv(
+                inputs, self.depthwise_kernel, self.pointwise_kernel, **self._window_arguments()
+            )
+        )
+
+
+class SeparableConv1D(_SeparableConv):
+    """Depthwise convolution of sequences, then one with windows of size 1 that mixes the channels.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: int.
+        strides: int.
+        padding: `"valid"` or `"same"`.
+        data_format: `"channels_last"` or `"channels_first"`.
+        dilation_rate: distance of the kernel's cells.
+        depth_multiplier: number of depthwise filters of each channel.
+        activation: name or function.
+        use_bias: whether to add a bias.
+        depthwise_initializer: initializer of `(kernel_size, channels, depth_multiplier)`.
+        pointwise_initializer: initializer of `(1, channels * depth_multiplier, filters)`.
+        bias_initializer: initializer of the bias `(filters,)`.
+        depthwise_regularizer: penalty of the depthwise kernel.
+        pointwise_regularizer: penalty of the pointwise kernel.
+        bias_regularizer: penalty of the bias.
+        activity_regularizer: penalty of the output.
+        depthwise_constraint: applied to the depthwise kernel after each update.
+        pointwise_constraint: applied to the pointwise kernel after each update.
+        bias_constraint: applied to the bias after each update.
+
+    Input shape: `(batch, steps, channels)`. Output shape: `(batch, new steps, filters)`.
+
+    Example:
+        >>> import nkeras
+        >>> SeparableConv1D(3, 4)(nkeras.ops.ones((4, 10, 12))).shape
+        (4, 7, 3)
+
+    Source: https://keras.io/api/layers/convolution_layers/separable_convolution1d/
+    """
+
+    rank = 1
+
+
+class SeparableConv2D(_SeparableConv):
+    """Depthwise convolution of images, then one with windows of size 1 that mixes the channels.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: int or two ints.
+        strides: int or two ints.
+        padding: `"valid"` or `"same"`.
+        data_format: `"channels_last"` or `"channels_first"`.
+        dilation_rate: distance of the kernel's cells.
+        depth_multiplier: number of depthwise filters of each channel.
+        activation: name or function.
+        use_bias: whether to add a bias.
+        depthwise_initializer: initializer of `(height, width, channels, depth_multiplier)`.
+        pointwise_initializer: initializer of `(1, 1, channels * depth_multiplier, filters)`.
+        bias_initializer: initializer of the bias `(filters,)`.
+        depthwise_regularizer: penalty of the depthwise kernel.
+        pointwise_regularizer: penalty of the pointwise kernel.
+        bias_regularizer: penalty of the bias.
+        activity_regularizer: penalty of the output.
+        depthwise_constraint: applied to the depthwise kernel after each update.
+        pointwise_constraint: applied to the pointwise kernel after each update.
+        bias_constraint: applied to the bias after each update.
+
+    Input shape: `(batch, height, width, channels)`, or channels first. Output shape: `(batch, new
+    height, new width, filters)`, or channels first.
+
+    Example:
+        >>> import nkeras
+        >>> SeparableConv2D(3, 4)(nkeras.ops.ones((4, 10, 10, 12))).shape
+        (4, 7, 7, 3)
+
+    Source: https://keras.io/api/layers/convolution_layers/separable_convolution2d/
+    """
+
+    rank = 2
