@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+import numpy as np
+
 from nkeras.core import config as settings
 from nkeras.core import naming, policies, serialization, tree
 from nkeras.core.primitive import to_tensor
@@ -72,15 +74,19 @@ class Loss:
             Scalar tensor, or one loss per sample for the reduction None.
         """
         mask = mask_of(y_pred)
-        y_pred = tree.map_structure(lambda x: cast(to_tensor(x), self.dtype), y_pred)
-        y_true = tree.map_structure(lambda x: cast(to_tensor(x), self.dtype), y_true)
-        losses = self.call(y_true, y_pred)
+        losses = self.call(self._converted(y_true), self._converted(y_pred))
         own_mask = mask_of(losses)
         if mask is None:
             mask = own_mask
         elif own_mask is not None:
             mask = logical_and(mask, own_mask)
         return reduce_weighted_values(losses, sample_weight, mask, self.reduction, self.dtype)
+
+    def _converted(self, values: Any) -> Any:
+        """Tensors of the loss's dtype; a list of numbers is one tensor, not a structure."""
+        if all(isinstance(leaf, (int, float, np.generic)) for leaf in tree.flatten(values)):
+            return cast(to_tensor(values), self.dtype)
+        return tree.map_structure(lambda x: cast(to_tensor(x), self.dtype), values)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Losses of shape `(batch, ...)`; for subclasses."""

@@ -19,7 +19,6 @@ from nkeras.ops.elementwise import (
     log,
     logaddexp,
     maximum,
-    minimum,
     negative,
     rsqrt,
     square,
@@ -149,7 +148,7 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
 def unit(x: Any, axis: int) -> Any:
     """`x` divided by its Euclidean norm along the axis, which counts as at least epsilon."""
     squares = sum_(square(x), axis=axis, keepdims=True)
-    return x * minimum(rsqrt(squares), 1.0 / config.epsilon())
+    return x * rsqrt(maximum(squares, config.epsilon() ** 2))
 
 
 @op

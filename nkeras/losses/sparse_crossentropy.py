@@ -129,7 +129,8 @@ def sparse_categorical_crossentropy(
     if ignore_class is not None:
         valid = not_equal(y_true, to_tensor(ignore_class, y_pred.dtype))
         y_true = where_(valid, y_true, to_tensor(0, y_true.dtype))
-        y_pred = where_(expand_dims(valid, axis), y_pred, to_tensor(0.0, y_pred.dtype))
+        # Ones, not zeros: a row of zeros has no sum to be divided by.
+        y_pred = where_(expand_dims(valid, axis), y_pred, to_tensor(1.0, y_pred.dtype))
     labels, wrong = _in_range(y_true, classes)
     loss = _from_logits(labels, y_pred, axis) if from_logits else _chosen(labels, y_pred, axis)
     loss = _nan_where(wrong, loss)

@@ -1,0 +1,196 @@
+"""What losses refuse, and how they come by name, class and configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nkeras
+from nkeras import losses, ops
+from nkeras.core.serialization import register_keras_serializable
+
+ELEMENTWISE = [
+    losses.mean_squared_error,
+    losses.mean_absolute_error,
+    losses.mean_absolute_percentage_error,
+    losses.mean_squared_logarithmic_error,
+    losses.huber,
+    losses.log_cosh,
+    losses.cosine_similarity,
+    losses.binary_crossentropy,
+    losses.binary_focal_crossentropy,
+    losses.categorical_crossentropy,
+    losses.categorical_focal_crossentropy,
+    losses.hinge,
+    losses.squared_hinge,
+    losses.categorical_hinge,
+    losses.kl_divergence,
+    losses.poisson,
+    losses.dice,
+    losses.tversky,
+]
+
+
+@pytest.fixture(autouse=True)
+def _on_numpy() -> Any:
+    with nkeras.use_backend("numpy"):
+        yield
+
+
+@pytest.mark.parametrize("function", ELEMENTWISE)
+@pytest.mark.parametrize("shapes", [((4, 1), (4, 2)), ((4,), (4, 4)), ((1, 3), (4, 3))])
+def test_no_silent_broadcasting(function: Any, shapes: Any) -> None:
+    y_true, y_pred = np.full(shapes[0], 0.5), np.full(shapes[1], 0.5)
+    with pytest.raises(ValueError, match=rf"{function.__name__}: .*same shape.*4"):
+        function(y_true, y_pred)
+    loss = losses.LossFunctionWrapper(function)
+    with pytest.raises(ValueError, match="same shape"):
+        loss(y_true, y_pred)
+
+
+@pytest.mark.parametrize("function", [losses.mean_squared_error, losses.binary_crossentropy])
+def test_a_column_fits_a_vector(function: Any) -> None:
+    x, y = np.array([0.0, 1.0, 1.0]), np.array([0.2, 0.4, 0.9])
+    column = function(x[:, None], y[:, None]).numpy()
+    np.testing.assert_allclose(function(x, y[:, None]).numpy(), column)
+    np.testing.assert_allclose(function(x[:, None], y).numpy(), column)
+
+
+def test_one_number_is_the_target_of_all() -> None:
+    found = losses.mean_squared_error(1.0, np.array([[1.0, 3.0]])).numpy()
+    np.testing.assert_array_equal(found, [2.0])
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
+@pytest.mark.parametrize("label", [3, -1, 7])
+@pytest.mark.parametrize("backend", ["numpy", "numba_cpu"])
+def test_label_out_of_range(from_logits: bool, label: int, backend: str) -> None:
+    labels, y_pred = np.array([0, label, 1]), np.full((3, 3), 1 / 3, "float32")
+    with nkeras.use_backend(backend):
+        loss = losses.SparseCategoricalCrossentropy(from_logits=from_logits)
+        for call in (loss, losses.sparse_categorical_crossentropy):
+            for given in (labels, ops.convert_to_tensor(labels), labels[:, None], labels.tolist()):
+                with pytest.raises(
+                    ValueError, match=rf"label {label} is out of range for 3 classes"
+                ):
+                    call(given, y_pred)
+
+
+def test_nan_label() -> None:
+    with pytest.raises(ValueError, match="label nan is out of range"):
+        losses.sparse_categorical_crossentropy(np.array([np.nan]), np.ones((1, 3)) / 3)
+
+
+def test_on_a_device_a_label_out_of_range_is_nan(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nkeras.losses import sparse_crossentropy
+
+    monkeypatch.setattr(sparse_crossentropy, "host_labels", lambda labels: None)
+    found = losses.sparse_categorical_crossentropy(
+        np.array([1, 5, -1]), np.zeros((3, 2), "float32"), from_logits=True
+    ).numpy()
+    np.testing.assert_allclose(found, [np.log(2.0), np.nan, np.nan], rtol=1e-6)
+
+
+def test_ignored_label_of_any_integer_type() -> None:
+    labels = np.array([0, 255, 1], "uint8")
+    loss = losses.sparse_categorical_crossentropy(labels, np.ones((3, 2)) / 2, ignore_class=255)
+    np.testing.assert_allclose(loss.numpy(), [np.log(2.0), 0.0, np.log(2.0)], rtol=1e-6)
+    np.testing.assert_array_equal(loss._keras_mask.numpy(), [True, False, True])
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: losses.Loss(reduction="average"), "`reduction`"),
+        (lambda: losses.MeanSquaredError(reduction="avg"), "`reduction`"),
+        (lambda: losses.BinaryCrossentropy(label_smoothing=1.5), "`label_smoothing`"),
+        (lambda: losses.CategoricalGeneralizedCrossEntropy(q=1.0), "`q`"),
+        (lambda: losses.categorical_crossentropy([[1.0]], [[1.0]], axis=True), "`axis`"),
+        (lambda: losses.sparse_categorical_crossentropy([0], [[0.5, 0.5]], axis=4), "axis 4"),
+        (lambda: losses.sparse_categorical_crossentropy(0, 0.5), "rank 1"),
+        (lambda: losses.sparse_categorical_crossentropy([0, 1], [[0.5, 0.5]]), "class axis"),
+        (lambda: losses.get("no_such_loss"), "no_such_loss"),
+        (lambda: losses.MeanSquaredError(dtype="float12"), "float12"),
+        (
+            lambda: losses.MeanSquaredError()(np.ones((3, 2)), np.ones((3, 2)), np.ones(2)),
+            "`sample_weight` of shape",
+        ),
+    ],
+)
+def test_bad_arguments(make: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        make()
+
+
+def test_single_class_warns() -> None:
+    with pytest.warns(SyntaxWarning, match="binary_crossentropy"):
+        losses.categorical_crossentropy(np.ones((2, 1)), np.ones((2, 1)))
+
+
+def test_by_name() -> None:
+    assert losses.get(None) is None
+    assert losses.get("mse") is losses.mean_squared_error
+    assert losses.get("MSE") is losses.mean_squared_error
+    assert losses.get("huber") is losses.huber
+    assert isinstance(losses.get("Huber"), losses.Huber)
+    assert isinstance(losses.get(losses.Huber), losses.Huber)
+    assert losses.get(losses.huber) is losses.huber
+    assert losses.deserialize("mae") is losses.mean_absolute_error
+    made = losses.get({"class_name": "Huber", "config": {"delta": 2.0}})
+    assert made.delta == 2.0
+
+
+def test_arguments_that_keras_loses_are_kept() -> None:
+    for loss in (losses.Huber(delta=3.0), losses.CosineSimilarity(axis=1)):
+        assert losses.get(losses.serialize(loss))._fn_kwargs == loss._fn_kwargs
+
+
+@register_keras_serializable(package="tests")
+def doubled(y_true: Any, y_pred: Any, factor: float = 2.0) -> Any:
+    return ops.mean(factor * (y_pred - y_true), axis=-1)
+
+
+def test_wrapper_of_a_registered_function() -> None:
+    loss = losses.LossFunctionWrapper(doubled, reduction="sum", name="twice", factor=3.0)
+    copy = losses.get(losses.serialize(loss))
+    assert copy.fn is doubled
+    assert float(copy([[1.0]], [[2.0]])) == 3.0
+    plain = losses.LossFunctionWrapper(losses.mean_squared_error)
+    assert plain.name == "loss_function_wrapper"
+    assert losses.LossFunctionWrapper.from_config(plain.get_config()).fn is plain.fn
+
+
+def test_subclass_gets_structures_and_floats() -> None:
+    class Both(losses.Loss):
+        def call(self, y_true: Any, y_pred: Any) -> Any:
+            return ops.mean(y_true["a"] - y_pred["a"], axis=-1)
+
+    loss = Both()
+    assert loss.name == "both"
+    value = loss({"a": np.array([[3]])}, {"a": np.array([[1]])})
+    assert value.dtype == "float32"
+    assert float(value) == 2.0
+    with pytest.raises(NotImplementedError, match="call"):
+        losses.Loss()(1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    "reduction", ["sum_over_batch_size", "sum", "mean_with_sample_weight", None]
+)
+def test_empty_batch(reduction: Any) -> None:
+    value = losses.MeanSquaredError(reduction=reduction)(np.zeros((0, 3)), np.zeros((0, 3)))
+    assert value.numpy().sum() == 0.0
+
+
+def test_symbolic_loss_is_one_node() -> None:
+    x = nkeras.KerasTensor((None, 4))
+    y = losses.mean_squared_error(nkeras.KerasTensor((None, 4)), x)
+    assert y.shape == (None,)
+    labels = nkeras.KerasTensor((None, 1), dtype="int32")
+    assert losses.sparse_categorical_crossentropy(labels, x).shape == (None,)
+
+
+def test_mixed_policy_computes_in_half_precision() -> None:
+    assert losses.MeanSquaredError(dtype="mixed_float16").dtype == "float16"
