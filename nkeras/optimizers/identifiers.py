@@ -6,12 +6,35 @@ from collections.abc import Mapping
 from typing import Any
 
 from nkeras.core.serialization import deserialize_keras_object, resolve, serialize_keras_object
+from nkeras.optimizers.adafactor import Adafactor
+from nkeras.optimizers.adagrad import Adadelta, Adagrad
 from nkeras.optimizers.adam import Adam, AdamW
+from nkeras.optimizers.adamax import Adamax, Nadam
+from nkeras.optimizers.ftrl import Ftrl
+from nkeras.optimizers.lion import Lamb, Lion
+from nkeras.optimizers.loss_scale import LossScaleOptimizer
 from nkeras.optimizers.optimizer import Optimizer
 from nkeras.optimizers.rmsprop import RMSprop
 from nkeras.optimizers.sgd import SGD
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {one.__name__: one for one in (SGD, Adam, AdamW, RMSprop)}
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    one.__name__: one
+    for one in (
+        Adadelta,
+        Adafactor,
+        Adagrad,
+        Adam,
+        AdamW,
+        Adamax,
+        Ftrl,
+        Lamb,
+        Lion,
+        LossScaleOptimizer,
+        Nadam,
+        RMSprop,
+        SGD,
+    )
+}
 _LOWER = {name.lower(): name for name in OPTIMIZERS}
 
 

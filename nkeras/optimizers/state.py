@@ -190,37 +190,37 @@ class OptimizerState:
                 f"{type(self).__name__}.set_weights: the optimizer has no variables yet. Call "
                 "`optimizer.build(trainable_variables)` before."
             )
-        if len(weights) != len(self._variables):
+        if len(weights) != len(self.variables):
             raise ValueError(
                 f"{type(self).__name__}.set_weights: argument `weights` must have "
-                f"{len(self._variables)} elements. Received: {len(weights)}."
+                f"{len(self.variables)} elements. Received: {len(weights)}."
             )
-        for variable, weight in zip(self._variables, weights, strict=True):
+        for variable, weight in zip(self.variables, weights, strict=True):
             if np.shape(weight) != variable.shape:
                 raise ValueError(
                     f"Optimizer variable {variable.path!r} has shape {variable.shape}, not "
                     f"compatible with a weight of shape {np.shape(weight)}."
                 )
-        for variable, weight in zip(self._variables, weights, strict=True):
+        for variable, weight in zip(self.variables, weights, strict=True):
             variable.assign(weight)
 
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
         """Write the state into a mapping: `"0"`, `"1"`, ... in the order of `variables`."""
-        for i, variable in enumerate(self._variables):
+        for i, variable in enumerate(self.variables):
             store[str(i)] = variable.numpy()
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Read the state from a mapping; with another number of entries, warn and read nothing."""
-        if len(store.keys()) != len(self._variables):
+        if len(store.keys()) != len(self.variables):
             unbuilt = "" if self.built else " The optimizer has not been built yet."
             warnings.warn(
                 f"Skipping variable loading for optimizer {self.name!r}, because it has "
-                f"{len(self._variables)} variables whereas the saved optimizer has "
+                f"{len(self.variables)} variables whereas the saved optimizer has "
                 f"{len(store.keys())} variables.{unbuilt}",
                 stacklevel=2,
             )
             return
-        for i, variable in enumerate(self._variables):
+        for i, variable in enumerate(self.variables):
             variable.assign(np.asarray(store[str(i)]))
 
     def stateless_apply(
@@ -244,10 +244,10 @@ class OptimizerState:
                 f"To call `stateless_apply`, {type(self).__name__} must be built. Call "
                 "`optimizer.build(trainable_variables)` before."
             )
-        if len(optimizer_variables) != len(self._variables):
+        if len(optimizer_variables) != len(self.variables):
             raise ValueError(
                 "Argument `optimizer_variables` must be a list of tensors, one for each of the "
-                f"{len(self._variables)} variables of {type(self).__name__}. Received: "
+                f"{len(self.variables)} variables of {type(self).__name__}. Received: "
                 f"{len(optimizer_variables)}."
             )
         if len(trainable_variables) != len(self._trainable_variables):
@@ -256,7 +256,7 @@ class OptimizerState:
                 f"{len(self._trainable_variables)} variables the optimizer was built with. "
                 f"Received: {len(trainable_variables)}."
             )
-        own = [*self._trainable_variables, *self._variables]
+        own = [*self._trainable_variables, *self.variables]
         before = [variable.value for variable in own]
         try:
             for variable, value in zip(

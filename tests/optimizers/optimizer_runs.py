@@ -15,10 +15,12 @@ NAMES = ("kernel", "bias", "gamma")
 KERAS = """
 schedule = keras.optimizers.schedules
 variables = [keras.Variable(w, name=n) for w, n in zip(weights, names)]
-optimizer = getattr(keras.optimizers, kind)(**eval(arguments))
+known = {"schedule": schedule, "kind": keras.optimizers}
+optimizer = getattr(keras.optimizers, kind)(**eval(arguments, known))
 trace = []
 for step in grads:
-    optimizer.apply([ops.convert_to_tensor(g) for g in step], variables)
+    with jax.disable_jit():  # a traced cond would be compiled anew at each step
+        optimizer.apply([ops.convert_to_tensor(g) for g in step], variables)
     trace.append([np.array(v) for v in variables])
 result = {
     "trace": trace,
@@ -46,7 +48,8 @@ def problem(
 
 def make(kind: str, arguments: str) -> optimizers.Optimizer:
     """An optimizer; `arguments` is Python text so that Keras can make the same one."""
-    return getattr(optimizers, kind)(**eval(arguments, {"schedule": optimizers.schedules}))
+    names = {"schedule": optimizers.schedules, "kind": optimizers}
+    return getattr(optimizers, kind)(**eval(arguments, names))
 
 
 def run(optimizer: optimizers.Optimizer, steps: int = 20, dtype: str = "float32") -> dict[str, Any]:
@@ -72,9 +75,10 @@ def run(optimizer: optimizers.Optimizer, steps: int = 20, dtype: str = "float32"
 
 
 def largest_difference(left: Any, right: Any) -> float:
-    """Between two nested lists of arrays."""
+    """Between two nested lists of arrays; relative where numbers are larger than 1."""
     if isinstance(left, list):
         assert len(left) == len(right)
         return max(largest_difference(*pair) for pair in zip(left, right, strict=True))
     assert left.shape == right.shape
-    return float(np.max(np.abs(left.astype("float64") - right)))
+    right = np.asarray(right, "float64")
+    return float(np.max(np.abs(left - right) / np.maximum(1.0, np.abs(right))))

@@ -16,7 +16,11 @@ from nkeras.core.serialization import register_keras_serializable
 from nkeras.core.variable import Variable
 from tests.optimizers import optimizer_runs as runs
 
-ALL = [optimizers.SGD, optimizers.Adam, optimizers.AdamW, optimizers.RMSprop]
+ALL = [
+    one
+    for name, one in vars(optimizers).items()
+    if isinstance(one, type) and name not in ("Optimizer", "LossScaleOptimizer")
+]
 ONE = np.ones(2, "float32")
 
 
@@ -160,7 +164,7 @@ def test_variables_overwritten_by_their_gradient(kind: Any) -> None:
     optimizer.apply([ONE, 5 * ONE], [w, scale])
     np.testing.assert_array_equal(scale.numpy(), 5.0)
     assert (w.numpy() < 1).all()
-    assert not [one.name for one in optimizer.variables if "scale" in one.name]
+    assert not [one.name for one in optimizer.variables if "scale_" in one.name]
 
 
 def test_overwriting_takes_the_maximum_of_accumulated_gradients() -> None:
@@ -269,6 +273,8 @@ def test_get_knows_names() -> None:
         ("adamw", optimizers.AdamW),
         ("AdamW", optimizers.AdamW),
         ("rmsprop", optimizers.RMSprop),
+        ("Nadam", optimizers.Nadam),
+        ("adafactor", optimizers.Adafactor),
     ]:
         assert type(optimizers.get(name)) is kind
         assert type(optimizers.get({"class_name": name, "config": {}})) is kind
@@ -278,6 +284,37 @@ def test_get_knows_names() -> None:
     for wrong in ("gradient", 3, len):
         with pytest.raises(ValueError, match="Could not interpret optimizer identifier"):
             optimizers.get(wrong)
+
+
+def test_the_loss_scale_adapts_itself() -> None:
+    optimizer = optimizers.LossScaleOptimizer(
+        optimizers.SGD(learning_rate=0.5), initial_scale=4.0, dynamic_growth_steps=2
+    )
+    w, scales = weight(), []
+    for value in (4.0, math.inf, 2.0, 2.0, 4.0):
+        optimizer.apply([value * ONE], [w])
+        scales.append(float(optimizer.dynamic_scale))
+    assert scales == [4.0, 2.0, 2.0, 4.0, 4.0]
+    np.testing.assert_array_equal(w.numpy(), 1 - 0.5 * 4)
+    assert int(optimizer.iterations) == 4
+    assert float(optimizer.scale_loss(ops.convert_to_tensor(3.0))) == 12.0
+    optimizer.learning_rate = 0.25
+    assert float(optimizer.inner_optimizer.learning_rate) == 0.25
+    config = optimizers.serialize(optimizer)
+    assert optimizers.serialize(optimizers.get(config)) == config
+    with pytest.raises(ValueError, match="does not support `clipnorm`"):
+        optimizers.LossScaleOptimizer(optimizers.SGD(), clipnorm=1.0)
+    with pytest.raises(ValueError, match="`dynamic` must be True"):
+        optimizers.LossScaleOptimizer(optimizers.SGD(), dynamic=False)
+
+
+def test_bounds_of_lion_and_ftrl() -> None:
+    with pytest.raises(ValueError, match=r"Lion: argument `beta_1` must be in \(0, 1\]"):
+        optimizers.Lion(beta_1=0.0)
+    with pytest.raises(ValueError, match="`learning_rate_power` must be negative or zero"):
+        optimizers.Ftrl(learning_rate_power=0.5)
+    with pytest.raises(ValueError, match="`l1_regularization_strength` must be positive or zero"):
+        optimizers.Ftrl(l1_regularization_strength=-0.5)
 
 
 @register_keras_serializable(package="tests")

@@ -51,16 +51,36 @@ CASES = [
     ("RMSprop", "dict(learning_rate=0.1, centered=True, epsilon=1e-2)"),
     ("RMSprop", "dict(learning_rate=0.1, centered=True, momentum=0.9, epsilon=1e-2)"),
     ("RMSprop", "dict(learning_rate=0.1, weight_decay=0.1, gradient_accumulation_steps=2)"),
-]
-
-KEPT = "dict(learning_rate=0.1, gradient_accumulation_steps=2, clipnorm=0.5"
-# Keras compiles each accumulating step anew, 5 s for each case: one of them runs by default.
-PARITY = [
-    pytest.param(
-        *case,
-        marks=[pytest.mark.long] if "accum" in case[1] and not case[1].startswith(KEPT) else [],
-    )
-    for case in CASES
+    ("Adagrad", "dict(learning_rate=0.1)"),
+    ("Adagrad", "dict(learning_rate=0.1, initial_accumulator_value=0.5, epsilon=0.1)"),
+    ("Adadelta", "dict(learning_rate=1.0)"),
+    ("Adadelta", "dict(learning_rate=1.0, rho=0.8, epsilon=1e-3, weight_decay=0.01)"),
+    ("Adamax", "dict(learning_rate=0.1)"),
+    ("Adamax", "dict(learning_rate=0.1, beta_1=0.8, beta_2=0.9, epsilon=1e-3)"),
+    ("Nadam", "dict(learning_rate=0.1)"),
+    ("Nadam", "dict(learning_rate=0.1, beta_1=0.8, beta_2=0.9, epsilon=1e-3)"),
+    ("Nadam", "dict(learning_rate=0.1, gradient_accumulation_steps=2)"),
+    ("Lion", "dict(learning_rate=0.1)"),
+    ("Lion", "dict(learning_rate=0.1, beta_1=0.5, beta_2=0.8, clipnorm=1.0)"),
+    ("Lamb", "dict(learning_rate=0.1)"),
+    ("Lamb", "dict(learning_rate=0.1, beta_1=0.8, beta_2=0.9, epsilon=1e-3, weight_decay=0.1)"),
+    ("Ftrl", "dict(learning_rate=0.1)"),
+    (
+        "Ftrl",
+        "dict(learning_rate=0.1, learning_rate_power=-0.7, initial_accumulator_value=0.2, "
+        "beta=0.3, l1_regularization_strength=0.1, l2_regularization_strength=0.2, "
+        "l2_shrinkage_regularization_strength=0.05)",
+    ),
+    ("Adafactor", "dict(learning_rate=0.1)"),
+    (
+        "Adafactor",
+        "dict(learning_rate=0.5, beta_2_decay=-0.5, epsilon_1=1e-3, epsilon_2=0.5, "
+        "clip_threshold=0.7, relative_step=False)",
+    ),
+    (
+        "LossScaleOptimizer",
+        "dict(inner_optimizer=kind.Adam(0.1), initial_scale=4.0, dynamic_growth_steps=6)",
+    ),
 ]
 
 
@@ -73,7 +93,7 @@ def test_every_exported_optimizer_has_a_case() -> None:
     assert exported == {kind for kind, _ in CASES}
 
 
-@pytest.mark.parametrize(("kind", "arguments"), PARITY)
+@pytest.mark.parametrize(("kind", "arguments"), CASES)
 def test_20_steps_are_those_of_keras(oracle: Any, kind: str, arguments: str) -> None:
     weights, grads = runs.problem()
     expected = oracle.run(

@@ -1,0 +1,151 @@
+"""Adafactor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nkeras import ops
+from nkeras.core import naming
+from nkeras.core.variable import Variable
+from nkeras.optimizers.optimizer import Optimizer
+from nkeras.optimizers.state import Slots
+
+
+class Adafactor(Optimizer):
+    """Adam's second moment kept as one row and one column per matrix: little memory.
+
+    Variables of rank 0 and 1 keep the whole second moment.
+
+    Args:
+        learning_rate: float, LearningRateSchedule, or a function without arguments.
+        beta_2_decay: the decay at step t is `1 - t ** beta_2_decay`.
+        epsilon_1: added to squared gradients.
+        epsilon_2: smallest scale of a variable.
+        clip_threshold: largest root mean square of an update.
+        relative_step: use at most `1 / sqrt(t)` as learning rate.
+        weight_decay: see Optimizer, as all that follow.
+        clipnorm: largest norm of each gradient.
+        clipvalue: largest absolute value of a gradient's elements.
+        global_clipnorm: largest norm of all gradients together.
+        use_ema: keep a moving average of the variables.
+        ema_momentum: momentum of that average.
+        ema_overwrite_frequency: after how many steps it overwrites the variables.
+        loss_scale_factor: factor of the loss.
+        gradient_accumulation_steps: how many gradients are averaged for one update.
+        name: name.
+
+    Example:
+        >>> import nkeras
+        >>> w = nkeras.Variable([1.0])
+        >>> nkeras.optimizers.Adafactor(learning_rate=0.25).apply([nkeras.ops.ones(1)], [w])
+        >>> w.numpy().round(3)
+        array([0.75], dtype=float32)
+
+    Source: https://keras.io/api/optimizers/adafactor/; paper: Shazeer and Stern, 2018,
+    arXiv:1804.04235.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_2_decay: float = -0.8,
+        epsilon_1: float = 1e-30,
+        epsilon_2: float = 1e-3,
+        clip_threshold: float = 1.0,
+        relative_step: bool = True,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )
+        self.beta_2_decay = beta_2_decay
+        self.epsilon_1 = epsilon_1
+        self.epsilon_2 = epsilon_2
+        self.clip_threshold = clip_threshold
+        self.relative_step = relative_step
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Make the state."""
+        if self.built:
+            return
+        super().build(variables)
+        self._rows: Slots = []
+        self._columns: Slots = []
+        self._velocities: Slots = []
+        for one in variables:
+            rows = columns = velocity = None
+            if len(one.shape) < 2:  # Keras keeps two unused numbers for each
+                with naming.name_scope(self.name):
+                    rows = Variable(0, name=one.name, trainable=False)
+                    columns = Variable(0, name=one.name, trainable=False)
+                self._track_variable(rows)
+                self._track_variable(columns)
+            elif not one.overwrite_with_gradient:
+                shape = one.shape
+                rows = self.add_variable(shape[:-1], dtype=one.dtype, name=one.name)
+                columns = self.add_variable(
+                    (*shape[:-2], shape[-1]), dtype=one.dtype, name=one.name
+                )
+            if not one.overwrite_with_gradient:
+                velocity = self.add_variable_from_reference(one, "velocity")
+            self._rows.append(rows)
+            self._columns.append(columns)
+            self._velocities.append(velocity)
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update a variable and its state."""
+        gradient = ops.cast(gradient, variable.dtype)
+        step = self._updates_made() + 1
+        rho = min(float(learning_rate), step**-0.5)
+        decay = 1.0 - step**self.beta_2_decay
+        velocity = self._slot(self._velocities, variable)
+        squares = ops.square(gradient) + self.epsilon_1
+        if len(variable.shape) >= 2:
+            rows, columns = self._slot(self._rows, variable), self._slot(self._columns, variable)
+            rows.assign(decay * rows + (1.0 - decay) * ops.mean(squares, axis=-1))
+            columns.assign(decay * columns + (1.0 - decay) * ops.mean(squares, axis=-2))
+            share = rows / ops.mean(rows, axis=-1, keepdims=True)
+            velocity.assign(ops.expand_dims(share, -1) * ops.expand_dims(columns, -2))
+        else:
+            velocity.assign(decay * velocity + (1.0 - decay) * squares)
+        update = gradient / ops.sqrt(velocity)
+        update = update / ops.maximum(_rms(update) / self.clip_threshold, 1.0)
+        self.assign_sub(variable, ops.maximum(_rms(variable), self.epsilon_2) * rho * update)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "beta_2_decay": self.beta_2_decay,
+            "epsilon_1": self.epsilon_1,
+            "epsilon_2": self.epsilon_2,
+            "clip_threshold": self.clip_threshold,
+            "relative_step": self.relative_step,
+        }
+
+
+def _rms(x: Any) -> Any:
+    """Root mean square."""
+    return ops.sqrt(ops.mean(ops.square(x)))

@@ -1,0 +1,194 @@
+"""Adagrad and Adadelta."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nkeras import initializers, ops
+from nkeras.core.variable import Variable
+from nkeras.optimizers.optimizer import Optimizer
+
+
+class Adagrad(Optimizer):
+    """Gradient descent divided by the root of the sum of squared gradients.
+
+    `a += g * g`; `w -= learning_rate * g / sqrt(a + epsilon)`.
+
+    Args:
+        learning_rate: float, LearningRateSchedule, or a function without arguments.
+        initial_accumulator_value: where `a` starts.
+        epsilon: small number that keeps the quotient finite.
+        weight_decay: see Optimizer, as all that follow.
+        clipnorm: largest norm of each gradient.
+        clipvalue: largest absolute value of a gradient's elements.
+        global_clipnorm: largest norm of all gradients together.
+        use_ema: keep a moving average of the variables.
+        ema_momentum: momentum of that average.
+        ema_overwrite_frequency: after how many steps it overwrites the variables.
+        loss_scale_factor: factor of the loss.
+        gradient_accumulation_steps: how many gradients are averaged for one update.
+        name: name.
+
+    Example:
+        >>> import nkeras
+        >>> w = nkeras.Variable([1.0])
+        >>> nkeras.optimizers.Adagrad(learning_rate=0.5).apply([nkeras.ops.ones(1)], [w])
+        >>> w.numpy().round(3)
+        array([0.523], dtype=float32)
+
+    Source: https://keras.io/api/optimizers/adagrad/; paper: Duchi et al., 2011.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )
+        self.initial_accumulator_value = initial_accumulator_value
+        self.epsilon = epsilon
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Make the state."""
+        if self.built:
+            return
+        super().build(variables)
+        self._accumulators = self.add_optimizer_variables(
+            variables, "accumulator", initializers.Constant(self.initial_accumulator_value)
+        )
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update a variable and its state."""
+        gradient = ops.cast(gradient, variable.dtype)
+        accumulator = self._slot(self._accumulators, variable)
+        accumulator.assign(accumulator + ops.square(gradient))
+        step = learning_rate * gradient / ops.sqrt(accumulator + self.epsilon)
+        self.assign_sub(variable, step)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "initial_accumulator_value": self.initial_accumulator_value,
+            "epsilon": self.epsilon,
+        }
+
+
+class Adadelta(Optimizer):
+    """Gradient descent whose step size comes from the steps before.
+
+    `a = rho * a + (1 - rho) * g * g`; `d = g * sqrt(s + epsilon) / sqrt(a + epsilon)`;
+    `s = rho * s + (1 - rho) * d * d`; `w -= learning_rate * d`.
+
+    Args:
+        learning_rate: float, LearningRateSchedule, or a function without arguments.
+        rho: decay of both means.
+        epsilon: small number that keeps the quotient finite.
+        weight_decay: see Optimizer, as all that follow.
+        clipnorm: largest norm of each gradient.
+        clipvalue: largest absolute value of a gradient's elements.
+        global_clipnorm: largest norm of all gradients together.
+        use_ema: keep a moving average of the variables.
+        ema_momentum: momentum of that average.
+        ema_overwrite_frequency: after how many steps it overwrites the variables.
+        loss_scale_factor: factor of the loss.
+        gradient_accumulation_steps: how many gradients are averaged for one update.
+        name: name.
+
+    Example:
+        >>> import nkeras
+        >>> w = nkeras.Variable([1.0])
+        >>> nkeras.optimizers.Adadelta(learning_rate=100.0).apply([nkeras.ops.ones(1)], [w])
+        >>> w.numpy().round(3)
+        array([0.859], dtype=float32)
+
+    Source: https://keras.io/api/optimizers/adadelta/; paper: Zeiler, 2012, arXiv:1212.5701.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        rho: float = 0.95,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )
+        self.rho = rho
+        self.epsilon = epsilon
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Make the state."""
+        if self.built:
+            return
+        super().build(variables)
+        self._accumulated_grads, self._accumulated_delta_vars = self.add_optimizer_variables(
+            variables, ["accumulated_grad", "accumulated_delta_var"]
+        )
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update a variable and its state."""
+        gradient = ops.cast(gradient, variable.dtype)
+        squares = self._slot(self._accumulated_grads, variable)
+        steps = self._slot(self._accumulated_delta_vars, variable)
+        squares.assign(self.rho * squares + (1.0 - self.rho) * ops.square(gradient))
+        ratio = ops.sqrt(steps + self.epsilon) / ops.sqrt(squares + self.epsilon)
+        delta = gradient * ratio
+        steps.assign(self.rho * steps + (1.0 - self.rho) * ops.square(delta))
+        self.assign_sub(variable, learning_rate * delta)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "rho": self.rho,
+            "epsilon": self.epsilon,
+        }

@@ -1,0 +1,220 @@
+"""Adamax and Nadam: relatives of Adam."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nkeras import ops
+from nkeras.core import config, naming
+from nkeras.core.variable import Variable
+from nkeras.optimizers.optimizer import Optimizer
+
+
+class Adamax(Optimizer):
+    """Adam with the infinity norm in place of the mean square.
+
+    `m += (g - m) * (1 - beta_1)`; `u = max(beta_2 * u, |g|)`;
+    `w -= learning_rate * m / ((1 - beta_1 ** t) * (u + epsilon))`.
+
+    Args:
+        learning_rate: float, LearningRateSchedule, or a function without arguments.
+        beta_1: decay of the mean of the gradient.
+        beta_2: decay of the infinity norm.
+        epsilon: small number that keeps the quotient finite.
+        weight_decay: see Optimizer, as all that follow.
+        clipnorm: largest norm of each gradient.
+        clipvalue: largest absolute value of a gradient's elements.
+        global_clipnorm: largest norm of all gradients together.
+        use_ema: keep a moving average of the variables.
+        ema_momentum: momentum of that average.
+        ema_overwrite_frequency: after how many steps it overwrites the variables.
+        loss_scale_factor: factor of the loss.
+        gradient_accumulation_steps: how many gradients are averaged for one update.
+        name: name.
+
+    Example:
+        >>> import nkeras
+        >>> w = nkeras.Variable([1.0])
+        >>> nkeras.optimizers.Adamax(learning_rate=0.25).apply([nkeras.ops.ones(1)], [w])
+        >>> w.numpy().round(3)
+        array([0.75], dtype=float32)
+
+    Source: https://keras.io/api/optimizers/adamax/; paper: Kingma and Ba, 2014, arXiv:1412.6980.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Make the state."""
+        if self.built:
+            return
+        super().build(variables)
+        self._momentums, self._norms = self.add_optimizer_variables(variables, ["momentum", "norm"])
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update a variable and its state."""
+        gradient = ops.cast(gradient, variable.dtype)
+        m, norm = self._slot(self._momentums, variable), self._slot(self._norms, variable)
+        m.assign(m + (gradient - m) * (1.0 - self.beta_1))
+        norm.assign(ops.maximum(self.beta_2 * norm, ops.absolute(gradient)))
+        scale = learning_rate / (1.0 - self.beta_1 ** (self._updates_made() + 1))
+        self.assign_sub(variable, scale * m / (norm + self.epsilon))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+        }
+
+
+class Nadam(Optimizer):
+    """Adam with Nesterov momentum.
+
+    The momentum of step t is `beta_1 * (1 - 0.5 * 0.96 ** t)`.
+
+    Args:
+        learning_rate: float, LearningRateSchedule, or a function without arguments.
+        beta_1: decay of the mean of the gradient.
+        beta_2: decay of the mean of its square.
+        epsilon: small number that keeps the quotient finite.
+        weight_decay: see Optimizer, as all that follow.
+        clipnorm: largest norm of each gradient.
+        clipvalue: largest absolute value of a gradient's elements.
+        global_clipnorm: largest norm of all gradients together.
+        use_ema: keep a moving average of the variables.
+        ema_momentum: momentum of that average.
+        ema_overwrite_frequency: after how many steps it overwrites the variables.
+        loss_scale_factor: factor of the loss.
+        gradient_accumulation_steps: how many gradients are averaged for one update.
+        name: name.
+
+    Example:
+        >>> import nkeras
+        >>> w = nkeras.Variable([1.0])
+        >>> nkeras.optimizers.Nadam(learning_rate=0.25).apply([nkeras.ops.ones(1)], [w])
+        >>> w.numpy().round(3)
+        array([0.734], dtype=float32)
+
+    Source: https://keras.io/api/optimizers/nadam/; paper: Dozat, 2015.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Make the state."""
+        if self.built:
+            return
+        super().build(variables)
+        dtype = variables[0].dtype if variables else config.floatx()
+        self._momentums, self._velocities = self.add_optimizer_variables(
+            variables, ["momentum", "velocity"]
+        )
+        with naming.name_scope(self.name):
+            self._u_product = Variable(np.ones(()), dtype=dtype, host=True)
+
+    def _momentum_of(self, step: int) -> float:
+        return self.beta_1 * (1.0 - 0.5 * 0.96**step)
+
+    def _backend_update_step(
+        self, grads: list[Any], trainable_variables: list[Variable], learning_rate: float
+    ) -> None:
+        momentum = self._momentum_of(self._updates_made() + 1)
+        self._u_product.assign(np.asarray(float(self._u_product) * momentum))
+        super()._backend_update_step(grads, trainable_variables, learning_rate)
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update a variable and its state."""
+        gradient = ops.cast(gradient, variable.dtype)
+        m, v = self._slot(self._momentums, variable), self._slot(self._velocities, variable)
+        step = self._updates_made() + 1
+        now, following = self._momentum_of(step), self._momentum_of(step + 1)
+        product = float(self._u_product)
+        m.assign(m + (gradient - m) * (1.0 - self.beta_1))
+        v.assign(v + (ops.square(gradient) - v) * (1.0 - self.beta_2))
+        m_hat = m * (following / (1.0 - product * following))
+        m_hat = m_hat + gradient * ((1.0 - now) / (1.0 - product))
+        v_hat = v / (1.0 - self.beta_2**step)
+        self.assign_sub(variable, learning_rate * m_hat / (ops.sqrt(v_hat) + self.epsilon))
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+        }

@@ -1,0 +1,142 @@
+"""Ftrl."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nkeras import initializers, ops
+from nkeras.core.variable import Variable
+from nkeras.optimizers.optimizer import Optimizer
+
+
+class Ftrl(Optimizer):
+    """Follow the regularized leader: sparse weights for wide linear models.
+
+    See the paper for the formulae; `z` is the state `linear`, `n` the state `accumulator`.
+
+    Args:
+        learning_rate: float, LearningRateSchedule, or a function without arguments.
+        learning_rate_power: power of the learning rate's decay, at most 0.
+        initial_accumulator_value: where the sum of squared gradients starts.
+        l1_regularization_strength: L1 penalty.
+        l2_regularization_strength: L2 penalty that holds the weights near 0.
+        l2_shrinkage_regularization_strength: L2 penalty on their size, in the gradient.
+        beta: `beta` of the paper.
+        weight_decay: see Optimizer, as all that follow.
+        clipnorm: largest norm of each gradient.
+        clipvalue: largest absolute value of a gradient's elements.
+        global_clipnorm: largest norm of all gradients together.
+        use_ema: keep a moving average of the variables.
+        ema_momentum: momentum of that average.
+        ema_overwrite_frequency: after how many steps it overwrites the variables.
+        loss_scale_factor: factor of the loss.
+        gradient_accumulation_steps: how many gradients are averaged for one update.
+        name: name.
+
+    Example:
+        >>> import nkeras
+        >>> w = nkeras.Variable([1.0])
+        >>> nkeras.optimizers.Ftrl(learning_rate=0.5).apply([nkeras.ops.ones(1)], [w])
+        >>> w.numpy().round(3)
+        array([0.222], dtype=float32)
+
+    Source: https://keras.io/api/optimizers/ftrl/; paper: McMahan et al., 2013.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        learning_rate_power: float = -0.5,
+        initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0,
+        l2_shrinkage_regularization_strength: float = 0.0,
+        beta: float = 0.0,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )
+        if learning_rate_power > 0.0:
+            raise ValueError(
+                "Ftrl: argument `learning_rate_power` must be negative or zero. Received: "
+                f"learning_rate_power={learning_rate_power}."
+            )
+        for argument, value in (
+            ("initial_accumulator_value", initial_accumulator_value),
+            ("l1_regularization_strength", l1_regularization_strength),
+            ("l2_regularization_strength", l2_regularization_strength),
+            ("l2_shrinkage_regularization_strength", l2_shrinkage_regularization_strength),
+        ):
+            if value < 0.0:
+                raise ValueError(
+                    f"Ftrl: argument `{argument}` must be positive or zero. "
+                    f"Received: {argument}={value}."
+                )
+        self.learning_rate_power = learning_rate_power
+        self.initial_accumulator_value = initial_accumulator_value
+        self.l1_regularization_strength = l1_regularization_strength
+        self.l2_regularization_strength = l2_regularization_strength
+        self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
+        self.beta = beta
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Make the state."""
+        if self.built:
+            return
+        super().build(variables)
+        self._accumulators, self._linears = self.add_optimizer_variables(
+            variables,
+            ["accumulator", "linear"],
+            [initializers.Constant(self.initial_accumulator_value), "zeros"],
+        )
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update a variable and its state."""
+        gradient = ops.cast(gradient, variable.dtype)
+        accumulator = self._slot(self._accumulators, variable)
+        linear = self._slot(self._linears, variable)
+        l1, power = self.l1_regularization_strength, -self.learning_rate_power
+        l2 = self.l2_regularization_strength + self.beta / (2.0 * learning_rate)
+        shrinkage = 2.0 * self.l2_shrinkage_regularization_strength
+        shrunk = gradient + ops.multiply(variable, shrinkage)
+        total = accumulator + ops.square(gradient)
+        sigma = (ops.power(total, power) - ops.power(accumulator, power)) / learning_rate
+        linear.assign(linear + shrunk - sigma * variable)
+        quadratic = ops.power(total, power) / learning_rate + 2.0 * l2
+        self.assign(variable, (ops.clip(linear, -l1, l1) - linear) / quadratic)
+        accumulator.assign(total)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "learning_rate_power": self.learning_rate_power,
+            "initial_accumulator_value": self.initial_accumulator_value,
+            "l1_regularization_strength": self.l1_regularization_strength,
+            "l2_regularization_strength": self.l2_regularization_strength,
+            "l2_shrinkage_regularization_strength": self.l2_shrinkage_regularization_strength,
+            "beta": self.beta,
+        }

@@ -1,0 +1,204 @@
+"""Lion and Lamb."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nkeras import ops
+from nkeras.core.variable import Variable
+from nkeras.optimizers.optimizer import Optimizer
+
+
+class Lion(Optimizer):
+    """Steps of equal size, in the direction of the sign of the momentum.
+
+    `w -= learning_rate * sign(beta_1 * m + (1 - beta_1) * g)`; `m = beta_2 * m + (1 - beta_2) * g`.
+
+    Args:
+        learning_rate: float, LearningRateSchedule, or a function without arguments.
+        beta_1: share of the momentum in the direction.
+        beta_2: decay of the momentum.
+        weight_decay: see Optimizer, as all that follow.
+        clipnorm: largest norm of each gradient.
+        clipvalue: largest absolute value of a gradient's elements.
+        global_clipnorm: largest norm of all gradients together.
+        use_ema: keep a moving average of the variables.
+        ema_momentum: momentum of that average.
+        ema_overwrite_frequency: after how many steps it overwrites the variables.
+        loss_scale_factor: factor of the loss.
+        gradient_accumulation_steps: how many gradients are averaged for one update.
+        name: name.
+
+    Example:
+        >>> import nkeras
+        >>> w = nkeras.Variable([1.0])
+        >>> nkeras.optimizers.Lion(learning_rate=0.25).apply([nkeras.ops.ones(1)], [w])
+        >>> w.numpy().round(3)
+        array([0.75], dtype=float32)
+
+    Source: https://keras.io/api/optimizers/lion/; paper: Chen et al., 2023, arXiv:2302.06675.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.99,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )
+        if not 0 < beta_1 <= 1:
+            raise ValueError(
+                "Lion: argument `beta_1` must be in (0, 1], otherwise the optimizer degenerates to "
+                f"SignSGD. Received: beta_1={beta_1}."
+            )
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Make the state."""
+        if self.built:
+            return
+        super().build(variables)
+        self._momentums = self.add_optimizer_variables(variables, "momentum")
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update a variable and its state."""
+        gradient = ops.cast(gradient, variable.dtype)
+        m = self._slot(self._momentums, variable)
+        direction = ops.sign(self.beta_1 * m + (1.0 - self.beta_1) * gradient)
+        self.assign_sub(variable, learning_rate * direction)
+        m.assign(self.beta_2 * m + (1.0 - self.beta_2) * gradient)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+        }
+
+
+class Lamb(Optimizer):
+    """Adam whose step is scaled to the norm of the variable, for large batches.
+
+    `update = m_hat / (sqrt(v_hat) + epsilon)`; `w -= learning_rate * |w| / |update| * update`.
+
+    Args:
+        learning_rate: float, LearningRateSchedule, or a function without arguments.
+        beta_1: decay of the mean of the gradient.
+        beta_2: decay of the mean of its square.
+        epsilon: small number that keeps the quotient finite.
+        weight_decay: see Optimizer, as all that follow.
+        clipnorm: largest norm of each gradient.
+        clipvalue: largest absolute value of a gradient's elements.
+        global_clipnorm: largest norm of all gradients together.
+        use_ema: keep a moving average of the variables.
+        ema_momentum: momentum of that average.
+        ema_overwrite_frequency: after how many steps it overwrites the variables.
+        loss_scale_factor: factor of the loss.
+        gradient_accumulation_steps: how many gradients are averaged for one update.
+        name: name.
+
+    Example:
+        >>> import nkeras
+        >>> w = nkeras.Variable([1.0])
+        >>> nkeras.optimizers.Lamb(learning_rate=0.25).apply([nkeras.ops.ones(1)], [w])
+        >>> w.numpy().round(3)
+        array([0.75], dtype=float32)
+
+    Source: https://keras.io/api/optimizers/lamb/; paper: You et al., 2019, arXiv:1904.00962.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            loss_scale_factor=loss_scale_factor,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            name=name,
+            **kwargs,
+        )
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Make the state."""
+        if self.built:
+            return
+        super().build(variables)
+        self._momentums, self._velocities = self.add_optimizer_variables(
+            variables, ["momentum", "velocity"]
+        )
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update a variable and its state."""
+        gradient = ops.cast(gradient, variable.dtype)
+        m, v = self._slot(self._momentums, variable), self._slot(self._velocities, variable)
+        m.assign(m + (gradient - m) * (1.0 - self.beta_1))
+        v.assign(v + (ops.square(gradient) - v) * (1.0 - self.beta_2))
+        step = self._updates_made() + 1
+        m_hat, v_hat = m / (1.0 - self.beta_1**step), v / (1.0 - self.beta_2**step)
+        update = m_hat / (ops.sqrt(v_hat) + self.epsilon)
+        variable_norm = ops.sqrt(ops.sum(ops.square(variable)))
+        update_norm = ops.sqrt(ops.sum(ops.square(update)))
+        usable = ops.logical_and(variable_norm > 0.0, update_norm > 0.0)
+        ratio = ops.where(usable, variable_norm / ops.where(usable, update_norm, 1.0), 1.0)
+        self.assign_sub(variable, ratio * update * learning_rate)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+        }

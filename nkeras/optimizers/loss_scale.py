@@ -1,0 +1,167 @@
+"""LossScaleOptimizer: gradients of half precision that neither vanish nor overflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nkeras import ops
+from nkeras.core import naming
+from nkeras.core.serialization import (
+    custom_object_scope,
+    deserialize_keras_object,
+    serialize_keras_object,
+)
+from nkeras.core.variable import Variable
+from nkeras.optimizers.optimizer import Optimizer
+
+# Arguments of Optimizer that belong to the inner one, with the values that are let pass.
+_INNER: dict[str, Any] = {
+    "weight_decay": None,
+    "clipnorm": None,
+    "global_clipnorm": None,
+    "clipvalue": None,
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "ema_overwrite_frequency": None,
+    "loss_scale_factor": None,
+    "gradient_accumulation_steps": None,
+}
+
+
+class LossScaleOptimizer(Optimizer):
+    """Scales the loss for another optimizer, by a factor that adapts itself.
+
+    Steps with infinite or NaN gradients are skipped and halve the factor; after
+    `dynamic_growth_steps` good steps in a row it is doubled.
+
+    Args:
+        inner_optimizer: the optimizer that updates the variables.
+        initial_scale: the first factor.
+        dynamic_growth_steps: after how many good steps the factor is doubled.
+        name: name.
+
+    Example:
+        >>> import nkeras
+        >>> inner = nkeras.optimizers.SGD(learning_rate=0.5)
+        >>> optimizer = nkeras.optimizers.LossScaleOptimizer(inner, initial_scale=8.0)
+        >>> float(optimizer.scale_loss(nkeras.ops.ones(())))
+        8.0
+
+    Source: https://keras.io/api/optimizers/loss_scale_optimizer/
+    """
+
+    def __init__(
+        self,
+        inner_optimizer: Optimizer,
+        initial_scale: float = 2.0**15,
+        dynamic_growth_steps: int = 2000,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if not kwargs.pop("dynamic", True):
+            raise ValueError(
+                "LossScaleOptimizer: argument `dynamic` must be True. Set `loss_scale_factor` of "
+                "the inner optimizer for a fixed factor."
+            )
+        for argument, default in _INNER.items():
+            value = kwargs.pop(argument, default)
+            if value is not default and value != default:
+                raise ValueError(
+                    f"LossScaleOptimizer does not support `{argument}`. Set it on the "
+                    f"`inner_optimizer` instead. Received: {argument}={value!r}"
+                )
+        super().__init__(learning_rate=0.0, name=name, **kwargs)
+        self.inner_optimizer = inner_optimizer
+        self.initial_scale = initial_scale
+        self.dynamic_growth_steps = dynamic_growth_steps
+        self.inner_optimizer.loss_scale_factor = None
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Make the factor and the state of the inner optimizer."""
+        if self.built:
+            return
+        self.step_counter = self._host_variable(0, "int", "step_counter")
+        self.dynamic_scale = self._host_variable(self.initial_scale, "float32", "dynamic_scale")
+        with naming.name_scope(self.name):
+            self.inner_optimizer.build(variables)
+        super().build(variables)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """Counter, factor and the state of the inner optimizer."""
+        return [*self._variables, *self.inner_optimizer.variables]
+
+    def apply(
+        self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None
+    ) -> None:
+        """Update the variables by scaled gradients, unless one of these is not finite.
+
+        Args:
+            grads: gradients of the scaled loss, one for each variable, or None.
+            trainable_variables: the variables; those the optimizer was built with by default.
+        """
+        grads = list(grads)
+        if not grads:
+            return
+        variables = self._variables_for(grads, trainable_variables)
+        scale, good_steps = float(self.dynamic_scale), int(self.step_counter) + 1
+        if not self.check_finite(grads):
+            self.step_counter.assign(0)
+            self.dynamic_scale.assign(scale * 0.5)
+            return
+        unscaled = [
+            grad if grad is None or one.overwrite_with_gradient else ops.divide(grad, scale)
+            for grad, one in zip(grads, variables, strict=True)
+        ]
+        self.inner_optimizer.apply(unscaled, variables)
+        grown = good_steps == self.dynamic_growth_steps
+        self.step_counter.assign(0 if grown else good_steps)
+        self.dynamic_scale.assign(scale * 2.0 if grown else scale)
+
+    def check_finite(self, grads: Sequence[Any]) -> bool:
+        """Whether no gradient has an infinite or NaN element."""
+        finite = [ops.all(ops.isfinite(grad)) for grad in grads if grad is not None]
+        return not finite or bool(ops.all(ops.stack(finite)))
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate of the inner optimizer."""
+        return self.inner_optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate: Any) -> None:
+        self.inner_optimizer.learning_rate = learning_rate
+
+    @property
+    def iterations(self) -> Any:
+        """How many updates the inner optimizer made."""
+        return self.inner_optimizer.iterations
+
+    def scale_loss(self, loss: Any) -> Any:
+        """The loss times the factor of now."""
+        scale = float(self.dynamic_scale) if self.built else self.initial_scale
+        return ops.multiply(loss, scale)
+
+    def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
+        """As the inner optimizer does."""
+        self.inner_optimizer.finalize_variable_values(var_list)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {
+            "name": self.name,
+            "inner_optimizer": serialize_keras_object(self.inner_optimizer),
+            "initial_scale": self.initial_scale,
+            "dynamic_growth_steps": self.dynamic_growth_steps,
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> LossScaleOptimizer:
+        """An optimizer without state from the result of `get_config`."""
+        arguments = dict(config)
+        with custom_object_scope(custom_objects or {}):
+            inner = deserialize_keras_object(arguments.pop("inner_optimizer"))
+        return cls(inner, **arguments)
