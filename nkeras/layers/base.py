@@ -267,7 +267,9 @@ class Layer(Tracked):
         if self.activity_regularizer is not None:
             for output in tree.flatten(outputs):
                 if isinstance(output, Tensor):
-                    self.add_loss(self.activity_regularizer(output))
+                    loss = self.activity_regularizer(output)
+                    # Its strength must not depend on the batch size.
+                    self.add_loss(loss / max(output.shape[0], 1) if output.shape else loss)
         first = args[0] if args else next(iter(kwargs.values()), None)
         if self.supports_masking:
             self._set_masks(first, outputs)
