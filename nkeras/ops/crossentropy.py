@@ -40,7 +40,7 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
 
     Example:
         >>> import nkeras
-        >>> float(nkeras.ops.binary_crossentropy([1.0], [0.5]).numpy()[0].round(3))
+        >>> round(nkeras.ops.binary_crossentropy([1.0], [0.5])[0].item(), 3)
         0.693
 
     Source: https://keras.io/api/ops/nn/
