@@ -69,7 +69,7 @@ def while_loop(
         The last values, one or a tuple.
     """
     many = isinstance(loop_vars, (tuple, list))
-    values = tuple(loop_vars) if many else (loop_vars,)
+    values = _tensors(tuple(loop_vars) if many else (loop_vars,))
     if has_symbolic(values):
         results = body(*values)
         return tuple(results) if many else results
@@ -93,10 +93,15 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
     Returns:
         The last value.
     """
-    value = init_val
+    value = _tensors(init_val)
     for i in range(int(lower), int(upper)):
         value = body_fun(i, value)
     return value
+
+
+def _tensors(structure: Any) -> Any:
+    """Numbers become tensors, as the results of the loop's body will be."""
+    return tree.map_structure(to_tensor, structure)
 
 
 def _length(structure: Any, owner: str) -> int:

@@ -200,11 +200,6 @@ def conv(
         windows(strides, rank, "strides"),
         windows(dilation_rate, rank, "dilation_rate"),
     )
-    if max(strides, default=1) > 1 and max(dilation, default=1) > 1:
-        raise ValueError(
-            f"conv: strides > 1 and dilation_rate > 1 cannot be combined. Received: strides={strides} "
-            f"and dilation_rate={dilation}"
-        )
     channels, group_channels = x.shape[-1], kernel.shape[-2]
     if channels % group_channels or kernel.shape[-1] % (channels // group_channels):
         raise ValueError(
@@ -330,7 +325,7 @@ def conv_transpose(
         kernel,
         input_shape=(x.shape[0], *sizes, kernel.shape[-2]),
         strides=strides,
-        padding=pairs,
+        padding=tuple((low, max(high, 0)) for low, high in pairs),
         dilation=dilation,
         groups=1,
     )
@@ -345,28 +340,31 @@ def transposed_geometry(
     dilation: Shape,
     output_padding: Shape | None,
 ) -> tuple[Shape, Pairs]:
-    """Output sizes of a transposed convolution, and the padding of the convolution it inverts."""
+    """Output sizes of a transposed convolution, and the padding of the convolution it inverts.
+
+    A negative padding at the high end stands for cells behind the last window.
+    """
     if padding not in ("valid", "same"):
         refuse("padding", padding, '"valid" or "same"', "conv_transpose")
     outputs, pairs = [], []
     for i, size in enumerate(sizes):
-        reach = (kernel_size[i] - 1) * dilation[i] + 1
-        stride = strides[i]
-        if output_padding is not None and output_padding[i] >= stride:
+        reach, stride = (kernel_size[i] - 1) * dilation[i] + 1, strides[i]
+        extra = None if output_padding is None else output_padding[i]
+        if extra is not None and extra >= stride:
             raise ValueError(
                 f"conv_transpose: output_padding {output_padding} must be less than the strides "
                 f"{strides}."
             )
+        # A dilated input has (size - 1) * stride + 1 cells; Keras pads it so far on both sides.
         if padding == "valid":
-            extra = max(stride - reach, 0) if output_padding is None else output_padding[i]
-            low = high = 0
+            before = reach - 1
+            after = before + (max(stride - reach, 0) if extra is None else extra)
         else:
-            total = reach - 1 if output_padding else max(reach - stride, 0)
-            extra = max(stride - reach, 0) if output_padding is None else output_padding[i]
-            low = total // 2
-            high = total - low
-        outputs.append((size - 1) * stride + reach - low - high + extra)
-        pairs.append((low, high))
+            total = stride + reach - 2 if extra is None else reach + reach % 2 - 2 + extra
+            before = min(total - total // 2, reach - 1)
+            after = total - before
+        outputs.append((size - 1) * stride + 2 - reach + before + after)
+        pairs.append((reach - 1 - before, reach - 1 - after))
     return tuple(outputs), tuple(pairs)
 
 

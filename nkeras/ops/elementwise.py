@@ -61,14 +61,14 @@ arctan2 = elementwise(special.arctan2, "float", "Angle of the point (x2, x1), in
 negative = elementwise(arithmetic.negative, "promote", "-x.")
 absolute = elementwise(arithmetic.absolute, "promote", "|x|.")
 sign = elementwise(arithmetic.sign, "promote", "-1, 0 or 1.")
-square = elementwise(arithmetic.square, "promote", "x * x.")
+_square = elementwise(arithmetic.square, "promote", "x * x.")
 sqrt = elementwise(arithmetic.sqrt, "float", "Square root.")
 cbrt = elementwise(arithmetic.cbrt, "float", "Cube root.")
 rsqrt = elementwise(arithmetic.rsqrt, "float", "1 / sqrt(x).")
 reciprocal = elementwise(arithmetic.reciprocal, "float", "1 / x.")
 floor = elementwise(arithmetic.floor, "float", "Largest integer not above x.")
 ceil = elementwise(arithmetic.ceil, "float", "Smallest integer not below x.")
-trunc = elementwise(arithmetic.trunc, "float", "x without its fraction.")
+trunc = elementwise(arithmetic.trunc, "promote", "x without its fraction.")
 rint = elementwise(arithmetic.rint, "float", "Nearest integer, ties to even.")
 
 exp = elementwise(special.exp, "float", "e to the power of x.")
@@ -127,6 +127,19 @@ true_divide = divide
 bitwise_invert = bitwise_not
 left_shift = bitwise_left_shift
 right_shift = bitwise_right_shift
+
+
+@op
+def square(x: Any) -> Any:
+    """X * x; of a bool as int32.
+
+    Args:
+        x: tensor, array or number.
+
+    Returns:
+        Tensor of the same shape.
+    """
+    return _square(to_tensor(x, "int32") if getattr(x, "dtype", None) == "bool" else x)
 
 
 @op

@@ -192,23 +192,20 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
     x1, x2 = _promoted(x1, x2)
     if len(x1.shape) != 1 or len(x2.shape) != 1:
         raise ValueError(f"correlate: vectors are needed. Received shapes {x1.shape}, {x2.shape}")
-    dtype = x1.dtype
+    dtype = dtypes.result_type(x1.dtype, float)
     exchanged = x1.shape[0] < x2.shape[0]
     longer, shorter = (x2, x1) if exchanged else (x1, x2)
-    compute = dtype if dtypes.is_floating(dtype) else "float32"
     reach = shorter.shape[0] - 1
-    low = {"valid": 0, "same": reach // 2, "full": reach}[mode]
-    if mode == "same" and exchanged:
-        low = reach - low
+    low = {"valid": 0, "same": reach - reach // 2, "full": reach}[mode]
     high = {"valid": 0, "same": reach - low, "full": reach}[mode]
-    line = pad(cast(longer, compute), (low, high))
+    line = pad(cast(longer, dtype), (low, high))
     y = conv(
         reshape(line, (1, -1, 1)),
-        reshape(cast(shorter, compute), (-1, 1, 1)),
+        reshape(cast(shorter, dtype), (-1, 1, 1)),
         data_format="channels_last",
     )
     y = reshape(y, -1)
-    return cast(flip(y) if exchanged else y, dtype)
+    return flip(y) if exchanged else y
 
 
 @op

@@ -14,11 +14,23 @@ from nkeras.core.errors import refuse
 from nkeras.core.primitive import op, to_tensor
 from nkeras.core.spec import normalize_axes, reduced_shape
 from nkeras.ops.core import full, stop_gradient, zeros
-from nkeras.ops.elementwise import divide, isnan, not_equal, sqrt, square, subtract, where_
-from nkeras.ops.indexing import scatter, take
+from nkeras.ops.elementwise import (
+    ceil,
+    divide,
+    floor,
+    isnan,
+    maximum,
+    not_equal,
+    rint,
+    sqrt,
+    square,
+    subtract,
+    where_,
+)
+from nkeras.ops.indexing import scatter, take, take_along_axis
 from nkeras.ops.linalg import matmul
 from nkeras.ops.reduction import amax, amin, any, mean, prod, reduce_mean, reduce_sum, sum
-from nkeras.ops.shape import cast, expand_dims, getitem, reshape, transpose
+from nkeras.ops.shape import cast, concatenate, expand_dims, getitem, reshape, transpose
 from nkeras.ops.sorting import argmax, argmin, cumprod, cumsum, searchsorted, sort
 
 
@@ -153,10 +165,9 @@ def quantile(
     size = lines.shape[-1]
     if size == 0:
         raise ValueError("quantile: the reduced axes are empty.")
-    result = _quantiles(
-        sort(lines, -1), _fractions(q), method, lambda fraction: fraction * (size - 1)
-    )
-    last = getitem(sort(lines, -1), (..., slice(-1, None)))
+    ordered = sort(lines, -1)
+    result = _quantiles(ordered, _fractions(q) * (size - 1), method)
+    last = getitem(ordered, (..., slice(-1, None)))
     result = where_(isnan(last), last, result)
     return _arranged(result, q, shape)
 
@@ -179,11 +190,10 @@ def _fractions(q: Any) -> np.ndarray:
     return fractions
 
 
-def _quantiles(ordered: Any, fractions: np.ndarray, method: str, place: Any) -> Any:
-    """`(..., quantiles)` of sorted lines; `place` turns a fraction into a position."""
+def _quantiles(ordered: Any, positions: np.ndarray, method: str) -> Any:
+    """`(..., quantiles)`: what stands at positions, which may lie between, of sorted lines."""
     if method not in _METHODS:
         refuse("method", method, f"one of {_METHODS}", "quantile")
-    positions = np.array([place(fraction) for fraction in fractions])
     below = np.floor(positions).astype("int64")
     above = np.minimum(below + 1, ordered.shape[-1] - 1)
     weight = positions - below
@@ -281,7 +291,7 @@ def histogram(x: Any, bins: Any = 10, range: Any = None) -> tuple[Any, Any]:
         range: (lowest, highest) edge; that of the elements by default.
 
     Returns:
-        Counts `(bins,)` as int32, edges `(bins + 1,)`; the last bin includes its upper edge.
+        Counts `(bins,)` and edges `(bins + 1,)`; the last bin includes its upper edge.
 
     Raises:
         ValueError: `bins` is negative, or `range` has not two ascending elements.
@@ -303,7 +313,7 @@ def histogram(x: Any, bins: Any = 10, range: Any = None) -> tuple[Any, Any]:
     place = searchsorted(edges, x, side="right")
     place = where_(x == getitem(edges, -1), last, place)
     counts = bincount(place, minlength=last + 2)
-    return getitem(counts, slice(1, last + 1)), edges
+    return cast(getitem(counts, slice(1, last + 1)), x.dtype), edges
 
 
 @op
@@ -423,7 +433,7 @@ def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 def nanquantile(
     x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
 ) -> Any:
-    """Quantiles over axes of the elements that are not NaN; the arguments are those of `quantile`."""
+    """As `quantile`, of the elements that are not NaN."""
     if method not in _METHODS:
         refuse("method", method, f"one of {_METHODS}", "nanquantile")
     lines, shape = _lines(x, axis, keepdims, "nanquantile")
@@ -434,16 +444,11 @@ def nanquantile(
     results = []
     for fraction in _fractions(q):
         results.append(_quantile_of_first(ordered, count, float(fraction), method))
-    from nkeras.ops.shape import concatenate
-
     return _arranged(concatenate(results, -1), q, shape)
 
 
 def _quantile_of_first(ordered: Any, count: Any, fraction: float, method: str) -> Any:
     """`(..., 1)`: a quantile of the first `count` elements of each sorted line."""
-    from nkeras.ops.elementwise import ceil, floor, maximum, rint
-    from nkeras.ops.indexing import take_along_axis
-
     position = maximum(fraction * (count - 1.0), 0.0)
     below, above = floor(position), ceil(position)
     low = take_along_axis(ordered, cast(below, "int32"), -1)

@@ -1,0 +1,79 @@
+"""Every op of `nkeras.ops` has the values, shapes and dtypes of `keras.ops` on JAX."""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nkeras import ops
+from tests.harness import oracle
+from tests.ops.keras_cases import CASES, INPUTS
+
+_EVALUATE = """
+def evaluate(expression):
+    try:
+        return eval(expression, {**globals(), **inputs})
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+result = [evaluate(expression) for expression in expressions]
+"""
+_SHORT = [cases[0] for cases in CASES.values()]
+_LONG = [one for cases in CASES.values() for one in cases[1:]]
+
+
+def test_every_op_has_a_case() -> None:
+    public = {
+        name
+        for name, value in vars(ops).items()
+        if not name.startswith("_") and not isinstance(value, types.ModuleType)
+    }
+    assert public == set(CASES)
+
+
+@oracle.requires_keras
+def test_short_table() -> None:
+    assert _differences(_SHORT) == []
+
+
+@pytest.mark.long
+@oracle.requires_keras
+def test_long_table() -> None:
+    assert _differences(_LONG) == []
+
+
+def _differences(expressions: list[str]) -> list[str]:
+    expected: list[Any] = []
+    for start in range(0, len(expressions), 50):  # each call has a time limit
+        part = expressions[start : start + 50]
+        expected += oracle.run(_EVALUATE, expressions=part, inputs=INPUTS)
+    found = []
+    for expression, want in zip(expressions, expected, strict=True):
+        assert not isinstance(want, str) or expression.startswith("str("), (expression, want)
+        got = eval(expression, {"ops": ops, "np": np, **INPUTS})
+        message = _compare(got, want)
+        if message:
+            found.append(f"{expression}: {message}")
+    return found
+
+
+def _compare(got: Any, want: Any) -> str | None:
+    if isinstance(want, (list, tuple)):
+        if not isinstance(got, (list, tuple)) or len(got) != len(want):
+            return f"{len(want)} results wanted, got {got!r}"
+        messages = [_compare(a, b) for a, b in zip(got, want, strict=True)]
+        return next((message for message in messages if message), None)
+    if isinstance(want, (str, bool)) or want is None:
+        return None if got == want else f"{want!r} wanted, got {got!r}"
+    is_array = isinstance(want, np.ndarray)
+    got, want = np.asarray(got), np.asarray(want)
+    if is_array and got.dtype != want.dtype:
+        return f"dtype {want.dtype} wanted, got {got.dtype}"
+    if got.shape != want.shape:
+        return f"shape {want.shape} wanted, got {got.shape}"
+    if not np.allclose(got, want, rtol=2e-5, atol=2e-6, equal_nan=True):
+        return f"wanted\n{want}\ngot\n{got}"
+    return None
