@@ -42,9 +42,9 @@ class LazyLogs(Mapping[str, Any]):
 
 
 def to_numbers(logs: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A new dict of Python floats; what is no single number stays what it is."""
+    """A new dict of Python floats by name; what is no single number stays what it is."""
     numbers: dict[str, Any] = {}
-    for name, value in (logs or {}).items():
+    for name, value in sorted((logs or {}).items()):
         if isinstance(value, Mapping):
             numbers.update(to_numbers(value))
             continue

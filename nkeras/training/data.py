@@ -180,6 +180,15 @@ def count_samples(x: Any, y: Any = None, sample_weight: Any = None) -> int:
     return counts.pop()
 
 
+def check_split(validation_split: Any) -> None:
+    """Refuse what is no share of the samples."""
+    if not isinstance(validation_split, (int, float, np.number)) or not 0 < validation_split < 1:
+        raise ValueError(
+            "Argument `validation_split` must be a number between 0 and 1 (exclusive). "
+            f"Received: validation_split={validation_split!r}"
+        )
+
+
 def train_validation_split(arrays: Any, validation_split: float) -> tuple[Any, Any]:
     """Cut the last part of the samples off, for validation.
 
@@ -193,11 +202,7 @@ def train_validation_split(arrays: Any, validation_split: float) -> tuple[Any, A
     Raises:
         ValueError: the share is not between 0 and 1, the data are no arrays, or one part is empty.
     """
-    if not isinstance(validation_split, (int, float, np.number)) or not 0 < validation_split < 1:
-        raise ValueError(
-            "Argument `validation_split` must be a number between 0 and 1 (exclusive). "
-            f"Received: validation_split={validation_split!r}"
-        )
+    check_split(validation_split)
     if not holds_arrays(arrays):
         kinds = sorted({type(leaf).__name__ for leaf in tree.flatten(arrays) if leaf is not None})
         raise ValueError(

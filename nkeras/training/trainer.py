@@ -13,6 +13,7 @@ from nkeras.callbacks.history import History
 from nkeras.core import tape, tree
 from nkeras.core.tensor import Tensor
 from nkeras.training.data import (
+    check_split,
     class_weight_to_sample_weights,
     count_samples,
     holds_arrays,
@@ -96,7 +97,9 @@ class Trainer(Steps):
         self._assert_compile_called("fit")
         check_count("validation_batch_size", validation_batch_size)
         check_count("validation_steps", validation_steps)
-        if validation_split != 0 and validation_data is None:
+        if validation_split != 0:
+            check_split(validation_split)
+        if validation_split and validation_data is None:
             parts = train_validation_split((x, y, sample_weight), validation_split)
             (x, y, sample_weight), validation_data = parts
         source = adapt(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight)
@@ -117,17 +120,20 @@ class Trainer(Steps):
 
     def _prepare(self, data: Epochs) -> None:
         """Build the model and its optimizer before the first callback."""
-        if not self.built:  # type: ignore[attr-defined]
+        if not self.built and self._has_call():  # type: ignore[attr-defined]
             x, _, _ = unpack_x_y_sample_weight(to_tensors(data.peek()))
-            try:
-                with tape.paused():
-                    self._forward(x, training=False)
-            except NotImplementedError:
-                if not self._overrides("train_step"):  # else it need not have a `call`
-                    raise
+            with tape.paused():
+                self._forward(x, training=False)
         if self.optimizer is not None and not self._overrides("train_step"):
             if not self.optimizer.built:
                 self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+
+    def _has_call(self) -> bool:
+        """False for a model of several others that only its own `train_step` calls."""
+        from nkeras.models.model import Model
+
+        is_graph = getattr(self, "_graph", None) is not None
+        return is_graph or type(self).call is not Model.call  # type: ignore[attr-defined]
 
     def _callbacks(
         self, callbacks: Any, verbose: Any, epochs: int, data: Epochs, add_history: bool = False
@@ -169,6 +175,7 @@ class Trainer(Steps):
                     break
                 logs = to_numbers(self._results(results))
                 if validation is not None and _is_due(epoch, validation_freq):
+                    validation.close()  # each validation sees the same steps
                     found = self._test_steps(validation, callbacks)
                     logs.update({f"val_{name}": value for name, value in found.items()})
                 callbacks.on_epoch_end(epoch, logs)
