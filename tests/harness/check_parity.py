@@ -1,0 +1,185 @@
+"""A layer of nkeras against the same layer in Keras: numbers, gradients, shapes, config, weights.
+
+    answers = ask(cases)            # one call of the Keras process for many cases
+    compare(case, answers[i])
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+import nkeras
+from nkeras.core import tree
+from nkeras.core.serialization import serialize_keras_object
+from nkeras.layers.calling import get_mask, set_mask
+from tests.harness import oracle
+
+# Keys of Keras' configs that stand for what nkeras does not have.
+WITHOUT_MEANING = {"quantization_config", "lora_rank", "lora_alpha"}
+
+IN_KERAS = """
+import json
+
+def tensors(case, arrays):
+    made = [ops.convert_to_tensor(one) for one in arrays]
+    for tensor, mask in zip(made, case["masks"] or []):
+        keras.src.backend.set_keras_mask(tensor, ops.convert_to_tensor(mask))
+    return made[0] if len(made) == 1 else made
+
+def answer(case):
+    keras.utils.clear_session(free_memory=False)
+    layer = getattr(keras.layers, case["layer"])(**case["options"])
+    shapes = [(None, *one.shape[1:]) for one in case["arrays"]]
+    layer.build(shapes if len(shapes) > 1 else shapes[0])
+    layer.set_weights(case["weights"])
+    others = [v.value for v in layer.non_trainable_variables]
+
+    def call(trained, arrays, training):
+        named = {"training": training} if case["training"] else {}
+        y, state, losses = layer.stateless_call(
+            trained, others, tensors(case, arrays), return_losses=True, **named
+        )
+        return y, state, losses, keras.src.backend.get_keras_mask(y)
+
+    def loss(trained, arrays):
+        y, state, *_ = call(trained, arrays, True)
+        return ops.sum(y * case["upstream"]), (y, state)
+
+    @jax.jit  # one compilation for a case is much faster than one for each op
+    def compute(trained, arrays):
+        inference = call(trained, arrays, False)
+        if case["random"]:
+            return inference, None
+        return inference, jax.grad(loss, (0, 1), has_aux=True)(trained, arrays)
+
+    trained = [v.value for v in layer.trainable_variables]
+    inference, training = compute(trained, case["arrays"])
+    found = {
+        "config": json.loads(json.dumps(keras.saving.serialize_keras_object(layer.get_config()))),
+        "weights": [(v.path, tuple(v.shape), v.trainable) for v in layer.weights],
+        "output": inference[0],
+        "losses": [float(one) for one in inference[2]],
+        "mask": inference[3],
+        "shape": layer.compute_output_shape(shapes if len(shapes) > 1 else shapes[0]),
+    }
+    if training is None:
+        return found
+    (by_weights, by_inputs), (y, state) = training
+    return found | {"by_weights": by_weights, "by_inputs": by_inputs, "trained": y, "state": state}
+
+result = [answer(case) for case in cases]
+"""
+
+
+def weights_for(layer: Any) -> list[np.ndarray]:
+    """Positive numbers, other than any initializer's, in the shapes of a built layer's weights."""
+    random = np.random.default_rng(11)
+    return [random.uniform(0.4, 1.6, v.shape).astype("float32") for v in layer.weights]
+
+
+def make(case: Any, **options: Any) -> Any:
+    """The layer of a case."""
+    return getattr(nkeras.layers, case.layer)(**case.options, **options)
+
+
+def inputs_of(case: Any, dtype: str = "float32") -> Any:
+    """The input tensors with their masks; one alone is no list."""
+    made = [nkeras.ops.convert_to_tensor(one.astype(dtype)) for one in case.arrays()]
+    for tensor, mask in zip(made, case.masks() or [], strict=False):
+        set_mask(tensor, nkeras.ops.convert_to_tensor(mask))
+    return made[0] if len(made) == 1 else made
+
+
+def has_training(layer: Any) -> bool:
+    """Whether `call` has a `training` argument of its own."""
+    return "training" in type(layer).call.__annotations__
+
+
+def ask(cases: Sequence[Any]) -> list[Any]:
+    """Keras' answers for the cases."""
+    questions = []
+    with nkeras.use_backend("numpy"):
+        for case in cases:
+            layer = make(case)
+            y = layer(inputs_of(case))
+            questions.append(
+                {
+                    "layer": case.layer,
+                    "options": case.options,
+                    "arrays": case.arrays(),
+                    "masks": case.masks(),
+                    "random": case.random,
+                    "training": has_training(layer) and case.layer != "Dense",
+                    "weights": weights_for(layer),
+                    "upstream": _upstream(y.shape),
+                }
+            )
+    answers = []
+    for start in range(0, len(questions), 24):  # the oracle has a time limit for each call
+        answers += oracle.run(IN_KERAS, cases=questions[start : start + 24])
+    return answers
+
+
+def _upstream(shape: tuple[int, ...]) -> np.ndarray:
+    return np.random.default_rng(13).uniform(-1.0, 1.0, shape).astype("float32")
+
+
+def compare(case: Any, answer: dict[str, Any]) -> None:
+    """Assert that nkeras gives what Keras gave."""
+    nkeras.core.naming.reset()
+    layer = make(case)
+    inputs = inputs_of(case)
+    layer(inputs)
+    layer.set_weights(weights_for(layer))
+    named = {"training": False} if has_training(layer) else {}
+    outputs = layer(inputs, **named)
+    assert _config(layer) == _without(answer["config"])
+    described = [(v.path, tuple(v.shape), v.trainable) for v in layer.weights]
+    assert described == [tuple(one) for one in answer["weights"]]
+    _close(outputs, answer["output"])
+    mask = get_mask(outputs)
+    assert (mask is None) == (answer["mask"] is None), (mask, answer["mask"])
+    if mask is not None:
+        np.testing.assert_array_equal(mask.numpy(), answer["mask"])
+    np.testing.assert_allclose([float(one) for one in layer.losses], answer["losses"], rtol=1e-5)
+    shapes = [(None, *one.shape[1:]) for one in case.arrays()]
+    shape = layer.compute_output_shape(shapes if len(shapes) > 1 else shapes[0])
+    assert tuple(shape) == tuple(answer["shape"])
+    if not case.random:
+        _compare_training(case, layer, inputs, answer)
+
+
+def _compare_training(case: Any, layer: Any, inputs: Any, answer: dict[str, Any]) -> None:
+    sources = tree.flatten(inputs)
+    named = {"training": True} if has_training(layer) else {}
+    with nkeras.GradientTape() as tape:
+        for source in sources:
+            tape.watch(source)
+        outputs = layer(inputs, **named)
+        loss = nkeras.ops.sum(outputs * _upstream(outputs.shape))
+    variables = layer.trainable_variables
+    grads = tape.gradient(loss, [*sources, *variables])
+    _close(outputs, answer["trained"])
+    for grad, expected in zip(grads, [*answer["by_inputs"], *answer["by_weights"]], strict=True):
+        _close(np.zeros(expected.shape) if grad is None else grad, expected)
+    for variable, expected in zip(layer.non_trainable_variables, answer["state"], strict=True):
+        if variable in layer.weights:
+            _close(variable, expected)
+
+
+def _close(found: Any, expected: Any) -> None:
+    found, expected = np.asarray(found), np.asarray(expected)
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-5)
+
+
+def _config(layer: Any) -> Any:
+    return _without(json.loads(json.dumps(serialize_keras_object(layer.get_config()))))
+
+
+def _without(config: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key not in WITHOUT_MEANING}

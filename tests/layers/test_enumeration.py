@@ -1,0 +1,53 @@
+"""No layer without a case in the tables, no name of Keras' that is there by accident."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import nkeras
+from nkeras import layers
+from tests.layers import tables
+
+# Tested by hand in test_base.py and tests/models.
+BY_HAND = {"Input", "InputLayer", "InputSpec", "Lambda", "Layer"}
+
+
+def test_every_exported_layer_has_a_case() -> None:
+    tested = {one.layer for one in tables.SHORT}
+    for name in layers.__all__:
+        thing = getattr(layers, name)
+        if inspect.isclass(thing) and name not in BY_HAND:
+            assert thing.__name__ in tested, f"{name} has no case in tests/layers/tables.py"
+
+
+def test_all_lists_every_public_layer() -> None:
+    public = {
+        name
+        for name, thing in vars(layers).items()
+        if inspect.isclass(thing) and issubclass(thing, nkeras.Layer)
+    }
+    assert public <= set(layers.__all__)
+
+
+def test_names_and_arguments_are_those_of_keras(oracle: Any) -> None:
+    mine = {}
+    for name in layers.__all__:
+        thing = getattr(layers, name)
+        function = thing.__init__ if inspect.isclass(thing) else thing
+        mine[name] = [one for one in inspect.signature(function).parameters if one != "self"]
+    theirs = oracle.run(
+        """
+        import inspect
+        result = {}
+        for name in names:
+            thing = getattr(keras.layers, name, None)
+            if thing is not None:
+                function = thing.__init__ if inspect.isclass(thing) else thing
+                result[name] = [p for p in inspect.signature(function).parameters if p != "self"]
+        """,
+        names=list(mine),
+    )
+    assert set(mine) - set(theirs) == {"ThresholdedReLU"}  # Keras 2's
+    for name, arguments in theirs.items():
+        assert mine[name] == arguments, name

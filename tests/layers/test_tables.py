@@ -1,0 +1,39 @@
+"""Every layer with many arguments: against Keras, and against what holds for any layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import nkeras
+from tests.harness import check_layer, check_parity
+from tests.layers import tables
+
+PARITY = [one for one in tables.SHORT if one.in_keras]
+
+
+@pytest.fixture(scope="module")
+def answers(oracle: Any) -> dict[str, Any]:
+    """Keras' answers for the short tables, asked at once."""
+    return dict(zip(map(str, PARITY), check_parity.ask(PARITY), strict=True))
+
+
+@pytest.mark.parametrize("case", PARITY, ids=str)
+def test_layer_does_what_it_does_in_keras(case: tables.Case, answers: dict[str, Any]) -> None:
+    with nkeras.use_backend("numpy"):
+        check_parity.compare(case, answers[str(case)])
+
+
+@pytest.mark.parametrize("case", tables.SHORT, ids=str)
+def test_layer_is_sound(case: tables.Case) -> None:
+    check_layer.check(case)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("layer", sorted({one.layer for one in tables.LONG}))
+def test_long_tables_against_keras(layer: str, oracle: Any) -> None:
+    cases = [one for one in tables.LONG if one.layer == layer]
+    with nkeras.use_backend("numpy"):
+        for case, answer in zip(cases, check_parity.ask(cases), strict=True):
+            check_parity.compare(case, answer)
