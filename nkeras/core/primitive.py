@@ -116,7 +116,7 @@ class Primitive:
         specs = self.shape_rule(*typed, **static)
         if isinstance(specs, Spec):
             return graph.KerasTensor(specs.shape, specs.dtype)
-        return tuple(graph.KerasTensor(spec.shape, spec.dtype) for spec in specs)
+        return tuple(s if s is None else graph.KerasTensor(s.shape, s.dtype) for s in specs)
 
     def run(self, tensors: Sequence[Tensor | None], static: dict[str, Any]) -> Any:
         """Kernel or decomposition, then the tape; `tensors` are checked already."""

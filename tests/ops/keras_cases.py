@@ -82,8 +82,8 @@ add("hard_shrink soft_shrink", "{}(x, threshold=1.0)")
 add("squareplus", "ops.squareplus(x, b=2)")
 add("threshold", "ops.threshold(x, 0.5, -1.0)")
 add("glu", "ops.glu(x)", "ops.glu(cube, axis=-1)")
-# Keras 3.15.1 gives zeros for all rows but the last of several.
-add("sparsemax", "ops.sparsemax(x[2:])", "ops.sparsemax(row)", "ops.sparsemax(row * 0.2)")
+# Keras 3.15.1 on JAX is wrong wherever more than one element is not 0; see test_edge_cases.
+add("sparsemax", "ops.sparsemax(x[2:])", "ops.sparsemax(row)")
 add("nan_to_num", "ops.nan_to_num(nans, nan=1.0, posinf=2.0, neginf=-2.0)")
 
 add("add subtract multiply maximum minimum", "{}(x, y)", "{}(i, j)", "{}(x, i)", "{}(x, row)",

@@ -1,0 +1,62 @@
+"""Arguments of every elementwise operation; the gradients named `*_grad_*` are covered through them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nkeras.core.primitive import PRIMITIVES, Elementwise
+from tests.ops.cases import Case, floats, ints
+
+# Ranges in which the function is smooth; (-2, 2) for all others. One range for each argument.
+RANGES: dict[str, tuple[tuple[float, float], ...]] = {
+    "divide": ((-2, 2), (0.5, 2)),
+    "divide_no_nan": ((-2, 2), (0.5, 2)),
+    "floor_divide": ((-2, 2), (0.5, 2)),
+    "mod": ((0.6, 2.0), (2.1, 3.0)),
+    "fmod": ((0.6, 2.0), (2.1, 3.0)),
+    "power": ((0.2, 2), (-2, 2)),
+    "clip": ((-2, 2), (-1, -0.5), (0.5, 1)),
+    "arcsin": ((-0.9, 0.9),),
+    "arccos": ((-0.9, 0.9),),
+    "arctanh": ((-0.9, 0.9),),
+    "erfinv": ((-0.9, 0.9),),
+    "arccosh": ((1.2, 3),),
+    "box_muller": ((0.1, 0.9), (0.1, 0.9)),
+    "truncated_normal_quantile": ((0.1, 0.9),),
+    "sigmoid_cross_entropy": ((0, 1), (-2, 2)),
+    "threshold_relu": ((-2, 2), (0.1, 0.3), (1, 1.5), (0.2, 0.4)),
+    "celu": ((-2, 2), (0.5, 1.5)),
+    "elu": ((-2, 2), (0.5, 1.5)),
+    "squareplus": ((-2, 2), (1, 4)),
+    "hard_shrink": ((-2, 2), (0.3, 0.7)),
+    "soft_shrink": ((-2, 2), (0.3, 0.7)),
+    "huber": ((-2, 2), (0.5, 1)),
+    "erfc": ((-2, 4),),
+    **{name: ((0.2, 2),) for name in ("sqrt", "rsqrt", "log", "log1p", "log2", "log10")},
+    **{name: ((0.3, 2),) for name in ("cbrt", "reciprocal")},
+}
+
+
+def case_of(operation: Elementwise) -> Case:
+    """The second and later arguments broadcast, so that their gradients are sums."""
+    count = len(operation.arguments)
+    shapes = [(2, 3), *[(3,)] * (count - 1)]
+    if operation.name.startswith("bitwise"):
+        return Case(tuple(ints(5, *shape) for shape in shapes), {})
+    ranges = RANGES.get(operation.name, ((-2, 2),) * count)
+    arrays: list[Any] = []
+    for shape, limits, name in zip(shapes, ranges, operation.arguments, strict=True):
+        array = floats(*shape, low=limits[0], high=limits[1])
+        arrays.append(array > 0 if name in operation.scalar.conditions else array)
+    if operation.name in ("floor", "ceil", "trunc", "rint", "floor_divide"):
+        return Case(tuple(arrays), {}, gradient=False)  # flat between jumps
+    return Case(tuple(arrays), {})
+
+
+def elementwise_operations() -> list[Elementwise]:
+    """All that are no gradients of others."""
+    return [
+        one
+        for one in PRIMITIVES.values()
+        if isinstance(one, Elementwise) and "_grad_" not in one.name
+    ]

@@ -1,0 +1,37 @@
+"""The same cases on the CUDA backend, in the simulator: one process for all of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.ops.cases import CASES
+from tests.ops.cases_elementwise import elementwise_operations
+
+
+def test_all_cases() -> None:
+    root = Path(__file__).parents[2]
+    paths = [str(root), str(root / "backends"), os.environ.get("PYTHONPATH", "")]
+    environment = {
+        **os.environ,
+        "NUMBA_ENABLE_CUDASIM": "1",
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.ops.cuda_cases"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=root,
+        env=environment,
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    import nkeras.ops.custom
+    import nkeras.ops.loss
+    import nkeras.ops.random  # noqa: F401
+
+    calls = sum(len(cases) for cases in CASES.values()) + len(elementwise_operations())
+    assert lines == [f"compared {calls}"], done.stdout[-3000:] + done.stderr[-3000:]
