@@ -209,8 +209,16 @@ class Steps(Compilation):
         """The metrics' results, unless a step of the user's returned something else."""
         if isinstance(logs, LazyLogs):
             return self.get_metrics_result()
+        if not isinstance(logs, Mapping):
+            raise TypeError(
+                f"{type(self).__name__}: train_step() and test_step() must return a dict of "
+                f"results. Received: {logs!r} (of type {type(logs).__name__})"
+            )
         results = self.get_metrics_result()
-        return results if isinstance(logs, Mapping) and set(logs) == set(results) else logs
+        tracker = None if self._compiled is None else self._compiled.loss_tracker
+        if set(logs) != set(results) or (tracker in self.metrics and not float(tracker.count)):
+            return logs  # the last: a step of the user's own that has no metrics, or not these
+        return results
 
     def _in_order(self, logs: Mapping[str, Any]) -> Any:
         """Results in the order of `metrics`, others behind by name; a single one alone."""

@@ -382,7 +382,7 @@ class Trainer(Steps):
         data = to_arrays(x, "x"), to_arrays(y, "y"), to_arrays(sample_weight, "sample_weight")
         count_samples(*data)
         self.reset_metrics()
-        logs = to_numbers(self._run_step(kind, to_tensors(data)))
+        logs = to_numbers(self._run_step(kind, to_tensors(pack_x_y_sample_weight(*data))))
         return logs if return_dict else self._in_order(logs)
 
     def predict_on_batch(self, x: Any) -> Any:

@@ -299,6 +299,17 @@ def test_a_model_without_call_may_train():
     assert history[-1] < history[0]
 
 
+def test_a_step_that_returns_no_dict_is_refused():
+    class Bare(nkeras.Sequential):
+        def train_step(self, data):
+            return 1.0
+
+    model = Bare([layers.Dense(1)])
+    model.compile("sgd")
+    with pytest.raises(TypeError, match="must return a dict"):
+        model.fit(X, Y, verbose=0)
+
+
 def test_compute_loss_of_ones_own():
     class Penalised(nkeras.Sequential):
         def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
