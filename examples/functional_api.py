@@ -31,7 +31,7 @@ def toy_resnet(input_shape=(8, 8, 1), num_classes=10):
     return keras.Model(inputs, outputs, name="toy_resnet")
 
 
-def main(epochs=10):
+def main(epochs=8):
     """Train, evaluate, and return the test accuracy."""
     keras.utils.set_random_seed(1)
     (x_train, y_train), (x_test, y_test) = keras.datasets.digits.load_data()
@@ -47,7 +47,7 @@ def main(epochs=10):
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),
         metrics=["acc"],
     )
-    model.fit(x_train, y_train, batch_size=64, epochs=epochs, validation_split=0.2)
+    model.fit(x_train, y_train, batch_size=32, epochs=epochs, validation_split=0.2)
     loss, accuracy = model.evaluate(x_test, y_test)
     print(f"Test loss: {loss:.4f}, accuracy: {accuracy:.4f}")
     return accuracy

@@ -13,8 +13,8 @@ import numpy as np
 
 DESCRIPTION = "train a small CNN on real handwritten digits and draw the result"
 
-_EPOCHS = 25
-_BATCH = 64
+_EPOCHS = 15
+_BATCH = 32
 # The simulator of the GPU runs each thread of a kernel as a Python thread.
 _SIMULATED = {"images": 32, "epochs": 1}
 
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     model.summary()
     model.compile(
         loss="sparse_categorical_crossentropy",
-        optimizer=keras.optimizers.Adam(learning_rate=0.002),
+        optimizer=keras.optimizers.Adam(learning_rate=0.003),
         metrics=["accuracy"],
     )
     history = model.fit(x_train, y_train, batch_size=batch, epochs=epochs, validation_split=0.1)
@@ -109,7 +109,7 @@ def digits_convnet(small: bool = False) -> Any:
             keras.Input(shape=(8, 8, 1)),
             layers.Conv2D(first, kernel_size=(3, 3), padding="same", activation="relu"),
             layers.MaxPooling2D(pool_size=(2, 2)),
-            layers.Conv2D(second, kernel_size=(3, 3), activation="relu"),
+            layers.Conv2D(second, kernel_size=(3, 3), padding="same", activation="relu"),
             layers.Flatten(),
             layers.Dropout(0.3),
             layers.Dense(10, activation="softmax"),

@@ -226,6 +226,9 @@ class Layer(Tracked):
         info = calling.signature_of(type(self).call)
         args = tuple([self._convert(one) for one in args])
         kwargs = {name: self._convert(one) for name, one in kwargs.items()}
+        told = None  # `training` for a `call` without it still reaches the layers inside
+        if "training" in kwargs and not info.has_training and not info.accepts_any:
+            told = kwargs.pop("training")
         given = info.bind(self, args, kwargs)
         first = given.get(info.first) if info.first else None
         for name, value in given.items():
@@ -240,6 +243,8 @@ class Layer(Tracked):
             token = calling.context.set(outer)
             self._clear_losses()
         previous = outer.training
+        if told is not None:
+            outer.training = told
         try:
             kwargs = self._with_training(info, given, kwargs, outer)
             if info.mask_names:

@@ -37,7 +37,7 @@ MODELS = {
         model = keras.Model(x, L.Dense(2)(L.Activation("relu")(x)))
     """,
     "functional": """
-        one, other = keras.Input((4,), name="one"), keras.Input((6,), name="other", batch_size=5)
+        one, other = keras.Input((4,), name="one"), keras.Input((6,), name="other")
         y = L.Concatenate()([L.Dense(3)(one), L.Dense(3)(other)])
         model = keras.Model([one, other], [y, L.Dense(1)(y)])
     """,
