@@ -32,15 +32,14 @@ from nkeras_numba_cpu import threads
 # does not pay.
 SERIAL_BELOW = 30_000
 
-_OPTIONS: dict[str, Any] = {
-    "cache": True,
+OPTIONS: dict[str, Any] = {
     "nogil": True,
     # The default ("python") keeps a division check in each loop, which stops vectorisation.
     "error_model": "numpy",
-    # Neither nnan nor ninf, with which LLVM drops tests for NaN and infinity; nor reassoc, with
-    # which it orders a sum differently in the parallel and the serial version of a loop. Sums that
-    # shall be vectorised are written with several accumulators.
-    "fastmath": {"contract", "nsz", "arcp", "afn"},
+    # Neither nnan nor ninf, with which LLVM drops tests for NaN and infinity; nor reassoc and arcp,
+    # with which it orders a sum, or turns a division into a product, in the parallel version of a
+    # loop and not in the serial one. Sums that shall be vectorised have several accumulators.
+    "fastmath": {"contract"},
 }
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -49,7 +48,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 def jit(function: _F) -> _F:
     """Compile `function` at its first call, serial, kept on disk, without the interpreter lock."""
     with _our_cache():
-        return numba.njit(**_OPTIONS)(function)
+        return numba.njit(cache=True, **OPTIONS)(function)
 
 
 class Driver:
@@ -72,7 +71,7 @@ class Driver:
     def parallel(self) -> Callable[..., Any]:
         """The dispatcher whose `prange` loops are spread over threads."""
         with _our_cache():
-            return numba.njit(parallel=True, **_OPTIONS)(self.function)
+            return numba.njit(parallel=True, cache=True, **OPTIONS)(self.function)
 
     @functools.cached_property
     def serial(self) -> Callable[..., Any]:

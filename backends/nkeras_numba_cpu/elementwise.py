@@ -18,18 +18,13 @@ import numpy as np
 from nkeras.backend.scalar import Scalar
 from numba import prange
 
-from nkeras_numba_cpu.compile import Driver
+from nkeras_numba_cpu.compile import OPTIONS, Driver
 from nkeras_numba_cpu.memory import compute_dtype, empty, is_floating, operand, stored
 
 BLOCK = 8192  # columns that one task works on
-_INLINE: dict[str, Any] = {
-    "nogil": True,
-    "error_model": "numpy",
-    "fastmath": {"reassoc", "contract", "nsz", "arcp", "afn"},
-}
 
 
-@numba.njit(**_INLINE)
+@numba.njit(**OPTIONS)
 def _where(condition: Any, x1: Any, x2: Any) -> Any:
     return x1 if condition else x2
 
@@ -173,7 +168,7 @@ def _driver(scalar: Scalar, dtype: np.dtype) -> Driver:
     """The loop template with `fn` bound to the scalar for one dtype."""
     name = dtype.name if is_floating(dtype) else None
     template = _TEMPLATES[len(scalar.parameters) - 1]
-    function = scalar.bind_with(TABLE, name, lambda bound: numba.njit(**_INLINE)(bound))
+    function = scalar.bind_with(TABLE, name, lambda bound: numba.njit(**OPTIONS)(bound))
     loop = FunctionType(template.__code__, {**globals(), "fn": function}, template.__name__)
     loop.__qualname__ = f"{template.__name__}_{scalar.name}_{scalar.digest(name)}"
     loop.__module__ = __name__

@@ -155,18 +155,22 @@ class Variable(Operators):
     def assign(self, value: Any) -> Variable:
         """Replace the value by one of the same shape.
 
+        The variable takes a new handle of the data, so that to a tape the tensor that was assigned
+        and the variable stay two things.
+
         Raises:
             ValueError: the shape differs.
         """
-        shape = tuple(value.shape) if hasattr(value, "shape") else np.shape(value)
-        if tuple(shape) != self.shape:
+        shape = tuple(value.shape if hasattr(value, "shape") else np.shape(value))
+        if shape != self.shape:
             raise ValueError(
                 f"The shape of variable {self.path!r} is {self.shape}; "
-                f"a value of shape {tuple(shape)} cannot be assigned to it."
+                f"a value of shape {shape} cannot be assigned to it."
             )
-        if not isinstance(value, graph.KerasTensor):
+        if type(value) is Tensor and value.dtype == self._dtype and not self.host:
+            self._tensor = Tensor(value.data, value.backend)
+        elif not isinstance(value, graph.KerasTensor):
             tensor = self._convert(value, self._dtype)
-            # A new handle: what is assigned must not look like the variable to a tape.
             self._tensor = Tensor(tensor.data, tensor.backend)
         return self
 
