@@ -1,4 +1,4 @@
-"""One check for every operation: backends agree, symbolic equals eager, gradients equal differences.
+"""One check for every operation: backends agree, symbolic equals eager, gradients are right.
 
     check_op(ops.softmax, x, axis=-1)
 

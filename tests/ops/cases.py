@@ -10,7 +10,7 @@ _random = np.random.default_rng(11)
 
 
 class Case(NamedTuple):
-    """Positional arrays, named static values; what is not differentiated and why stands beside it."""
+    """Positional arrays, named static values, and which derivatives are checked."""
 
     arrays: tuple[Any, ...]
     static: dict[str, Any]

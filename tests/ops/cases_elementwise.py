@@ -1,11 +1,15 @@
-"""Arguments of every elementwise operation; the gradients named `*_grad_*` are covered through them."""
+"""Arguments of every elementwise operation; `*_grad_*` are covered through their parents."""
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from nkeras.core.primitive import PRIMITIVES, Elementwise
 from tests.ops.cases import Case, floats, ints
+
+for _name in ("activation", "custom", "loss", "optimizers", "random"):  # they register primitives
+    importlib.import_module(f"nkeras.ops.{_name}")
 
 # Ranges in which the function is smooth; (-2, 2) for all others. One range for each argument.
 RANGES: dict[str, tuple[tuple[float, float], ...]] = {

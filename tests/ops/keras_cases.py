@@ -1,4 +1,5 @@
-"""What is compared with Keras: for each op, expressions over the inputs below, evaluated on both sides.
+# ruff: noqa: E501
+"""For each op, expressions over the inputs below, evaluated by nkeras and by Keras.
 
 The first expression of an op runs by default, the rest behind the marker `long`.
 """
