@@ -15,12 +15,13 @@ from nkeras.core.errors import refuse
 from nkeras.core.primitive import op, to_tensor
 from nkeras.losses.loss import NamedLoss
 from nkeras.losses.weighting import aligned
+from nkeras.ops import crossentropy
 from nkeras.ops.activation import sigmoid
 from nkeras.ops.elementwise import clip, log, negative, power
-from nkeras.ops.loss import sigmoid_cross_entropy
-from nkeras.ops.normalization import log_softmax, softmax
+from nkeras.ops.normalization import softmax
 from nkeras.ops.reduction import mean
 from nkeras.ops.reduction import sum as sum_
+from nkeras.ops.shape import broadcast_to
 
 
 def clipped(probabilities: Any) -> Any:
@@ -44,17 +45,17 @@ def _check_smoothing(label_smoothing: float, owner: str) -> None:
         refuse("label_smoothing", label_smoothing, "in [0, 1]", owner)
 
 
+def _targets(y_true: Any, y_pred: Any) -> Any:
+    """A single number spread to all predictions."""
+    return y_true if y_true.shape == y_pred.shape else broadcast_to(y_true, y_pred.shape)
+
+
 def _binary(y_true: Any, y_pred: Any, label_smoothing: float, owner: str) -> tuple[Any, Any]:
     _check_smoothing(label_smoothing, owner)
     y_true, y_pred = aligned(y_true, y_pred, owner)
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
-    return y_true, y_pred
-
-
-def _from_probability(y_true: Any, y_pred: Any) -> Any:
-    y_pred = clipped(y_pred)
-    return negative(y_true * log(y_pred) + (1.0 - y_true) * log(1.0 - y_pred))
+    return _targets(y_true, y_pred), y_pred
 
 
 @op
@@ -86,9 +87,7 @@ def binary_crossentropy(
         array([0.6931], dtype=float32)
     """
     y_true, y_pred = _binary(y_true, y_pred, label_smoothing, "binary_crossentropy")
-    if from_logits:
-        return mean(sigmoid_cross_entropy(y_true, y_pred), axis=axis)
-    return mean(_from_probability(y_true, y_pred), axis=axis)
+    return mean(crossentropy.binary_crossentropy(y_true, y_pred, from_logits), axis=axis)
 
 
 @op
@@ -127,7 +126,7 @@ def binary_focal_crossentropy(
     if from_logits:
         y_pred = sigmoid(y_pred)
     chance = y_true * y_pred + (1.0 - y_true) * (1.0 - y_pred)
-    loss = power(1.0 - chance, gamma) * _from_probability(y_true, y_pred)
+    loss = power(1.0 - chance, gamma) * crossentropy.binary_crossentropy(y_true, y_pred)
     if apply_class_balancing:
         loss = (y_true * alpha + (1.0 - y_true) * (1.0 - alpha)) * loss
     return mean(loss, axis=axis)
@@ -151,7 +150,7 @@ def _categorical(
         )
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + label_smoothing / y_pred.shape[-1]
-    return y_true, y_pred
+    return _targets(y_true, y_pred), y_pred
 
 
 @op
@@ -184,9 +183,7 @@ def categorical_crossentropy(
         array([0.6931], dtype=float32)
     """
     y_true, y_pred = _categorical(y_true, y_pred, label_smoothing, axis, "categorical_crossentropy")
-    if from_logits:
-        return negative(sum_(y_true * log_softmax(y_pred, axis=axis), axis=axis))
-    return negative(sum_(y_true * log(normalized(y_pred, axis)), axis=axis))
+    return crossentropy.categorical_crossentropy(y_true, y_pred, from_logits, axis)
 
 
 @op
