@@ -81,10 +81,9 @@ def serialize_keras_object(obj: Any) -> Any:
         return obj
     if isinstance(obj, (np.integer, np.floating, np.bool_)):
         return obj.item()
-    if isinstance(obj, tuple):
-        return {"class_name": "__tuple__", "config": [serialize_keras_object(one) for one in obj]}
-    if isinstance(obj, list):
-        return [serialize_keras_object(one) for one in obj]
+    if isinstance(obj, (list, tuple)):
+        described = [serialize_keras_object(one) for one in obj]
+        return tuple(described) if isinstance(obj, tuple) else described
     if isinstance(obj, dict):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
     if isinstance(obj, Tensor):
@@ -164,8 +163,8 @@ def deserialize_keras_object(
 
 
 def _deserialize(config: Any) -> Any:
-    if isinstance(config, list):
-        return [_deserialize(one) for one in config]
+    if isinstance(config, (list, tuple)):
+        return type(config)(_deserialize(one) for one in config)
     if not isinstance(config, dict):
         return config
     if "class_name" not in config or "config" not in config:

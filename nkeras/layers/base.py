@@ -187,6 +187,7 @@ class Layer(Tracked):
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
         variable.overwrite_with_gradient = overwrite_with_gradient
+        variable.trainable = bool(trainable) and self.trainable
         self._own(variable)
         return variable
 
@@ -311,7 +312,7 @@ class Layer(Tracked):
         inputs = _map_shapes(symbolic, input_shape)
         if not self.built:
             self.build(input_shape)
-        outputs = graph.infer_outputs(self._run, (inputs,), {})
+        outputs = graph.infer_outputs(self._spec, (inputs,), {})
         return _shapes_of(outputs)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from nkeras.core import tree
@@ -56,7 +56,7 @@ class CallSignature:
         return given
 
 
-@lru_cache(maxsize=None)
+@cache
 def signature_of(function: Any) -> CallSignature:
     """The signature of a `call` function, read once."""
     return CallSignature(function)

@@ -182,6 +182,7 @@ class Dense(Layer):
         bias_constraint: applied to the bias after each update.
         lora_rank: must be None: nkeras has no LoRA yet.
         lora_alpha: must be None: nkeras has no LoRA yet.
+        quantization_config: must be None: nkeras has no quantization.
 
     Input shape: `(batch, ..., inputs)`. Output shape: `(batch, ..., units)`.
 
@@ -210,6 +211,7 @@ class Dense(Layer):
         bias_constraint: Any = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
+        quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -228,8 +230,11 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
+        if quantization_config is not None:
+            raise ValueError("Dense: argument `quantization_config` must be None in nkeras.")
         self.lora_rank = lora_rank
         self.lora_alpha = lora_alpha
+        self.quantization_config = quantization_config
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 

@@ -12,7 +12,6 @@ from nkeras.core import tree
 from nkeras.core.random import SeedGenerator
 from nkeras.core.variable import Variable
 
-
 _this_thread = local()  # `has_losses`: whether any layer holds losses of this thread
 
 

@@ -111,8 +111,7 @@ def _describe_argument(value: Any, reference: Any) -> Any:
             },
         }
     if isinstance(value, (list, tuple)):
-        items = [_describe_argument(one, reference) for one in value]
-        return {"class_name": "__tuple__", "config": items} if isinstance(value, tuple) else items
+        return type(value)([_describe_argument(one, reference) for one in value])
     if isinstance(value, dict):
         return {key: _describe_argument(one, reference) for key, one in value.items()}
     if isinstance(value, slice):

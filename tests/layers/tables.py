@@ -38,10 +38,10 @@ class Case:
         """The inputs: distinct numbers of both signs, so that no maximum is ambiguous."""
         random = np.random.default_rng(7)
         return [
-            (random.permutation(np.prod(shape)).reshape(shape) / np.prod(shape) * 3.0 - 1.4).astype(
-                "float32"
-            )
-            for shape in self.shapes
+            (random.permutation(np.prod(shape)) / np.prod(shape) * 3.0 - 1.4 + number * 0.01)
+            .reshape(shape)
+            .astype("float32")
+            for number, shape in enumerate(self.shapes)
         ]
 
     def masks(self) -> list[np.ndarray] | None:
@@ -124,7 +124,9 @@ def _convolutions(long: bool) -> Iterator[Case]:
             kernel_regularizer="l2",
         )
     yield case("Conv1D", (2, 9, 2), filters=3, kernel_size=3, padding="causal", dilation_rate=2)
-    yield case("Conv2D", (2, 7, 6, 2), filters=3, kernel_size=(3, 2), dilation_rate=2, use_bias=False)
+    yield case(
+        "Conv2D", (2, 7, 6, 2), filters=3, kernel_size=(3, 2), dilation_rate=2, use_bias=False
+    )
     for rank in (1, 2):
         for multiplier, padding in ((1, "same"), (2, "valid")):
             yield case(
@@ -174,7 +176,13 @@ def _convolutions(long: bool) -> Iterator[Case]:
         return
     paddings = ("valid", "same")
     for rank, kernel, stride, dilation, padding, groups, data_format in product(
-        (1, 2, 3), (1, 2, 3), (1, 2, 3), (1, 2), paddings, (1, 2), ("channels_last", "channels_first")
+        (1, 2, 3),
+        (1, 2, 3),
+        (1, 2, 3),
+        (1, 2),
+        paddings,
+        (1, 2),
+        ("channels_last", "channels_first"),
     ):
         if stride > 1 and dilation > 1:
             continue
