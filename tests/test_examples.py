@@ -1,0 +1,62 @@
+"""The examples run, and learn."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def load(name: str) -> dict[str, Any]:
+    return runpy.run_path(str(EXAMPLES / f"{name}.py"))
+
+
+def test_each_has_a_test() -> None:
+    tested = {"own_elementwise_op", "custom_layer_and_train_step", *LEAST}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
+
+
+def test_own_elementwise_op() -> None:
+    names = load("own_elementwise_op")
+    gradient = names["show_gradient"]().numpy()
+    expected = 1 - np.tanh(np.linspace(-4, 4, 5) / 2) ** 2
+    np.testing.assert_allclose(gradient, expected, rtol=1e-5)
+    losses = names["train_with_it"]()
+    assert losses["numpy"] == pytest.approx(losses["cpu"], rel=1e-2)
+    assert losses["cpu"] < 0.03
+
+
+def test_custom_layer_and_train_step() -> None:
+    assert load("custom_layer_and_train_step")["main"]() > 0.97
+
+
+LEAST = {"simple_mnist_convnet": (2, 0.2, 0.88), "functional_api": (1, 0.11, 0.85)}
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_few_epochs(name: str) -> None:
+    epochs, least, _ = LEAST[name]
+    assert load(name)["main"](epochs=epochs) > least
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", LEAST)
+def test_all_epochs(name: str) -> None:
+    assert load(name)["main"]() > LEAST[name][2]
+
+
+def test_mnist_file(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    images = {
+        f"x_{part}": generator.integers(0, 256, (64, 28, 28), np.uint8)
+        for part in ("train", "test")
+    }
+    labels = {f"y_{part}": generator.integers(0, 10, 64, np.uint8) for part in ("train", "test")}
+    np.savez(tmp_path / "mnist.npz", **images, **labels)
+    accuracy = load("simple_mnist_convnet")["main"](str(tmp_path / "mnist.npz"), epochs=1)
+    assert 0 <= accuracy <= 1
