@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -89,7 +88,7 @@ class Steps(Compilation):
         return x, y, y_pred, sample_weight
 
     def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
-        if "training" in inspect.signature(self.compute_loss).parameters:
+        if calling.signature_of(type(self).compute_loss).has_training:
             return self.compute_loss(x, y, y_pred, sample_weight, training=training)
         return self.compute_loss(x, y, y_pred, sample_weight)
 
@@ -196,7 +195,7 @@ class Steps(Compilation):
         """`train_step` or `test_step`; results of the built-in ones wait until somebody looks."""
         name = f"{kind}_step"
         if self._overrides(name) or self._overrides("compute_metrics"):
-            return getattr(self, name)(data)
+            return _flat(getattr(self, name)(data))
         step = self._update_weights if kind == "train" else self._evaluate_loss
         _, y, y_pred, sample_weight = step(data)
         self._update_metrics(y, y_pred, sample_weight)
@@ -231,3 +230,13 @@ class Steps(Compilation):
         ordered = [logs[name] for name in names if name in logs]
         ordered += [logs[name] for name in sorted(logs) if name not in names]
         return ordered[0] if len(ordered) == 1 else ordered
+
+
+def _flat(logs: Any) -> Any:
+    """Results without nesting: `{m.name: m.result() for m in self.metrics}` has a dict inside."""
+    if not isinstance(logs, Mapping) or not any(isinstance(one, Mapping) for one in logs.values()):
+        return logs
+    flat: dict[str, Any] = {}
+    for name, value in logs.items():
+        flat.update(_flat(value) if isinstance(value, Mapping) else {name: value})
+    return flat
