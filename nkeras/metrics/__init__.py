@@ -44,6 +44,10 @@ from nkeras.metrics.confusion import Precision as Precision
 from nkeras.metrics.confusion import Recall as Recall
 from nkeras.metrics.confusion import TrueNegatives as TrueNegatives
 from nkeras.metrics.confusion import TruePositives as TruePositives
+from nkeras.metrics.correlation import ConcordanceCorrelation as ConcordanceCorrelation
+from nkeras.metrics.correlation import PearsonCorrelation as PearsonCorrelation
+from nkeras.metrics.correlation import concordance_correlation as concordance_correlation
+from nkeras.metrics.correlation import pearson_correlation as pearson_correlation
 from nkeras.metrics.f_score import F1Score as F1Score
 from nkeras.metrics.f_score import FBetaScore as FBetaScore
 from nkeras.metrics.four_counts import PrecisionAtRecall as PrecisionAtRecall

@@ -12,6 +12,7 @@ from nkeras.metrics import (
     accuracy,
     auc,
     confusion,
+    correlation,
     f_score,
     four_counts,
     iou,
@@ -40,6 +41,8 @@ CLASSES = (
     confusion.Recall,
     confusion.TrueNegatives,
     confusion.TruePositives,
+    correlation.ConcordanceCorrelation,
+    correlation.PearsonCorrelation,
     f_score.F1Score,
     f_score.FBetaScore,
     four_counts.PrecisionAtRecall,
@@ -74,6 +77,8 @@ FUNCTIONS = (
     accuracy.sparse_categorical_accuracy,
     accuracy.sparse_top_k_categorical_accuracy,
     accuracy.top_k_categorical_accuracy,
+    correlation.concordance_correlation,
+    correlation.pearson_correlation,
     *LOSS_FUNCTIONS,
 )
 _SHORT = {

@@ -51,6 +51,8 @@ CASES = [
     _case("MeanSquaredLogarithmicError", "real"),
     _case("CosineSimilarity", "real"),
     _case("LogCoshError", "real"),
+    _case("PearsonCorrelation", "real"),
+    _case("ConcordanceCorrelation", "real"),
     _case("Hinge", "binary"),
     _case("SquaredHinge", "binary"),
     _case("CategoricalHinge", "onehot"),
