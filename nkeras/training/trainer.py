@@ -396,8 +396,7 @@ class Trainer(Steps):
 
         Source: https://keras.io/api/models/model_training_apis/#predict_on_batch-method
         """
-        x = x if isinstance(x, Tensor) else to_tensors(to_arrays(x, "x"))
-        return _to_numpy(self.predict_step(pack_x_y_sample_weight(x)))
+        return _to_numpy(self.predict_step(pack_x_y_sample_weight(to_tensors(x))))
 
 
 def _to_numpy(outputs: Any) -> Any:
@@ -406,7 +405,7 @@ def _to_numpy(outputs: Any) -> Any:
 
 
 def _fits_one_batch(x: Any, batch_size: int | None, verbose: Any) -> bool:
-    if isinstance(x, Tensor):
+    if isinstance(x, (Tensor, np.ndarray)):
         samples = x.shape[0] if x.shape else 1
     elif x is not None and holds_arrays(x):
         samples = count_samples(to_arrays(x, "x"))
