@@ -9,9 +9,8 @@ from nkeras.ops.activation import (
     sparse_plus, sparse_sigmoid, sparsemax, squareplus, swish, tanh_shrink, threshold,
 )
 from nkeras.ops.arranging import (
-    append, array_split, diff, dsplit, dstack, fliplr, flipud, hsplit, hstack, moveaxis, ravel,
-    repeat, roll, rot90, select, slice, slice_update, split, tile, trapezoid, unravel_index,
-    unstack, vsplit, vstack,
+    append, array_split, dsplit, dstack, fliplr, flipud, hsplit, hstack, moveaxis, ravel,
+    repeat, roll, rot90, slice, slice_update, split, tile, unstack, vsplit, vstack,
 )
 from nkeras.ops.control import (
     associative_scan, cond, fori_loop, map, scan, switch, vectorized_map, while_loop,
@@ -58,8 +57,11 @@ from nkeras.ops.normalization import (
     softmax,
 )
 from nkeras.ops.numeric import (
-    allclose, deg2rad, fabs, gcd, isclose, lcm, ldexp, nan_to_num, nextafter, psnr, rad2deg,
-    round, saturate_cast,
+    allclose, deg2rad, diff, fabs, gcd, isclose, lcm, ldexp, nan_to_num, nextafter, psnr,
+    rad2deg, round, saturate_cast, select, trapezoid, unravel_index,
+)
+from nkeras.ops.padding import (
+    pad,
 )
 from nkeras.ops.pooling import (
     average_pool, max_pool,
@@ -71,7 +73,7 @@ from nkeras.ops.reduction import (
     all, amax, amin, any, logsumexp, max, mean, min, prod, sum,
 )
 from nkeras.ops.shape import (
-    broadcast_to, cast, concatenate, expand_dims, flip, get_item, pad, reshape, squeeze, stack,
+    broadcast_to, cast, concatenate, expand_dims, flip, get_item, reshape, squeeze, stack,
     swapaxes, transpose,
 )
 from nkeras.ops.sorting import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-import math
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,9 +13,9 @@ from nkeras.core import graph
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import op, to_tensor
 from nkeras.core.spec import normalize_axis
-from nkeras.ops.elementwise import multiply, subtract, where_
+from nkeras.ops.elementwise import where_
 from nkeras.ops.indexing import take
-from nkeras.ops.reduction import reduce_sum
+from nkeras.ops.padding import pad
 from nkeras.ops.shape import (
     broadcast_to,
     cast,
@@ -97,9 +97,7 @@ def _parted(x: Any, indices_or_sections: Any, axis: int, even: bool, owner: str)
         short, longer = divmod(size, count)
         bounds = [i * short + min(i, longer) for i in range(1, count)]
     edges = [0, *bounds, size]
-    return [
-        _along(x, axis, builtins.slice(a, b)) for a, b in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    return [_along(x, axis, builtins.slice(a, b)) for a, b in itertools.pairwise(edges)]
 
 
 @op
@@ -400,8 +398,6 @@ def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
     Raises:
         ValueError: the block does not lie in the tensor.
     """
-    from nkeras.ops.shape import pad
-
     x, updates = to_tensor(inputs), to_tensor(updates)
     starts = _starts(start_indices)
     block = _block(x.shape, starts, list(updates.shape), "slice_update")
@@ -412,109 +408,3 @@ def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
         for start, size, length in zip(starts, x.shape, updates.shape, strict=True)
     ]
     return where_(to_tensor(inside), pad(cast(updates, x.dtype), widths), x)
-
-
-@op
-def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
-    """Differences of neighbours along an axis, `n` times.
-
-    Args:
-        a: tensor.
-        n: how often.
-        axis: int.
-
-    Returns:
-        Tensor, shorter by `n` along the axis.
-
-    Raises:
-        ValueError: `n` is negative.
-    """
-    x = to_tensor(a)
-    if n < 0:
-        refuse("n", n, "a non-negative int", "diff")
-    axis = normalize_axis(axis, len(x.shape), "diff")
-    for _ in range(n):
-        after, before = (
-            _along(x, axis, builtins.slice(1, None)),
-            _along(x, axis, builtins.slice(None, -1)),
-        )
-        x = after != before if x.dtype == "bool" else subtract(after, before)
-    return x
-
-
-@op
-def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    """Integral along an axis by the trapezoidal rule.
-
-    Args:
-        y: tensor of values.
-        x: tensor of places, of the shape of `y` or of rank 1; None for even distances.
-        dx: distance, where `x` is None.
-        axis: int.
-
-    Returns:
-        Tensor without the axis, floating.
-    """
-    from nkeras.core import dtypes
-
-    y = to_tensor(y)
-    y = cast(y, dtypes.result_type(y.dtype, float))
-    axis = normalize_axis(axis, len(y.shape), "trapezoid")
-    pairs = _along(y, axis, builtins.slice(1, None)) + _along(y, axis, builtins.slice(None, -1))
-    if x is None:
-        widths = dx
-    else:
-        x = to_tensor(x)
-        if len(x.shape) == 1:
-            widths = reshape(diff(x), [-1 if i == axis else 1 for i in range(len(y.shape))])
-        else:
-            widths = diff(x, axis=axis)
-    area = multiply(multiply(pairs, widths), 0.5)
-    return reduce_sum(area, axis=(axis,), keepdims=False)
-
-
-@op
-def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
-    """Coordinates of positions in a flattened tensor.
-
-    Args:
-        indices: tensor of int.
-        shape: the shape of the tensor before it was flattened.
-
-    Returns:
-        One tensor for each axis.
-    """
-    rest = to_tensor(indices)
-    sizes = [int(size) for size in (shape if hasattr(shape, "__iter__") else [shape])]
-    rest = where_(rest < 0, rest + math.prod(sizes), rest)
-    coordinates: list[Any] = []
-    for size in reversed(sizes):
-        coordinates.insert(0, rest % size)
-        rest = rest // size
-    return tuple(coordinates)
-
-
-@op
-def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
-    """From the first choice whose condition holds, else the default.
-
-    Args:
-        condlist: bool tensors.
-        choicelist: as many tensors.
-        default: number or tensor.
-
-    Returns:
-        Tensor.
-
-    Raises:
-        ValueError: the lists are empty or of different lengths.
-    """
-    if len(condlist) != len(choicelist) or not condlist:
-        raise ValueError(
-            "select: `condlist` and `choicelist` must be equally long and not empty. Received "
-            f"lengths {len(condlist)} and {len(choicelist)}"
-        )
-    result = default
-    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
-        result = where_(condition, choice, result)
-    return result

@@ -9,7 +9,8 @@ from typing import Any
 from nkeras.core import graph, tree
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import has_symbolic, to_tensor
-from nkeras.ops.shape import flip, getitem, stack
+from nkeras.ops.core import where
+from nkeras.ops.shape import concatenate, flip, getitem, stack
 
 
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
@@ -29,8 +30,6 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
         'yes'
     """
     if isinstance(pred, graph.KerasTensor):
-        from nkeras.ops.core import where
-
         return tree.map_structure(lambda a, b: where(pred, a, b), true_fn(), false_fn())
     return true_fn() if bool(pred) else false_fn()
 
@@ -205,15 +204,13 @@ def associative_scan(
     Returns:
         The structure of `elems`, of the same shapes.
     """
-    from nkeras.ops.shape import concatenate
 
     def part(structure: Any, i: int) -> Any:
-        return tree.map_structure(
-            lambda leaf: getitem(
-                leaf, (*[builtins.slice(None)] * (axis % leaf.ndim), builtins.slice(i, i + 1))
-            ),
-            structure,
-        )
+        def cut(leaf: Any) -> Any:
+            before = [builtins.slice(None)] * (axis % leaf.ndim)
+            return getitem(leaf, (*before, builtins.slice(i, i + 1)))
+
+        return tree.map_structure(cut, structure)
 
     tensors = tree.map_structure(to_tensor, elems)
     if reverse:
@@ -224,15 +221,3 @@ def associative_scan(
         results.append(f(results[-1], part(tensors, i)))
     joined = tree.map_structure(lambda *leaves: concatenate(leaves, axis), *results)
     return tree.map_structure(lambda leaf: flip(leaf, axis), joined) if reverse else joined
-
-
-__all__ = [
-    "associative_scan",
-    "cond",
-    "fori_loop",
-    "map",
-    "scan",
-    "switch",
-    "vectorized_map",
-    "while_loop",
-]

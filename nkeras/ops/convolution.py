@@ -1,4 +1,4 @@
-"""Convolutions, rank-generic; primitives are channels last, the ops transpose for channels first."""
+"""Convolutions of any rank; primitives are channels last, ops transpose for channels first."""
 
 from __future__ import annotations
 
@@ -203,8 +203,8 @@ def conv(
     channels, group_channels = x.shape[-1], kernel.shape[-2]
     if channels % group_channels or kernel.shape[-1] % (channels // group_channels):
         raise ValueError(
-            f"conv: the input has {channels} channels and the kernel shape {kernel.shape}: channels "
-            f"must be a multiple of {group_channels}, filters a multiple of their quotient."
+            f"conv: the input has {channels} channels, the kernel has shape {kernel.shape}: "
+            f"channels must be a multiple of {group_channels}, filters a multiple of their quotient."
         )
     y = _conv(
         x,
@@ -375,11 +375,11 @@ def _same_dtype(inputs: Any, kernel: Any) -> tuple[Any, Any]:
 
 
 def check_rank(x: Any, kernel: Any, rank: int, owner: str) -> None:
-    """Raise a ValueError unless input and kernel have a batch, 1 to 3 spatial and a channel axis."""
+    """Raise a ValueError unless input and kernel have 1 to 3 spatial axes and two others."""
     if not 1 <= rank <= 3 or len(kernel.shape) != rank + 2:
         raise ValueError(
-            f"{owner}: input and kernel must both have rank 3, 4 or 5. Received shapes {x.shape} and "
-            f"{kernel.shape}"
+            f"{owner}: input and kernel must both have rank 3, 4 or 5. Received shapes {x.shape} "
+            f"and {kernel.shape}"
         )
 
 

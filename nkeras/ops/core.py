@@ -22,7 +22,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None) -> 
 
     Args:
         x: what to convert; arrays are copied.
-        dtype: dtype name; by default that of an array, `floatx` for Python floats, `int32` for ints.
+        dtype: dtype name; by default that of an array, `floatx` for floats, `int32` for ints.
         sparse: must not be True: nkeras has no sparse tensors.
 
     Returns:

@@ -16,8 +16,9 @@ from nkeras.core.variable import Variable
 from nkeras.ops.core import convert_to_tensor, ones, zeros
 from nkeras.ops.elementwise import absolute, cos, divide, exp, log, power, sqrt, subtract, where_
 from nkeras.ops.indexing import take
+from nkeras.ops.padding import pad
 from nkeras.ops.reduction import sum
-from nkeras.ops.shape import broadcast_to, cast, expand_dims, pad, reshape, transpose
+from nkeras.ops.shape import broadcast_to, cast, expand_dims, reshape, transpose
 
 
 def array(x: Any, dtype: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""Cross-entropies of `keras.ops.nn`: from probabilities, or from logits through fused primitives."""
+"""Cross-entropies: from probabilities, or from logits through fused primitives."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def categorical_crossentropy(
     target, output = to_tensor(target), _floating(output)
     if target.shape != output.shape or not target.shape:
         raise ValueError(
-            "categorical_crossentropy: `target` and `output` must have the same shape, of rank 1 or "
-            f"more. Received: {target.shape} and {output.shape}"
+            "categorical_crossentropy: `target` and `output` must have the same shape, of rank "
+            f"1 or more. Received: {target.shape} and {output.shape}"
         )
     target = cast(target, output.dtype)
     if from_logits:

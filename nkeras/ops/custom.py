@@ -14,8 +14,8 @@ def elementwise(
 ) -> Any:
     """Decorator: an operation on tensors from a scalar function; shape and gradient are automatic.
 
-    The body is free of branches (use `where`), and calls only `exp, log, tanh, erf, where, ...` (the
-    names of `nkeras.backend.derive.FUNCTIONS`, written as bare names or as NumPy functions) and other
+    The body is free of branches (use `where`), and calls only `exp, log, tanh, erf, where, ...`
+    (the names of `nkeras.backend.derive.FUNCTIONS`, as bare names or NumPy functions) and other
     operations made by this decorator; float constants of the module may be used.
 
     Args:

@@ -14,7 +14,7 @@ from nkeras.core.primitive import op, to_tensor
 from nkeras.core.spec import normalize_axis
 from nkeras.ops.core import full, zeros
 from nkeras.ops.elementwise import equal, maximum, minimum, multiply
-from nkeras.ops.indexing import _gather_nd, _scatter_nd, _scatter_update, take
+from nkeras.ops.indexing import _gather_nd, _scatter_nd, _scatter_update, checked_coordinates, take
 from nkeras.ops.reduction import any
 from nkeras.ops.shape import cast, expand_dims, reshape
 
@@ -127,8 +127,10 @@ def segment_sum(
     """
     data, numbers, count = _segments(data, segment_ids, num_segments, "segment_sum")
     shape = (count, *data.shape[1:])
-    if isinstance(data, graph.KerasTensor) or not len(numbers):
-        return cast(zeros(shape), data.dtype) if not _symbolic(data) else _like(data, shape)
+    if _symbolic(data):
+        return _like(data, shape)
+    if not len(numbers):
+        return zeros(shape, data.dtype)
     return _scatter_nd(to_tensor(numbers[:, None], "int32"), data, shape=shape)
 
 
@@ -239,8 +241,6 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
     Raises:
         ValueError: a coordinate is out of range, the shapes do not fit, or another reduction.
     """
-    from nkeras.ops.indexing import checked_coordinates
-
     x = to_tensor(inputs)
     indices = checked_coordinates(indices, x.shape, "scatter_update")
     updates = cast(updates, x.dtype)

@@ -125,8 +125,8 @@ def checked_indices(indices: Any, size: int, owner: str) -> Any:
     if values.size and (int(values.min()) < -size or int(values.max()) >= size):
         wrong = values[(values < -size) | (values >= size)].ravel()[0]
         raise ValueError(
-            f"{owner}: index {wrong} is out of range for an axis of size {size}; indices must be in "
-            f"[{-size}, {size - 1}]."
+            f"{owner}: index {wrong} is out of range for an axis of size {size}; indices must be "
+            f"in [{-size}, {size - 1}]."
         )
     if values.size and int(values.min()) < 0:
         indices = to_tensor(np.where(values < 0, values + size, values), "int32")
@@ -180,8 +180,8 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
         x, indices, axis = reshape(x, -1), reshape(indices, -1), 0
     if len(x.shape) != len(indices.shape):
         raise ValueError(
-            f"take_along_axis: `x` and `indices` must have the same rank. Received shapes {x.shape} "
-            f"and {indices.shape}"
+            f"take_along_axis: `x` and `indices` must have the same rank. Received shapes "
+            f"{x.shape} and {indices.shape}"
         )
     axis = normalize_axis(axis, len(x.shape), "take_along_axis")
     return _take_along_axis(
@@ -195,7 +195,7 @@ def checked_coordinates(indices: Any, shape: Shape, owner: str) -> Any:
     depth = indices.shape[-1] if indices.shape else 0
     if not 1 <= depth <= len(shape):
         raise ValueError(
-            f"{owner}: the last size of `indices` must be in [1, {len(shape)}] for the shape {shape}. "
+            f"{owner}: the last size of `indices` must be in [1, {len(shape)}] for {shape}. "
             f"Received indices of shape {indices.shape}"
         )
     if isinstance(indices, graph.KerasTensor):

@@ -1,16 +1,18 @@
-"""Elementwise functions made of several others: rounding, comparing with tolerance, integers."""
+"""Functions made of elementwise ones: rounding, tolerance, integers, differences, choices."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from nkeras.backend.scalars import arithmetic
 from nkeras.core import dtypes, graph
+from nkeras.core.errors import refuse
 from nkeras.core.primitive import op, shape_of, to_tensor
-from nkeras.core.spec import broadcast_shapes
+from nkeras.core.spec import broadcast_shapes, normalize_axis
 from nkeras.ops.elementwise import (
     absolute,
     clip,
@@ -32,9 +34,10 @@ from nkeras.ops.elementwise import (
     subtract,
     where_,
 )
-from nkeras.ops.reduction import all, mean
-from nkeras.ops.shape import cast
+from nkeras.ops.reduction import all, mean, reduce_sum
+from nkeras.ops.shape import cast, getitem, reshape
 
+_abs = abs
 _nan_to_number = elementwise(
     arithmetic.nan_to_number, "promote", "Numbers in place of NaN and infinities."
 )
@@ -64,13 +67,10 @@ def round(x: Any, decimals: int = 0) -> Any:
         return cast(multiply(rint(divide(x, factor)), factor), x.dtype)
     if decimals == 0:
         return rint(x)
-    factor = 10.0 ** builtins_abs(decimals)
+    factor = 10.0 ** _abs(decimals)
     if decimals > 0:
         return divide(rint(multiply(x, factor)), factor)
     return multiply(rint(divide(x, factor)), factor)
-
-
-builtins_abs = abs
 
 
 @op
@@ -297,3 +297,111 @@ def psnr(x1: Any, x2: Any, max_val: float) -> Any:
         )
     error = mean(power(_floating(x1) - _floating(x2), 2.0))
     return 20.0 * math.log10(max_val) - multiply(log10(error), 10.0)
+
+
+def _cut(x: Any, axis: int, part: slice) -> Any:
+    return getitem(x, (*[slice(None)] * axis, part))
+
+
+@op
+def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
+    """Differences of neighbours along an axis, `n` times.
+
+    Args:
+        a: tensor.
+        n: how often.
+        axis: int.
+
+    Returns:
+        Tensor, shorter by `n` along the axis.
+
+    Raises:
+        ValueError: `n` is negative.
+    """
+    x = to_tensor(a)
+    if n < 0:
+        refuse("n", n, "a non-negative int", "diff")
+    axis = normalize_axis(axis, len(x.shape), "diff")
+    for _ in range(n):
+        after, before = (
+            _cut(x, axis, slice(1, None)),
+            _cut(x, axis, slice(None, -1)),
+        )
+        x = after != before if x.dtype == "bool" else subtract(after, before)
+    return x
+
+
+@op
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """Integral along an axis by the trapezoidal rule.
+
+    Args:
+        y: tensor of values.
+        x: tensor of places, of the shape of `y` or of rank 1; None for even distances.
+        dx: distance, where `x` is None.
+        axis: int.
+
+    Returns:
+        Tensor without the axis, floating.
+    """
+    y = to_tensor(y)
+    y = cast(y, dtypes.result_type(y.dtype, float))
+    axis = normalize_axis(axis, len(y.shape), "trapezoid")
+    pairs = _cut(y, axis, slice(1, None)) + _cut(y, axis, slice(None, -1))
+    if x is None:
+        widths = dx
+    else:
+        x = to_tensor(x)
+        if len(x.shape) == 1:
+            widths = reshape(diff(x), [-1 if i == axis else 1 for i in range(len(y.shape))])
+        else:
+            widths = diff(x, axis=axis)
+    area = multiply(multiply(pairs, widths), 0.5)
+    return reduce_sum(area, axis=(axis,), keepdims=False)
+
+
+@op
+def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
+    """Coordinates of positions in a flattened tensor.
+
+    Args:
+        indices: tensor of int.
+        shape: the shape of the tensor before it was flattened.
+
+    Returns:
+        One tensor for each axis.
+    """
+    rest = to_tensor(indices)
+    sizes = [int(size) for size in (shape if hasattr(shape, "__iter__") else [shape])]
+    rest = where_(rest < 0, rest + math.prod(sizes), rest)
+    coordinates: list[Any] = []
+    for size in reversed(sizes):
+        coordinates.insert(0, rest % size)
+        rest = rest // size
+    return tuple(coordinates)
+
+
+@op
+def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
+    """From the first choice whose condition holds, else the default.
+
+    Args:
+        condlist: bool tensors.
+        choicelist: as many tensors.
+        default: number or tensor.
+
+    Returns:
+        Tensor.
+
+    Raises:
+        ValueError: the lists are empty or of different lengths.
+    """
+    if len(condlist) != len(choicelist) or not condlist:
+        raise ValueError(
+            "select: `condlist` and `choicelist` must be equally long and not empty. Received "
+            f"lengths {len(condlist)} and {len(choicelist)}"
+        )
+    result = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        result = where_(condition, choice, result)
+    return result

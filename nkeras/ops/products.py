@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from nkeras.core import dtypes
@@ -11,9 +10,12 @@ from nkeras.core.errors import refuse
 from nkeras.core.primitive import op, to_tensor
 from nkeras.core.spec import normalize_axis
 from nkeras.ops.arranging import moveaxis
+from nkeras.ops.convolution import conv
 from nkeras.ops.elementwise import maximum, multiply, sqrt
 from nkeras.ops.linalg import matmul
-from nkeras.ops.shape import cast, expand_dims, flip, getitem, pad, reshape, stack, transpose
+from nkeras.ops.padding import pad
+from nkeras.ops.reduction import sum
+from nkeras.ops.shape import cast, expand_dims, flip, getitem, reshape, stack, transpose
 
 
 def _promoted(x1: Any, x2: Any) -> tuple[Any, Any]:
@@ -185,8 +187,6 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
     Raises:
         ValueError: unknown mode, or another rank.
     """
-    from nkeras.ops.convolution import conv
-
     if mode not in ("valid", "same", "full"):
         refuse("mode", mode, '"valid", "same" or "full"', "correlate")
     x1, x2 = _promoted(x1, x2)
@@ -222,19 +222,4 @@ def cdist(x: Any, y: Any) -> Any:
     x, y = _promoted(x, y)
     dtype = dtypes.result_type(x.dtype, float)
     difference = expand_dims(cast(x, dtype), -2) - expand_dims(cast(y, dtype), -3)
-    from nkeras.ops.reduction import sum
-
     return sqrt(maximum(sum(difference * difference, axis=-1), 0.0))
-
-
-__all__: Sequence[str] = [
-    "cdist",
-    "correlate",
-    "cross",
-    "dot",
-    "inner",
-    "kron",
-    "outer",
-    "tensordot",
-    "vdot",
-]

@@ -19,7 +19,8 @@ from nkeras.ops.elementwise import (
     minimum,
     where_,
 )
-from nkeras.ops.shape import broadcast_to, cast, flip, reshape
+from nkeras.ops.padding import pad
+from nkeras.ops.shape import broadcast_to, cast, flip, reshape, stack, transpose
 
 Axes = tuple[int, ...]
 
@@ -68,8 +69,6 @@ def _(grad_y: Any, x: Any, axis: Axes) -> Any:
     rank = len(x.shape)
     kept = [i for i in range(rank) if i not in axis]
     order = (*kept, *axis)
-    from nkeras.ops.shape import transpose
-
     moved = transpose(x, order)
     flat = reshape(moved, (*(x.shape[i] for i in kept), math.prod(x.shape[i] for i in axis)))
     others = _exclusive(flat, False) * _exclusive(flat, True)
@@ -80,8 +79,6 @@ def _(grad_y: Any, x: Any, axis: Axes) -> Any:
 
 def _exclusive(x: Any, reverse: bool) -> Any:
     """Products of all elements before (or behind) each one along the last axis."""
-    from nkeras.ops.shape import pad
-
     x = flip(x, -1) if reverse else x
     widths = [(0, 0)] * (len(x.shape) - 1) + [(1, 0)]
     before = pad(x, widths, constant_values=1.0)[..., :-1]
@@ -155,8 +152,6 @@ def _cumprod(x: Typed, *, axis: int) -> Spec:
 @_cumprod.vjp("x")
 def _(grad_y: Any, x: Any, axis: int) -> Any:
     """Sum over k >= i of grad_k * product of x_j, j <= k, j != i; quadratic, right at zeros."""
-    from nkeras.ops.shape import stack
-
     size = x.shape[axis]
     columns = []
     for i in range(size):

@@ -1,4 +1,4 @@
-"""Shapes: reshape, transpose, broadcast, concatenate, slice, pad, flip, cast; and what they make up."""
+"""Shapes: reshape, transpose, broadcast, concatenate, slice, flip, cast; what they make up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 from nkeras.core import dtypes
 from nkeras.core.primitive import op, primitive, shape_of, to_tensor
 from nkeras.core.spec import (
-    Pairs,
     Shape,
     Spec,
     Typed,
@@ -26,8 +25,8 @@ Index = tuple[tuple[int, int | None, int], ...]
 def _reshape(x: Typed, *, shape: Shape) -> Spec:
     if math.prod(shape) != math.prod(x.shape):
         raise ValueError(
-            f"reshape: an array of shape {x.shape} has {math.prod(x.shape)} elements, the new shape "
-            f"{shape} needs {math.prod(shape)}."
+            f"reshape: an array of shape {x.shape} has {math.prod(x.shape)} elements, the new "
+            f"shape {shape} needs {math.prod(shape)}."
         )
     return Spec(shape, x.dtype)
 
@@ -113,50 +112,6 @@ def _slice_grad(grad_y: Typed, *, shape: Shape, index: Index) -> Spec:
 @_slice_grad.vjp("grad_y")
 def _(grad_y: Any, index: Index) -> Any:
     return _slice(grad_y, index=index)
-
-
-@primitive()
-def _pad(x: Typed, *, pad_width: Pairs, mode: str, constant: float) -> Spec:
-    shape = tuple(size + sum(pair) for size, pair in zip(x.shape, pad_width, strict=True))
-    return Spec(shape, x.dtype)
-
-
-@_pad.vjp("x")
-def _(grad_y: Any, x_spec: Spec, pad_width: Pairs, mode: str) -> Any:
-    if mode == "constant":
-        index = tuple(
-            (low, low + size, 1) for (low, _), size in zip(pad_width, x_spec.shape, strict=True)
-        )
-        return _slice(grad_y, index=index)
-    for axis, pair in enumerate(pad_width):
-        grad_y = _fold(grad_y, axis, pair, x_spec.shape[axis], skip=int(mode == "reflect"))
-    return grad_y
-
-
-def _fold(grad: Any, axis: int, pair: tuple[int, int], size: int, skip: int) -> Any:
-    """Add what mirrored padding gave back onto the cells that it copied."""
-    low, high = pair
-
-    def part(start: int, stop: int) -> Any:
-        index = tuple(
-            (start, stop, 1) if i == axis else (0, length, 1) for i, length in enumerate(grad.shape)
-        )
-        return _slice(grad, index=index)
-
-    def placed(piece: Any, start: int) -> Any:
-        shape = tuple(size if i == axis else length for i, length in enumerate(grad.shape))
-        index = tuple(
-            (start, start + piece.shape[axis], 1) if i == axis else (0, length, 1)
-            for i, length in enumerate(shape)
-        )
-        return _slice_grad(_flip(piece, axis=(axis,)), shape=shape, index=index)
-
-    result = part(low, low + size)
-    if low:
-        result = result + placed(part(0, low), skip)
-    if high:
-        result = result + placed(part(low + size, low + size + high), size - skip - high)
-    return result
 
 
 @primitive()
@@ -403,63 +358,6 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
     """
     x = to_tensor(x)
     return _flip(x, axis=normalize_axes(axis, len(x.shape), "flip"))
-
-
-@op
-def pad(
-    x: Any, pad_width: Any, mode: str = "constant", constant_values: float | None = None
-) -> Any:
-    """Pad a tensor.
-
-    Args:
-        x: tensor.
-        pad_width: `(low, high)` for each axis, or one pair or number for all axes.
-        mode: `"constant"`, `"reflect"` or `"symmetric"`.
-        constant_values: number to pad with; only for `"constant"`; 0 by default.
-
-    Returns:
-        Tensor.
-
-    Raises:
-        ValueError: unknown mode, `constant_values` with another mode, negative or misshapen widths.
-
-    Example:
-        >>> import nkeras
-        >>> nkeras.ops.pad([1, 2, 3], (1, 1), mode="reflect").numpy()
-        array([2, 1, 2, 3, 2], dtype=int32)
-    """
-    x = to_tensor(x)
-    if mode not in ("constant", "reflect", "symmetric"):
-        raise ValueError(
-            'pad: argument `mode` must be "constant", "reflect" or "symmetric". '
-            f"Received: mode={mode!r}"
-        )
-    if constant_values is not None and mode != "constant":
-        raise ValueError(
-            f"pad: argument `constant_values` needs `mode='constant'`. Received: mode={mode!r}"
-        )
-    pairs = _pairs(pad_width, len(x.shape))
-    for size, pair in zip(x.shape, pairs, strict=True):
-        reach = size - 1 if mode == "reflect" else size
-        if mode != "constant" and max(pair) > reach:
-            raise ValueError(f"pad: {mode} padding of {pair} is too wide for a size of {size}.")
-    return _pad(x, pad_width=pairs, mode=mode, constant=constant_values or 0)
-
-
-def _pairs(pad_width: Any, rank: int) -> Pairs:
-    if not hasattr(pad_width, "__iter__"):
-        pad_width = (pad_width, pad_width)
-    widths = [tuple(w) if hasattr(w, "__iter__") else w for w in pad_width]
-    if widths and not isinstance(widths[0], tuple):
-        widths = [tuple(widths) * (2 if len(widths) == 1 else 1)] * rank
-    elif len(widths) == 1:
-        widths = widths * rank
-    if len(widths) != rank or any(len(w) != 2 or min(w) < 0 for w in widths):
-        raise ValueError(
-            f"pad: argument `pad_width` must hold a pair of non-negative int for each of the {rank} "
-            f"axes. Received: {pad_width}"
-        )
-    return tuple((int(low), int(high)) for low, high in widths)
 
 
 @op

@@ -373,21 +373,3 @@ def _concrete(x: Any, owner: str) -> np.ndarray:
             "has none."
         )
     return x.numpy()
-
-
-__all__ = [
-    "argmax",
-    "argmin",
-    "argpartition",
-    "argsort",
-    "cumprod",
-    "cumsum",
-    "digitize",
-    "in_top_k",
-    "isin",
-    "nonzero",
-    "searchsorted",
-    "sort",
-    "top_k",
-    "unique",
-]
