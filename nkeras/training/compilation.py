@@ -24,6 +24,9 @@ class Compiled:
     metrics: CompileMetrics | None
     loss_tracker: Any
     arguments: dict[str, Any]
+    variables: list[Any] | None = (
+        None  # those that an epoch of `fit` trains: found once, not each step
+    )
 
     def all_metrics(self) -> list[Any]:
         """Loss tracker, metrics, losses of the outputs."""

@@ -190,14 +190,20 @@ class Trainer(Steps):
 
     def _train_steps(self, data: Epochs, callbacks: CallbackList) -> Mapping[str, Any]:
         logs: Mapping[str, Any] = {}
-        with closing(data.steps()) as steps:
-            for begin, end, batches in steps:
-                callbacks.on_train_batch_begin(begin)
-                for batch in batches:
-                    logs = self._run_step("train", to_tensors(batch))
-                callbacks.on_train_batch_end(end, logs)
-                if self.stop_training:
-                    break
+        compiled = self._assert_compile_called("fit")
+        if self.built:  # type: ignore[attr-defined]
+            compiled.variables = self.trainable_variables  # type: ignore[attr-defined]
+        try:
+            with closing(data.steps()) as steps:
+                for begin, end, batches in steps:
+                    callbacks.on_train_batch_begin(begin)
+                    for batch in batches:
+                        logs = self._run_step("train", to_tensors(batch))
+                    callbacks.on_train_batch_end(end, logs)
+                    if self.stop_training:
+                        break
+        finally:
+            compiled.variables = None
         return logs
 
     def _test_steps(self, data: Epochs, callbacks: CallbackList) -> dict[str, Any]:
