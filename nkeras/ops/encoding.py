@@ -170,7 +170,7 @@ def combine(function: Any, x: Any, coordinates: np.ndarray, updates: Any) -> Any
     Returns:
         Tensor of the shape of `x`.
     """
-    flat = np.ravel_multi_index(tuple(coordinates.T), x.shape[: coordinates.shape[1]])
+    flat: Any = np.ravel_multi_index(tuple(coordinates.T), x.shape[: coordinates.shape[1]])
     order = np.argsort(flat, kind="stable")
     ordered = flat[order]
     first = np.searchsorted(ordered, ordered)

@@ -97,7 +97,7 @@ def pad(
 def _pairs(pad_width: Any, rank: int) -> Pairs:
     if not hasattr(pad_width, "__iter__"):
         pad_width = (pad_width, pad_width)
-    widths = [tuple(w) if hasattr(w, "__iter__") else w for w in pad_width]
+    widths: list[Any] = [tuple(w) if hasattr(w, "__iter__") else w for w in pad_width]
     if widths and not isinstance(widths[0], tuple):
         widths = [tuple(widths) * (2 if len(widths) == 1 else 1)] * rank
     elif len(widths) == 1:

@@ -1,0 +1,82 @@
+"""Symbolic tensors: shapes by tracing, nodes and their order, errors that help."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nkeras import ops
+from nkeras.core import graph
+from nkeras.core.graph import KerasTensor, sort_nodes
+
+
+@pytest.mark.parametrize(
+    ("call", "shape"),
+    [
+        (lambda x: x + 1.0, (None, 4, 3)),
+        (lambda x: ops.reshape(x, (-1, 12)), (None, 12)),
+        (lambda x: ops.transpose(x), (3, 4, None)),
+        (lambda x: x[:, 0], (None, 3)),
+        (lambda x: x[..., None], (None, 4, 3, 1)),
+        (lambda x: ops.concatenate([x, x], 0), (None, 4, 3)),
+        (lambda x: ops.sum(x, axis=0), (4, 3)),
+        (lambda x: ops.matmul(x, np.ones((3, 5), "float32")), (None, 4, 5)),
+        (lambda x: ops.einsum("bij->bj", x), (None, 3)),
+        (lambda x: ops.stack([x, x], axis=1), (None, 2, 4, 3)),
+        (lambda x: ops.where(x > 0.0, x, 0.0), (None, 4, 3)),
+        (lambda x: ops.top_k(x, 2)[1], (None, 4, 2)),
+        (lambda x: ops.std(x, axis=(1, 2)), (None,)),
+    ],
+)
+def test_unknown_sizes_stay_unknown(call: Any, shape: Any) -> None:
+    assert call(KerasTensor((None, 4, 3))).shape == shape
+
+
+def test_symbolic_tensors_have_no_values() -> None:
+    x = KerasTensor((None, 2))
+    with pytest.raises(TypeError, match=r"unstack"):
+        list(x)
+    with pytest.raises(TypeError, match=r"where"):
+        bool(x > 0.0)
+    with pytest.raises(TypeError, match="len"):
+        len(x)
+    with pytest.raises(ValueError, match=r"test_graph.py, line \d+"):
+        np.asarray(x)
+    with pytest.raises(ValueError, match="sparse"):
+        KerasTensor((2,), sparse=True)
+
+
+def test_errors_name_the_unknown_size() -> None:
+    with pytest.raises(ValueError, match=r"\(None, 3\)"):
+        ops.matmul(KerasTensor((None, 3)), np.ones((4, 5), "float32"))
+
+
+def test_nodes_are_sorted_behind_their_parents() -> None:
+    x = KerasTensor((None, 2))
+    a = ops.exp(x)
+    b = ops.sin(x)
+    c = a * b
+    d = c + a
+    order = sort_nodes([d], [x])
+    assert [node.output_tensors[0] for node in order[-2:]] == [c, d]
+    assert {id(node.output_tensors[0]) for node in order[:2]} == {id(a), id(b)}
+    assert [node.output_tensors[0] for node in sort_nodes([d], [c, a])] == [d]
+    with pytest.raises(ValueError, match="depends on the tensor"):
+        sort_nodes([d], [a])
+
+
+def test_inside_a_trace_no_nodes_are_recorded() -> None:
+    x = KerasTensor((3, 2))
+    with graph.trace():
+        y = ops.exp(x)
+    assert y.node is None
+    assert not graph.tracing()
+
+
+def test_deep_graphs_do_not_recurse() -> None:
+    x = y = KerasTensor((2,))
+    for _ in range(3000):
+        y = ops.negative(y)
+    assert len(sort_nodes([y], [x])) == 3000
