@@ -6,7 +6,7 @@ Names are loaded when they are first used: `import nkeras` loads neither numba n
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -59,27 +59,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
-
-
-if TYPE_CHECKING:
-    from nkeras.backend.registry import backends, get_backend, set_backend, use_backend
-    from nkeras.core.graph import KerasTensor
-    from nkeras.core.naming import name_scope
-    from nkeras.core.policies import DTypePolicy
-    from nkeras.core.random import SeedGenerator
-    from nkeras.core.tape import GradientTape
-    from nkeras.core.tensor import Tensor
-    from nkeras.core.transforms import grad, value_and_grad
-    from nkeras.core.variable import Variable
-    from nkeras.initializers import Initializer
-    from nkeras.layers.base import Layer
-    from nkeras.layers.core import Input
-    from nkeras.layers.input_spec import InputSpec
-    from nkeras.losses import Loss
-    from nkeras.metrics import Metric
-    from nkeras.models.model import Model
-    from nkeras.models.sequential import Sequential
-    from nkeras.ops.core import custom_gradient, stop_gradient
-    from nkeras.ops.custom import elementwise
-    from nkeras.optimizers import Optimizer
-    from nkeras.regularizers import Regularizer

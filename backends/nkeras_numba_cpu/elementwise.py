@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import groupby
 from types import FunctionType
 from typing import Any
 
 import numba
 import numpy as np
-from nkeras.backend.scalar import Scalar
 from numba import prange
 
+from nkeras.backend.scalar import Scalar
 from nkeras_numba_cpu.compile import OPTIONS, Driver
 from nkeras_numba_cpu.memory import compute_dtype, empty, is_floating, operand, stored
 
@@ -130,7 +130,7 @@ def map5(x0, r0, c0, x1, r1, c1, x2, r2, c2, x3, r3, c3, x4, r4, c4, out, rows, 
 _TEMPLATES: tuple[FunctionType, ...] = (map1, map2, map3, map4, map5)
 
 
-@lru_cache(maxsize=None)
+@cache
 def elementwise(scalar: Scalar) -> Callable[..., np.ndarray]:
     """A kernel that maps `scalar` over broadcast arrays of one dtype."""
     count = len(scalar.parameters)
@@ -201,7 +201,10 @@ def _layout(shapes: tuple[tuple[int, ...], ...]) -> _Layout:
     groups = [((True,) * len(shapes), 1)] * (2 - len(groups)) + groups
     (by_row, rows), (by_column, columns) = groups
     strides = tuple(
-        ((columns if in_column else 1) if in_row and rows > 1 else 0, int(in_column and columns > 1))
+        (
+            (columns if in_column else 1) if in_row and rows > 1 else 0,
+            int(in_column and columns > 1),
+        )
         for in_row, in_column in zip(by_row, by_column, strict=True)
     )
     return shape, rows, columns, strides

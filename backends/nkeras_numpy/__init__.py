@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
 from nkeras.backend.scalar import Scalar
 from nkeras.core.dtypes import DTYPES, to_numpy
 

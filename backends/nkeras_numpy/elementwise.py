@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
+
 from nkeras.backend import derive
 from nkeras.backend.scalar import Scalar
-
 from nkeras_numpy.namespace import Array, in_float32
 
 _erf = np.frompyfunc(math.erf, 1, 1)
@@ -26,7 +26,7 @@ TABLE: dict[str, Any] = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def elementwise(scalar: Scalar) -> Callable[..., np.ndarray]:
     """A kernel that maps `scalar` over broadcast arrays of one dtype."""
     first = next((i for i, p in enumerate(scalar.parameters) if p not in scalar.conditions), 0)

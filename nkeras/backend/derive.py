@@ -1,7 +1,7 @@
-"""Derivatives of scalar functions: trace them on expression objects, apply the chain rule, print Python.
+"""Derivatives of scalar functions: trace, apply the chain rule, print Python.
 
-Forward mode, one argument at a time: the tangent of `where(c, a, b)` is `where(c, da, db)`, so a NaN
-in the branch that was not taken never reaches the result.
+Forward mode, one argument at a time: the tangent of `where(c, a, b)` is `where(c, da, db)`, so a
+NaN in the branch that was not taken never reaches the result.
 """
 
 from __future__ import annotations
@@ -77,7 +77,14 @@ for _name, _symbol in {
 }.items():
     setattr(Expression, f"__{_name}__", _binary(_symbol, reflected=False))
     setattr(Expression, f"__r{_name}__", _binary(_symbol, reflected=True))
-for _name, _symbol in {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}.items():
+for _name, _symbol in {
+    "lt": "<",
+    "le": "<=",
+    "gt": ">",
+    "ge": ">=",
+    "eq": "==",
+    "ne": "!=",
+}.items():
     setattr(Expression, f"__{_name}__", _binary(_symbol, reflected=False))
 
 INFIX = frozenset("+ - * / ** // % & | ^ << >> < <= > >= == !=".split())
@@ -163,9 +170,7 @@ arcsinh = Function("arcsinh", lambda y, x: (1.0 / sqrt(x * x + 1.0),))
 arccosh = Function("arccosh", lambda y, x: (1.0 / sqrt(x * x - 1.0),))
 arctanh = Function("arctanh", lambda y, x: (1.0 / (1.0 - x * x),))
 erf = Function("erf", lambda y, x: (1.1283791670955126 * exp(-(x * x)),))
-absolute = Function(
-    "absolute", lambda y, x: (where(x > 0.0, 1.0, where(x < 0.0, -1.0, 0.0)),)
-)
+absolute = Function("absolute", lambda y, x: (where(x > 0.0, 1.0, where(x < 0.0, -1.0, 0.0)),))
 floor = Function("floor")
 ceil = Function("ceil")
 trunc = Function("trunc")
@@ -219,14 +224,19 @@ def _power_rule(y: Operand, a: Operand, b: Operand, da: Operand, db: Operand) ->
     if not _is_number(da, 0.0):
         # 0 ** (b - 1) is infinite where b is 0, but the power is flat there.
         slope = Expression("**", a, _subtract(b, 1.0))
-        if isinstance(b, Expression):
+        if is_traced(b):
             slope = where(b == 0.0, 0.0, slope)
         by_base = _multiply(_multiply(b, slope), da)
     by_exponent: Operand = 0.0
     if not _is_number(db, 0.0):
-        logarithm = log(where(a > 0.0, a, 1.0)) if isinstance(a, Expression) else _log(a)
+        logarithm = log(where(a > 0.0, a, 1.0)) if is_traced(a) else _log(a)
         by_exponent = _multiply(_multiply(y, logarithm), db)
     return _add(by_base, by_exponent)
+
+
+def is_traced(value: Operand) -> bool:
+    """Whether it is an expression rather than a number."""
+    return isinstance(value, Expression)
 
 
 def _log(number: float) -> float:

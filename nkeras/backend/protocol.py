@@ -1,4 +1,4 @@
-"""What a backend is: the whole contract on one screen. The kernels are listed in docs/kernels.md."""
+"""What a backend is: the contract on one screen. Kernels are listed in docs/kernels.md."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Backend(Protocol):
     """The name of the entry point."""
 
     kernels: Mapping[str, Kernel]
-    """Kernels by primitive name: `kernel(*arrays, **static)` gives an array or a tuple of arrays."""
+    """By primitive name: `kernel(*arrays, **static)` gives an array or a tuple of arrays."""
 
     dtypes: frozenset[str]
     """Names of the dtypes that arrays of this backend can have."""

@@ -1,4 +1,4 @@
-"""Which backends exist, and which one is active: a process default and a context variable over it."""
+"""Which backends exist and which is active: a process default, a context variable over it."""
 
 from __future__ import annotations
 

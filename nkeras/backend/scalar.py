@@ -69,7 +69,7 @@ class Scalar:
     def bind_with(
         self, table: Mapping[str, Any], dtype: str | None, wrap: Callable[[FunctionType], Any]
     ) -> Any:
-        """As `bind`, with each function (this one and the scalars it calls) passed through `wrap`."""
+        """As `bind`, with each function (this one, the scalars it calls) passed through `wrap`."""
         names: dict[str, Any] = {"__builtins__": {}}
         for name, value in self.names.items():
             if isinstance(value, Scalar):
@@ -161,9 +161,11 @@ def scalar(
 
 def _free_name(parameters: tuple[str, ...]) -> str:
     """A name for the result that no parameter has: `y`, or `y2`, `y3` ..."""
-    taken = {"y", *(name.removeprefix("grad_") for name in parameters)} if any(
-        name in ("y", "grad_y") for name in parameters
-    ) else set()
+    taken = (
+        {"y", *(name.removeprefix("grad_") for name in parameters)}
+        if any(name in ("y", "grad_y") for name in parameters)
+        else set()
+    )
     return next(name for name in ("y", "y2", "y3", "y4", "y5") if name not in taken)
 
 

@@ -5,7 +5,7 @@ Source: https://docs.jax.dev/en/latest/jep/9407-type-promotion.html
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import ml_dtypes
@@ -58,9 +58,7 @@ def standardize(dtype: Any) -> str:
     try:
         name = _NAMES[np.dtype(dtype).newbyteorder("=")]
     except (TypeError, KeyError):
-        raise ValueError(
-            f"Invalid dtype: {dtype!r}. nkeras has {', '.join(DTYPES)}."
-        ) from None
+        raise ValueError(f"Invalid dtype: {dtype!r}. nkeras has {', '.join(DTYPES)}.") from None
     return name
 
 
@@ -87,19 +85,19 @@ def is_integer(name: str) -> bool:
     return name in INTEGERS
 
 
-@lru_cache(maxsize=None)
+@cache
 def _upper(name: str) -> frozenset[str]:
     return frozenset({name}).union(*(_upper(above) for above in _ABOVE[name]))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _join(names: tuple[str, ...]) -> str:
     common = frozenset.intersection(*(_upper(name) for name in names))
     (least,) = (name for name in common if common <= _upper(name))
     return least
 
 
-@lru_cache(maxsize=None)
+@cache
 def _result(names: tuple[str, ...], floatx: str) -> str:
     joined = _join(names)
     return {"int": "int32", "float": floatx}.get(joined, joined)

@@ -166,7 +166,9 @@ def infer_outputs(infer: Callable[..., Any], arguments: Any, named: dict[str, An
     unknown = any(None in leaf.shape for leaf in symbolic_in((arguments, named)))
     traces = []
     for fill in _FILLS if unknown else _FILLS[:1]:
-        filled, filled_named = tree.map_structure(lambda leaf, f=fill: _fill(leaf, f), (arguments, named))
+        filled, filled_named = tree.map_structure(
+            lambda leaf, f=fill: _fill(leaf, f), (arguments, named)
+        )
         with trace():
             traces.append(infer(*filled, **filled_named))
     return tree.map_structure(_merge, *traces)
@@ -198,7 +200,9 @@ def _merge(*leaves: Any) -> Any:
     if not isinstance(first, KerasTensor):
         return first
     shape = tuple(
-        int(sizes[0]) if all(size == sizes[0] for size in sizes) and not _is_unknown(sizes) else None
+        int(sizes[0])
+        if all(size == sizes[0] for size in sizes) and not _is_unknown(sizes)
+        else None
         for sizes in zip(*(leaf.shape for leaf in leaves), strict=True)
     )
     merged = KerasTensor(shape, first.dtype)
@@ -234,7 +238,7 @@ def sort_nodes(outputs: Sequence[KerasTensor], inputs: Sequence[KerasTensor]) ->
                 continue
             if one.node is None or one.node.is_input:
                 raise ValueError(
-                    f"The output depends on the tensor {one}, which is not among the model's inputs."
+                    f"The output depends on the tensor {one}, which is no input of the model."
                 )
             if ready:
                 done[id(one.node)] = one.node

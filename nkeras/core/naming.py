@@ -50,7 +50,9 @@ def name_scope(name: str) -> Iterator[None]:
         'encoder/scale'
     """
     if not isinstance(name, str) or not name or "/" in name:
-        raise ValueError(f"name_scope: argument `name` must be a string without '/'. Received: {name!r}")
+        raise ValueError(
+            f"name_scope: argument `name` must be a string without '/'. Received: {name!r}"
+        )
     token = _scopes.set((*_scopes.get(), name))
     try:
         yield

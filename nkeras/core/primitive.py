@@ -1,4 +1,4 @@
-"""Primitive: a name. Its shape rule and gradient are declared here, its kernels stand in each backend.
+"""Primitive: a name. Shape rule and gradient are declared here, kernels stand in each backend.
 
     @primitive()
     def matmul(x, y):                       # the body is the shape rule
@@ -46,8 +46,8 @@ class Primitive:
     """A named operation on tensors; call it with tensors, arrays or numbers and static values.
 
     Args:
-        shape_rule: the declaring function. Given things with `shape` and `dtype`, it checks them and
-            returns the Spec of the result, or a tuple of Specs.
+        shape_rule: the declaring function. Given things with `shape` and `dtype`, it checks them
+            and returns the Spec of the result, or a tuple of Specs.
         outputs: names of the results.
         flat: arguments that have no gradient.
     """
@@ -103,6 +103,7 @@ class Primitive:
         return function
 
     def __call__(self, *arguments: Any, **static: Any) -> Any:
+        """Check, then run the kernel and record; on symbolic tensors, infer the result."""
         for argument in arguments:
             if isinstance(argument, graph.KerasTensor):
                 return graph.call_symbolic(self, self._infer, arguments, static)
@@ -250,7 +251,7 @@ class Elementwise(Primitive):
         scalar: the scalar function.
         promotion: the compute dtype: `"promote"` (that of the arguments), `"float"` (at least a
             float), `"bool"`.
-        names: public names of the parameters, if they differ from the scalar's.
+        defaults: default values of the last parameters.
         doc: docstring.
     """
 
@@ -266,9 +267,9 @@ class Elementwise(Primitive):
         super().__init__(_signature_of(scalar, defaults, doc), outputs=(scalar.output,))
         self.defaults = defaults
         self.conditions = tuple(name in scalar.conditions for name in scalar.parameters)
-        self._has_conditions = any(self.conditions)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Promote, broadcast and map the scalar function; on symbolic tensors, infer."""
         if named or len(arguments) != len(self.arguments):
             bound = self.__signature__.bind(*arguments, **named)
             bound.apply_defaults()

@@ -48,7 +48,7 @@ class SeedGenerator:
         )
 
     def next(self, ordered: bool = True) -> tuple[int, int]:
-        """A fresh seed, a pair of ints; the count goes up by one (not while shapes are inferred)."""
+        """A fresh seed, a pair of ints; counts on, except while shapes are inferred."""
         key, count = (int(one) for one in self.state.numpy())
         if not graph.tracing():
             self.state.assign(np.array([key, (count + 1) % 2**32], "uint32"))

@@ -20,7 +20,7 @@ from nkeras.core.tensor import Tensor, as_tensor
 
 _custom: dict[str, Any] = {}
 _names: dict[Any, str] = {}
-_scoped: ContextVar[dict[str, Any]] = ContextVar("nkeras_custom_objects", default={})
+_scoped: ContextVar[dict[str, Any] | None] = ContextVar("nkeras_custom_objects", default=None)
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Any:
@@ -47,14 +47,14 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 
 def get_registered_name(thing: Any) -> str:
     """The registered name of a class or function, or its own name."""
-    return _names.get(thing, thing.__name__)
+    return _names.get(thing) or thing.__name__
 
 
 def get_registered_object(
     name: str, custom_objects: Mapping[str, Any] | None = None, module_objects: Any = None
 ) -> Any:
     """The class or function of a (registered) name, or None."""
-    for table in (_scoped.get(), _custom, custom_objects or {}, module_objects or {}):
+    for table in (_scoped.get() or {}, _custom, custom_objects or {}, module_objects or {}):
         if name in table:
             return table[name]
     return None
@@ -63,7 +63,7 @@ def get_registered_object(
 @contextmanager
 def custom_object_scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
     """Inside, deserialization also knows these classes and functions by name."""
-    token = _scoped.set({**_scoped.get(), **custom_objects})
+    token = _scoped.set({**(_scoped.get() or {}), **custom_objects})
     try:
         yield
     finally:
@@ -177,7 +177,9 @@ def _deserialize(config: Any) -> Any:
     if name == "__numpy__":
         return np.array(inner["value"], dtype=dtypes.to_numpy(inner["dtype"]))
     if name == "__lambda__":
-        raise ValueError("nkeras does not load lambdas from a configuration: it would run its code.")
+        raise ValueError(
+            "nkeras does not load lambdas from a configuration: it would run its code."
+        )
     if name == "function":
         return find_class(inner, config.get("module"), config.get("registered_name"))
     cls = find_class(name, config.get("module"), config.get("registered_name"))

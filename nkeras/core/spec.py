@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 Shape = tuple[int, ...]
@@ -20,10 +20,14 @@ class Typed(Protocol):
     """Anything with a shape and a dtype: a Spec, a Tensor, a KerasTensor."""
 
     @property
-    def shape(self) -> Shape: ...
+    def shape(self) -> Shape:
+        """Sizes."""
+        ...
 
     @property
-    def dtype(self) -> str: ...
+    def dtype(self) -> str:
+        """Name."""
+        ...
 
 
 def broadcast_shapes(*shapes: Shape, owner: str = "operation") -> Shape:
@@ -71,7 +75,7 @@ def normalize_axes(axis: int | Sequence[int] | None, rank: int, owner: str) -> t
     """
     if axis is None:
         return tuple(range(rank))
-    given = (axis,) if isinstance(axis, int) or not hasattr(axis, "__iter__") else tuple(axis)
+    given = tuple(axis) if isinstance(axis, Iterable) else (axis,)
     axes = sorted(normalize_axis(int(one), rank, owner) for one in given)
     if len(set(axes)) != len(axes):
         raise ValueError(f"{owner}: an axis stands twice in {axis}.")
@@ -97,7 +101,7 @@ def window_padding(
     strides: Shape,
     dilation: Shape,
 ) -> Pairs:
-    """(low, high) pairs of `"valid"`, `"same"` or `"causal"` padding, as in TensorFlow and Keras."""
+    """(low, high) pairs of `"valid"`, `"same"` or `"causal"` padding, as in TensorFlow."""
     if mode == "valid":
         return tuple((0, 0) for _ in sizes)
     pairs = []

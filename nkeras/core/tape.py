@@ -108,14 +108,20 @@ class GradientTape:
         """Whether the tensor depends on something watched."""
         return tensor.uid in self._tracked
 
-    def append(self, backward: Any, inputs: Sequence[Tensor | None], outputs: Sequence[Any]) -> None:
+    def append(
+        self, backward: Any, inputs: Sequence[Tensor | None], outputs: Sequence[Any]
+    ) -> None:
         """Record one call: `backward(output gradients, output specs)` gives input gradients."""
         uids: list[int | None] = []
         specs = []
         for output in outputs:
-            floating = output is not None and dtypes.is_floating(output.dtype)
+            if output is None:
+                uids.append(None)
+                specs.append(Spec((), "float32"))
+                continue
+            floating = dtypes.is_floating(output.dtype)
             uids.append(output.uid if floating else None)
-            specs.append(Spec((), "float32") if output is None else Spec(output.shape, output.dtype))
+            specs.append(Spec(output.shape, output.dtype))
             if floating:
                 self._tracked.add(output.uid)
         tracked = [None if t is None or not self.tracks(t) else t.uid for t in inputs]
@@ -217,7 +223,9 @@ class GradientTape:
 
     def _seeds(self, target: Any, output_gradients: Any) -> dict[int, Tensor]:
         targets = tree.flatten(target)
-        given = [None] * len(targets) if output_gradients is None else tree.flatten(output_gradients)
+        given = (
+            [None] * len(targets) if output_gradients is None else tree.flatten(output_gradients)
+        )
         seeds: dict[int, Tensor] = {}
         for one, gradient in zip(targets, given, strict=True):
             if not isinstance(one, Tensor):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,7 +21,7 @@ class Operators:
 
     __slots__ = ()
     __array_priority__ = 100
-    operators: dict[str, Any] = {}
+    operators: ClassVar[dict[str, Any]] = {}
 
     def __getitem__(self, key: Any) -> Any:
         return self.operators["getitem"](self, key)
@@ -165,7 +165,8 @@ class Tensor(Operators):
         return format(self.item(), spec) if self.shape == () and spec else str(self)
 
     def __repr__(self) -> str:
-        return f"<Tensor shape={self.shape} dtype={self.dtype} backend={self.backend.name}>\n{self.numpy()}"
+        facts = f"shape={self.shape} dtype={self.dtype} backend={self.backend.name}"
+        return f"<Tensor {facts}>\n{self.numpy()}"
 
     __str__ = __repr__
 

@@ -64,7 +64,9 @@ class Variable(Operators):
     ) -> None:
         self.name = name or naming.auto_name(type(self).__name__)
         if not isinstance(self.name, str) or "/" in self.name:
-            raise ValueError(f"Variable: argument `name` must be a string without '/'. Received: {name!r}")
+            raise ValueError(
+                f"Variable: argument `name` must be a string without '/'. Received: {name!r}"
+            )
         if aggregation not in (None, "none", "mean", "sum", "only_first_replica"):
             raise ValueError(f"Variable: invalid argument `aggregation`: {aggregation!r}")
         self.path = "/".join((*naming.scope_path(), self.name))
@@ -91,12 +93,16 @@ class Variable(Operators):
                 )
             size = tuple(int(one) for one in shape)
             if any(one < 0 for one in size):
-                raise ValueError(f"Variable: argument `shape` must not be negative. Received: {shape}")
+                raise ValueError(
+                    f"Variable: argument `shape` must not be negative. Received: {shape}"
+                )
             with tape.paused():
                 value = initializer(size, dtype=dtypes.standardize(dtype))
             tensor = self._convert(value, dtypes.standardize(dtype))
         else:
-            tensor = self._convert(initializer, None if dtype is None else dtypes.standardize(dtype))
+            tensor = self._convert(
+                initializer, None if dtype is None else dtypes.standardize(dtype)
+            )
             size = tensor.shape if shape is None else tuple(shape)
         if tensor.shape != size:
             raise ValueError(
@@ -206,4 +212,5 @@ class Variable(Operators):
         return bool(self._tensor)
 
     def __repr__(self) -> str:
-        return f"<Variable path={self.path}, shape={self.shape}, dtype={self._dtype}, value={self.numpy()}>"
+        facts = f"path={self.path}, shape={self.shape}, dtype={self._dtype}"
+        return f"<Variable {facts}, value={self.numpy()}>"

@@ -51,7 +51,10 @@ class Layer(Tracked):
     Source: https://keras.io/api/layers/base_layer/
     """
 
+    _captured: dict[str, Any]
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Remember the constructor's arguments."""
         layer = super().__new__(cls)
         object.__setattr__(layer, "_captured", _capture(cls, args, kwargs))
         return layer
@@ -115,7 +118,7 @@ class Layer(Tracked):
             graph.infer_outputs(self.call, (_map_shapes(symbolic, input_shape),), {})
         except Exception as error:
             raise RuntimeError(
-                f"Layer {self.name!r} has sublayers but no `build` of its own, and its `call` failed "
+                f"Layer {self.name!r} has sublayers, no `build` of its own, and its `call` failed "
                 f"on inputs of shape {input_shape}: {error}"
             ) from error
 
@@ -281,8 +284,8 @@ class Layer(Tracked):
             self._set_masks(first, outputs)
         elif calling.has_mask(first):
             warnings.warn(
-                f"Layer {self.name!r} (of type {type(self).__name__}) was passed an input with a mask "
-                "attached to it. It does not support masking, so the mask is destroyed here.",
+                f"Layer {self.name!r} (of type {type(self).__name__}) was passed an input with a "
+                "mask attached to it. It does not support masking, so the mask is destroyed here.",
                 stacklevel=3,
             )
         return outputs
@@ -426,8 +429,8 @@ class Layer(Tracked):
     def _check_initialized(self) -> None:
         if "_inbound_nodes" not in self.__dict__:
             raise RuntimeError(
-                f"In layer {type(self).__name__}, you forgot to call `super().__init__()` as the first "
-                "statement in the `__init__()` method."
+                f"In layer {type(self).__name__}, you forgot to call `super().__init__()` as the "
+                "first statement in the `__init__()` method."
             )
 
     # Symbolic inputs and outputs.
@@ -558,9 +561,11 @@ def _is_numbers(values: Any) -> bool:
 
 def _is_tensors(value: Any) -> bool:
     leaves = tree.flatten(value)
-    return bool(leaves) and all(
-        isinstance(leaf, (Tensor, KerasTensor)) or leaf is None for leaf in leaves
-    ) and any(leaf is not None for leaf in leaves)
+    return (
+        bool(leaves)
+        and all(isinstance(leaf, (Tensor, KerasTensor)) or leaf is None for leaf in leaves)
+        and any(leaf is not None for leaf in leaves)
+    )
 
 
 def _shapes_of(value: Any) -> Any:
@@ -598,12 +603,10 @@ def _fit_build(build: Any, shapes: dict[str, Any], name: str) -> dict[str, Any]:
     if len(parameters) == 1:
         return {parameters[0].name: next(iter(shapes.values()), None)}
     fitting = {f"{key}_shape": shape for key, shape in shapes.items() if f"{key}_shape" in named}
-    missing = [
-        p.name for p in parameters if p.default is p.empty and p.name not in fitting
-    ]
+    missing = [p.name for p in parameters if p.default is p.empty and p.name not in fitting]
     if missing:
         raise ValueError(
-            f"Layer {name!r}: build() has the arguments {sorted(named)}, but the call has tensors for "
-            f"{sorted(shapes)}. An argument `x` of call() becomes `x_shape` of build()."
+            f"Layer {name!r}: build() has the arguments {sorted(named)}, but the call has tensors "
+            f"for {sorted(shapes)}. An argument `x` of call() becomes `x_shape` of build()."
         )
     return fitting

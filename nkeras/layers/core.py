@@ -71,7 +71,9 @@ class InputLayer(Layer):
         if batch_shape is None:
             batch_shape = (batch_size, *_shape(shape))
         elif batch_size is not None:
-            raise ValueError("You cannot pass both `batch_size` and `batch_shape` at the same time.")
+            raise ValueError(
+                "You cannot pass both `batch_size` and `batch_shape` at the same time."
+            )
         self.batch_shape = _shape(batch_shape)
         self._input_dtype = dtypes.standardize(dtype)
         self.sparse = False
@@ -220,7 +222,9 @@ class Dense(Layer):
                 f"Dense: argument `units` must be a positive integer. Received: units={units!r}"
             )
         if lora_rank is not None or lora_alpha is not None:
-            raise ValueError("Dense: arguments `lora_rank` and `lora_alpha` must be None in nkeras.")
+            raise ValueError(
+                "Dense: arguments `lora_rank` and `lora_alpha` must be None in nkeras."
+            )
         self.units = int(units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -363,5 +367,3 @@ def is_input(tensor: Any) -> bool:
     """Whether a symbolic tensor comes straight from an `Input`."""
     node = getattr(tensor, "node", None)
     return node is not None and isinstance(node.operation, InputLayer)
-
-

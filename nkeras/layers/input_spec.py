@@ -81,7 +81,9 @@ class InputSpec:
             return f"expected dtype={self.dtype}, found dtype={dtype}"
         for axis, size in self.axes.items():
             if size is not None and shape[axis] not in (size, None):
-                return f"expected axis {axis} of input shape to have value {size}, but received input"
+                return (
+                    f"expected axis {axis} of input shape to have value {size}, but received input"
+                )
         if expected is not None:
             if len(expected) != rank:
                 return f"expected shape={expected}, found shape={shape}"
@@ -101,7 +103,9 @@ def assert_input_compatibility(input_spec: Any, inputs: Any, layer_name: str) ->
     if isinstance(inputs, dict) and len(specs) > 1 and all(spec.name for spec in specs):
         missing = [spec.name for spec in specs if spec.name not in inputs and not spec.optional]
         if missing:
-            raise ValueError(f'Layer "{layer_name}" misses the inputs {missing} in the dict {inputs}.')
+            raise ValueError(
+                f'Layer "{layer_name}" misses the inputs {missing} in the dict {inputs}.'
+            )
         given = [inputs.get(spec.name) for spec in specs]
     else:
         given = tree.flatten(inputs)

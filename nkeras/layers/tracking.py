@@ -35,7 +35,8 @@ class Tracked:
                 self._own(value)
         elif tracked is None and isinstance(value, (Tracked, Variable, SeedGenerator)):
             raise RuntimeError(
-                f"In layer {type(self).__name__}: call `super().__init__()` before you set attributes."
+                f"In layer {type(self).__name__}, call `super().__init__()` before attributes "
+                "are set."
             )
         super().__setattr__(name, value)
 
@@ -218,13 +219,13 @@ class Tracked:
         for variable, value in zip(own, values, strict=True):
             if value.shape != variable.shape:
                 raise ValueError(
-                    f"Layer {name!r} weight {variable.path!r} has shape {variable.shape}; received an "
-                    f"array of shape {value.shape}. No weight was changed."
+                    f"Layer {name!r} weight {variable.path!r} has shape {variable.shape}; received "
+                    f"an array of shape {value.shape}. No weight was changed."
                 )
             if value.dtype == object or value.dtype.kind in "SUMmc":
                 raise ValueError(
-                    f"Layer {name!r} weight {variable.path!r}: an array of dtype {value.dtype} cannot "
-                    "become a weight. No weight was changed."
+                    f"Layer {name!r} weight {variable.path!r}: an array of dtype {value.dtype} "
+                    "cannot become a weight. No weight was changed."
                 )
         for variable, value in zip(own, values, strict=True):
             variable.assign(value)

@@ -28,6 +28,7 @@ def clone_model(
         clone_function: `clone_function(layer)` gives the new layer; from its config by default.
         call_function: `call_function(layer, *args, **kwargs)` calls a new layer (functional only).
         recursive: clone nested models layer by layer too.
+        **kwargs: only `cache`, a dict from the id of a layer to its clone.
 
     Returns:
         The new model.

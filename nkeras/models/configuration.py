@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-from nkeras.core import tree
+from nkeras.core import naming, tree
 from nkeras.core.graph import KerasTensor, Node
 from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
 from nkeras.layers.base import Layer
@@ -115,7 +116,7 @@ def _describe_argument(value: Any, reference: Any) -> Any:
     if isinstance(value, dict):
         return {key: _describe_argument(one, reference) for key, one in value.items()}
     if isinstance(value, slice):
-        parts = [value.start, value.stop, value.step]
+        parts = {"start": value.start, "stop": value.stop, "step": value.step}
         return {"class_name": "__slice__", "config": parts}
     if value is Ellipsis:
         return {"class_name": "__ellipsis__", "config": None}
@@ -143,9 +144,9 @@ def graph_from_config(cls: type, config: dict[str, Any]) -> Any:
         later = []
         for name, number, call in waiting:
             references = _references(call)
-            if any(
-                (source, index) not in tensors for source, index, _ in references
-            ) or (number and (name, number - 1) not in tensors):
+            if any((source, index) not in tensors for source, index, _ in references) or (
+                number and (name, number - 1) not in tensors
+            ):
                 later.append((name, number, call))
                 continue
             args = [_restore(one, tensors) for one in call["args"]]
@@ -185,7 +186,23 @@ def _operation_from(described: dict[str, Any]) -> Any:
 
         name = described["class_name"]
         return getattr(ops, name, None) or Operators.operators[name]
+    if str(described.get("module")).startswith("keras.src.ops."):
+        return _keras_op(described)
     return deserialize_keras_object(described)
+
+
+def _keras_op(described: dict[str, Any]) -> Any:
+    """The function of a Keras op node, whose static arguments stand in its config."""
+    from nkeras import ops
+
+    name = naming.to_snake_case(described["class_name"])
+    function = getattr(ops, {"get_item": "getitem"}.get(name, name), None)
+    if function is None:
+        raise ValueError(
+            f"nkeras has no operation {described['class_name']!r} (nkeras.ops.{name})."
+        )
+    options = {key: value for key, value in described["config"].items() if key != "name"}
+    return functools.partial(function, **deserialize_keras_object(options)) if options else function
 
 
 def _references(value: Any) -> list[tuple[str, int, int]]:
@@ -205,15 +222,13 @@ def _restore(value: Any, tensors: dict[tuple[str, int], list[KerasTensor]]) -> A
         if kind == "__keras_tensor__":
             name, number, index = value["config"]["keras_history"]
             return tensors[name, number][index]
-        if kind == "__tuple__":
-            return tuple(_restore(one, tensors) for one in value["config"])
         if kind == "__slice__":
-            return slice(*value["config"])
+            return slice(*(value["config"][part] for part in ("start", "stop", "step")))
         if kind == "__ellipsis__":
             return Ellipsis
         if kind is None:
             return {key: _restore(one, tensors) for key, one in value.items()}
         return deserialize_keras_object(value)
-    if isinstance(value, list):
-        return [_restore(one, tensors) for one in value]
+    if isinstance(value, (list, tuple)):
+        return type(value)(_restore(one, tensors) for one in value)
     return value

@@ -22,8 +22,8 @@ class Graph:
         outputs: KerasTensor or structure of them.
 
     Raises:
-        ValueError: an input or output is no KerasTensor, an input stands twice, or an output does not
-            depend on the inputs alone.
+        ValueError: an input or output is no KerasTensor, an input stands twice, or an output does
+            not depend on the inputs alone.
     """
 
     def __init__(self, inputs: Any, outputs: Any) -> None:
@@ -182,7 +182,8 @@ class Graph:
                 return [inputs[one] for one in names]
             if not isinstance(self.inputs_structure, dict) and len(inputs) != len(names):
                 raise ValueError(
-                    f"Model {name!r} misses the inputs {missing} in the dict with keys {list(inputs)}."
+                    f"Model {name!r} misses the inputs {missing} in the dict with the keys "
+                    f"{list(inputs)}."
                 )
         flat = tree.flatten(inputs)
         if len(flat) != len(self.inputs):
@@ -223,6 +224,6 @@ def _fit_rank(value: Any, tensor: KerasTensor) -> Any:
     if rank == expected - 1 and tensor.shape[-1] == 1:
         return ops.expand_dims(value, -1)
     raise ValueError(
-        f"Invalid input shape for input {tensor.name}. Expected shape {tensor.shape}, but input has "
-        f"incompatible shape {tuple(value.shape)}"
+        f"Invalid input shape for input {tensor.name}. Expected shape {tensor.shape}, but input "
+        f"has incompatible shape {tuple(value.shape)}"
     )

@@ -35,10 +35,13 @@ class Model(Trainer, Layer):
     Source: https://keras.io/api/models/model/
     """
 
+    _graph: Graph | None = None
+    deserializes_itself = True
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        if cls is Model and _is_functional(args, kwargs):
-            cls = Functional
-        return super().__new__(cls, *args, **kwargs)
+        """`Model(inputs, outputs)` makes a `Functional`."""
+        chosen: Any = Functional if cls is Model and _is_functional(args, kwargs) else cls
+        return super().__new__(chosen, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         functional = _is_functional(args, kwargs)
@@ -49,7 +52,7 @@ class Model(Trainer, Layer):
         Trainer.__init__(self)
         self.__dict__["_graph"] = Graph(inputs, outputs) if functional else None
         if functional:
-            self.input_spec = self._graph.input_specs()
+            self.input_spec = self._need_graph().input_specs()
             self.built = True
 
     @property
@@ -205,8 +208,6 @@ class Model(Trainer, Layer):
                 return graph_from_config(cls, config)
             return super().from_config(config)
 
-    deserializes_itself = True
-
 
 class Functional(Model):
     """A model made by `Model(inputs, outputs)`.
@@ -236,5 +237,3 @@ def _split(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any
     inputs = given.pop(0) if given else kwargs.pop("inputs")
     outputs = given.pop(0) if given else kwargs.pop("outputs")
     return inputs, outputs, tuple(given), kwargs
-
-

@@ -44,12 +44,14 @@ class Sequential(Model):
         """Put a layer at the end.
 
         Raises:
-            ValueError: it is no layer, stands in the stack already or has the name of another one, or
-                an input that is not the first.
+            ValueError: it is no layer, stands in the stack already or has the name of another
+                one, or it is an input and not the first.
         """
         if isinstance(layer, KerasTensor):
             if layer.node is None or not isinstance(layer.node.operation, InputLayer):
-                raise ValueError(f"Only `Input` tensors can be added to a Sequential. Received: {layer}")
+                raise ValueError(
+                    f"Only `Input` tensors can be added to a Sequential. Received: {layer}"
+                )
             layer = layer.node.operation
         if not isinstance(layer, Layer):
             if callable(layer):
@@ -58,8 +60,8 @@ class Sequential(Model):
                 layer = Lambda(layer)
             else:
                 raise ValueError(
-                    "Only instances of `nkeras.Layer` can be added to a Sequential model. Received: "
-                    f"{layer} (of type {type(layer)})"
+                    "Only instances of `nkeras.Layer` can be added to a Sequential model. "
+                    f"Received: {layer} (of type {type(layer)})"
                 )
         if any(layer.name == one.name for one in self._stack):
             raise ValueError(
@@ -130,7 +132,7 @@ class Sequential(Model):
         for layer in self._stack[1:]:
             x = layer(x)
         self.__dict__["_graph"] = Graph(inputs, x)
-        self.input_spec = self._graph.input_specs()
+        self.input_spec = self._need_graph().input_specs()
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -172,5 +174,3 @@ class Sequential(Model):
         if not model.built and shape and is_shape(shape):
             model.build(tuple(shape))
         return model
-
-

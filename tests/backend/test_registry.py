@@ -61,14 +61,14 @@ def test_variables_move_and_tensors_do_not() -> None:
         tensor = ops.ones(2)
     with nkeras.use_backend("numba_cpu"):
         assert (variable * 2.0).backend.name == "numba_cpu"
-        with pytest.raises(BackendError, match="'numpy'.*'numba_cpu'"):
+        with pytest.raises(BackendError, match=r"'numpy'.*'numba_cpu'"):
             ops.add(variable, tensor)
         moved = tensor.to("cpu")
         np.testing.assert_array_equal(ops.add(variable, moved).numpy(), [2.0, 3.0])
 
 
 def test_unknown_backend_names_what_there_is() -> None:
-    with pytest.raises(ValueError, match="'tensorflow'.*numba_cpu.*numpy"):
+    with pytest.raises(ValueError, match=r"'tensorflow'.*numba_cpu.*numpy"):
         nkeras.set_backend("tensorflow")
     with pytest.raises(TypeError, match="named by a string"):
         nkeras.set_backend(None)  # pyright: ignore[reportArgumentType]
