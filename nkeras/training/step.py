@@ -220,9 +220,12 @@ class Steps(Compilation):
                 f"results. Received: {logs!r} (of type {type(logs).__name__})"
             )
         results = self.get_metrics_result()
-        tracker = None if self._compiled is None else self._compiled.loss_tracker
-        if set(logs) != set(results) or (tracker in self.metrics and not float(tracker.count)):
-            return logs  # the last: a step of the user's own that has no metrics, or not these
+        if set(logs) != set(results):
+            return logs
+        if self._compiled is not None:
+            tracker = self._compiled.loss_tracker
+            if tracker in self.metrics and not float(tracker.count):
+                return logs  # a step of the user's own that has a "loss" but does not track it
         return results
 
     def _in_order(self, logs: Mapping[str, Any]) -> Any:

@@ -419,3 +419,65 @@ def test_a_model_without_weights_says_so():
     model.compile("sgd", "mse")
     with pytest.warns(UserWarning, match="no"):
         model.fit(Y, Y, verbose=0)
+
+
+def test_half_precision_needs_a_word_about_scaling():
+    model = nkeras.Sequential([layers.Dense(2)])
+    model.dtype_policy = nkeras.DTypePolicy("mixed_float16")
+    if not hasattr(nkeras.optimizers, "LossScaleOptimizer"):
+        with pytest.raises(ValueError, match="`auto_scale_loss` must be False"):
+            model.compile("sgd", "mse")
+    model.compile("sgd", "mse", auto_scale_loss=False)
+    assert np.isfinite(model.fit(X, Y, verbose=0).history["loss"][0])
+
+
+def test_training_without_an_optimizer_is_refused():
+    with pytest.raises(ValueError, match="optimizer"):
+        make_model(optimizer=None).fit(X, Y, verbose=0)
+
+
+def test_losses_of_outputs_that_do_not_exist():
+    class Two(nkeras.Model):
+        def call(self, inputs):
+            return {"a": inputs, "b": inputs}
+
+    model = Two()
+    for loss, error in (({"a": "mse", "c": "mse"}, KeyError), (["mse"] * 3, ValueError)):
+        model.compile("sgd", loss)
+        with pytest.raises(error, match=r"c|3 entries"):
+            model.evaluate(Y, {"a": Y, "b": Y}, verbose=0)
+    model.compile("sgd", {"a": "mse"}, metrics={"d": ["mae"]})
+    with pytest.raises(ValueError, match="Invalid `metrics`"):
+        model.evaluate(Y, {"a": Y, "b": Y}, verbose=0)
+
+
+def test_nested_outputs():
+    class Nested(nkeras.Model):
+        def call(self, inputs):
+            return {"a": [inputs, inputs * 2.0], "b": inputs}
+
+    model = Nested()
+    model.compile("sgd", {"a": ["mse", "mae"], "b": None}, metrics={"a": [["mae"], []], "b": []})
+    zero = np.zeros_like(Y)
+    found = model.evaluate(Y, {"a": [zero, zero], "b": zero}, verbose=0, return_dict=True)
+    far = np.abs(Y).mean()
+    parts = {"a/mae_loss": 2 * far, "mae": far}
+    assert {name: found[name] for name in parts} == pytest.approx(parts, rel=1e-5)
+
+
+def test_metrics_of_nested_models_are_their_own():
+    inner = make_model()
+    inner(X)
+    outer = nkeras.Sequential([layers.Input((3,)), inner])
+    outer.compile("sgd", "mse")
+    assert outer.metrics_names == ["loss"]
+    outer.fit(X, Y, verbose=0)
+    assert list(outer.history.history) == ["loss"]
+
+
+def test_compiling_again_keeps_no_old_metrics():
+    model = make_model()
+    model.fit(X, Y, verbose=0)
+    model.compile("sgd", "mse")
+    assert list(model.fit(X, Y, verbose=0).history) == ["loss"]
+    assert not model.non_trainable_weights  # metrics are no weights of the model

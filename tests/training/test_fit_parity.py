@@ -303,3 +303,28 @@ result = model.get_compile_config()
 """,
         **DATA,
     )
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "compiled",
+    [
+        '{"a": ["mse", "mae"], "b": None}, metrics={"a": [["mae"], []], "b": []}',
+        '{"a": ["mse", "mae"], "b": "mse"}, metrics={"a": [["mae"], ["mse"]], "b": ["mse"]}, '
+        'weighted_metrics={"a": [["mae"], ["mse"]], "b": ["mse"]}',
+        '"mae", metrics={"a": [["mae"], ["mse"]], "b": "mae"}',
+    ],
+)
+def test_nested_outputs(oracle, compiled):
+    agree(
+        oracle,
+        f"""
+class Nested(keras.Model):
+    def call(self, inputs):
+        return {{"a": [inputs, inputs * 2.0], "b": inputs}}
+model = Nested()
+model.compile("sgd", {compiled})
+result = model.evaluate(y, {{"a": [y * 0, y + 1], "b": y ** 2}}, verbose=0, return_dict=True)
+""",
+        **DATA,
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import threading
 import warnings
 
@@ -192,10 +194,27 @@ def test_errors_of_a_dataset_arrive(workers):
 
 
 @pytest.mark.long
-def test_a_dataset_in_processes():
-    dataset = Dataset(4, workers=2, use_multiprocessing=True)
-    assert numbers(Epochs(adapt(dataset))) == [0, 1, 2, 3]
-    assert not dataset.threads  # they made batches elsewhere
+def test_a_dataset_in_processes(tmp_path, monkeypatch):
+    # In a module of its own, because the processes must import it.
+    code = """
+import os
+import numpy as np
+import nkeras
+
+class Processes(nkeras.utils.PyDataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return np.array([float(index)]), np.array([os.getpid()])
+"""
+    (tmp_path / "nkeras_test_processes.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module("nkeras_test_processes")
+    epochs = Epochs(adapt(module.Processes(workers=2, use_multiprocessing=True)))
+    found = [batch for _, _, batches in epochs.steps() for batch in batches]
+    assert [batch[0][0] for batch in found] == [0, 1, 2, 3]
+    assert os.getpid() not in {int(batch[1][0]) for batch in found}
 
 
 def test_a_dataset_that_forgets_its_base_class_works():
