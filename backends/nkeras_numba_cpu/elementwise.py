@@ -140,7 +140,7 @@ def elementwise(scalar: Scalar) -> Callable[..., np.ndarray]:
         )
     first = next((i for i, p in enumerate(scalar.parameters) if p not in scalar.conditions), 0)
     is_bool = scalar.result == "bool"
-    drivers: dict[str, Driver] = {}
+    drivers: dict[np.dtype, Driver] = {}
 
     def kernel(*arrays: np.ndarray) -> np.ndarray:
         dtype = arrays[first].dtype
@@ -155,9 +155,9 @@ def elementwise(scalar: Scalar) -> Callable[..., np.ndarray]:
         arguments: list[Any] = []
         for array, (row, column) in zip(arrays, strides, strict=True):
             arguments += (operand(array).reshape(-1), row, column)
-        driver = drivers.get(compute.name)
+        driver = drivers.get(compute)
         if driver is None:
-            driver = drivers[compute.name] = _driver(scalar, compute)
+            driver = drivers[compute] = _driver(scalar, compute)
         driver(out.size, *arguments, out.reshape(-1), rows, columns)
         return out if is_bool else stored(out, dtype)
 
