@@ -112,8 +112,10 @@ class _Table:
         if self.nodes is not None:
             fields.append(self.connections(layer))
         if self.show_trainable:
-            has_weights = not isinstance(layer, Node) and len(layer.weights) > 0
-            fields.append(("Y" if layer.trainable else "N") if has_weights else "-")
+            if isinstance(layer, Node) or not layer.weights:
+                fields.append("-")
+            else:
+                fields.append("Y" if layer.trainable else "N")
         found = [fields]
         if self.expand_nested:
             for inner in getattr(layer, "layers", ()):
