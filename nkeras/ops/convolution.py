@@ -204,7 +204,7 @@ def conv(
     if channels % group_channels or kernel.shape[-1] % (channels // group_channels):
         raise ValueError(
             f"conv: the input has {channels} channels, the kernel has shape {kernel.shape}: "
-            f"channels must be a multiple of {group_channels}, filters a multiple of their quotient."
+            f"channels must be a multiple of {group_channels}, filters one of their quotient."
         )
     y = _conv(
         x,

@@ -159,7 +159,8 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 
         for one in tape.active():
             if any(one.tracks(tensor) for tensor in tensors if isinstance(tensor, Tensor)):
-                one.append(backward, tensors, flat)
+                inputs = [t if isinstance(t, Tensor) else None for t in tensors]
+                one.append(backward, inputs, flat)
         return type(outputs)(flat) if isinstance(outputs, (list, tuple)) else flat[0]
 
     return wrapper

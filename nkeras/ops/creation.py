@@ -228,14 +228,18 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
 def tril(x: Any, k: int = 0) -> Any:
     """`x` with zeros above diagonal `k` of the last two axes."""
     x = to_tensor(x)
-    return where_(to_tensor(np.tri(x.shape[-2], x.shape[-1], k, dtype=bool)), x, to_tensor(0, x.dtype))
+    return where_(
+        to_tensor(np.tri(x.shape[-2], x.shape[-1], k, dtype=bool)), x, to_tensor(0, x.dtype)
+    )
 
 
 @op
 def triu(x: Any, k: int = 0) -> Any:
     """`x` with zeros below diagonal `k` of the last two axes."""
     x = to_tensor(x)
-    return where_(to_tensor(~np.tri(x.shape[-2], x.shape[-1], k - 1, dtype=bool)), x, to_tensor(0, x.dtype))
+    return where_(
+        to_tensor(~np.tri(x.shape[-2], x.shape[-1], k - 1, dtype=bool)), x, to_tensor(0, x.dtype)
+    )
 
 
 @op

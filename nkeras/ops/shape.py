@@ -377,7 +377,7 @@ def getitem(x: Any, key: Any) -> Any:
     from nkeras.ops.indexing import advanced_getitem
 
     x = to_tensor(x)
-    keys = key if isinstance(key, tuple) else (key,)
+    keys: tuple[Any, ...] = key if isinstance(key, tuple) else (key,)
     if any(_is_advanced(one) for one in keys):
         return advanced_getitem(x, keys)
     named = sum(one is not None and one is not Ellipsis for one in keys)

@@ -349,12 +349,12 @@ def unique(
             results[i] = _resized(results[i], size, fills[i], along if i == 0 else 0)
     wanted = (True, return_index, return_inverse, return_counts)
     names = (to_tensor(x).dtype, "int32", "int32", "int32")
-    chosen = tuple(
+    chosen = [
         as_tensor(result, name)
         for result, name, want in zip(results, names, wanted, strict=True)
         if want
-    )
-    return chosen if len(chosen) > 1 else chosen[0]
+    ]
+    return tuple(chosen) if len(chosen) > 1 else chosen[0]
 
 
 def _resized(array: np.ndarray, size: int, fill: Any, axis: int) -> np.ndarray:

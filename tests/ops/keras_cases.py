@@ -1,7 +1,7 @@
 # ruff: noqa: E501
 """For each op, expressions over the inputs below, evaluated by nkeras and by Keras.
 
-The first expression of an op runs by default, the rest behind the marker `long`.
+The first expression of every fourth op runs by default, the rest behind the marker `long`.
 """
 
 from __future__ import annotations
