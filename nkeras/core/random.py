@@ -40,12 +40,13 @@ class SeedGenerator:
             raise ValueError(f"SeedGenerator: argument `seed` must be >= 0. Received: seed={seed}")
         self.name = name or naming.auto_name(type(self).__name__)
         self._initial_seed = int(seed)
-        self.state = Variable(
-            np.array([int(seed) % 2**32, 0], "uint32"),
-            trainable=False,
-            name=f"{self.name}_state",
-            host=True,
-        )
+        with naming.name_scope(self.name):
+            self.state = Variable(
+                np.array([int(seed) % 2**32, 0], "uint32"),
+                trainable=False,
+                name="seed_generator_state",
+                host=True,
+            )
 
     def next(self, ordered: bool = True) -> tuple[int, int]:
         """A fresh seed, a pair of ints; counts on, except while shapes are inferred."""

@@ -91,7 +91,7 @@ class Layer(Tracked):
         self.autocast = autocast
         self.built = False
         self.input_spec: Any = None
-        self.supports_masking = False
+        self.supports_masking = type(self).compute_mask is not Layer.compute_mask
         self._trainable = bool(trainable)
         self._inbound_nodes: list[graph.Node] = []
         self._build_shapes: dict[str, Any] | None = None
@@ -115,12 +115,18 @@ class Layer(Tracked):
             return KerasTensor(shape, self.input_dtype)
 
         try:
-            graph.infer_outputs(self.call, (_map_shapes(symbolic, input_shape),), {})
+            self._trace_in_scope((_map_shapes(symbolic, input_shape),), {})
         except Exception as error:
             raise RuntimeError(
                 f"Layer {self.name!r} has sublayers, no `build` of its own, and its `call` failed "
                 f"on inputs of shape {input_shape}: {error}"
             ) from error
+
+    def _trace_in_scope(self, args: Any, kwargs: dict[str, Any]) -> None:
+        """Run `call` on symbolic tensors, so that sublayers are built, in this layer's scope."""
+        self._path = self._scope_path()
+        with self._name_scope():
+            graph.infer_outputs(self.call, args, kwargs)
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build from what `get_build_config` returned."""
@@ -251,6 +257,7 @@ class Layer(Tracked):
             outer.training = told
         try:
             kwargs = self._with_training(info, given, kwargs, outer)
+            recorded = kwargs  # masks travel with the tensors again when a model runs the node
             if info.mask_names:
                 kwargs = self._with_masks(info, given, kwargs)
             if not self.built:
@@ -258,7 +265,7 @@ class Layer(Tracked):
             symbolic = bool(graph.symbolic_in((args, kwargs)))
             if symbolic and not graph.tracing():
                 outputs = graph.infer_outputs(self._spec, args, kwargs)
-                graph.Node(self, args, kwargs, outputs)
+                graph.Node(self, args, recorded, outputs)
             elif symbolic:
                 outputs = self._spec(*args, **kwargs)
             else:
@@ -315,8 +322,9 @@ class Layer(Tracked):
         inputs = _map_shapes(symbolic, input_shape)
         if not self.built:
             self.build(input_shape)
-        outputs = graph.infer_outputs(self._spec, (inputs,), {})
-        return _shapes_of(outputs)
+        own_rule = type(self).compute_output_spec is not Layer.compute_output_spec
+        rule = self.compute_output_spec if own_rule else self._run
+        return _shapes_of(graph.infer_outputs(rule, (inputs,), {}))
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the output; the input's by default."""
@@ -409,7 +417,7 @@ class Layer(Tracked):
             }
             if type(self).build is Layer.build:
                 if self._layers and len(shapes) != 1:
-                    graph.infer_outputs(self.call, args, kwargs)
+                    self._trace_in_scope(args, kwargs)
                     self.built = True
                     return
                 if len(shapes) == 1:
@@ -460,7 +468,7 @@ class Layer(Tracked):
         config: dict[str, Any] = {
             "name": self.name,
             "trainable": self.trainable,
-            "dtype": _policy_config(self.dtype_policy),
+            "dtype": policy_config(self.dtype_policy),
         }
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = _config_value(self.activity_regularizer)
@@ -538,7 +546,8 @@ def _input_shape_argument(kwargs: dict[str, Any]) -> Any:
     return None
 
 
-def _policy_config(policy: Any) -> dict[str, Any]:
+def policy_config(policy: Any) -> dict[str, Any]:
+    """A dtype policy as configuration."""
     return {
         "module": "keras",
         "class_name": "DTypePolicy",

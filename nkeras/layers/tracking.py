@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nkeras.core import tree
+from nkeras.core import graph, tree
 from nkeras.core.random import SeedGenerator
 from nkeras.core.variable import Variable
 
@@ -164,6 +164,8 @@ class Tracked:
         for one in tree.flatten(loss):
             if not hasattr(one, "shape"):
                 raise ValueError(f"add_loss: a loss must be a tensor. Received: {one!r}")
+            if graph.tracing():
+                continue  # shapes are inferred: there is no value
             self._own_losses.setdefault(get_ident(), []).append(one)
             _this_thread.has_losses = True
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from nkeras import ops
 from nkeras.core import naming, tree
 from nkeras.core.graph import KerasTensor, Node
 from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
+from nkeras.core.tensor import Operators
 from nkeras.layers.base import Layer
 from nkeras.layers.core import InputLayer
 
@@ -151,6 +153,8 @@ def graph_from_config(cls: type, config: dict[str, Any]) -> Any:
                 continue
             args = [_restore(one, tensors) for one in call["args"]]
             kwargs = {key: _restore(one, tensors) for key, one in call.get("kwargs", {}).items()}
+            if getattr(operations[name], "__name__", None) == "getitem":  # JSON has no tuples
+                args = [tuple(one) if isinstance(one, list) else one for one in args]
             outputs = operations[name](*args, **kwargs)
             tensors[name, number] = tree.flatten(outputs)
         if len(later) == len(waiting):
@@ -181,22 +185,20 @@ def graph_from_config(cls: type, config: dict[str, Any]) -> Any:
 
 def _operation_from(described: dict[str, Any]) -> Any:
     if described.get("module") == "nkeras.ops":
-        from nkeras import ops
-        from nkeras.core.tensor import Operators
-
-        name = described["class_name"]
-        return getattr(ops, name, None) or Operators.operators[name]
+        return _op_named(described["class_name"])
     if str(described.get("module")).startswith("keras.src.ops."):
         return _keras_op(described)
     return deserialize_keras_object(described)
 
 
+def _op_named(name: str) -> Any:
+    return getattr(ops, name, None) or Operators.operators.get(name)
+
+
 def _keras_op(described: dict[str, Any]) -> Any:
     """The function of a Keras op node, whose static arguments stand in its config."""
-    from nkeras import ops
-
     name = naming.to_snake_case(described["class_name"])
-    function = getattr(ops, {"get_item": "getitem"}.get(name, name), None)
+    function = _op_named("getitem" if name == "get_item" else name)
     if function is None:
         raise ValueError(
             f"nkeras has no operation {described['class_name']!r} (nkeras.ops.{name})."

@@ -7,7 +7,7 @@ from typing import Any
 from nkeras.core import tree
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import to_tensor
-from nkeras.layers.base import Layer, is_shape
+from nkeras.layers.base import Layer, is_shape, policy_config
 from nkeras.layers.core import InputLayer
 from nkeras.models.functional import Graph
 from nkeras.models.model import Model
@@ -154,7 +154,7 @@ class Sequential(Model):
         from nkeras.core.serialization import serialize_keras_object
 
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
-        config["dtype"] = Layer.get_config(self)["dtype"]
+        config["dtype"] = policy_config(self.dtype_policy)
         config["layers"] = [serialize_keras_object(layer) for layer in self._stack]
         if self._graph is None and self._build_shapes:
             config["build_input_shape"] = next(iter(self._build_shapes.values()))
