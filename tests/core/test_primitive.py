@@ -126,7 +126,7 @@ def test_inputs_of_all_kinds_are_accepted() -> None:
     for x in ([1.0, 2.0], base[::2], readonly[::2], base.astype(">f4")[::2], to_tensor([1.0, 2.0])):
         np.testing.assert_array_equal(ops.add(x, 1.0), want)
     assert ops.add(np.int64(3), 1).dtype == "int64"
-    with pytest.raises(ValueError, match="cannot become a tensor"):
+    with pytest.raises(ValueError, match="dtype"):
         ops.add(np.array(["text"]), 1.0)
 
 
