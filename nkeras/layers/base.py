@@ -94,6 +94,7 @@ class Layer(Tracked):
         self.supports_masking = type(self).compute_mask is not Layer.compute_mask
         self._trainable = bool(trainable)
         self._inbound_nodes: list[graph.Node] = []
+        self._settled = False
         self._build_shapes: dict[str, Any] | None = None
         self._path: tuple[str, ...] = ()
         self._input_shape_arg = input_shape
@@ -279,7 +280,7 @@ class Layer(Tracked):
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         """`call` in the layer's dtype scope, then activity regularizer and masks."""
         with autocast_scope(self.compute_dtype if self.autocast else None):
-            outputs = self.call(*args, **kwargs)
+            outputs = self._call_in_scope(*args, **kwargs)
         if self.activity_regularizer is not None:
             for output in tree.flatten(outputs):
                 if isinstance(output, Tensor):
@@ -295,6 +296,15 @@ class Layer(Tracked):
                 "mask attached to it. It does not support masking, so the mask is destroyed here.",
                 stacklevel=3,
             )
+        return outputs
+
+    def _call_in_scope(self, *args: Any, **kwargs: Any) -> Any:
+        """`call`; sublayers that are built in it get this layer's path."""
+        if self._settled:
+            return self.call(*args, **kwargs)
+        with self._name_scope():
+            outputs = self.call(*args, **kwargs)
+        self._settled = all(layer.built for layer in self._flatten_layers())
         return outputs
 
     def _spec(self, *args: Any, **kwargs: Any) -> Any:

@@ -113,7 +113,9 @@ def test_paths_and_order_of_nested_layers_are_those_of_keras(oracle: Any) -> Non
         """
         class Scale(keras.Layer):
             def build(self, input_shape):
-                self.scale = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="scale")
+                self.scale = self.add_weight(
+                    shape=(input_shape[-1],), initializer="ones", name="scale"
+                )
             def call(self, inputs):
                 return inputs * self.scale
         class Block(keras.Layer):
@@ -163,6 +165,21 @@ def test_paths_and_order_of_nested_layers_are_those_of_keras(oracle: Any) -> Non
     ]
     for one, other in zip(mine, theirs, strict=True):
         assert one == other
+
+
+def test_sublayers_built_in_call_get_the_path_of_their_layer() -> None:
+    class Late(nkeras.Layer):
+        def build(self, input_shape: Any) -> None:
+            self.own = self.add_weight(shape=(), name="own")
+
+        def call(self, inputs: Any) -> Any:
+            if not hasattr(self, "dense"):
+                self.dense = layers.Dense(2)
+            return self.dense(inputs) * self.own
+
+    layer = Late(name="late")
+    layer(np.ones((1, 3), "float32"))
+    assert [v.path for v in layer.weights] == ["late/own", "late/dense/kernel", "late/dense/bias"]
 
 
 def test_trainable_reaches_all_sublayers_and_back() -> None:

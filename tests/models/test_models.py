@@ -275,7 +275,7 @@ def test_get_layer_and_wrong_inputs() -> None:
     by_name = model(x)
     by_order = model(list(x.values()))
     np.testing.assert_array_equal(by_name[0].numpy(), by_order[0].numpy())
-    with pytest.raises(ValueError, match="incompatible|expected"):
+    with pytest.raises(ValueError, match=r"incompatible|expected"):
         model([np.ones((2, 5), "float32"), x["b"]])
 
 
