@@ -1,0 +1,224 @@
+"""The documentation points at what exists, and its recipes for additions work as they stand."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!http)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_named_files_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    names = re.findall(r"`((?:nkeras|backends|tests|examples|benchmarks)/[\w/.]+\.\w+)`", text)
+    assert [name for name in names if not (ROOT / name).exists()] == []
+
+
+def test_python_of_backends_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "docs" / "backends.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    exec(compile(block, "backends.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines()[-1] == "numba_cpu"
+
+
+# The recipes of adding.md, done in a copy of the sources.
+
+MISSING_PARTS = {
+    "lisht": "@scalar\ndef lisht(x):\n    return x * tanh(x)\n",
+    "op": '''
+@op
+def squared_distances(x: Any, y: Any) -> Any:
+    """Squared distances."""
+    return _squared_distances(to_tensor(x), to_tensor(y))
+''',
+    "metric": '''
+class RootError(NamedMetric):
+    """Mean of `nkeras.losses.root_error`."""
+
+    def __init__(self, name: str = "root_error", dtype: Any = None) -> None:
+        super().__init__(root_error, name, dtype)
+''',
+}
+CHECKS = (
+    "tests/ops/test_primitives.py",
+    "tests/ops/test_against_keras.py::test_every_op_has_a_case",
+    "tests/layers/test_enumeration.py::test_every_exported_layer_has_a_case",
+    "tests/layers/test_tables.py::test_layer_is_sound",
+    "tests/activations/test_activations.py::test_every_activation_has_a_case",
+    "tests/losses/test_parity.py::test_every_loss_is_in_the_table",
+    "tests/metrics/test_parity.py::test_every_metric_is_in_the_table",
+)
+CHOSEN = "squared_distances or softcap or lisht or enumeration or Scale or every"
+TRAIN = """
+import numpy as np
+import nkeras
+
+nkeras.set_backend("counting")
+layers = [nkeras.layers.Scale(), nkeras.layers.Dense(2, activation="lisht")]
+model = nkeras.Sequential(layers)
+model.compile("sgd", "root_error", metrics=[nkeras.metrics.RootError(name="again")])
+model.fit(np.ones((8, 3)), np.ones((8, 2)), verbose=0)
+x = nkeras.ops.ones((2, 3))
+assert nkeras.ops.squared_distances(x, x * 2.0).numpy().tolist() == [[3.0] * 2] * 2
+assert nkeras.ops.softcap(x).shape == (2, 3)
+calls = x.backend.calls
+assert calls["squared_distances"] == 1 and calls["sgd_update"] == 3, calls
+"""
+
+
+class Copy:
+    """The sources in a folder, and the code blocks of adding.md."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("nkeras", "backends", "tests"):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        shutil.copy(ROOT / "pyproject.toml", folder)
+        self.text = (ROOT / "docs" / "adding.md").read_text(encoding="utf-8")
+        self.blocks = re.findall(r"^```python\n(.*?)^```", self.text, re.MULTILINE | re.DOTALL)
+
+    def block(self, part: str) -> str:
+        """The first block that contains something."""
+        return next(block for block in self.blocks if part in block)
+
+    def append(self, path: str, code: str) -> None:
+        """Put code at the end of a file."""
+        with open(self.folder / path, "a", encoding="utf-8") as file:
+            file.write(f"\n\n{code}")
+
+    def insert(self, path: str, before: str, code: str) -> None:
+        """Put code before the first place where something stands."""
+        file = self.folder / path
+        text = file.read_text(encoding="utf-8")
+        assert before in text, (path, before)
+        file.write_text(text.replace(before, code + before, 1), encoding="utf-8")
+
+    def run(self, *words: str) -> None:
+        """Run Python on the copy."""
+        path = os.pathsep.join([str(self.folder), str(self.folder / "backends")])
+        done = subprocess.run(
+            [sys.executable, *words],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.long
+def test_recipes(tmp_path: Path) -> None:
+    copy = Copy(tmp_path)
+    _add_elementwise(copy)
+    _add_primitive(copy)
+    _add_layer_loss_and_metric(copy)
+    _add_backend(copy)
+    copy.run("-c", TRAIN)
+    copy.run("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-k", CHOSEN, *CHECKS)
+
+
+def _add_elementwise(copy: Copy) -> None:
+    scalar = copy.block("def softcap(x, cap)") + "\n\n" + copy.block("@softcap.derivative")
+    copy.append("nkeras/backend/scalars/special.py", scalar)
+    copy.append("nkeras/ops/elementwise.py", copy.block("softcap = elementwise"))
+    ops = "nkeras/ops/__init__.py"
+    copy.insert(
+        ops, "from nkeras.ops.elementwise import", "from nkeras.ops.elementwise import softcap\n"
+    )
+    copy.append("tests/ops/keras_cases.py", copy.block('add("softcap"'))
+    copy.append("tests/ops/keras_cases.py", 'add("lisht squared_distances", "{}(x)")\n')
+
+    copy.append("nkeras/backend/scalars/activation.py", MISSING_PARTS["lisht"])
+    copy.append("nkeras/ops/activation.py", copy.block("lisht = _activation"))
+    copy.insert(
+        ops, "from nkeras.ops.activation import", "from nkeras.ops.activation import lisht\n"
+    )
+    copy.append("nkeras/activations/smooth.py", copy.block("def lisht(x: Any)"))
+    copy.insert("nkeras/activations/lookup.py", "mish linear", "lisht ")
+    copy.insert("nkeras/activations/__init__.py", "    linear,\n", "    lisht,\n")
+    copy.insert("nkeras/activations/__init__.py", '    "linear",\n', '    "lisht",\n')
+    cases = "tests/activations/test_activations.py"
+    copy.insert(cases, '    ("softmax", {}),\n', '    ("lisht", {}),\n')
+
+
+def _add_primitive(copy: Copy) -> None:
+    copy.append("backends/nkeras_numpy/linalg.py", copy.block("def squared_distances(x: Array"))
+    line = '    "squared_distances": linalg.squared_distances,\n'
+    copy.insert("backends/nkeras_numpy/kernels.py", '    "matmul"', line)
+    compiled = "backends/nkeras_numba_cpu/linalg.py"
+    copy.append(compiled, copy.block("def squared_distances(x: np.ndarray"))
+    copy.insert(compiled, "empty, is_floating", "compute_dtype, ")
+    copy.insert("backends/nkeras_numba_cpu/kernels.py", 'matmul"', "squared_distances ")
+    ops = "nkeras/ops/linalg.py"
+    copy.append(ops, copy.block("def _squared_distances(x: Typed") + MISSING_PARTS["op"])
+    copy.insert(ops, "from nkeras.ops.shape", "from nkeras.ops.reduction import reduce_sum\n")
+    public = "from nkeras.ops.linalg import"
+    copy.insert("nkeras/ops/__init__.py", public, f"{public} squared_distances\n")
+    case = copy.block('"squared_distances": [Case')
+    copy.insert("tests/ops/cases.py", '    "matmul": [', f"    {case}")
+
+
+def _add_layer_loss_and_metric(copy: Copy) -> None:
+    layers = "nkeras/layers/__init__.py"
+    copy.append("nkeras/layers/reshaping.py", copy.block("class Scale(Layer)"))
+    copy.insert(
+        "nkeras/layers/reshaping.py", "from nkeras import", "from nkeras import initializers\n"
+    )
+    copy.insert(
+        layers, "from nkeras.layers.reshaping", "from nkeras.layers.reshaping import Scale\n"
+    )
+    copy.insert(layers, '    "Softmax",\n', '    "Scale",\n')
+    row = 'yield Case("Scale", in_keras=False)'
+    assert row in copy.text
+    first = '    yield case("Dense", units=4)\n'
+    copy.insert("tests/layers/tables.py", first, f"    {row}\n")
+
+    copy.append("nkeras/losses/regression.py", copy.block("def root_error"))
+    copy.insert("nkeras/losses/regression.py", "    rsqrt,\n", "    sqrt,\n")
+    imports = "".join(
+        f"from nkeras.losses.regression import {name} as {name}\n"
+        for name in ("RootError", "root_error")
+    )
+    copy.append("nkeras/losses/__init__.py", imports)
+    table = "nkeras/losses/identifiers.py"
+    copy.insert(table, "    regression.CosineSimilarity,", "    regression.RootError,\n")
+    copy.insert(table, "    regression.cosine_similarity,", "    regression.root_error,\n")
+    copy.append("nkeras/metrics/regression.py", MISSING_PARTS["metric"])
+    copy.insert("nkeras/metrics/regression.py", "    mean_absolute_error,\n", "    root_error,\n")
+    exported = "from nkeras.metrics.regression import RootError as RootError\n"
+    copy.append("nkeras/metrics/__init__.py", exported)
+    table = "nkeras/metrics/identifiers.py"
+    copy.insert(table, "    regression.CosineSimilarity,", "    regression.RootError,\n")
+    for kind, row in (
+        ("losses/loss_cases.py", '_case("RootError", "root_error", "real"),'),
+        ("metrics/metric_cases.py", '_case("RootError", "real"),'),
+    ):
+        assert row in copy.text
+        copy.insert(f"tests/{kind}", '    _case("LogCosh', f"    {row}\n")
+
+
+def _add_backend(copy: Copy) -> None:
+    (copy.folder / "nkeras_counting.py").write_text(copy.block("class Counting"))
+    assert 'counting = "nkeras_counting:backend"' in copy.text
+    metadata = copy.folder / "nkeras_counting-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: nkeras-counting\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text(
+        "[nkeras.backends]\ncounting = nkeras_counting:backend\n"
+    )
