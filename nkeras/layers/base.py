@@ -304,7 +304,7 @@ class Layer(Tracked):
             return self.call(*args, **kwargs)
         with self._name_scope():
             outputs = self.call(*args, **kwargs)
-        self._settled = all(layer.built for layer in self._flatten_layers())
+        self._settled = all(getattr(one, "built", True) for one in self._flatten_layers())
         return outputs
 
     def _spec(self, *args: Any, **kwargs: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -311,11 +312,12 @@ class Dot(_Merge):
         # (batch, rest of x, size) @ (batch, size, rest of y)
         rest_x = [axis for axis in range(1, len(x.shape)) if axis != first]
         rest_y = [axis for axis in range(1, len(y.shape)) if axis != second]
-        sizes = (*(x.shape[axis] for axis in rest_x), *(y.shape[axis] for axis in rest_y))
+        sizes_x = tuple(x.shape[axis] for axis in rest_x)
+        sizes_y = tuple(y.shape[axis] for axis in rest_y)
         batch, size = x.shape[0], x.shape[first]
-        x = ops.reshape(ops.transpose(x, (0, *rest_x, first)), (batch, -1, size))
-        y = ops.reshape(ops.transpose(y, (0, second, *rest_y)), (batch, size, -1))
-        return ops.reshape(ops.matmul(x, y), (batch, *(sizes or (1,))))
+        x = ops.reshape(ops.transpose(x, (0, *rest_x, first)), (batch, math.prod(sizes_x), size))
+        y = ops.reshape(ops.transpose(y, (0, second, *rest_y)), (batch, size, math.prod(sizes_y)))
+        return ops.reshape(ops.matmul(x, y), (batch, *(sizes_x + sizes_y or (1,))))
 
     def _axes(self, first: Any, second: Any) -> tuple[int, int]:
         axes = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
