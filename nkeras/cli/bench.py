@@ -55,11 +55,10 @@ def run(options: argparse.Namespace) -> int:
     nkeras.utils.set_random_seed(_SEED)
     try:
         names = _backends(options.backends)
-        model = _model(options.model)
+        result = compare(_model(options.model), names, options.batch, options.seconds)
     except (ValueError, OSError, BackendError) as error:
         print(f"nkeras bench: {error}", file=sys.stderr)
         return 1
-    result = compare(model, names, options.batch, options.seconds)
     print(table(result))
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -145,9 +144,17 @@ def compare(model: Any, names: list[str], batch: int, seconds: float) -> dict[st
 
     Returns:
         The numbers, as the JSON file has them; times in seconds.
+
+    Raises:
+        ValueError: it is another kind of model.
     """
     import nkeras
 
+    if getattr(model, "_graph", None) is None:
+        raise ValueError(
+            "bench needs a functional model, or a Sequential one that begins with an Input. "
+            f"Received: {model!r}"
+        )
     generator = np.random.default_rng(_SEED)
     x = generator.random((batch, *_sizes(model.input_shape)), dtype=np.float32)
     if not model.compiled:

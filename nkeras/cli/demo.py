@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="numpy, cpu, cuda or the name of a plugin; cpu unless NKERAS_BACKEND is set",
     )
     parser.add_argument("--epochs", type=_positive, help=f"number of epochs, {_EPOCHS} by default")
-    parser.add_argument("--seed", type=int, default=0, help="random seed, 0 by default")
+    parser.add_argument("--seed", type=_seed, default=0, help="random seed, 0 by default")
     parser.add_argument(
         "--output",
         type=Path,
@@ -39,6 +39,13 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number
+
+
+def _seed(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 2**32 - 1")
     return number
 
 

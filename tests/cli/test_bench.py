@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,15 @@ def model():
     y = nkeras.layers.Flatten(name="flat")(nkeras.ops.relu(y))
     return nkeras.Model(x, nkeras.layers.Dense(3, name="dense")(y), name="own")
 """
+
+
+def without_input() -> Any:
+    return nkeras.Sequential([nkeras.layers.Dense(1)])
+
+
+def two_inputs() -> Any:
+    x, y = nkeras.Input((2,)), nkeras.Input((2,))
+    return nkeras.Model([x, y], nkeras.layers.Add()([x, y]))
 
 
 def test_own_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,6 +76,8 @@ def test_the_simulator_is_not_among_the_defaults(monkeypatch: pytest.MonkeyPatch
         (["--model", "resnet"], "resnet"),
         (["--model", "nowhere.py:model"], "nowhere.py"),
         (["--model", f"{__file__}:nothing"], "nothing"),
+        (["--model", f"{__file__}:without_input"], "Input"),
+        (["--model", f"{__file__}:two_inputs"], "one input"),
         (["--backends", "abacus"], "abacus"),
     ],
 )

@@ -29,7 +29,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.strip() == f"nkeras {nkeras.__version__}"
 
 
-@pytest.mark.parametrize("words", [["demonstrate"], ["demo", "--epochs", "0"], ["bench", "--x"]])
+@pytest.mark.parametrize(
+    "words",
+    [["demonstrate"], ["demo", "--epochs", "0"], ["demo", "--seed", "-1"], ["bench", "--x"]],
+)
 def test_wrong_words_end_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(words)
