@@ -117,6 +117,12 @@ def _multiply(a: Operand, b: Operand) -> Operand:
         return b
     if _is_number(b, 1.0):
         return a
+    for factor, other in ((a, b), (b, a)):
+        if _is_number(factor, -1.0):
+            return Expression("neg", other)
+        if isinstance(factor, Expression) and factor.operation == "/":
+            if _is_number(factor.operands[0], 1.0):
+                return Expression("/", other, factor.operands[1])
     return Expression("*", a, b)
 
 

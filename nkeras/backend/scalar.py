@@ -58,6 +58,13 @@ class Scalar:
         """The function over `derive.Expression` objects, table functions unbound."""
         return self.bind(derive.FUNCTIONS, None)
 
+    @property
+    def formula(self) -> str:
+        """The traced body with parameters named a, b, ...: equal for equal formulas."""
+        names = [chr(ord("a") + i) for i in range(len(self.parameters))]
+        traced = self.trace(*(derive.Expression("argument", name) for name in names))
+        return derive.to_source("f", names, traced)
+
     def check(self) -> None:
         """Raise the error that a branch or an unknown operation in the body deserves."""
         self.trace(*(derive.Expression("argument", name) for name in self.parameters))

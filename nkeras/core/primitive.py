@@ -325,11 +325,11 @@ class Elementwise(Primitive):
 
 
 def _elementwise_rule(gradient: Scalar, argument: str) -> Callable[..., Any]:
-    mapped = PRIMITIVES.get(gradient.name) or Elementwise(gradient)
-    parameters = (*mapped.arguments, f"{argument}_spec")
+    mapped = _mapped(gradient)
+    parameters = (*gradient.parameters, f"{argument}_spec")
 
     def rule(**named: Any) -> Any:
-        grad = mapped(*[named[name] for name in mapped.arguments])
+        grad = mapped(*[named[name] for name in gradient.parameters])
         return tape.sum_to(grad, named[f"{argument}_spec"])
 
     kind = inspect.Parameter.KEYWORD_ONLY
@@ -337,6 +337,18 @@ def _elementwise_rule(gradient: Scalar, argument: str) -> Callable[..., Any]:
         [inspect.Parameter(name, kind) for name in parameters]
     )
     return rule
+
+
+def _mapped(gradient: Scalar) -> Callable[..., Any]:
+    """The operation of a derivative: an existing one where the formula is the same."""
+    formula = gradient.formula
+    if formula == "def f(a):\n    return a\n":
+        return lambda grad: grad
+    for name in ("negative", "multiply", "divide"):
+        known = PRIMITIVES.get(name)
+        if isinstance(known, Elementwise) and known.scalar.formula == formula:
+            return known
+    return PRIMITIVES.get(gradient.name) or Elementwise(gradient)
 
 
 def _signature_of(scalar: Scalar, defaults: tuple[Any, ...], doc: str | None) -> Any:

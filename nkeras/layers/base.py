@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import RLock
 from typing import Any
 
 import numpy as np
 
-from nkeras import constraints, initializers, regularizers
+from nkeras import regularizers
 from nkeras.core import dtypes, graph, naming, policies, serialization, tree
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.variable import Variable, autocast_scope
 from nkeras.layers import calling
+from nkeras.layers.building import Buildable
+from nkeras.layers.configuration import capture, config_value, input_shape_argument, policy_config
 from nkeras.layers.input_spec import assert_input_compatibility
-from nkeras.layers.tracking import Tracked
-
-_build_lock = RLock()
+from nkeras.layers.shapes import map_shapes, shapes_of
 
 
-class Layer(Tracked):
+class Layer(Buildable):
     """Parameters and a function of tensors.
 
     A subclass defines `__init__`, `build(input_shape)` if it has weights of its own, and
@@ -56,13 +51,8 @@ class Layer(Tracked):
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """Remember the constructor's arguments."""
         layer = super().__new__(cls)
-        object.__setattr__(layer, "_captured", _capture(cls, args, kwargs))
+        object.__setattr__(layer, "_captured", capture(cls, args, kwargs))
         return layer
-
-    def __init_subclass__(cls, **named: Any) -> None:
-        super().__init_subclass__(**named)
-        if "build" in cls.__dict__:
-            cls.build = _building(cls.__dict__["build"])
 
     def __init__(
         self,
@@ -75,7 +65,7 @@ class Layer(Tracked):
         **kwargs: Any,
     ) -> None:
         super().__init__()
-        input_shape = _input_shape_argument(kwargs)
+        input_shape = input_shape_argument(kwargs)
         if kwargs:
             raise ValueError(
                 f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}"
@@ -99,137 +89,7 @@ class Layer(Tracked):
         self._path: tuple[str, ...] = ()
         self._input_shape_arg = input_shape
 
-    # Building.
-
-    def build(self, input_shape: Any) -> None:
-        """Make the weights; the default builds sublayers by tracing `call`.
-
-        Args:
-            input_shape: shape with None for unknown sizes, or a structure of shapes.
-        """
-        if type(self).call is not Layer.call and self._layers:
-            self._trace_to_build(input_shape)
-        self.built = True
-
-    def _trace_to_build(self, input_shape: Any) -> None:
-        def symbolic(shape: Any) -> KerasTensor:
-            return KerasTensor(shape, self.input_dtype)
-
-        try:
-            self._trace_in_scope((_map_shapes(symbolic, input_shape),), {})
-        except Exception as error:
-            raise RuntimeError(
-                f"Layer {self.name!r} has sublayers, no `build` of its own, and its `call` failed "
-                f"on inputs of shape {input_shape}: {error}"
-            ) from error
-
-    def _trace_in_scope(self, args: Any, kwargs: dict[str, Any]) -> None:
-        """Run `call` on symbolic tensors, so that sublayers are built, in this layer's scope."""
-        self._path = self._scope_path()
-        with self._name_scope():
-            graph.infer_outputs(self.call, args, kwargs)
-
-    def build_from_config(self, config: dict[str, Any]) -> None:
-        """Build from what `get_build_config` returned."""
-        if "input_shape" in config:
-            self.build(_as_shapes(config["input_shape"]))
-        elif "shapes_dict" in config:
-            self.build(**{key: _as_shapes(value) for key, value in config["shapes_dict"].items()})
-
-    def get_build_config(self) -> dict[str, Any] | None:
-        """The shapes that the layer was built with."""
-        if self._build_shapes is None:
-            return None
-        if len(self._build_shapes) == 1:
-            return {"input_shape": next(iter(self._build_shapes.values()))}
-        return {"shapes_dict": self._build_shapes}
-
-    def add_weight(
-        self,
-        shape: Any = None,
-        initializer: Any = None,
-        dtype: Any = None,
-        trainable: bool = True,
-        autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        aggregation: str = "none",
-        overwrite_with_gradient: bool = False,
-        name: str | None = None,
-    ) -> Variable:
-        """Make a variable that the layer owns.
-
-        Args:
-            shape: tuple of int; `()` by default.
-            initializer: name, object or function; Glorot uniform (floats) or zeros by default.
-            dtype: dtype; the layer's variable dtype by default.
-            trainable: whether training updates it.
-            autocast: whether it is read in the compute dtype.
-            regularizer: penalty added to the loss.
-            constraint: function applied after each update.
-            aggregation: kept for Keras' sake.
-            overwrite_with_gradient: the optimizer replaces the value by its gradient.
-            name: name.
-
-        Returns:
-            The variable.
-        """
-        self._check_initialized()
-        dtype = self.variable_dtype if dtype is None else dtypes.standardize(dtype)
-        if initializer is None:
-            initializer = "glorot_uniform" if dtypes.is_floating(dtype) else "zeros"
-        shape = () if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
-        if any(size is None for size in shape):
-            raise ValueError(
-                f"Layer {self.name!r}: a weight needs a known shape. Received: shape={shape}; the "
-                "input shape leaves a size open that the weight depends on."
-            )
-        with self._name_scope():
-            variable = Variable(
-                initializers.get(initializer),
-                shape=shape,
-                dtype=dtype,
-                trainable=trainable,
-                autocast=autocast,
-                aggregation=aggregation,
-                name=name,
-            )
-        variable.regularizer = regularizers.get(regularizer)
-        variable.constraint = constraints.get(constraint)
-        variable.overwrite_with_gradient = overwrite_with_gradient
-        variable.trainable = bool(trainable) and self.trainable
-        self._own(variable)
-        return variable
-
-    # dtypes.
-
-    @property
-    def dtype(self) -> str:
-        """The dtype of the variables."""
-        return self.dtype_policy.variable_dtype
-
-    @property
-    def variable_dtype(self) -> str:
-        """The dtype of the variables."""
-        return self.dtype_policy.variable_dtype
-
-    @property
-    def compute_dtype(self) -> str:
-        """The dtype that inputs and variables are cast to."""
-        return self.dtype_policy.compute_dtype
-
-    @property
-    def input_dtype(self) -> str:
-        """The dtype that inputs are cast to."""
-        return self.dtype_policy.compute_dtype
-
     # Calling.
-
-    def call(self, *args: Any, **kwargs: Any) -> Any:
-        """What the layer computes; a subclass defines it."""
-        raise NotImplementedError(
-            f"Layer {type(self).__name__} does not have a `call()` method implemented."
-        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Build if needed, then `call`, with dtypes, masks and `training` taken care of."""
@@ -312,8 +172,8 @@ class Layer(Tracked):
         if type(self).compute_output_spec is not Layer.compute_output_spec:
             return self.compute_output_spec(*args, **kwargs)
         if type(self).compute_output_shape is not Layer.compute_output_shape and args:
-            shapes = _shapes_of(args[0])
-            return _map_shapes(
+            shapes = shapes_of(args[0])
+            return map_shapes(
                 lambda shape: KerasTensor(shape, self.compute_dtype),
                 self.compute_output_shape(shapes),
             )
@@ -329,12 +189,12 @@ class Layer(Tracked):
         def symbolic(shape: Any) -> KerasTensor:
             return KerasTensor(shape, self.input_dtype)
 
-        inputs = _map_shapes(symbolic, input_shape)
+        inputs = map_shapes(symbolic, input_shape)
         if not self.built:
             self.build(input_shape)
         own_rule = type(self).compute_output_spec is not Layer.compute_output_spec
         rule = self.compute_output_spec if own_rule else self._run
-        return _shapes_of(graph.infer_outputs(rule, (inputs,), {}))
+        return shapes_of(graph.infer_outputs(rule, (inputs,), {}))
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The mask of the output; the input's by default."""
@@ -415,42 +275,6 @@ class Layer(Tracked):
                 kwargs = {**kwargs, name: calling.masks_of(value)}
         return kwargs
 
-    def _build_for(self, given: dict[str, Any], args: Any, kwargs: dict[str, Any]) -> None:
-        """Build with the shapes of the arguments that are tensors."""
-        with _build_lock:
-            if self.built:
-                return
-            shapes = {
-                name: _shapes_of(value)
-                for name, value in given.items()
-                if _is_tensors(value) and not (name == "mask" or name.endswith("_mask"))
-            }
-            if type(self).build is Layer.build:
-                if self._layers and len(shapes) != 1:
-                    self._trace_in_scope(args, kwargs)
-                    self.built = True
-                    return
-                if len(shapes) == 1:
-                    self.build(next(iter(shapes.values())))
-                self.built = True
-                return
-            self.build(**_fit_build(type(self).build, shapes, self.name))
-
-    @contextmanager
-    def _name_scope(self) -> Iterator[None]:
-        with naming.root_scope(*self._scope_path()):
-            yield
-
-    def _scope_path(self) -> tuple[str, ...]:
-        return self._path or (*naming.scope_path(), self.name)
-
-    def _check_initialized(self) -> None:
-        if "_inbound_nodes" not in self.__dict__:
-            raise RuntimeError(
-                f"In layer {type(self).__name__}, you forgot to call `super().__init__()` as the "
-                "first statement in the `__init__()` method."
-            )
-
     # Symbolic inputs and outputs.
 
     @property
@@ -481,12 +305,12 @@ class Layer(Tracked):
             "dtype": policy_config(self.dtype_policy),
         }
         if self.activity_regularizer is not None:
-            config["activity_regularizer"] = _config_value(self.activity_regularizer)
+            config["activity_regularizer"] = config_value(self.activity_regularizer)
         if self._input_shape_arg is not None:
             config["batch_input_shape"] = self._input_shape_arg
         for name, value in self._captured.items():
             if name not in ("name", "trainable", "dtype", "activity_regularizer", "autocast"):
-                config[name] = _config_value(self.__dict__.get(name, value))
+                config[name] = config_value(self.__dict__.get(name, value))
         return config
 
     @classmethod
@@ -504,128 +328,5 @@ class Layer(Tracked):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
-def _building(build: Any) -> Any:
-    """Wrap a `build`: name scope, shapes remembered, `built` set."""
-    if getattr(build, "_is_wrapped", False):
-        return build
-
-    @functools.wraps(build)
-    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-        self._check_initialized()
-        bound = inspect.signature(build).bind(self, *args, **kwargs)
-        shapes = dict(list(bound.arguments.items())[1:])
-        outermost = not self._path
-        if outermost:
-            self._path = (*naming.scope_path(), self.name)
-        with naming.root_scope(*self._path), autocast_scope(None):
-            result = build(self, *args, **kwargs)
-        if self._build_shapes is None:
-            self._build_shapes = shapes.get("kwargs", shapes)
-        self.built = True
-        return result
-
-    wrapper._is_wrapped = True  # type: ignore[attr-defined]
-    return wrapper
-
-
-def _capture(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The constructor's arguments by name, defaults included."""
-    signature = inspect.signature(cls.__init__)
-    try:
-        bound = signature.bind(None, *args, **kwargs)
-    except TypeError:
-        return {}  # the constructor itself raises the error, with a better message
-    bound.apply_defaults()
-    captured = dict(list(bound.arguments.items())[1:])
-    for parameter in signature.parameters.values():
-        if parameter.kind is parameter.VAR_KEYWORD:
-            captured.update(captured.pop(parameter.name, {}))
-        elif parameter.kind is parameter.VAR_POSITIONAL:
-            captured.pop(parameter.name, None)
-    return captured
-
-
-def _input_shape_argument(kwargs: dict[str, Any]) -> Any:
-    """The legacy arguments `input_shape`, `batch_input_shape` and `input_dim` of a first layer."""
-    if "input_shape" in kwargs:
-        return (None, *kwargs.pop("input_shape"))
-    if "batch_input_shape" in kwargs:
-        return tuple(kwargs.pop("batch_input_shape"))
-    if "input_dim" in kwargs:
-        return (None, kwargs.pop("input_dim"))
-    return None
-
-
-def policy_config(policy: Any) -> dict[str, Any]:
-    """A dtype policy as configuration."""
-    return {
-        "module": "keras",
-        "class_name": "DTypePolicy",
-        "config": policy.get_config(),
-        "registered_name": None,
-    }
-
-
-def _config_value(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _config_value(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_config_value(one) for one in value)
-    return serialization.serialize_keras_object(value)
-
-
 def _is_numbers(values: Any) -> bool:
     return all(isinstance(one, (int, float)) for one in values)
-
-
-def _is_tensors(value: Any) -> bool:
-    leaves = tree.flatten(value)
-    return (
-        bool(leaves)
-        and all(isinstance(leaf, (Tensor, KerasTensor)) or leaf is None for leaf in leaves)
-        and any(leaf is not None for leaf in leaves)
-    )
-
-
-def _shapes_of(value: Any) -> Any:
-    """Shapes of a structure of tensors; sizes that are unknown in a trace are None."""
-    return tree.map_structure(lambda leaf: None if leaf is None else graph.known_shape(leaf), value)
-
-
-def is_shape(value: Any) -> bool:
-    """Whether a value is a shape rather than a structure of shapes."""
-    return isinstance(value, (list, tuple)) and all(
-        one is None or isinstance(one, (int, np.integer)) for one in value
-    )
-
-
-def _map_shapes(function: Any, shapes: Any) -> Any:
-    if shapes is None:
-        return None
-    if is_shape(shapes):
-        return function(tuple(shapes))
-    if isinstance(shapes, dict):
-        return {key: _map_shapes(function, one) for key, one in shapes.items()}
-    return [_map_shapes(function, one) for one in shapes]
-
-
-def _as_shapes(shapes: Any) -> Any:
-    return _map_shapes(lambda shape: shape, shapes)
-
-
-def _fit_build(build: Any, shapes: dict[str, Any], name: str) -> dict[str, Any]:
-    """Arguments for `build`: one shape under whatever name, or `<argument>_shape` each."""
-    parameters = list(inspect.signature(build).parameters.values())[1:]
-    named = {p.name for p in parameters}
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return {f"{key}_shape": shape for key, shape in shapes.items()}
-    if len(parameters) == 1:
-        return {parameters[0].name: next(iter(shapes.values()), None)}
-    fitting = {f"{key}_shape": shape for key, shape in shapes.items() if f"{key}_shape" in named}
-    missing = [p.name for p in parameters if p.default is p.empty and p.name not in fitting]
-    if missing:
-        raise ValueError(
-            f"Layer {name!r}: build() has the arguments {sorted(named)}, but the call has tensors "
-            f"for {sorted(shapes)}. An argument `x` of call() becomes `x_shape` of build()."
-        )
-    return fitting

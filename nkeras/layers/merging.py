@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from nkeras import ops
-from nkeras.layers.base import Layer, is_shape
+from nkeras.layers.base import Layer
 from nkeras.layers.calling import get_mask
+from nkeras.layers.shapes import is_shape
 
 
 class _Merge(Layer):

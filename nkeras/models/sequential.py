@@ -7,8 +7,10 @@ from typing import Any
 from nkeras.core import tree
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import to_tensor
-from nkeras.layers.base import Layer, is_shape, policy_config
+from nkeras.layers.base import Layer
+from nkeras.layers.configuration import policy_config
 from nkeras.layers.core import InputLayer
+from nkeras.layers.shapes import is_shape
 from nkeras.models.functional import Graph
 from nkeras.models.model import Model
 

@@ -8,27 +8,27 @@ from typing import Any
 from nkeras.backend.scalar import Scalar
 from nkeras.core.primitive import PRIMITIVES, Elementwise
 
+_own: dict[str, Elementwise] = {}
 
-def elementwise(
-    function: Callable[..., Any] | None = None, *, result: str = "same", replace: bool = False
-) -> Any:
+
+def elementwise(function: Callable[..., Any] | None = None, *, result: str = "same") -> Any:
     """Decorator: an operation on tensors from a scalar function; shape and gradient are automatic.
 
     The body is free of branches (use `where`), and calls only `exp, log, tanh, erf, where, ...`
-    (the names of `nkeras.backend.derive.FUNCTIONS`, as bare names or NumPy functions) and other
-    operations made by this decorator; float constants of the module may be used.
+    (the names of `nkeras.backend.derive.FUNCTIONS`, bare or imported as in `from numpy import
+    tanh`) and other operations made by this decorator; numbers that are constants of the module may
+    be used. Defining an operation of your own again replaces it, as for any function.
 
     Args:
         function: scalars in, scalar out.
         result: `"same"` (a floating dtype) or `"bool"`.
-        replace: allow a name that is taken, for notebooks.
 
     Returns:
         Operation that broadcasts, differentiates, and runs on every backend. Give its derivative by
         hand with `operation.scalar.derivative`.
 
     Raises:
-        ValueError: the name is taken, or the body uses an unknown name.
+        ValueError: nkeras has a primitive of that name, or the body uses an unknown name.
         TypeError: the body branches.
 
     Example:
@@ -40,12 +40,12 @@ def elementwise(
         array([0., 1.], dtype=float32)
     """
     if function is None:
-        return lambda function: elementwise(function, result=result, replace=replace)
-    if replace:
-        for name in [n for n in PRIMITIVES if n == function.__name__]:
-            del PRIMITIVES[name]
-            for derived in [n for n in PRIMITIVES if n.startswith(f"{name}_grad_")]:
-                del PRIMITIVES[derived]
+        return lambda function: elementwise(function, result=result)
     scalar = Scalar(function, result)  # type: ignore[arg-type]
     scalar.check()
-    return Elementwise(scalar, "float", doc=function.__doc__)
+    name = scalar.name
+    if name in _own and PRIMITIVES.get(name) is _own[name]:
+        for old in [one for one in PRIMITIVES if one == name or one.startswith(f"{name}_grad_")]:
+            del PRIMITIVES[old]
+    _own[name] = made = Elementwise(scalar, "float", doc=function.__doc__)
+    return made

@@ -1,0 +1,239 @@
+"""The weights of a layer: made when the shapes of its inputs are known."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock
+from typing import Any
+
+from nkeras import constraints, initializers, regularizers
+from nkeras.core import dtypes, graph, naming
+from nkeras.core.graph import KerasTensor
+from nkeras.core.policies import DTypePolicy
+from nkeras.core.variable import Variable, autocast_scope
+from nkeras.layers.shapes import as_shapes, is_tensors, map_shapes, shapes_of
+from nkeras.layers.tracking import Tracked
+
+_build_lock = RLock()
+
+
+class Buildable(Tracked):
+    """The part of a layer that makes its weights."""
+
+    name: str
+    dtype_policy: DTypePolicy
+    built: bool
+    _build_shapes: dict[str, Any] | None
+    _path: tuple[str, ...]
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        if "build" in cls.__dict__:
+            cls.build = _building(cls.__dict__["build"])
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights; the default builds sublayers by tracing `call`.
+
+        Args:
+            input_shape: shape with None for unknown sizes, or a structure of shapes.
+        """
+        if type(self).call is not Buildable.call and self._layers:
+            self._trace_to_build(input_shape)
+        self.built = True
+
+    def _trace_to_build(self, input_shape: Any) -> None:
+        def symbolic(shape: Any) -> KerasTensor:
+            return KerasTensor(shape, self.input_dtype)
+
+        try:
+            self._trace_in_scope((map_shapes(symbolic, input_shape),), {})
+        except Exception as error:
+            raise RuntimeError(
+                f"Layer {self.name!r} has sublayers, no `build` of its own, and its `call` failed "
+                f"on inputs of shape {input_shape}: {error}"
+            ) from error
+
+    def _trace_in_scope(self, args: Any, kwargs: dict[str, Any]) -> None:
+        """Run `call` on symbolic tensors, so that sublayers are built, in this layer's scope."""
+        self._path = self._scope_path()
+        with self._name_scope():
+            graph.infer_outputs(self.call, args, kwargs)
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build from what `get_build_config` returned."""
+        if "input_shape" in config:
+            self.build(as_shapes(config["input_shape"]))
+        elif "shapes_dict" in config:
+            self.build(**{key: as_shapes(value) for key, value in config["shapes_dict"].items()})
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shapes that the layer was built with."""
+        if self._build_shapes is None:
+            return None
+        if len(self._build_shapes) == 1:
+            return {"input_shape": next(iter(self._build_shapes.values()))}
+        return {"shapes_dict": self._build_shapes}
+
+    def add_weight(
+        self,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str = "none",
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+    ) -> Variable:
+        """Make a variable that the layer owns.
+
+        Args:
+            shape: tuple of int; `()` by default.
+            initializer: name, object or function; Glorot uniform (floats) or zeros by default.
+            dtype: dtype; the layer's variable dtype by default.
+            trainable: whether training updates it.
+            autocast: whether it is read in the compute dtype.
+            regularizer: penalty added to the loss.
+            constraint: function applied after each update.
+            aggregation: kept for Keras' sake.
+            overwrite_with_gradient: the optimizer replaces the value by its gradient.
+            name: name.
+
+        Returns:
+            The variable.
+        """
+        self._check_initialized()
+        dtype = self.variable_dtype if dtype is None else dtypes.standardize(dtype)
+        if initializer is None:
+            initializer = "glorot_uniform" if dtypes.is_floating(dtype) else "zeros"
+        shape = () if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
+        if any(size is None for size in shape):
+            raise ValueError(
+                f"Layer {self.name!r}: a weight needs a known shape. Received: shape={shape}; the "
+                "input shape leaves a size open that the weight depends on."
+            )
+        with self._name_scope():
+            variable = Variable(
+                initializers.get(initializer),
+                shape=shape,
+                dtype=dtype,
+                trainable=trainable,
+                autocast=autocast,
+                aggregation=aggregation,
+                name=name,
+            )
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
+        variable.overwrite_with_gradient = overwrite_with_gradient
+        variable.trainable = bool(trainable) and self.trainable
+        self._own(variable)
+        return variable
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the variables."""
+        return self.dtype_policy.variable_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of the variables."""
+        return self.dtype_policy.variable_dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype that inputs and variables are cast to."""
+        return self.dtype_policy.compute_dtype
+
+    @property
+    def input_dtype(self) -> str:
+        """The dtype that inputs are cast to."""
+        return self.dtype_policy.compute_dtype
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """What the layer computes; a subclass defines it."""
+        raise NotImplementedError(
+            f"Layer {type(self).__name__} does not have a `call()` method implemented."
+        )
+
+    def _build_for(self, given: dict[str, Any], args: Any, kwargs: dict[str, Any]) -> None:
+        """Build with the shapes of the arguments that are tensors."""
+        with _build_lock:
+            if self.built:
+                return
+            shapes = {
+                name: shapes_of(value)
+                for name, value in given.items()
+                if is_tensors(value) and not (name == "mask" or name.endswith("_mask"))
+            }
+            if type(self).build is Buildable.build:
+                if self._layers and len(shapes) != 1:
+                    self._trace_in_scope(args, kwargs)
+                    self.built = True
+                    return
+                if len(shapes) == 1:
+                    self.build(next(iter(shapes.values())))
+                self.built = True
+                return
+            self.build(**_fit_build(type(self).build, shapes, self.name))
+
+    @contextmanager
+    def _name_scope(self) -> Iterator[None]:
+        with naming.root_scope(*self._scope_path()):
+            yield
+
+    def _scope_path(self) -> tuple[str, ...]:
+        return self._path or (*naming.scope_path(), self.name)
+
+    def _check_initialized(self) -> None:
+        if "_inbound_nodes" not in self.__dict__:
+            raise RuntimeError(
+                f"In layer {type(self).__name__}, you forgot to call `super().__init__()` as the "
+                "first statement in the `__init__()` method."
+            )
+
+
+def _building(build: Any) -> Any:
+    """Wrap a `build`: name scope, shapes remembered, `built` set."""
+    if getattr(build, "_is_wrapped", False):
+        return build
+
+    @functools.wraps(build)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self._check_initialized()
+        bound = inspect.signature(build).bind(self, *args, **kwargs)
+        shapes = dict(list(bound.arguments.items())[1:])
+        outermost = not self._path
+        if outermost:
+            self._path = (*naming.scope_path(), self.name)
+        with naming.root_scope(*self._path), autocast_scope(None):
+            result = build(self, *args, **kwargs)
+        if self._build_shapes is None:
+            self._build_shapes = shapes.get("kwargs", shapes)
+        self.built = True
+        return result
+
+    wrapper._is_wrapped = True  # type: ignore[attr-defined]
+    return wrapper
+
+
+def _fit_build(build: Any, shapes: dict[str, Any], name: str) -> dict[str, Any]:
+    """Arguments for `build`: one shape under whatever name, or `<argument>_shape` each."""
+    parameters = list(inspect.signature(build).parameters.values())[1:]
+    named = {p.name for p in parameters}
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return {f"{key}_shape": shape for key, shape in shapes.items()}
+    if len(parameters) == 1:
+        return {parameters[0].name: next(iter(shapes.values()), None)}
+    fitting = {f"{key}_shape": shape for key, shape in shapes.items() if f"{key}_shape" in named}
+    missing = [p.name for p in parameters if p.default is p.empty and p.name not in fitting]
+    if missing:
+        raise ValueError(
+            f"Layer {name!r}: build() has the arguments {sorted(named)}, but the call has tensors "
+            f"for {sorted(shapes)}. An argument `x` of call() becomes `x_shape` of build()."
+        )
+    return fitting
