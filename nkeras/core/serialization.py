@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FunctionType
@@ -269,4 +269,64 @@ def _by_name(name: str, table: Mapping[str, Any]) -> Any:
     return snake.get(name) or lowered.get(name.lower())
 
 
-Getter = Callable[[Any], Any]
+class Family:
+    """`get`, `serialize` and `deserialize` of one kind of objects, such as losses.
+
+    Args:
+        noun: for error messages, for example `"loss"`.
+        table: classes and functions by name.
+        base: a class whose instances belong to the family even if they cannot be called.
+    """
+
+    def __init__(self, noun: str, table: Mapping[str, Any], base: type | None = None) -> None:
+        self.noun = noun
+        self.table = table
+        self.base = base
+
+    def get(self, identifier: Any) -> Any:
+        """What a name, config, class or object stands for; None stays None.
+
+        Args:
+            identifier: class or function name (also in snake case), dict from `serialize`, class,
+                object, callable or None.
+
+        Returns:
+            The object or function, or None.
+
+        Raises:
+            ValueError: there is nothing of that name.
+        """
+        if identifier is None:
+            return None
+        if isinstance(identifier, dict):
+            identifier = self.deserialize(identifier)
+        return resolve(identifier, self.table, self.noun, self.base)
+
+    def serialize(self, thing: Any) -> Any:
+        """The configuration: a dict, or the name of a built-in function.
+
+        Args:
+            thing: object with `get_config`, or a named function.
+
+        Returns:
+            What `deserialize` takes.
+        """
+        return serialize_keras_object(thing)
+
+    def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """The inverse of `serialize`.
+
+        Args:
+            config: name, `{"class_name": ..., "config": {...}}` or None.
+            custom_objects: further classes and functions by name.
+
+        Returns:
+            The object or function, or None.
+
+        Raises:
+            ValueError, TypeError: it names nothing known.
+        """
+        known = {**self.table, **(custom_objects or {})}
+        if isinstance(config, str):
+            return resolve(config, known, self.noun, self.base)
+        return deserialize_keras_object(config, known)

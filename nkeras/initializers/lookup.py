@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from nkeras.core import dtypes
 from nkeras.core.primitive import to_tensor
-from nkeras.core.serialization import deserialize_keras_object, resolve, serialize_keras_object
+from nkeras.core.serialization import Family
 from nkeras.core.tensor import Tensor
 from nkeras.initializers.constant import Constant, Identity, Ones, Zeros
 from nkeras.initializers.random import (
@@ -42,6 +41,10 @@ INITIALIZERS |= {
     "zero": Zeros,
 }
 
+_family = Family("initializer", INITIALIZERS)
+serialize = _family.serialize
+deserialize = _family.deserialize
+
 
 def get(identifier: Any) -> Any:
     """The initializer that a name, config, class or callable stands for; None stays None.
@@ -61,52 +64,9 @@ def get(identifier: Any) -> Any:
         >>> type(nkeras.initializers.get("HeNormal")).__name__
         'HeNormal'
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, dict):
-        identifier = deserialize(identifier)
     if isinstance(identifier, (Tensor, np.ndarray, np.generic)):
         return _exactly(identifier)
-    return resolve(identifier, INITIALIZERS, "initializer")
-
-
-def serialize(initializer: Any) -> Any:
-    """The configuration of an initializer as a dict.
-
-    Args:
-        initializer: object with `get_config`, or a named function.
-
-    Returns:
-        dict.
-
-    Example:
-        >>> import nkeras
-        >>> nkeras.initializers.serialize(nkeras.initializers.HeNormal())["class_name"]
-        'HeNormal'
-    """
-    return serialize_keras_object(initializer)
-
-
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The inverse of `serialize`.
-
-    Args:
-        config: what `serialize` returned, `{"class_name": ..., "config": {...}}` or None.
-        custom_objects: classes and functions by name.
-
-    Returns:
-        Callable or None.
-
-    Raises:
-        TypeError: the config names something unknown.
-
-    Example:
-        >>> import nkeras
-        >>> config = {"class_name": "HeNormal", "config": {}}
-        >>> type(nkeras.initializers.deserialize(config)).__name__
-        'HeNormal'
-    """
-    return deserialize_keras_object(config, {**INITIALIZERS, **(custom_objects or {})})
+    return _family.get(identifier)
 
 
 def _exactly(values: Any) -> Any:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from nkeras.core import serialization
+from nkeras.core.serialization import Family
 from nkeras.losses import crossentropy, divergence, margin, overlap, regression, sparse_crossentropy
 from nkeras.losses.loss import Loss
 
@@ -69,58 +68,7 @@ TABLE: dict[str, Any] = {
     "kullback_leibler_divergence": divergence.kl_divergence,
 }
 
-
-def serialize(loss: Any) -> Any:
-    """The configuration of a loss: a dict, or the name of a built-in function.
-
-    Args:
-        loss: `Loss` object or function.
-
-    Returns:
-        What `deserialize` takes.
-    """
-    return serialization.serialize_keras_object(loss)
-
-
-def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The loss that a configuration describes.
-
-    Args:
-        name: name or configuration dict.
-        custom_objects: further classes and functions by name.
-
-    Returns:
-        `Loss` object or function.
-
-    Raises:
-        ValueError, TypeError: it names nothing known.
-    """
-    known = {**TABLE, **(custom_objects or {})}
-    if isinstance(name, str):
-        return serialization.resolve(name, known, "loss", Loss)
-    return serialization.deserialize_keras_object(name, known)
-
-
-def get(identifier: Any) -> Any:
-    """A loss by name, configuration, class or object.
-
-    Args:
-        identifier: None, a name such as `"mse"` or `"CategoricalCrossentropy"`, a configuration
-            dict, a class, or a loss already.
-
-    Returns:
-        A callable `(y_true, y_pred)`, or None for None.
-
-    Raises:
-        ValueError: it names no loss.
-
-    Example:
-        >>> import nkeras
-        >>> nkeras.losses.get("mse").__name__
-        'mean_squared_error'
-    """
-    if identifier is None:
-        return None
-    if isinstance(identifier, dict):
-        identifier = deserialize(identifier)
-    return serialization.resolve(identifier, TABLE, "loss", Loss)
+_family = Family("loss", TABLE, Loss)
+get = _family.get
+serialize = _family.serialize
+deserialize = _family.deserialize

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from nkeras.core import naming, serialization
+from nkeras.core import naming
+from nkeras.core.serialization import Family, resolve
 from nkeras.losses.identifiers import FUNCTIONS as LOSS_FUNCTIONS
 from nkeras.losses.identifiers import TABLE as LOSSES
 from nkeras.metrics import (
@@ -103,60 +103,10 @@ def function(name: str) -> Any:
         ValueError: there is none.
     """
     table = {**LOSSES, **{one.__name__: one for one in FUNCTIONS}}
-    return serialization.resolve(name, table, "metric function")
+    return resolve(name, table, "metric function")
 
 
-def serialize(metric: Any) -> Any:
-    """The configuration of a metric: a dict, or the name of a built-in function.
-
-    Args:
-        metric: `Metric` object or function.
-
-    Returns:
-        What `deserialize` takes.
-    """
-    return serialization.serialize_keras_object(metric)
-
-
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The metric that a configuration describes.
-
-    Args:
-        config: name or configuration dict.
-        custom_objects: further classes and functions by name.
-
-    Returns:
-        `Metric` object or function.
-
-    Raises:
-        ValueError, TypeError: it names nothing known.
-    """
-    known = {**TABLE, **(custom_objects or {})}
-    if isinstance(config, str):
-        return serialization.resolve(config, known, "metric", metric.Metric)
-    return serialization.deserialize_keras_object(config, known)
-
-
-def get(identifier: Any) -> Any:
-    """A metric by name, configuration, class or object.
-
-    Args:
-        identifier: None, a name such as `"accuracy"` or `"AUC"`, a configuration dict, a class, or
-            a metric (or function) already.
-
-    Returns:
-        A metric or function, or None for None.
-
-    Raises:
-        ValueError: it names no metric.
-
-    Example:
-        >>> import nkeras
-        >>> nkeras.metrics.get("mse")
-        <MeanSquaredError name=mean_squared_error>
-    """
-    if identifier is None:
-        return None
-    if isinstance(identifier, dict):
-        identifier = deserialize(identifier)
-    return serialization.resolve(identifier, TABLE, "metric", metric.Metric)
+_family = Family("metric", TABLE, metric.Metric)
+get = _family.get
+serialize = _family.serialize
+deserialize = _family.deserialize
