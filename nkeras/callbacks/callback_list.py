@@ -86,7 +86,7 @@ class CallbackList(Callback):
         super().__init__()
         self.callbacks: list[Any] = tree.flatten(callbacks) if callbacks else []
         for callback in self.callbacks:
-            if not hasattr(callback, "set_model"):
+            if isinstance(callback, type) or not hasattr(callback, "set_model"):
                 raise TypeError(
                     "Argument `callbacks` must hold instances of nkeras.callbacks.Callback. "
                     f"Received: {callback!r} (of type {type(callback).__name__})"

@@ -104,7 +104,8 @@ def assert_input_compatibility(input_spec: Any, inputs: Any, layer_name: str) ->
         missing = [spec.name for spec in specs if spec.name not in inputs and not spec.optional]
         if missing:
             raise ValueError(
-                f'Layer "{layer_name}" misses the inputs {missing} in the dict {inputs}.'
+                f'Layer "{layer_name}" misses the inputs {missing} in the dict with the keys '
+                f"{list(inputs)}."
             )
         given = [inputs.get(spec.name) for spec in specs]
     else:
@@ -112,7 +113,7 @@ def assert_input_compatibility(input_spec: Any, inputs: Any, layer_name: str) ->
     if len(given) != len(specs):
         raise ValueError(
             f'Layer "{layer_name}" expects {len(specs)} input(s), but it received {len(given)} '
-            f"input tensors. Inputs received: {inputs}"
+            f"input tensors. Shapes received: {[getattr(one, 'shape', one) for one in given]}"
         )
     for index, (one, spec) in enumerate(zip(given, specs, strict=True)):
         if spec is None or (one is None and spec.optional):

@@ -87,7 +87,7 @@ class Optimizer(OptimizerState):
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self._check_arguments(owner)
-        self._excluded: set[int] = set()
+        self._excluded: list[Variable] = []
         self._excluded_names: re.Pattern[str] | None = None
         self._iterations = self._host_variable(0, "int", "iteration")
         if isinstance(learning_rate, LearningRateSchedule) or callable(learning_rate):
@@ -344,11 +344,11 @@ class Optimizer(OptimizerState):
             var_names: regular expressions, for example `["bias"]`: variables in whose names one is
                 found.
         """
-        self._excluded = {id(variable) for variable in var_list or ()}
+        self._excluded = list(var_list or ())
         self._excluded_names = re.compile("|".join(var_names)) if var_names else None
 
     def _use_weight_decay(self, variable: Variable) -> bool:
-        if id(variable) in self._excluded:
+        if any(one is variable for one in self._excluded):
             return False
         return self._excluded_names is None or not self._excluded_names.search(variable.name)
 

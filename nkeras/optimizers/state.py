@@ -41,7 +41,7 @@ class OptimizerState:
                     f"In optimizer {type(self).__name__!r}, `super().__init__()` must be the first "
                     "statement of `__init__()`."
                 )
-            if name not in ("_trainable_variables", "learning_rate"):
+            if name not in ("_trainable_variables", "_excluded", "learning_rate"):
                 for one in value if isinstance(value, (list, tuple)) else (value,):
                     self._track_variable(one)
         super().__setattr__(name, value)
@@ -49,6 +49,11 @@ class OptimizerState:
     def _track_variable(self, variable: Any) -> None:
         if isinstance(variable, Variable) and all(variable is not one for one in self._variables):
             self._variables.append(variable)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy or an unpickled optimizer finds its variables: their ids are new."""
+        self.__dict__.update(state)
+        self.__dict__["_indices"] = {id(one): i for i, one in enumerate(self._trainable_variables)}
 
     @property
     def variables(self) -> list[Variable]:
@@ -66,8 +71,10 @@ class OptimizerState:
         for variable in variables:
             if id(variable) not in self._indices:
                 raise ValueError(
-                    f"Unknown variable: {variable}. This optimizer can only be called for the "
-                    "variables it was built with. For new variables, make a new optimizer."
+                    f"Unknown variable: {variable.path!r} of shape {variable.shape}. This "
+                    "optimizer can only be called for the variables it was built with. For new "
+                    "variables, make a new optimizer; for those of layers that became trainable, "
+                    "call `compile()` with one."
                 )
 
     def add_variable(

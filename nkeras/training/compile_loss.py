@@ -112,7 +112,15 @@ class CompileLoss:
                 "The model was compiled with a loss, which needs targets: argument `y` is None, or "
                 "the batches have no targets."
             )
-        return flatten_like(y_true, y_pred, self.output_names, "y_true", wanted)
+        targets = flatten_like(y_true, y_pred, self.output_names, "y_true", wanted)
+        missing = [i for i in wanted if targets[i] is None]
+        if missing:
+            names = names_of(y_pred, self.output_names)
+            raise ValueError(
+                "Argument `y` misses the targets of outputs that have a loss: "
+                f"{[names[i] or i for i in missing]}. The model's outputs are named {names}."
+            )
+        return targets
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The total loss, a scalar tensor; the parts are kept in `metrics`."""

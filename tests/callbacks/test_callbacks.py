@@ -331,3 +331,9 @@ def test_csv_logger_before_training(tmp_path):
     logger.on_epoch_end(0, {"loss": 1.0, "list": [1, 2], "text": "a", "array": np.array(3)})
     del logger  # an interrupted training: the file is closed and whole
     assert rows(tmp_path / "log.csv")[1][1:5] == ["3", '"[1, 2]"', "1.0", "a"]
+
+
+@pytest.mark.parametrize("wrong", [callbacks.EarlyStopping, print, "EarlyStopping"])
+def test_what_is_no_callback_is_refused(wrong):
+    with pytest.raises(TypeError, match="`callbacks` must hold instances of nkeras"):
+        make_model().fit(X, Y, verbose=0, callbacks=[wrong])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 from typing import Any
 
 import numpy as np
@@ -154,6 +156,27 @@ def test_variables_may_be_excluded_from_weight_decay(excluded: Any, expected: li
     optimizer.exclude_from_weight_decay(**excluded)
     optimizer.apply([0 * ONE, 0 * ONE], variables)
     assert [float(one.numpy()[0]) for one in variables] == expected
+
+
+@pytest.mark.parametrize(
+    "duplicate",
+    [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))],
+    ids=["copy", "pickle"],
+)
+def test_copies_go_on_where_the_original_stands(duplicate: Any) -> None:
+    variables = [weight("kernel"), weight("bias")]
+    optimizer = optimizers.AdamW(learning_rate=0.5, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(var_list=variables[1:])
+    optimizer.apply([ONE, ONE], variables)
+    assert len(optimizer.variables) == 6  # iteration, rate, two moments of each: no model's weight
+    others, other = duplicate((variables, optimizer))
+    for one, weights in ((optimizer, variables), (other, others)):
+        one.apply([ONE, 2 * ONE], weights)
+    for left, right in zip(variables, others, strict=True):
+        assert left is not right
+        np.testing.assert_array_equal(left.numpy(), right.numpy())
+    with pytest.raises(ValueError, match=r"Unknown variable: 'kernel' of shape \(2,\)\. This"):
+        other.apply([ONE], variables[:1])
 
 
 @pytest.mark.parametrize("kind", ALL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 
 import numpy as np
@@ -481,3 +483,34 @@ def test_compiling_again_keeps_no_old_metrics():
     model.compile("sgd", "mse")
     assert list(model.fit(X, Y, verbose=0).history) == ["loss"]
     assert not model.non_trainable_weights  # metrics are no weights of the model
+
+
+def test_targets_of_an_output_with_a_loss_are_missed():
+    x = nkeras.Input((3,), name="x")
+    outputs = {"a": layers.Dense(2, name="a")(x), "b": layers.Dense(2, name="b")(x)}
+    model = nkeras.Model(x, outputs)
+    model.compile("sgd", loss={"a": "mse", "b": "mse"})
+    with pytest.raises(ValueError, match=r"`y` misses the targets .* loss: \['b'\]"):
+        model.fit(X, {"a": Y}, verbose=0)
+    model.compile("sgd", loss={"a": "mse"})
+    assert list(model.evaluate(X, {"a": Y}, verbose=0, return_dict=True)) == ["loss"]
+
+
+def test_wrong_inputs_are_named_and_not_printed():
+    inputs = {"a": nkeras.Input((3,), name="a"), "b": nkeras.Input((3,), name="b")}
+    model = nkeras.Model(inputs, layers.Add()([inputs["a"], inputs["b"]]))
+    with pytest.raises(ValueError, match=r"misses the inputs \['b'\] in .* keys \['a', 'c'\]\.$"):
+        model.predict({"a": X, "c": X}, verbose=0)
+    with pytest.raises(ValueError, match=r"expects 2 input.*1 .*Shapes received: \[\(32, 3\)\]$"):
+        model.predict(X, verbose=0)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_copies_of_a_model_go_on_training(duplicate):
+    model = make_model()
+    model.fit(X, Y, verbose=0)
+    other = duplicate(model)
+    for one in (model, other):
+        nkeras.utils.set_random_seed(1)
+        one.fit(X, Y, verbose=0, shuffle=False)
+    assert same(model.get_weights(), other.get_weights())
