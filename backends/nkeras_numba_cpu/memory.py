@@ -60,4 +60,7 @@ def _writable(x: np.ndarray) -> np.ndarray:
 
 def stored(y: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """`y` rounded once to the dtype that the caller stores (no copy when it has it)."""
-    return y if y.dtype == dtype else y.astype(dtype)
+    if y.dtype == dtype:
+        return y
+    with np.errstate(over="ignore"):  # too large for a half type is infinity: loss scales need it
+        return y.astype(dtype)

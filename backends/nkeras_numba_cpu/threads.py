@@ -17,9 +17,9 @@ from typing import Any
 
 import numba
 
-# libgomp's threads wait for the next region in a busy loop, by default for so long that on a machine
-# with other work each region costs milliseconds. A short wait keeps the gap between two kernels cheap.
-# libgomp reads the variable when it is loaded, which is at the first parallel kernel.
+# libgomp's threads wait for the next region in a busy loop, by default for so long that on a
+# machine with other work each region costs milliseconds. A short wait keeps the gap between two
+# kernels cheap. libgomp reads the variable when it is loaded: at the first parallel kernel.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 

@@ -1,6 +1,7 @@
 """How the kernel tests call kernels, make inputs and differentiate."""
 
 import numpy as np
+
 from nkeras_numpy.kernels import KERNELS
 
 

@@ -14,6 +14,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from kernel_calls import normal, run, slope
+
 from nkeras_numpy.kernels import KERNELS
 from nkeras_numpy.namespace import namespace
 from nkeras_numpy.random import philox

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_calls import normal, run, slope
+
 from nkeras_numpy.kernels import KERNELS
 
 
