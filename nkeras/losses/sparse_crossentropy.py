@@ -45,6 +45,11 @@ def host_labels(labels: Any) -> np.ndarray | None:
 def check_labels(labels: Any, classes: int, owner: str, ignore_class: int | None = None) -> None:
     """Raise a ValueError where a label that the host can see names no class."""
     values = host_labels(labels)
+    if values is not None and values.dtype.kind in "SUO":
+        raise ValueError(
+            f"{owner}: labels must be numbers in [0, {classes - 1}]. Received: an array of text "
+            f"or objects (dtype {values.dtype})"
+        )
     if values is None or values.size == 0 or (values.min() >= 0 and values.max() < classes):
         return
     wrong = ~((values >= 0) & (values < classes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import Any
 
 from nkeras import ops
@@ -22,7 +23,7 @@ def is_graph_config(config: dict[str, Any]) -> bool:
 def graph_config(model: Any) -> dict[str, Any]:
     """Layers, their calls, and which tensors are inputs and outputs."""
     graph = model._need_graph()
-    names = _operation_names(graph.operations)
+    names = operation_names(graph.operations)
     members = {id(node) for node in graph.nodes} | {
         id(tensor.node) for tensor in graph.inputs if tensor.node is not None
     }
@@ -75,14 +76,17 @@ def _node_numbers(operations: list[Any], members: set[int]) -> dict[int, int]:
     }
 
 
-def _operation_names(operations: list[Any]) -> dict[int, str]:
-    """Names by identity; calls of ops get the op's name and a number."""
+def operation_names(operations: Iterable[Any]) -> dict[int, str]:
+    """Names by identity; calls of ops get the op's name and a number that no layer has."""
+    operations = list(operations)
     names: dict[int, str] = {}
     taken = {operation.name for operation in operations if isinstance(operation, Layer)}
     for operation in operations:
-        name = operation.name if isinstance(operation, Layer) else operation.operation.__name__
-        if not isinstance(operation, Layer):
-            base, count = name, 0
+        if isinstance(operation, Layer):
+            name = operation.name
+        else:
+            name = base = operation.operation.__name__.rstrip("_")
+            count = 0
             while name in taken:
                 count += 1
                 name = f"{base}_{count}"

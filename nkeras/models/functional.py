@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from nkeras import ops
@@ -22,8 +23,8 @@ class Graph:
         outputs: KerasTensor or structure of them.
 
     Raises:
-        ValueError: an input or output is no KerasTensor, an input stands twice, or an output does
-            not depend on the inputs alone.
+        ValueError: an input or output is no KerasTensor, an input stands twice, an output does not
+            depend on the inputs alone, or two layers have the same name.
     """
 
     def __init__(self, inputs: Any, outputs: Any) -> None:
@@ -42,6 +43,12 @@ class Graph:
             for tensor in self.inputs
             if tensor.node is not None and isinstance(tensor.node.operation, InputLayer)
         ]
+        ((name, count),) = Counter(layer.name for layer in self.layers).most_common(1) or [("", 0)]
+        if count > 1:
+            raise ValueError(
+                f'The name "{name}" is used {count} times in the model. All layers of a model must '
+                "have different names."
+            )
 
     @property
     def layers(self) -> list[Layer]:

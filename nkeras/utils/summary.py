@@ -76,6 +76,7 @@ class _Table:
     """What stands in the columns; calls of ops are rows like layers."""
 
     def __init__(self, model: Any, expand_nested: bool, show_trainable: bool) -> None:
+        from nkeras.models.configuration import operation_names
         from nkeras.models.sequential import Sequential
 
         self.expand_nested = expand_nested
@@ -86,7 +87,7 @@ class _Table:
         graph = None if isinstance(model, Sequential) else getattr(model, "_graph", None)
         if graph is not None:
             self.layers = graph.operations
-            self.names = _operation_names(self.layers)
+            self.names = operation_names(self.layers)
             nodes = [layer._inbound_nodes[0] for layer in graph.input_layers] + graph.nodes
             self.nodes = None if _is_chain(nodes) else nodes
 
@@ -161,19 +162,6 @@ def _is_chain(nodes: Sequence[Node]) -> bool:
     parents = [id(parent) for node in nodes for parent in node.parents]
     one_each = all(len(node.input_tensors) <= 1 for node in nodes)
     return one_each and len(set(parents)) == len(parents)
-
-
-def _operation_names(operations: Iterable[Any]) -> dict[int, str]:
-    """Names of calls of ops: that of the op, with a number from its second call on."""
-    taken: dict[str, int] = {}
-    names = {}
-    for operation in operations:
-        if isinstance(operation, Node):
-            name = operation.operation.__name__.rstrip("_")
-            count = taken.get(name, 0)
-            taken[name] = count + 1
-            names[id(operation)] = f"{name}_{count}" if count else name
-    return names
 
 
 def _class_name(layer: Any) -> str:

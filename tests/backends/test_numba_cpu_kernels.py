@@ -395,3 +395,8 @@ def test_choosing_from_nothing_is_an_error():
     for name, axis in [("reduce_max", (1,)), ("reduce_min", (0, 1)), ("argmin", 1)]:
         with pytest.raises(ValueError, match="no elements"):
             KERNELS[name](x, axis=axis, keepdims=False)
+
+
+def test_sums_beyond_float16_are_infinite_without_a_warning():
+    x = np.full((4, 4), 30000, np.float16)
+    assert np.all(np.isposinf(KERNELS["matmul"](x, x)))

@@ -194,3 +194,8 @@ def test_symbolic_loss_is_one_node() -> None:
 
 def test_mixed_policy_computes_in_half_precision() -> None:
     assert losses.MeanSquaredError(dtype="mixed_float16").dtype == "float16"
+
+
+def test_labels_of_text_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"labels must be numbers in \[0, 2\]\. Received"):
+        losses.SparseCategoricalCrossentropy()(np.array(["a", "b"]), np.full((2, 3), 1 / 3, "f4"))

@@ -284,3 +284,12 @@ def test_last_axis_of_size_one_is_made_or_dropped() -> None:
     model = nkeras.Model(inputs, inputs * 2.0)
     assert model(np.ones(4, "float32")).shape == (4, 1)
     assert ops.shape(model(np.ones((4, 1), "float32"))) == (4, 1)
+
+
+def test_two_layers_of_one_name_are_refused():
+    x = nkeras.Input((3,))
+    y = layers.Dense(2, name="twice")(layers.Dense(2, name="twice")(x))
+    with pytest.raises(ValueError, match=r'The name "twice" is used 2 times in the model'):
+        nkeras.Model(x, y)
+    shared = layers.Dense(3, name="shared")
+    assert [one.name for one in nkeras.Model(x, shared(shared(x))).layers][1:] == ["shared"]

@@ -181,3 +181,11 @@ def test_sizes() -> None:
     assert memory_size([*tensors, tensors[0]]) == 17 * 4
     sizes = [readable_size(size) for size in (0, 1023, 1024, 3 * 1024**2, 1024**6)]
     assert sizes == ["0.00 B", "1023.00 B", "1.00 KB", "3.00 MB", "1024.00 PB"]
+
+
+def test_calls_of_ops_have_names_that_no_layer_has(capsys: Any) -> None:
+    x = nkeras.Input((4,), name="x")
+    model = nkeras.Model(x, nkeras.layers.Add(name="add")([x, x]) + x + x)
+    model.summary()
+    shown = capsys.readouterr().out
+    assert [shown.count(f"{name} (Add)") for name in ("add", "add_1", "add_2")] == [1, 1, 1]
