@@ -111,8 +111,12 @@ def _load(name: str) -> Backend:
         )
     try:
         return entries[name].load()()
-    except ImportError as error:
-        raise BackendError(f"Backend {name!r} cannot be loaded: {error}") from error
+    except BackendError:
+        raise
+    except Exception as error:  # of a plugin: it must not take the other backends with it
+        raise BackendError(
+            f"Backend {name!r} cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _entry_points() -> dict:

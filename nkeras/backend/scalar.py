@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -122,10 +122,11 @@ class Scalar:
         product = derive.Expression("argument", upstream) * result
         name = f"{self.name}_grad_{by}"
         namespace: dict[str, Any] = dict(derive.FUNCTIONS)
-        source = derive.to_source(name, [upstream, *used], product)
+        source = derive.to_source("derivative", [upstream, *used], product)
         exec(compile(source, f"<derivative of {self.name} by {by}>", "exec"), namespace)
         conditions = tuple(condition for condition in self.conditions if condition in used)
-        return Scalar(namespace[name], conditions=conditions)
+        namespace["derivative"].__name__ = name  # may be no identifier: that of a lambda
+        return Scalar(namespace["derivative"], conditions=conditions)
 
     def derivative(self, function: FunctionType) -> Scalar:
         """Give the derivative by the parameter that the function's name ends with, by hand.
@@ -189,6 +190,11 @@ def _resolve(function: FunctionType) -> dict[str, Any]:
         value = function.__globals__.get(name, derive.FUNCTIONS.get(name))
         value = getattr(value, "scalar", value)  # an operation made of a scalar function
         value = _SAME_AS_TABLE.get(value, value) if callable(value) else value
+        if isinstance(value, ModuleType):
+            raise ValueError(
+                f"The scalar function {function.__name__} uses the module {name!r}: import what is "
+                "needed by its name, for example `from numpy import tanh`."
+            )
         if not isinstance(value, (Scalar, derive.Function, float, int)):
             raise ValueError(
                 f"The scalar function {function.__name__} uses the name {name!r}, which is neither "

@@ -348,7 +348,12 @@ def _mapped(gradient: Scalar) -> Callable[..., Any]:
         known = PRIMITIVES.get(name)
         if isinstance(known, Elementwise) and known.scalar.formula == formula:
             return known
-    return PRIMITIVES.get(gradient.name) or Elementwise(gradient)
+    taken = PRIMITIVES.get(gradient.name)
+    if isinstance(taken, Elementwise) and taken.scalar is gradient:
+        return taken
+    # Derivatives of two lambdas, or of an operation defined again, have one name, not one formula.
+    PRIMITIVES.pop(gradient.name, None)
+    return Elementwise(gradient)
 
 
 def _signature_of(scalar: Scalar, defaults: tuple[Any, ...], doc: str | None) -> Any:

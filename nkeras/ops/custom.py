@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
+from types import FunctionType
 from typing import Any
 
 from nkeras.backend.scalar import Scalar
@@ -29,7 +31,7 @@ def elementwise(function: Callable[..., Any] | None = None, *, result: str = "sa
 
     Raises:
         ValueError: nkeras has a primitive of that name, or the body uses an unknown name.
-        TypeError: the body branches.
+        TypeError: the body branches, or `function` is no function of plain parameters.
 
     Example:
         >>> import nkeras
@@ -41,11 +43,27 @@ def elementwise(function: Callable[..., Any] | None = None, *, result: str = "sa
     """
     if function is None:
         return lambda function: elementwise(function, result=result)
-    scalar = Scalar(function, result)  # type: ignore[arg-type]
+    if result not in ("same", "bool"):
+        raise ValueError(
+            f'elementwise: argument `result` must be "same" or "bool". Received: {result!r}'
+        )
+    if not isinstance(function, FunctionType):
+        raise TypeError(f"elementwise: a Python function is needed. Received: {function!r}")
+    special = [
+        one
+        for one in signature(function).parameters.values()
+        if one.kind is not one.POSITIONAL_OR_KEYWORD
+    ]
+    if special or not signature(function).parameters:
+        raise TypeError(
+            f"elementwise: {function.__name__} must have one or more parameters, all of them plain "
+            f"ones. Received: {function.__name__}{signature(function)}"
+        )
+    scalar = Scalar(function, result)
     scalar.check()
     name = scalar.name
     if name in _own and PRIMITIVES.get(name) is _own[name]:
         for old in [one for one in PRIMITIVES if one == name or one.startswith(f"{name}_grad_")]:
             del PRIMITIVES[old]
-    _own[name] = made = Elementwise(scalar, "float", doc=function.__doc__)
+    _own[name] = made = Elementwise(scalar, "float", function.__defaults__ or (), function.__doc__)
     return made

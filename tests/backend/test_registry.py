@@ -12,6 +12,7 @@ import pytest
 
 import nkeras
 from nkeras import ops
+from nkeras.backend import registry
 from nkeras.core.errors import BackendError
 
 
@@ -117,3 +118,19 @@ def test_random_numbers_are_the_same_on_every_backend() -> None:
             nkeras.random.uniform((5,), seed=seeds)
             drawn.append(nkeras.random.uniform((1001,), seed=seeds).numpy())
     np.testing.assert_array_equal(*drawn)
+
+
+def test_a_broken_plugin_leaves_the_other_backends_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def load(self) -> None:
+            raise RuntimeError("half installed")
+
+    entries = {**registry._entry_points(), "broken": Broken()}
+    monkeypatch.setattr(registry, "_entry_points", lambda: entries)
+    states = nkeras.backends()
+    assert states["broken"] == (
+        "not available: Backend 'broken' cannot be loaded: RuntimeError: half installed"
+    )
+    assert states["numpy"] in ("active", "available")
+    with pytest.raises(BackendError, match="half installed"):
+        nkeras.set_backend("broken")

@@ -49,6 +49,12 @@ def test_unknown_names_and_closures_are_refused() -> None:
     with pytest.raises(ValueError, match=r"captures.*limit"):
         Scalar(captures)
 
+    def uses_module(x):
+        return np.tanh(x)
+
+    with pytest.raises(ValueError, match="from numpy import tanh"):
+        Scalar(uses_module)
+
 
 def test_derivatives_by_hand_must_name_a_parameter() -> None:
     def by_nothing(grad_y):
