@@ -110,7 +110,8 @@ def weak(value: Any) -> str:
         return "bool"
     if kind is int:
         return "int"
-    if kind is float:
+    # Numbers from NumPy, as in `x * np.sqrt(2.0)`, are Python floats too: no reason for float64.
+    if kind is float or isinstance(value, float):
         return "float"
     dtype = value if isinstance(value, (str, type, np.dtype)) else getattr(value, "dtype", value)
     return dtype if isinstance(dtype, str) and dtype in _ABOVE else standardize(dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -25,6 +26,9 @@ class Operators:
 
     def __getitem__(self, key: Any) -> Any:
         return self.operators["getitem"](self, key)
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return self.operators["round"](self, ndigits or 0)
 
     def __hash__(self) -> int:
         return id(self)
@@ -51,13 +55,21 @@ _COMPARISONS = {
     "eq": "equal",
     "ne": "not_equal",
 }
-_UNARY = {"neg": "negative", "abs": "absolute", "invert": "logical_not"}
+_UNARY = {"pos": "copy", "neg": "negative", "abs": "absolute", "invert": "logical_not"}
 
 
 def _forward(op: str, reflected: bool = False) -> Any:
-    if reflected:
-        return lambda self, other: Operators.operators[op](other, self)
-    return lambda self, other: Operators.operators[op](self, other)
+    def operator(self: Any, other: Any) -> Any:
+        if not _is_operand(type(other)):
+            return NotImplemented  # the other may know more; `==` is False, the rest a TypeError
+        return Operators.operators[op](*((other, self) if reflected else (self, other)))
+
+    return operator
+
+
+@functools.cache
+def _is_operand(kind: type) -> bool:
+    return hasattr(kind, "__array__") or issubclass(kind, (Operators, int, float, list, tuple))
 
 
 for _name, _op in {**_BINARY, **_COMPARISONS}.items():
@@ -162,7 +174,7 @@ class Tensor(Operators):
         return float(self.item())
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.shape == () and spec else str(self)
+        return format(self.item(), spec) if spec else str(self)
 
     def __repr__(self) -> str:
         facts = f"shape={self.shape} dtype={self.dtype} backend={self.backend.name}"
@@ -221,7 +233,7 @@ def to_array(value: Any) -> tuple[np.ndarray, str]:
         return np.asarray(value), "int32" if -(2**31) <= value < 2**31 else "int64"
     if isinstance(value, float):
         return np.asarray(value), config.floatx()
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, range)):
         value = [np.asarray(item) if hasattr(item, "__array__") else item for item in value]
         strong = any(isinstance(item, np.ndarray) for item in value)
         array = _asarray(value)

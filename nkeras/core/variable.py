@@ -211,6 +211,15 @@ class Variable(Operators):
     def __bool__(self) -> bool:
         return bool(self._tensor)
 
+    def __index__(self) -> int:
+        return self._tensor.__index__()
+
+    def __len__(self) -> int:
+        return len(self._tensor)
+
+    def __format__(self, spec: str) -> str:
+        return format(self._tensor, spec) if spec else str(self)
+
     def __repr__(self) -> str:
         facts = f"path={self.path}, shape={self.shape}, dtype={self._dtype}"
         return f"<Variable {facts}, value={self.numpy()}>"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nkeras.core.tensor import Operators
-from nkeras.ops import elementwise, linalg, reduction, shape
+from nkeras.ops import core, elementwise, linalg, numeric, reduction, shape
 
 _FROM_ELEMENTWISE = (
     "add subtract multiply divide floor_divide mod power logical_and logical_or logical_xor less "
@@ -16,6 +16,8 @@ def install() -> None:
     table = {name: getattr(elementwise, name) for name in _FROM_ELEMENTWISE}
     for name in ("cast", "reshape", "transpose", "stack", "getitem"):
         table[name] = getattr(shape, name)
+    table["copy"] = core.copy
+    table["round"] = numeric.round
     table["matmul"] = linalg.matmul
     table["reduce_sum"] = reduction.reduce_sum
     Operators.operators.update(table)
