@@ -279,19 +279,19 @@ class Layer(Buildable):
 
     @property
     def input(self) -> Any:
-        """The symbolic input, for a layer called exactly once."""
-        return self._only_node("input").arguments[0]
+        """The symbolic input of the first symbolic call."""
+        return self._first_node("input").arguments[0]
 
     @property
     def output(self) -> Any:
-        """The symbolic output, for a layer called exactly once."""
-        return self._only_node("output").outputs
+        """The symbolic output of the first symbolic call."""
+        return self._first_node("output").outputs
 
-    def _only_node(self, what: str) -> graph.Node:
-        if len(self._inbound_nodes) != 1:
+    def _first_node(self, what: str) -> graph.Node:
+        if not self._inbound_nodes:
             raise AttributeError(
-                f"The layer {self.name} was called on symbolic tensors "
-                f"{len(self._inbound_nodes)} times and so has no single {what}."
+                f"The layer {self.name} has never been called on symbolic tensors and thus has no "
+                f"defined {what}."
             )
         return self._inbound_nodes[0]
 

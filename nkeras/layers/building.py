@@ -108,6 +108,7 @@ class Buildable(Tracked):
             The variable.
         """
         self._check_initialized()
+        self._check_unlocked("a weight")
         dtype = self.variable_dtype if dtype is None else dtypes.standardize(dtype)
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_floating(dtype) else "zeros"
@@ -165,21 +166,25 @@ class Buildable(Tracked):
         with _build_lock:
             if self.built:
                 return
-            shapes = {
-                name: shapes_of(value)
-                for name, value in given.items()
-                if is_tensors(value) and not (name == "mask" or name.endswith("_mask"))
-            }
-            if type(self).build is Buildable.build:
-                if self._layers and len(shapes) != 1:
-                    self._trace_in_scope(args, kwargs)
-                    self.built = True
-                    return
-                if len(shapes) == 1:
-                    self.build(next(iter(shapes.values())))
+            self._build_from(given, args, kwargs)
+            self._is_locked = True
+
+    def _build_from(self, given: dict[str, Any], args: Any, kwargs: dict[str, Any]) -> None:
+        shapes = {
+            name: shapes_of(value)
+            for name, value in given.items()
+            if is_tensors(value) and not (name == "mask" or name.endswith("_mask"))
+        }
+        if type(self).build is Buildable.build:
+            if self._layers and len(shapes) != 1:
+                self._trace_in_scope(args, kwargs)
                 self.built = True
                 return
-            self.build(**_fit_build(type(self).build, shapes, self.name))
+            if len(shapes) == 1:
+                self.build(next(iter(shapes.values())))
+            self.built = True
+            return
+        self.build(**_fit_build(type(self).build, shapes, self.name))
 
     @contextmanager
     def _name_scope(self) -> Iterator[None]:

@@ -29,6 +29,8 @@ class Tracked:
     def __setattr__(self, name: str, value: Any) -> None:
         tracked = self.__dict__.get("_tracked_names")
         if tracked is not None and name not in ("_own_losses", "_owned_variables"):
+            if isinstance(value, (Tracked, Variable)) and self.__dict__.get(name) is not value:
+                self._check_unlocked(f"the attribute {name!r}")
             if isinstance(value, (Tracked, SeedGenerator, list, tuple, dict)) or _is_metric(value):
                 tracked[name] = None
             elif isinstance(value, Variable):
@@ -39,6 +41,14 @@ class Tracked:
                 "are set."
             )
         super().__setattr__(name, value)
+
+    def _check_unlocked(self, what: str) -> None:
+        """A weight or sublayer made after the first call, or in each call, would not be trained."""
+        if self.__dict__.get("_is_locked", False):
+            raise ValueError(
+                f"Layer {getattr(self, 'name', '')!r} is already built: {what} cannot be added any "
+                "more. Make weights and sublayers in `__init__()` or `build()`."
+            )
 
     def __delattr__(self, name: str) -> None:
         value = self.__dict__.get(name)

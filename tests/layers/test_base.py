@@ -169,12 +169,14 @@ def test_paths_and_order_of_nested_layers_are_those_of_keras(oracle: Any) -> Non
 
 def test_sublayers_built_in_call_get_the_path_of_their_layer() -> None:
     class Late(nkeras.Layer):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.dense = layers.Dense(2)
+
         def build(self, input_shape: Any) -> None:
             self.own = self.add_weight(shape=(), name="own")
 
         def call(self, inputs: Any) -> Any:
-            if not hasattr(self, "dense"):
-                self.dense = layers.Dense(2)
             return self.dense(inputs) * self.own
 
     layer = Late(name="late")
@@ -410,3 +412,33 @@ def test_calls_from_many_threads_at_once() -> None:
     assert len(block.weights) == 7
     for one in results:
         np.testing.assert_array_equal(one, results[0])
+
+
+def test_weights_and_sublayers_are_made_before_the_first_call() -> None:
+    class Late(nkeras.Layer):
+        def build(self, input_shape: Any) -> None:
+            self.built = True
+
+        def call(self, inputs: Any) -> Any:
+            return inputs * self.add_weight(shape=(2,))
+
+    with pytest.raises(ValueError, match="is already built: a weight cannot be added"):
+        Late(name="late")(np.ones((1, 2)))
+    block = Block(3)
+    block(np.ones((1, 2)))
+    for value in (layers.Dense(2), nkeras.Variable(1.0)):
+        with pytest.raises(ValueError, match="is already built: the attribute 'more' cannot be"):
+            block.more = value
+    block.first = block.first
+    block.note = "what is no state may be set"
+    assert len(block.weights) == 7
+
+
+def test_input_and_output_are_those_of_the_first_symbolic_call() -> None:
+    dense = layers.Dense(2, name="dense")
+    with pytest.raises(AttributeError, match="has never been called on symbolic tensors"):
+        assert dense.output
+    inputs = [nkeras.Input((3,)), nkeras.Input((3,))]
+    outputs = [dense(one) for one in inputs]
+    assert dense.input is inputs[0]
+    assert dense.output is outputs[0]
