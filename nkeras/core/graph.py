@@ -185,6 +185,16 @@ def trace() -> Iterator[None]:
         _tracing.reset(token)
 
 
+@contextmanager
+def recording() -> Iterator[None]:
+    """Nodes are recorded again, also in a trace around: `build` may make a graph of its own."""
+    token = _tracing.set(False)
+    try:
+        yield
+    finally:
+        _tracing.reset(token)
+
+
 def _fill(leaf: Any, fill: int) -> Any:
     if not isinstance(leaf, KerasTensor):
         return leaf

@@ -215,7 +215,7 @@ def _building(build: Any) -> Any:
         outermost = not self._path
         if outermost:
             self._path = (*naming.scope_path(), self.name)
-        with naming.root_scope(*self._path), autocast_scope(None):
+        with naming.root_scope(*self._path), autocast_scope(None), graph.recording():
             result = build(self, *args, **kwargs)
         if self._build_shapes is None:
             self._build_shapes = shapes.get("kwargs", shapes)

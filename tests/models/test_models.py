@@ -293,3 +293,32 @@ def test_two_layers_of_one_name_are_refused():
         nkeras.Model(x, y)
     shared = layers.Dense(3, name="shared")
     assert [one.name for one in nkeras.Model(x, shared(shared(x))).layers][1:] == ["shared"]
+
+
+def test_a_subclassed_model_builds_sequential_models_and_graphs_inside() -> None:
+    class Inner(nkeras.Layer):
+        def build(self, input_shape: Any) -> None:
+            inputs = nkeras.Input(input_shape[1:])
+            self.model = nkeras.Model(inputs, layers.Dense(3)(inputs))
+
+        def call(self, inputs: Any) -> Any:
+            return self.model(inputs)
+
+    class Autoencoder(nkeras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = nkeras.Sequential([layers.Flatten(), Inner()])
+            self.decoder = nkeras.Sequential([layers.Dense(8), layers.Reshape((4, 2))])
+
+        def call(self, inputs: Any) -> Any:
+            return self.decoder(self.encoder(inputs))
+
+    x = np.ones((5, 4, 2), "float32")
+    called, built = Autoencoder(), Autoencoder()
+    built.build((None, 4, 2))
+    for model in (called, built):
+        model.compile("sgd", "mse")
+        assert list(model.fit(x, x, batch_size=3, verbose=0).history) == ["loss"]
+        assert model.predict(x, verbose=0).shape == (5, 4, 2)
+        assert len(model.weights) == 4
+    assert built.encoder.output_shape == (None, 3)
