@@ -130,19 +130,20 @@ def kernel_for(scalar: Scalar, dtype: str, broadcast: bool) -> Kernel:
     """
     names = [f"x_{k}" for k in range(len(scalar.parameters))]
     elements = []
-    for k, name in enumerate(names):
+    for k, array in enumerate(names):
         index = "i"
         if broadcast:
             terms = [f"i_{d} * geometry[{3 + 4 * k + d}]" for d in range(DIMENSIONS)]
             index = " + ".join(terms)
-        elements.append(f"{name}[{index}]")
+        elements.append(f"{array}[{index}]")
+    name = scalar.name if scalar.name.isidentifier() else "unnamed"  # a lambda
     source = (_BROADCAST if broadcast else _SAME_SHAPE).format(
-        name=scalar.name, arrays=", ".join(names), elements=", ".join(elements)
+        name=name, arrays=", ".join(names), elements=", ".join(elements)
     )
     function = scalar.bind_with(table(dtype), dtype, device_function)
     names_seen = {"cuda": cuda, "udiv": udiv, "umod": umod, "function": function}
     exec(compile(source, f"<elementwise kernel of {scalar.name}>", "exec"), names_seen)
-    return Kernel(names_seen[scalar.name], (signature(scalar, dtype, broadcast),))
+    return Kernel(names_seen[name], (signature(scalar, dtype, broadcast),))
 
 
 def signature(scalar: Scalar, dtype: str, broadcast: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -131,6 +132,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         ...     return x, lambda upstream: nkeras.ops.clip(upstream, -1.0, 1.0)
     """
 
+    @functools.wraps(f)
     def wrapper(*arguments: Any, **named: Any) -> Any:
         tensors = [
             to_tensor(one) if not isinstance(one, (str, bytes)) else one for one in arguments
@@ -138,7 +140,13 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         if any(isinstance(one, graph.KerasTensor) for one in tensors):
             return f(*tensors, **named)[0]
         with tape.paused():
-            outputs, grad_fn = f(*tensors, **named)
+            returned = f(*tensors, **named)
+        if not (isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1])):
+            raise TypeError(
+                f"custom_gradient: {f.__name__} must return its outputs and a gradient function. "
+                f"Received: {returned!r}"
+            )
+        outputs, grad_fn = returned
         flat = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
         # Fresh handles: an output may be an input, which has gradients of its own.
         flat = [Tensor(one.data, one.backend) for one in map(to_tensor, flat)]
@@ -155,7 +163,14 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
                     f"custom_gradient: the gradient function of {f.__name__} returned {len(found)} "
                     f"gradients for {len(tensors)} arguments."
                 )
-            return [None if one is None else to_tensor(one) for one in found]
+            gradients = [None if one is None else to_tensor(one) for one in found]
+            for one, tensor in zip(gradients, tensors, strict=True):
+                if one is not None and isinstance(tensor, Tensor) and one.shape != tensor.shape:
+                    raise ValueError(
+                        f"custom_gradient: the gradient function of {f.__name__} returned a "
+                        f"gradient of shape {one.shape} for an argument of shape {tensor.shape}."
+                    )
+            return gradients
 
         for one in tape.active():
             if any(one.tracks(tensor) for tensor in tensors if isinstance(tensor, Tensor)):

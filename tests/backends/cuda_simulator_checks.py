@@ -230,6 +230,10 @@ def test_elementwise_of_views():
     check_scalar(subtract, np.broadcast_to(x[0, 0], (5, 2)), np.broadcast_to(x[:1, 0], (5, 2)))
 
 
+def test_elementwise_of_a_lambda():
+    check_scalar(Scalar(lambda x: x * 2.0), np.arange(3, dtype="float32"))
+
+
 def test_elementwise_scalars_of_users():
     def scaled(x, y, z, u, v, w, flag):
         return where(flag, x + y * z - u / v, w)  # noqa: F821

@@ -137,6 +137,27 @@ def test_custom_gradient_replaces_the_derivative() -> None:
     np.testing.assert_allclose(tape.gradient(y, x), [21.0])
 
 
+def test_custom_gradients_are_checked() -> None:
+    @ops.custom_gradient
+    def wide(x: Any) -> Any:
+        """Documented."""
+        return x * 1.0, lambda upstream: ops.ones((3,))
+
+    @ops.custom_gradient
+    def forgotten(x: Any) -> Any:
+        return x
+
+    assert (wide.__name__, wide.__doc__) == ("wide", "Documented.")
+    x = tensor([1.0, 2.0])
+    with GradientTape() as tape:
+        tape.watch(x)
+        y = wide(x)
+    with pytest.raises(ValueError, match=r"wide returned a gradient of shape \(3,\)"):
+        tape.gradient(y, x)
+    with pytest.raises(TypeError, match="forgotten must return its outputs and a gradient"):
+        forgotten(x)
+
+
 def test_integers_cannot_be_watched() -> None:
     with GradientTape() as tape, pytest.raises(ValueError, match="floating"):
         tape.watch(ops.convert_to_tensor([1, 2]))
