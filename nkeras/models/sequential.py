@@ -38,6 +38,7 @@ class Sequential(Model):
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(trainable=trainable, name=name)
         self._stack: list[Layer] = []
+        self._is_deferred = False  # built from data: no Input was given
         for layer in layers or []:
             self.add(layer, rebuild=False)
         self._rebuild()
@@ -129,12 +130,14 @@ class Sequential(Model):
         else:
             first = InputLayer(batch_shape=tuple(input_shape), dtype=self.input_dtype)
             self._stack.insert(0, first)
+            self._is_deferred = True
             inputs = first.output
         x = inputs
         for layer in self._stack[1:]:
             x = layer(x)
         self.__dict__["_graph"] = Graph(inputs, x)
-        self.input_spec = self._need_graph().input_specs()
+        if not self._is_deferred:  # other sizes than those of the first call may fit as well
+            self.input_spec = self._need_graph().input_specs()
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:

@@ -103,6 +103,7 @@ def _numpy_backend() -> Any:
 @pytest.fixture(scope="module")
 def answers(oracle: Any) -> Any:
     """The same models in Keras."""
+    nkeras.utils.clear_session()  # automatic names are counted from the start, as there
     return oracle.run(ASK, kinds=KINDS)
 
 
@@ -322,3 +323,14 @@ def test_a_subclassed_model_builds_sequential_models_and_graphs_inside() -> None
         assert model.predict(x, verbose=0).shape == (5, 4, 2)
         assert len(model.weights) == 4
     assert built.encoder.output_shape == (None, 3)
+
+
+def test_a_sequential_model_without_input_takes_other_sizes_later() -> None:
+    model = nkeras.Sequential([layers.Conv2D(2, 3), layers.GlobalMaxPooling2D()])
+    assert model(np.ones((1, 6, 6, 1), "float32")).shape == (1, 2)
+    assert model(np.ones((2, 9, 7, 1), "float32")).shape == (2, 2)
+    with pytest.raises(ValueError, match="axis -1 of input shape to have value 1"):
+        model(np.ones((2, 9, 7, 4), "float32"))
+    told = nkeras.Sequential([nkeras.Input((6, 6, 1)), layers.GlobalMaxPooling2D()])
+    with pytest.raises(ValueError, match="expected shape="):
+        told(np.ones((2, 9, 7, 1), "float32"))
