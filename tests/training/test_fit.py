@@ -12,19 +12,7 @@ import pytest
 import nkeras
 from nkeras import layers, losses
 from nkeras.callbacks import LambdaCallback
-from nkeras.training.sources import Source
-
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(40, 3)).astype("float32")
-Y = (X @ RNG.normal(size=(3, 2))).astype("float32")
-
-
-def make_model(outputs=2, **compiled):
-    model = nkeras.Sequential(
-        [layers.Dense(8, activation="relu"), layers.Dropout(0.2), layers.Dense(outputs)]
-    )
-    model.compile(**{"optimizer": "adam", "loss": "mse", "metrics": ["mae"], **compiled})
-    return model
+from tests.training.small_model import RNG, X, Y, make_model
 
 
 def same(weights, others):
@@ -301,17 +289,6 @@ def test_a_model_without_call_may_train():
     assert history[-1] < history[0]
 
 
-def test_a_step_that_returns_no_dict_is_refused():
-    class Bare(nkeras.Sequential):
-        def train_step(self, data):
-            return 1.0
-
-    model = Bare([layers.Dense(1)])
-    model.compile("sgd")
-    with pytest.raises(TypeError, match="must return a dict"):
-        model.fit(X, Y, verbose=0)
-
-
 def test_compute_loss_of_ones_own():
     class Penalised(nkeras.Sequential):
         def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
@@ -346,111 +323,11 @@ def test_a_compile_of_ones_own_is_not_called_from_a_config():
         Own([layers.Dense(2)]).compile_from_config(make_model().get_compile_config())
 
 
-def test_a_source_of_batches_is_abstract():
-    with pytest.raises(NotImplementedError):
-        Source().batches()
-
-
-REFUSED = [
-    ({"batch_size": 0}, "`batch_size` must be a positive integer"),
-    ({"validation_batch_size": 0}, "validation_batch_size"),
-    ({"validation_steps": -1}, "validation_steps"),
-    ({"steps_per_epoch": 0}, "steps_per_epoch"),
-    ({"validation_split": 1.0}, "between 0 and 1"),
-    ({"validation_split": -0.5}, "between 0 and 1"),
-    ({"validation_split": 2, "validation_data": (X, Y)}, "between 0 and 1"),
-    ({"x": X[:0], "y": Y[:0]}, "no samples"),
-    ({"y": Y[:7]}, "cardinality"),
-    ({"y": Y[:, :1]}, r"\(32, 1\).*\(32, 2\)"),
-    ({"y": None}, "needs targets"),
-    ({"y": [Y, Y]}, "different structures"),
-    ({"verbose": 3}, "`verbose`"),
-    ({"validation_freq": 0.5, "validation_data": (X, Y)}, "`validation_freq`"),
-    ({"sample_weight": np.ones(40), "class_weight": {0: 1}}, "at the same time"),
-    ({"shuffle": "yes"}, "`shuffle`"),
-]
-
-
-@pytest.mark.parametrize(("wrong", "message"), REFUSED)
-def test_what_fit_refuses(wrong, message):
-    model = make_model()
-    with pytest.raises(ValueError, match=message):
-        model.fit(**{"x": X, "y": Y, "verbose": 0, "shuffle": False, **wrong})
-    model.fit(X, Y, verbose=0)
-
-
-@pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
-def test_an_uncompiled_model_is_refused(method):
-    with pytest.raises(ValueError, match=rf"compile\(\)` before calling `{method}"):
-        getattr(nkeras.Sequential([layers.Dense(1)]), method)(X, Y)
-
-
-def test_a_model_without_loss_is_refused():
-    with pytest.raises(ValueError, match="No loss to compute"):
-        make_model(loss=None).fit(X, Y, verbose=0)
-
-
-def test_callbacks_must_be_callbacks():
-    with pytest.raises(TypeError, match="`callbacks`"):
-        make_model().fit(X, Y, verbose=0, callbacks=[print])
-
-
-@pytest.mark.parametrize(
-    ("compiled", "message"),
-    [
-        ({"loss": "unknown"}, "unknown"),
-        ({"optimizer": "unknown"}, "unknown"),
-        ({"metrics": "mae"}, "`metrics` must be a list"),
-        ({"metrics": ["unknown"]}, r"unknown(.|\n)*Received: metrics"),
-        ({"weighted_metrics": "mae"}, "`weighted_metrics` must be a list"),
-        ({"loss_weights": "1"}, "`loss_weights` must be a number"),
-        ({"loss_weights": [1, 2]}, "1 losses and 2 weights"),
-        ({"loss": ["mse", "mse"]}, "2 entries, but the model has 1"),
-        ({"loss": {"a": "mse", "b": "mse"}}, "is a dict with the keys"),
-        ({"jit_compile": "yes"}, "`jit_compile`"),
-        ({"steps_per_execution": 0}, "`steps_per_execution`"),
-    ],
-)
-def test_what_compile_refuses(compiled, message):
-    with pytest.raises(ValueError, match=message):
-        make_model(**compiled).fit(X, Y, verbose=0)
-
-
 def test_a_model_without_weights_says_so():
     model = nkeras.Sequential([layers.Identity()])
     model.compile("sgd", "mse")
     with pytest.warns(UserWarning, match="no"):
         model.fit(Y, Y, verbose=0)
-
-
-def test_half_precision_needs_a_word_about_scaling():
-    model = nkeras.Sequential([layers.Dense(2)])
-    model.dtype_policy = nkeras.DTypePolicy("mixed_float16")
-    if not hasattr(nkeras.optimizers, "LossScaleOptimizer"):
-        with pytest.raises(ValueError, match="`auto_scale_loss` must be False"):
-            model.compile("sgd", "mse")
-    model.compile("sgd", "mse", auto_scale_loss=False)
-    assert np.isfinite(model.fit(X, Y, verbose=0).history["loss"][0])
-
-
-def test_training_without_an_optimizer_is_refused():
-    with pytest.raises(ValueError, match="optimizer"):
-        make_model(optimizer=None).fit(X, Y, verbose=0)
-
-
-def test_losses_of_outputs_that_do_not_exist():
-    class Two(nkeras.Model):
-        def call(self, inputs):
-            return {"a": inputs, "b": inputs}
-
-    model = Two()
-    for loss, error in (({"a": "mse", "c": "mse"}, KeyError), (["mse"] * 3, ValueError)):
-        model.compile("sgd", loss)
-        with pytest.raises(error, match=r"c|3 entries"):
-            model.evaluate(Y, {"a": Y, "b": Y}, verbose=0)
-    model.compile("sgd", {"a": "mse"}, metrics={"d": ["mae"]})
-    with pytest.raises(ValueError, match="Invalid `metrics`"):
-        model.evaluate(Y, {"a": Y, "b": Y}, verbose=0)
 
 
 def test_nested_outputs():
@@ -483,26 +360,6 @@ def test_compiling_again_keeps_no_old_metrics():
     model.compile("sgd", "mse")
     assert list(model.fit(X, Y, verbose=0).history) == ["loss"]
     assert not model.non_trainable_weights  # metrics are no weights of the model
-
-
-def test_targets_of_an_output_with_a_loss_are_missed():
-    x = nkeras.Input((3,), name="x")
-    outputs = {"a": layers.Dense(2, name="a")(x), "b": layers.Dense(2, name="b")(x)}
-    model = nkeras.Model(x, outputs)
-    model.compile("sgd", loss={"a": "mse", "b": "mse"})
-    with pytest.raises(ValueError, match=r"`y` misses the targets .* loss: \['b'\]"):
-        model.fit(X, {"a": Y}, verbose=0)
-    model.compile("sgd", loss={"a": "mse"})
-    assert list(model.evaluate(X, {"a": Y}, verbose=0, return_dict=True)) == ["loss"]
-
-
-def test_wrong_inputs_are_named_and_not_printed():
-    inputs = {"a": nkeras.Input((3,), name="a"), "b": nkeras.Input((3,), name="b")}
-    model = nkeras.Model(inputs, layers.Add()([inputs["a"], inputs["b"]]))
-    with pytest.raises(ValueError, match=r"misses the inputs \['b'\] in .* keys \['a', 'c'\]\.$"):
-        model.predict({"a": X, "c": X}, verbose=0)
-    with pytest.raises(ValueError, match=r"expects 2 input.*1 .*Shapes received: \[\(32, 3\)\]$"):
-        model.predict(X, verbose=0)
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
