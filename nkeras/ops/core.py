@@ -134,6 +134,12 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(f)
     def wrapper(*arguments: Any, **named: Any) -> Any:
+        for name, value in named.items():
+            if isinstance(value, (Tensor, Variable)):
+                raise TypeError(
+                    f"custom_gradient: pass the tensor {name!r} of {f.__name__} by position; the "
+                    "gradient function has gradients for positional arguments only."
+                )
         tensors = [
             to_tensor(one) if not isinstance(one, (str, bytes)) else one for one in arguments
         ]

@@ -137,6 +137,16 @@ def test_custom_gradient_replaces_the_derivative() -> None:
     np.testing.assert_allclose(tape.gradient(y, x), [21.0])
 
 
+def test_custom_gradients_take_tensors_by_position() -> None:
+    @ops.custom_gradient
+    def scaled(x, factor=2.0):
+        return x * factor, lambda upstream: upstream * factor
+
+    assert float(scaled(ops.ones(()), factor=3.0)) == 3.0
+    with pytest.raises(TypeError, match="'x' of scaled by position"):
+        scaled(x=ops.ones(()))
+
+
 def test_custom_gradients_are_checked() -> None:
     @ops.custom_gradient
     def wide(x: Any) -> Any:
