@@ -361,9 +361,3 @@ class Lambda(Layer):
             ValueError: the function is a Python lambda, which has no name to find it by.
         """
         return super().get_config() | {"output_shape": self._output_shape}
-
-
-def is_input(tensor: Any) -> bool:
-    """Whether a symbolic tensor comes straight from an `Input`."""
-    node = getattr(tensor, "node", None)
-    return node is not None and isinstance(node.operation, InputLayer)
