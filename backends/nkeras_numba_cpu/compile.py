@@ -51,6 +51,18 @@ def jit(function: _F) -> _F:
         return numba.njit(cache=True, **OPTIONS)(function)
 
 
+def cached(function: _F, **options: Any) -> _F:
+    """As `jit`, for a function made from a template; `options` as `numba.njit` takes them."""
+    with _our_cache():
+        return numba.njit(cache=True, **{**OPTIONS, **options})(function)
+
+
+def cached_address(signature: Any, function: Callable[..., Any]) -> int:
+    """The address of `function`, compiled for C callers and kept on disk."""
+    with _our_cache():
+        return int(numba.cfunc(signature, cache=True, **OPTIONS)(function).address)
+
+
 class Driver:
     """A kernel written with `prange`, compiled twice: parallel for large work, serial for small.
 

@@ -8,6 +8,7 @@ thread count is a property of the calling thread (set on arrival).
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import threading
@@ -93,6 +94,22 @@ def launch(function: Callable[..., Any], *args: Any) -> Any:
         return function(*args)
     with _lock:
         return function(*args)
+
+
+def entry(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, or a way to call it that is safe, where it enters a parallel region."""
+    if getattr(_this_thread, "count", 0) != _count:
+        _prepare_this_thread()
+    return function if _thread_safe else functools.partial(launch, function)
+
+
+@functools.cache
+def region() -> int:
+    """The address of the parallel region that all kernels share; see `nkeras_numba_cpu.region`."""
+    from nkeras_numba_cpu.region import address
+
+    _prepare_this_thread()  # starts the threading layer, whose functions the region is linked to
+    return address()
 
 
 def _prepare_this_thread() -> None:
