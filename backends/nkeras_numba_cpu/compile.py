@@ -27,6 +27,7 @@ import numpy as np
 from numba.core import event
 
 from nkeras_numba_cpu import threads
+from nkeras_numba_cpu.simd import vector_bits
 
 # A parallel region costs 1.4 us (omp) to 65 us (workqueue): below this many scalar operations it
 # does not pay.
@@ -158,7 +159,7 @@ def _digest() -> str:
     from another file it would serve stale machine code.
     """
     digest = hashlib.sha256()
-    versions = (sys.version, platform.machine(), numba.__version__, np.__version__)
+    versions = (sys.version, platform.machine(), numba.__version__, np.__version__, vector_bits())
     processor = (llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features())
     digest.update(repr((versions, processor[0], processor[1].flatten())).encode())
     for folder in _source_folders():

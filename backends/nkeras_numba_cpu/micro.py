@@ -1,0 +1,236 @@
+"""The micro-kernel of all matrix products and convolutions: a tile of C in registers.
+
+    C[i, j] = sum over taps t and depth k of A[t, i, k] * B[t, k, j]      (+ C) (+ bias[j]) (relu)
+
+for `rows` rows i and up to `vectors` vectors of columns j. Each k takes one value of A from each
+row, and `vectors` vectors of B: with 14 rows and 2 vectors, 16 loads for 28 multiply-adds, which is
+as many as AVX-512 has registers for. All addresses and distances are runtime numbers in bytes, so
+that one kernel serves A and transposed A, packed and unpacked B, and rows of an image.
+
+Compiled code calls it by its address, out of a table by number of rows:
+
+    call_address(table[rows], (taps, a_tap, b_tap, depth, a, a_row, a_step,
+                               b, b_step, c, c_row, columns, bias, mode))
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from nkeras_numba_cpu import simd
+from nkeras_numba_cpu.compile import cached_address
+from nkeras_numba_cpu.simd import INT
+
+ACCUMULATE, RELU = 1, 2  # bits of `mode`
+
+# Rows and vectors of the largest tile: as many as leave registers for B and one value of A.
+_LARGEST = {512: (14, 2), 256: (6, 2), 128: (8, 2)}
+_ARGUMENTS = 14
+
+
+class MicroKernels:
+    """The micro-kernels of one dtype and one number of vectors, compiled when they are needed.
+
+    Attributes:
+        rows: rows of the largest tile.
+        columns: columns of a tile; the elements of its vectors.
+    """
+
+    def __init__(self, dtype: str, rows: int, vectors: int) -> None:
+        self.dtype = dtype
+        self.rows = rows
+        self.vectors = vectors
+        self.columns = vectors * simd.lane_count(dtype)
+        self._table = np.zeros(rows + 1, np.int64)
+        self._lock = threading.Lock()
+
+    def table(self, *rows: int) -> np.ndarray:
+        """The table of addresses; those for these numbers of rows are filled in."""
+        for one in rows:
+            if self._table[one] == 0 and one:
+                with self._lock:
+                    self._table[one] = _address(self.dtype, one, self.vectors)
+        return self._table
+
+    def for_rows(self, total: int) -> tuple[np.ndarray, int]:
+        """The table for `total` rows in tiles of nearly equal size, and the number of tiles."""
+        tiles = -(-total // self.rows)
+        return self.table(total // tiles, -(-total // tiles)), tiles
+
+
+@cache
+def micro_kernels(dtype: Any, vectors: int = 0) -> MicroKernels:
+    """The micro-kernels for a dtype, with the best number of vectors or a given one."""
+    rows, best = _LARGEST[simd.vector_bits()]
+    if vectors in (0, best):
+        return MicroKernels(np.dtype(dtype).name, rows, best)
+    # Other shapes of the tile have as many accumulators at most.
+    return MicroKernels(np.dtype(dtype).name, max(1, min(rows, rows * best // vectors)), vectors)
+
+
+def _address(dtype: str, rows: int, vectors: int) -> int:
+    """Compile one micro-kernel, or load it from the disk."""
+    tile = _tile(dtype, rows, vectors)
+    function = FunctionType(_micro.__code__, {**globals(), "tile": tile}, "micro")
+    function.__qualname__ = f"micro_{dtype}_{rows}x{vectors}_{simd.vector_bits()}"
+    function.__module__ = __name__
+    return cached_address(types.void(*[types.int64] * _ARGUMENTS), function)
+
+
+def tile(*arguments: int) -> None:
+    """Stands for the intrinsic that `_micro` is bound to."""
+    raise TypeError("The micro-kernel must be bound to a tile.")
+
+
+def _micro(taps, a_tap, b_tap, depth, a, a_row, a_step, b, b_step, c, c_row, columns, bias, mode):
+    tile(taps, a_tap, b_tap, depth, a, a_row, a_step, b, b_step, c, c_row, columns, bias, mode)
+
+
+def _tile(dtype: str, rows: int, vectors: int) -> Any:
+    """The intrinsic for one size of the tile."""
+
+    @intrinsic
+    def tile(
+        typingctx,
+        taps,
+        a_tap,
+        b_tap,
+        depth,
+        a,
+        a_row,
+        a_step,
+        b,
+        b_step,
+        c,
+        c_row,
+        columns,
+        bias,
+        mode,
+    ):
+        def codegen(context, builder, signature, values):
+            _Tile(builder, dtype, rows, vectors).emit(*values)
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * _ARGUMENTS), codegen
+
+    return tile
+
+
+class _Tile:
+    """Emits the LLVM code. Accumulators are stack variables, which LLVM puts into registers."""
+
+    def __init__(self, builder: Any, dtype: str, rows: int, vectors: int) -> None:
+        self.builder = builder
+        self.rows = rows
+        self.vectors = vectors
+        self.vector = simd.vector_type(dtype)
+        self.bytes = simd.vector_bits() // 8
+        zero = simd.constant(self.vector, 0.0)
+        self.sums = [
+            [cgutils.alloca_once_value(builder, zero) for _ in range(vectors)] for _ in range(rows)
+        ]
+
+    def emit(
+        self,
+        taps: Any,
+        a_tap: Any,
+        b_tap: Any,
+        depth: Any,
+        a: Any,
+        a_row: Any,
+        a_step: Any,
+        b: Any,
+        b_step: Any,
+        c: Any,
+        c_row: Any,
+        columns: Any,
+        bias: Any,
+        mode: Any,
+    ) -> None:
+        """Sum the products, then the epilogue."""
+        builder = self.builder
+        a_tap_now = cgutils.alloca_once_value(builder, a)
+        b_tap_now = cgutils.alloca_once_value(builder, b)
+        a_now = cgutils.alloca_once(builder, INT)
+        b_now = cgutils.alloca_once(builder, INT)
+        row_offsets = [builder.mul(a_row, INT(i)) for i in range(self.rows)]
+        with cgutils.for_range(builder, taps, intp=INT):
+            builder.store(builder.load(a_tap_now), a_now)
+            builder.store(builder.load(b_tap_now), b_now)
+            with cgutils.for_range(builder, depth, intp=INT):
+                self._multiply(builder.load(a_now), row_offsets, builder.load(b_now))
+                self._advance(a_now, a_step)
+                self._advance(b_now, b_step)
+            self._advance(a_tap_now, a_tap)
+            self._advance(b_tap_now, b_tap)
+        self._epilogue(c, c_row, columns, bias, mode)
+
+    def _advance(self, address: Any, step: Any) -> None:
+        builder = self.builder
+        builder.store(builder.add(builder.load(address), step), address)
+
+    def _multiply(self, a: Any, row_offsets: list[Any], b: Any) -> None:
+        builder = self.builder
+        element = self.vector.element
+        columns = [
+            simd.emit_load(builder, self._at(b, j), self.vector) for j in range(self.vectors)
+        ]
+        for offset, sums in zip(row_offsets, self.sums, strict=True):
+            pointer = builder.inttoptr(builder.add(a, offset), element.as_pointer())
+            value = simd.emit_splat(builder, builder.load(pointer), self.vector)
+            for column, total in zip(columns, sums, strict=True):
+                builder.store(simd.emit_fma(builder, value, column, builder.load(total)), total)
+
+    def _at(self, address: Any, vector: int) -> Any:
+        return self.builder.add(address, INT(vector * self.bytes))
+
+    def _epilogue(self, c: Any, c_row: Any, columns: Any, bias: Any, mode: Any) -> None:
+        builder = self.builder
+        lanes = self.vector.count
+        masks = [
+            simd.emit_mask(builder, builder.sub(columns, INT(j * lanes)), lanes)
+            for j in range(self.vectors)
+        ]
+        places = [
+            (self._at(builder.add(c, builder.mul(c_row, INT(i))), j), j, total)
+            for i, sums in enumerate(self.sums)
+            for j, total in enumerate(sums)
+        ]
+        with builder.if_then(builder.icmp_signed("!=", bias, INT(0))):
+            biases = [
+                simd.emit_masked_load(builder, self._at(bias, j), masks[j], self.vector)
+                for j in range(self.vectors)
+            ]
+            for _, j, total in places:
+                builder.store(builder.fadd(builder.load(total), biases[j]), total)
+        with self._if_bit(mode, ACCUMULATE):
+            for place, j, total in places:
+                old = simd.emit_masked_load(builder, place, masks[j], self.vector)
+                builder.store(builder.fadd(old, builder.load(total)), total)
+        with self._if_bit(mode, RELU):
+            zero = simd.constant(self.vector, 0.0)
+            for _, _, total in places:
+                value = builder.load(total)
+                below = builder.fcmp_ordered("<", value, zero)  # NaN stays
+                builder.store(builder.select(below, zero, value), total)
+        full = builder.icmp_signed(">=", columns, INT(self.vectors * lanes))
+        with builder.if_else(full) as (whole, part):
+            with whole:
+                for place, _, total in places:
+                    simd.emit_store(builder, builder.load(total), place)
+            with part:
+                for place, j, total in places:
+                    simd.emit_masked_store(builder, builder.load(total), place, masks[j])
+
+    def _if_bit(self, mode: Any, bit: int) -> Any:
+        builder = self.builder
+        return builder.if_then(builder.icmp_signed("!=", builder.and_(mode, INT(bit)), INT(0)))
