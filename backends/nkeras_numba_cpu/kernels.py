@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 _TOPICS = {
-    "linalg": "matmul",
+    "linalg": "matmul dense",
     "convolution": "conv conv_grad_input conv_grad_kernel",
     "pooling": "max_pool max_pool_grad max_pool_take average_pool average_pool_grad",
     "reduction": (

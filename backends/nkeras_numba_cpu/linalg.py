@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numba import prange
+import math
+from functools import lru_cache
 
-from nkeras_numba_cpu.compile import jit, parallel
+import numpy as np
+
+from nkeras_numba_cpu import gemm
+from nkeras_numba_cpu.compile import jit
 from nkeras_numba_cpu.memory import empty, is_floating, operand, stored
 
 # One task computes ROWS x COLUMNS results in a small buffer. Both are constants of the compiled
@@ -20,21 +23,73 @@ def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     if not is_floating(x.dtype):
         return np.matmul(x, y)
     inner, columns = x.shape[-1], y.shape[-1]
-    if y.ndim == 2:  # one matrix for the whole batch: the batch is just more rows
-        shape = (*x.shape[:-1], columns)
+    if y.ndim == 2 and (x.ndim == 2 or x.flags.c_contiguous):
+        shape = (*x.shape[:-1], columns)  # one matrix for the whole batch: the batch is more rows
+        batch: tuple[int, ...] = ()
+        rows = math.prod(x.shape[:-1])
     else:
         batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-        shape = (*batch, x.shape[-2], columns)
+        rows = x.shape[-2]
+        shape = (*batch, rows, columns)
     if 0 in shape or inner == 0:
         return np.zeros(shape, x.dtype)
-    if y.ndim == 2:
-        a, b = operand(x).reshape(1, -1, inner), operand(y).reshape(1, inner, columns)
+    a, transposed_a = _as_it_lies(x)
+    b, transposed_b = _as_it_lies(y)
+    if not batch:
+        flat = gemm.product(
+            a, b, (rows, columns, inner), transposed_a=transposed_a, transposed_b=transposed_b
+        )
     else:
-        a = operand(np.broadcast_to(x, (*shape[:-1], inner))).reshape(-1, shape[-2], inner)
-        b = operand(np.broadcast_to(y, (*shape[:-2], inner, columns))).reshape(-1, inner, columns)
-    result = empty((a.shape[0], a.shape[1], b.shape[2]), a.dtype)
-    _matmul(result.size * inner, a, b, result)
-    return stored(result.reshape(shape), x.dtype)
+        flat = gemm.product(
+            a,
+            b,
+            (rows, columns, inner),
+            transposed_a=transposed_a,
+            transposed_b=transposed_b,
+            a_offsets=_offsets(x.shape, batch),
+            b_offsets=_offsets(y.shape, batch),
+        )
+    return stored(flat.reshape(shape), x.dtype)
+
+
+def dense(
+    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None, *, activation: str
+) -> np.ndarray:
+    """`activation(x @ kernel + bias)`; activation is "linear" or "relu"."""
+    inner, columns = kernel.shape
+    shape = (*x.shape[:-1], columns)
+    rows = math.prod(x.shape[:-1])
+    if rows == 0 or columns == 0:
+        return empty(shape, x.dtype)
+    if inner == 0:
+        raise ValueError("dense: a kernel must have inputs")  # refused by the shape rule
+    b, transposed = _as_it_lies(kernel)
+    flat = gemm.product(
+        operand(x),
+        b,
+        (rows, columns, inner),
+        transposed_b=transposed,
+        bias=None if bias is None else operand(bias),
+        relu=activation == "relu",
+    )
+    return stored(flat.reshape(shape), x.dtype)
+
+
+def _as_it_lies(x: np.ndarray) -> tuple[np.ndarray, bool]:
+    """A contiguous array, and whether its last two axes are exchanged."""
+    if not x.flags.c_contiguous and x.ndim >= 2:
+        turned = x.swapaxes(-1, -2)
+        if turned.flags.c_contiguous:
+            return operand(turned), True
+    return operand(x), False
+
+
+@lru_cache(maxsize=1024)
+def _offsets(shape: tuple[int, ...], batch: tuple[int, ...]) -> np.ndarray:
+    """Where the matrices of an array begin, in elements, for each matrix of the broadcast batch."""
+    own = shape[:-2]
+    starts = np.arange(math.prod(own), dtype=np.int64).reshape(own) * math.prod(shape[-2:])
+    return np.ascontiguousarray(np.broadcast_to(starts, batch)).reshape(-1)
 
 
 @jit
@@ -84,29 +139,3 @@ def add_products(tile, columns, a, starts, a_step, depth, b, b_start, b_step):
             row_2[j] += a_20 * c_0
             row_3[j] += a_30 * c_0
         k += 1
-
-
-@parallel
-def _matmul(a, b, result):
-    batch, rows, inner = a.shape
-    columns = b.shape[2]
-    row_tiles = (rows + ROWS - 1) // ROWS
-    column_tiles = (columns + COLUMNS - 1) // COLUMNS
-    for task in prange(batch * column_tiles * row_tiles):
-        # Neighbouring tasks share their columns of b, which stay in the cache.
-        row = task % row_tiles * ROWS
-        column = task // row_tiles % column_tiles * COLUMNS
-        n = task // (row_tiles * column_tiles)
-        width = min(COLUMNS, columns - column)
-        tile = np.zeros(ROWS * COLUMNS, result.dtype)
-        # Rows beyond the end repeat the last one and are not stored.
-        starts = (
-            row * inner,
-            min(row + 1, rows - 1) * inner,
-            min(row + 2, rows - 1) * inner,
-            min(row + 3, rows - 1) * inner,
-        )
-        add_products(tile, width, a[n].ravel(), starts, 1, inner, b[n].ravel(), column, columns)
-        for r in range(min(ROWS, rows - row)):
-            for j in range(width):
-                result[n, row + r, column + j] = tile[r * COLUMNS + j]

@@ -104,9 +104,8 @@ def emit_masked_load(builder: Any, address: Any, mask: Any, vector: ir.VectorTyp
     kind = ir.FunctionType(vector, [vector.as_pointer(), _SHORT, mask.type, vector])
     function = _declare(builder, kind, f"llvm.masked.load.{_suffix(vector)}.p0")
     align = _SHORT(_size(vector.element))
-    return builder.call(
-        function, [_pointer(builder, address, vector), align, mask, constant(vector, 0.0)]
-    )
+    zero = constant(vector, 0 if isinstance(vector.element, ir.IntType) else 0.0)
+    return builder.call(function, [_pointer(builder, address, vector), align, mask, zero])
 
 
 def emit_masked_store(builder: Any, value: Any, address: Any, mask: Any) -> None:
@@ -150,11 +149,14 @@ def _pointer(builder: Any, address: Any, vector: ir.VectorType) -> Any:
 
 
 def _size(element: Any) -> int:
+    if isinstance(element, ir.IntType):
+        return element.width // 8
     return 8 if isinstance(element, ir.DoubleType) else 4
 
 
 def _suffix(vector: ir.VectorType) -> str:
-    return f"v{vector.count}f{8 * _size(vector.element)}"
+    letter = "i" if isinstance(vector.element, ir.IntType) else "f"
+    return f"v{vector.count}{letter}{8 * _size(vector.element)}"
 
 
 # The types: vectors of float32 and of float64, and the masks that comparisons give
@@ -185,17 +187,19 @@ class _RegisterModel(models.PrimitiveModel):
         super().__init__(manager, kind, kind.llvm)
 
 
-def _binary(function: Any, emit: Any, result: type[types.Type]) -> None:
-    """Make a Python operator work on two vectors."""
+def _binary(
+    function: Any, emit: Any, result: type[types.Type], kind: type[types.Type] = Vector
+) -> None:
+    """Make a Python operator work on two vectors, or on two masks."""
 
     class Template(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
-            if len(args) == 2 and args[0] == args[1] and isinstance(args[0], Vector):
+            if len(args) == 2 and args[0] == args[1] and isinstance(args[0], kind):
                 return signature(result(args[0].dtype), *args)
             return None
 
     infer_global(function)(Template)
-    lower_builtin(function, Vector, Vector)(
+    lower_builtin(function, kind, kind)(
         lambda context, builder, signature, values: emit(builder, *values)
     )
 
@@ -206,8 +210,12 @@ _binary(operator.mul, lambda b, x, y: b.fmul(x, y), Vector)
 _binary(operator.truediv, lambda b, x, y: b.fdiv(x, y), Vector)
 _binary(operator.lt, lambda b, x, y: b.fcmp_ordered("<", x, y), Mask)
 _binary(operator.gt, lambda b, x, y: b.fcmp_ordered(">", x, y), Mask)
+_binary(operator.le, lambda b, x, y: b.fcmp_ordered("<=", x, y), Mask)
+_binary(operator.ge, lambda b, x, y: b.fcmp_ordered(">=", x, y), Mask)
 _binary(operator.eq, lambda b, x, y: b.fcmp_ordered("==", x, y), Mask)
 _binary(operator.ne, lambda b, x, y: b.fcmp_unordered("!=", x, y), Mask)
+_binary(operator.and_, lambda b, x, y: b.and_(x, y), Mask, Mask)
+_binary(operator.or_, lambda b, x, y: b.or_(x, y), Mask, Mask)
 
 
 # What kernels call
@@ -235,10 +243,13 @@ def address_of(typingctx, x, i):
 
 
 def _address(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-    kind = signature.args[0]
-    array = context.make_array(kind)(context, builder, values[0])
+    return _address_of(context, builder, signature.args[0], *values[:2])
+
+
+def _address_of(context: Any, builder: Any, kind: Any, x: Any, i: Any) -> Any:
+    array = context.make_array(kind)(context, builder, x)
     size = context.get_abi_sizeof(context.get_data_type(kind.dtype))
-    return builder.add(builder.ptrtoint(array.data, INT), builder.mul(values[1], INT(size)))
+    return builder.add(builder.ptrtoint(array.data, INT), builder.mul(i, INT(size)))
 
 
 @intrinsic
@@ -289,6 +300,34 @@ def store_first(typingctx, x, i, value, count):
 
 
 @intrinsic
+def load_numbers(typingctx, like, x, i, count):
+    """x[i : i + count] of unsigned integers, as numbers of the dtype of `like`, then zeros."""
+    vector = Vector(like.dtype)
+    numbers = ir.VectorType(ir.IntType(x.dtype.bitwidth), vector.llvm.count)
+
+    def codegen(context, builder, signature, values):
+        mask = emit_mask(builder, values[3], numbers.count)
+        address = _address_of(context, builder, signature.args[1], *values[1:3])
+        return builder.uitofp(emit_masked_load(builder, address, mask, numbers), vector.llvm)
+
+    return vector(like, x, types.int64, types.int64), codegen
+
+
+@intrinsic
+def store_numbers(typingctx, x, i, value, count):
+    """x[i : i + count] = the first lanes of the value, as unsigned integers of the dtype of x."""
+    numbers = ir.VectorType(ir.IntType(x.dtype.bitwidth), value.llvm.count)
+
+    def codegen(context, builder, signature, values):
+        mask = emit_mask(builder, values[3], numbers.count)
+        address = _address_of(context, builder, signature.args[0], *values[:2])
+        emit_masked_store(builder, builder.fptoui(values[2], numbers), address, mask)
+        return context.get_dummy_value()
+
+    return types.void(x, types.int64, value, types.int64), codegen
+
+
+@intrinsic
 def splat(typingctx, x, number):
     """A vector of one number, for arrays of the dtype of x."""
     vector = Vector(x.dtype)
@@ -322,3 +361,46 @@ def root(typingctx, a):
 def sum_of(typingctx, a):
     """The sum of the lanes, a number."""
     return a.dtype(a), lambda context, builder, signature, v: emit_sum(builder, *v)
+
+
+@intrinsic
+def transpose_square(typingctx, source, start, step, target, place, target_step):
+    """target[place + j * target_step + i] = source[start + i * step + j], i and j below lanes."""
+    vector = vector_type(str(source.dtype))
+    lanes = vector.count
+
+    def codegen(context, builder, signature, values):
+        source, start, step, target, place, target_step = values
+        kinds = signature.args
+        rows = []
+        for i in range(lanes):
+            origin = builder.add(start, builder.mul(step, INT(i)))
+            where = _address(context, builder, signature, (source, origin))
+            rows.append(emit_load(builder, where, vector))
+        for i, row in enumerate(_transposed(builder, rows)):
+            origin = builder.add(place, builder.mul(target_step, INT(i)))
+            to = types.void(kinds[3], types.int64)
+            emit_store(builder, row, _address(context, builder, to, (target, origin)))
+        return context.get_dummy_value()
+
+    integer = types.int64
+    return types.void(source, integer, integer, target, integer, integer), codegen
+
+
+def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
+    """Rows of a square as columns: halves are exchanged, then halves of the halves, and so on."""
+    lanes = len(rows)
+    numbers = ir.VectorType(_SHORT, lanes)
+    half = lanes // 2
+    while half:
+        exchanged = list(rows)
+        low = [j if j % (2 * half) < half else lanes + j - half for j in range(lanes)]
+        high = [j + half if j % (2 * half) < half else lanes + j for j in range(lanes)]
+        for i in range(lanes):
+            if i % (2 * half) < half:
+                a, b = rows[i], rows[i + half]
+                exchanged[i] = builder.shuffle_vector(a, b, ir.Constant(numbers, low))
+                exchanged[i + half] = builder.shuffle_vector(a, b, ir.Constant(numbers, high))
+        rows = exchanged
+        half //= 2
+    return rows

@@ -16,6 +16,7 @@ from nkeras_numpy.namespace import Kernel
 
 KERNELS: dict[str, Kernel] = {
     "matmul": linalg.matmul,
+    "dense": linalg.dense,
     "conv": convolution.conv,
     "conv_grad_input": convolution.conv_grad_input,
     "conv_grad_kernel": convolution.conv_grad_kernel,

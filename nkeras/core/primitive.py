@@ -6,7 +6,8 @@
 
     @matmul.vjp("x")                        # parameters of a rule are what it needs:
     def _(grad_y, x_spec, y):               # grad_<output>, an argument or output (saved),
-        return ...                          # <argument>_spec, a static argument
+        return ...                          # <argument>_spec, a static argument, or `wanted`:
+                                            # names of the arguments to give a gradient for
 
     @matmul.decomposition                   # optional: the same in simpler ops
     def _(x, y): ...
@@ -158,11 +159,12 @@ class Primitive:
             return
         outputs = results if isinstance(results, tuple) else (results,)
         calls: dict[int, tuple[Rule, dict[str, Any]]] = {}
+        names = frozenset() if self.variadic else frozenset(self.arguments[i] for i in wanted)
         for i in wanted:
             argument = self.arguments[0 if self.variadic else i]
             rule = self.rule(argument)
             if rule is not None and id(rule) not in calls:
-                calls[id(rule)] = rule, self._saves(rule, tensors, static, outputs)
+                calls[id(rule)] = rule, self._saves(rule, tensors, static, outputs, names)
         if calls:
             backward = _Backward(self, list(calls.values()), len(tensors))
             one.append(backward, [t for t in tensors], outputs)
@@ -180,13 +182,20 @@ class Primitive:
         return parameter.startswith("grad_") and parameter[len("grad_") :] in self.outputs
 
     def _saves(
-        self, rule: Rule, tensors: Sequence[Tensor | None], static: Any, outputs: Sequence[Any]
+        self,
+        rule: Rule,
+        tensors: Sequence[Tensor | None],
+        static: Any,
+        outputs: Sequence[Any],
+        wanted: frozenset[str],
     ) -> dict[str, Any]:
         saves: dict[str, Any] = {}
         for name in rule.parameters:
             if self.is_upstream(name):
                 continue
-            if name in static:
+            if name == "wanted":
+                saves[name] = wanted
+            elif name in static:
                 saves[name] = static[name]
             elif name in self.outputs:
                 saves[name] = outputs[self.outputs.index(name)]

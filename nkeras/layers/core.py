@@ -6,11 +6,12 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from nkeras import activations, constraints, initializers, ops, regularizers
+from nkeras import activations, constraints, initializers, regularizers
 from nkeras.core import dtypes, graph
 from nkeras.core.graph import KerasTensor
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
+from nkeras.ops.dense import dense
 
 
 class InputLayer(Layer):
@@ -264,10 +265,9 @@ class Dense(Layer):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """`activation(inputs @ kernel + bias)`."""
-        x = ops.matmul(inputs, self.kernel)
-        if self.bias is not None:
-            x = ops.add(x, self.bias)
-        return self.activation(x)
+        if self.activation is activations.relu:
+            return dense(inputs, self.kernel, self.bias, activation="relu")
+        return self.activation(dense(inputs, self.kernel, self.bias))
 
 
 class Identity(Layer):

@@ -59,6 +59,10 @@ CASES: dict[str, list[Case]] = {
         Case((floats(2, 3), floats(3, 4)), {}),
         Case((floats(2, 1, 2, 3), floats(3, 3, 2)), {}),
     ],
+    "dense": [
+        Case((floats(2, 3), floats(3, 4), floats(4)), {"activation": "relu"}),
+        Case((floats(2, 2, 3), floats(3, 5), floats(5)), {"activation": "linear"}),
+    ],
     "stop_gradient": [Case((floats(2, 3),), {}, False)],
     **{
         name: [
@@ -99,9 +103,12 @@ CASES: dict[str, list[Case]] = {
     ],
     "max_pool": [Case((floats(2, 4, 4, 2),), _POOL)],
     "max_pool_grad": [
-        Case((floats(2, 2, 4, 2), ints(2, 2, 2, 4, 2)), {"input_shape": (2, 4, 4, 2), **_POOL})
+        Case(
+            (floats(2, 2, 4, 2), ints(4, 2, 2, 4, 2).astype("uint8")),
+            {"input_shape": (2, 4, 4, 2), **_POOL},
+        )
     ],
-    "max_pool_take": [Case((floats(2, 4, 4, 2), ints(2, 2, 2, 4, 2)), _POOL)],
+    "max_pool_take": [Case((floats(2, 4, 4, 2), ints(4, 2, 2, 4, 2).astype("uint8")), _POOL)],
     "average_pool": [Case((floats(2, 4, 4, 2),), _POOL)],
     "average_pool_grad": [Case((floats(2, 2, 4, 2),), {"input_shape": (2, 4, 4, 2), **_POOL})],
     "random_bits": [Case((), {"key": (7, 1), "size": 6}, False)],
