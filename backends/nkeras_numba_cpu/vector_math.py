@@ -1,0 +1,336 @@
+"""Scalar functions without branches or calls, so that LLVM vectorises the loops around them.
+
+Each is right to about one unit in the last place, to two where functions are composed, over the
+whole range: overflow, underflow through the denormals, infinities, NaN and the sign of zero.
+
+The coefficients are Chebyshev fits of the functions named beside them, where the polynomial is used
+(for the tail of erf: weighted least squares with Lawson's weights, that is, minimax). The schemes
+are the classical ones: Cody and Waite's reduction for exp, and log1p(f) = f - f**2/2 + s * (f**2/2
++ R) with s = f / (2 + f) (Ng, FDLIBM). Compiled with contraction only: reassociation would undo the
+reductions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from nkeras_numba_cpu.compile import OPTIONS
+
+# What all dtypes share, and integers are left with.
+_LIBRARY: dict[str, Any] = {
+    "absolute": abs,
+    "exp": math.exp,
+    "expm1": math.expm1,
+    "log": math.log,
+    "log1p": math.log1p,
+    "log2": math.log2,
+    "log10": math.log10,
+    "sqrt": math.sqrt,
+    "sin": math.sin,
+    "cos": math.cos,
+    "tan": math.tan,
+    "arcsin": math.asin,
+    "arccos": math.acos,
+    "arctan": math.atan,
+    "arctan2": math.atan2,
+    "sinh": math.sinh,
+    "cosh": math.cosh,
+    "tanh": math.tanh,
+    "arcsinh": math.asinh,
+    "arccosh": math.acosh,
+    "arctanh": math.atanh,
+    "erf": math.erf,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "trunc": np.trunc,
+    "rint": np.rint,
+    "isnan": np.isnan,
+    "isinf": np.isinf,
+    "isfinite": np.isfinite,
+    "signbit": np.signbit,
+}
+CHEAP = frozenset("where absolute sqrt floor ceil trunc rint isnan isinf isfinite signbit".split())
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile a function that always becomes part of its callers' loops."""
+    return numba.njit(**OPTIONS, forceinline=True)(function)
+
+
+@inlined
+def where(condition, x1, x2):
+    return x1 if condition else x2
+
+
+@cache
+def functions(dtype: str | None) -> dict[str, Any]:
+    """The table that scalar functions of a dtype are bound to; None stands for no floating one."""
+    table = {**_LIBRARY, "where": where}
+    if dtype == "float32":
+        table.update(_functions(np.float32, _FLOAT32), erf=_erf)
+    elif dtype == "float64":
+        table.update(_functions(np.float64, _FLOAT64))
+    return table
+
+
+# 1.5 * 2**mantissa bits, which a sum with rounds to integers; the range in which exp is neither 0
+# nor infinite, and a little more; log(2) in two parts, the first one short;
+# q of exp(r) = 1 + r + r**2 * q(r); R(s**2) / s**2 of log(1 + f).
+_FLOAT32 = (
+    12582912.0,
+    (-105.0, 90.0),
+    (0.693359375, -2.12194440e-4),
+    (
+        0.5,
+        0.1666657702559799,
+        0.041666554662050534,
+        0.008363173074513711,
+        0.001392617611993558,
+    ),
+    (0.6666666655449709, 0.40000121839806124, 0.28550820815960665, 0.23330467216303835),
+)
+_FLOAT64 = (
+    6755399441055744.0,
+    (-746.0, 711.0),
+    (6.93147180369123816490e-01, 1.90821492927058770002e-10),
+    (
+        0.5,
+        0.1666666666666667,
+        0.04166666666666667,
+        0.008333333333326141,
+        0.0013888888888883752,
+        0.00019841269874800493,
+        2.4801587325533363e-05,
+        2.7557255425746435e-06,
+        2.7557273661348637e-07,
+        2.510520637395701e-08,
+        2.0914679376583935e-09,
+    ),
+    (
+        0.6666666666666666,
+        0.4000000000000088,
+        0.28571428570803614,
+        0.22222222391713917,
+        0.18181795640132906,
+        0.15386239702814658,
+        0.13268773138656886,
+        0.13086626147840102,
+    ),
+)
+# erf(x) / x - 1 in x**2 below 1; -log(erfc(x)) above.
+_ERF_CENTRE = (
+    0.12837916584835093,
+    -0.37612626666720334,
+    0.11283594715160218,
+    -0.026854212010626412,
+    0.005189087423433974,
+    -0.000801686428716587,
+    7.875875062685488e-05,
+)
+_ERF_TAIL = (
+    0.00024472250305596164,
+    1.1274749470910224,
+    0.6375170771233915,
+    0.10364026264661633,
+    -0.022087610305191296,
+    0.0030085289731647323,
+    -0.0001924251720076116,
+)
+
+
+def polynomial(coefficients: tuple[float, ...]) -> Any:
+    """A function for the polynomial with these coefficients, that of x**0 first (Horner)."""
+
+    @intrinsic
+    def evaluate(typingctx, x):
+        def codegen(context, builder, signature, values):
+            *rest, result = (ir.Constant(values[0].type, float(c)) for c in coefficients)
+            for coefficient in reversed(rest):
+                result = builder.fadd(builder.fmul(result, values[0]), coefficient)
+            return result
+
+        return x(x), codegen
+
+    return evaluate
+
+
+def _parts(x: Any) -> tuple[ir.Type, int]:
+    """The integer type of a float's bits, and the number of its mantissa bits."""
+    return (ir.IntType(32), 23) if x == types.float32 else (ir.IntType(64), 52)
+
+
+@intrinsic
+def _scaled(typingctx, y, t, magic):
+    """y * 2**(t - magic), in two steps, so that only the last one rounds or overflows."""
+
+    def codegen(context, builder, signature, values):
+        integer, digits = _parts(y)
+        bias = integer((1 << (integer.width - digits - 2)) - 1)
+        y_, t_, magic_ = values
+        n = builder.sub(builder.bitcast(t_, integer), builder.bitcast(magic_, integer))
+        half = builder.ashr(n, integer(1))
+        for part in (half, builder.sub(n, half)):
+            power = builder.shl(builder.add(part, bias), integer(digits))
+            y_ = builder.fmul(y_, builder.bitcast(power, y_.type))
+        return y_
+
+    return y(y, y, y), codegen
+
+
+@intrinsic
+def _reduced(typingctx, x, c):
+    """For x > 0, `f` and `e` with x + c = (1 + f) * 2**e; 1 + f is between sqrt(1/2) and sqrt(2).
+
+    `c` is small against x, and not seen by the choice of `e`.
+    """
+
+    def codegen(context, builder, signature, values):
+        integer, digits = _parts(x)
+        bias = (1 << (integer.width - digits - 2)) - 1
+        root = int(np.sqrt(np.array(0.5, x.name)).view(f"int{integer.width}"))
+        x_, c_ = values
+        bits = builder.sub(builder.bitcast(x_, integer), integer(root))
+        e = builder.ashr(bits, integer(digits))
+        mantissa = builder.add(builder.and_(bits, integer((1 << digits) - 1)), integer(root))
+        # Twice 2**-e, so that it is 0, and not infinite, for the largest e.
+        down = builder.shl(builder.sub(integer(bias + 1), e), integer(digits))
+        half_c = builder.fmul(c_, ir.Constant(x_.type, 0.5))
+        f = builder.fsub(builder.bitcast(mantissa, x_.type), ir.Constant(x_.type, 1.0))
+        f = builder.fadd(builder.fmul(half_c, builder.bitcast(down, x_.type)), f)
+        exponent = builder.sitofp(builder.trunc(e, ir.IntType(32)) if digits > 23 else e, x_.type)
+        return context.make_tuple(builder, signature.return_type, (f, exponent))
+
+    return types.UniTuple(x, 2)(x, x), codegen
+
+
+def _functions(number: Any, constants: Any) -> dict[str, Any]:
+    """The functions for one dtype, whose constructor is `number`."""
+    magic_, (low_, high_), (ln2_high_, ln2_low_), q_, r_ = constants
+    magic, low, high = number(magic_), number(low_), number(high_)
+    ln2_high, ln2_low, log2_e = number(ln2_high_), number(ln2_low_), number(1 / math.log(2))
+    zero, quarter, half, one, two = (number(c) for c in (0, 0.25, 0.5, 1, 2))
+    infinity, nan = number(np.inf), number(np.nan)
+    enough = number(20)  # for tanh to be 1
+    tiny = np.finfo(number).tiny
+    small = np.finfo(number).eps / two
+    lift, digits = number(2.0**60), number(60)
+    # Of the first part of log10(2), the products with an exponent are exact.
+    log10_2_high, log10_e = number(0.30078125), number(math.log10(math.e))
+    log10_2_low = number(math.log10(2) - 0.30078125)
+    q, r = polynomial(q_), polynomial(r_)
+
+    @inlined
+    def reduced_exp(x):
+        """exp(r) - 1 and n + magic, where x = n * log(2) + r."""
+        x = where(x > high, high, where(x < low, low, x))
+        t = x * log2_e + magic
+        n = t - magic
+        r = x - n * ln2_high - n * ln2_low
+        return r + r * r * q(r), t
+
+    @inlined
+    def exp(x):
+        p, t = reduced_exp(x)
+        return _scaled(p + one, t, magic)
+
+    @inlined
+    def half_exp(x):
+        """exp(x) / 2, which is finite a little longer."""
+        p, t = reduced_exp(x)
+        return _scaled(p * half + half, t, magic)
+
+    @inlined
+    def expm1(x):
+        p, t = reduced_exp(x)
+        power = _scaled(half, t, magic)
+        y = power * p + (power - half)
+        y = where(x > high - one, infinity, y + y)
+        return where(abs(x) < small, x, y)
+
+    @inlined
+    def tanh(x):
+        size = abs(x)
+        e = expm1(where(size > enough, enough, size) * two)
+        y = e / (e + two)
+        y = where(size < small, size, y)
+        return where(x < zero, -y, where(x == zero, x, y))
+
+    @inlined
+    def sinh(x):
+        size = abs(x)
+        e = expm1(where(size > one, one, size))
+        h = half_exp(size)
+        y = where(size > one, h - quarter / h, half * (e + e / (e + one)))
+        y = where(size < small, size, y)
+        return where(x < zero, -y, where(x == zero, x, y))
+
+    @inlined
+    def cosh(x):
+        h = half_exp(abs(x))
+        return h + quarter / h
+
+    @inlined
+    def log_parts(x, c):
+        """log(1 + f) and e, where x + c = (1 + f) * 2**e."""
+        lifted = x < tiny
+        f, e = _reduced(where(lifted, x * lift, x), c)
+        e = where(lifted, e - digits, e)
+        s = f / (two + f)
+        z = s * s
+        squared = half * f * f
+        return f - (squared - s * (squared + z * r(z))), e
+
+    @inlined
+    def ended(x, y):
+        """y, but the logarithm where x is not between 0 and infinity; NaN is kept."""
+        y = where(x < infinity, y, x)
+        return where(x > zero, y, where(x == zero, -infinity, x * nan))
+
+    @inlined
+    def log(x):
+        y, e = log_parts(x, zero)
+        return ended(x, e * ln2_high + (e * ln2_low + y))
+
+    @inlined
+    def log2(x):
+        y, e = log_parts(x, zero)
+        return ended(x, y * log2_e + e)
+
+    @inlined
+    def log10(x):
+        y, e = log_parts(x, zero)
+        return ended(x, e * log10_2_high + (e * log10_2_low + y * log10_e))
+
+    @inlined
+    def log1p(x):
+        u = x + one
+        c = where(x > one, one - (u - x), x - (u - one))
+        y, e = log_parts(where(u < infinity, u, one), where(x < infinity, c, zero))
+        y = e * ln2_high + (e * ln2_low + y)
+        return where(abs(x) < small, x, ended(u, y))
+
+    table = (exp, expm1, log, log1p, log2, log10, tanh, sinh, cosh)
+    return {function.py_func.__name__: function for function in table}
+
+
+_centre, _tail = polynomial(_ERF_CENTRE), polynomial(_ERF_TAIL)
+_exp32 = _functions(np.float32, _FLOAT32)["exp"]
+
+
+@inlined
+def _erf(x):
+    """The error function of a float32."""
+    size = abs(x)
+    t = where(size > np.float32(4), np.float32(4), where(size < np.float32(1), np.float32(1), size))
+    tail = np.float32(1) - _exp32(-_tail(t))
+    y = where(size < np.float32(1), size + size * _centre(x * x), where(size == size, tail, x))
+    return where(x < np.float32(0), -y, where(x == np.float32(0), x, y))

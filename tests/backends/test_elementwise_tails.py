@@ -1,0 +1,116 @@
+"""Elementwise kernels over sizes around vector widths, blocks and tasks, and every broadcast."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import nkeras.backend.scalars  # noqa: F401 - registers them
+from nkeras.backend.scalar import SCALARS, Scalar
+from nkeras_numba_cpu import drivers, threads
+from nkeras_numba_cpu.elementwise import BLOCK, TASK, elementwise
+
+add = elementwise(SCALARS["add"])
+SIZES = [0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 64, 127, BLOCK - 1, BLOCK + 1, BLOCK * TASK + 5]
+SHAPES = [
+    ((), (3, 2)),
+    ((1,), (5,)),
+    ((3, 4), (4,)),
+    ((3, 4), (3, 1)),
+    ((3, 1), (1, 4)),
+    ((2, 3, 4), (3, 1)),
+    ((2, 3, 4), (2, 1, 4)),
+    ((2, 1, 4), (3, 1)),
+    ((2, 3, 4, 5), (3, 1, 5)),
+    ((2, 3, 4, 5, 6), (2, 1, 4, 1, 6)),
+    ((4, 1), (0, 4, 3)),
+    ((9_000, 3), (9_000, 1)),
+    ((9_000, 3), (3,)),
+    ((3_000, 7), (1, 1)),
+    ((1, 7), (3_000, 1)),
+    ((90, 5, 7), (5, 1)),
+    ((90, 50, 7), (90, 1, 7)),
+    ((30, BLOCK // 2), (30, 1)),
+    ((30, BLOCK // 2 + 1), (30, 1)),
+    ((7, 3 * BLOCK), (3 * BLOCK,)),
+    ((7, 3 * BLOCK), (7, 1)),
+    ((1, 3 * BLOCK), (7, 1)),
+    ((5, 7, BLOCK + 3), (7, 1)),
+    ((5, 7, BLOCK + 3), (5, 1, BLOCK + 3)),
+]
+
+
+def normal(shape, dtype="float32", seed=0):
+    return np.asarray(np.random.default_rng(seed).standard_normal(shape)).astype(dtype)
+
+
+@pytest.mark.parametrize(("first", "second"), SHAPES, ids=str)
+def test_broadcast(first, second):
+    x, y = normal(first), normal(second, seed=1)
+    np.testing.assert_array_equal(add(x, y), np.add(x, y))
+    np.testing.assert_array_equal(add(y, x), np.add(y, x))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int8", "int16", "int64"])
+def test_items_of_other_sizes(dtype):
+    for first, second in SHAPES[:13]:
+        x, y = (10 * normal(first)).astype(dtype), (10 * normal(second)).astype(dtype)
+        np.testing.assert_array_equal(add(x, y), np.add(x, y))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_sizes(size):
+    x, y = normal(size), normal(size, seed=1)
+    x[::5] = np.nan
+    y[::7] = np.inf
+    np.testing.assert_array_equal(add(x, y), np.add(x, y))
+    np.testing.assert_array_equal(add(x, x), np.add(x, x))
+
+
+def test_conditions_and_booleans():
+    x, y = normal((40, 33)), normal((33,), seed=1)
+    x[0, ::2] = np.nan
+    greater = elementwise(SCALARS["greater"])(x, y)
+    assert greater.dtype == np.bool_
+    np.testing.assert_array_equal(greater, x > y)
+    where = elementwise(SCALARS["where"])
+    for condition in (greater, greater[:, :1], greater[0], np.array(True)):
+        np.testing.assert_array_equal(where(condition, x, y), np.where(condition, x, y))
+
+
+def test_five_arguments_broadcast_each_its_own_way():
+    def weighted(a, b, c, d, e):
+        return a * b + c * d - e
+
+    kernel = elementwise(Scalar(weighted))
+    shapes = [(6, 5, 4), (5, 1), (4,), (6, 1, 1), ()]
+    for order in itertools.islice(itertools.permutations(shapes), 0, 120, 17):
+        arrays = [normal(shape, "float64", i) for i, shape in enumerate(order)]
+        np.testing.assert_allclose(kernel(*arrays), weighted(*arrays), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_views(dtype):
+    x = normal((40, 60), dtype)
+    frozen = x.copy()
+    frozen.setflags(write=False)
+    np.testing.assert_array_equal(add(x.T, frozen.T), x.T + x.T)
+    np.testing.assert_array_equal(add(x[::-2, 1::3], frozen[::-2, 1::3]), (x + x)[::-2, 1::3])
+
+
+@pytest.mark.parametrize(("first", "second"), [SHAPES[i] for i in (11, 12, 16, 20, 23)], ids=str)
+def test_same_bits_for_one_and_two_threads(first, second, monkeypatch):
+    if threads.limit() < 2:
+        pytest.skip("one thread is all this machine has")
+    monkeypatch.setattr(drivers, "SERIAL_BELOW", 0)
+    x, y = normal(first), normal(second, seed=1)
+    kernel = elementwise(SCALARS["logaddexp"])
+    before = threads.get_num_threads()
+    results = []
+    try:
+        for count in (1, 2):
+            threads.set_num_threads(count)
+            results.append(kernel(x, y))
+    finally:
+        threads.set_num_threads(before)
+    np.testing.assert_array_equal(*results)
