@@ -44,6 +44,11 @@ class NumbaCpu:
     def empty(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
         return np.empty(shape, to_numpy(dtype))
 
+    def lowering(self) -> Any:
+        from nkeras_numba_cpu.capture import Lowering
+
+        return Lowering(self.kernels)
+
     def synchronize(self) -> None:
         """Kernels have finished when they return."""
 

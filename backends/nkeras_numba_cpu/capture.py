@@ -1,23 +1,226 @@
-"""Capture of compiled launches: what the step plan replays without any Python around the kernels.
+"""Capture of compiled launches: what a plan replays without any Python around the kernels.
 
 A kernel of this backend is Python around launches of compiled functions: it works out shapes, makes
-views, asks for memory. While a plan is recorded, every launch is also noted here, function and
-arguments. With the buffers at fixed addresses the launches alone are then the whole kernel.
+views, asks for memory. While a plan is made, every launch is also noted here, function and
+arguments. With all arrays at fixed addresses the launches alone are then the whole kernel, provided
+that no NumPy works on values between them. That is tried out for each call: buffers are poisoned,
+the launches repeated, the results compared. A kernel that fails is called again as it is, and its
+results copied.
+
+Kernels may say how far they go, by attributes:
+    live: names of static numbers that the compiled code reads from an array, when one is given;
+    in_place: pairs {output: input}; the output may be written over that input.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
+
+from nkeras_numba_cpu import threads
+from nkeras_numba_cpu.arena import Arena, Block, address, bounds
 
 Launch = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 class Capture(threading.local):
-    """What this thread records; `launches` is None unless a plan is being recorded."""
+    """What this thread records; `launches` is None unless a plan is being made."""
 
     launches: list[Launch] | None = None
+    arena: Arena | None = None
+    blocks: list[Block] | None = None  # taken by the running kernel
 
 
 current = Capture()
+
+
+class Lowering:
+    """Kernel calls to launches, for one plan; see `nkeras.backend.protocol.Lowering`."""
+
+    def __init__(self, kernels: Mapping[str, Callable[..., Any]]) -> None:
+        self._kernels = kernels
+        self.arena = Arena()
+        self._state = threads.state()
+
+    def ready(self) -> bool:
+        """Whether the threads are those the launches were made for."""
+        if threads.state() != self._state:
+            return False
+        threads.prepare()
+        return True
+
+    def call(
+        self,
+        name: str,
+        kernel: Callable[..., Any],
+        arrays: Sequence[np.ndarray | None],
+        static: Mapping[str, Any],
+        cells: Mapping[str, np.ndarray],
+    ) -> tuple[tuple[np.ndarray | None, ...], list[Launch]]:
+        """Call a kernel, and find the launches that repeat it."""
+        kernel = self._kernels.get(name, kernel)
+        known = getattr(kernel, "live", ())
+        values = {**static, **{key: cell for key, cell in cells.items() if key in known}}
+        result, launches, blocks = self._captured(kernel, arrays, values)
+        outputs = result if isinstance(result, tuple) else (result,)
+        given = [one for one in (*arrays, *cells.values()) if one is not None]
+        asked = {key: cell for key, cell in cells.items() if key not in known}
+        if asked or not _repeats(launches, outputs, given, blocks):
+            outputs, targets = self._placed(outputs, given)
+            again = (kernel, tuple(arrays), values, asked, targets)
+            launches = [(_again, again)] if any(one is not None for one in targets) else []
+        for output in outputs:
+            block = None if output is None else self.arena.block_of(output)
+            if block is not None:
+                block.users += 1
+        for block in blocks:
+            if block.users == 0:
+                self.arena.free(block)
+        return outputs, launches
+
+    def _captured(
+        self, kernel: Callable[..., Any], arrays: Sequence[Any], static: Mapping[str, Any]
+    ) -> tuple[Any, list[Launch], list[Block]]:
+        current.launches, current.arena, current.blocks = [], self.arena, []
+        try:
+            result = kernel(*arrays, **static)
+            return result, current.launches, current.blocks
+        finally:
+            current.launches = current.arena = current.blocks = None
+
+    def _placed(
+        self, outputs: Sequence[np.ndarray | None], given: Sequence[np.ndarray]
+    ) -> tuple[tuple[np.ndarray | None, ...], tuple[np.ndarray | None, ...]]:
+        """Outputs at fixed addresses, and those of them that a repeated call is copied to."""
+        placed, targets = [], []
+        for output in outputs:
+            if output is None or _is_view(output, given):
+                placed.append(output)
+                targets.append(None)
+                continue
+            _, array = self.arena.allocate(output.shape, output.dtype)
+            np.copyto(array, output)
+            placed.append(array)
+            targets.append(array)
+        return tuple(placed), tuple(targets)
+
+    def release(self, array: np.ndarray) -> None:
+        """Take the memory of an output back, when no other output lies in it."""
+        block = None if array is None else self.arena.block_of(array)
+        if block is not None:
+            block.users -= 1
+            if block.users == 0:
+                self.arena.free(block)
+
+    def redirect(
+        self,
+        name: str,
+        steps: list[Launch],
+        array: np.ndarray,
+        target: np.ndarray,
+        inputs: Sequence[np.ndarray | None],
+    ) -> list[Launch] | None:
+        """The launches with everything in the block of `array` moved to `target`."""
+        block = self.arena.block_of(array)
+        if block is None or address(array) != block.start or block.users != 1:
+            return None
+        pairs = getattr(self._kernels.get(name), "in_place", {})
+        called_again = len(steps) == 1 and steps[0][0] is _again
+        over = [inputs[i] for i in pairs.values()]
+        if not called_again and not any(
+            one is not None and address(one) == address(target) for one in over
+        ):
+            if any(one is not None and np.may_share_memory(one, target) for one in inputs):
+                return None
+        return [
+            (function, _moved(arguments, array, target, block)) for function, arguments in steps
+        ]
+
+
+def _again(
+    kernel: Callable[..., Any],
+    arrays: Sequence[Any],
+    static: Mapping[str, Any],
+    asked: Mapping[str, np.ndarray],
+    targets: Sequence[np.ndarray | None],
+) -> None:
+    """Call a kernel whose launches are not all of it, and copy its results to where they belong."""
+    if asked:
+        static = {**static, **{key: _number(cell, static[key]) for key, cell in asked.items()}}
+    result = kernel(*arrays, **static)
+    for target, one in zip(
+        targets, result if isinstance(result, tuple) else (result,), strict=True
+    ):
+        if target is not None:
+            np.copyto(target, one)
+
+
+def _number(cell: np.ndarray, like: Any) -> Any:
+    return tuple(cell.tolist()) if isinstance(like, tuple) else cell.item()
+
+
+def _is_view(output: np.ndarray, given: Sequence[np.ndarray]) -> bool:
+    low, high = bounds(output)
+    return output.size == 0 or any(
+        first <= low and high <= last for first, last in map(bounds, given)
+    )
+
+
+def _repeats(
+    launches: list[Launch],
+    outputs: Sequence[np.ndarray | None],
+    given: Sequence[np.ndarray],
+    blocks: list[Block],
+) -> bool:
+    """Whether the launches alone, on poisoned buffers, give the same outputs again."""
+    known = [*map(bounds, given), *((one.start, one.start + one.size) for one in blocks)]
+    for array in _arrays_in(launches):
+        low, high = bounds(array)
+        if array.size and not any(first <= low and high <= last for first, last in known):
+            return False  # made by NumPy, perhaps of values
+    made = [one for one in outputs if one is not None and not _is_view(one, given)]
+    before = [one.tobytes() for one in made]
+    for poison in (0, 1):
+        for block in blocks:
+            _poison(block, poison, made)
+        for function, arguments in launches:
+            function(*arguments)
+        if [one.tobytes() for one in made] != before:
+            return False
+    return True
+
+
+def _poison(block: Block, poison: int, made: Sequence[np.ndarray]) -> None:
+    """NaN where there are floats; integers may be indices, so only small ones."""
+    array = block.array()
+    if array.dtype.kind in "biu":
+        is_output = any(block.start <= address(one) < block.start + block.size for one in made)
+        array[...] = poison if is_output else 0
+    else:
+        array[...] = np.nan
+
+
+def _arrays_in(structure: Any) -> Iterator[np.ndarray]:
+    for one in structure:
+        if isinstance(one, np.ndarray):
+            yield one
+        elif isinstance(one, (tuple, list)):
+            yield from _arrays_in(one)
+
+
+def _moved(structure: Any, array: np.ndarray, target: np.ndarray, block: Block) -> Any:
+    """Arguments with arrays inside the block of `array` replaced by their places in `target`."""
+    if isinstance(structure, np.ndarray):
+        first = address(structure)
+        if not block.start <= first < block.start + block.size:
+            return structure
+        place = target.reshape(-1).view(np.uint8)
+        return np.ndarray(
+            structure.shape, structure.dtype, place, first - block.start, structure.strides
+        )
+    if isinstance(structure, (tuple, list)):
+        return type(structure)(_moved(one, array, target, block) for one in structure)
+    return structure

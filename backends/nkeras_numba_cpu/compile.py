@@ -26,7 +26,7 @@ import numba
 import numpy as np
 from numba.core import event
 
-from nkeras_numba_cpu import threads
+from nkeras_numba_cpu import capture, threads
 from nkeras_numba_cpu.simd import vector_bits
 
 # A parallel region costs 1.4 us (omp) to 65 us (workqueue): below this many scalar operations it
@@ -77,8 +77,12 @@ class Driver:
 
     def __call__(self, work: int, *args: Any) -> Any:
         if work < SERIAL_BELOW or threads.serial_only():
-            return self.serial(*args)
-        return threads.launch(self.parallel, *args)
+            run = self.serial
+        else:
+            run = threads.entry(self.parallel)
+        if capture.current.launches is not None:
+            capture.current.launches.append((run, args))
+        return run(*args)
 
     @functools.cached_property
     def parallel(self) -> Callable[..., Any]:

@@ -7,12 +7,41 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from nkeras_numba_cpu.capture import current
+
 HALF_DTYPES = (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """An uninitialised C-contiguous result buffer."""
-    return np.empty(shape, dtype)
+    """An uninitialised C-contiguous buffer, for a result or inside one call of a kernel.
+
+    What a kernel keeps from call to call must not come from here: a plan uses the memory again.
+    """
+    if current.arena is None or current.blocks is None:
+        return np.empty(shape, dtype)
+    block, array = current.arena.allocate(shape, dtype)
+    current.blocks.append(block)
+    return array
+
+
+def zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """A buffer of zeros, as `empty`."""
+    if current.launches is None:
+        return np.zeros(shape, dtype)
+    array = empty(shape, dtype)
+    np.copyto(array, 0)
+    current.launches.append((np.copyto, (array, 0)))
+    return array
+
+
+def converted(x: np.ndarray, dtype: Any) -> np.ndarray:
+    """A C-contiguous copy of `x` as `dtype`."""
+    if current.launches is None:
+        return x.astype(dtype, order="C")
+    array = empty(x.shape, dtype)
+    np.copyto(array, x, "unsafe")
+    current.launches.append((np.copyto, (array, x, "unsafe")))
+    return array
 
 
 def is_half(dtype: np.dtype) -> bool:
@@ -33,10 +62,10 @@ def compute_dtype(dtype: np.dtype) -> np.dtype:
 def operand(x: np.ndarray) -> np.ndarray:
     """`x` as a compiled loop takes it: C-contiguous, half types widened to float32."""
     if x.dtype in HALF_DTYPES:
-        return x.astype(np.float32, order="C")
+        return converted(x, np.float32)
     flags = x.flags
     if not (flags.c_contiguous and flags.aligned):
-        return x.copy(order="C")
+        return converted(x, x.dtype)
     return x if flags.writeable else _writable(x)
 
 
@@ -62,5 +91,15 @@ def stored(y: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """`y` rounded once to the dtype that the caller stores (no copy when it has it)."""
     if y.dtype == dtype:
         return y
+    if current.launches is not None:
+        array = empty(y.shape, dtype)
+        _round(array, y)
+        current.launches.append((_round, (array, y)))
+        return array
     with np.errstate(over="ignore"):  # too large for a half type is infinity: loss scales need it
         return y.astype(dtype)
+
+
+def _round(target: np.ndarray, y: np.ndarray) -> None:
+    with np.errstate(over="ignore"):
+        np.copyto(target, y, "unsafe")

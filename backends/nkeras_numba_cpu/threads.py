@@ -103,6 +103,17 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
     return function if _thread_safe else functools.partial(launch, function)
 
 
+def state() -> tuple[int, bool]:
+    """What launches that were captured depend on: how many threads, and whether a fork took them."""
+    return get_num_threads(), _lost_in_fork
+
+
+def prepare() -> None:
+    """Let this thread enter parallel regions, if any have been entered at all."""
+    if _started and not _lost_in_fork and getattr(_this_thread, "count", 0) != _count:
+        _prepare_this_thread()
+
+
 @functools.cache
 def region() -> int:
     """The address of the parallel region that all kernels share; see `nkeras_numba_cpu.region`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +11,49 @@ from nkeras.backend.scalar import Scalar
 
 Array = Any
 Kernel = Callable[..., Any]
+
+
+class Lowering(Protocol):
+    """How a backend replays kernel calls whose arrays stay where they are; see `nkeras.core.plan`.
+
+    A step is a function and its arguments.
+    """
+
+    def call(
+        self,
+        name: str,
+        kernel: Kernel,
+        arrays: Sequence[Array | None],
+        static: Mapping[str, Any],
+        cells: Mapping[str, Array],
+    ) -> tuple[tuple[Array | None, ...], list[tuple[Kernel, tuple[Any, ...]]]]:
+        """Call a kernel; gives its outputs and the steps that compute them again in place.
+
+        `cells` has arrays of one dimension with those numbers of `static` that change.
+        """
+        ...
+
+    def release(self, array: Array) -> None:
+        """An output is not used by what comes behind: its memory may serve again."""
+        ...
+
+    def redirect(
+        self,
+        name: str,
+        steps: list[tuple[Kernel, tuple[Any, ...]]],
+        array: Array,
+        target: Array,
+        inputs: Sequence[Array | None],
+    ) -> list[tuple[Kernel, tuple[Any, ...]]] | None:
+        """The steps of a call with an output written to `target`, which may be one of the inputs.
+
+        None where the kernel cannot do that.
+        """
+        ...
+
+    def ready(self) -> bool:
+        """Prepare this thread for a replay; False where the steps must be lowered anew."""
+        ...
 
 
 class Backend(Protocol):
@@ -46,6 +89,10 @@ class Backend(Protocol):
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
         """An array with undefined contents."""
+        ...
+
+    def lowering(self) -> Lowering | None:
+        """For one plan; None where this backend has no plans: its steps always run as they come."""
         ...
 
     def synchronize(self) -> None:

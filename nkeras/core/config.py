@@ -18,6 +18,15 @@ class _Settings:
 
 _settings = _Settings()
 
+epoch = 0
+"""Counts changes of settings, layers, optimizers: what was recorded before is no longer valid."""
+
+
+def touch() -> None:
+    """Something changed that may change what a step of training or prediction does."""
+    global epoch
+    epoch += 1
+
 
 def floatx() -> str:
     """The default floating dtype, `"float32"` unless set.
@@ -35,6 +44,7 @@ def set_floatx(value: str) -> None:
     if value not in accepted:
         refuse("value", value, f"one of {', '.join(accepted)}", "set_floatx()")
     _settings.floatx = value
+    touch()
 
 
 def epsilon() -> float:
@@ -52,6 +62,7 @@ def set_epsilon(value: float) -> None:
     if not isinstance(value, (int, float)) or value <= 0:
         refuse("value", value, "a positive float", "set_epsilon()")
     _settings.epsilon = float(value)
+    touch()
 
 
 def image_data_format() -> str:
@@ -62,6 +73,7 @@ def image_data_format() -> str:
 def set_image_data_format(data_format: str) -> None:
     """Set the default layout: `"channels_last"` or `"channels_first"`."""
     _settings.image_data_format = standardize_data_format(data_format)
+    touch()
 
 
 def standardize_data_format(data_format: str | None, owner: str = "") -> str:

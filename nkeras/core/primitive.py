@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from nkeras.backend import registry
 from nkeras.backend.protocol import Backend
 from nkeras.backend.scalar import Scalar
-from nkeras.core import dtypes, graph, tape
+from nkeras.core import dtypes, graph, recording, tape
 from nkeras.core.errors import BackendError
 from nkeras.core.spec import Spec, broadcast_shapes
 from nkeras.core.tensor import Operators, Tensor, as_tensor
@@ -127,11 +127,17 @@ class Primitive:
         if kernel is None:
             results = self._decomposed(backend, tensors, static)
         else:
-            data = kernel(*[None if t is None else t.data for t in tensors], **static)
+            recorder = recording.active()
+            values = static
+            if recorder is not None:
+                values = {name: recording.plain(value) for name, value in static.items()}
+            data = kernel(*[None if t is None else t.data for t in tensors], **values)
             if isinstance(data, tuple):
                 results = tuple(None if one is None else Tensor(one, backend) for one in data)
             else:
                 results = Tensor(data, backend)
+            if recorder is not None:
+                recorder.call(self.name, kernel, tensors, static, results)
         tapes = tape.active()
         if tapes:
             for one in tapes:

@@ -11,7 +11,7 @@ import numpy as np
 
 from nkeras.backend import registry
 from nkeras.backend.protocol import Array, Backend
-from nkeras.core import config, dtypes
+from nkeras.core import config, dtypes, recording
 from nkeras.core.errors import BackendError
 
 _next_uid = itertools.count().__next__
@@ -116,7 +116,18 @@ class Tensor(Operators):
 
     def numpy(self) -> np.ndarray:
         """A NumPy array of the values; it may share memory, so copy before writing."""
+        recorder = recording.active()
+        if recorder is not None:
+            recorder.look(self)
         return self.backend.to_numpy(self.data)
+
+    def handle(self) -> Tensor:
+        """Another handle of the same data: to a tape the two are two tensors."""
+        handle = Tensor(self.data, self.backend)
+        recorder = recording.active()
+        if recorder is not None:
+            recorder.same(self, handle)
+        return handle
 
     def to(self, backend: str) -> Tensor:
         """The same values on another backend."""
@@ -140,6 +151,9 @@ class Tensor(Operators):
         return array.copy() if copy else array
 
     def __dlpack__(self, **arguments: Any) -> Any:
+        recorder = recording.active()
+        if recorder is not None:
+            recorder.look(self)
         return self.data.__dlpack__(**arguments)
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -221,8 +235,12 @@ def as_tensor(value: Any, dtype: str | None = None) -> Tensor:
         if dtype is not None and dtype != value.dtype:
             return value.operators["cast"](value, dtype)
         return value
-    array, natural = to_array(value)
-    return from_numpy(array, dtype or natural)
+    number = recording.plain(value)
+    array, natural = to_array(number)
+    tensor = from_numpy(array, dtype or natural)
+    if number is not value:
+        value.recorder.number(tensor, value)
+    return tensor
 
 
 def to_array(value: Any) -> tuple[np.ndarray, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.backend import registry
-from nkeras.core import dtypes, graph, naming, tape
+from nkeras.core import config, dtypes, graph, naming, recording, tape
 from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
 
 _autocast: ContextVar[str | None] = ContextVar("nkeras_autocast", default=None)
@@ -24,6 +26,33 @@ def autocast_scope(dtype: str | None) -> Iterator[None]:
         yield
     finally:
         _autocast.reset(token)
+
+
+storage_lock = threading.RLock()  # held while a plan writes the storage of variables
+
+
+def _new_lock() -> None:
+    global storage_lock
+    storage_lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_new_lock)
+
+
+class _Watched:
+    """An attribute that recorded steps depend on."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = f"_{name}"
+
+    def __get__(self, variable: Any, owner: type | None = None) -> Any:
+        return self if variable is None else variable.__dict__[self.name]
+
+    def __set__(self, variable: Any, value: Any) -> None:
+        if variable.__dict__.get(self.name, value) is not value:
+            config.touch()
+        variable.__dict__[self.name] = value
 
 
 class Variable(Operators):
@@ -48,6 +77,11 @@ class Variable(Operators):
 
     Source: https://keras.io/api/ops/core/ (keras.Variable)
     """
+
+    trainable = _Watched()
+    regularizer = _Watched()
+    constraint = _Watched()
+    overwrite_with_gradient = _Watched()
 
     def __init__(
         self,
@@ -74,16 +108,21 @@ class Variable(Operators):
         self.autocast = bool(autocast)
         self.aggregation = aggregation
         self.synchronization = synchronization
-        self.regularizer: Callable[[Any], Any] | None = None
-        self.constraint: Callable[[Any], Any] | None = None
+        self.regularizer = None
+        self.constraint = None
         self.overwrite_with_gradient = False
         self.host = host
-        self._tensor = self._initial(initializer, shape, dtype)
-        self.shape = self._tensor.shape
-        self._dtype = self._tensor.dtype
+        self.version = 0  # counts changes of the value
+        self._home: Any = None
+        self._storage: Any = None  # where plans read and write the value, once there are any
+        tensor = self._initial(initializer, shape, dtype)
+        self.shape = tensor.shape
+        self._dtype = tensor.dtype
         if graph.tracing() and callable(initializer):
             # Tapes and traces around a build must not see how the first value came about.
-            self._tensor = Tensor(self._tensor.data, self._tensor.backend)
+            tensor = Tensor(tensor.data, tensor.backend)
+        # None after a plan has written the storage, until somebody wants the value.
+        self._tensor: Tensor | None = tensor
 
     def _initial(self, initializer: Any, shape: Sequence[int] | None, dtype: Any) -> Tensor:
         if callable(initializer):
@@ -127,11 +166,15 @@ class Variable(Operators):
     @property
     def value(self) -> Tensor:
         """The current value, on the active backend."""
-        tensor = self._tensor
+        tensor = self._current()
         if tensor.backend is not registry.active():
             tensor = tensor.to(registry.active().name)
             if not self.host:
+                self._leave_storage()
                 self._tensor = tensor
+        recorder = recording.active()
+        if recorder is not None:
+            recorder.read(self, tensor)
         for one in tape.active():
             one.read(self, tensor)
         dtype = _autocast.get()
@@ -173,52 +216,108 @@ class Variable(Operators):
                 f"The shape of variable {self.path!r} is {self.shape}; "
                 f"a value of shape {shape} cannot be assigned to it."
             )
-        if type(value) is Tensor and value.dtype == self._dtype and not self.host:
-            self._tensor = Tensor(value.data, value.backend)
-        elif not isinstance(value, graph.KerasTensor):
-            tensor = self._convert(value, self._dtype)
-            self._tensor = Tensor(tensor.data, tensor.backend)
+        if isinstance(value, graph.KerasTensor):
+            return self
+        if type(value) is not Tensor or value.dtype != self._dtype or self.host:
+            value = self._convert(value, self._dtype)
+        self._tensor = value.handle()
+        self.version += 1
+        recorder = recording.active()
+        if recorder is not None:
+            recorder.assign(self, self._tensor)
+        if self._storage is not None:
+            self._store(self._tensor)
         return self
 
     def assign_add(self, value: Any) -> Variable:
         """Replace the value by its sum with `value`."""
         if self.host:
-            return self.assign(self._tensor.numpy() + np.asarray(value))
+            number = np.asarray(value)
+            recording.on_host(lambda: self.assign(self._seen().numpy() + number))
+            return self
         with autocast_scope(None):
             return self.assign(self.operators["add"](self.value, value))
 
     def assign_sub(self, value: Any) -> Variable:
         """Replace the value by its difference from `value`."""
         if self.host:
-            return self.assign(self._tensor.numpy() - np.asarray(value))
+            number = np.asarray(value)
+            recording.on_host(lambda: self.assign(self._seen().numpy() - number))
+            return self
         with autocast_scope(None):
             return self.assign(self.operators["subtract"](self.value, value))
 
+    # How plans reach the value: it lives in an array of its own, at one address.
+
+    def storage(self) -> Any:
+        """The array that holds the value, for plans to read and write from now on."""
+        if self._storage is None:
+            tensor = self.value
+            self._home = tensor.backend
+            self._storage = tensor.data.copy()
+            self._tensor = None
+        return self._storage
+
+    def overwritten(self) -> None:
+        """A plan writes the storage. Tensors that were read before keep their values."""
+        self._tensor = None
+        self.version += 1
+
+    def _current(self) -> Tensor:
+        tensor = self._tensor
+        if tensor is None:
+            with storage_lock:
+                tensor = self._tensor = Tensor(self._storage.copy(), self._home)
+        return tensor
+
+    def _store(self, tensor: Tensor) -> None:
+        if tensor.backend is self._home:
+            with storage_lock:
+                self._storage[...] = tensor.data
+        else:
+            self._leave_storage()
+
+    def _leave_storage(self) -> None:
+        if self._storage is not None:
+            self._storage = None
+            config.touch()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has a storage of its own, when a plan wants one."""
+        return {**self.__dict__, "_tensor": self._current(), "_storage": None, "_home": None}
+
+    def _seen(self) -> Tensor:
+        """The value, for Python to look at."""
+        recorder = recording.active()
+        if recorder is not None:
+            recorder.fail(f"Python looks at the variable {self.path!r}")
+        return self._current()
+
     def numpy(self) -> np.ndarray:
         """A copy of the value as NumPy array."""
-        return np.array(self._tensor.numpy())
+        return np.array(self._seen().numpy())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)
 
     def __float__(self) -> float:
-        return float(self._tensor)
+        return float(self._seen())
 
     def __int__(self) -> int:
-        return int(self._tensor)
+        return int(self._seen())
 
     def __bool__(self) -> bool:
-        return bool(self._tensor)
+        return bool(self._seen())
 
     def __index__(self) -> int:
-        return self._tensor.__index__()
+        return self._seen().__index__()
 
     def __len__(self) -> int:
-        return len(self._tensor)
+        return len(self._seen())
 
     def __format__(self, spec: str) -> str:
-        return format(self._tensor, spec) if spec else str(self)
+        return format(self._seen(), spec) if spec else str(self)
 
     def __repr__(self) -> str:
         facts = f"path={self.path}, shape={self.shape}, dtype={self._dtype}"

@@ -8,11 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from nkeras.core import graph, tree
+from nkeras.core import config, graph, tree
 from nkeras.core.random import SeedGenerator
 from nkeras.core.variable import Variable
 
 _this_thread = local()  # `has_losses`: whether any layer holds losses of this thread
+
+# What changes in every training, and no call looks at.
+_BOOKKEEPING = frozenset(
+    ("built", "history", "input_spec", "stop_training", "stop_evaluating", "stop_predicting")
+)
 
 
 class Tracked:
@@ -40,6 +45,8 @@ class Tracked:
                 f"In layer {type(self).__name__}, call `super().__init__()` before attributes "
                 "are set."
             )
+        if self.__dict__.get(name, value) is not value and _is_setting(name):
+            config.touch()
         super().__setattr__(name, value)
 
     def _check_unlocked(self, what: str) -> None:
@@ -52,6 +59,7 @@ class Tracked:
 
     def __delattr__(self, name: str) -> None:
         value = self.__dict__.get(name)
+        config.touch()
         self._tracked_names.pop(name, None)
         if isinstance(value, Variable):
             self._owned_variables = [one for one in self._owned_variables if one is not value]
@@ -246,6 +254,11 @@ class Tracked:
 def _was_trainable(variable: Variable) -> bool:
     """Whether the variable was made trainable, also if it is frozen now."""
     return variable._made_trainable
+
+
+def _is_setting(name: str) -> bool:
+    """Whether a change of an attribute may change what a call does."""
+    return name == "_trainable" or not (name.startswith("_") or name in _BOOKKEEPING)
 
 
 def _is_metric(value: Any) -> bool:

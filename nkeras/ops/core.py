@@ -100,7 +100,7 @@ def _stop_gradient(x: Typed) -> Spec:
 
 @_stop_gradient.decomposition
 def _(x: Tensor) -> Tensor:
-    return Tensor(x.data, x.backend)
+    return x.handle()
 
 
 def stop_gradient(variable: Any) -> Any:
@@ -155,7 +155,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         outputs, grad_fn = returned
         flat = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
         # Fresh handles: an output may be an input, which has gradients of its own.
-        flat = [Tensor(one.data, one.backend) for one in map(to_tensor, flat)]
+        flat = [one.handle() for one in map(to_tensor, flat)]
 
         def backward(grads: Sequence[Any], specs: Sequence[Spec]) -> list[Any]:
             upstream = [

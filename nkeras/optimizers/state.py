@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nkeras import initializers
-from nkeras.core import naming
+from nkeras.core import config, naming
 from nkeras.core.variable import Variable
 
 Slots = list[Any]  # a Variable for each variable, None where the variable has no state
@@ -44,6 +44,9 @@ class OptimizerState:
             if name not in ("_trainable_variables", "_excluded", "learning_rate"):
                 for one in value if isinstance(value, (list, tuple)) else (value,):
                     self._track_variable(one)
+        is_setting = not name.startswith("_") or name in ("_learning_rate", "_excluded")
+        if is_setting and name != "built" and self.__dict__.get(name, value) is not value:
+            config.touch()
         super().__setattr__(name, value)
 
     def _track_variable(self, variable: Any) -> None:

@@ -72,9 +72,10 @@ class Compilation:
             metrics: list of names, functions or Metrics; for several outputs a list of lists or a
                 dict. `"accuracy"` and `"crossentropy"` are chosen by the shapes.
             weighted_metrics: metrics that sample and class weights apply to.
-            run_eagerly: accepted for Keras' sake: nkeras always runs eagerly.
+            run_eagerly: run each step as it comes; no step is recorded and replayed.
             steps_per_execution: number of steps between two calls of callbacks.
-            jit_compile: `"auto"`, True or False; it has no effect: kernels are always compiled.
+            jit_compile: `"auto"`, True or False; False is as `run_eagerly`. Kernels are always
+                compiled.
             auto_scale_loss: under the policy `mixed_float16`, scale the loss so that small
                 gradients do not vanish.
 
@@ -117,6 +118,7 @@ class Compilation:
         self.jit_compile = jit_compile
         self.stop_training = False
         self._compiled = compiled
+        self.__dict__.pop("_plans", None)
 
     def _scaled(self, optimizer: Any, auto_scale_loss: bool) -> Any:
         policy = getattr(self, "dtype_policy", None)

@@ -13,7 +13,8 @@ from nkeras.layers import calling
 from nkeras.ops.reduction import sum as sum_
 from nkeras.training.compilation import Compilation
 from nkeras.training.compile_metrics import CompileMetrics
-from nkeras.training.data import unpack_x_y_sample_weight
+from nkeras.training.data import to_tensors, unpack_x_y_sample_weight
+from nkeras.training.plans import Plans
 
 
 class Steps(Compilation):
@@ -206,6 +207,15 @@ class Steps(Compilation):
         _, y, y_pred, sample_weight = step(data)
         self._update_metrics(y, y_pred, sample_weight)
         return LazyLogs(self.get_metrics_result)
+
+    def _run_planned(self, kind: str, batch: Any, step: Any, deliver: Any) -> Any:
+        """Run a step by the model's plans, see `nkeras.training.plans`; not where they are off."""
+        if self.run_eagerly or self.jit_compile is False:
+            return deliver(step(to_tensors(batch)))
+        plans = self.__dict__.get("_plans")
+        if plans is None:
+            plans = self.__dict__["_plans"] = Plans()
+        return plans.run(kind, batch, step, deliver)
 
     def _overrides(self, name: str) -> bool:
         return name in self.__dict__ or getattr(type(self), name) is not getattr(Steps, name)

@@ -402,12 +402,16 @@ class Trainer(Steps):
 
         Source: https://keras.io/api/models/model_training_apis/#predict_on_batch-method
         """
-        return _to_numpy(self.predict_step(pack_x_y_sample_weight(to_tensors(x))))
+        return self._run_planned(
+            "predict", x, lambda data: self.predict_step(pack_x_y_sample_weight(data)), _to_numpy
+        )
 
 
 def _to_numpy(outputs: Any) -> Any:
     # Copies: an output may share its memory with an input or a weight.
-    return tree.map_structure(lambda one: np.array(one.numpy()), outputs)
+    if type(outputs) is np.ndarray:
+        return outputs.copy()
+    return tree.map_structure(np.array, outputs)
 
 
 def _fits_one_batch(x: Any, batch_size: int | None, verbose: Any) -> bool:

@@ -1,0 +1,172 @@
+"""Plan: a recorded step as a list of calls with fixed arrays, replayed without tape or dispatch.
+
+Making one runs each kernel of the step once more, now on the plan's own arrays: inputs are copied
+into buffers, variables live in their storage, everything in between shares an arena, in which a
+block is given away again behind its last use. The backend says what a kernel call comes down to
+when all arrays stay where they are; that list is the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nkeras.backend.protocol import Array, Backend, Lowering
+from nkeras.core import variable
+from nkeras.core.recording import Call, Host, Live, Trace, plain
+
+Step = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+class Unplannable(Exception):
+    """A recorded step cannot be replayed; the message says why."""
+
+
+class Plan:
+    """A step that can be replayed, by one caller at a time.
+
+    Args:
+        trace: the recorded step.
+        backend: the backend it ran on.
+
+    Attributes:
+        inputs: the buffers to fill before `replay`.
+        outputs: the arrays that `replay` leaves its results in.
+
+    Raises:
+        Unplannable: the step cannot be replayed.
+    """
+
+    def __init__(self, trace: Trace, backend: Backend) -> None:
+        make = getattr(backend, "lowering", None)
+        if make is None:
+            raise Unplannable(f"backend {backend.name!r} has no plans")
+        self._lowering: Lowering = make()
+        self.ready = self._lowering.ready
+        self._trace = trace
+        self._written = list(trace.assigned)
+        self._arrays: list[Array] = [None] * len(trace.values)
+        self._targets: dict[int, list[Array]] = {}  # what each live number is written to
+        self.inputs: list[Array] = []
+        self.steps: list[Step] = []
+        self._place_given(backend)
+        self._last_use = _last_uses(trace)
+        for position, step in enumerate(trace.steps):
+            if isinstance(step, Call):
+                self._lower(step, position)
+            else:
+                self._call_host(step)
+            for i in {*step.inputs, *(step.outputs if isinstance(step, Call) else ())}:
+                if i is not None and self._last_use[i] <= position:
+                    self._lowering.release(self._arrays[i])
+        self._assign()
+        self.outputs = [self._arrays[i] for i in trace.outputs]
+
+    def replay(self) -> None:
+        """Do the step again with what `inputs` and the variables hold."""
+        if self._written:
+            with variable.storage_lock:
+                for one in self._written:
+                    one.overwritten()
+                for function, arguments in self.steps:
+                    function(*arguments)
+        else:
+            for function, arguments in self.steps:
+                function(*arguments)
+
+    def _place_given(self, backend: Backend) -> None:
+        """Make the arrays that exist before the first kernel runs."""
+        for i, value in enumerate(self._trace.values):
+            if value.kind == "constant":
+                self._arrays[i] = value.source
+            elif value.kind == "variable":
+                self._arrays[i] = value.source.storage()
+            elif value.kind == "input":
+                self._arrays[i] = backend.empty(value.shape, value.dtype)
+                self._arrays[i][...] = 0
+                self.inputs.append(self._arrays[i])
+            elif value.kind == "live":
+                self._arrays[i] = backend.empty(value.shape, value.dtype)
+                self._arrays[i][...] = value.source.value
+                self._targets.setdefault(id(value.source), []).append(self._arrays[i])
+
+    def _call_host(self, step: Host) -> None:
+        arrays = tuple(self._arrays[i] for i in step.inputs)
+        if step.live is None:
+            self.steps.append((step.function, arrays))
+        else:
+            targets = self._targets.setdefault(id(step.live), [])
+            self.steps.append((_refresh, (step.live, targets)))
+
+    def _lower(self, call: Call, position: int) -> None:
+        arrays = [None if i is None else self._arrays[i] for i in call.inputs]
+        static = {name: plain(value) for name, value in call.static.items()}
+        cells = {
+            name: self._cell(value) for name, value in call.static.items() if type(value) is Live
+        }
+        outputs, steps = self._lowering.call(call.name, call.kernel, arrays, static, cells)
+        for i, array in zip(call.outputs, outputs, strict=True):
+            if i is not None:
+                self._arrays[i] = array
+        for one, i in self._trace.assigned.items():
+            if i in call.outputs and self._may_overwrite(one, i, position):
+                storage = one.storage()
+                moved = self._lowering.redirect(call.name, steps, self._arrays[i], storage, arrays)
+                if moved is not None:
+                    self._lowering.release(self._arrays[i])
+                    steps, self._arrays[i] = moved, storage
+        self.steps += steps
+
+    def _cell(self, live: Live) -> Array:
+        """An array of one dimension that holds a live number, for kernels that read it there."""
+        cell = np.array(live.value if isinstance(live.value, tuple) else [live.value])
+        self._targets.setdefault(id(live), []).append(cell)
+        return cell
+
+    def _may_overwrite(self, one: Any, index: int, position: int) -> bool:
+        """Whether the old value of a variable is not needed any more when its new one is made."""
+        storage, array = one.storage(), self._arrays[index]
+        if array.shape != storage.shape or not array.flags.c_contiguous:
+            return False
+        if list(self._trace.assigned.values()).count(index) > 1 or index in self._trace.outputs:
+            return False
+        return not any(
+            last > position and i != index and _overlap(self._arrays[i], storage)
+            for i, last in enumerate(self._last_use)
+        )
+
+    def _assign(self) -> None:
+        """Copy new values of variables to where the next replay looks for them."""
+        storages = [one.storage() for one in self._written]
+        for one, i in self._trace.assigned.items():
+            storage, array = one.storage(), self._arrays[i]
+            if array is storage:
+                continue
+            if any(_overlap(array, other) for other in storages):
+                raise Unplannable(f"variable {one.path!r} is assigned a part of a variable")
+            self.steps.append((np.copyto, (storage, array)))
+
+
+def _refresh(live: Live, targets: list[Array]) -> None:
+    live.refresh()
+    for target in targets:
+        target[...] = live.value
+
+
+def _last_uses(trace: Trace) -> list[int]:
+    """For each value the position of the step that uses it last."""
+    last = [-1] * len(trace.values)
+    for position, step in enumerate(trace.steps):
+        used = step.inputs + step.outputs if isinstance(step, Call) else step.inputs
+        for i in used:
+            if i is not None:
+                last[i] = position
+    for i in (*trace.outputs, *trace.assigned.values()):
+        last[i] = len(trace.steps)
+    return last
+
+
+def _overlap(array: Array, other: Array) -> bool:
+    return array is not None and np.may_share_memory(array, other)

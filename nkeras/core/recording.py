@@ -1,0 +1,326 @@
+"""Recording: the kernel calls behind a piece of Python, in order, so that they can be replayed.
+
+While a step is recorded it runs as always. `Primitive.run` reports each kernel call, `Variable`
+what is read and assigned, `Tensor` whether Python looks at values. What a replay could not repeat
+ends the recording, never the step: `Recorder.failure` then says why.
+
+Numbers that the host computes anew in each step (learning rates, seeds) are made by `live`: a plain
+number where nothing is recorded, else a `Live`, which a replay asks again.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+from nkeras.backend.protocol import Backend, Kernel
+
+_recorder: ContextVar[Recorder | None] = ContextVar("nkeras_recorder", default=None)
+active: Callable[[], Recorder | None] = _recorder.get
+
+
+class Value(NamedTuple):
+    """One array of a recorded step. `kind` says what `source` is.
+
+    `"input"`: its position; `"variable"`: the Variable, as it was when the step began;
+    `"constant"`: the array; `"live"`: the Live; `"computed"`: None.
+    """
+
+    kind: str
+    source: Any
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class Call(NamedTuple):
+    """One kernel call; arrays are indices into `Trace.values`, None where an argument is None."""
+
+    name: str
+    kernel: Kernel
+    inputs: tuple[int | None, ...]
+    static: dict[str, Any]
+    outputs: tuple[int | None, ...]
+
+
+class Host(NamedTuple):
+    """A function of the host that each replay calls, with the arrays of `inputs`.
+
+    Where it computes a number, that is `live`.
+    """
+
+    function: Callable[..., None]
+    inputs: tuple[int, ...]
+    live: Live | None = None
+
+
+class Trace(NamedTuple):
+    """A recorded step: what a plan is made of."""
+
+    values: list[Value]
+    steps: list[Call | Host]
+    assigned: dict[Any, int]  # by variable: the value that it has at the end
+    outputs: list[int]
+
+
+class Live:
+    """A number (or tuple of numbers) of the host that each replay computes again.
+
+    Arithmetic gives further ones. What needs the value itself, such as `float()`, ends the
+    recording, for the replay would go on with the number of now.
+    """
+
+    __slots__ = ("function", "recorder", "value")
+
+    def __init__(self, function: Callable[[], Any], recorder: Recorder) -> None:
+        self.function = function
+        self.recorder = recorder
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Compute it again."""
+        self.value = self.function()
+
+    @property
+    def dtype(self) -> str:
+        """The weak dtype of a Python number."""
+        return "float" if isinstance(self.value, float) else "int"
+
+    def _escape(self) -> Any:
+        self.recorder.fail("Python looks at a number that changes from step to step")
+        return self.value
+
+    def __float__(self) -> float:
+        return float(self._escape())
+
+    def __int__(self) -> int:
+        return int(self._escape())
+
+    def __index__(self) -> int:
+        return self._escape().__index__()
+
+    def __bool__(self) -> bool:
+        return bool(self._escape())
+
+    def __array__(self, *arguments: Any, **named: Any) -> Any:
+        return self._escape().__array__(*arguments, **named)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._escape())
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._escape()[key]
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __neg__(self) -> Any:
+        return live(lambda: -self.value)
+
+
+def _arithmetic(function: Callable[[Any, Any], Any], reflected: bool = False) -> Any:
+    def method(self: Live, other: Any) -> Any:
+        if not isinstance(other, (int, float, Live)):
+            return NotImplemented
+        if reflected:
+            return live(lambda: function(plain(other), self.value))
+        return live(lambda: function(self.value, plain(other)))
+
+    return method
+
+
+def _comparison(function: Callable[[Any, Any], bool]) -> Any:
+    return lambda self, other: function(self._escape(), plain(other))
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+    setattr(Live, f"__{_name}__", _arithmetic(getattr(operator, _name)))
+    setattr(Live, f"__r{_name}__", _arithmetic(getattr(operator, _name), reflected=True))
+for _name in ("eq", "lt", "le", "gt", "ge"):
+    setattr(Live, f"__{_name}__", _comparison(getattr(operator, _name)))
+
+
+def plain(value: Any) -> Any:
+    """The number of now of a Live; everything else is itself."""
+    return value.value if type(value) is Live else value
+
+
+def live(function: Callable[[], Any]) -> Any:
+    """`function()`; while a step is recorded, a Live that each replay computes at this place."""
+    recorder = active()
+    return function() if recorder is None else recorder.live(function)
+
+
+def on_host(function: Callable[..., None], *tensors: Any) -> None:
+    """Call `function` with the arrays of tensors, now and at this place of each replay.
+
+    It may raise, count, or assign variables of the host; it must not compute what other operations
+    use.
+    """
+    recorder = active()
+    if recorder is None:
+        function(*[tensor.data for tensor in tensors])
+    else:
+        recorder.on_host(function, tensors)
+
+
+class Recorder:
+    """Takes down one step.
+
+    Args:
+        backend: the backend the step runs on.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.failure: str | None = None
+        self.trace = Trace([], [], {}, [])
+        self._indices: dict[int, int] = {}  # of values, by the uid of the tensor
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Record what this thread does inside."""
+        token = _recorder.set(self)
+        try:
+            yield
+        finally:
+            _recorder.reset(token)
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Record nothing inside."""
+        token = _recorder.set(None)
+        try:
+            yield
+        finally:
+            _recorder.reset(token)
+
+    def fail(self, reason: str) -> None:
+        """The step cannot be replayed."""
+        self.failure = self.failure or reason
+
+    # What tensors are.
+
+    def _add(self, tensor: Any, kind: str, source: Any) -> int:
+        self.trace.values.append(Value(kind, source, tensor.shape, tensor.dtype))
+        index = self._indices[tensor.uid] = len(self.trace.values) - 1
+        return index
+
+    def _index(self, tensor: Any) -> int:
+        """Tensors that nobody told of do not depend on the step: constants."""
+        known = self._indices.get(tensor.uid)
+        return self._add(tensor, "constant", tensor.data) if known is None else known
+
+    def _is_dynamic(self, tensor: Any) -> bool:
+        known = self._indices.get(tensor.uid)
+        return known is not None and self.trace.values[known].kind != "constant"
+
+    def input(self, tensor: Any) -> None:
+        """A tensor that each replay is given, in this order."""
+        self._add(tensor, "input", sum(one.kind == "input" for one in self.trace.values))
+
+    def output(self, tensor: Any) -> None:
+        """A tensor that each replay gives back, in this order."""
+        self.trace.outputs.append(self._index(tensor))
+
+    def number(self, tensor: Any, source: Live) -> None:
+        """A tensor made of a live number."""
+        self._add(tensor, "live", source)
+
+    def same(self, tensor: Any, handle: Any) -> None:
+        """Another handle of a tensor."""
+        if tensor.uid in self._indices:
+            self._indices[handle.uid] = self._indices[tensor.uid]
+
+    def look(self, tensor: Any) -> None:
+        """Python looks at the values of a tensor."""
+        if self._is_dynamic(tensor):
+            self.fail("Python looks at the values of a tensor")
+
+    # What happens.
+
+    def call(
+        self, name: str, kernel: Kernel, tensors: Sequence[Any], static: Any, results: Any
+    ) -> None:
+        """A kernel was called. Where nothing changes from step to step, so are the results."""
+        given = [one for one in tensors if one is not None]
+        is_live = any(type(one) is Live for one in static.values())
+        if not is_live and not any(self._is_dynamic(one) for one in given):
+            return
+        inputs = tuple(None if one is None else self._index(one) for one in tensors)
+        results = results if isinstance(results, tuple) else (results,)
+        outputs = tuple(
+            None if one is None else self._add(one, "computed", None) for one in results
+        )
+        self.trace.steps.append(Call(name, kernel, inputs, static, outputs))
+
+    def live(self, function: Callable[[], Any]) -> Live:
+        """A number that each replay computes at this place."""
+        with self.suspended():
+            number = Live(function, self)
+        self.trace.steps.append(Host(number.refresh, (), number))
+        return number
+
+    def on_host(self, function: Callable[..., None], tensors: Sequence[Any]) -> None:
+        """Call a function of the host at this place of each replay."""
+        with self.suspended():
+            function(*[tensor.data for tensor in tensors])
+        indices = tuple(self._index(tensor) for tensor in tensors)
+        self.trace.steps.append(Host(function, indices))
+
+    def read(self, variable: Any, tensor: Any) -> None:
+        """A variable's value was read."""
+        if variable.host:
+            self.fail(f"Python reads the host's variable {variable.path!r}")
+        elif tensor.uid not in self._indices:
+            if variable in self.trace.assigned:
+                self._indices[tensor.uid] = self.trace.assigned[variable]
+            else:
+                self._add(tensor, "variable", variable)
+
+    def assign(self, variable: Any, tensor: Any) -> None:
+        """A variable was assigned."""
+        if variable.host:
+            self.fail(f"Python assigns the host's variable {variable.path!r}")
+        else:
+            self.trace.assigned[variable] = self._index(tensor)
+
+
+def differences(first: Trace, second: Trace) -> str | None:
+    """Why two recordings of one step are not the same; None where they are.
+
+    What Python counts, draws or carries over from step to step shows here.
+    """
+    if len(first.values) != len(second.values) or len(first.steps) != len(second.steps):
+        return "two steps differ in their operations"
+    for one, other in zip(first.values, second.values, strict=True):
+        if one[:1] + one[2:] != other[:1] + other[2:]:
+            return "two steps differ in their arrays"
+        if one.kind == "variable" and one.source is not other.source:
+            return "two steps differ in their variables"
+        if one.kind == "constant" and not _equal(one.source, other.source):
+            return "a constant changes from step to step"
+    for step, again in zip(first.steps, second.steps, strict=True):
+        if isinstance(step, Call) and isinstance(again, Call):
+            if (step.name, step.inputs, step.outputs) != (again.name, again.inputs, again.outputs):
+                return f"two steps differ in an operation: {step.name}, {again.name}"
+            if not _same_static(step.static, again.static):
+                return f"an argument of {step.name} changes from step to step"
+        elif type(step) is not type(again) or step.inputs != again.inputs:
+            return "two steps differ in what the host does"
+    if list(first.assigned.items()) != list(second.assigned.items()):
+        return "two steps differ in what they assign"
+    return None if first.outputs == second.outputs else "two steps differ in their outputs"
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return one is other or one.tobytes() == other.tobytes()
+
+
+def _same_static(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return one.keys() == other.keys() and all(
+        type(value) is type(other[name]) and (type(value) is Live or value == other[name])
+        for name, value in one.items()
+    )

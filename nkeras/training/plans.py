@@ -1,0 +1,174 @@
+"""When steps are planned: the first as it comes, two recorded and compared, the others replayed.
+
+A model has plans by kind of step and by structure, shapes and dtypes of the batch. The first step
+of a kind builds what is built late. The next two are recorded; if they are the same, operation by
+operation, the step does not depend on what Python counts or carries over, and a plan is made of it.
+What cannot be planned runs as it comes, always with the same results. What changes a step (an
+attribute of a layer or the optimizer, a setting, the backend) makes it be recorded again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nkeras.backend import registry
+from nkeras.core import config, graph, recording, tape, tree
+from nkeras.core.plan import Plan, Unplannable
+from nkeras.core.tensor import Tensor
+from nkeras.layers import calling
+from nkeras.training.data import to_tensors
+
+MOST = 16  # entries of a model: the oldest make room
+WORTH = 4  # replays that a plan must have served on average, else steps stay unplanned
+
+
+class _Entry:
+    """What is known of one kind of step."""
+
+    __slots__ = ("backend", "epoch", "outputs", "plan", "recorded", "refused", "replayed", "trace")
+
+    def __init__(self) -> None:
+        self.backend: Any = None
+        self.epoch = -1  # that of `config` when the step was recorded
+        self.plan: Plan | None = None
+        self.trace: recording.Trace | None = None
+        self.outputs: Any = None  # structure of indices
+        self.recorded = self.replayed = 0
+        self.refused: str | None = None
+
+    def is_valid(self) -> bool:
+        """Whether nothing changed since the step was recorded."""
+        return self.epoch == config.epoch and self.backend is registry.active()
+
+
+class Plans:
+    """The plans of one model."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Any, _Entry] = {}
+        self._lock = threading.Lock()
+
+    def __deepcopy__(self, memo: Any) -> Plans:
+        return Plans()
+
+    def __reduce__(self) -> Any:
+        return Plans, ()
+
+    def refusals(self) -> dict[Any, str]:
+        """Why steps are not planned, by key."""
+        return {key: one.refused for key, one in self._entries.items() if one.refused}
+
+    def run(
+        self, kind: str, batch: Any, step: Callable[[Any], Any], deliver: Callable[[Any], Any]
+    ) -> Any:
+        """Do a step.
+
+        Args:
+            kind: the kind of step.
+            batch: structure of arrays.
+            step: function of the structure of tensors; returns tensors, or what is not None.
+            deliver: makes of the tensors, or of the arrays with their values, which the next step
+                overwrites, what is returned.
+        """
+        if recording.active() is not None or not _is_outermost():
+            return deliver(step(to_tensors(batch)))
+        key, leaves = _leaves(kind, batch)
+        entry = self._entries.get(key)
+        if entry is None:
+            while len(self._entries) >= MOST:
+                del self._entries[next(iter(self._entries))]
+            self._entries[key] = _Entry()
+        elif entry.refused is None and self._lock.acquire(blocking=False):
+            try:
+                plan = entry.plan
+                if plan is None or not entry.is_valid() or not plan.ready():
+                    return deliver(self._record(entry, batch, step))
+                for buffer, leaf in zip(plan.inputs, leaves, strict=True):
+                    np.copyto(buffer, leaf)
+                entry.replayed += 1
+                plan.replay()
+                return deliver(_fill(entry.outputs, plan.outputs))
+            finally:
+                self._lock.release()
+        return deliver(step(to_tensors(batch)))
+
+    def _record(self, entry: _Entry, batch: Any, step: Callable[[Any], Any]) -> Any:
+        """Do a step and record it; the second time in a row that it is the same, make the plan."""
+        backend = registry.active()
+        if not entry.is_valid() or entry.plan is not None:
+            entry.trace = entry.plan = None
+        recorder = recording.Recorder(backend)
+        tensors = to_tensors(batch)
+        with recorder.recording():
+            for leaf in tree.flatten(tensors):
+                if isinstance(leaf, Tensor):
+                    recorder.input(leaf)
+                elif leaf is not None:
+                    recorder.fail("a batch holds text")
+            found = step(tensors)
+            indices = _give_outputs(recorder, found)
+        before, entry.trace = entry.trace, recorder.trace
+        entry.epoch, entry.backend = config.epoch, backend
+        if recorder.failure is not None:
+            entry.refused, entry.trace = recorder.failure, None
+        elif before is not None:
+            entry.refused = recording.differences(before, recorder.trace)
+            if entry.refused is None:
+                try:
+                    entry.plan = Plan(recorder.trace, backend)
+                except Unplannable as error:
+                    entry.refused = str(error)
+            entry.outputs, entry.trace = indices, None
+            entry.recorded += 1
+            if entry.recorded > 8 and entry.replayed < entry.recorded * WORTH:
+                entry.refused, entry.plan = "the model changes all the time", None
+        return found
+
+
+def _is_outermost() -> bool:
+    return not tape.active() and not graph.tracing() and calling.context.get() is None
+
+
+def _leaves(kind: str, batch: Any) -> tuple[Any, list[Any]]:
+    """What a plan is looked up by, and the arrays in the order of its inputs."""
+    if type(batch) is np.ndarray:
+        return (kind, batch.shape, batch.dtype), [batch]
+    if type(batch) is tuple and all(type(one) is np.ndarray for one in batch):
+        return (kind, *[(one.shape, one.dtype) for one in batch]), list(batch)
+    tensors = to_tensors(batch)
+    leaves = [
+        one.data if isinstance(one, Tensor) else one
+        for one in tree.flatten(tensors)
+        if one is not None
+    ]
+    outline = repr(tree.map_structure(lambda one: None if one is None else 0, tensors))
+    return (kind, outline, *[(one.shape, one.dtype) for one in leaves]), leaves
+
+
+def _give_outputs(recorder: recording.Recorder, found: Any) -> Any:
+    """Tell which tensors a step returns; the structure with their positions."""
+    position = 0
+
+    def give(leaf: Any) -> Any:
+        nonlocal position
+        if not isinstance(leaf, Tensor):
+            return leaf
+        recorder.output(leaf)
+        position += 1
+        return _Position(position - 1)
+
+    return tree.map_structure(give, found)
+
+
+class _Position(int):
+    """Stands for an output."""
+
+
+def _fill(structure: Any, arrays: list[Any]) -> Any:
+    if type(structure) is _Position:
+        return arrays[structure]
+    return tree.map_structure(lambda one: arrays[one] if type(one) is _Position else one, structure)
