@@ -52,6 +52,12 @@ def jit(function: _F) -> _F:
         return numba.njit(cache=True, **OPTIONS)(function)
 
 
+def inner(function: _F, **options: Any) -> _F:
+    """Compile `function` for compiled callers only: no wrapper for Python, no disk cache."""
+    wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return numba.njit(**{**OPTIONS, **wrappers, **options})(function)
+
+
 def cached(function: _F, **options: Any) -> _F:
     """As `jit`, for a function made from a template; `options` as `numba.njit` takes them."""
     with _our_cache():

@@ -24,16 +24,13 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
-import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from nkeras_numba_cpu import capture, threads
-from nkeras_numba_cpu.compile import OPTIONS, SERIAL_BELOW, cached
-
-_INT = ir.IntType(64)
+from nkeras_numba_cpu.compile import OPTIONS, SERIAL_BELOW, cached, inner
+from nkeras_numba_cpu.simd import INT, intrinsic
 
 
 def tasks(function: Callable[..., Any] | None = None, *, reassociate: bool = False) -> Any:
@@ -74,10 +71,10 @@ class Tasks:
     @functools.cached_property
     def compiled(self) -> Callable[..., Any]:
         """`compiled(region, count, arguments)`; region 0 stands for a plain loop."""
-        options = OPTIONS
+        options = {}
         if self.reassociate:
-            options = {**OPTIONS, "fastmath": OPTIONS["fastmath"] | {"reassoc", "nsz"}}
-        body = numba.njit(**options)(self.function)
+            options["fastmath"] = OPTIONS["fastmath"] | {"reassoc", "nsz"}
+        body = inner(self.function, **options)
         loop = FunctionType(_loop.__code__, {**globals(), "body": body}, self.function.__name__)
         # Numba's disk cache knows a function by module, name and line.
         loop.__module__ = self.function.__module__
@@ -91,7 +88,7 @@ def body(task: int, *arguments: Any) -> None:
 
 
 def _loop(region, count, arguments):
-    run_tasks(body, region, count, arguments)  # type: ignore[reportCallIssue]
+    run_tasks(body, region, count, arguments)
 
 
 @intrinsic
@@ -105,18 +102,18 @@ def run_tasks(typingctx, body, region, count, arguments):
         context.active_code_library.add_linking_library(library.library)
         # What the tasks share, in memory: the arguments, and whether one of them failed.
         shared = cgutils.alloca_once_value(
-            builder, cgutils.make_anonymous_struct(builder, [packed, _INT(0)])
+            builder, cgutils.make_anonymous_struct(builder, [packed, INT(0)])
         )
         task = _task_function(context, builder.module, library.fndesc, call, shared.type)
-        address = builder.ptrtoint(shared, _INT)
-        with builder.if_else(builder.icmp_signed("==", region, _INT(0))) as (serial, parallel):
-            with serial, cgutils.for_range(builder, count, intp=_INT) as loop:
+        address = builder.ptrtoint(shared, INT)
+        with builder.if_else(builder.icmp_signed("==", region, INT(0))) as (serial, parallel):
+            with serial, cgutils.for_range(builder, count, intp=INT) as loop:
                 builder.call(task, [loop.index, address])
             with parallel:
-                arguments = [builder.ptrtoint(task, _INT), count, address]
+                arguments = [builder.ptrtoint(task, INT), count, address]
                 _call_address(builder, region, arguments)
         failed = builder.load(cgutils.gep_inbounds(builder, shared, 0, 1))
-        with builder.if_then(builder.icmp_signed("!=", failed, _INT(0)), likely=False):
+        with builder.if_then(builder.icmp_signed("!=", failed, INT(0)), likely=False):
             message = f"{body.dispatcher.py_func.__name__}: out of memory"
             context.call_conv.return_user_exc(builder, MemoryError, (message,))
         return context.get_dummy_value()
@@ -129,7 +126,7 @@ def _task_function(
 ) -> ir.Function:
     """`void (task, address of what is shared)`, which unpacks the arguments and calls the body."""
     name = f"{description.llvm_func_name}.task"
-    task = ir.Function(module, ir.FunctionType(ir.VoidType(), [_INT, _INT]), name)
+    task = ir.Function(module, ir.FunctionType(ir.VoidType(), [INT, INT]), name)
     task.linkage = "internal"
     builder = ir.IRBuilder(task.append_basic_block())
     number, address = task.args
@@ -141,13 +138,13 @@ def _task_function(
         builder, function, call.return_type, call.args, arguments
     )
     with builder.if_then(status.is_error, likely=False):
-        builder.store(_INT(1), cgutils.gep_inbounds(builder, shared, 0, 1))
+        builder.store(INT(1), cgutils.gep_inbounds(builder, shared, 0, 1))
     builder.ret_void()
     return task
 
 
 def _call_address(builder: Any, address: Any, arguments: list[Any]) -> None:
-    kind = ir.FunctionType(ir.VoidType(), [_INT] * len(arguments))
+    kind = ir.FunctionType(ir.VoidType(), [INT] * len(arguments))
     builder.call(builder.inttoptr(address, kind.as_pointer()), arguments)
 
 

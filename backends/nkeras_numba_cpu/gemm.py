@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import numba
 import numpy as np
 
-from nkeras_numba_cpu.compile import OPTIONS
+from nkeras_numba_cpu.compile import inner
 from nkeras_numba_cpu.drivers import call_address, tasks
 from nkeras_numba_cpu.memory import empty
 from nkeras_numba_cpu.micro import ACCUMULATE, RELU, micro_kernels
@@ -23,6 +22,7 @@ from nkeras_numba_cpu.simd import (
     load,
     load_first,
     store,
+    store_first,
     transpose_square,
 )
 
@@ -52,8 +52,8 @@ def _plan(
     """How a product is cut.
 
     Returns:
-        Number of tasks, micro-kernels, the numbers that `_product` reads, and how many columns B has
-        when packed into panels, 0 if it stays as it is.
+        Number of tasks, micro-kernels, the numbers that `_product` reads, and the columns of B when
+        it is packed into panels, 0 if it stays as it is.
     """
     rows, columns, inner = sizes
     kernels = micro_kernels(dtype)
@@ -165,17 +165,14 @@ def product(
     return c
 
 
-@numba.njit(**OPTIONS)
+@inner
 def copy_rows(source, start, step, count, width, target, target_step):
     """Copy `count` rows of `width` elements, `step` apart in the source."""
     lanes = lanes_of(source)
-    whole = width // lanes * lanes
     for i in range(count):
-        origin, place = start + i * step, i * target_step
-        for j in range(0, whole, lanes):
-            store(target, place + j, load(source, origin + j))
-        for j in range(whole, width):
-            target[place + j] = source[origin + j]
+        for j in range(0, width, lanes):
+            part = load_first(source, start + i * step + j, width - j)
+            store_first(target, i * target_step + j, part, width - j)
 
 
 # What the numbers of a plan mean.

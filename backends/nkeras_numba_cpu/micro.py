@@ -23,11 +23,10 @@ from typing import Any
 import numpy as np
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from nkeras_numba_cpu import simd
 from nkeras_numba_cpu.compile import cached_address
-from nkeras_numba_cpu.simd import INT
+from nkeras_numba_cpu.simd import INT, intrinsic
 
 ACCUMULATE, RELU = 1, 2  # bits of `mode`
 

@@ -18,7 +18,7 @@ def address() -> int:
 @functools.partial(cached, parallel=True)
 def _spread(function, count, shared):
     for task in prange(count):
-        call_address(function, (task, shared))  # pyright: ignore[reportCallIssue]
+        call_address(function, (task, shared))
 
 
 def _region(function, count, shared):

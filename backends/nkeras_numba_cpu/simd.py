@@ -18,11 +18,14 @@ from typing import Any
 import llvmlite.binding
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import extending, types
 from numba.core import cgutils
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import models, register_model
+
+# Type checkers should not see the first parameter of an intrinsic, which callers do not give.
+intrinsic: Any = extending.intrinsic
 
 INT = ir.IntType(64)
 _SHORT = ir.IntType(32)
@@ -218,18 +221,25 @@ _binary(operator.and_, lambda b, x, y: b.and_(x, y), Mask, Mask)
 _binary(operator.or_, lambda b, x, y: b.or_(x, y), Mask, Mask)
 
 
+@infer_global(operator.invert)
+class _Invert(AbstractTemplate):
+    def generic(self, args: Any, kws: Any) -> Any:
+        return signature(args[0], *args) if isinstance(args[0], Mask) else None
+
+
+lower_builtin(operator.invert, Mask)(
+    lambda context, builder, signature, values: builder.not_(values[0])
+)
+
+
 # What kernels call
 
 
-def lanes_of(x: np.ndarray) -> int:
+@intrinsic
+def lanes_of(typingctx, x):
     """How many elements of this array a vector holds."""
-    return lane_count(x.dtype)
-
-
-@overload(lanes_of)
-def _lanes_of(x):
     lanes = lane_count(str(x.dtype))
-    return lambda x: lanes
+    return types.int64(x), lambda context, builder, signature, values: INT(lanes)
 
 
 @intrinsic
