@@ -13,7 +13,7 @@ from __future__ import annotations
 import operator
 import os
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import llvmlite.binding
 import numpy as np
@@ -25,7 +25,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import models, register_model
 
 # Type checkers should not see the first parameter of an intrinsic, which callers do not give.
-intrinsic: Any = extending.intrinsic
+intrinsic = cast("Any", extending.intrinsic)
 
 INT = ir.IntType(64)
 _SHORT = ir.IntType(32)
