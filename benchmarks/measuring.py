@@ -1,29 +1,123 @@
-"""What the scripts share: medians, the machine's name, and JSON files in benchmarks/results/."""
+"""What the scripts share: their options, the run itself, and JSON files in benchmarks/results/."""
 
 from __future__ import annotations
 
+import argparse
+import datetime
 import json
 import os
 import platform
-import statistics
-import time
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results"
+from nkeras.cli.peer_table import Table, remarks, speed
+from nkeras.cli.peers import Measured, Peer, Row, take_turns, versions
+
+FOLDER = Path(__file__).parent
+RESULTS = FOLDER / "results"
 
 
-def median_seconds(function: Callable[[], Any], calls: int, warm_up: int = 20) -> float:
-    """The median time of one call."""
-    for _ in range(warm_up):
-        function()
-    times = []
-    for _ in range(calls):
-        started = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
+def options(description: str | None, rounds: int) -> argparse.ArgumentParser:
+    """The options of every script."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--peers-python",
+        default=sys.executable,
+        metavar="PATH",
+        help="the interpreter that has the peers; this one by default",
+    )
+    parser.add_argument("--threads", type=int, default=2, help="of every framework, 2 by default")
+    parser.add_argument("--rounds", type=int, default=rounds, help=f"{rounds} by default")
+    parser.add_argument("--only", default="", metavar="TEXT", help="rows with this in their name")
+    parser.add_argument("--against", metavar="NAMES", help="these peers only, with commas between")
+    parser.add_argument("--no-json", action="store_true", help="write no file")
+    return parser
+
+
+class Question:
+    """One script's run: which rows, which frameworks, and where the answer goes.
+
+    Args:
+        name: of the JSON file.
+        rows: all rows.
+        frameworks: nkeras and the peers that can answer.
+        chosen: the parsed options.
+        value: how the table shows a value.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        rows: Sequence[Row],
+        frameworks: Sequence[str],
+        chosen: argparse.Namespace,
+        value: Callable[[Row, float], str] = speed,
+    ) -> None:
+        self.name = name
+        self.rows = [row for row in rows if chosen.only in row.name]
+        self.options = chosen
+        peers = [peer for peer in frameworks if peer != "nkeras"]
+        if chosen.against:
+            peers = [peer for peer in peers if peer in chosen.against.split(",")]
+        found = versions(chosen.peers_python, peers)
+        for peer in peers:
+            if peer not in found:
+                print(f"{peer} is not installed in {chosen.peers_python}: skipped")
+        self.versions = versions(sys.executable, ["nkeras"]) | found
+        self.names = list(self.versions)
+        self.value = value
+        self.started = datetime.datetime.now(datetime.timezone.utc)
+
+    def python(self, name: str) -> str:
+        """The interpreter of a framework."""
+        return sys.executable if name == "nkeras" else self.options.peers_python
+
+    def take_turns(self, file: Path, seconds: float = 0.03, **numbers: Any) -> None:
+        """Measure with one worker process for each framework, and answer."""
+        workers = [
+            Peer(name, self.python(name), str(file), self.options.threads) for name in self.names
+        ]
+        try:
+            measured = take_turns(self.rows, workers, self.options.rounds, seconds)
+            self.answer(measured, **numbers)
+        finally:
+            for worker in workers:
+                worker.close()
+
+    def answer(self, measured: Iterable[Measured], **numbers: Any) -> None:
+        """Print each row when it is there, then the remarks; write the JSON file."""
+        for name, parts in self.versions.items():
+            print(f"{name}: {', '.join(f'{part} {version}' for part, version in parts.items())}")
+        print(f"{machine()['processor']}, {self.options.threads} threads\n")
+        table = Table(self.names, self.rows, self.value)
+        print(table.head(), flush=True)
+        results = []
+        for one in measured:
+            results.append(one)
+            print(table.line(one), flush=True)
+        print("", *remarks(results), sep="\n")
+        if not self.options.no_json:
+            self._save(results, numbers)
+
+    def _save(self, results: Sequence[Measured], numbers: dict[str, Any]) -> None:
+        RESULTS.mkdir(exist_ok=True)
+        answer = {
+            "question": self.name,
+            "date": self.started.isoformat(timespec="seconds"),
+            "machine": machine(),
+            "threads": self.options.threads,
+            "rounds": self.options.rounds,
+            "versions": self.versions,
+            **numbers,
+            "rows": [one.as_json() for one in results],
+        }
+        path = RESULTS / f"{self.name}.json"
+        path.write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
+        print(f"Written to {path.relative_to(FOLDER.parent)}")
 
 
 def machine() -> dict[str, Any]:
@@ -33,6 +127,7 @@ def machine() -> dict[str, Any]:
         "system": platform.system(),
         "processor": _processor(),
         "cores": os.cpu_count(),
+        "load": [round(load, 2) for load in os.getloadavg()] if hasattr(os, "getloadavg") else None,
     }
 
 
@@ -43,12 +138,3 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor()
-
-
-def save(name: str, numbers: dict[str, Any]) -> None:
-    """Print the numbers and write them, with the machine, to results/<name>.json."""
-    for key, value in numbers.items():
-        print(f"{key}: {value:.4g}" if isinstance(value, float) else f"{key}: {value}")
-    RESULTS.mkdir(exist_ok=True)
-    text = json.dumps({"machine": machine(), "numbers": numbers}, indent=1)
-    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`python -m nkeras bench`: one model on each backend, timed and compared."""
+"""`python -m nkeras bench`: one model on each backend, or in nkeras and its peers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-DESCRIPTION = "time a model on each backend, layer by layer, and compare the results"
+from nkeras.cli import against, peer_models
+
+DESCRIPTION = "time a model on each backend, layer by layer, or against other frameworks"
 
 _SEED = 0
 
@@ -38,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds", type=float, default=1.0, help="time for each measurement, 1 by default"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers here")
+    against.add_arguments(parser)
 
 
 def _positive(text: str) -> int:
@@ -49,20 +52,39 @@ def _positive(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, print the table, write the JSON file."""
-    import nkeras
     from nkeras.core.errors import BackendError
 
-    nkeras.utils.set_random_seed(_SEED)
     try:
-        names = _backends(options.backends)
-        result = compare(_model(options.model), names, options.batch, options.seconds)
+        result = _against(options) if options.against else _backend_by_backend(options)
     except (ValueError, OSError, BackendError) as error:
         print(f"nkeras bench: {error}", file=sys.stderr)
         return 1
-    print(table(result))
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def _against(options: argparse.Namespace) -> dict[str, Any]:
+    if options.backends:
+        raise ValueError("--against and --backends are two comparisons: use one of them.")
+    return against.compare(
+        options.model,
+        options.against,
+        options.peers_python,
+        options.threads,
+        options.rounds,
+        options.batch,
+    )
+
+
+def _backend_by_backend(options: argparse.Namespace) -> dict[str, Any]:
+    import nkeras
+
+    nkeras.utils.set_random_seed(_SEED)
+    names = _backends(options.backends)
+    result = compare(_model(options.model), names, options.batch, options.seconds)
+    print(table(result))
+    return result
 
 
 def _backends(wanted: list[str] | None) -> list[str]:
@@ -80,9 +102,8 @@ def _backends(wanted: list[str] | None) -> list[str]:
 
 
 def _model(name: str) -> Any:
-    built_in = {"mlp": mlp, "convnet": convnet}
-    if name in built_in:
-        return built_in[name]()
+    if name in against.MODELS:
+        return built_in(name)
     path, separator, function = name.rpartition(":")
     if not separator:
         raise ValueError(f"--model is mlp, convnet or path.py:function. Received: {name!r}")
@@ -92,40 +113,11 @@ def _model(name: str) -> Any:
     return names[function]()
 
 
-def mlp() -> Any:
-    """784-128-10, the smallest model of MNIST tutorials."""
-    import nkeras as keras
+def built_in(name: str) -> Any:
+    """One of the models that every peer has: `"mlp"` or `"convnet"`, compiled."""
+    import nkeras
 
-    model = keras.Sequential(
-        [
-            keras.Input((784,)),
-            keras.layers.Dense(128, activation="relu"),
-            keras.layers.Dense(10, activation="softmax"),
-        ],
-        name="mlp",
-    )
-    model.compile(optimizer="adam", loss="categorical_crossentropy")
-    return model
-
-
-def convnet() -> Any:
-    """keras.io's Simple MNIST convnet."""
-    import nkeras as keras
-    from nkeras import layers
-
-    model = keras.Sequential(
-        [
-            keras.Input((28, 28, 1)),
-            layers.Conv2D(32, kernel_size=(3, 3), activation="relu"),
-            layers.MaxPooling2D(pool_size=(2, 2)),
-            layers.Conv2D(64, kernel_size=(3, 3), activation="relu"),
-            layers.MaxPooling2D(pool_size=(2, 2)),
-            layers.Flatten(),
-            layers.Dropout(0.5),
-            layers.Dense(10, activation="softmax"),
-        ],
-        name="convnet",
-    )
+    model = peer_models.keras_model(nkeras, name, set_weights=False)
     model.compile(optimizer="adam", loss="categorical_crossentropy")
     return model
 

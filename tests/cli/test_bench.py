@@ -59,10 +59,10 @@ def test_own_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_built_in_models() -> None:
-    result = bench.compare(bench.mlp(), ["numpy"], batch=2, seconds=0.01)
+    result = bench.compare(bench.built_in("mlp"), ["numpy"], batch=2, seconds=0.01)
     assert result["parameters"] == 784 * 128 + 128 + 128 * 10 + 10
     assert "numba_cpu" not in bench.table(result)
-    assert bench.convnet().count_params() == 34_826
+    assert bench.built_in("convnet").count_params() == 34_826
 
 
 def test_the_simulator_is_not_among_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:

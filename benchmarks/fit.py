@@ -1,0 +1,41 @@
+"""Samples per second of `fit`, against Keras' other backends and a plain loop in torch.
+
+    python benchmarks/fit.py --peers-python .peers/bin/python
+
+One call of `fit` for one epoch, of a model that has been fitted before; Adam, loss and accuracy.
+The torch loop has the fused Adam and the faster of both memory formats.
+"""
+
+from __future__ import annotations
+
+from measuring import Question, options
+
+from nkeras.cli.peers import CASES, Bar, Row
+
+FRAMEWORKS = ("nkeras", "keras-jax", "keras-tensorflow", "torch")
+
+# Name: model, batch size, samples in an epoch, bar.
+FITS = {
+    "tiny MLP 4-16-3": ("tiny", 16, 8000, 3.0),
+    "MLP 784-512-512-10": ("wide", 128, 12_800, 1.3),
+    "MNIST convnet": ("convnet", 128, 2560, 1.5),
+    "ResNet with BN 32x32": ("resnet", 64, 640, 1.3),
+}
+
+
+def main() -> None:
+    chosen = options(__doc__, rounds=5).parse_args()
+    rows = [
+        Row(
+            f"{name}, batch {batch}",
+            {"model": model, "do": "fit", "batch": batch, "samples": samples},
+            (Bar(bar),),
+            samples=samples,
+        )
+        for name, (model, batch, samples, bar) in FITS.items()
+    ]
+    Question("fit", rows, FRAMEWORKS, chosen).take_turns(CASES)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""The peak resident memory of a process that trains the MNIST convnet for one epoch.
+
+    python benchmarks/memory.py --peers-python .peers/bin/python
+
+60,000 synthetic images (188 MB as float32), batch 128, Adam; each framework in a process of its
+own, which holds nothing else. The bar: nobody needs less.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+from collections.abc import Iterator
+
+from measuring import FOLDER, Question, options
+
+from nkeras.cli.peers import WORKER, Bar, Measured, Row, environment
+
+FRAMEWORKS = ("nkeras", "keras-jax", "keras-tensorflow", "torch")
+CHILD = FOLDER / "memory_worker.py"
+
+
+def peak(python: str, framework: str, samples: int, threads: int) -> float:
+    """Bytes at the end of a process of its own."""
+    command = [python, str(CHILD), framework, str(samples), str(WORKER.parent)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment(threads)
+    )
+    if done.returncode != 0:
+        errors = done.stderr.strip().splitlines()
+        raise RuntimeError(errors[-1][:200] if errors else f"it ended with {done.returncode}")
+    return float(json.loads(done.stdout.splitlines()[-1]))
+
+
+def measure(question: Question) -> Iterator[Measured]:
+    """One process after the other."""
+    for row in question.rows:
+        measured = Measured(row)
+        for _ in range(question.options.rounds):
+            for name in question.names:
+                if name in measured.failed:
+                    continue
+                samples, threads = row.case["samples"], question.options.threads
+                try:
+                    value = peak(question.python(name), name, samples, threads)
+                except RuntimeError as error:
+                    measured.failed[name] = str(error)
+                    measured.rounds.pop(name, None)
+                    continue
+                measured.rounds.setdefault(name, []).append(value)
+        yield measured
+
+
+def megabytes(_: Row, value: float) -> str:
+    """A cell of the table."""
+    return f"{value / 1e6:.0f} MB"
+
+
+def main() -> None:
+    parser: argparse.ArgumentParser = options(__doc__, rounds=1)
+    parser.add_argument("--samples", type=int, default=60_000)
+    chosen = parser.parse_args()
+    case = {"model": "convnet", "batch": 128, "samples": chosen.samples}
+    rows = [Row(f"convnet, {chosen.samples:,} images", case, (Bar(1.0),))]
+    question = Question("memory", rows, FRAMEWORKS, chosen, megabytes)
+    question.answer(measure(question), unit="bytes")
+
+
+if __name__ == "__main__":
+    main()

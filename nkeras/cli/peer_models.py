@@ -1,0 +1,238 @@
+"""Models described once as lists, and built from them with Keras (any), torch and ONNX.
+
+A description is a list of tuples: the kind of layer, then its numbers. All builders are given the
+same weights, in this order and in Keras' layouts. It needs no nkeras: peers load it by path.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+Layers = list[tuple[Any, ...]]
+EPSILON = 1e-3  # of batch normalization, Keras' default
+
+
+@dataclass(frozen=True)
+class Model:
+    """A description: one sample's shape, layers and number of classes."""
+
+    input_shape: tuple[int, ...]
+    layers: Layers
+    classes: int
+
+
+def _residual(filters: int, strides: int, changes: bool) -> tuple[Any, ...]:
+    branch: Layers = [
+        ("conv", filters, 3, strides, "same", None, False),
+        ("norm",),
+        ("relu", None),
+        ("conv", filters, 3, 1, "same", None, False),
+        ("norm",),
+    ]
+    shortcut: Layers = [("conv", filters, 1, strides, "same", None, False), ("norm",)]
+    return ("add", branch, shortcut if changes else [])
+
+
+def _resnet() -> Layers:
+    """Three stages of two blocks, as in https://arxiv.org/abs/1512.03385 section 4.2."""
+    layers: Layers = [("conv", 16, 3, 1, "same", None, False), ("norm",), ("relu", None)]
+    for stage, filters in enumerate((16, 32, 64)):
+        for block in range(2):
+            first = stage > 0 and block == 0
+            layers += [_residual(filters, 2 if first else 1, first), ("relu", None)]
+    return [*layers, ("average",), ("dense", 10, "softmax")]
+
+
+def _mobilenet() -> Layers:
+    """MobileNetV2 of width 1, https://arxiv.org/abs/1801.04381 table 2."""
+    layers: Layers = [("conv", 32, 3, 2, "same", None, False), ("norm",), ("relu", 6.0)]
+    channels = 32
+    for expansion, filters, blocks, strides in (
+        (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2),
+        (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1),
+    ):  # fmt: skip
+        for block in range(blocks):
+            stride = strides if block == 0 else 1
+            wide: Layers = []
+            if expansion > 1:
+                wide = [("conv", channels * expansion, 1, 1, "same", None, False)]
+                wide += [("norm",), ("relu", 6.0)]
+            branch = [*wide, ("depthwise", 3, stride), ("norm",), ("relu", 6.0)]
+            branch += [("conv", filters, 1, 1, "same", None, False), ("norm",)]
+            same = stride == 1 and channels == filters
+            layers += [("add", branch, [])] if same else branch
+            channels = filters
+    layers += [("conv", 1280, 1, 1, "same", None, False), ("norm",), ("relu", 6.0)]
+    return [*layers, ("average",), ("dense", 1000, "softmax")]
+
+
+MODELS = {
+    "tiny": Model((4,), [("dense", 16, "relu"), ("dense", 3, "softmax")], 3),
+    "mlp": Model((784,), [("dense", 128, "relu"), ("dense", 10, "softmax")], 10),
+    "wide": Model(
+        (784,), [("dense", 512, "relu"), ("dense", 512, "relu"), ("dense", 10, "softmax")], 10
+    ),
+    "convnet": Model(  # https://keras.io/examples/vision/mnist_convnet/
+        (28, 28, 1),
+        [
+            ("conv", 32, 3, 1, "valid", "relu", True),
+            ("max", 2),
+            ("conv", 64, 3, 1, "valid", "relu", True),
+            ("max", 2),
+            ("flatten",),
+            ("dropout", 0.5),
+            ("dense", 10, "softmax"),
+        ],
+        10,
+    ),
+    "resnet": Model((32, 32, 3), _resnet(), 10),
+    "mobilenet": Model((96, 96, 3), _mobilenet(), 1000),
+}
+
+
+def weights(model: Model) -> list[np.ndarray]:
+    """Weights for a model, always the same, each layer's in Keras' order and layout."""
+    generator = np.random.default_rng(0)
+    result: list[np.ndarray] = []
+
+    def scaled(*shape: int) -> np.ndarray:
+        deviation = (2.0 / np.prod(shape[:-1])) ** 0.5
+        return generator.standard_normal(shape, np.float32) * np.float32(deviation)
+
+    def make(layers: Layers, shape: tuple[int, ...]) -> tuple[int, ...]:
+        for kind, *numbers in layers:
+            channels = shape[-1]
+            if kind == "conv":
+                filters, size, _, _, _, bias = numbers
+                result.append(scaled(size, size, channels, filters))
+                if bias:
+                    result.append(np.zeros(filters, np.float32))
+            elif kind == "depthwise":
+                size = numbers[0]
+                result.append(scaled(channels, size, size, 1).transpose(1, 2, 0, 3).copy())
+            elif kind == "norm":
+                ones, zeros = np.ones(channels, np.float32), np.zeros(channels, np.float32)
+                result.extend([ones, zeros, zeros, ones])
+            elif kind == "dense":
+                result.extend([scaled(channels, numbers[0]), np.zeros(numbers[0], np.float32)])
+            elif kind == "add":
+                for part in numbers:
+                    make(part, shape)
+            shape = output_shape((kind, *numbers), shape)
+        return shape
+
+    make(model.layers, model.input_shape)
+    return result
+
+
+def output_shape(layer: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """One sample's shape behind a layer, channels last."""
+    kind, *numbers = layer
+    if kind == "conv":
+        filters, size, strides, padding = numbers[:4]
+        lost = 0 if padding == "same" else size - 1
+        return (*[-(-(extent - lost) // strides) for extent in shape[:-1]], filters)
+    if kind == "depthwise":
+        return (*[-(-extent // numbers[1]) for extent in shape[:-1]], shape[-1])
+    if kind == "max":
+        return (*[extent // numbers[0] for extent in shape[:-1]], shape[-1])
+    if kind == "flatten":
+        return (int(np.prod(shape)),)
+    if kind == "average":
+        return (shape[-1],)
+    if kind == "dense":
+        return (numbers[0],)
+    if kind == "add":
+        for one in numbers[0]:
+            shape = output_shape(one, shape)
+    return shape
+
+
+# Keras
+
+
+def keras_of(framework: str) -> Any:
+    """The module to use as `keras`: nkeras, or Keras with a backend."""
+    if framework == "nkeras":
+        return import_module("nkeras")
+    os.environ["KERAS_BACKEND"] = framework.removeprefix("keras-")
+    return import_module("keras")
+
+
+def keras_model(keras: Any, name: str, set_weights: bool = True) -> Any:
+    """A Keras model; Sequential where its layers are a sequence, as users write it."""
+    model = MODELS[name]
+    made: list[Any] = []
+
+    def make(kind: str, *numbers: Any) -> Any:
+        made.append(_keras_layer(keras.layers, kind, numbers))
+        return made[-1]
+
+    def chain(layers: Layers, x: Any) -> Any:
+        for kind, *numbers in layers:
+            if kind == "add":
+                branch, shortcut = (chain(part, x) for part in numbers)
+                x = keras.layers.Add()([branch, shortcut])
+            else:
+                x = make(kind, *numbers)(x)
+        return x
+
+    inputs = keras.Input(model.input_shape)
+    if any(layer[0] == "add" for layer in model.layers):
+        result = keras.Model(inputs, chain(model.layers, inputs), name=name)
+    else:
+        sequence = [make(*layer) for layer in model.layers]
+        result = keras.Sequential([inputs, *sequence], name=name)
+    if set_weights:
+        left = weights(model)
+        for layer in made:
+            count = len(layer.weights)
+            layer.set_weights(left[:count])
+            left = left[count:]
+    return result
+
+
+def _keras_layer(layers: Any, kind: str, numbers: tuple[Any, ...]) -> Any:
+    if kind == "conv":
+        filters, size, strides, padding, activation, bias = numbers
+        return layers.Conv2D(filters, size, strides, padding, activation=activation, use_bias=bias)
+    if kind == "depthwise":
+        return layers.DepthwiseConv2D(numbers[0], numbers[1], "same", use_bias=False)
+    if kind == "dense":
+        return layers.Dense(numbers[0], activation=numbers[1])
+    makers = {
+        "norm": lambda: layers.BatchNormalization(epsilon=EPSILON),
+        "relu": lambda: layers.ReLU(numbers[0]),
+        "max": lambda: layers.MaxPooling2D(numbers[0]),
+        "average": layers.GlobalAveragePooling2D,
+        "flatten": layers.Flatten,
+        "dropout": lambda: layers.Dropout(numbers[0]),
+    }
+    return makers[kind]()
+
+
+# Data
+
+
+def data(name: str, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """Samples and int32 labels for a model, always the same."""
+    model = MODELS[name]
+    generator = np.random.default_rng(0)
+    x = generator.random((samples, *model.input_shape), np.float32)
+    return x, generator.integers(0, model.classes, samples, np.int32)
+
+
+def channels_first(x: np.ndarray) -> np.ndarray:
+    """Images as torch and ONNX want them; other data as it is."""
+    return np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if x.ndim == 4 else x
+
+
+def same_padding(size: int, strides: int, extent: int) -> tuple[int, int]:
+    """Rows before and after that padding `same` adds."""
+    total = max((-(-extent // strides) - 1) * strides + size - extent, 0)
+    return total // 2, total - total // 2
