@@ -5,7 +5,7 @@ float16 and bfloat16 are arrays of 16 bits here, rounded to nearest even.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import ml_dtypes
@@ -43,7 +43,7 @@ def converted(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return result
 
 
-@lru_cache(maxsize=None)
+@cache
 def _pair(source: np.dtype, target: np.dtype) -> tuple[Tasks | None, Any, Any]:
     """The kernel for two dtypes, and what it sees in their place."""
     halves = {_HALF: (_from_half, _to_half), _BRAIN: (_from_brain, _to_brain)}
