@@ -310,6 +310,22 @@ def store_first(typingctx, x, i, value, count):
 
 
 @intrinsic
+def prefetch(typingctx, x, i):
+    """Fetch x[i] into the cache; i may lie outside x."""
+
+    def codegen(context, builder, signature, values):
+        address = _address(context, builder, signature, values)
+        pointer = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [pointer, _SHORT, _SHORT, _SHORT])
+        settings = [_SHORT(0), _SHORT(3), _SHORT(1)]  # for reading, close, data
+        function = _declare(builder, kind, "llvm.prefetch.p0")
+        builder.call(function, [builder.inttoptr(address, pointer), *settings])
+        return context.get_dummy_value()
+
+    return types.void(x, types.int64), codegen
+
+
+@intrinsic
 def load_numbers(typingctx, like, x, i, count):
     """x[i : i + count] of unsigned integers, as numbers of the dtype of `like`, then zeros."""
     vector = Vector(like.dtype)

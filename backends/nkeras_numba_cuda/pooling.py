@@ -19,8 +19,10 @@ from nkeras_numpy.windows import Ints, Pairs, output_sizes
 
 # After the geometry of windows.py: [18] channels.
 
+WINNERS = ("uint8", "int32")  # the second for windows of more than 256 cells
 
-@kernel("{T}[::1], int32[::1], {T}[::1], {T}, int64[::1]", T=COMPUTED)
+
+@kernel("{T}[::1], {W}[::1], {T}[::1], {T}, int64[::1]", T=COMPUTED, W=WINNERS)
 def max_pool_forward(y, winner, x, lowest, g):
     size_0, size_1, size_2 = g[0], g[1], g[2]
     count_0, count_1, count_2 = g[6], g[7], g[8]
@@ -56,7 +58,7 @@ def max_pool_forward(y, winner, x, lowest, g):
         winner[i] = best_position
 
 
-@kernel("{T}[::1], {T}[::1], int32[::1], int64[::1]", T=COMPUTED)
+@kernel("{T}[::1], {T}[::1], {W}[::1], int64[::1]", T=COMPUTED, W=WINNERS)
 def max_pool_backward(grad_x, grad_y, winner, g):
     size_0, size_1, size_2 = g[0], g[1], g[2]
     count_0, count_1, count_2 = g[6], g[7], g[8]
@@ -93,7 +95,7 @@ def max_pool_backward(grad_x, grad_y, winner, g):
         grad_x[i] = total
 
 
-@kernel("{T}[::1], {T}[::1], int32[::1], int64[::1]", T=COMPUTED)
+@kernel("{T}[::1], {T}[::1], {W}[::1], int64[::1]", T=COMPUTED, W=WINNERS)
 def max_pool_gather(y, x, winner, g):
     size_0, size_1, size_2 = g[0], g[1], g[2]
     count_0, count_1, count_2 = g[6], g[7], g[8]
@@ -107,7 +109,7 @@ def max_pool_gather(y, x, winner, g):
         rest = udiv(rest, count_1)
         o_0 = umod(rest, count_0)
         n = udiv(rest, count_0)
-        position = winner[i]
+        position = int(winner[i])
         rest = udiv(position, g[5])
         i_0 = o_0 * g[9] - g[12] + udiv(rest, g[4])
         i_1 = o_1 * g[10] - g[13] + umod(rest, g[4])
@@ -203,7 +205,7 @@ def max_pool(x: Array, *, pool_size: Ints, strides: Ints, padding: Pairs) -> tup
         return reference.max_pool(x, pool_size=pool_size, strides=strides, padding=padding)
     counts = output_sizes(x.shape[1:-1], pool_size, strides, padding, (1,) * len(pool_size))
     shape = (x.shape[0], *counts, x.shape[-1])
-    y, winner = empty(shape, x.dtype), empty(shape, "int32")
+    y, winner = empty(shape, x.dtype), empty(shape, reference.winner_dtype(pool_size))
     packed = _pack(x.shape, counts, pool_size, strides, padding)
     max_pool_forward.launch(y.size, y, winner, contiguous(x), _lowest(x.dtype), packed)
     return y, winner

@@ -1,5 +1,6 @@
 """Max and average pooling of any rank, channels last, with their gradients."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,11 @@ def _lowest(dtype: Any) -> float:
     return 0 if dtype.kind == "b" else int(np.iinfo(dtype).min)
 
 
+def winner_dtype(pool_size: Ints) -> Any:
+    """The smallest dtype of the contract that holds every index inside the window."""
+    return np.dtype(np.uint8 if math.prod(pool_size) <= 256 else np.int32)
+
+
 @in_float32
 def max_pool(x: Array, *, pool_size: Ints, strides: Ints, padding: Pairs) -> tuple[Array, Array]:
     """Maximum of each window, and the row-major index inside the window of the first maximum."""
@@ -35,7 +41,7 @@ def max_pool(x: Array, *, pool_size: Ints, strides: Ints, padding: Pairs) -> tup
     padded = pad_spatial(x, padding, _lowest(x.dtype))
     met = [padded[cells] for _, cells in positions(pool_size, strides, dilation, counts)]
     stack = xp.stack(met)  # (positions in the window, *shape of y)
-    winner = xp.argmax(stack, axis=0).astype(np.int32)
+    winner = xp.argmax(stack, axis=0).astype(winner_dtype(pool_size))
     return xp.take_along_axis(stack, winner[None], axis=0)[0], winner
 
 

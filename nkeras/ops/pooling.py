@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from nkeras.core.primitive import op, primitive, to_tensor
@@ -34,7 +35,7 @@ def _pooled(x: Typed, pool_size: Shape, strides: Shape, padding: Pairs) -> Shape
 @primitive(outputs=("y", "winner"))
 def _max_pool(x: Typed, *, pool_size: Shape, strides: Shape, padding: Pairs) -> tuple[Spec, Spec]:
     shape = _pooled(x, pool_size, strides, padding)
-    return Spec(shape, x.dtype), Spec(shape, "int32")
+    return Spec(shape, x.dtype), Spec(shape, "uint8" if prod(pool_size) <= 256 else "int32")
 
 
 @_max_pool.vjp("x")

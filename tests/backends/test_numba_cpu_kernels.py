@@ -199,7 +199,7 @@ def case(label, dtype):
     kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
     scale = 4 if kind.kind == "i" else 1
     arrays = tuple(
-        x if x is None or x.dtype == np.int32 else (x * scale).astype(kind) for x in arrays
+        x if x is None or x.dtype.kind in "iu" else (x * scale).astype(kind) for x in arrays
     )
     return name, arrays, static
 

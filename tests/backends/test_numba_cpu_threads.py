@@ -174,8 +174,8 @@ SMALL_WORK = """
     for compiler.SERIAL_BELOW in (10**9, 0):
         y, winner = KERNELS["max_pool"](x, **static)
         assert np.array_equal(y, x.reshape(2, 2, 2, 2, 2, 3).max(axis=(2, 4)))
-    for twin in (pooling._max_pool.serial, pooling._max_pool.parallel):
-        print(sum(twin.stats.cache_hits.values()), sum(twin.stats.cache_misses.values()))
+    stats = pooling._pool.compiled.stats
+    print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
     print(compiler.cache_note())
     """
 
@@ -183,13 +183,13 @@ SMALL_WORK = """
 def test_the_second_process_compiles_nothing_and_says_nothing(tmp_path):
     environment = {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_NUM_THREADS": "2"}
     first, said = run_script(SMALL_WORK, **environment)
-    assert first.splitlines()[:2] == ["0 1", "0 1"]
+    assert first.splitlines()[0] == "0 1"
     assert said in ("", NOTICE)  # a fast machine needs less than a second
     second, said = run_script(SMALL_WORK, **environment)
-    assert second.splitlines()[:2] == ["1 0", "1 0"]
+    assert second.splitlines()[0] == "1 0"
     assert said == ""
     (folder,) = tmp_path.iterdir()
-    assert second.splitlines()[2] == str(folder)
+    assert second.splitlines()[1] == str(folder)
     assert folder.name.startswith("nkeras-")
 
 

@@ -142,7 +142,7 @@ def test_max_pool_and_its_gradient(rank, data):
     x, ones = pool_input(g), (1,) * len(g.sizes)
     static = {"pool_size": g.window, "strides": g.strides, "padding": g.padding}
     shape = (2, *output_sizes(g, ones), 2)
-    y, winner = np.zeros(shape), np.zeros(shape, np.int32)
+    y, winner = np.zeros(shape), np.zeros(shape, np.uint8)
     finite, grad_y = normal(*x.shape, seed=g.seed), normal(*shape, seed=g.seed + 1)
     grad_x, taken = np.zeros(x.shape), np.zeros(shape)
     for cell, met in window_cells(g, ones):
@@ -158,7 +158,7 @@ def test_max_pool_and_its_gradient(rank, data):
     actual, actual_winner = run("max_pool", x, **static)
     np.testing.assert_array_equal(actual, y)
     np.testing.assert_array_equal(actual_winner, winner)
-    assert actual_winner.dtype == np.int32
+    assert actual_winner.dtype == np.uint8
     scattered = run("max_pool_grad", grad_y, winner, input_shape=x.shape, **static)
     np.testing.assert_allclose(scattered, grad_x, atol=1e-12)
     np.testing.assert_array_equal(run("max_pool_take", finite, winner, **static), taken)
