@@ -1,0 +1,120 @@
+"""Convolution on the micro-kernel, without im2col: x is read in place, tap by tap.
+
+An output pixel's window is, for each of its rows, a run of x as long as a row of the window times
+the channels. So a tile of neighbouring pixels is a matrix whose rows lie a pixel (times the stride)
+apart, and a convolution is a sum of products of such matrices with the rows of the kernel. Where a
+window reaches over the border, its task first copies its part of x into a padded scratch.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nkeras_numba_cpu.compile import inner
+from nkeras_numba_cpu.convolution_plans import Packing, Plan
+from nkeras_numba_cpu.drivers import call_address, tasks
+from nkeras_numba_cpu.memory import empty
+from nkeras_numba_cpu.simd import address_of, lanes_of, load_first, splat, store_first
+
+
+def correlate(
+    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None, plan: Plan, size: int
+) -> np.ndarray:
+    """The `size` elements of a convolution, or of its gradient for x, flat.
+
+    Args:
+        x: the input, or the gradient of the output; contiguous.
+        kernel: contiguous.
+        bias: `(filters,)`, or None if the plan is one without.
+        plan: the plan of the convolution.
+        size: elements of the result.
+    """
+    x, kernel = x.reshape(-1), kernel.reshape(-1)
+    if plan.packing is not None:
+        kernel = packed(kernel, plan.packing)
+    y = empty((size,), x.dtype)
+    bias = kernel if bias is None else bias
+    for one in plan.phases:
+        _correlate(
+            len(one.tasks), one.work, x, kernel, bias, y, one.sizes, one.box, one.tasks, one.tiles,
+            one.panels, one.runs,
+        )  # fmt: skip
+    return y
+
+
+def packed(kernel: np.ndarray, how: Packing) -> np.ndarray:
+    """The kernel in panels `(panel, tap, depth, columns)`, its last columns filled with zeros."""
+    target = empty((how.size,), kernel.dtype)
+    _pack(how.panels, how.size, kernel, target, how.taps, how.sizes)
+    return target
+
+
+@tasks
+def _pack(task, kernel, target, taps, sizes):
+    panels, columns, depth, stored, row_step, column_step, group = sizes
+    first = task % panels * columns
+    stored = min(columns, stored - first)
+    start = task // panels * group + first * column_step
+    for t in range(taps.size * depth):
+        row = target[(task * taps.size * depth + t) * columns :]
+        source = kernel[start + taps[t // depth] + t % depth * row_step :]
+        for j in range(columns):
+            row[j] = source[j * column_step] if j < stored else 0
+
+
+@inner
+def fill(scratch, x, box, part):
+    """Copy a part of x, and zeros for what lies outside of x; see `Box`."""
+    planes, rows, rate_z, in_z, in_y, in_row, segments, length, pitch = box
+    lanes = lanes_of(x)
+    zeros = splat(x, 0)
+    for i in range(planes * rows):
+        z, y = i // rows * rate_z, i % rows
+        stop = part[4] if 0 <= part[2] + z < in_z and 0 <= part[1] + y < in_y else 0
+        source = part[0] + (z * in_y + y) * in_row
+        for s in range(segments):
+            target = (i * segments + s) * pitch
+            first = min(max(0, part[3] - s * length), length)
+            for j in range(0, first, lanes):
+                store_first(scratch, target + j, zeros, first - j)
+            for j in range(first, length, lanes):
+                values = load_first(x, source + j, stop - s * length - j)
+                store_first(scratch, target + j, values, length - j)
+            source += length
+
+
+@tasks
+def _correlate(task, x, kernel, bias, y, sizes, box, parts, tiles, panels, runs):
+    taps, a_tap, b_tap, depth, a_row, a_step, b_step, c_row = sizes
+    part = parts[task]
+    scratch = np.empty(box[0] * box[1] * box[6] * box[8], x.dtype)
+    fill(scratch, x, box, part)
+    b = address_of(kernel, 0)
+    c = address_of(y, 0) + part[9]
+    for p in range(part[7], part[8]):
+        panel = panels[p]
+        # Inside of the loop, for Numba frees an array after the last use it sees.
+        a = address_of(scratch, 0) if box[0] else address_of(x, part[0])
+        for i in range(part[5], part[6]):
+            tile = tiles[i]
+            for r in range(runs.shape[0]):
+                run = runs[r]
+                call_address(
+                    tile[0],
+                    (
+                        taps,
+                        a_tap,
+                        b_tap,
+                        depth,
+                        a + tile[1] + panel[0] + run[0],
+                        a_row,
+                        a_step,
+                        b + panel[1] + run[1],
+                        b_step,
+                        c + tile[2] + panel[2],
+                        c_row,
+                        panel[3],
+                        (address_of(bias, 0) + panel[2]) * run[3],
+                        run[2],
+                    ),
+                )

@@ -1,0 +1,405 @@
+"""Plans of convolutions on the micro-kernel: tables of tasks, tiles, panels and runs.
+
+The compiled kernels only add up what stands in these tables, for Numba compiles a kernel the faster
+the less it does. The tables are made once for each combination of shapes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from nkeras_numba_cpu.convolution_geometry import (
+    Axis,
+    Shapes,
+    backward_axes,
+    blocks_of,
+    forward_axes,
+    lift_sizes,
+    tile_rows,
+    tiles_of,
+    vectors_for,
+)
+from nkeras_numba_cpu.micro import ACCUMULATE, RELU, MicroKernels, micro_kernels
+
+# About how many multiplications make one task, and how many tasks large work is cut into.
+_LEAST, _MANY = 200_000, 32
+_BLOCK = 1 << 15  # elements of a row of x in a task: several rows stay in the second-level cache
+_UNIT = 128  # pixels whose part of grad_y stays in the first-level cache for all rows of a kernel
+
+
+class Box(NamedTuple):
+    """The part of x that a task copies into its scratch, with zeros for what lies outside of x.
+
+    `planes` is 0 where x is read in place. A row consists of `segments` of `length` elements, which
+    the scratch holds `pitch` elements apart.
+    """
+
+    planes: int
+    rows: int
+    rate_z: int
+    in_z: int
+    in_y: int
+    in_row: int  # elements of a row of x
+    segments: int
+    length: int
+    pitch: int
+
+
+class Phase(NamedTuple):
+    """The launch of one phase. All distances of `sizes` and tables are in bytes."""
+
+    sizes: tuple[int, ...]  # taps, a_tap, b_tap, depth, a_row, a_step, b_step, c_row
+    box: Box
+    tasks: np.ndarray  # start of its x (elements), top, front, before, stop, tiles, panels, y
+    tiles: np.ndarray  # micro-kernel, a, c
+    panels: np.ndarray  # a, b, c and bias, columns
+    runs: np.ndarray  # a, b, mode, whether the bias is added
+    work: int
+
+
+class Packing(NamedTuple):
+    """How the kernel is laid out in panels."""
+
+    panels: int
+    taps: np.ndarray
+    sizes: tuple[int, ...]
+    size: int
+
+
+class Plan(NamedTuple):
+    """What a convolution launches."""
+
+    phases: list[Phase]
+    packing: Packing | None  # None where the kernel is read in place
+
+
+@lru_cache(maxsize=512)
+def plan(shapes: Shapes, dtype: str, backward: bool, bias: bool, relu: bool) -> Plan:
+    """The plan of a convolution, or of its gradient for x, on the micro-kernel.
+
+    Args:
+        shapes: shapes of the convolution.
+        dtype: that of the arithmetic.
+        backward: whether it is for the gradient for x.
+        bias: whether a bias is added.
+        relu: whether the result goes through relu.
+    """
+    return _Planner(shapes, dtype, backward, bias, relu).plan()
+
+
+class _Planner:
+    def __init__(self, shapes: Shapes, dtype: str, backward: bool, bias: bool, relu: bool) -> None:
+        self.shapes, self.backward, self.bias, self.relu = shapes, backward, bias, relu
+        self.size = np.dtype(dtype).itemsize
+        self.groups = shapes.groups
+        self.channels, self.filters = shapes.x[-1], shapes.kernel[-1]
+        self.result = lift_sizes(shapes.spatial)
+        self.axes = forward_axes(shapes)
+        if backward:
+            self.channels, self.filters = self.filters, self.channels
+            self.result = lift_sizes(shapes.x[1:-1])
+            self.axes = backward_axes(shapes)
+        self.batch = shapes.x[0]
+        self.depth = self.channels // self.groups
+        columns = self.filters // self.groups
+        self.kernels = micro_kernels(dtype, vectors_for(columns, dtype))
+        self.columns = self.kernels.columns
+        self.panels = -(-columns // self.columns)
+        if len(self.axes) == 1 and all(axis.is_identity for axis in self.axes[0]):
+            self._flatten()
+
+    def _flatten(self) -> None:
+        """With windows of one pixel, all pixels of the batch are one row."""
+        pixels = self.batch * math.prod(self.result)
+        counts = (1, 1, pixels)
+        self.axes = [
+            tuple(
+                axis._replace(size=count, count=count)
+                for axis, count in zip(self.axes[0], counts, strict=True)
+            )
+        ]
+        self.batch, self.result = 1, counts
+
+    def plan(self) -> Plan:
+        taps = sum(math.prod(len(axis.taps) for axis in axes) for axes in self.axes)
+        # Rows of x that lie a large power of two apart meet in few places of the cache.
+        self.spread = self.channels * self.size % 2048 == 0
+        self.merged = self.groups == 1 and not self.spread
+        self.merged &= all(axes[2].rate == 1 or len(axes[2].taps) <= 1 for axes in self.axes)
+        pixels = self.batch * math.prod(self.result)
+        in_place = not self.backward and self.groups == 1 and self.filters % self.columns == 0
+        in_place &= pixels < 64 and (self.merged or len(self.axes[0][2].taps) == 1)
+        if in_place:
+            self.b_step, self.b_panel, self.b_group = self.filters, self.columns, 0
+        else:
+            self.b_step, self.b_panel = self.columns, taps * self.depth * self.columns
+            self.b_group = self.b_panel * self.panels
+        offsets: list[int] = []
+        phases = []
+        for axes in self.axes:
+            phases.append(self._phase(axes, len(offsets)))
+            offsets += self._tap_offsets(axes)
+        return Plan(phases, None if in_place else self._packing(offsets))
+
+    def _packing(self, offsets: list[int]) -> Packing:
+        filters = self.shapes.kernel[-1]
+        steps = (1, filters) if self.backward else (filters, 1)
+        columns = self.filters // self.groups
+        sizes = (self.panels, self.columns, self.depth, columns, *steps, filters // self.groups)
+        panels = self.panels * self.groups
+        size = panels * len(offsets) * self.depth * self.columns
+        return Packing(panels, np.array(offsets, np.int64), sizes, size)
+
+    def _tap_offsets(self, axes: tuple[Axis, ...]) -> list[int]:
+        """Where the matrices of a phase's taps begin in the kernel, in the order they are met."""
+        _, window_y, window_x = lift_sizes(self.shapes.kernel[:-2])
+        matrix = math.prod(self.shapes.kernel[-2:])
+        z, y, x = (axis.taps for axis in axes)
+        if self.merged:
+            places = list(itertools.product(z, y, x))
+        else:
+            places = [(i, j, k) for i in z for k in x for j in y]
+        return [((i * window_y + j) * window_x + k) * matrix for i, j, k in places]
+
+    def _phase(self, axes: tuple[Axis, ...], first_tap: int) -> Phase:
+        z, y, x = axes
+        taps_z, taps_y, taps_x = (len(axis.taps) for axis in axes)
+        runs = 1 if self.merged else taps_x
+        depth = self.depth * (taps_x if self.merged else 1)
+        rows, columns, panel_parts = self._blocks(axes)
+        box = self._box(axes, rows[0][1], columns[0][1])
+        size, channels = self.size, self.channels
+        pixel = box.pitch if self.spread and box.planes else channels
+        pitch = box.segments * box.pitch if box.planes else x.size * channels
+        plane = box.rows * pitch if box.planes else z.rate * y.size * pitch
+        steps = self._result_steps(axes)
+        sizes = (
+            taps_y if taps_z * runs else 0,
+            y.rate * pitch * size,
+            depth * self.b_step * size,
+            depth,
+            x.stride * pixel * size,
+            size,
+            self.b_step * size,
+            steps[3] * size,
+        )
+        tiles, numbers = self._tiles(rows, columns, x, y.stride * pitch, x.stride * pixel, steps)
+        tasks = self._tasks(axes, rows, columns, panel_parts, numbers, steps)
+        work = 2 * self.batch * math.prod(axis.count for axis in axes) * self.filters * depth
+        return Phase(
+            sizes,
+            box,
+            tasks,
+            tiles,
+            self._panel_table(first_tap),
+            self._run_table(taps_z, runs, taps_y * depth, plane, x.rate * pixel),
+            work * max(1, taps_z * taps_y * runs),
+        )
+
+    def _blocks(self, axes: tuple[Axis, ...]) -> tuple[list, list, list]:
+        """The blocks of rows, columns and panels, each as (first, count)."""
+        z, y, x = axes
+        largest = self.kernels.rows
+        depth = max(1, math.prod(len(axis.taps) for axis in axes)) * self.depth
+        most = max(2, _BLOCK // (self.channels * x.stride) // largest) * largest
+        columns = blocks_of(x.count, x.count if x.count <= most else most)
+        row_work = columns[0][1] * depth * self.filters
+        planes = self.batch * z.count
+        total = planes * y.count * len(columns) * row_work
+        per_task = max(total // _MANY, _LEAST) // row_work
+        rows = blocks_of(y.count, min(y.count, max(1, per_task)), even=True)
+        places = planes * len(rows) * len(columns)
+        panels = self.panels * self.groups
+        parts = min(panels, max(1, min(_MANY // places, total // _LEAST // places)))
+        return rows, columns, blocks_of(panels, -(-panels // parts))
+
+    def _box(self, axes: tuple[Axis, ...], rows: int, columns: int) -> Box:
+        z, y, x = axes
+        if not self.spread and not any(axis.padded for axis in axes):
+            return Box(0, 0, 0, 0, 0, 0, 0, 0, 0)
+        width = x.reach(columns)
+        channels = self.channels
+        parts = (width, channels, channels + 64 // self.size)
+        if not self.spread:
+            parts = (1, width * channels, width * channels)
+        return Box(len(z.taps), y.reach(rows), z.rate, z.size, y.size, x.size * channels, *parts)
+
+    def _result_steps(self, axes: tuple[Axis, ...]) -> list[int]:
+        """Distances of images, planes, rows and pixels of the phase, and where it begins."""
+        step = [self.result[1] * self.result[2] * self.filters, self.result[2] * self.filters]
+        step.append(self.filters)
+        steps = [s * axis.step for s, axis in zip(step, axes, strict=True)]
+        start = sum(s * axis.first for s, axis in zip(step, axes, strict=True))
+        return [self.result[0] * step[0], *steps, start]
+
+    def _tiles(
+        self, rows: list, columns: list, x: Axis, a_row: int, a_pixel: int, steps: list[int]
+    ) -> tuple[np.ndarray, dict[tuple[int, int], tuple[int, int]]]:
+        """The tiles of blocks of each size, and where those of a size begin and end."""
+        largest = self.kernels.rows
+        table: list[tuple[int, int, int]] = []
+        numbers = {}
+        most = largest if len(columns) > 1 else tile_rows(x.count, largest)
+        sizes = {(height, width) for _, height in rows for _, width in columns}
+        for height, width in sorted(sizes):
+            first = len(table)
+            tiles = tiles_of(width, most)
+            addresses = self.kernels.table(*{count for _, count in tiles})
+            for r in range(height):
+                table += [
+                    (
+                        int(addresses[count]),
+                        (r * a_row + i * a_pixel) * self.size,
+                        (r * steps[2] + i * steps[3]) * self.size,
+                    )
+                    for i, count in tiles
+                ]
+            numbers[height, width] = first, len(table)
+        return np.array(table, np.int64), numbers
+
+    def _tasks(
+        self,
+        axes: tuple[Axis, ...],
+        rows: list,
+        columns: list,
+        panels: list,
+        numbers: dict[tuple[int, int], tuple[int, int]],
+        steps: list[int],
+    ) -> np.ndarray:
+        table = []
+        channels, z = self.channels, axes[0]
+        for n, i in itertools.product(range(self.batch), range(z.count)):
+            front = i * z.stride - z.low
+            for (top, height), (left, width) in itertools.product(rows, columns):
+                window = x_window(axes, n, front, top, left, width, channels)
+                place = n * steps[0] + i * steps[1] + top * steps[2] + left * steps[3] + steps[4]
+                for panel, count in panels:
+                    tiles = numbers[height, width]
+                    table.append((*window, *tiles, panel, panel + count, place * self.size))
+        return np.array(table, np.int64)
+
+    def _panel_table(self, first_tap: int) -> np.ndarray:
+        columns = self.filters // self.groups
+        table = []
+        for group, j in itertools.product(range(self.groups), range(self.panels)):
+            b = group * self.b_group + j * self.b_panel + first_tap * self.depth * self.columns
+            first = group * columns + j * self.columns
+            stored = columns - j * self.columns
+            offsets = (group * self.depth * self.size, b * self.size, first * self.size)
+            table.append((*offsets, min(stored, self.columns)))
+        return np.array(table, np.int64)
+
+    def _run_table(self, taps_z: int, runs: int, rows: int, plane: int, pixel: int) -> np.ndarray:
+        table = []
+        last = max(1, taps_z * runs) - 1
+        for i in range(last + 1):
+            kz, kx = divmod(i, max(1, runs))
+            mode = (ACCUMULATE if i else 0) | (RELU if self.relu and i == last else 0)
+            a, b = kz * plane + kx * pixel, i * rows * self.b_step
+            table.append((a * self.size, b * self.size, mode, int(self.bias and i == last)))
+        return np.array(table, np.int64)
+
+
+def x_window(
+    axes: tuple[Axis, ...], n: int, front: int, top: int, left: int, width: int, channels: int
+) -> tuple[int, ...]:
+    """Where the part of x for some outputs begins, and which elements of its rows lie in x.
+
+    Returns its first element, its row and plane in the image, and the first and last element.
+    """
+    z, y, x = axes
+    in_top, in_left = top * y.stride - y.low, left * x.stride - x.low
+    columns = x.reach(width)
+    before = min(max(0, -in_left), columns)
+    stop = max(before, min(columns, x.size - in_left))
+    start = (((n * z.size + front) * y.size + in_top) * x.size + in_left) * channels
+    return start, in_top, front, before * channels, stop * channels
+
+
+class KernelPlan(NamedTuple):
+    """What the gradient for the kernel launches."""
+
+    sizes: tuple[int, ...]  # a_tap, a_step, filters, columns of a panel, whether these are copied
+    box: Box
+    units: np.ndarray  # as of tasks: x; start of grad_y, rows and columns
+    tiles: np.ndarray  # micro-kernel, a, c
+    panels: np.ndarray  # a, c and grad_y, columns (elements)
+    blocks: int  # the sum is made in so many parts, each over a range of units
+    work: int
+    size: int  # of the kernel
+
+
+@lru_cache(maxsize=512)
+def kernel_plan(shapes: Shapes, dtype: str) -> KernelPlan:
+    """The plan of the gradient for the kernel, whose rows are taps times channels."""
+    axes, groups = forward_axes(shapes)[0], shapes.groups
+    z, y, x = axes
+    channels, filters = shapes.x[-1], shapes.kernel[-1]
+    size = np.dtype(dtype).itemsize
+    kernels = micro_kernels(dtype, vectors_for(filters // groups, dtype))
+    panels = -(-(filters // groups) // kernels.columns)
+    columns = blocks_of(x.count, min(x.count, 2 * _UNIT), even=True)
+    rows = blocks_of(y.count, min(y.count, max(1, _UNIT // columns[0][1])))
+    padded = any(axis.padded for axis in axes)
+    width = x.reach(columns[0][1]) * channels
+    box = Box(0, 0, 0, 0, 0, 0, 0, 0, 0)
+    pitch, plane = x.size * channels, z.rate * y.size * x.size * channels
+    if padded:
+        height = y.reach(rows[0][1])
+        box = Box(len(z.taps), height, z.rate, z.size, y.size, pitch, 1, width, width)
+        pitch, plane = width, height * width
+    units = []
+    for n, i in itertools.product(range(shapes.x[0]), range(z.count)):
+        for (top, height), (left, count) in itertools.product(rows, columns):
+            window = x_window(axes, n, i * z.stride - z.low, top, left, count, channels)
+            place = ((n * z.count + i) * y.count + top) * x.count + left
+            units.append((*window, place * filters, height, count))
+    work = 2 * math.prod(shapes.kernel) * shapes.x[0] * math.prod(shapes.spatial)
+    # Small kernels need parts of the sum for many tasks, large ones have panels enough.
+    tasks = max(1, min(_MANY, work // _LEAST // 4))
+    blocks = min(len(units), max(1, tasks // (panels * groups)))
+    return KernelPlan(
+        (y.stride * pitch * size, x.stride * channels * size, filters, kernels.columns,
+         int(filters != kernels.columns), x.count * filters),
+        box,
+        np.array(units, np.int64),
+        _kernel_tiles(axes, shapes, kernels, pitch, plane, size),
+        np.array(
+            [
+                (g * (channels // groups), g * (filters // groups) + j * kernels.columns,
+                 min(kernels.columns, filters // groups - j * kernels.columns))
+                for g, j in itertools.product(range(groups), range(panels))
+            ],
+            np.int64,
+        ),
+        blocks,
+        work,
+        math.prod(shapes.kernel),
+    )  # fmt: skip
+
+
+def _kernel_tiles(
+    axes: tuple[Axis, ...], shapes: Shapes, kernels: MicroKernels, pitch: int, plane: int, size: int
+) -> np.ndarray:
+    """The tiles of rows of the kernel: where their x and their results lie."""
+    taps_z, taps_y, taps_x = (len(axis.taps) for axis in axes)
+    channels, filters = shapes.x[-1], shapes.kernel[-1]
+    depth = channels // shapes.groups
+    if shapes.groups == 1 and (axes[2].rate == 1 or taps_x == 1):
+        depth, taps_x = depth * taps_x, 1
+    tiles = tiles_of(depth, tile_rows(depth, kernels.rows))
+    addresses = kernels.table(*{count for _, count in tiles})
+    table = []
+    for kz, ky, kx in itertools.product(range(taps_z), range(taps_y), range(taps_x)):
+        a = kz * plane + ky * axes[1].rate * pitch + kx * axes[2].rate * channels
+        row = ((kz * taps_y + ky) * taps_x + kx) * depth
+        table += [
+            (int(addresses[count]), (a + i) * size, (row + i) * filters * size)
+            for i, count in tiles
+        ]
+    return np.array(table, np.int64)
