@@ -1,4 +1,4 @@
-"""`python -m nkeras`: demo, doctor and bench."""
+"""`python -m nkeras`: demo, doctor, bench and warmup."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from nkeras import __version__
-from nkeras.cli import bench, demo, doctor
+from nkeras.cli import bench, demo, doctor, warmup
 
-_COMMANDS = {"demo": demo, "doctor": doctor, "bench": bench}
+_COMMANDS = {"demo": demo, "doctor": doctor, "bench": bench, "warmup": warmup}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

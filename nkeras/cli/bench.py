@@ -82,7 +82,7 @@ def _backend_by_backend(options: argparse.Namespace) -> dict[str, Any]:
 
     nkeras.utils.set_random_seed(_SEED)
     names = _backends(options.backends)
-    result = compare(_model(options.model), names, options.batch, options.seconds)
+    result = compare(model_of(options.model), names, options.batch, options.seconds)
     print(table(result))
     return result
 
@@ -101,12 +101,13 @@ def _backends(wanted: list[str] | None) -> list[str]:
 # Models
 
 
-def _model(name: str) -> Any:
+def model_of(name: str) -> Any:
+    """A built-in model, or what `path.py:function` returns."""
     if name in against.MODELS:
         return built_in(name)
     path, separator, function = name.rpartition(":")
     if not separator:
-        raise ValueError(f"--model is mlp, convnet or path.py:function. Received: {name!r}")
+        raise ValueError(f"A model is mlp, convnet or path.py:function. Received: {name!r}")
     names = runpy.run_path(path)
     if function not in names:
         raise ValueError(f"There is no {function!r} in {path}.")
@@ -148,7 +149,7 @@ def compare(model: Any, names: list[str], batch: int, seconds: float) -> dict[st
             f"Received: {model!r}"
         )
     generator = np.random.default_rng(_SEED)
-    x = generator.random((batch, *_sizes(model.input_shape)), dtype=np.float32)
+    x = generator.random((batch, *sample_shape(model.input_shape)), dtype=np.float32)
     if not model.compiled:
         model.compile(optimizer="sgd", loss="mean_squared_error")
     weights = model.get_weights()
@@ -172,10 +173,10 @@ def compare(model: Any, names: list[str], batch: int, seconds: float) -> dict[st
     return {"model": model.name, "parameters": parameters, "batch": batch, "backends": measured}
 
 
-def _sizes(shape: Any) -> tuple[int, ...]:
+def sample_shape(shape: Any) -> tuple[int, ...]:
     """The sizes of one sample; unknown ones become 32."""
     if not isinstance(shape, tuple):
-        raise ValueError(f"bench needs a model with one input. Received: input_shape={shape}")
+        raise ValueError(f"A model with one input is needed. Received: input_shape={shape}")
     return tuple(32 if size is None else size for size in shape[1:])
 
 
