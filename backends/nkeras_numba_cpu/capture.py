@@ -3,9 +3,8 @@
 A kernel of this backend is Python around launches of compiled functions: it works out shapes, makes
 views, asks for memory. While a plan is made, every launch is also noted here, function and
 arguments. With all arrays at fixed addresses the launches alone are then the whole kernel, provided
-that no NumPy works on values between them. That is tried out for each call: buffers are poisoned,
-the launches repeated, the results compared. A kernel that fails is called again as it is, and its
-results copied.
+that no NumPy works on values between them. That is tried out for each call (`_repeats`): a kernel
+that fails is called again as it is, and its results copied.
 
 Kernels may say how far they go, by attributes:
     live: names of static numbers that the compiled code reads from an array, when one is given;
@@ -14,6 +13,7 @@ Kernels may say how far they go, by attributes:
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from nkeras_numba_cpu import threads
-from nkeras_numba_cpu.arena import Arena, Block, address, bounds
+from nkeras_numba_cpu.arena import ALIGNMENT, Arena, Block, address, bounds
 
 Launch = tuple[Callable[..., Any], tuple[Any, ...]]
 
@@ -68,7 +68,10 @@ class Lowering:
         outputs = result if isinstance(result, tuple) else (result,)
         given = [one for one in (*arrays, *cells.values()) if one is not None]
         asked = {key: cell for key, cell in cells.items() if key not in known}
-        if asked or not _repeats(launches, outputs, given, blocks):
+        is_whole = not asked and self._repeats(
+            kernel, arrays, values, launches, outputs, given, blocks
+        )
+        if not is_whole:
             outputs, targets = self._placed(outputs, given)
             again = (kernel, tuple(arrays), values, asked, targets)
             launches = [(_again, again)] if any(one is not None for one in targets) else []
@@ -90,6 +93,44 @@ class Lowering:
             return result, current.launches, current.blocks
         finally:
             current.launches = current.arena = current.blocks = None
+
+    def _repeats(
+        self,
+        kernel: Callable[..., Any],
+        arrays: Sequence[np.ndarray | None],
+        static: Mapping[str, Any],
+        launches: list[Launch],
+        outputs: Sequence[np.ndarray | None],
+        given: Sequence[np.ndarray],
+        blocks: list[Block],
+    ) -> bool:
+        """Whether the launches alone are all of a kernel.
+
+        They must be the same for other values of the inputs, work on inputs, buffers and constants
+        only, and on poisoned buffers give the same outputs again.
+        """
+        if not launches:
+            return all(one is None or _is_view(one, given) for one in outputs)
+        made = [one for one in outputs if one is not None and not _is_view(one, given)]
+        if not all(map(_Inside([], blocks), made)):
+            return False  # NumPy made it
+        constants = _Constants(launches, _Inside(given, blocks))
+        others = [None if one is None else _altered(one) for one in arrays]
+        _, again, taken = self._captured(kernel, others, static)
+        for block in taken:
+            self.arena.free(block)
+        inside = _Inside([*given, *(one for one in others if one is not None)], [*blocks, *taken])
+        if not _same(launches, again, inside) or constants.have_changed():
+            return False
+        before = [one.tobytes() for one in made]
+        for poison in (0, 1):
+            for block in blocks:
+                _poison(block, poison, made)
+            for function, arguments in launches:
+                function(*arguments)
+            if [one.tobytes() for one in made] != before:
+                return False
+        return True
 
     def _placed(
         self, outputs: Sequence[np.ndarray | None], given: Sequence[np.ndarray]
@@ -119,6 +160,7 @@ class Lowering:
         self,
         name: str,
         steps: list[Launch],
+        output: int,
         array: np.ndarray,
         target: np.ndarray,
         inputs: Sequence[np.ndarray | None],
@@ -127,13 +169,10 @@ class Lowering:
         block = self.arena.block_of(array)
         if block is None or address(array) != block.start or block.users != 1:
             return None
-        pairs = getattr(self._kernels.get(name), "in_place", {})
-        called_again = len(steps) == 1 and steps[0][0] is _again
-        over = [inputs[i] for i in pairs.values()]
-        if not called_again and not any(
-            one is not None and address(one) == address(target) for one in over
-        ):
-            if any(one is not None and np.may_share_memory(one, target) for one in inputs):
+        same = getattr(self._kernels.get(name), "in_place", {}).get(output)
+        for i, one in enumerate(inputs):
+            is_read = one is not None and np.may_share_memory(one, target)
+            if is_read and i != same and not (steps and steps[0][0] is _again):
                 return None
         return [
             (function, _moved(arguments, array, target, block)) for function, arguments in steps
@@ -169,28 +208,67 @@ def _is_view(output: np.ndarray, given: Sequence[np.ndarray]) -> bool:
     )
 
 
-def _repeats(
-    launches: list[Launch],
-    outputs: Sequence[np.ndarray | None],
-    given: Sequence[np.ndarray],
-    blocks: list[Block],
-) -> bool:
-    """Whether the launches alone, on poisoned buffers, give the same outputs again."""
-    known = [*map(bounds, given), *((one.start, one.start + one.size) for one in blocks)]
-    for array in _arrays_in(launches):
+class _Inside:
+    """Whether an array lies in one of several, or in a block."""
+
+    def __init__(self, arrays: Sequence[np.ndarray], blocks: Sequence[Block]) -> None:
+        self._ranges = [*map(bounds, arrays), *((b.start, b.start + b.size) for b in blocks)]
+
+    def __call__(self, array: np.ndarray) -> bool:
         low, high = bounds(array)
-        if array.size and not any(first <= low and high <= last for first, last in known):
-            return False  # made by NumPy, perhaps of values
-    made = [one for one in outputs if one is not None and not _is_view(one, given)]
-    before = [one.tobytes() for one in made]
-    for poison in (0, 1):
-        for block in blocks:
-            _poison(block, poison, made)
-        for function, arguments in launches:
-            function(*arguments)
-        if [one.tobytes() for one in made] != before:
+        return array.size == 0 or any(a <= low and high <= b for a, b in self._ranges)
+
+
+def _same(one: Any, other: Any, inside: _Inside) -> bool:
+    """Whether arguments are the same: numbers, constants, and arrays of inputs or buffers."""
+    if isinstance(one, np.ndarray):
+        if not isinstance(other, np.ndarray) or one.shape != other.shape:
             return False
-    return True
+        if inside(one) and inside(other):
+            return True
+        return address(one) == address(other)  # kept from call to call
+    if isinstance(one, (tuple, list)):
+        return (
+            type(one) is type(other)
+            and len(one) == len(other)
+            and all(_same(a, b, inside) for a, b in zip(one, other, strict=True))
+        )
+    return bool(one is other or one == other or (one != one and other != other))
+
+
+class _Constants:
+    """Arrays that are neither inputs nor buffers, with what they held."""
+
+    def __init__(self, launches: list[Launch], inside: _Inside) -> None:
+        self._found = [(one, one.tobytes()) for one in _arrays_in(launches) if not inside(one)]
+
+    def have_changed(self) -> bool:
+        return any(one.tobytes() != before for one, before in self._found)
+
+
+def _arrays_in(structure: Any) -> Iterator[np.ndarray]:
+    for one in structure:
+        if isinstance(one, np.ndarray):
+            yield one
+        elif isinstance(one, (tuple, list)):
+            yield from _arrays_in(one)
+
+
+def _altered(array: np.ndarray) -> np.ndarray:
+    """An array that lies in memory as `array`, with other numbers where they are floats."""
+    low, high = bounds(array)
+    if array.size == 0:
+        return array
+    memory = np.empty(high - low + 2 * ALIGNMENT, np.uint8)
+    first = -address(memory) % ALIGNMENT + low % ALIGNMENT
+    source = (ctypes.c_char * (high - low)).from_address(low)
+    memory[first : first + high - low] = np.frombuffer(source, np.uint8)
+    place = first + address(array) - low
+    copy = np.ndarray(array.shape, array.dtype, memory, place, array.strides)
+    if array.dtype.kind not in "biu":
+        copy[...] = np.asarray(copy, np.float64) * 0.5 + 0.25
+    copy.flags.writeable = array.flags.writeable
+    return copy
 
 
 def _poison(block: Block, poison: int, made: Sequence[np.ndarray]) -> None:
@@ -201,14 +279,6 @@ def _poison(block: Block, poison: int, made: Sequence[np.ndarray]) -> None:
         array[...] = poison if is_output else 0
     else:
         array[...] = np.nan
-
-
-def _arrays_in(structure: Any) -> Iterator[np.ndarray]:
-    for one in structure:
-        if isinstance(one, np.ndarray):
-            yield one
-        elif isinstance(one, (tuple, list)):
-            yield from _arrays_in(one)
 
 
 def _moved(structure: Any, array: np.ndarray, target: np.ndarray, block: Block) -> Any:

@@ -41,11 +41,12 @@ class Lowering(Protocol):
         self,
         name: str,
         steps: list[tuple[Kernel, tuple[Any, ...]]],
+        output: int,
         array: Array,
         target: Array,
         inputs: Sequence[Array | None],
     ) -> list[tuple[Kernel, tuple[Any, ...]]] | None:
-        """The steps of a call with an output written to `target`, which may be one of the inputs.
+        """The steps of a call with its output `array` written to `target`, perhaps an input.
 
         None where the kernel cannot do that.
         """

@@ -112,8 +112,10 @@ class Plan:
                 self._arrays[i] = array
         for one, i in self._trace.assigned.items():
             if i in call.outputs and self._may_overwrite(one, i, position):
-                storage = one.storage()
-                moved = self._lowering.redirect(call.name, steps, self._arrays[i], storage, arrays)
+                storage, output = one.storage(), call.outputs.index(i)
+                moved = self._lowering.redirect(
+                    call.name, steps, output, self._arrays[i], storage, arrays
+                )
                 if moved is not None:
                     self._lowering.release(self._arrays[i])
                     steps, self._arrays[i] = moved, storage

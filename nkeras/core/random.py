@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.core import graph, naming
+from nkeras.core.recording import live
 from nkeras.core.variable import Variable
 
 
@@ -50,6 +51,9 @@ class SeedGenerator:
 
     def next(self, ordered: bool = True) -> tuple[int, int]:
         """A fresh seed, a pair of ints; counts on, except while shapes are inferred."""
+        return live(self._advance)
+
+    def _advance(self) -> tuple[int, int]:
         key, count = (int(one) for one in self.state.numpy())
         if not graph.tracing():
             self.state.assign(np.array([key, (count + 1) % 2**32], "uint32"))

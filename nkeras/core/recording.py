@@ -147,6 +147,11 @@ def plain(value: Any) -> Any:
     return value.value if type(value) is Live else value
 
 
+def number(value: Any) -> Any:
+    """`float(value)`, or the Live that it is."""
+    return value if type(value) is Live else float(value)
+
+
 def live(function: Callable[[], Any]) -> Any:
     """`function()`; while a step is recorded, a Live that each replay computes at this place."""
     recorder = active()

@@ -13,6 +13,7 @@ import numpy as np
 
 from nkeras.core import graph
 from nkeras.core.primitive import op, shape_of, to_tensor
+from nkeras.core.recording import on_host
 from nkeras.core.spec import normalize_axis
 from nkeras.core.tensor import Tensor
 from nkeras.losses.crossentropy import check_axis, clipped
@@ -44,13 +45,25 @@ def host_labels(labels: Any) -> np.ndarray | None:
 
 def check_labels(labels: Any, classes: int, owner: str, ignore_class: int | None = None) -> None:
     """Raise a ValueError where a label that the host can see names no class."""
-    values = host_labels(labels)
-    if values is not None and values.dtype.kind in "SUO":
+    if host_labels(labels) is None:
+        return
+
+    def check(values: np.ndarray) -> None:
+        _check_values(values, classes, owner, ignore_class)
+
+    if isinstance(labels, Tensor):
+        on_host(check, labels)
+    else:
+        check(labels)
+
+
+def _check_values(values: np.ndarray, classes: int, owner: str, ignore_class: int | None) -> None:
+    if values.dtype.kind in "SUO":
         raise ValueError(
             f"{owner}: labels must be numbers in [0, {classes - 1}]. Received: an array of text "
             f"or objects (dtype {values.dtype})"
         )
-    if values is None or values.size == 0 or (values.min() >= 0 and values.max() < classes):
+    if values.size == 0 or (values.min() >= 0 and values.max() < classes):
         return
     wrong = ~((values >= 0) & (values < classes))
     if ignore_class is not None:

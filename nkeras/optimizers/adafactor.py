@@ -7,6 +7,7 @@ from typing import Any
 
 from nkeras import ops
 from nkeras.core import naming
+from nkeras.core.recording import live, plain
 from nkeras.core.variable import Variable
 from nkeras.optimizers.optimizer import Optimizer
 from nkeras.optimizers.state import Slots
@@ -118,7 +119,7 @@ class Adafactor(Optimizer):
         """Update a variable and its state."""
         gradient = ops.cast(gradient, variable.dtype)
         step = self._updates_made() + 1
-        rho = min(float(learning_rate), step**-0.5)
+        rho = live(lambda: min(float(plain(learning_rate)), plain(step) ** -0.5))
         decay = 1.0 - step**self.beta_2_decay
         velocity = self._slot(self._velocities, variable)
         squares = ops.square(gradient) + self.epsilon_1

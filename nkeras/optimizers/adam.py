@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nkeras import ops
+from nkeras.core.recording import number
 from nkeras.core.variable import Variable
 from nkeras.ops.optimizers import adam_update, amsgrad_update
 from nkeras.optimizers.optimizer import Optimizer
@@ -111,7 +112,7 @@ class Adam(Optimizer):
             variable,
             ops.cast(gradient, variable.dtype),
             *state,
-            alpha=float(learning_rate) * correction,
+            alpha=number(learning_rate) * correction,
             beta_1=self.beta_1,
             beta_2=self.beta_2,
             epsilon=self.epsilon,

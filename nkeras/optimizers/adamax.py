@@ -9,6 +9,7 @@ import numpy as np
 
 from nkeras import ops
 from nkeras.core import config, naming
+from nkeras.core.recording import live, on_host, plain
 from nkeras.core.variable import Variable
 from nkeras.optimizers.optimizer import Optimizer
 
@@ -193,7 +194,9 @@ class Nadam(Optimizer):
         self, grads: list[Any], trainable_variables: list[Variable], learning_rate: float
     ) -> None:
         momentum = self._momentum_of(self._updates_made() + 1)
-        self._u_product.assign(np.asarray(float(self._u_product) * momentum))
+        on_host(
+            lambda: self._u_product.assign(np.asarray(float(self._u_product) * plain(momentum)))
+        )
         super()._backend_update_step(grads, trainable_variables, learning_rate)
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
@@ -202,7 +205,7 @@ class Nadam(Optimizer):
         m, v = self._slot(self._momentums, variable), self._slot(self._velocities, variable)
         step = self._updates_made() + 1
         now, following = self._momentum_of(step), self._momentum_of(step + 1)
-        product = float(self._u_product)
+        product = live(lambda: float(self._u_product))
         m.assign(m + (gradient - m) * (1.0 - self.beta_1))
         v.assign(v + (ops.square(gradient) - v) * (1.0 - self.beta_2))
         m_hat = m * (following / (1.0 - product * following))

@@ -11,6 +11,7 @@ import numpy as np
 
 from nkeras import ops
 from nkeras.core import naming, tape
+from nkeras.core.recording import live, plain
 from nkeras.core.serialization import (
     custom_object_scope,
     deserialize_keras_object,
@@ -159,8 +160,8 @@ class Optimizer(OptimizerState):
         return self._iterations
 
     def _updates_made(self) -> int:
-        """`iterations` as Python number."""
-        return int(self._iterations) // (self.gradient_accumulation_steps or 1)
+        """`iterations` as number of the host."""
+        return live(lambda: int(self._iterations) // (self.gradient_accumulation_steps or 1))
 
     @property
     def learning_rate(self) -> Any:
@@ -292,7 +293,7 @@ class Optimizer(OptimizerState):
 
     def _step(self, grads: list[Any], variables: list[Variable]) -> None:
         grads = self._clip_gradients(grads)
-        learning_rate = float(self.learning_rate)
+        learning_rate = live(lambda: float(self.learning_rate))
         if self.weight_decay is not None:
             keep = 1.0 - float(self.weight_decay) * learning_rate
             for variable in variables:
@@ -354,7 +355,7 @@ class Optimizer(OptimizerState):
 
     def _update_averages(self) -> None:
         updates = self._updates_made()
-        keep = self.ema_momentum if updates else 0.0
+        keep = live(lambda: self.ema_momentum if plain(updates) else 0.0)
         for variable, average in zip(self._trainable_variables, self._averages, strict=True):
             if average is not None:
                 old, new = ops.multiply(average, keep), ops.multiply(variable, 1.0 - keep)

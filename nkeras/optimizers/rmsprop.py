@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nkeras import ops
+from nkeras.core.recording import number
 from nkeras.core.variable import Variable
 from nkeras.ops.optimizers import rmsprop_update
 from nkeras.optimizers.optimizer import Optimizer
@@ -105,7 +106,7 @@ class RMSprop(Optimizer):
             variable,
             ops.cast(gradient, variable.dtype),
             *state,
-            learning_rate=float(learning_rate),
+            learning_rate=number(learning_rate),
             rho=self.rho,
             momentum=self.momentum,
             epsilon=self.epsilon,

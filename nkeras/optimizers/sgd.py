@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nkeras import ops
+from nkeras.core.recording import number
 from nkeras.core.variable import Variable
 from nkeras.ops.optimizers import sgd_update
 from nkeras.optimizers.optimizer import Optimizer
@@ -98,7 +99,7 @@ class SGD(Optimizer):
             variable,
             ops.cast(gradient, variable.dtype),
             velocity,
-            learning_rate=float(learning_rate),
+            learning_rate=number(learning_rate),
             momentum=self.momentum,
             nesterov=self.nesterov,
         )

@@ -198,15 +198,21 @@ class Steps(Compilation):
         for metric in self.metrics:
             metric.reset_state()
 
-    def _run_step(self, kind: str, data: Any) -> Mapping[str, Any]:
+    def _run_step(self, kind: str, batch: Any) -> Mapping[str, Any]:
         """`train_step` or `test_step`; results of the built-in ones wait until somebody looks."""
         name = f"{kind}_step"
         if self._overrides(name) or self._overrides("compute_metrics"):
-            return _flat(getattr(self, name)(data))
-        step = self._update_weights if kind == "train" else self._evaluate_loss
-        _, y, y_pred, sample_weight = step(data)
-        self._update_metrics(y, y_pred, sample_weight)
+            return _flat(getattr(self, name)(to_tensors(batch)))
+        self._run_planned(kind, batch, self._train if kind == "train" else self._test, _nothing)
         return LazyLogs(self.get_metrics_result)
+
+    def _train(self, data: Any) -> None:
+        _, y, y_pred, sample_weight = self._update_weights(data)
+        self._update_metrics(y, y_pred, sample_weight)
+
+    def _test(self, data: Any) -> None:
+        _, y, y_pred, sample_weight = self._evaluate_loss(data)
+        self._update_metrics(y, y_pred, sample_weight)
 
     def _run_planned(self, kind: str, batch: Any, step: Any, deliver: Any) -> Any:
         """Run a step by the model's plans, see `nkeras.training.plans`; not where they are off."""
@@ -249,6 +255,10 @@ class Steps(Compilation):
         ordered = [logs[name] for name in names if name in logs]
         ordered += [logs[name] for name in sorted(logs) if name not in names]
         return ordered[0] if len(ordered) == 1 else ordered
+
+
+def _nothing(found: Any) -> None:
+    """What a step whose results are metrics delivers."""
 
 
 def _flat(logs: Any) -> Any:

@@ -198,7 +198,7 @@ class Trainer(Steps):
                 for begin, end, batches in steps:
                     callbacks.on_train_batch_begin(begin)
                     for batch in batches:
-                        logs = self._run_step("train", to_tensors(batch))
+                        logs = self._run_step("train", batch)
                     callbacks.on_train_batch_end(end, logs)
                     if self.stop_training:
                         break
@@ -215,7 +215,7 @@ class Trainer(Steps):
             for begin, end, batches in steps:
                 callbacks.on_test_batch_begin(begin)
                 for batch in batches:
-                    logs = self._run_step("test", to_tensors(batch))
+                    logs = self._run_step("test", batch)
                 callbacks.on_test_batch_end(end, logs)
                 if self.stop_evaluating:
                     break
@@ -388,7 +388,7 @@ class Trainer(Steps):
         data = to_arrays(x, "x"), to_arrays(y, "y"), to_arrays(sample_weight, "sample_weight")
         count_samples(*data)
         self.reset_metrics()
-        logs = to_numbers(self._run_step(kind, to_tensors(pack_x_y_sample_weight(*data))))
+        logs = to_numbers(self._run_step(kind, pack_x_y_sample_weight(*data)))
         return logs if return_dict else self._in_order(logs)
 
     def predict_on_batch(self, x: Any) -> Any:
