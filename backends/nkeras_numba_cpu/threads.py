@@ -104,7 +104,7 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def state() -> tuple[int, bool]:
-    """What launches that were captured depend on: how many threads, and whether a fork took them."""
+    """What captured launches depend on: how many threads, and whether a fork took them."""
     return get_num_threads(), _lost_in_fork
 
 
