@@ -164,7 +164,9 @@ def _add_primitive(copy: Copy) -> None:
     compiled = "backends/nkeras_numba_cpu/linalg.py"
     copy.append(compiled, copy.block("def squared_distances(x: np.ndarray"))
     copy.insert(compiled, "empty, is_floating", "compute_dtype, ")
-    copy.insert("backends/nkeras_numba_cpu/kernels.py", 'matmul"', "squared_distances ")
+    imports = "from nkeras_numba_cpu.drivers import tasks\n"
+    copy.insert(compiled, "from nkeras_numba_cpu.memory", imports)
+    copy.insert("backends/nkeras_numba_cpu/kernels.py", 'dense"', "squared_distances ")
     ops = "nkeras/ops/linalg.py"
     copy.append(ops, copy.block("def _squared_distances(x: Typed") + MISSING_PARTS["op"])
     copy.insert(ops, "from nkeras.ops.shape", "from nkeras.ops.reduction import reduce_sum\n")
