@@ -13,10 +13,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numba
 import numpy as np
 
-from nkeras_numba_cpu.compile import OPTIONS
+from nkeras_numba_cpu.compile import inner
 from nkeras_numba_cpu.drivers import tasks
 from nkeras_numba_cpu.memory import empty, operand, stored
 from nkeras_numba_cpu.simd import (
@@ -34,7 +33,7 @@ Pads = Sequence[tuple[int, int]]
 
 _TASK_WORK = 32_768  # elements of x, or of windows where they overlap
 _FEW = 5  # fewer channels than this are scattered one by one
-_inlined = numba.njit(forceinline=True, **OPTIONS)
+_inlined = functools.partial(inner, forceinline=True)
 
 
 def max_pool(
@@ -48,9 +47,10 @@ def max_pool(
     if y.size and x.dtype.kind in "biu":
         lowest = 0 if x.dtype.kind == "b" else int(np.iinfo(x.dtype).min)
         arrays = _flat(source), _flat(y), _flat(winner)
-        _over_windows(_max_pool_integers, geometry, *arrays, lowest)
+        _over_windows(_max_pool_integers, geometry, *arrays, geometry.spans, geometry.taps, lowest)
     elif y.size:
-        _over_windows(_pool, geometry, _flat(source), _flat(y), _flat(winner))
+        arrays = _flat(source), _flat(y), _flat(winner)
+        _over_windows(_pool, geometry, *arrays, geometry.spans, geometry.taps, geometry.ahead)
     return stored(y, x.dtype), winner
 
 
@@ -81,7 +81,8 @@ def max_pool_take(
     source = operand(x)
     y = empty(winner.shape, source.dtype)
     if y.size:
-        _over_windows(_take, geometry, _flat(source), _flat(y), _flat(operand(winner)))
+        arrays = _flat(source), _flat(y), _flat(operand(winner))
+        _over_windows(_take, geometry, *arrays, geometry.spans, geometry.taps)
     return stored(y, x.dtype)
 
 
@@ -93,7 +94,8 @@ def average_pool(
     source = operand(x)
     y = empty(geometry.shape, source.dtype)
     if y.size:
-        _over_windows(_pool, geometry, _flat(source), _flat(y), None)
+        arrays = _flat(source), _flat(y), None
+        _over_windows(_pool, geometry, *arrays, geometry.spans, geometry.taps, geometry.ahead)
     return stored(y, x.dtype)
 
 
@@ -116,11 +118,17 @@ class _Geometry:
     Attributes:
         shape: of y.
         winner: dtype of the winners.
-        sizes: spatial sizes of x, of y and of the window, strides, low padding (three numbers
-            each), channels.
+        sizes: spatial sizes of x, of y and of the window, three numbers each, and channels.
+        spans: for each place of a window along depth, then height, then width: its first cell,
+            which may lie outside x, and the part inside x, from ... to.
+        taps: for each cell of a window: its distance from the first one, and its place along depth,
+            height and width.
+        covers: for each cell of x along depth, then height: the first place of a window over it,
+            how many follow, the cell's number in the first one, and what that falls by; then for
+            each column of the window: the first place where it lies in x, how many, its cell there.
         windows: number of rows of y; how many of them make a task.
         cells: the same for rows of x.
-        overlap: whether a cell may belong to several windows.
+        adds: whether some cell belongs to no window or to several, so that gradients are added up.
         work: scalar operations.
     """
 
@@ -133,15 +141,47 @@ class _Geometry:
         )
         self.shape = (shape[0], *counts, shape[-1])
         self.winner = np.dtype(np.uint8 if math.prod(pool_size) <= 256 else np.int32)
-        one, zero = (1,) * (3 - len(pool_size)), (0,) * (3 - len(pool_size))
-        lows = (low for low, _ in padding)
-        sizes, out = (*one, *shape[1:-1]), (*one, *counts)
-        self.sizes = (*sizes, *out, *one, *pool_size, *one, *strides, *zero, *lows, shape[-1])
-        self.overlap = any(k > stride for k, stride in zip(pool_size, strides, strict=True))
+        one = (1,) * (3 - len(pool_size))
+        sizes, out, window = (*one, *shape[1:-1]), (*one, *counts), (*one, *pool_size)
+        steps, lows = (*one, *strides), (*(0 for _ in one), *(low for low, _ in padding))
+        self.sizes = (*sizes, *out, *window, shape[-1])
+        axes = list(zip(sizes, out, window, steps, lows, strict=True))
+        self.spans = np.concatenate([_spans(*axis) for axis in axes])
+        rows, columns = [_cell_covers(*axis) for axis in axes[:2]], _column_covers(*axes[2])
+        self.covers = np.concatenate([*rows, columns])
+        exact = all((axis[:, 1] == 1).all() for axis in rows) and window[2] <= steps[2]
+        self.adds = not exact or columns[:, 1].sum() != sizes[2]
+        self.stride = steps[2]
+        taps = np.indices(window).reshape(3, -1)
+        _, height, width = sizes
+        cells = ((taps[0] * height + taps[1]) * width + taps[2]) * shape[-1]
+        self.taps = np.stack([cells, *taps], 1)
+        # Rows of x between the rows of two neighbouring windows.
+        self.ahead = steps[1] * sizes[2] * shape[-1]
         windows = math.prod(self.shape)
         self.work = max(windows * math.prod(pool_size), math.prod(shape))
         self.windows = _parts(shape[0] * out[0] * out[1], self.work)
         self.cells = _parts(shape[0] * sizes[0] * sizes[1], self.work)
+
+
+def _spans(size: int, out: int, window: int, step: int, low: int) -> np.ndarray:
+    start = np.arange(out) * step - low
+    first = np.clip(-start, 0, window)
+    return np.stack([start, first, np.clip(size - start, first, window)], 1)
+
+
+def _cell_covers(size: int, out: int, window: int, step: int, low: int) -> np.ndarray:
+    cell = np.arange(size) + low
+    first = np.maximum((cell - window) // step + 1, 0)
+    count = np.maximum(np.minimum(cell // step + 1, out) - first, 0)
+    return np.stack([first, count, cell - first * step, np.full(size, step)], 1)
+
+
+def _column_covers(size: int, out: int, window: int, step: int, low: int) -> np.ndarray:
+    shift = np.arange(window) - low
+    first = np.maximum(-(shift // step), 0)
+    count = np.maximum(np.minimum((size - 1 - shift) // step + 1, out) - first, 0)
+    return np.stack([first, count, first * step + shift, np.full(window, step)], 1)
 
 
 def _parts(rows: int, work: int) -> tuple[int, int]:
@@ -155,11 +195,9 @@ def _flat(x: np.ndarray) -> np.ndarray:
     return x.reshape(-1)
 
 
-def _over_windows(
-    kernel: Any, geometry: _Geometry, x: Any, y: Any, winner: Any, *more: int
-) -> None:
+def _over_windows(kernel: Any, geometry: _Geometry, *arguments: Any) -> None:
     rows, step = geometry.windows
-    kernel(-(-rows // step), geometry.work, rows, step, x, y, winner, geometry.sizes, *more)
+    kernel(-(-rows // step), geometry.work, rows, step, geometry.sizes, *arguments)
 
 
 def _gradient(
@@ -172,226 +210,200 @@ def _gradient(
     arrays = _flat(grad_x), _flat(grad), winner
     if winner is not None and (input_shape[-1] < _FEW or grad.dtype.kind != "f"):
         images = input_shape[0]
-        _scatter(images, grad.size, geometry.windows[0] // images, *arrays, geometry.sizes)
+        rows = geometry.windows[0] // images
+        _scatter(images, grad.size, rows, geometry.sizes, *arrays, geometry.spans, geometry.taps)
     else:
         rows, step = geometry.cells
-        more = geometry.sizes, geometry.overlap
-        _gradient_rows(-(-rows // step), geometry.work, rows, step, *arrays, *more)
+        tables = geometry.spans, geometry.covers, geometry.stride, geometry.adds
+        _gradient_rows(
+            -(-rows // step), geometry.work, rows, step, geometry.sizes, *arrays, *tables
+        )
     return stored(grad_x, grad_y.dtype)
 
 
 @tasks
-def _pool(task, rows, step, x, y, winner, sizes):
+def _pool(task, rows, step, sizes, x, y, winner, spans, taps, ahead):
     """Maximum and winner, or the mean where `winner` is None."""
-    out_width, channels = sizes[5], sizes[15]
-    width, window_x, stride_x, low_x = sizes[2], sizes[8], sizes[11], sizes[14]
     lanes = lanes_of(x)
-    ahead = sizes[10] * width * channels  # to the next row of y: two streams confuse the hardware
-    cells = np.empty(sizes[6] * sizes[7] * window_x, np.int64)
-    numbers = np.empty(cells.size, x.dtype)
-    for row in range(task * step, min(task * step + step, rows)):
-        corner = _corner(row, sizes)
-        count = clipped = -1
-        for ox in range(out_width):
-            left = ox * stride_x - low_x
-            if count < 0 or clipped or left < 0 or left + window_x > width:
-                clipped = left < 0 or left + window_x > width
-                count = _list_cells(cells, numbers, row, left, sizes)
-            start = (corner + left) * channels
-            at = (row * out_width + ox) * channels
-            for c in range(0, channels - lanes + 1, lanes):
-                _pool_window(x, start + c, ahead, cells, numbers, count, y, winner, at + c, lanes)
-            c = channels // lanes * lanes
+    channels = sizes[9]
+    for row in range(task * step, task * step + step):
+        if row >= rows:
+            break
+        for ox in range(sizes[5]):
+            start, place = _window(row, ox, sizes, spans)
+            cells = _cells_inside(spans, place)
+            at = (row * sizes[5] + ox) * channels
+            c = 0
+            while c + lanes <= channels:
+                _pool_window(
+                    x, start + c, taps, ahead, spans, place, cells, y, winner, at + c, lanes
+                )
+                c += lanes
             if c < channels:
                 _pool_window(
-                    x, start + c, ahead, cells, numbers, count, y, winner, at + c, channels - c
+                    x, start + c, taps, ahead, spans, place, cells, y, winner, at + c, channels - c
                 )
 
 
 @_inlined
-def _corner(row, sizes):
-    """The number of the cell of x, perhaps outside, where the windows of a row of y begin."""
-    depth, height, width, out_depth, out_height, _ = sizes[:6]
-    plane = row // out_height
-    z, y = plane % out_depth * sizes[9] - sizes[12], row % out_height * sizes[10] - sizes[13]
-    return ((plane // out_depth * depth + z) * height + y) * width
-
-
-@numba.njit(**OPTIONS)
-def _list_cells(cells, numbers, row, left, sizes):
-    """The cells of a window that lie inside x, relative to its corner, with their numbers."""
-    depth, height, width, out_depth, out_height, _, window_z, window_y, window_x = sizes[:9]
-    z = row // out_height % out_depth * sizes[9] - sizes[12]
-    y = row % out_height * sizes[10] - sizes[13]
-    count = 0
-    for kz in range(max(-z, 0), min(window_z, depth - z)):
-        for ky in range(max(-y, 0), min(window_y, height - y)):
-            for kx in range(max(-left, 0), min(window_x, width - left)):
-                cells[count] = ((kz * height + ky) * width + kx) * sizes[15]
-                numbers[count] = (kz * window_y + ky) * window_x + kx
-                count += 1
-    return count
+def _window(row, ox, sizes, spans):
+    """Where the first cell of a window stands in x, and the window's places along each axis."""
+    plane = row // sizes[4]
+    image = plane // sizes[3]
+    oz = plane - image * sizes[3]
+    oy = sizes[3] + row - plane * sizes[4]
+    ox += sizes[3] + sizes[4]
+    cell = (image * sizes[0] + spans[oz, 0]) * sizes[1] + spans[oy, 0]
+    return (cell * sizes[2] + spans[ox, 0]) * sizes[9], (oz, oy, ox)
 
 
 @_inlined
-def _pool_window(x, start, ahead, cells, numbers, count, y, winner, at, lanes):
+def _cells_inside(spans, place):
+    """How many cells of a window are no padding."""
+    oz, oy, ox = place
+    count = spans[oz, 2] - spans[oz, 1]
+    return count * (spans[oy, 2] - spans[oy, 1]) * (spans[ox, 2] - spans[ox, 1])
+
+
+@_inlined
+def _is_inside(tap, taps, spans, place):
+    """Whether one cell of a window is no padding."""
+    oz, oy, ox = place
+    z, y, x = taps[tap, 1], taps[tap, 2], taps[tap, 3]
+    inside = (spans[oz, 1] <= z) & (z < spans[oz, 2]) & (spans[oy, 1] <= y) & (y < spans[oy, 2])
+    return inside & (spans[ox, 1] <= x) & (x < spans[ox, 2])
+
+
+@_inlined
+def _pool_window(x, start, taps, ahead, spans, place, cells, y, winner, at, lanes):
     """Some channels of one window."""
+    one = splat(x, 1)
+    total = number = won = splat(x, 0)
+    best = splat(x, -np.inf)
+    whole = cells == taps.shape[0]
+    for tap in range(taps.shape[0]):
+        if whole or _is_inside(tap, taps, spans, place):
+            value = load_first(x, start + taps[tap, 0], lanes)
+            # Rows of x are several streams, more than the hardware foresees.
+            prefetch(x, start + taps[tap, 0] + ahead)
+            if winner is None:
+                total = total + value
+            else:
+                # The first NaN beats everything before it, and nothing after it is greater.
+                wins = ~(value <= best) & (best == best)
+                best = select(wins, value, best)
+                won = select(wins, number, won)
+        number = number + one
     if winner is None:
-        total = splat(x, 0)
-        for i in range(count):
-            total = total + load_first(x, start + cells[i], lanes)
-            prefetch(x, start + cells[i] + ahead)
-        store_first(y, at, total * splat(x, 1 / max(count, 1)), lanes)
+        store_first(y, at, total * splat(x, 1 / (cells if cells else 1)), lanes)
     else:
-        best, place = splat(x, -np.inf), splat(x, 0)
-        for i in range(count):
-            value = load_first(x, start + cells[i], lanes)
-            prefetch(x, start + cells[i] + ahead)
-            # The first NaN beats everything before it, and nothing after it is greater.
-            wins = ~(value <= best) & (best == best)
-            best = select(wins, value, best)
-            place = select(wins, splat(x, numbers[i]), place)
         store_first(y, at, best, lanes)
-        store_numbers(winner, at, place, lanes)
+        store_numbers(winner, at, won, lanes)
 
 
 @tasks
-def _gradient_rows(task, rows, step, grad_x, grad_y, winner, sizes, overlap):
+def _gradient_rows(task, rows, step, sizes, grad_x, grad_y, winner, spans, covers, stride, adds):
     """A row of x takes what the rows of windows over it give, one window column at a time."""
-    depth, height, width, out_depth, out_height, out_width = sizes[:6]
-    window_z, window_y, window_x, stride_z, stride_y, stride_x, low_z, low_y, low_x = sizes[6:15]
-    channels = sizes[15]
+    depth, height, width, out_depth, out_height, out_width, _, window_y, window_x, channels = sizes
     lanes = lanes_of(grad_x)
-    covers = window_x >= stride_x and (out_width - 1) * stride_x + window_x - low_x >= width
-    weights = np.ones(out_width, grad_x.dtype)
-    for row in range(task * step, min(task * step + step, rows)):
+    for row in range(task * step, task * step + step):
+        if row >= rows:
+            break
         plane = row // height
-        z, y = plane % depth + low_z, row % height + low_y
-        first_z, stop_z = max((z - window_z) // stride_z + 1, 0), min(z // stride_z + 1, out_depth)
-        first_y, stop_y = max((y - window_y) // stride_y + 1, 0), min(y // stride_y + 1, out_height)
-        if overlap or not covers or first_z >= stop_z or first_y >= stop_y:
+        z = plane % depth
+        y = depth + row - plane * height
+        image = plane // depth * out_depth
+        if adds:
             line = grad_x[row * width * channels : (row + 1) * width * channels]
             for j in range(line.size):
                 line[j] = 0
-        for oz in range(first_z, stop_z):
-            for oy in range(first_y, stop_y):
-                if winner is None:
-                    cells = _inside(oz * stride_z - low_z, window_z, depth)
-                    cells *= _inside(oy * stride_y - low_y, window_y, height)
-                    for ox in range(out_width):
-                        inside = _inside(ox * stride_x - low_x, window_x, width)
-                        weights[ox] = grad_x.dtype.type(1) / max(cells * inside, 1)
-                at = ((plane // depth * out_depth + oz) * out_height + oy) * out_width
-                number = ((z - oz * stride_z) * window_y + y - oy * stride_y) * window_x
+        for i in range(covers[z, 1]):
+            oz = covers[z, 0] + i
+            kz = covers[z, 2] - i * covers[z, 3]
+            for k in range(covers[y, 1]):
+                oy = covers[y, 0] + k
+                ky = covers[y, 2] - k * covers[y, 3]
+                at = ((image + oz) * out_height + oy) * out_width
                 for kx in range(window_x):
-                    shift = kx - low_x
-                    tap = splat(grad_x, number + kx)
-                    first_x = max(0, (stride_x - 1 - shift) // stride_x)
-                    for ox in range(first_x, min(out_width, (width - 1 - shift) // stride_x + 1)):
-                        place = (row * width + ox * stride_x + shift) * channels
+                    column = depth + height + kx
+                    tap = splat(grad_x, (kz * window_y + ky) * window_x + kx)
+                    place = (row * width + covers[column, 2]) * channels
+                    first = covers[column, 0]
+                    for ox in range(first, first + covers[column, 1]):
                         source = (at + ox) * channels
-                        weight = splat(grad_x, weights[ox])
-                        for c in range(0, channels - lanes + 1, lanes):
-                            _give(
-                                grad_x, place + c, grad_y, winner, source + c, weight, tap,
-                                overlap, lanes,
-                            )  # fmt: skip
-                        c = channels // lanes * lanes
+                        if winner is None:
+                            window = (oz, out_depth + oy, out_depth + out_height + ox)
+                            tap = splat(grad_x, 1 / _cells_inside(spans, window))
+                        c = 0
+                        while c + lanes <= channels:
+                            _give(grad_x, place + c, grad_y, winner, source + c, tap, adds, lanes)
+                            c += lanes
                         if c < channels:
                             _give(
-                                grad_x, place + c, grad_y, winner, source + c, weight, tap,
-                                overlap, channels - c,
+                                grad_x, place + c, grad_y, winner, source + c, tap, adds,
+                                channels - c,
                             )  # fmt: skip
+                        place += stride * channels
 
 
 @_inlined
-def _give(grad_x, place, grad_y, winner, source, weight, tap, overlap, lanes):
+def _give(grad_x, place, grad_y, winner, source, tap, adds, lanes):
     """The share of one cell in the gradient of one window, for some channels."""
     grad = load_first(grad_y, source, lanes)
     if winner is None:
-        grad = grad * weight
+        grad = grad * tap
     else:
         won = load_numbers(grad_x, winner, source, lanes) == tap
         grad = select(won, grad, splat(grad_x, 0))
-    if overlap:
+    if adds:
         grad = grad + load_first(grad_x, place, lanes)
     store_first(grad_x, place, grad, lanes)
 
 
-@_inlined
-def _inside(start, window, size):
-    return min(start + window, size) - max(start, 0)
-
-
 @tasks
-def _scatter(task, rows, grad_x, grad_y, winner, sizes):
+def _scatter(task, rows, sizes, grad_x, grad_y, winner, spans, taps):
     """One image per task: few channels make poor vectors, and integers none."""
-    depth, height, width, out_depth, out_height, out_width, window_z, window_y, window_x = sizes[:9]
-    channels = sizes[15]
-    first = task * depth * height * width
-    for j in range(first * channels, (first + depth * height * width) * channels):
+    image = sizes[0] * sizes[1] * sizes[2] * sizes[9]
+    for j in range(task * image, task * image + image):
         grad_x[j] = 0
-    cells = np.empty(window_z * window_y * window_x, np.int64)
-    for tap in range(cells.size):
-        line = tap // window_x
-        ky, kx = line % window_y, tap % window_x
-        cells[tap] = ((line // window_y * height + ky) * width + kx) * channels
     for row in range(task * rows, task * rows + rows):
-        corner = _corner(row, sizes)
-        z = row // out_height % out_depth * sizes[9] - sizes[12]
-        y = row % out_height * sizes[10] - sizes[13]
-        whole = 0 <= z <= depth - window_z and 0 <= y <= height - window_y
-        for ox in range(out_width):
-            left = ox * sizes[11] - sizes[14]
-            for c in range(channels):
-                at = (row * out_width + ox) * channels + c
-                if whole and 0 <= left <= width - window_x:
-                    grad_x[(corner + left) * channels + cells[winner[at]] + c] += grad_y[at]
-                else:
-                    cell = _winner_cell(winner[at], row, ox, corner, sizes)
-                    if cell >= 0:
-                        grad_x[cell * channels + c] += grad_y[at]
-
-
-@_inlined
-def _winner_cell(tap, row, ox, corner, sizes):
-    """The number of the cell that won window `ox` of a row of y, or -1 for padding."""
-    depth, height, width, out_depth, out_height, _, _, window_y, window_x = sizes[:9]
-    line = np.uint32(tap) // np.uint32(window_x)
-    left = ox * sizes[11] - sizes[14]
-    kx = np.int64(np.uint32(tap) - line * np.uint32(window_x))
-    kz = np.int64(line // np.uint32(window_y))
-    ky = np.int64(line) - kz * window_y
-    z = row // out_height % out_depth * sizes[9] - sizes[12] + kz
-    y = row % out_height * sizes[10] - sizes[13] + ky
-    inside = 0 <= left + kx < width and 0 <= y < height and 0 <= z < depth
-    return corner + left + (kz * height + ky) * width + kx if inside else -1
+        for ox in range(sizes[5]):
+            start, place = _window(row, ox, sizes, spans)
+            whole = _cells_inside(spans, place) == taps.shape[0]
+            for c in range(sizes[9]):
+                at = (row * sizes[5] + ox) * sizes[9] + c
+                tap = np.int64(winner[at])
+                if whole or _is_inside(tap, taps, spans, place):
+                    grad_x[start + taps[tap, 0] + c] += grad_y[at]
 
 
 @tasks
-def _take(task, rows, step, x, y, winner, sizes):
-    out_width, channels = sizes[5], sizes[15]
-    for row in range(task * step, min(task * step + step, rows)):
-        corner = _corner(row, sizes)
-        for ox in range(out_width):
-            for c in range(channels):
-                at = (row * out_width + ox) * channels + c
-                cell = _winner_cell(winner[at], row, ox, corner, sizes)
-                y[at] = x[cell * channels + c] if cell >= 0 else 0
+def _take(task, rows, step, sizes, x, y, winner, spans, taps):
+    for row in range(task * step, task * step + step):
+        if row >= rows:
+            break
+        for ox in range(sizes[5]):
+            start, place = _window(row, ox, sizes, spans)
+            for c in range(sizes[9]):
+                at = (row * sizes[5] + ox) * sizes[9] + c
+                tap = np.int64(winner[at])
+                inside = _is_inside(tap, taps, spans, place)
+                y[at] = x[start + taps[tap, 0] + c] if inside else 0
 
 
 @tasks
-def _max_pool_integers(task, rows, step, x, y, winner, sizes, lowest):
-    out_width, channels = sizes[5], sizes[15]
-    for row in range(task * step, min(task * step + step, rows)):
-        corner = _corner(row, sizes)
-        for ox in range(out_width):
-            for c in range(channels):
-                at = (row * out_width + ox) * channels + c
+def _max_pool_integers(task, rows, step, sizes, x, y, winner, spans, taps, lowest):
+    for row in range(task * step, task * step + step):
+        if row >= rows:
+            break
+        for ox in range(sizes[5]):
+            start, place = _window(row, ox, sizes, spans)
+            for c in range(sizes[9]):
+                at = (row * sizes[5] + ox) * sizes[9] + c
                 y[at] = lowest
                 winner[at] = 0
-                for tap in range(sizes[6] * sizes[7] * sizes[8]):
-                    cell = _winner_cell(tap, row, ox, corner, sizes)
-                    if cell >= 0 and x[cell * channels + c] > y[at]:
-                        y[at] = x[cell * channels + c]
+                for tap in range(taps.shape[0]):
+                    cell = start + taps[tap, 0] + c
+                    if _is_inside(tap, taps, spans, place) and x[cell] > y[at]:
+                        y[at] = x[cell]
                         winner[at] = tap
