@@ -75,6 +75,7 @@ class Lowering:
             outputs, targets = self._placed(outputs, given)
             again = (kernel, tuple(arrays), values, asked, targets)
             launches = [(_again, again)] if any(one is not None for one in targets) else []
+        launches = [(_entry_point(function, given), given) for function, given in launches]
         for output in outputs:
             block = None if output is None else self.arena.block_of(output)
             if block is not None:
@@ -177,6 +178,17 @@ class Lowering:
         return [
             (function, _moved(arguments, array, target, block)) for function, arguments in steps
         ]
+
+
+def _entry_point(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[..., Any]:
+    """The compiled code for these arguments, without Numba's look at their types."""
+    compiled = getattr(function, "overloads", {})
+    if compiled:
+        types = tuple(function.typeof_pyval(one) for one in arguments)  # type: ignore[attr-defined]
+        found = compiled.get(types)
+        if found is not None:
+            return found.entry_point
+    return function
 
 
 def _again(

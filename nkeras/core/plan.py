@@ -68,8 +68,7 @@ class Plan:
         """Do the step again with what `inputs` and the variables hold."""
         if self._written:
             with variable.storage_lock:
-                for one in self._written:
-                    one.overwritten()
+                variable.overwrite(self._written)
                 for function, arguments in self.steps:
                     function(*arguments)
         else:

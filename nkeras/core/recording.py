@@ -117,16 +117,17 @@ class Live:
         return id(self)
 
     def __neg__(self) -> Any:
-        return live(lambda: -self.value)
+        return live(lambda: -self.value, (operator.neg, self))
 
 
 def _arithmetic(function: Callable[[Any, Any], Any], reflected: bool = False) -> Any:
     def method(self: Live, other: Any) -> Any:
         if not isinstance(other, (int, float, Live)):
             return NotImplemented
+        key = (function, reflected, self, other)
         if reflected:
-            return live(lambda: function(plain(other), self.value))
-        return live(lambda: function(self.value, plain(other)))
+            return live(lambda: function(plain(other), self.value), key)
+        return live(lambda: function(self.value, plain(other)), key)
 
     return method
 
@@ -152,10 +153,14 @@ def number(value: Any) -> Any:
     return value if type(value) is Live else float(value)
 
 
-def live(function: Callable[[], Any]) -> Any:
-    """`function()`; while a step is recorded, a Live that each replay computes at this place."""
+def live(function: Callable[[], Any], key: Any = None) -> Any:
+    """`function()`; while a step is recorded, a Live that each replay computes at this place.
+
+    Where a `key` is given and nothing happened on the host since it was given last, the Live is the
+    same.
+    """
     recorder = active()
-    return function() if recorder is None else recorder.live(function)
+    return function() if recorder is None else recorder.live(function, key)
 
 
 def on_host(function: Callable[..., None], *tensors: Any) -> None:
@@ -182,6 +187,7 @@ class Recorder:
         self.backend = backend
         self.failure: str | None = None
         self.trace = Trace([], [], {}, [])
+        self._numbers: dict[Any, Live] = {}  # by key
         self._indices: dict[int, int] = {}  # of values, by the uid of the tensor
 
     @contextmanager
@@ -261,17 +267,22 @@ class Recorder:
         )
         self.trace.steps.append(Call(name, kernel, inputs, static, outputs))
 
-    def live(self, function: Callable[[], Any]) -> Live:
+    def live(self, function: Callable[[], Any], key: Any = None) -> Live:
         """A number that each replay computes at this place."""
-        with self.suspended():
-            number = Live(function, self)
-        self.trace.steps.append(Host(number.refresh, (), number))
+        number = self._numbers.get(key)
+        if number is None:
+            with self.suspended():
+                number = Live(function, self)
+            self.trace.steps.append(Host(number.refresh, (), number))
+            if key is not None:
+                self._numbers[key] = number
         return number
 
     def on_host(self, function: Callable[..., None], tensors: Sequence[Any]) -> None:
         """Call a function of the host at this place of each replay."""
         with self.suspended():
             function(*[tensor.data for tensor in tensors])
+        self._numbers.clear()
         indices = tuple(self._index(tensor) for tensor in tensors)
         self.trace.steps.append(Host(function, indices))
 

@@ -31,6 +31,13 @@ def autocast_scope(dtype: str | None) -> Iterator[None]:
 storage_lock = threading.RLock()  # held while a plan writes the storage of variables
 
 
+def overwrite(variables: Sequence[Variable]) -> None:
+    """A plan writes their storage. Tensors that were read before keep their values."""
+    for one in variables:
+        one._tensor = None
+        one.version += 1
+
+
 def _new_lock() -> None:
     global storage_lock
     storage_lock = threading.RLock()
@@ -153,6 +160,8 @@ class Variable(Operators):
     def _convert(self, value: Any, dtype: str | None) -> Tensor:
         if isinstance(value, Variable):
             value = value.value
+        if self.host and dtype is not None:
+            return Tensor(np.array(value, dtypes.to_numpy(dtype)), registry.load("numpy"))
         if isinstance(value, np.ndarray):
             value = value.copy()
         if not self.host:
@@ -257,11 +266,6 @@ class Variable(Operators):
             self._storage = tensor.data.copy()
             self._tensor = None
         return self._storage
-
-    def overwritten(self) -> None:
-        """A plan writes the storage. Tensors that were read before keep their values."""
-        self._tensor = None
-        self.version += 1
 
     def _current(self) -> Tensor:
         tensor = self._tensor

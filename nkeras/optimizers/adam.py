@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nkeras import ops
-from nkeras.core.recording import number
+from nkeras.core.recording import live, plain
 from nkeras.core.variable import Variable
 from nkeras.ops.optimizers import adam_update, amsgrad_update
 from nkeras.optimizers.optimizer import Optimizer
@@ -101,7 +101,10 @@ class Adam(Optimizer):
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """One fused update of a variable and its moments."""
         step = self._updates_made() + 1
-        correction = (1.0 - self.beta_2**step) ** 0.5 / (1.0 - self.beta_1**step)
+        alpha = live(
+            lambda: float(plain(learning_rate)) * self._correction(plain(step)),
+            (self, "alpha", step, learning_rate),
+        )
         state = [
             self._slot(slots, variable)
             for slots in (self._momentums, self._velocities, self._velocity_hats)
@@ -112,13 +115,17 @@ class Adam(Optimizer):
             variable,
             ops.cast(gradient, variable.dtype),
             *state,
-            alpha=number(learning_rate) * correction,
+            alpha=alpha,
             beta_1=self.beta_1,
             beta_2=self.beta_2,
             epsilon=self.epsilon,
         )
         for one, value in zip((variable, *state), new_values, strict=True):
             self.assign(one, value)
+
+    def _correction(self, step: int) -> float:
+        """What makes up for moments that began at zero."""
+        return (1.0 - self.beta_2**step) ** 0.5 / (1.0 - self.beta_1**step)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

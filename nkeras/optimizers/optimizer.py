@@ -161,7 +161,8 @@ class Optimizer(OptimizerState):
 
     def _updates_made(self) -> int:
         """`iterations` as number of the host."""
-        return live(lambda: int(self._iterations) // (self.gradient_accumulation_steps or 1))
+        steps = self.gradient_accumulation_steps or 1
+        return live(lambda: int(self._iterations) // steps, (self, "updates"))
 
     @property
     def learning_rate(self) -> Any:
