@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from nkeras_numba_cpu import depthwise
 from nkeras_numba_cpu.convolution_direct import correlate
 from nkeras_numba_cpu.convolution_geometry import Pads, Shapes
 from nkeras_numba_cpu.convolution_gradients import grad_kernel
@@ -57,9 +58,11 @@ def conv_bias(
         return empty(shape, x.dtype)
     a, b = operand(x), operand(kernel)
     c = None if bias is None else operand(bias)
-    y = correlate(
-        a, b, c, plan(shapes, a.dtype.name, False, bias is not None, activation == "relu"), size
-    )
+    relu = activation == "relu"
+    if _is_depthwise(shapes):
+        y = depthwise.correlate(a, b, c, shapes, relu)
+    else:
+        y = correlate(a, b, c, plan(shapes, a.dtype.name, False, c is not None, relu), size)
     return stored(y.reshape(shape), x.dtype)
 
 
@@ -80,8 +83,11 @@ def conv_grad_input(
     a, b = operand(grad_y), operand(kernel)
     if grad_y.size == 0:
         return np.zeros(input_shape, grad_y.dtype)
-    how = plan(shapes, a.dtype.name, True, False, False)
-    grad_x = correlate(a, b, None, how, math.prod(input_shape))
+    if _is_depthwise(shapes):
+        grad_x = depthwise.grad_input(a, b, shapes)
+    else:
+        how = plan(shapes, a.dtype.name, True, False, False)
+        grad_x = correlate(a, b, None, how, math.prod(input_shape))
     return stored(grad_x.reshape(input_shape), grad_y.dtype)
 
 
@@ -100,8 +106,15 @@ def conv_grad_kernel(
         return np.zeros(kernel_shape, x.dtype)
     shapes = Shapes(x.shape, kernel_shape, strides, padding, dilation, groups)
     a, b = operand(x), operand(grad_y)
-    result = grad_kernel(a, b, kernel_plan(shapes, a.dtype.name))
+    if _is_depthwise(shapes):
+        result = depthwise.grad_kernel(a, b, shapes)
+    else:
+        result = grad_kernel(a, b, kernel_plan(shapes, a.dtype.name))
     return stored(result.reshape(kernel_shape), x.dtype)
+
+
+def _is_depthwise(shapes: Shapes) -> bool:
+    return shapes.groups > 1 and shapes.kernel[-2] == 1
 
 
 # What pooling uses too

@@ -119,7 +119,7 @@ class _Planner:
         counts = (1, 1, pixels)
         self.axes = [
             tuple(
-                axis._replace(size=count, count=count)
+                axis._replace(size=count, count=count, first=0, step=1)
                 for axis, count in zip(self.axes[0], counts, strict=True)
             )
         ]

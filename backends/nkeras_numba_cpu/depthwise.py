@@ -1,0 +1,285 @@
+"""Depthwise convolution, vectorised over channels, with the sums of four pixels in registers.
+
+A channel with several filters is a convolution of repeated channels; the gradient for x then is a
+sum over these.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from nkeras_numba_cpu.convolution_direct import fill
+from nkeras_numba_cpu.convolution_geometry import (
+    Axis,
+    Shapes,
+    backward_axes,
+    blocks_of,
+    forward_axes,
+    lift_sizes,
+)
+from nkeras_numba_cpu.convolution_gradients import add_parts
+from nkeras_numba_cpu.convolution_plans import Box, x_window
+from nkeras_numba_cpu.drivers import tasks
+from nkeras_numba_cpu.memory import empty
+from nkeras_numba_cpu.simd import (
+    address_of,
+    fma,
+    lanes_of,
+    load_first,
+    select,
+    splat,
+    store,
+    store_first,
+)
+
+_LEAST, _MANY = 20_000, 32  # multiplications of a task at least, tasks that large work is cut into
+_UNIT = 128  # pixels whose x and grad_y stay in the first-level cache
+_PIECE = 4096  # elements that one task repeats or adds up
+
+
+class Phase(NamedTuple):
+    """The launch of one phase; sizes and tables count elements."""
+
+    sizes: tuple[int, ...]  # steps of x from row to row and pixel to pixel, those of y, channels
+    box: Box
+    parts: np.ndarray  # x, see `fill`; y, rows, columns
+    taps: np.ndarray  # where a tap lies in x, and in the kernel
+    work: int
+
+
+def correlate(
+    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None, shapes: Shapes, relu: bool
+) -> np.ndarray:
+    """`activation(convolution + bias)`, flat; x and kernel are contiguous."""
+    filters = shapes.kernel[-1]
+    y = empty((shapes.x[0] * math.prod(shapes.spatial) * filters,), x.dtype)
+    x = _repeated(x.reshape(-1), filters // shapes.x[-1])
+    _launch(x, kernel, bias, y, _phases(shapes, False), relu)
+    return y
+
+
+def grad_input(grad_y: np.ndarray, kernel: np.ndarray, shapes: Shapes) -> np.ndarray:
+    """The gradient for x, flat; grad_y and kernel are contiguous."""
+    times = shapes.kernel[-1] // shapes.x[-1]
+    grad_x = empty((math.prod(shapes.x) * times,), grad_y.dtype)
+    _launch(grad_y.reshape(-1), kernel, None, grad_x, _phases(shapes, True), False)
+    if times == 1:
+        return grad_x
+    total = empty((math.prod(shapes.x),), grad_y.dtype)
+    _add_neighbours(-(-total.size // _PIECE), grad_x.size, grad_x, total, times)
+    return total
+
+
+def grad_kernel(x: np.ndarray, grad_y: np.ndarray, shapes: Shapes) -> np.ndarray:
+    """The gradient for the kernel, flat; x and grad_y are contiguous."""
+    phase, blocks = _kernel_phase(shapes)
+    size = math.prod(shapes.kernel)
+    x = _repeated(x.reshape(-1), shapes.kernel[-1] // shapes.x[-1])
+    parts = empty((blocks * size,), x.dtype)
+    _grad_kernel(
+        blocks, phase.work, x, grad_y.reshape(-1), parts, blocks, phase.sizes, phase.box,
+        phase.parts, phase.taps,
+    )  # fmt: skip
+    return parts if blocks == 1 else add_parts(parts, blocks)
+
+
+def _launch(
+    x: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray | None,
+    y: np.ndarray,
+    phases: list[Phase],
+    relu: bool,
+) -> None:
+    kernel = kernel.reshape(-1)
+    some = kernel if bias is None else bias
+    for one in phases:
+        _correlate(
+            len(one.parts), one.work, x, kernel, some, bias is not None, y, relu, one.sizes,
+            one.box, one.parts, one.taps,
+        )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _phases(shapes: Shapes, backward: bool) -> list[Phase]:
+    filters = shapes.kernel[-1]
+    phases = backward_axes(shapes) if backward else forward_axes(shapes)
+    result = lift_sizes(shapes.x[1:-1] if backward else shapes.spatial)
+    step = [result[1] * result[2] * filters, result[2] * filters, filters]
+    table = []
+    for axes in phases:
+        steps = [s * axis.step for s, axis in zip(step, axes, strict=True)]
+        start = sum(s * axis.first for s, axis in zip(step, axes, strict=True))
+        taps = max(1, math.prod(len(axis.taps) for axis in axes))
+        work = shapes.x[0] * math.prod(axis.count for axis in axes) * filters * taps
+        rows = max(1, max(work // _MANY, _LEAST) // (axes[2].count * filters * taps))
+        where = (result[0] * step[0], *steps, start)
+        table.append(_phase(axes, shapes, rows, axes[2].count, where, work))
+    return table
+
+
+@lru_cache(maxsize=256)
+def _kernel_phase(shapes: Shapes) -> tuple[Phase, int]:
+    """The launch of the gradient for the kernel, and in how many parts it sums."""
+    axes, filters = forward_axes(shapes)[0], shapes.kernel[-1]
+    z, y, x = (axis.count for axis in axes)
+    columns = min(x, 2 * _UNIT)
+    where = (z * y * x * filters, y * x * filters, x * filters, filters, 0)
+    work = shapes.x[0] * z * y * x * math.prod(shapes.kernel)
+    phase = _phase(axes, shapes, max(1, _UNIT // columns), columns, where, work)
+    return phase, max(1, min(len(phase.parts), _MANY, work // _LEAST))
+
+
+def _phase(
+    axes: tuple[Axis, ...],
+    shapes: Shapes,
+    height: int,
+    width: int,
+    where: tuple[int, ...],
+    work: int,
+) -> Phase:
+    """One phase in blocks of up to `height` rows and `width` columns.
+
+    `where` has the steps of the result from image to image, plane to plane, row to row and pixel to
+    pixel, and where it begins.
+    """
+    z, y, x = axes
+    filters = shapes.kernel[-1]
+    rows = blocks_of(y.count, min(y.count, height), even=True)
+    columns = blocks_of(x.count, min(x.count, width), even=True)
+    reach, pitch = y.reach(rows[0][1]), x.reach(columns[0][1]) * filters
+    box = Box(len(z.taps), reach, z.rate, z.size, y.size, x.size * filters, 1, pitch, pitch)
+    plane = reach * pitch
+    parts = []
+    for n, i in itertools.product(range(shapes.x[0]), range(z.count)):
+        front = i * z.stride - z.low
+        for (top, count), (left, number) in itertools.product(rows, columns):
+            window = x_window(axes, n, front, top, left, number, filters)
+            place = n * where[0] + i * where[1] + top * where[2] + left * where[3] + where[4]
+            parts.append((*window, place, count, number))
+    _, window_y, window_x = lift_sizes(shapes.kernel[:-2])
+    taps = [
+        (
+            iz * plane + iy * y.rate * pitch + ix * x.rate * filters,
+            ((kz * window_y + ky) * window_x + kx) * filters,
+        )
+        for (iz, kz), (iy, ky), (ix, kx) in itertools.product(
+            enumerate(z.taps), enumerate(y.taps), enumerate(x.taps)
+        )
+    ]
+    return Phase(
+        (y.stride * pitch, x.stride * filters, where[2], where[3], filters),
+        box,
+        np.array(parts, np.int64),
+        np.array(taps, np.int64).reshape(-1, 2),
+        2 * work,
+    )
+
+
+def _repeated(x: np.ndarray, times: int) -> np.ndarray:
+    """Flat x with each element `times` times in a row."""
+    if times == 1:
+        return x
+    result = empty((x.size * times,), x.dtype)
+    _repeat(-(-x.size // _PIECE), result.size, x, result, times)
+    return result
+
+
+@tasks
+def _repeat(task, x, y, times):
+    for i in range(task * _PIECE, min(x.size, (task + 1) * _PIECE)):
+        for j in range(times):
+            y[i * times + j] = x[i]
+
+
+@tasks
+def _add_neighbours(task, x, y, times):
+    for i in range(task * _PIECE, min(y.size, (task + 1) * _PIECE)):
+        total = x[i * times]
+        for j in range(1, times):
+            total += x[i * times + j]
+        y[i] = total
+
+
+@tasks
+def _correlate(task, x, kernel, bias, has_bias, y, relu, sizes, box, parts, taps):
+    x_row, x_pixel, y_row, y_pixel, channels = sizes
+    part = parts[task]
+    lanes, zero, width = lanes_of(x), splat(x, 0), part[7]
+    # Loads that cross a cache line cost twice, so x is copied even where nothing is padded.
+    scratch = np.empty(box[0] * box[1] * box[8] + lanes, x.dtype)
+    source = scratch[-(address_of(scratch, 0) // x.itemsize) % lanes :]
+    fill(source, x, box, part)
+    for row in range(part[6]):
+        for first in range(0, width, 4):
+            # Behind the end the last pixel is computed again, to the same value.
+            p1, p2 = min(first + 1, width - 1), min(first + 2, width - 1)
+            p3 = min(first + 3, width - 1)
+            a = row * x_row
+            c = part[5] + row * y_row
+            for channel in range(0, channels, lanes):
+                count = channels - channel
+                s0 = load_first(bias, channel, count) if has_bias else zero
+                s1, s2, s3 = s0, s0, s0
+                for t in range(taps.shape[0]):
+                    weight = load_first(kernel, taps[t, 1] + channel, count)
+                    i = a + taps[t, 0] + channel
+                    s0 = fma(load_first(source, i + first * x_pixel, count), weight, s0)
+                    s1 = fma(load_first(source, i + p1 * x_pixel, count), weight, s1)
+                    s2 = fma(load_first(source, i + p2 * x_pixel, count), weight, s2)
+                    s3 = fma(load_first(source, i + p3 * x_pixel, count), weight, s3)
+                if relu:
+                    s0, s1 = select(s0 < zero, zero, s0), select(s1 < zero, zero, s1)
+                    s2, s3 = select(s2 < zero, zero, s2), select(s3 < zero, zero, s3)
+                o = c + channel
+                if count >= lanes:
+                    store(y, o + first * y_pixel, s0)
+                    store(y, o + p1 * y_pixel, s1)
+                    store(y, o + p2 * y_pixel, s2)
+                    store(y, o + p3 * y_pixel, s3)
+                else:
+                    store_first(y, o + first * y_pixel, s0, count)
+                    store_first(y, o + p1 * y_pixel, s1, count)
+                    store_first(y, o + p2 * y_pixel, s2, count)
+                    store_first(y, o + p3 * y_pixel, s3, count)
+
+
+@tasks
+def _grad_kernel(task, x, grad_y, sums, blocks, sizes, box, parts, taps):
+    x_row, x_pixel, y_row, y_pixel, channels = sizes
+    lanes, zero, last = lanes_of(x), splat(x, 0), taps.shape[0] - 1
+    scratch = np.empty(box[0] * box[1] * box[8] + lanes, x.dtype)
+    source = scratch[-(address_of(scratch, 0) // x.itemsize) % lanes :]
+    base = task * (sums.size // blocks)
+    unit = parts.shape[0] * task // blocks
+    for i in range(taps.shape[0] * channels):
+        sums[base + i] = 0
+    for u in range(unit, parts.shape[0] * (task + 1) // blocks):
+        part = parts[u]
+        fill(source, x, box, part)
+        for channel in range(0, channels, lanes):
+            count = channels - channel
+            for t in range(0, taps.shape[0], 3):
+                t1, t2 = min(t + 1, last), min(t + 2, last)
+                s0, s1, s2 = zero, zero, zero
+                for row in range(part[6]):
+                    a, b = row * x_row + channel, part[5] + row * y_row + channel
+                    for o in range(part[7]):
+                        grad = load_first(grad_y, b + o * y_pixel, count)
+                        i = a + o * x_pixel
+                        s0 = fma(load_first(source, i + taps[t, 0], count), grad, s0)
+                        s1 = fma(load_first(source, i + taps[t1, 0], count), grad, s1)
+                        s2 = fma(load_first(source, i + taps[t2, 0], count), grad, s2)
+                # A tap that is there twice is stored twice, not added twice.
+                o = base + channel
+                s0 = load_first(sums, o + taps[t, 1], count) + s0
+                s1 = load_first(sums, o + taps[t1, 1], count) + s1
+                s2 = load_first(sums, o + taps[t2, 1], count) + s2
+                store_first(sums, o + taps[t, 1], s0, count)
+                store_first(sums, o + taps[t1, 1], s1, count)
+                store_first(sums, o + taps[t2, 1], s2, count)
