@@ -3,9 +3,6 @@
 The loop runs over contiguous arguments. `_block_task`, compiled once for all of them, cuts the
 arrays into tasks and blocks and calls the loop by its address; an argument that is broadcast is
 expanded, block by block, into a buffer that stays in the first-level cache.
-
-Numba's disk cache recompiles a loop that captures its function, so the global `fn` of `_map` is
-bound instead, under a qualified name that carries the scalar's digest.
 """
 
 from __future__ import annotations
@@ -30,6 +27,7 @@ from nkeras.backend.scalar import Scalar
 from nkeras_numba_cpu import vector_math
 from nkeras_numba_cpu.compile import OPTIONS, cached, cached_address
 from nkeras_numba_cpu.drivers import Tasks, _call_address, call_address
+from nkeras_numba_cpu.emit import Value
 from nkeras_numba_cpu.memory import compute_dtype, empty, is_floating, operand, stored
 
 BLOCK = 2048  # elements of a block
@@ -37,11 +35,6 @@ TASK = 8  # blocks of a task
 
 _INT = ir.IntType(64)
 _BYTE = ir.IntType(8)
-
-
-def fn(*arguments: Any) -> Any:
-    """Stands for the scalar function that `_map` is bound to."""
-    raise TypeError("A loop template must be bound to a scalar function.")
 
 
 @cache
@@ -87,9 +80,9 @@ class _Map(Tasks):
     @functools.cached_property
     def compiled(self) -> Callable[..., Any]:
         name = self.dtype.name if is_floating(self.dtype) else None
-        table = vector_math.functions(name)
-        function = self.scalar.bind_with(table, name, vector_math.inlined)
-        loop = FunctionType(_map.__code__, {**globals(), "fn": function}, "map")
+        function = self.scalar.bind(vector_math.functions(name), name)
+        loop = FunctionType(_map.__code__, {"run_map": _run_map(function)}, "map")
+        # Numba's disk cache knows a function by module, name and line.
         loop.__qualname__ = f"map_{self.scalar.name}_{self.scalar.digest(self.dtype.name)}"
         loop.__module__ = __name__
         return cached(loop)
@@ -105,22 +98,27 @@ def _costly(scalar: Scalar) -> int:
     )
 
 
+def run_map(*arguments: Any) -> None:
+    """Stands for the function that `_map` is bound to."""
+    raise TypeError("A map must be bound to a scalar function.")
+
+
 def _map(region, count, arguments):
-    run_map(fn, region, count, arguments)  # pyright: ignore[reportCallIssue]
+    run_map(region, count, arguments)
 
 
-@intrinsic
-def run_map(typingctx, fn, region, count, arguments):
+def _run_map(function: Callable[..., Value]) -> Any:
     """Run the block task for `(block task, geometry, *inputs, out)`; it calls the flat loop."""
-    _, geometry, *arrays = arguments.types
-    call = fn.get_call_type(typingctx, tuple(x.dtype for x in arrays[:-1]), {})
+
+    @intrinsic
+    def run_map(typingctx, region, count, arguments):
+        return types.void(types.int64, types.int64, arguments), codegen
 
     def codegen(context, builder, signature, values):
-        _, region, count, packed = values
+        region, count, packed = values
+        _, geometry, *arrays = signature.args[2].types
         block_task, *data = cgutils.unpack_tuple(builder, packed)
-        library = fn.dispatcher.get_compile_result(call)
-        context.active_code_library.add_linking_library(library.library)
-        loop = _flat_loop(context, builder.module, library.fndesc, call, arrays)
+        loop = _flat_loop(context, builder.module, function, arrays)
         shared = [builder.ptrtoint(loop, _INT)]
         for kind, array in zip((geometry, *arrays), data, strict=True):
             start = context.make_array(kind)(context, builder, array).data
@@ -137,15 +135,14 @@ def run_map(typingctx, fn, region, count, arguments):
                 _call_address(builder, region, [block_task, count, address])
         return context.get_dummy_value()
 
-    return types.void(fn, types.int64, types.int64, arguments), codegen
+    return run_map
 
 
 def _flat_loop(
-    context: Any, module: Any, description: Any, call: Any, arrays: list[Any]
+    context: Any, module: Any, scalar: Callable[..., Value], arrays: list[Any]
 ) -> ir.Function:
     """`void (n, address of the addresses of the arrays)`, for n >= 1 contiguous elements."""
-    name = f"{description.llvm_func_name}.loop"
-    loop = ir.Function(module, ir.FunctionType(ir.VoidType(), [_INT, _INT]), name)
+    loop = ir.Function(module, ir.FunctionType(ir.VoidType(), [_INT, _INT]), "flat_loop")
     loop.linkage = "internal"
     entry = loop.append_basic_block()
     builder = ir.IRBuilder(entry)
@@ -158,23 +155,17 @@ def _flat_loop(
         )
         for i, kind in enumerate(arrays)
     ]
-    function = context.declare_function(module, description)
     body, end = loop.append_basic_block(), loop.append_basic_block()
     builder.branch(body)
     builder.position_at_end(body)
     i = builder.phi(_INT)
     elements = [builder.gep(pointer, [i], inbounds=True) for pointer in pointers]
     values = [
-        context.unpack_value(builder, kind.dtype, element)
+        Value(context, builder, kind.dtype, context.unpack_value(builder, kind.dtype, element))
         for kind, element in zip(arrays[:-1], elements, strict=False)
     ]
-    _, result = context.call_conv.call_function(
-        builder, function, call.return_type, call.args, values
-    )
     kind = arrays[-1].dtype
-    context.pack_value(
-        builder, kind, context.cast(builder, result, call.return_type, kind), elements[-1]
-    )
+    context.pack_value(builder, kind, scalar(*values).cast(kind).data, elements[-1])
     following = builder.add(i, _INT(1))
     i.add_incoming(_INT(0), entry)
     i.add_incoming(following, builder.block)

@@ -20,7 +20,10 @@ _TOPICS = {
         "take take_grad take_along_axis take_along_axis_grad gather_nd scatter_nd scatter_update"
     ),
     "normalization": "softmax log_softmax softmax_grad log_softmax_grad",
-    "loss": "sparse_softmax_cross_entropy sparse_softmax_cross_entropy_grad",
+    "loss": (
+        "sparse_softmax_cross_entropy sparse_softmax_cross_entropy_grad "
+        "sparse_cross_entropy sparse_cross_entropy_grad cross_entropy cross_entropy_grad"
+    ),
     "optimizers": "sgd_update adam_update amsgrad_update rmsprop_update",
     "random": "random_bits",
 }

@@ -1,49 +1,178 @@
-"""Fused losses."""
+"""Fused losses: a task owns some rows of classes."""
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
 import numpy as np
-from numba import prange
 
-from nkeras_numba_cpu.compile import parallel
+from nkeras_numba_cpu.drivers import Tasks, tasks
 from nkeras_numba_cpu.memory import empty, operand, stored
-from nkeras_numba_cpu.normalization import log_softmax
+from nkeras_numba_cpu.normalization import WORK, exp_rows, finish_row, row_tasks
+from nkeras_numba_cpu.vector_math import exp, log
+from nkeras_numba_cpu.views import part
 
 
 def sparse_softmax_cross_entropy(
     logits: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """`-log_softmax(logits)` at the labels, `(rows,)`, and the log probabilities."""
-    log_probabilities = log_softmax(logits, axis=1)
-    return -log_probabilities[np.arange(labels.shape[0]), labels], log_probabilities
+    source, dtype = operand(logits), logits.dtype
+    loss, result = empty((logits.shape[0],), source.dtype), empty(source.shape, source.dtype)
+    _launch(_softmax_loss, source, operand(labels), loss, result)
+    return stored(loss, dtype), stored(result, dtype)
 
 
 def sparse_softmax_cross_entropy_grad(
     grad_loss: np.ndarray, log_probabilities: np.ndarray, labels: np.ndarray
 ) -> np.ndarray:
     """`(exp(log_p) - onehot) * grad_loss[:, None]`."""
-    if log_probabilities.size == 0:
-        return empty(log_probabilities.shape, log_probabilities.dtype)
     source = operand(log_probabilities)
     result = empty(source.shape, source.dtype)
-    _cross_entropy_grad(
-        source.size * 10,
-        operand(grad_loss),
-        source,
-        operand(np.asarray(labels, np.int64)),
-        result,
-    )
+    _launch(_softmax_loss_grad, source, operand(labels), operand(grad_loss), result)
     return stored(result, log_probabilities.dtype)
 
 
-@parallel
-def _cross_entropy_grad(grad_loss, log_probabilities, labels, grad_x):
-    rows, classes = log_probabilities.shape
-    one = grad_x.dtype.type(1)
-    for row in prange(rows):
-        scale = grad_loss[row]
-        for j in range(classes):
-            probability = math.exp(log_probabilities[row, j])
-            grad_x[row, j] = (probability - one if j == labels[row] else probability) * scale
+def sparse_cross_entropy(
+    probabilities: np.ndarray, labels: np.ndarray, *, epsilon: float
+) -> np.ndarray:
+    """`-log(clip(p[label] / sum(p)))`, `(rows,)`."""
+    source = operand(probabilities)
+    loss = empty((source.shape[0],), source.dtype)
+    _launch(_sparse_loss, source, operand(labels), loss, *_limits(epsilon, source.dtype))
+    return stored(loss, probabilities.dtype)
+
+
+def sparse_cross_entropy_grad(
+    grad_loss: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, *, epsilon: float
+) -> np.ndarray:
+    source = operand(probabilities)
+    result = empty(source.shape, source.dtype)
+    limits = _limits(epsilon, source.dtype)
+    _launch(_sparse_loss_grad, source, operand(labels), operand(grad_loss), result, *limits)
+    return stored(result, probabilities.dtype)
+
+
+def cross_entropy(target: np.ndarray, probabilities: np.ndarray, *, epsilon: float) -> np.ndarray:
+    """`-sum(target * log(clip(p / sum(p))))`, `(rows,)`."""
+    source = operand(probabilities)
+    loss = empty((source.shape[0],), source.dtype)
+    target = operand(target).reshape(-1)
+    _launch(_dense_loss, source, target, loss, *_limits(epsilon, source.dtype))
+    return stored(loss, probabilities.dtype)
+
+
+def cross_entropy_grad(
+    grad_loss: np.ndarray, target: np.ndarray, probabilities: np.ndarray, *, epsilon: float
+) -> np.ndarray:
+    source = operand(probabilities)
+    result = empty(source.shape, source.dtype)
+    limits = _limits(epsilon, source.dtype)
+    target = operand(target).reshape(-1)
+    _launch(_dense_loss_grad, source, target, operand(grad_loss), result, *limits)
+    return stored(result, probabilities.dtype)
+
+
+def _limits(epsilon: float, dtype: np.dtype) -> tuple[Any, Any]:
+    return dtype.type(epsilon), dtype.type(1.0 - epsilon)
+
+
+def _launch(kernel: Tasks, source: np.ndarray, *arguments: Any) -> None:
+    """Call a kernel `(task, source, classes, rows of a task, *arguments)`; all arrays flat."""
+    if source.size:
+        rows, n = source.shape
+        step, count = row_tasks(rows, n)
+        flat = [one.reshape(-1) if isinstance(one, np.ndarray) else one for one in arguments]
+        kernel(count, source.size * WORK, source.reshape(-1), n, step, *flat)
+    elif source.shape[0]:
+        raise ValueError("Cross-entropy needs at least one class.")
+
+
+@tasks(reassociate=True)
+def _softmax_loss(task, logits, n, step, labels, loss, y):
+    start = task * step * n
+    size = min(step * n, logits.size - start)
+    exp_rows(part(logits, start, size), n, part(y, start, size))
+    for row in range(start // n, (start + size) // n):
+        target = part(y, row * n, n)
+        finish_row(part(logits, row * n, n), target, True)
+        loss[row] = -target[labels[row]]
+
+
+@tasks(reassociate=True)
+def _softmax_loss_grad(task, log_probabilities, n, step, labels, grad_loss, grad_x):
+    start = task * step * n
+    size = min(step * n, grad_x.size - start)
+    source, flat = part(log_probabilities, start, size), part(grad_x, start, size)
+    for j in range(size):
+        flat[j] = exp(source[j])
+    for row in range(start // n, (start + size) // n):
+        target, scale = part(grad_x, row * n, n), grad_loss[row]
+        target[labels[row]] -= grad_x.dtype.type(1)
+        for j in range(n):
+            target[j] *= scale
+
+
+@tasks(reassociate=True)
+def _sparse_loss(task, probabilities, n, step, labels, loss, low, high):
+    for row in range(task * step, min((task + 1) * step, loss.size)):
+        source = part(probabilities, row * n, n)
+        total = source[0] * 0
+        for j in range(n):
+            total += source[j]
+        chosen = source[labels[row]] / total
+        chosen = low if chosen < low else high if chosen > high else chosen
+        loss[row] = -log(chosen)
+
+
+@tasks(reassociate=True)
+def _sparse_loss_grad(task, probabilities, n, step, labels, grad_loss, grad_x, low, high):
+    for row in range(task * step, min((task + 1) * step, grad_loss.size)):
+        source, target = part(probabilities, row * n, n), part(grad_x, row * n, n)
+        total = source[0] * 0
+        for j in range(n):
+            total += source[j]
+        label, scale = labels[row], grad_loss[row]
+        chosen = source[label] / total
+        outside = chosen < low or chosen > high
+        share = grad_x.dtype.type(0) if outside else scale / total
+        for j in range(n):
+            target[j] = share
+        if not outside:
+            target[label] -= scale / source[label]
+
+
+@tasks(reassociate=True)
+def _dense_loss(task, probabilities, n, step, truth, loss, low, high):
+    for row in range(task * step, min((task + 1) * step, loss.size)):
+        source, weights = part(probabilities, row * n, n), part(truth, row * n, n)
+        total = source[0] * 0
+        for j in range(n):
+            total += source[j]
+        value = source[0] * 0
+        for j in range(n):
+            chance = source[j] / total
+            chance = low if chance < low else high if chance > high else chance
+            value += weights[j] * log(chance)
+        loss[row] = -value
+
+
+@tasks(reassociate=True)
+def _dense_loss_grad(task, probabilities, n, step, truth, grad_loss, grad_x, low, high):
+    for row in range(task * step, min((task + 1) * step, grad_loss.size)):
+        source, weights = part(probabilities, row * n, n), part(truth, row * n, n)
+        target = part(grad_x, row * n, n)
+        total = source[0] * 0
+        for j in range(n):
+            total += source[j]
+        # target: the gradient by the clipped chances; mean: its product with the chances.
+        mean = source[0] * 0
+        for j in range(n):
+            chance = source[j] / total
+            outside = (chance < low) | (chance > high)
+            slope = -weights[j] / chance
+            target[j] = 0 if outside else slope
+            mean += target[j] * chance
+        scale = grad_loss[row] / total
+        for j in range(n):
+            target[j] = (target[j] - mean) * scale

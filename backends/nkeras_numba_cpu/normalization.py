@@ -1,17 +1,26 @@
-"""Softmax and its logarithm, with their gradients: one row per task."""
+"""Softmax and its logarithm, with their gradients.
+
+Along the last axis a task owns some rows: short loops over each row for its maximum and its sum,
+one long loop over all of them for exp. Along another axis the loops run over neighbouring columns.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from numba import prange
 
-from nkeras_numba_cpu.compile import parallel
+from nkeras_numba_cpu.compile import inner
+from nkeras_numba_cpu.drivers import Tasks, tasks
 from nkeras_numba_cpu.memory import empty, operand, stored
+from nkeras_numba_cpu.vector_math import exp, log, maximum, subtract
+from nkeras_numba_cpu.views import part
 
-# exp costs about as much as this many simple operations.
-_EXP_WORK = 10
+ROWS = 2048  # elements of the rows of one task
+COLUMNS = 256  # columns of one task
+WORK = 20  # simple operations for each element, roughly
 
 
 def softmax(x: np.ndarray, *, axis: int) -> np.ndarray:
@@ -32,70 +41,174 @@ def log_softmax_grad(grad_y: np.ndarray, y: np.ndarray, *, axis: int) -> np.ndar
     return _gradient(grad_y, y, axis, True)
 
 
-def _rows(x: np.ndarray, axis: int) -> np.ndarray:
-    """x as contiguous `(rows, n)` with `axis` last."""
-    return operand(np.moveaxis(x, axis, -1)).reshape(-1, x.shape[axis])
-
-
-def _from_rows(rows: np.ndarray, like: np.ndarray, axis: int) -> np.ndarray:
-    shape = (*like.shape[:axis], *like.shape[axis + 1 :], like.shape[axis])
-    return stored(np.moveaxis(rows.reshape(shape), -1, axis), like.dtype)
+def row_tasks(rows: int, n: int) -> tuple[int, int]:
+    """How many rows a task owns, and how many tasks that makes."""
+    step = max(1, ROWS // n)
+    return step, -(-rows // step)
 
 
 def _softmax_family(x: np.ndarray, axis: int, logarithm: bool) -> np.ndarray:
-    if x.size == 0:
-        return empty(x.shape, x.dtype)
-    rows = _rows(x, axis)
-    result = empty(rows.shape, rows.dtype)
-    _softmax_rows(x.size * _EXP_WORK, rows, result, logarithm)
-    return _from_rows(result, x, axis)
+    source = operand(x)
+    y = empty(source.shape, source.dtype)
+    if x.size:
+        _launch(_rows, _columns, x.size * WORK, axis, [source, y], logarithm)
+    return stored(y, x.dtype)
 
 
 def _gradient(grad_y: np.ndarray, y: np.ndarray, axis: int, logarithm: bool) -> np.ndarray:
-    if y.size == 0:
-        return empty(y.shape, y.dtype)
-    rows = _rows(y, axis)
-    result = empty(rows.shape, rows.dtype)
-    work = y.size * (_EXP_WORK if logarithm else 2)
-    _gradient_rows(work, _rows(grad_y, axis), rows, result, logarithm)
-    return _from_rows(result, y, axis)
+    value = operand(y)
+    grad_x = empty(value.shape, value.dtype)
+    if y.size:
+        work = y.size * (WORK if logarithm else 4)
+        arrays = [operand(grad_y), value, grad_x]
+        _launch(_gradient_rows, _gradient_columns, work, axis, arrays, logarithm)
+    return stored(grad_x, y.dtype)
 
 
-@parallel
-def _softmax_rows(x, y, logarithm):
-    count, n = x.shape
-    for row in prange(count):
-        source, target = x[row], y[row]
-        # A NaN may or may not become the maximum: in both cases it makes the sum, and the row, NaN.
-        maximum = source[0]
-        for j in range(1, n):
-            maximum = source[j] if source[j] > maximum else maximum
-        total = y.dtype.type(0)
+def _launch(
+    rows: Tasks, columns: Tasks, work: int, axis: int, arrays: list[np.ndarray], logarithm: bool
+) -> None:
+    """The kernel for rows where the axis is the last one, else that for columns."""
+    shape, size = arrays[0].shape, arrays[0].size
+    n, inner = shape[axis], math.prod(shape[axis + 1 :])
+    flat = [array.reshape(-1) for array in arrays]
+    if inner == 1:
+        step, count = row_tasks(size // n, n)
+        rows(count, work, *flat, n, step, logarithm)
+    else:
+        count = size // (n * inner) * -(-inner // COLUMNS)
+        columns(count, work, *flat, n, inner, logarithm)
+
+
+def summing(function: Callable[..., Any]) -> Any:
+    """Compile a part of kernels, with sums in the order that suits vector instructions."""
+    return inner(function, fastmath={"contract", "reassoc", "nsz"})
+
+
+@tasks(reassociate=True)
+def _rows(task, x, y, n, step, logarithm):
+    start = task * step * n
+    size = min(step * n, x.size - start)
+    exp_rows(part(x, start, size), n, part(y, start, size))
+    for first in range(start, start + size, n):
+        finish_row(part(x, first, n), part(y, first, n), logarithm)
+
+
+@summing
+def largest_of(x):
+    largest = x[0]
+    for j in range(x.size):
+        largest = maximum(largest, x[j])
+    return largest
+
+
+@summing
+def exp_rows(x, n, y):
+    """exp(x - maximum of the row) for rows of length `n`."""
+    for first in range(0, x.size, n):
+        row, target = part(x, first, n), part(y, first, n)
+        largest = largest_of(row)
         for j in range(n):
-            target[j] = math.exp(source[j] - maximum)
-            total += target[j]
-        if logarithm:
-            log_total = math.log(total)
-            for j in range(n):
-                target[j] = source[j] - maximum - log_total
-        else:
-            for j in range(n):
-                target[j] /= total
+            target[j] = row[j] - largest
+    for j in range(y.size):
+        y[j] = exp(y[j])
 
 
-@parallel
-def _gradient_rows(grad_y, y, grad_x, logarithm):
-    count, n = y.shape
-    for row in prange(count):
-        grad, value, target = grad_y[row], y[row], grad_x[row]
+@summing
+def finish_row(x, y, logarithm):
+    """Softmax of a row, or its logarithm, where `y` holds what `exp_rows` gave."""
+    total = y.dtype.type(0)
+    for j in range(y.size):
+        total += y[j]
+    if logarithm:
+        largest, difference = largest_of(x), log(total)
+        for j in range(y.size):
+            # Not one difference: the maximum may be large against the logarithm.
+            y[j] = subtract(subtract(x[j], largest), difference)
+    else:
+        scale = y.dtype.type(1) / total
+        for j in range(y.size):
+            y[j] *= scale
+
+
+@tasks(reassociate=True)
+def _gradient_rows(task, grad_y, y, grad_x, n, step, logarithm):
+    start = task * step * n
+    size = min(step * n, y.size - start)
+    if logarithm:
+        value, target = part(y, start, size), part(grad_x, start, size)
+        for j in range(size):
+            target[j] = exp(value[j])
+    for first in range(start, start + size, n):
+        grad, value, target = part(grad_y, first, n), part(y, first, n), part(grad_x, first, n)
         total = y.dtype.type(0)
         if logarithm:
             for j in range(n):
                 total += grad[j]
             for j in range(n):
-                target[j] = grad[j] - math.exp(value[j]) * total
+                target[j] = grad[j] - target[j] * total
         else:
             for j in range(n):
                 total += grad[j] * value[j]
             for j in range(n):
                 target[j] = value[j] * (grad[j] - total)
+
+
+@inner
+def _block(task, n, inner):
+    """Where the columns of a task begin, and how many they are."""
+    blocks = (inner + COLUMNS - 1) // COLUMNS
+    outer = task // blocks
+    first = (task - outer * blocks) * COLUMNS
+    return outer * n * inner + first, min(COLUMNS, inner - first)
+
+
+@tasks
+def _columns(task, x, y, n, inner, logarithm):
+    start, width = _block(task, n, inner)
+    stop = start + n * inner
+    largest, total = np.empty(width, x.dtype), np.empty(width, x.dtype)
+    for j in range(width):
+        largest[j], total[j] = x[start + j], 0
+    for i in range(start, stop, inner):
+        row = part(x, i, width)
+        for j in range(width):
+            largest[j] = maximum(largest[j], row[j])
+    for i in range(start, stop, inner):
+        row, target = part(x, i, width), part(y, i, width)
+        for j in range(width):
+            target[j] = exp(row[j] - largest[j])
+        for j in range(width):
+            total[j] += target[j]
+    for j in range(width):
+        total[j] = log(total[j]) if logarithm else y.dtype.type(1) / total[j]
+    for i in range(start, stop, inner):
+        row, target = part(x, i, width), part(y, i, width)
+        if logarithm:
+            for j in range(width):
+                target[j] = row[j] - largest[j]
+            for j in range(width):
+                target[j] -= total[j]
+        else:
+            for j in range(width):
+                target[j] *= total[j]
+
+
+@tasks
+def _gradient_columns(task, grad_y, y, grad_x, n, inner, logarithm):
+    start, width = _block(task, n, inner)
+    total = np.empty(width, y.dtype)
+    for j in range(width):
+        total[j] = 0
+    for i in range(start, start + n * inner, inner):
+        grad, value = part(grad_y, i, width), part(y, i, width)
+        for j in range(width):
+            total[j] += grad[j] if logarithm else grad[j] * value[j]
+    for i in range(start, start + n * inner, inner):
+        grad, value, target = part(grad_y, i, width), part(y, i, width), part(grad_x, i, width)
+        if logarithm:
+            for j in range(width):
+                target[j] = grad[j] - exp(value[j]) * total[j]
+        else:
+            for j in range(width):
+                target[j] = value[j] * (grad[j] - total[j])

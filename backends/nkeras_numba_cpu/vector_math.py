@@ -13,17 +13,16 @@ reductions.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nkeras_numba_cpu.compile import OPTIONS
+from nkeras_numba_cpu.emit import FLAGS, Value, call, compiled, where
 
 # What all dtypes share, and integers are left with.
 _LIBRARY: dict[str, Any] = {
@@ -61,20 +60,11 @@ _LIBRARY: dict[str, Any] = {
 CHEAP = frozenset("where absolute sqrt floor ceil trunc rint isnan isinf isfinite signbit".split())
 
 
-def inlined(function: Callable[..., Any]) -> Any:
-    """Compile a function that always becomes part of its callers' loops."""
-    return numba.njit(**OPTIONS, forceinline=True)(function)
-
-
-@inlined
-def where(condition, x1, x2):
-    return x1 if condition else x2
-
-
 @cache
 def functions(dtype: str | None) -> dict[str, Any]:
     """The table that scalar functions of a dtype are bound to; None stands for no floating one."""
-    table = {**_LIBRARY, "where": where}
+    table: dict[str, Any] = {name: partial(call, one) for name, one in _LIBRARY.items()}
+    table["where"] = where
     if dtype == "float32":
         table.update(_functions(np.float32, _FLOAT32), erf=_erf)
     elif dtype == "float64":
@@ -147,69 +137,52 @@ _ERF_TAIL = (
 )
 
 
-def polynomial(coefficients: tuple[float, ...]) -> Any:
-    """A function for the polynomial with these coefficients, that of x**0 first (Horner)."""
-
-    @intrinsic
-    def evaluate(typingctx, x):
-        def codegen(context, builder, signature, values):
-            *rest, result = (ir.Constant(values[0].type, float(c)) for c in coefficients)
-            for coefficient in reversed(rest):
-                result = builder.fadd(builder.fmul(result, values[0]), coefficient)
-            return result
-
-        return x(x), codegen
-
-    return evaluate
+def polynomial(coefficients: tuple[float, ...], x: Value) -> Value:
+    """Horner's scheme; the coefficient of x**0 is the first one."""
+    *rest, result = (x.constant(coefficient) for coefficient in coefficients)
+    for coefficient in reversed(rest):
+        result = result * x + coefficient
+    return result
 
 
-def _parts(x: Any) -> tuple[ir.Type, int]:
-    """The integer type of a float's bits, and the number of its mantissa bits."""
-    return (ir.IntType(32), 23) if x == types.float32 else (ir.IntType(64), 52)
+def _parts(x: Value) -> tuple[ir.Type, int, int]:
+    """The integer type of a float's bits, the number of its mantissa bits, and the bias."""
+    if x.kind == types.float32:
+        return ir.IntType(32), 23, 127
+    return ir.IntType(64), 52, 1023
 
 
-@intrinsic
-def _scaled(typingctx, y, t, magic):
+def _scaled(y: Value, t: Value, magic: Any) -> Value:
     """y * 2**(t - magic), in two steps, so that only the last one rounds or overflows."""
-
-    def codegen(context, builder, signature, values):
-        integer, digits = _parts(y)
-        bias = integer((1 << (integer.width - digits - 2)) - 1)
-        y_, t_, magic_ = values
-        n = builder.sub(builder.bitcast(t_, integer), builder.bitcast(magic_, integer))
-        half = builder.ashr(n, integer(1))
-        for part in (half, builder.sub(n, half)):
-            power = builder.shl(builder.add(part, bias), integer(digits))
-            y_ = builder.fmul(y_, builder.bitcast(power, y_.type))
-        return y_
-
-    return y(y, y, y), codegen
+    integer, digits, bias = _parts(y)
+    builder = y.builder
+    bits = builder.bitcast(t.data, integer)
+    n = builder.sub(bits, builder.bitcast(y.constant(magic).data, integer))
+    half = builder.ashr(n, integer(1))
+    for part in (half, builder.sub(n, half)):
+        power = builder.shl(builder.add(part, integer(bias)), integer(digits))
+        y = y * y.like(builder.bitcast(power, y.data.type))
+    return y
 
 
-@intrinsic
-def _reduced(typingctx, x, c):
+def _reduced(x: Value, c: Any) -> tuple[Value, Value]:
     """For x > 0, `f` and `e` with x + c = (1 + f) * 2**e; 1 + f is between sqrt(1/2) and sqrt(2).
 
-    `c` is small against x, and not seen by the choice of `e`.
+    `c`, a Value or 0, is small against x, and not seen by the choice of `e`.
     """
-
-    def codegen(context, builder, signature, values):
-        integer, digits = _parts(x)
-        bias = (1 << (integer.width - digits - 2)) - 1
-        root = int(np.sqrt(np.array(0.5, x.name)).view(f"int{integer.width}"))
-        x_, c_ = values
-        bits = builder.sub(builder.bitcast(x_, integer), integer(root))
-        e = builder.ashr(bits, integer(digits))
-        mantissa = builder.add(builder.and_(bits, integer((1 << digits) - 1)), integer(root))
+    integer, digits, bias = _parts(x)
+    builder, kind = x.builder, x.data.type
+    root = int(np.sqrt(np.array(0.5, x.kind.name)).view(f"int{integer.width}"))
+    bits = builder.sub(builder.bitcast(x.data, integer), integer(root))
+    e = builder.ashr(bits, integer(digits))
+    mantissa = builder.add(builder.and_(bits, integer((1 << digits) - 1)), integer(root))
+    f = x.like(builder.bitcast(mantissa, kind)) - x.constant(1)
+    if isinstance(c, Value):
         # Twice 2**-e, so that it is 0, and not infinite, for the largest e.
         down = builder.shl(builder.sub(integer(bias + 1), e), integer(digits))
-        half_c = builder.fmul(c_, ir.Constant(x_.type, 0.5))
-        f = builder.fsub(builder.bitcast(mantissa, x_.type), ir.Constant(x_.type, 1.0))
-        f = builder.fadd(builder.fmul(half_c, builder.bitcast(down, x_.type)), f)
-        exponent = builder.sitofp(builder.trunc(e, ir.IntType(32)) if digits > 23 else e, x_.type)
-        return context.make_tuple(builder, signature.return_type, (f, exponent))
-
-    return types.UniTuple(x, 2)(x, x), codegen
+        f = c * x.constant(0.5) * x.like(builder.bitcast(down, kind)) + f
+    e = builder.trunc(e, ir.IntType(32)) if integer.width == 64 else e
+    return f, x.like(builder.sitofp(e, kind))
 
 
 def _functions(number: Any, constants: Any) -> dict[str, Any]:
@@ -226,9 +199,8 @@ def _functions(number: Any, constants: Any) -> dict[str, Any]:
     # Of the first part of log10(2), the products with an exponent are exact.
     log10_2_high, log10_e = number(0.30078125), number(math.log10(math.e))
     log10_2_low = number(math.log10(2) - 0.30078125)
-    q, r = polynomial(q_), polynomial(r_)
+    q, r = partial(polynomial, q_), partial(polynomial, r_)
 
-    @inlined
     def reduced_exp(x):
         """exp(r) - 1 and n + magic, where x = n * log(2) + r."""
         x = where(x > high, high, where(x < low, low, x))
@@ -237,26 +209,22 @@ def _functions(number: Any, constants: Any) -> dict[str, Any]:
         r = x - n * ln2_high - n * ln2_low
         return r + r * r * q(r), t
 
-    @inlined
     def exp(x):
         p, t = reduced_exp(x)
         return _scaled(p + one, t, magic)
 
-    @inlined
     def half_exp(x):
         """exp(x) / 2, which is finite a little longer."""
         p, t = reduced_exp(x)
         return _scaled(p * half + half, t, magic)
 
-    @inlined
     def expm1(x):
         p, t = reduced_exp(x)
-        power = _scaled(half, t, magic)
+        power = _scaled(t.constant(0.5), t, magic)
         y = power * p + (power - half)
         y = where(x > high - one, infinity, y + y)
         return where(abs(x) < small, x, y)
 
-    @inlined
     def tanh(x):
         size = abs(x)
         e = expm1(where(size > enough, enough, size) * two)
@@ -264,7 +232,6 @@ def _functions(number: Any, constants: Any) -> dict[str, Any]:
         y = where(size < small, size, y)
         return where(x < zero, -y, where(x == zero, x, y))
 
-    @inlined
     def sinh(x):
         size = abs(x)
         e = expm1(where(size > one, one, size))
@@ -273,12 +240,10 @@ def _functions(number: Any, constants: Any) -> dict[str, Any]:
         y = where(size < small, size, y)
         return where(x < zero, -y, where(x == zero, x, y))
 
-    @inlined
     def cosh(x):
         h = half_exp(abs(x))
         return h + quarter / h
 
-    @inlined
     def log_parts(x, c):
         """log(1 + f) and e, where x + c = (1 + f) * 2**e."""
         lifted = x < tiny
@@ -289,28 +254,23 @@ def _functions(number: Any, constants: Any) -> dict[str, Any]:
         squared = half * f * f
         return f - (squared - s * (squared + z * r(z))), e
 
-    @inlined
     def ended(x, y):
         """y, but the logarithm where x is not between 0 and infinity; NaN is kept."""
         y = where(x < infinity, y, x)
         return where(x > zero, y, where(x == zero, -infinity, x * nan))
 
-    @inlined
     def log(x):
-        y, e = log_parts(x, zero)
+        y, e = log_parts(x, None)
         return ended(x, e * ln2_high + (e * ln2_low + y))
 
-    @inlined
     def log2(x):
-        y, e = log_parts(x, zero)
+        y, e = log_parts(x, None)
         return ended(x, y * log2_e + e)
 
-    @inlined
     def log10(x):
-        y, e = log_parts(x, zero)
+        y, e = log_parts(x, None)
         return ended(x, e * log10_2_high + (e * log10_2_low + y * log10_e))
 
-    @inlined
     def log1p(x):
         u = x + one
         c = where(x > one, one - (u - x), x - (u - one))
@@ -319,18 +279,48 @@ def _functions(number: Any, constants: Any) -> dict[str, Any]:
         return where(abs(x) < small, x, ended(u, y))
 
     table = (exp, expm1, log, log1p, log2, log10, tanh, sinh, cosh)
-    return {function.py_func.__name__: function for function in table}
+    return {function.__name__: function for function in table}
 
 
-_centre, _tail = polynomial(_ERF_CENTRE), polynomial(_ERF_TAIL)
-_exp32 = _functions(np.float32, _FLOAT32)["exp"]
-
-
-@inlined
-def _erf(x):
+def _erf(x: Value) -> Value:
     """The error function of a float32."""
+    one, four, zero = np.float32(1), np.float32(4), np.float32(0)
     size = abs(x)
-    t = where(size > np.float32(4), np.float32(4), where(size < np.float32(1), np.float32(1), size))
-    tail = np.float32(1) - _exp32(-_tail(t))
-    y = where(size < np.float32(1), size + size * _centre(x * x), where(size == size, tail, x))
-    return where(x < np.float32(0), -y, where(x == np.float32(0), x, y))
+    t = where(size > four, four, where(size < one, one, size))
+    tail = one - functions("float32")["exp"](-polynomial(_ERF_TAIL, t))
+    y = where(size < one, size + size * polynomial(_ERF_CENTRE, x * x), tail)
+    y = where(x == x, y, x)
+    return where(x < zero, -y, where(x == zero, x, y))
+
+
+def _either(name: str) -> Any:
+    """The function of a name for kernels, which compute in float32 or float64."""
+    return compiled(lambda x: functions(x.kind.name)[name](x))
+
+
+exp, log = _either("exp"), _either("log")
+
+
+@intrinsic
+def maximum(typingctx, x, y):
+    """The larger one; NaN is kept. LLVM vectorises loops over it, unlike a comparison."""
+
+    def codegen(context, builder, signature, values):
+        kind = values[0].type
+        name = f"llvm.maximum.f{32 if x == types.float32 else 64}"
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(kind, [kind, kind]), name
+        )
+        return builder.call(function, values)
+
+    return x(x, x), codegen
+
+
+@intrinsic
+def subtract(typingctx, x, y):
+    """The difference, which sums in another order, where they are allowed, leave alone."""
+
+    def codegen(context, builder, signature, values):
+        return builder.fsub(*values, flags=FLAGS)
+
+    return x(x, x), codegen

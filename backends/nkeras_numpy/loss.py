@@ -20,3 +20,47 @@ def sparse_softmax_cross_entropy_grad(
     difference = xp.exp(log_probabilities)
     difference[xp.arange(labels.shape[0]), labels] -= 1
     return difference * grad_loss[:, None]
+
+
+@in_float32
+def sparse_cross_entropy(probabilities: Array, labels: Array, *, epsilon: float) -> Array:
+    """``-log(clip(p[label] / sum(p)))``, ``(rows,)``."""
+    xp = namespace(probabilities)
+    rows = xp.arange(labels.shape[0])
+    chosen = probabilities[rows, labels] / probabilities.sum(axis=1)
+    return -xp.log(xp.clip(chosen, epsilon, 1.0 - epsilon))
+
+
+@in_float32
+def sparse_cross_entropy_grad(
+    grad_loss: Array, probabilities: Array, labels: Array, *, epsilon: float
+) -> Array:
+    xp = namespace(probabilities)
+    rows = xp.arange(labels.shape[0])
+    total, chosen = probabilities.sum(axis=1), probabilities[rows, labels]
+    outside = (chosen / total < epsilon) | (chosen / total > 1.0 - epsilon)
+    scale = xp.where(outside, 0, grad_loss).astype(probabilities.dtype)
+    grad = xp.zeros_like(probabilities) + (scale / total)[:, None]
+    grad[rows, labels] -= scale / xp.where(outside, 1, chosen)
+    return grad
+
+
+@in_float32
+def cross_entropy(target: Array, probabilities: Array, *, epsilon: float) -> Array:
+    """``-sum(target * log(clip(p / sum(p))))``, ``(rows,)``."""
+    xp = namespace(probabilities)
+    chances = probabilities / probabilities.sum(axis=1, keepdims=True)
+    return -(target * xp.log(xp.clip(chances, epsilon, 1.0 - epsilon))).sum(axis=1)
+
+
+@in_float32
+def cross_entropy_grad(
+    grad_loss: Array, target: Array, probabilities: Array, *, epsilon: float
+) -> Array:
+    xp = namespace(probabilities)
+    total = probabilities.sum(axis=1, keepdims=True)
+    chances = probabilities / total
+    outside = (chances < epsilon) | (chances > 1.0 - epsilon)
+    grad = xp.where(outside, 0, -target / xp.where(outside, 1, chances)).astype(total.dtype)
+    mean = (grad * chances).sum(axis=1, keepdims=True)
+    return (grad - mean) * grad_loss[:, None] / total

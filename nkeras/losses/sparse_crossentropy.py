@@ -11,27 +11,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nkeras.core import graph
+from nkeras.core import config, graph
 from nkeras.core.primitive import op, shape_of, to_tensor
 from nkeras.core.recording import on_host
 from nkeras.core.spec import normalize_axis
 from nkeras.core.tensor import Tensor
-from nkeras.losses.crossentropy import check_axis, clipped
+from nkeras.losses.crossentropy import check_axis
 from nkeras.losses.loss import NamedLoss
 from nkeras.ops.elementwise import (
     greater_equal,
     less,
-    log,
     logical_and,
     logical_not,
-    negative,
     not_equal,
     power,
     where_,
 )
 from nkeras.ops.indexing import _take_along_axis
-from nkeras.ops.loss import sparse_softmax_cross_entropy
-from nkeras.ops.reduction import sum as sum_
+from nkeras.ops.loss import sparse_cross_entropy, sparse_softmax_cross_entropy
 from nkeras.ops.shape import cast, expand_dims, reshape, squeeze, transpose
 
 
@@ -150,7 +147,7 @@ def sparse_categorical_crossentropy(
         # Ones, not zeros: a row of zeros has no sum to be divided by.
         y_pred = where_(expand_dims(valid, axis), y_pred, to_tensor(1.0, y_pred.dtype))
     labels, wrong = _in_range(y_true, classes)
-    loss = _from_logits(labels, y_pred, axis) if from_logits else _chosen(labels, y_pred, axis)
+    loss = _fused(labels, y_pred, axis, from_logits)
     loss = _nan_where(wrong, loss)
     if valid is not None:
         loss = where_(valid, loss, to_tensor(0.0, loss.dtype))
@@ -158,21 +155,20 @@ def sparse_categorical_crossentropy(
     return loss
 
 
-def _from_logits(labels: Any, logits: Any, axis: int) -> Any:
+def _fused(labels: Any, y_pred: Any, axis: int, from_logits: bool) -> Any:
     """One fused primitive over rows of classes."""
-    rank = len(logits.shape)
+    rank = len(y_pred.shape)
     if axis != rank - 1:
-        logits = transpose(logits, [*(i for i in range(rank) if i != axis), axis])
+        y_pred = transpose(y_pred, [*(i for i in range(rank) if i != axis), axis])
     rows = math.prod(labels.shape)
-    flat = reshape(logits, (rows, logits.shape[-1]))
-    loss = sparse_softmax_cross_entropy(flat, reshape(labels, (rows,)))[0]
-    return reshape(loss, labels.shape)
-
-
-def _chosen(labels: Any, probabilities: Any, axis: int) -> Any:
-    """Only the label's probability is normalised, clipped and put into a logarithm."""
-    chosen = squeeze(_take_along_axis(probabilities, expand_dims(labels, axis), axis=axis), axis)
-    return negative(log(clipped(chosen / sum_(probabilities, axis=axis))))
+    shape, flat = labels.shape, labels
+    if rank != 2:
+        y_pred, flat = reshape(y_pred, (rows, y_pred.shape[-1])), reshape(labels, (rows,))
+    if from_logits:
+        loss = sparse_softmax_cross_entropy(y_pred, flat)[0]
+    else:
+        loss = sparse_cross_entropy(y_pred, flat, epsilon=config.epsilon())
+    return loss if rank == 2 else reshape(loss, shape)
 
 
 @op

@@ -10,12 +10,16 @@ from nkeras.core import config, dtypes, graph
 from nkeras.core.primitive import op, to_tensor
 from nkeras.core.spec import normalize_axis
 from nkeras.ops.arranging import moveaxis
-from nkeras.ops.elementwise import clip, log
-from nkeras.ops.indexing import take_along_axis
-from nkeras.ops.loss import sigmoid_cross_entropy, sparse_softmax_cross_entropy
+from nkeras.ops.loss import (
+    binary_cross_entropy,
+    cross_entropy,
+    sigmoid_cross_entropy,
+    sparse_cross_entropy,
+    sparse_softmax_cross_entropy,
+)
 from nkeras.ops.normalization import log_softmax
 from nkeras.ops.reduction import sum
-from nkeras.ops.shape import cast, expand_dims, reshape, squeeze
+from nkeras.ops.shape import cast, reshape, squeeze
 
 
 def _floating(x: Any) -> Any:
@@ -53,8 +57,7 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
         )
     if from_logits:
         return sigmoid_cross_entropy(target, output)
-    p = clip(output, config.epsilon(), 1.0 - config.epsilon())
-    return -(target * log(p) + (1.0 - target) * log(1.0 - p))
+    return binary_cross_entropy(target, output, config.epsilon(), 1.0 - config.epsilon())
 
 
 @op
@@ -83,11 +86,11 @@ def categorical_crossentropy(
         )
     target = cast(target, output.dtype)
     if from_logits:
-        log_probabilities = log_softmax(output, axis)
-    else:
-        scaled = output / sum(output, axis, keepdims=True)
-        log_probabilities = log(clip(scaled, config.epsilon(), 1.0 - config.epsilon()))
-    return -sum(target * log_probabilities, axis)
+        return -sum(target * log_softmax(output, axis), axis)
+    target, output = moveaxis(target, axis, -1), moveaxis(output, axis, -1)
+    shape, rows = output.shape[:-1], (-1, output.shape[-1])
+    target, output = reshape(target, rows), reshape(output, rows)
+    return reshape(cross_entropy(target, output, epsilon=config.epsilon()), shape)
 
 
 @op
@@ -123,13 +126,12 @@ def sparse_categorical_crossentropy(
             f"Received shape {labels.shape}"
         )
     labels = _checked_labels(labels, classes)
+    rows, labels = reshape(moveaxis(output, axis, -1), (-1, classes)), reshape(labels, -1)
     if from_logits:
-        rows = reshape(moveaxis(output, axis, -1), (-1, classes))
-        loss, _ = sparse_softmax_cross_entropy(rows, reshape(labels, -1))
-        return reshape(loss, expected)
-    scaled = output / sum(output, axis, keepdims=True)
-    p = clip(scaled, config.epsilon(), 1.0 - config.epsilon())
-    return -squeeze(log(take_along_axis(p, expand_dims(labels, axis), axis)), axis)
+        loss, _ = sparse_softmax_cross_entropy(rows, labels)
+    else:
+        loss = sparse_cross_entropy(rows, labels, epsilon=config.epsilon())
+    return reshape(loss, expected)
 
 
 def _checked_labels(labels: Any, classes: int) -> Any:

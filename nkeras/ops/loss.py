@@ -1,7 +1,8 @@
-"""Cross-entropy from logits, fused with softmax."""
+"""Cross-entropies fused: with softmax from logits, with their scaling from probabilities."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,19 @@ import numpy as np
 from nkeras.backend.scalars import losses
 from nkeras.core.primitive import primitive, to_tensor
 from nkeras.core.spec import Spec, Typed
-from nkeras.ops.elementwise import elementwise, equal, exp, negative
+from nkeras.core.tape import GradientTape
+from nkeras.ops.elementwise import (
+    clip,
+    elementwise,
+    equal,
+    exp,
+    greater,
+    less,
+    log,
+    logical_or,
+    negative,
+    where_,
+)
 from nkeras.ops.indexing import take_along_axis
 from nkeras.ops.normalization import _log_softmax, _log_softmax_grad
 from nkeras.ops.reduction import reduce_sum
@@ -17,6 +30,11 @@ from nkeras.ops.shape import cast, expand_dims, squeeze
 
 sigmoid_cross_entropy = elementwise(
     losses.sigmoid_cross_entropy, "float", "Cross-entropy of target and sigmoid(logits), stable."
+)
+binary_cross_entropy = elementwise(
+    losses.binary_cross_entropy,
+    "float",
+    "Cross-entropy of target and a probability, which is clipped to [low, high].",
 )
 huber = elementwise(losses.huber, "float", "Half the squared error up to delta, linear beyond.")
 
@@ -58,9 +76,12 @@ def sparse_softmax_cross_entropy_grad(
 
 
 def _softmax_minus_onehot(log_probabilities: Any, labels: Any) -> Any:
-    classes = to_tensor(np.arange(log_probabilities.shape[1]), "int32")
-    onehot = cast(equal(expand_dims(labels, 1), classes), log_probabilities.dtype)
-    return exp(log_probabilities) - onehot
+    return exp(log_probabilities) - _onehot(labels, log_probabilities)
+
+
+def _onehot(labels: Any, like: Any) -> Any:
+    classes = to_tensor(np.arange(like.shape[1]), "int32")
+    return cast(equal(expand_dims(labels, 1), classes), like.dtype)
 
 
 @sparse_softmax_cross_entropy_grad.decomposition
@@ -77,3 +98,129 @@ def _(grad_grad_logits: Any, log_probabilities: Any, labels: Any) -> Any:
 @sparse_softmax_cross_entropy_grad.vjp("log_probabilities")
 def _(grad_grad_logits: Any, grad_loss: Any, log_probabilities: Any) -> Any:
     return grad_grad_logits * exp(log_probabilities) * expand_dims(grad_loss, 1)
+
+
+def _specs(owner: str, probabilities: Typed, name: str, other: Typed, rank: int) -> Spec:
+    """The spec of one loss for each row; `other` has the shape of the first `rank` axes."""
+    if len(probabilities.shape) != 2 or tuple(other.shape) != tuple(probabilities.shape[:rank]):
+        raise ValueError(
+            f"{owner}: probabilities (rows, classes) and `{name}` that fits are needed. "
+            f"Received shapes {probabilities.shape} and {other.shape}"
+        )
+    return Spec(probabilities.shape[:1], probabilities.dtype)
+
+
+def _total(x: Any) -> Any:
+    return reduce_sum(x, axis=(1,), keepdims=True)
+
+
+def _vjp(formula: Callable[..., Any], arguments: tuple[Any, ...], upstream: Any) -> list[Any]:
+    """Gradients of a formula by its arguments, where `upstream` is the one by its result."""
+    with GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(arguments)
+        result = formula(*arguments)
+    return tape.gradient(result, list(arguments), upstream, unconnected_gradients="zero")
+
+
+@primitive(outputs=("loss",), flat=("labels",))
+def sparse_cross_entropy(probabilities: Typed, labels: Typed, *, epsilon: float) -> Spec:
+    """`-log(p[label] / sum(p))` of each row, with the quotient kept `epsilon` off 0 and 1."""
+    return _specs("sparse_cross_entropy", probabilities, "labels", labels, 1)
+
+
+@sparse_cross_entropy.decomposition
+def _(probabilities: Any, labels: Any, epsilon: float) -> Any:
+    chosen = take_along_axis(probabilities, expand_dims(labels, 1), 1)
+    chances = clip(chosen / _total(probabilities), epsilon, 1.0 - epsilon)
+    return negative(log(squeeze(chances, 1)))
+
+
+@sparse_cross_entropy.vjp("probabilities")
+def _(grad_loss: Any, probabilities: Any, labels: Any, epsilon: float) -> Any:
+    return sparse_cross_entropy_grad(grad_loss, probabilities, labels, epsilon=epsilon)
+
+
+@primitive(outputs=("grad_probabilities",), flat=("labels",))
+def sparse_cross_entropy_grad(
+    grad_loss: Typed, probabilities: Typed, labels: Typed, *, epsilon: float
+) -> Spec:
+    """The gradient of `sparse_cross_entropy`: zero in rows that were clipped."""
+    return Spec(probabilities.shape, probabilities.dtype)
+
+
+@sparse_cross_entropy_grad.decomposition
+def _sparse_grad(grad_loss: Any, probabilities: Any, labels: Any, epsilon: float) -> Any:
+    total = _total(probabilities)
+    chosen = take_along_axis(probabilities, expand_dims(labels, 1), 1)
+    chance = chosen / total
+    outside = logical_or(less(chance, epsilon), greater(chance, 1.0 - epsilon))
+    scale = where_(outside, 0.0, expand_dims(grad_loss, 1))
+    share = scale / where_(outside, 1.0, chosen)
+    return scale / total - _onehot(labels, probabilities) * share
+
+
+@sparse_cross_entropy_grad.vjp("grad_loss", "probabilities")
+def _(
+    grad_grad_probabilities: Any, grad_loss: Any, probabilities: Any, labels: Any, epsilon: float
+) -> Any:
+    def formula(grad_loss: Any, probabilities: Any) -> Any:
+        return _sparse_grad(grad_loss, probabilities, labels, epsilon)
+
+    return _vjp(formula, (grad_loss, probabilities), grad_grad_probabilities)
+
+
+@primitive(outputs=("loss",))
+def cross_entropy(target: Typed, probabilities: Typed, *, epsilon: float) -> Spec:
+    """`-sum(target * log(p / sum(p)))` of each row, with quotients kept off 0 and 1."""
+    return _specs("cross_entropy", probabilities, "target", target, 2)
+
+
+@cross_entropy.decomposition
+def _(target: Any, probabilities: Any, epsilon: float) -> Any:
+    log_chances = _log_chances(probabilities, epsilon)
+    return negative(reduce_sum(target * log_chances, axis=(1,), keepdims=False))
+
+
+def _log_chances(probabilities: Any, epsilon: float) -> Any:
+    return log(clip(probabilities / _total(probabilities), epsilon, 1.0 - epsilon))
+
+
+@cross_entropy.vjp("target")
+def _(grad_loss: Any, probabilities: Any, epsilon: float) -> Any:
+    return negative(expand_dims(grad_loss, 1)) * _log_chances(probabilities, epsilon)
+
+
+@cross_entropy.vjp("probabilities")
+def _(grad_loss: Any, target: Any, probabilities: Any, epsilon: float) -> Any:
+    return cross_entropy_grad(grad_loss, target, probabilities, epsilon=epsilon)
+
+
+@primitive(outputs=("grad_probabilities",))
+def cross_entropy_grad(
+    grad_loss: Typed, target: Typed, probabilities: Typed, *, epsilon: float
+) -> Spec:
+    """The gradient of `cross_entropy` by the probabilities."""
+    return Spec(probabilities.shape, probabilities.dtype)
+
+
+@cross_entropy_grad.decomposition
+def _dense_grad(grad_loss: Any, target: Any, probabilities: Any, epsilon: float) -> Any:
+    total = _total(probabilities)
+    chances = probabilities / total
+    outside = logical_or(less(chances, epsilon), greater(chances, 1.0 - epsilon))
+    slopes = where_(outside, 0.0, negative(target) / where_(outside, 1.0, chances))
+    return (slopes - _total(slopes * chances)) * expand_dims(grad_loss, 1) / total
+
+
+@cross_entropy_grad.vjp("grad_loss", "target", "probabilities")
+def _(
+    grad_grad_probabilities: Any,
+    grad_loss: Any,
+    target: Any,
+    probabilities: Any,
+    epsilon: float,
+) -> Any:
+    def formula(grad_loss: Any, target: Any, probabilities: Any) -> Any:
+        return _dense_grad(grad_loss, target, probabilities, epsilon)
+
+    return _vjp(formula, (grad_loss, target, probabilities), grad_grad_probabilities)

@@ -155,6 +155,12 @@ def row_cases():
     yield "cross-entropy", "sparse_softmax_cross_entropy", (logits, labels), {}
     arrays = (normal(7), REFERENCE["log_softmax"](logits, axis=1), labels)
     yield "cross-entropy-grad", "sparse_softmax_cross_entropy_grad", arrays, {}
+    chances, truth, static = normal(7, 10, positive=True), normal(7, 10, seed=1), {"epsilon": 0.02}
+    yield "sparse-cross-entropy", "sparse_cross_entropy", (chances, labels), static
+    arrays = (normal(7), chances, labels)
+    yield "sparse-cross-entropy-grad", "sparse_cross_entropy_grad", arrays, static
+    yield "dense-cross-entropy", "cross_entropy", (truth, chances), static
+    yield "dense-cross-entropy-grad", "cross_entropy_grad", (normal(7), truth, chances), static
 
 
 def optimizer_cases():
@@ -253,7 +259,7 @@ def test_as_numpy(label, dtype):
 
 def integer_cases():
     for label, (name, _, _) in CASES.items():
-        if name.startswith(("reduce_mean", "average", "softmax", "log_", "sparse")):
+        if name.startswith(("reduce_mean", "average", "softmax", "log_", "sparse", "cross")):
             continue
         if name.endswith("_update") and name != "scatter_update":
             continue

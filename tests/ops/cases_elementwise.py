@@ -28,6 +28,7 @@ RANGES: dict[str, tuple[tuple[float, float], ...]] = {
     "box_muller": ((0.1, 0.9), (0.1, 0.9)),
     "truncated_normal_quantile": ((0.1, 0.9),),
     "sigmoid_cross_entropy": ((0, 1), (-2, 2)),
+    "binary_cross_entropy": ((0, 1), (0.2, 0.8), (0.01, 0.1), (0.9, 0.99)),
     "threshold_relu": ((-2, 2), (0.1, 0.3), (1, 1.5), (0.2, 0.4)),
     "celu": ((-2, 2), (0.5, 1.5)),
     "elu": ((-2, 2), (0.5, 1.5)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nkeras.backend.derive import absolute, exp, log1p, where
+from nkeras.backend.derive import absolute, exp, log, log1p, where
 from nkeras.backend.scalar import scalar
 from nkeras.backend.scalars.activation import sigmoid
 
@@ -16,6 +16,13 @@ def sigmoid_cross_entropy(target, logits):
 @sigmoid_cross_entropy.derivative
 def sigmoid_cross_entropy_grad_logits(grad_y, target, logits):
     return grad_y * (sigmoid(logits) - target)
+
+
+@scalar
+def binary_cross_entropy(target, output, low, high):
+    """`-target * log(p) - (1 - target) * log(1 - p)`, where p is the output within limits."""
+    p = where(output < low, low, where(output > high, high, output))
+    return -(target * log(p) + (1.0 - target) * log(1.0 - p))
 
 
 @scalar
