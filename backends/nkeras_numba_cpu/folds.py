@@ -1,4 +1,4 @@
-"""How two elements become one: sums, products and extremes, for LLVM to vectorise.
+"""How two elements, or vectors of them, become one: sums, products, extremes.
 
 `bound` makes a kernel of a template whose globals `combine` and `finish` stand for such a function
 and for what is done with the result.
@@ -14,17 +14,19 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from nkeras_numba_cpu.compile import OPTIONS
 from nkeras_numba_cpu.drivers import Tasks
+from nkeras_numba_cpu.simd import Vector
 
 # A sum may be ordered for vectors, always in the same way.
 _ANY_ORDER = ("reassoc", "nsz")
 
 
 def _is_float(kind: Any) -> bool:
-    return isinstance(kind, types.Float)
+    return isinstance(kind, (types.Float, Vector))
 
 
 @intrinsic
@@ -62,9 +64,14 @@ def minimum(typingctx, a, b):
 def _extreme(builder: Any, kind: Any, values: Any, wanted: str) -> Any:
     if _is_float(kind):
         number = values[0].type
-        name = "llvm.maximum" if wanted == ">" else "llvm.minimum"
+        suffix = (
+            f"v{number.count}{number.element.intrinsic_name}"
+            if isinstance(number, ir.VectorType)
+            else number.intrinsic_name
+        )
+        name = f"llvm.{'maximum' if wanted == '>' else 'minimum'}.{suffix}"
         function = ir.FunctionType(number, [number, number])
-        function = builder.module.declare_intrinsic(name, [number], function)
+        function = cgutils.get_or_insert_function(builder.module, function, name)
         return builder.call(function, values, fastmath=("nsz",))
     compare = builder.icmp_signed if kind.signed else builder.icmp_unsigned
     return builder.select(compare(wanted, *values), *values)

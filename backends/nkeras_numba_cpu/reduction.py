@@ -17,8 +17,9 @@ import numpy as np
 
 from nkeras_numba_cpu.copies import contiguous, fill
 from nkeras_numba_cpu.folds import bound
-from nkeras_numba_cpu.memory import compute_dtype, empty, is_floating, operand, stored
+from nkeras_numba_cpu.memory import compute_dtype, empty, operand, stored
 from nkeras_numba_cpu.scans import argmax, argmin, argsort, cumprod, cumsum, sort
+from nkeras_numba_cpu.simd import lanes_of, load, load_first, store, transpose_square, vector_bits
 
 __all__ = [
     "argmax",
@@ -39,9 +40,9 @@ __all__ = [
 Axes = tuple[int, ...]
 
 GRAIN = 32768  # elements that one task reduces
-PIECE = 1024  # elements that are added up in one go: a longer sum is a sum of such sums
-WIDTH = 512  # columns of a block
-LANES = 128  # elements that are reduced side by side where the rows are short
+PIECE = 4096  # elements that are added up in one go: a longer sum is a sum of such sums
+WIDTH = 4096  # columns of a block
+SHORT = 8192  # elements of a row up to which as many rows as a vector has lanes go together
 
 
 def reduce_sum(x: np.ndarray, *, axis: Axes, keepdims: bool) -> np.ndarray:
@@ -77,7 +78,7 @@ def _reduced(
 ) -> np.ndarray:
     """One fold of x; `of_none` is its value where there are no elements, None if it has none."""
     dtype = x.dtype
-    shape, stages = _plan(x.shape, axis, keepdims)
+    shape, stages = _plan(x.shape, axis, keepdims, max(4, dtype.itemsize))
     if x.size == 0 or not stages:
         return _without_work(x, shape, axis, of_none)
     if dtype == np.bool_:  # bytes 0 and 1; a sum or product of them is a bool, too
@@ -90,7 +91,8 @@ def _reduced(
         part = part.view(seen)
     for stage in stages:
         source, part = part, empty((stage.size,), seen)
-        kernel = bound(stage.template, name, seen)
+        template = stage.vectors if seen.kind == "f" else stage.template
+        kernel = bound(template, name, seen)
         last = stage is stages[-1]
         kernel(stage.tasks, source.size, source, part, stage.numbers, divisor if last else 1)
     part = part.reshape(shape)
@@ -114,9 +116,10 @@ def _without_work(x: np.ndarray, shape: tuple[int, ...], axis: Axes, of_none: An
 
 
 class _Stage(NamedTuple):
-    """One launch: the template, the number of tasks, of results, and what the tasks need to know."""
+    """One launch: its template, the numbers of tasks and of results, and what tasks must know."""
 
     template: FunctionType
+    vectors: FunctionType  # the template for floats
     tasks: int
     size: int
     numbers: tuple[int, ...]
@@ -124,7 +127,7 @@ class _Stage(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def _plan(
-    shape: tuple[int, ...], axis: Axes, keepdims: bool
+    shape: tuple[int, ...], axis: Axes, keepdims: bool, itemsize: int
 ) -> tuple[tuple[int, ...], tuple[_Stage, ...]]:
     """The shape of the result, and the launches that lead to it."""
     result = tuple(
@@ -144,23 +147,24 @@ def _plan(
             outer = math.prod(sizes[:first])
             while reduced > 1:
                 make = _row_stage if inner == 1 else _column_stage
-                stage, reduced = make(outer, reduced, inner)
+                stage, reduced = make(outer, reduced, inner, itemsize)
                 stages.append(stage)
     return result, tuple(stages)
 
 
-def _row_stage(outer: int, reduced: int, inner: int) -> tuple[_Stage, int]:
+def _row_stage(outer: int, reduced: int, inner: int, itemsize: int) -> tuple[_Stage, int]:
     """A launch for reduced elements that lie side by side, and how many it leaves of each row."""
     count = -(-reduced // GRAIN) if reduced > 2 * GRAIN else 1
     length = -(-reduced // count)
     count = -(-reduced // length)
     blocks = outer * count
-    group = max(1, GRAIN // length)
-    numbers = (reduced, count, length, group, blocks)
-    return _Stage(_fold_rows, -(-blocks // group), blocks, numbers), count
+    group = max(1, GRAIN // length // 16 * 16)
+    vectors = _fold_many_rows if reduced <= SHORT and outer >= 16 else _fold_few_columns
+    numbers = (reduced, 1, count, length, 1, 1, group, blocks)
+    return _Stage(_fold_rows, vectors, -(-blocks // group), blocks, numbers), count
 
 
-def _column_stage(outer: int, reduced: int, inner: int) -> tuple[_Stage, int]:
+def _column_stage(outer: int, reduced: int, inner: int, itemsize: int) -> tuple[_Stage, int]:
     """A launch for rows that are reduced to one row, and how many rows it leaves."""
     across = -(-inner // WIDTH)
     width = -(-inner // across)
@@ -170,13 +174,13 @@ def _column_stage(outer: int, reduced: int, inner: int) -> tuple[_Stage, int]:
     count = -(-reduced // length)
     length = -(-reduced // count)
     count = -(-reduced // length)
-    lanes = LANES // inner * inner if inner <= LANES // 2 else 0
-    if lanes * 2 > length * inner:
-        lanes = 0
     blocks = outer * count * across
     group = max(1, GRAIN // (length * width))
-    numbers = (reduced, inner, count, length, across, width, lanes, group, blocks)
-    return _Stage(_fold_columns, -(-blocks // group), outer * count * inner, numbers), count
+    four = 4 * vector_bits() // (8 * itemsize)
+    vectors = _fold_few_columns if inner <= four else _fold_columns
+    tasks, size = -(-blocks // group), outer * count * inner
+    numbers = (reduced, inner, count, length, across, width, group, blocks)
+    return _Stage(_fold_columns, vectors, tasks, size, numbers), count
 
 
 def combine(a: Any, b: Any) -> Any:
@@ -190,7 +194,7 @@ def finish(total: Any, divisor: float) -> Any:
 
 
 def _fold_rows(task, x, parts, numbers, divisor):
-    reduced, count, length, group, blocks = numbers
+    reduced, _, count, length, _, _, group, blocks = numbers
     for block in range(task * group, min(task * group + group, blocks)):
         n = block // count
         first = (block - n * count) * length
@@ -208,47 +212,123 @@ def _fold_rows(task, x, parts, numbers, divisor):
         parts[block] = finish(total, divisor)
 
 
+def _fold_many_rows(task, x, parts, numbers, divisor):
+    """As _fold_rows for many rows: each becomes a vector, and a square of these a vector of sums."""
+    reduced, _, _, _, _, _, group, rows = numbers
+    lanes = lanes_of(x)
+    whole = reduced // lanes * lanes
+    square, turned = np.empty(lanes * lanes, x.dtype), np.empty(lanes * lanes, x.dtype)
+    first, last = task * group, min(task * group + group, rows)
+    row = first
+    # A square that begins in a row may end in later ones, but not behind x.
+    while row + lanes <= last and (row + lanes) * reduced + lanes <= x.size:
+        start = row * reduced
+        if whole:
+            for i in range(lanes):
+                place = start + i * reduced
+                end = place + whole
+                line = load(x, place)
+                place += lanes
+                if place + 3 * lanes <= end:
+                    a, b, c = load(x, place), load(x, place + lanes), load(x, place + 2 * lanes)
+                    place += 3 * lanes
+                    while place + 4 * lanes <= end:
+                        line = combine(line, load(x, place))
+                        a = combine(a, load(x, place + lanes))
+                        b = combine(b, load(x, place + 2 * lanes))
+                        c = combine(c, load(x, place + 3 * lanes))
+                        place += 4 * lanes
+                    line = combine(combine(line, a), combine(b, c))
+                while place < end:
+                    line = combine(line, load(x, place))
+                    place += lanes
+                store(square, i * lanes, line)
+            transpose_square(square, 0, lanes, turned, 0, lanes)
+            total = load(turned, 0)
+            for i in range(1, lanes):
+                total = combine(total, load(turned, i * lanes))
+            begin = 0
+        if whole < reduced:
+            transpose_square(x, start + whole, reduced, turned, 0, lanes)
+            if not whole:
+                total = load(turned, 0)
+                begin = 1
+            for i in range(begin, reduced - whole):
+                total = combine(total, load(turned, i * lanes))
+        store(parts, row, total)
+        row += lanes
+    while row < last:
+        line = x[row * reduced : row * reduced + reduced]
+        number = line[0]
+        for j in range(1, reduced):
+            number = combine(number, line[j])
+        parts[row] = number
+        row += 1
+    target = parts[first:last]
+    for j in range(target.size):
+        target[j] = finish(target[j], divisor)
+
+
 def _fold_columns(task, x, parts, numbers, divisor):
-    reduced, inner, count, length, across, width, lanes, group, blocks = numbers
+    reduced, inner, count, length, across, width, group, blocks = numbers
     for block in range(task * group, min(task * group + group, blocks)):
         number = block // across
         column = (block - number * across) * width
         n = number // count
         first = (number - n * count) * length
-        rows = min(length, reduced - first)
-        x_block = x[(n * reduced + first) * inner + column :]
         target = parts[number * inner + column : number * inner + min(column + width, inner)]
-        folded, step, rest = target, inner, 0
-        if lanes > 0 and rows * inner >= lanes:  # short rows: several of them are one long row
-            folded, step = np.empty(lanes, x.dtype), lanes
-            rest = rows * inner % lanes
-            rows = rows * inner // lanes
-        size = folded.size
-        line = x_block[:size]
-        for j in range(size):
-            folded[j] = line[j]
-        i = 1
-        while i + 4 <= rows:
-            row0, row1 = x_block[i * step :], x_block[(i + 1) * step :]
-            row2, row3 = x_block[(i + 2) * step :], x_block[(i + 3) * step :]
-            for j in range(size):
-                two = combine(combine(folded[j], row0[j]), row1[j])
-                folded[j] = combine(combine(two, row2[j]), row3[j])
-            i += 4
-        while i < rows:
-            row0 = x_block[i * step :]
-            for j in range(size):
-                folded[j] = combine(folded[j], row0[j])
-            i += 1
-        if step != inner:
-            tail = x_block[rows * step :]
-            for j in range(rest):
-                folded[j] = combine(folded[j], tail[j])
-            for j in range(inner):
-                target[j] = folded[j]
-            for start in range(inner, lanes, inner):
-                piece = folded[start : start + inner]
-                for j in range(inner):
-                    target[j] = combine(target[j], piece[j])
+        start = (n * reduced + first) * inner + column
+        line = x[start : start + target.size]
+        for j in range(target.size):
+            target[j] = line[j]
+        for i in range(1, min(length, reduced - first)):
+            line = x[start + i * inner : start + i * inner + target.size]
+            for j in range(target.size):
+                target[j] = combine(target[j], line[j])
         for j in range(target.size):
             target[j] = finish(target[j], divisor)
+
+
+def _fold_few_columns(task, x, parts, numbers, divisor):
+    """As _fold_columns for rows so short that four vectors hold as many of them as fit."""
+    reduced, inner, count, length, _, _, group, blocks = numbers
+    lanes = lanes_of(x)
+    folded = np.empty(4 * lanes, x.dtype)
+    for block in range(task * group, min(task * group + group, blocks)):
+        n = block // count
+        first = (block - n * count) * length
+        size = min(length, reduced - first) * inner
+        line = x[(n * reduced + first) * inner :]
+        step = min(4 * lanes // inner * inner, size)
+        a = load_first(line, 0, step)
+        b = load_first(line, lanes, step - lanes)
+        c = load_first(line, 2 * lanes, step - 2 * lanes)
+        d = load_first(line, 3 * lanes, step - 3 * lanes)
+        place = step
+        # What is read behind the step is not used, but must not lie behind x.
+        while place + step <= size and place + 4 * lanes <= line.size:
+            a = combine(a, load(line, place))
+            b = combine(b, load(line, place + lanes))
+            c = combine(c, load(line, place + 2 * lanes))
+            d = combine(d, load(line, place + 3 * lanes))
+            place += step
+        store(folded, 0, a)
+        store(folded, lanes, b)
+        store(folded, 2 * lanes, c)
+        store(folded, 3 * lanes, d)
+        while place < size:
+            part = line[place : min(place + step, size)]
+            for j in range(part.size):
+                folded[j] = combine(folded[j], part[j])
+            place += step
+        if step == 4 * lanes and lanes % inner == 0:
+            a = combine(load(folded, 0), load(folded, lanes))
+            b = combine(load(folded, 2 * lanes), load(folded, 3 * lanes))
+            store(folded, 0, combine(a, b))
+            step = lanes
+        target = parts[block * inner : block * inner + inner]
+        for j in range(inner):
+            total = folded[j]
+            for k in range(j + inner, step, inner):
+                total = combine(total, folded[k])
+            target[j] = finish(total, divisor)

@@ -10,9 +10,18 @@ import numpy as np
 
 from nkeras_numba_cpu.folds import bound
 from nkeras_numba_cpu.memory import compute_dtype, empty, is_half, operand, stored
+from nkeras_numba_cpu.simd import (
+    lanes_of,
+    load,
+    select,
+    splat,
+    store_numbers,
+    transpose_square,
+)
 
 GRAIN = 32768  # elements that one task looks at
 WIDTH = 512  # columns of a block
+SHORT = 64  # elements of a row up to which several rows are looked at side by side
 PIECE = 256  # elements whose extreme is found before its place is looked for
 
 
@@ -62,6 +71,8 @@ def _place(name: str, x: np.ndarray, axis: int, keepdims: bool) -> np.ndarray:
     flat = _seen(x)
     tasks, numbers = _blocks(x.shape, axis)
     template = _place_in_rows if numbers[1] == 1 else _place_in_columns
+    if numbers[1] == 1 and numbers[0] <= SHORT and numbers[-1] >= 16 and flat.dtype.kind == "f":
+        template = _place_in_short_rows
     bound(template, name, flat.dtype)(tasks, flat.size, flat, result.reshape(-1), numbers)
     return result
 
@@ -85,7 +96,7 @@ def _blocks(shape: tuple[int, ...], axis: int) -> tuple[int, tuple[int, ...]]:
     across = -(-inner // WIDTH)
     width = -(-inner // across)
     blocks = math.prod(shape[:axis]) * across
-    group = max(1, GRAIN // (length * width))
+    group = max(1, GRAIN // (length * width) // 16 * 16)
     return -(-blocks // group), (length, inner, across, width, group, blocks)
 
 
@@ -119,6 +130,36 @@ def _place_in_rows(task, x, places, numbers):
                 if (best == best) & (top != best):
                     best, place = top, j
         places[block] = place
+
+
+def _place_in_short_rows(task, x, places, numbers):
+    length, _, _, _, group, rows = numbers
+    lanes = lanes_of(x)
+    square = np.empty(lanes * lanes, x.dtype)
+    last = min(task * group + group, rows)
+    row = task * group
+    # A square that begins in a row may end in later ones, but not behind x.
+    while row + lanes <= last and (row + lanes) * length + lanes <= x.size:
+        transpose_square(x, row * length, length, square, 0, lanes)
+        best, place = load(square, 0), splat(x, 0)
+        for j in range(1, length):
+            if j % lanes == 0:
+                transpose_square(x, row * length + j, length, square, 0, lanes)
+            top = combine(best, load(square, j % lanes * lanes))
+            better = (best == best) & (top != best)
+            place = select(better, splat(x, j), place)
+            best = top
+        store_numbers(places, row, place, lanes)
+        row += lanes
+    while row < last:
+        line = x[row * length : row * length + length]
+        best_here, place_here = line[0], 0
+        for j in range(1, length):
+            top_here = combine(best_here, line[j])
+            if (best_here == best_here) & (top_here != best_here):
+                best_here, place_here = top_here, j
+        places[row] = place_here
+        row += 1
 
 
 def _place_in_columns(task, x, places, numbers):
