@@ -1,0 +1,197 @@
+"""Captured kernels: made with some inputs, repeated with others, they give what a call gives."""
+
+import numpy as np
+import pytest
+from test_numba_cpu_kernels import CASES
+
+import nkeras.ops  # noqa: F401  declares the elementwise primitives
+from nkeras.backend import registry
+from nkeras.core.primitive import PRIMITIVES, Elementwise
+from nkeras_numba_cpu import capture, memory
+from nkeras_numba_cpu.arena import Arena, address
+from nkeras_numba_cpu.drivers import tasks
+from nkeras_numba_cpu.kernels import KERNELS
+
+BACKEND = registry.load("numba_cpu")
+ELEMENTWISE = sorted(name for name, one in PRIMITIVES.items() if isinstance(one, Elementwise))
+RANDOM = {
+    name: ("random_bits", (), {"key": (3, 5), "size": size})
+    for name, size in (("bits-4", 4), ("bits-1001", 1001))
+}
+
+
+def other(array):
+    """An array of the same shape with other values: integers stay in range, signs stay."""
+    if array.dtype.kind in "biu":
+        return np.roll(array.reshape(-1), 1).reshape(array.shape)
+    return (array.astype("float64") * 0.75 + 0.125 * np.sign(array.astype("float64"))).astype(
+        array.dtype
+    )
+
+
+def check(name, kernel, arrays, static):
+    """Make a plan's call, give its buffers other values, repeat."""
+    buffers = [None if one is None else np.array(one, order="K") for one in arrays]
+    lowering = capture.Lowering(KERNELS)
+    outputs, steps = lowering.call(name, kernel, buffers, static, {})
+    for buffer in buffers:
+        if buffer is not None:
+            buffer[...] = other(buffer)
+    for function, arguments in steps:
+        function(*arguments)
+    expected = kernel(*[None if one is None else one.copy("K") for one in buffers], **static)
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    assert len(outputs) == len(expected)
+    for one, right in zip(outputs, expected, strict=True):
+        if right is None:
+            assert one is None
+            continue
+        assert (one.shape, one.dtype) == (right.shape, right.dtype)
+        assert np.ascontiguousarray(one).tobytes() == np.ascontiguousarray(right).tobytes()
+    return steps
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("label", [*CASES, *RANDOM])
+def test_every_kernel(label, dtype):
+    name, arrays, static = CASES.get(label) or RANDOM[label]
+    arrays = [one if one is None or one.dtype.kind != "f" else one.astype(dtype) for one in arrays]
+    KERNELS[name](*arrays, **static)  # the first call puts the kernel itself into the table
+    check(name, KERNELS[name], arrays, static)
+
+
+@pytest.mark.parametrize("label", [one for one in CASES if one.startswith(("matmul", "reduce"))])
+def test_arrays_that_are_not_contiguous(label):
+    name, arrays, static = CASES[label]
+    arrays = [np.asfortranarray(one.astype("float32")) for one in arrays]
+    KERNELS[name](*arrays, **static)
+    check(name, KERNELS[name], arrays, static)
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_every_elementwise_kernel(name):
+    primitive = PRIMITIVES[name]
+    kernel = primitive.kernel(BACKEND)
+    integers = "bitwise" in name
+    rng = np.random.default_rng(0)
+    arrays = []
+    for is_bool in primitive.conditions:
+        values = rng.random((3, 5)) * 0.5 + 0.25
+        if is_bool or primitive.promotion == "bool":
+            arrays.append(values > 0.5)
+        else:
+            arrays.append((values * 8).astype("int32") if integers else values.astype("float32"))
+    steps = check(name, kernel, arrays, {})
+    assert steps
+    assert all(function is not capture._again for function, _ in steps)
+
+
+def test_numpy_between_launches_is_noticed():
+    @tasks
+    def double(task, x, y):
+        for i in range(x.size):
+            y[i] = x[i] * 2
+
+    def kernels():
+        def result_by_numpy(x):
+            y = memory.empty(x.shape, x.dtype)
+            double(1, 1, x, y)
+            return y + 1
+
+        def result_written_by_numpy(x):
+            y, z = memory.empty(x.shape, x.dtype), memory.empty(x.shape, x.dtype)
+            double(1, 1, x, y)
+            np.add(y, 1, out=z)
+            return z
+
+        def buffer_by_numpy(x):
+            y, z = memory.empty(x.shape, x.dtype), memory.empty(x.shape, x.dtype)
+            np.add(x, 1, out=z)
+            double(1, 1, z, y)
+            return y
+
+        def argument_by_numpy(x):
+            y = memory.empty(x.shape, x.dtype)
+            double(1, 1, x + 1, y)
+            return y
+
+        kept = np.zeros(4, "float32")
+
+        def kept_by_numpy(x):
+            y = memory.empty(x.shape, x.dtype)
+            np.add(x, 1, out=kept)
+            double(1, 1, kept, y)
+            return y
+
+        return [
+            result_by_numpy,
+            result_written_by_numpy,
+            buffer_by_numpy,
+            argument_by_numpy,
+            kept_by_numpy,
+        ]
+
+    for kernel in kernels():
+        x = np.arange(4, dtype="float32")
+        steps = check("no table has it", kernel, [x], {})
+        assert steps[0][0] is capture._again
+
+
+def test_a_number_that_depends_on_values_is_noticed():
+    @tasks
+    def scale(task, x, factor, y):
+        for i in range(x.size):
+            y[i] = x[i] * factor
+
+    def kernel(x):
+        y = memory.empty(x.shape, x.dtype)
+        scale(1, 1, x, x.dtype.type(x.max()), y)
+        return y
+
+    steps = check("no table has it", kernel, [np.arange(4, dtype="float32")], {})
+    assert steps[0][0] is capture._again
+
+
+def test_live_numbers_reach_the_compiled_code():
+    w, grad = np.ones(5, "float32"), np.full(5, 0.5, "float32")
+    static = {"learning_rate": 0.5, "momentum": 0.0, "nesterov": False}
+    cell = np.array([0.5])
+    KERNELS["sgd_update"](w, grad, None, **static)
+    lowering = capture.Lowering(KERNELS)
+    arguments = ("sgd_update", KERNELS["sgd_update"], [w, grad, None], static)
+    (new, _), steps = lowering.call(*arguments, {"learning_rate": cell})
+    cell[0] = 0.25
+    for function, given in steps:
+        function(*given)
+    np.testing.assert_array_equal(new, np.full(5, 0.875, "float32"))
+    moved = lowering.redirect("sgd_update", steps, 0, new, w, [w, grad, None])
+    assert moved is not None
+    for function, given in moved:
+        function(*given)
+    np.testing.assert_array_equal(w, np.full(5, 0.875, "float32"))
+
+
+def test_an_output_is_not_written_over_an_input_that_is_still_read():
+    x = np.arange(6, dtype="float32").reshape(2, 3)
+    lowering = capture.Lowering(KERNELS)
+    KERNELS["softmax"](x, axis=1)
+    (y,), steps = lowering.call("softmax", KERNELS["softmax"], [x], {"axis": 1}, {})
+    assert lowering.redirect("softmax", steps, 0, y, x, [x]) is None
+
+
+def test_the_arena_gives_memory_away_again():
+    arena = Arena()
+    first, a = arena.allocate((100,), "float32")
+    second, b = arena.allocate((50,), "float64")
+    assert address(a) % 64 == address(b) % 64 == 0
+    size = arena.size
+    arena.free(first)
+    third, c = arena.allocate((25,), "float32")
+    fourth, d = arena.allocate((60,), "float32")
+    assert arena.size == size
+    assert arena.block_of(c[3:5]) is third
+    assert arena.block_of(d[::-1]) is fourth
+    assert not np.may_share_memory(c, d)
+    for block in (second, third, fourth):
+        arena.free(block)
+    assert arena.block_of(c) is None
