@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from nkeras_numba_cpu.compile import inner
+from nkeras_numba_cpu.copies import copy
 from nkeras_numba_cpu.drivers import call_address, tasks
 from nkeras_numba_cpu.memory import empty
 from nkeras_numba_cpu.micro import ACCUMULATE, RELU, micro_kernels
@@ -23,7 +24,6 @@ from nkeras_numba_cpu.simd import (
     load_first,
     store,
     store_first,
-    transpose_square,
 )
 
 # Largest depth that is summed in registers at once: a panel of B this deep stays cached.
@@ -140,14 +140,13 @@ def product(
     )
     b = b.reshape(-1)
     if packed_columns:
-        packed = empty((batch * packed_columns * inner,), dtype)
-        work = batch * packed_columns * inner
+        matrices = b.size // (inner * columns)
+        packed = empty((matrices * packed_columns * inner,), dtype)
         if transposed_b:
-            _pack_transposed(
-                batch * packed_columns // numbers[WIDTH], work, numbers, b, b_offsets, packed
-            )
+            _pack_transposed(b.reshape(matrices, columns, inner), packed, int(numbers[WIDTH]))
         else:
-            _pack_rows(batch * -(-inner // _PACKED_ROWS), work, numbers, b, b_offsets, packed)
+            count_packed = matrices * -(-inner // _PACKED_ROWS)
+            _pack_rows(count_packed, packed.size, numbers, b, packed)
         b = packed
     c = empty((batch * rows * columns,), dtype)
     _product(
@@ -163,6 +162,21 @@ def product(
         c,
     )
     return c
+
+
+def _pack_transposed(b: np.ndarray, packed: np.ndarray, width: int) -> None:
+    """Panels of matrices that lie transposed: packed[n, p, k, j] = b[n, p * width + j, k].
+
+    What lies beyond the last column stays undefined: no result depends on it.
+    """
+    matrices, columns, inner = b.shape
+    panels = packed.reshape(matrices, -1, inner, width)
+    whole, rest = divmod(columns, width)
+    if whole:
+        squares = b[:, : whole * width].reshape(matrices, whole, width, inner)
+        copy(squares.transpose(0, 1, 3, 2), panels[:, :whole])
+    if rest:
+        copy(b[:, whole * width :].transpose(0, 2, 1), panels[:, whole, :, :rest])
 
 
 @inner
@@ -183,8 +197,8 @@ _PACKED_ROWS = 32  # of B, for one task
 
 
 @tasks
-def _pack_rows(task, numbers, b, offsets, packed):
-    """Rows of B into panels: packed[p, k, j] = B[k, p * width + j], zero beyond the end."""
+def _pack_rows(task, numbers, b, packed):
+    """Rows of B into panels: packed[n, p, k, j] = b[n, k, p * width + j], zero beyond the end."""
     columns, inner, width = numbers[COLUMNS], numbers[INNER], numbers[WIDTH]
     blocks = (inner + _PACKED_ROWS - 1) // _PACKED_ROWS
     n = task // blocks
@@ -195,40 +209,13 @@ def _pack_rows(task, numbers, b, offsets, packed):
         left = p * width
         for k in range(first, min(first + _PACKED_ROWS, inner)):
             place = ((n * panels + p) * inner + k) * width
-            start = offsets[n] + k * columns + left
+            start = (n * inner + k) * columns + left
             if left + width <= columns:
                 for j in range(0, width, lanes):
                     store(packed, place + j, load(b, start + j))
             else:
                 for j in range(0, width, lanes):
                     store(packed, place + j, load_first(b, start + j, columns - left - j))
-
-
-@tasks
-def _pack_transposed(task, numbers, b, offsets, packed):
-    """One panel of a B that lies transposed: packed[p, k, j] = B[p * width + j, k]."""
-    columns, inner, width = numbers[COLUMNS], numbers[INNER], numbers[WIDTH]
-    panels = (columns + width - 1) // width
-    n = task // panels
-    left = (task - n * panels) * width
-    start = offsets[n] + left * inner
-    place = task * inner * width
-    lanes = lanes_of(b)
-    whole = inner // lanes * lanes
-    for j in range(0, width, lanes):
-        if left + j + lanes <= columns:
-            for k in range(0, whole, lanes):
-                transpose_square(
-                    b, start + j * inner + k, inner, packed, place + k * width + j, width
-                )
-            for k in range(whole, inner):
-                for q in range(j, j + lanes):
-                    packed[place + k * width + q] = b[start + q * inner + k]
-        else:
-            for k in range(inner):
-                for q in range(j, j + lanes):
-                    inside = left + q < columns
-                    packed[place + k * width + q] = b[start + q * inner + k] if inside else 0
 
 
 @tasks
@@ -276,7 +263,8 @@ def _product(task, table, numbers, a, a_offsets, b, b_offsets, bias, c):
             b_step = width
             if packed_b:
                 all_columns = (columns + width - 1) // width * width
-                b_address = address_of(b, (n * all_columns + left) * inner + k * width)
+                matrix = b_offsets[n] // (inner * columns)
+                b_address = address_of(b, (matrix * all_columns + left) * inner + k * width)
             else:
                 b_place = b_offsets[n] + k * columns + left
                 if panel_width < width:  # a tile reads whole vectors
