@@ -11,13 +11,14 @@ import functools
 import hashlib
 import os
 import platform
+import shutil
 import sys
 import tempfile
 import threading
 import time
 import types
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,6 +43,9 @@ OPTIONS: dict[str, Any] = {
     # loop and not in the serial one. Sums that shall be vectorised have several accumulators.
     "fastmath": {"contract"},
 }
+
+_DIGITS = 16  # of the digest in the name of a cache folder
+_KEPT_SECONDS = 30 * 24 * 3600
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -128,16 +132,28 @@ def cache_dir() -> str:
     for parent in candidates:
         folder = parent / name
         try:
+            is_new = not folder.exists()
             folder.mkdir(0o700, parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
+            os.utime(folder)  # the time of its last use
         except OSError:
             continue
+        if is_new:
+            _remove_unused(parent)
         return str(folder)
     tried = ", ".join(str(parent) for parent in candidates)
     raise OSError(
         f"nkeras: no writable folder for compiled kernels (tried {tried}); "
         "set NUMBA_CACHE_DIR to one"
     )
+
+
+def _remove_unused(parent: Path) -> None:
+    """Delete the folders of other versions that no process has opened for a month."""
+    for folder in parent.glob("nkeras-" + "[0-9a-f]" * _DIGITS):
+        with suppress(OSError):  # another process may be deleting it too
+            if time.time() - folder.stat().st_mtime > _KEPT_SECONDS:
+                shutil.rmtree(folder)
 
 
 def cache_note() -> str:
@@ -175,7 +191,7 @@ def _digest() -> str:
     for folder in _source_folders():
         for file in sorted(folder.rglob("*.py")):
             digest.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()[:_DIGITS]
 
 
 def _source_folders() -> Iterator[Path]:

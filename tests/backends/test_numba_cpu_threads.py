@@ -5,13 +5,14 @@ import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
 
 import numba
 import numpy as np
 import pytest
 
 from nkeras_numba_cpu import compile as compiler
-from nkeras_numba_cpu import linalg, memory, threads
+from nkeras_numba_cpu import gemm, memory, threads
 from nkeras_numba_cpu.kernels import KERNELS
 
 NOTICE = "nkeras: compiling kernels (first run only) ...\n"
@@ -193,6 +194,20 @@ def test_the_second_process_compiles_nothing_and_says_nothing(tmp_path):
     assert folder.name.startswith("nkeras-")
 
 
+def test_cache_folders_that_nobody_uses_are_deleted(tmp_path):
+    used, unused, of_others = (
+        tmp_path / n for n in ("nkeras-" + "0" * 16, "nkeras-" + "1" * 16, "x")
+    )
+    for folder in (used, unused, of_others):
+        folder.mkdir()
+        (folder / "kernel.nbc").touch()
+    for folder in (unused, of_others):
+        os.utime(folder, (0, 0))
+    script = "from nkeras_numba_cpu import compile; print(compile.cache_dir())"
+    output, _ = run_script(script, NUMBA_CACHE_DIR=str(tmp_path))
+    assert sorted(tmp_path.iterdir()) == sorted([used, of_others, Path(output.strip())])
+
+
 def test_an_unwritable_cache_folder_is_replaced_and_reported(tmp_path):
     blocker = tmp_path / "file"
     blocker.write_text("no folder can be made below a file")
@@ -207,7 +222,7 @@ def test_an_unwritable_cache_folder_is_replaced_and_reported(tmp_path):
 
 def test_the_notice_comes_once_and_only_after_a_second(capsys):
     class Event:
-        data = {"dispatcher": linalg._matmul.serial}  # noqa: RUF012
+        data = {"dispatcher": gemm._product.compiled}  # noqa: RUF012
 
     notice = compiler._Notice()
     notice.on_start(Event)
