@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from nkeras_numba_cpu import depthwise
+from nkeras_numba_cpu import depthwise, winograd
 from nkeras_numba_cpu.convolution_direct import correlate
 from nkeras_numba_cpu.convolution_geometry import Pads, Shapes
 from nkeras_numba_cpu.convolution_gradients import grad_kernel
@@ -62,7 +62,7 @@ def conv_bias(
     if _is_depthwise(shapes):
         y = depthwise.correlate(a, b, c, shapes, relu)
     else:
-        y = correlate(a, b, c, plan(shapes, a.dtype.name, False, c is not None, relu), size)
+        y = _mixed(a, b, c, shapes, relu, size)
     return stored(y.reshape(shape), x.dtype)
 
 
@@ -86,8 +86,7 @@ def conv_grad_input(
     if _is_depthwise(shapes):
         grad_x = depthwise.grad_input(a, b, shapes)
     else:
-        how = plan(shapes, a.dtype.name, True, False, False)
-        grad_x = correlate(a, b, None, how, math.prod(input_shape))
+        grad_x = _mixed(a, b, None, shapes, False, math.prod(input_shape), backward=True)
     return stored(grad_x.reshape(input_shape), grad_y.dtype)
 
 
@@ -111,6 +110,25 @@ def conv_grad_kernel(
     else:
         result = grad_kernel(a, b, kernel_plan(shapes, a.dtype.name))
     return stored(result.reshape(kernel_shape), x.dtype)
+
+
+def _mixed(
+    x: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray | None,
+    shapes: Shapes,
+    relu: bool,
+    size: int,
+    backward: bool = False,
+) -> np.ndarray:
+    """A convolution that mixes channels, or its gradient for x, flat."""
+    dtype = x.dtype.name
+    algorithm = "auto"
+    if algorithm != "direct" and winograd.suits(shapes, dtype, backward):
+        outputs = 2 if algorithm == "winograd_f2" else 4
+        how = winograd.winograd_plan(shapes, dtype, backward, outputs)
+        return winograd.correlate(x, kernel, bias, relu, how, outputs)
+    return correlate(x, kernel, bias, plan(shapes, dtype, backward, bias is not None, relu), size)
 
 
 def _is_depthwise(shapes: Shapes) -> bool:

@@ -78,6 +78,26 @@ class Plan(NamedTuple):
     packing: Packing | None  # None where the kernel is read in place
 
 
+def packing(shapes: Shapes, backward: bool, columns: int, taps: list[int]) -> Packing:
+    """The panels of a kernel, or of the kernel with channels and filters swapped.
+
+    Args:
+        shapes: shapes of the convolution.
+        backward: whether it is for the gradient for x.
+        columns: of a panel.
+        taps: where the matrices of the taps begin in the kernel, in the order wanted.
+    """
+    groups, filters = shapes.groups, shapes.kernel[-1]
+    depth, stored = shapes.x[-1] // groups, filters // groups
+    steps = (filters, 1)
+    if backward:
+        depth, stored, steps = stored, depth, (1, filters)
+    panels = -(-stored // columns)
+    sizes = (panels, columns, depth, stored, *steps, filters // groups)
+    size = panels * groups * len(taps) * depth * columns
+    return Packing(panels * groups, np.array(taps, np.int64), sizes, size)
+
+
 @lru_cache(maxsize=512)
 def plan(shapes: Shapes, dtype: str, backward: bool, bias: bool, relu: bool) -> Plan:
     """The plan of a convolution, or of its gradient for x, on the micro-kernel.
@@ -144,16 +164,9 @@ class _Planner:
         for axes in self.axes:
             phases.append(self._phase(axes, len(offsets)))
             offsets += self._tap_offsets(axes)
-        return Plan(phases, None if in_place else self._packing(offsets))
-
-    def _packing(self, offsets: list[int]) -> Packing:
-        filters = self.shapes.kernel[-1]
-        steps = (1, filters) if self.backward else (filters, 1)
-        columns = self.filters // self.groups
-        sizes = (self.panels, self.columns, self.depth, columns, *steps, filters // self.groups)
-        panels = self.panels * self.groups
-        size = panels * len(offsets) * self.depth * self.columns
-        return Packing(panels, np.array(offsets, np.int64), sizes, size)
+        return Plan(
+            phases, None if in_place else packing(self.shapes, self.backward, self.columns, offsets)
+        )
 
     def _tap_offsets(self, axes: tuple[Axis, ...]) -> list[int]:
         """Where the matrices of a phase's taps begin in the kernel, in the order they are met."""

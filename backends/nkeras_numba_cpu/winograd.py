@@ -1,0 +1,275 @@
+"""Winograd's convolution for 3 x 3 windows with stride 1: a quarter of the multiplications.
+
+A task computes a block of tiles, m x m outputs each, of all images: it transforms their input, then
+for one panel of filters after the other multiplies by the transformed kernel, on the micro-kernel,
+and transforms back, all within the second-level cache. The transforms round: with m = 4 the error
+is about ten times that of the direct way.
+"""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from types import FunctionType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nkeras_numba_cpu.convolution_direct import fill, packed
+from nkeras_numba_cpu.convolution_geometry import (
+    Axis,
+    Shapes,
+    backward_axes,
+    forward_axes,
+    vectors_for,
+)
+from nkeras_numba_cpu.convolution_plans import Box, Packing
+from nkeras_numba_cpu.convolution_plans import packing as packing_of
+from nkeras_numba_cpu.drivers import Tasks, call_address
+from nkeras_numba_cpu.memory import empty
+from nkeras_numba_cpu.micro import micro_kernels
+from nkeras_numba_cpu.simd import (
+    address_of,
+    lane_count,
+    lanes_of,
+    load,
+    load_first,
+    select,
+    splat,
+    store_first,
+)
+from nkeras_numba_cpu.winograd_transforms import TRANSFORMS
+
+_MANY = 32  # tasks that work is cut into
+_INPUT = 1 << 16  # elements of the transformed input of a task, for the second-level cache
+# Below these the transforms cost more than they save. The kernel's needs tiles that make up for it.
+_LEAST_CHANNELS, _LEAST_TILES, _KERNEL_PER_TILE = 16, 12, 3500
+
+
+class Plan(NamedTuple):
+    """What one convolution launches."""
+
+    packing: Packing | None  # None where the transform reads the kernel in place
+    panels: int
+    steps: tuple[int, ...]  # of the kernel: panels, taps, rows; its rows and their elements
+    tasks: int
+    work: int
+    size: int  # of the transformed kernel
+    sizes: tuple[int, ...]
+    box: Box
+    tiles: np.ndarray  # x, see `fill`; whether it is copied; y, rows, columns
+    micro: int
+
+
+def suits(shapes: Shapes, dtype: str, backward: bool) -> bool:
+    """Whether this way is possible, and faster than the direct one."""
+    if (
+        dtype != "float32"
+        or shapes.groups != 1
+        or shapes.kernel[:-2] != (3, 3)
+        or (shapes.strides, shapes.dilation) != ((1, 1), (1, 1))
+        or min(shapes.kernel[-2:]) < _LEAST_CHANNELS
+    ):
+        return False
+    height, width = shapes.x[1:-1] if backward else shapes.spatial
+    tiles = shapes.x[0] * height * width / 16
+    matrix = shapes.kernel[-2] * shapes.kernel[-1]
+    return min(height, width) >= 3 and tiles >= _LEAST_TILES + matrix / _KERNEL_PER_TILE
+
+
+def correlate(
+    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None, relu: bool, how: Plan, outputs: int
+) -> np.ndarray:
+    """The convolution, or its gradient for x, flat; x and kernel are contiguous.
+
+    Args:
+        x: the input, or the gradient of the output.
+        kernel: `(3, 3, channels, filters)`.
+        bias: `(filters,)` or None.
+        relu: whether the result goes through relu.
+        how: the plan.
+        outputs: 2 or 4, the m of the plan.
+    """
+    transform_kernel, convolve = _kernels(outputs)
+    flat = kernel.reshape(-1)
+    if how.packing is not None:
+        flat = packed(flat, how.packing)
+    transformed = empty((how.size,), x.dtype)
+    transform_kernel(how.panels, how.size, flat, transformed, how.steps)
+    filters = how.sizes[2]
+    y = empty((how.sizes[0] * filters,), x.dtype)
+    some = flat if bias is None else bias
+    convolve(
+        how.tasks, how.work, x.reshape(-1), transformed, some, bias is not None, y, relu,
+        how.micro, how.sizes, how.box, how.tiles,
+    )  # fmt: skip
+    return y
+
+
+@lru_cache(maxsize=256)
+def winograd_plan(shapes: Shapes, dtype: str, backward: bool, outputs: int) -> Plan:
+    """The plan of a convolution, or of its gradient for x, in tiles of outputs x outputs."""
+    _, y, x = (backward_axes(shapes) if backward else forward_axes(shapes))[0]
+    matrix = shapes.kernel[-2] * shapes.kernel[-1]
+    taps = [(ky * 3 + kx) * matrix for ky in y.taps for kx in x.taps]
+    channels = shapes.x[-1] if backward else shapes.kernel[-1]
+    kernels = micro_kernels(dtype, vectors_for(channels, dtype))
+    packing = packing_of(shapes, backward, kernels.columns, taps)
+    panels, columns, depth, filters = packing.sizes[:4]
+    steps = (9 * depth * columns, depth * columns, columns, depth, columns)
+    if not backward and filters % columns == 0:
+        packing, steps = None, (columns, depth * filters, filters, depth, columns)
+    inputs, lanes = outputs + 2, lane_count(dtype)
+    tiles = _tile_table(shapes.x[0], y, x, depth, filters, outputs, lanes)
+    rows = -(-len(tiles) // -(-len(tiles) // kernels.rows)) if len(tiles) < 56 else kernels.rows
+    fit = _INPUT // (inputs * inputs * depth * rows)
+    block = rows * max(1, min(-(-len(tiles) // rows), 4 if fit > 4 else fit))
+    blocks = -(-len(tiles) // block)
+    parts = min(panels, max(1, _MANY // 2 // blocks))
+    some = -(-panels // parts)
+    padded = -(-depth // lanes) * lanes
+    copied = (1, inputs * depth, inputs * depth) if padded == depth else (inputs, depth, padded)
+    pixels = shapes.x[0] * y.count * x.count
+    sizes = (
+        pixels, depth, filters, x.count * filters, x.size * depth, padded, blocks, block, rows,
+        columns, panels, some,
+    )  # fmt: skip
+    return Plan(
+        packing,
+        panels,
+        steps,
+        blocks * -(-panels // some),
+        2 * pixels * filters * depth * 9,
+        panels * inputs * inputs * depth * columns,
+        sizes,
+        Box(1, inputs, 0, 1, y.size, x.size * depth, *copied),
+        tiles,
+        int(kernels.table(rows)[rows]),
+    )
+
+
+def _tile_table(
+    batch: int, y: Axis, x: Axis, channels: int, filters: int, outputs: int, lanes: int
+) -> np.ndarray:
+    """One row for each tile: of x its part for `fill` and whether it is copied; of y its place."""
+    n = np.arange(batch)[:, None, None]
+    top = np.arange(0, y.count, outputs)[None, :, None]
+    left = np.arange(0, x.count, outputs)[None, None, :]
+    n, top, left = np.broadcast_arrays(n, top, left)
+    in_top, in_left, inputs = top - y.low, left - x.low, outputs + 2
+    before = np.clip(-in_left, 0, inputs)
+    stop = np.maximum(before, np.minimum(inputs, x.size - in_left))
+    copied = (before > 0) | (stop < inputs) | (in_top < 0) | (in_top + inputs > y.size)
+    copied |= channels % lanes != 0
+    start = ((n * y.size + in_top) * x.size + in_left) * channels
+    place = ((n * y.count + top) * x.count + left) * filters
+    rows, columns = (np.minimum(outputs, a.count - b) for a, b in ((y, top), (x, left)))
+    table = [
+        start, in_top, np.zeros_like(n), before * channels, stop * channels, copied, place, rows,
+        columns,
+    ]  # fmt: skip
+    return np.stack([column.reshape(-1) for column in table], axis=1).astype(np.int64)
+
+
+@cache
+def _kernels(outputs: int) -> tuple[Tasks, Tasks]:
+    """The two compiled functions for tiles of outputs x outputs."""
+    transforms = TRANSFORMS[outputs]
+    bound = transforms._asdict()
+    bound["size"] = outputs + 2
+    return _bind(_transform_kernel, bound), _bind(_convolve, bound)
+
+
+def _bind(function: Any, names: dict[str, Any]) -> Tasks:
+    """The function with these names as globals, under a name of its own for the disk cache."""
+    bound = FunctionType(function.__code__, {**globals(), **names}, function.__name__)
+    bound.__qualname__ = f"{function.__qualname__}_{names['outputs']}"
+    bound.__module__ = __name__
+    return Tasks(bound)
+
+
+size = outputs = 0  # what `_bind` replaces
+to_input: Any = None
+to_kernel: Any = None
+to_output: Any = None
+
+
+def _transform_kernel(task, kernel, target, steps):
+    panel_step, tap_step, row_step, depth, columns = steps
+    lanes = lanes_of(kernel)
+    between = np.empty(size * 3 * lanes, kernel.dtype)
+    for k in range(0, depth * columns, lanes):
+        start = task * panel_step + k // columns * row_step + k % columns
+        for i in range(3):
+            place = start + i * tap_step
+            to_kernel(kernel, place, 3 * tap_step, between, i * lanes, 3 * lanes)
+        for i in range(size):
+            place = (task * size + i) * size * depth * columns + k
+            to_kernel(between, i * 3 * lanes, lanes, target, place, depth * columns)
+
+
+def _convolve(task, x, kernel, bias, has_bias, y, relu, micro, sizes, box, tiles):
+    _, depth, filters, y_row, x_row, pixel, blocks, block, rows, columns, panels, some = sizes
+    lanes, zero, bytes = lanes_of(x), splat(x, 0), x.itemsize
+    first_tile = task % blocks * block
+    count = min(block, tiles.shape[0] - first_tile)
+    # A vector more from row to row, or rows would meet in few places of the cache.
+    pitch = pixel + lanes
+    plane, product = block * pitch + lanes, block * columns + lanes
+    memory = np.empty(size * size * (plane + product + pixel + lanes) + size * lanes, x.dtype)
+    v = memory[-(address_of(memory, 0) // bytes) % lanes :]
+    m = v[size * size * plane :]
+    between = m[size * size * product :]
+    patch = between[size * size * lanes :]
+    for t in range(count):
+        part = tiles[first_tile + t]
+        source, start, row = x, part[0], x_row
+        if part[5]:
+            fill(patch, x, box, part)
+            source, start, row = patch, 0, size * pixel
+        for c in range(0, depth, lanes):
+            for i in range(size):
+                to_input(source, start + i * pixel + c, row, between, i * lanes, size * lanes)
+            for i in range(size):
+                place = i * size * plane + t * pitch + c
+                to_input(between, i * size * lanes, lanes, v, place, plane)
+    first_panel = task // blocks * some
+    for panel in range(first_panel, min(panels, first_panel + some)):
+        for xi in range(size * size):
+            for first in range(0, count, rows):
+                call_address(
+                    micro,
+                    (
+                        1,
+                        0,
+                        0,
+                        depth,
+                        address_of(v, xi * plane + first * pitch),
+                        pitch * bytes,
+                        bytes,
+                        address_of(kernel, (panel * size * size + xi) * depth * columns),
+                        columns * bytes,
+                        address_of(m, xi * product + first * columns),
+                        columns * bytes,
+                        columns,
+                        0,
+                        0,
+                    ),
+                )
+        for t in range(count):
+            part = tiles[first_tile + t]
+            for f in range(0, min(columns, filters - panel * columns), lanes):
+                channel = panel * columns + f
+                stored = filters - channel
+                start = load_first(bias, channel, stored) if has_bias else zero
+                for i in range(size):
+                    place = i * product + t * columns + f
+                    to_output(m, place, size * product, between, i * lanes, size * lanes)
+                for r in range(part[7]):
+                    to_output(between, r * size * lanes, lanes, patch, 0, lanes)
+                    place = part[6] + r * y_row + channel
+                    for s in range(part[8]):
+                        value = load(patch, s * lanes) + start
+                        if relu:
+                            value = select(value < zero, zero, value)
+                        store_first(y, place + s * filters, value, stored)
+    memory[0] = 0  # Numba frees an array after the last use it sees
