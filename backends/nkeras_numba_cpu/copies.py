@@ -70,6 +70,16 @@ def _pattern(value: Any, dtype: np.dtype) -> int:
     return int(np.array(value).astype(dtype).view(f"i{dtype.itemsize}"))
 
 
+def bits_of(x: np.ndarray) -> np.ndarray:
+    """x, contiguous and flat, as the dtype that stands for all of its size."""
+    flags = x.flags
+    if not (flags.c_contiguous and flags.writeable and flags.aligned):
+        x = contiguous(x)
+    bits = _BITS[x.itemsize]
+    flat = x.reshape(-1)
+    return flat if flat.dtype == bits else flat.view(bits)
+
+
 class _Extent(NamedTuple):
     """Where the elements of an array lie: `size` places, the first `below` before the origin.
 

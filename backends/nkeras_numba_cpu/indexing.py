@@ -1,25 +1,37 @@
-"""Gather and scatter. Indices are in range and never negative.
+"""Gather and scatter.
 
-Scatter-adds of floats are compiled: a task owns a set of columns and walks through all indices in
-order, so that the result is the same for any number of threads.
+The op has checked the indices. A plan that is replayed does not check them again: the compiled code
+counts negative indices from the end and clamps what is still out of range, as Keras on JAX does for
+gathers, so that no index reaches other memory.
+
+A scatter-add first sorts the indices into ranges of rows, one for each task, and keeps their order:
+each task then fills its own rows, whatever the number of threads.
 """
 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
+import numba
 import numpy as np
-from numba import prange
 
-from nkeras_numba_cpu.compile import parallel
-from nkeras_numba_cpu.memory import is_floating, operand, stored
+from nkeras_numba_cpu.compile import OPTIONS
+from nkeras_numba_cpu.copies import bits_of, contiguous, fill, move, move_line
+from nkeras_numba_cpu.drivers import tasks
+from nkeras_numba_cpu.memory import compute_dtype, empty, operand, stored
+from nkeras_numba_cpu.reduction import reduce_sum
 
-# Columns per task of a scatter-add.
-COLUMNS = 64
+GRAIN = 32768  # elements that one task moves
+RANGES = 256  # at most so many ranges of rows
 
 
 def take(x: np.ndarray, indices: np.ndarray, *, axis: int) -> np.ndarray:
-    return np.asarray(np.take(x, indices, axis=axis))
+    result = empty((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
+    if result.size:
+        outer, inner = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
+        _take(x, operand(indices).reshape(-1), result, (outer, x.shape[axis], inner))
+    return result
 
 
 def take_grad(
@@ -27,96 +39,258 @@ def take_grad(
 ) -> np.ndarray:
     """Zeros of `shape` with each slice of grad_y added where `take` found it."""
     outer, inner = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
-    return _scatter_add(grad_y, indices, shape, (outer, shape[axis], inner))
+    rows = operand(indices).reshape(-1)
+    return _added(grad_y, rows, shape, (outer, shape[axis], inner))
 
 
 def take_along_axis(x: np.ndarray, indices: np.ndarray, *, axis: int) -> np.ndarray:
-    return np.take_along_axis(x, indices, axis=axis)
+    x, indices = _aligned(x, indices, axis)
+    result = empty(indices.shape, x.dtype)
+    if result.size:
+        tasks, numbers = _lines(indices.shape, axis, x.shape[axis])
+        _pick_along(tasks, result.size, bits_of(x), indices.reshape(-1), bits_of(result), numbers)
+    return result
 
 
 def take_along_axis_grad(
     grad_y: np.ndarray, indices: np.ndarray, *, shape: tuple[int, ...], axis: int
 ) -> np.ndarray:
     """Zeros of `shape` with grad_y added where `take_along_axis` found its elements."""
-    cells = np.zeros(grad_y.shape, np.int64)
-    for d, size in enumerate(shape):
-        if d == axis:
-            coordinate = indices.astype(np.int64)
-        else:  # all elements of a dimension that `take_along_axis` broadcast add to its one cell
-            along = np.arange(grad_y.shape[d]) if size > 1 else np.zeros(1, np.int64)
-            coordinate = along.reshape(-1, *(1,) * (len(shape) - d - 1))
-        cells += coordinate * math.prod(shape[d + 1 :])
-    return _scatter_add(grad_y, cells, shape, (1, math.prod(shape), 1))
+    wide = (*grad_y.shape[:axis], shape[axis], *grad_y.shape[axis + 1 :])
+    indices = operand(np.broadcast_to(indices, grad_y.shape))
+    result = empty(wide, compute_dtype(grad_y.dtype))
+    if not grad_y.size:
+        fill(result, 0)
+    elif result.size:
+        source = operand(grad_y).reshape(-1)
+        tasks, numbers = _lines(grad_y.shape, axis, shape[axis])
+        _add_along(tasks, source.size, source, indices.reshape(-1), result.reshape(-1), numbers)
+    if wide != shape:  # all elements of a dimension that take_along_axis broadcast add up
+        result = reduce_sum(
+            result, axis=tuple(d for d in range(len(shape)) if wide[d] != shape[d]), keepdims=True
+        )
+    return stored(result, grad_y.dtype)
 
 
 def gather_nd(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
     depth = indices.shape[-1]
-    shape = (*indices.shape[:-1], *x.shape[depth:])
-    if depth == 0:
-        return np.broadcast_to(x, shape)
-    return np.asarray(x[tuple(np.moveaxis(indices, -1, 0))]).reshape(shape)
+    result = empty((*indices.shape[:-1], *x.shape[depth:]), x.dtype)
+    if result.size:
+        rows = _flat_rows(indices, x.shape)
+        _take(x, rows, result, (1, math.prod(x.shape[:depth]), math.prod(x.shape[depth:])))
+    return result
 
 
 def scatter_nd(indices: np.ndarray, values: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
     """Zeros of `shape` with `values` added at `indices`."""
     depth = indices.shape[-1]
-    rows = _flat_index(indices, shape)
-    return _scatter_add(
-        values, rows, shape, (1, math.prod(shape[:depth]), math.prod(shape[depth:]))
-    )
+    canonical = (1, math.prod(shape[:depth]), math.prod(shape[depth:]))
+    return _added(values, _flat_rows(indices, shape), shape, canonical)
 
 
 def scatter_update(x: np.ndarray, indices: np.ndarray, updates: np.ndarray) -> np.ndarray:
     """Copy of x with `updates` written at `indices`; the last write wins."""
     depth = indices.shape[-1]
-    result = np.array(x, order="C")
-    rows = _flat_index(indices, x.shape)
-    if x.size and rows.size:
-        table = result.reshape(math.prod(x.shape[:depth]), -1)
-        table[rows] = updates.reshape(rows.size, -1)
+    if not (x.size and updates.size):
+        return contiguous(x)
+    rows = _flat_rows(indices, x.shape)
+    result = empty(x.shape, x.dtype)
+    n, inner = math.prod(x.shape[:depth]), math.prod(x.shape[depth:])
+    ranges, height = _ranges(n, inner)
+    order, starts = _sorted(rows, n, ranges, height)
+    arrays = (bits_of(x), bits_of(updates), rows, order, starts, bits_of(result))
+    _write_rows(ranges, x.size + updates.size, *arrays, (n, inner, height))
     return result
 
 
-def _flat_index(indices: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Coordinates `(..., depth)` as row numbers in `shape` with its first dimensions joined."""
-    depth = indices.shape[-1]
-    rows = np.zeros(indices.shape[:-1], np.int64)
-    for d in range(depth):
-        rows += indices[..., d].astype(np.int64) * math.prod(shape[d + 1 : depth])
-    return rows.reshape(-1)
+def _take(
+    x: np.ndarray, rows: np.ndarray, result: np.ndarray, canonical: tuple[int, int, int]
+) -> None:
+    """Write the rows of x, seen as canonical (outer, n, inner), into `result`."""
+    outer, n, inner = canonical
+    if n == 0:
+        raise ValueError(f"take: an axis of size 0 of {x.shape} has no elements to take")
+    group = max(1, GRAIN // inner)
+    total = outer * rows.size
+    numbers = (n, inner, group, total)
+    _take_rows(-(-total // group), result.size, bits_of(x), rows, bits_of(result), numbers)
 
 
-def _scatter_add(
+def _added(
     values: np.ndarray,
     rows: np.ndarray,
     shape: tuple[int, ...],
     canonical: tuple[int, int, int],
 ) -> np.ndarray:
     """Zeros, seen as canonical (outer, n, inner), with values added at `rows` of n."""
-    outer, _, inner = canonical
-    floating = is_floating(values.dtype)
-    source = operand(values)
-    result = np.zeros(canonical, source.dtype)
-    if values.size and result.size:
-        index = operand(np.asarray(rows, np.int64)).reshape(-1)
-        source = source.reshape(outer, index.size, inner)
-        if floating:
-            _add_rows(source.size, source, index, result)
+    outer, n, inner = canonical
+    result = empty(shape, compute_dtype(values.dtype))
+    if not values.size:
+        fill(result, 0)
+    elif result.size:
+        source = operand(values).reshape(-1)
+        ranges, height = _ranges(n, inner)
+        order, starts = _sorted(rows, n, ranges, height)
+        work, numbers = source.size + result.size, (n, inner, height, ranges)
+        _add_rows(outer * ranges, work, source, rows, order, starts, result.reshape(-1), numbers)
+    return stored(result, values.dtype)
+
+
+@lru_cache(maxsize=1024)
+def _ranges(n: int, inner: int) -> tuple[int, int]:
+    """Into how many ranges n rows are divided, and how many rows a range has."""
+    height = max(1, GRAIN // inner, -(-n // RANGES))
+    return -(-n // height), height
+
+
+def _sorted(rows: np.ndarray, n: int, ranges: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions in `rows`, by range and then in their order, and where each range starts."""
+    order, starts = empty((rows.size,), np.int32), empty((ranges + 1,), np.int32)
+    _sort_rows(1, rows.size, rows, order, starts, (n, height))
+    return order, starts
+
+
+@lru_cache(maxsize=1024)
+def _lines(shape: tuple[int, ...], axis: int, n: int) -> tuple[int, tuple[int, ...]]:
+    """Number of tasks, and (positions, n, inner, width, across, group, blocks)."""
+    positions, inner = shape[axis], math.prod(shape[axis + 1 :])
+    width = min(inner, 512)
+    across = -(-inner // width)
+    blocks = math.prod(shape[:axis]) * across
+    group = max(1, GRAIN // (max(positions, n) * width))
+    return -(-blocks // group), (positions, n, inner, width, across, group, blocks)
+
+
+def _aligned(x: np.ndarray, indices: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """x and indices broadcast against each other in all dimensions but the axis, contiguous."""
+    if x.shape != indices.shape:
+        sizes = [a if b == 1 else b for a, b in zip(x.shape, indices.shape, strict=True)]
+        x_shape = (*sizes[:axis], x.shape[axis], *sizes[axis + 1 :])
+        shape = (*sizes[:axis], indices.shape[axis], *sizes[axis + 1 :])
+        x, indices = np.broadcast_to(x, x_shape), np.broadcast_to(indices, shape)
+    return x, operand(indices)
+
+
+def _flat_rows(indices: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Coordinates `(..., depth)` as row numbers in `shape` with its first dimensions joined."""
+    depth = indices.shape[-1]
+    if depth == 1:
+        return operand(indices).reshape(-1)
+    rows = empty((math.prod(indices.shape[:-1]),), np.int64)
+    if depth == 0:
+        fill(rows, 0)
+    elif rows.size:
+        tasks = -(-rows.size // GRAIN)
+        _join(tasks, rows.size * depth, operand(indices).reshape(-1), rows, shape[:depth])
+    return rows
+
+
+@numba.njit(**OPTIONS)
+def _in_range(index, size):
+    """An index, counted from the end if it is negative, clamped to 0 .. size - 1."""
+    i = np.int64(index)
+    i = i + size if i < 0 else i
+    return min(max(i, 0), size - 1)
+
+
+@tasks
+def _take_rows(task, x, rows, result, numbers):
+    n, inner, group, total = numbers
+    outer = task * group // rows.size
+    i = task * group - outer * rows.size
+    for number in range(task * group, min(task * group + group, total)):
+        start = (outer * n + _in_range(rows[i], n)) * inner
+        if inner == 1:
+            move(result, number, x, start)
         else:
-            np.add.at(result.swapaxes(0, 1), index, source.swapaxes(0, 1))
-    return stored(result.reshape(shape), values.dtype)
+            move_line(result, number * inner, x, start, inner)
+        i += 1
+        if i == rows.size:
+            i, outer = 0, outer + 1
 
 
-@parallel
-def _add_rows(values, index, result):
-    outer, _, inner = result.shape
-    blocks = (inner + COLUMNS - 1) // COLUMNS
-    for task in prange(outer * blocks):
-        first = task % blocks * COLUMNS
-        last = min(first + COLUMNS, inner)
-        n = task // blocks
-        for i in range(index.size):
-            target = result[n, index[i], first:last]
-            source = values[n, i, first:last]
-            for j in range(last - first):
-                target[j] += source[j]
+@tasks
+def _sort_rows(task, rows, order, starts, numbers):
+    n, height = numbers
+    starts[:] = 0
+    for i in range(rows.size):
+        starts[_in_range(rows[i], n) // height + 1] += 1
+    for k in range(1, starts.size):
+        starts[k] += starts[k - 1]
+    for i in range(rows.size):
+        k = _in_range(rows[i], n) // height
+        order[starts[k]] = i
+        starts[k] += 1
+    for k in range(starts.size - 1, 0, -1):
+        starts[k] = starts[k - 1]
+    starts[0] = 0
+
+
+@tasks
+def _add_rows(task, values, rows, order, starts, result, numbers):
+    n, inner, height, ranges = numbers
+    outer = task // ranges
+    part = task - outer * ranges
+    own = result[(outer * n + part * height) * inner :]
+    own = own[: min(height, n - part * height) * inner]
+    for j in range(own.size):
+        own[j] = 0
+    for k in range(starts[part], starts[part + 1]):
+        i = order[k]
+        place = (_in_range(rows[i], n) - part * height) * inner
+        start = (outer * rows.size + i) * inner
+        source, target = values[start : start + inner], own[place : place + inner]
+        for j in range(inner):
+            target[j] += source[j]
+
+
+@tasks
+def _write_rows(task, x, updates, rows, order, starts, result, numbers):
+    n, inner, height = numbers
+    first = task * height
+    move_line(result, first * inner, x, first * inner, min(height, n - first) * inner)
+    for k in range(starts[task], starts[task + 1]):
+        i = order[k]
+        move_line(result, _in_range(rows[i], n) * inner, updates, i * inner, inner)
+
+
+@tasks
+def _join(task, coordinates, rows, shape):
+    depth = len(shape)
+    for i in range(task * GRAIN, min(task * GRAIN + GRAIN, rows.size)):
+        row = 0
+        for d in range(depth):
+            row = row * shape[d] + _in_range(coordinates[i * depth + d], shape[d])
+        rows[i] = row
+
+
+@tasks
+def _pick_along(task, x, indices, result, numbers):
+    positions, n, inner, width, across, group, blocks = numbers
+    for block in range(task * group, min(task * group + group, blocks)):
+        outer = block // across
+        first = (block - outer * across) * width
+        last = min(first + width, inner)
+        for i in range(positions):
+            place = (outer * positions + i) * inner
+            for j in range(first, last):
+                row = outer * n + _in_range(indices[place + j], n)
+                move(result, place + j, x, row * inner + j)
+
+
+@tasks
+def _add_along(task, values, indices, result, numbers):
+    positions, n, inner, width, across, group, blocks = numbers
+    for block in range(task * group, min(task * group + group, blocks)):
+        outer = block // across
+        first = (block - outer * across) * width
+        last = min(first + width, inner)
+        for i in range(n):
+            line = result[(outer * n + i) * inner + first : (outer * n + i) * inner + last]
+            for j in range(line.size):
+                line[j] = 0
+        for i in range(positions):
+            place = (outer * positions + i) * inner
+            for j in range(first, last):
+                row = outer * n + _in_range(indices[place + j], n)
+                result[row * inner + j] += values[place + j]
