@@ -17,9 +17,9 @@ FRAMEWORKS = ("nkeras", "keras-jax", "keras-tensorflow", "torch")
 # Name: model, batch size, samples in an epoch, bar.
 FITS = {
     "tiny MLP 4-16-3": ("tiny", 16, 8000, 3.0),
-    "MLP 784-512-512-10": ("wide", 128, 12_800, 1.3),
-    "MNIST convnet": ("convnet", 128, 2560, 1.5),
-    "ResNet with BN 32x32": ("resnet", 64, 640, 1.3),
+    "MLP 784-512-512-10": ("wide", 128, 6400, 1.3),
+    "MNIST convnet": ("convnet", 128, 1920, 1.5),
+    "ResNet with BN 32x32": ("resnet", 64, 320, 1.3),
 }
 
 

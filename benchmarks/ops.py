@@ -22,23 +22,27 @@ from nkeras.cli.peers import Bar, Row
 FRAMEWORKS = ("nkeras", "torch", "jax", "tensorflow")
 
 
-def row(name: str, op: str, inputs: Sequence[Any], bar: float | None, **others: Any) -> Row:
+def row(
+    name: str, sizes: str, op: str, inputs: Sequence[Any], bar: float | None, **others: Any
+) -> Row:
     """A case for ops_<framework>.py: shapes of arrays, or shapes with a bound for integers."""
     flops, bars = others.pop("flops", None), others.pop("bars", ())
     case = {"op": op, "inputs": list(inputs), "what": "forward", **others}
-    return Row(name, case, (() if bar is None else (Bar(bar),)) + bars, flops=flops)
+    bars = (() if bar is None else (Bar(bar),)) + bars
+    group = " ".join(name.format("").split())
+    return Row(name.format(sizes), case, bars, flops=flops, group=group)
 
 
 # Name: shape of x, spatial kernel size, filters, strides, padding.
 CONVOLUTIONS = {
-    "3x3 MNIST1 128x28x28x1-32": ([128, 28, 28, 1], 3, 32, 1, "valid"),
-    "3x3 MNIST2 128x13x13x32-64": ([128, 13, 13, 32], 3, 64, 1, "valid"),
-    "3x3 CIFAR 64x32x32x64-64": ([64, 32, 32, 64], 3, 64, 1, "same"),
-    "3x3 R50 8x56x56x64-64": ([8, 56, 56, 64], 3, 64, 1, "same"),
-    "3x3 R50 8x28x28x128-128": ([8, 28, 28, 128], 3, 128, 1, "same"),
-    "3x3 R50 8x14x14x256-256": ([8, 14, 14, 256], 3, 256, 1, "same"),
-    "1x1 R50 8x56x56x64-256": ([8, 56, 56, 64], 1, 256, 1, "same"),
-    "7x7 s2 R50 8x224x224x3-64": ([8, 224, 224, 3], 7, 64, 2, "same"),
+    "MNIST1 128x28x28x1-32": ([128, 28, 28, 1], 3, 32, 1, "valid"),
+    "MNIST2 128x13x13x32-64": ([128, 13, 13, 32], 3, 64, 1, "valid"),
+    "CIFAR 64x32x32x64-64": ([64, 32, 32, 64], 3, 64, 1, "same"),
+    "R50 8x56x56x64-64": ([8, 56, 56, 64], 3, 64, 1, "same"),
+    "R50 8x28x28x128-128": ([8, 28, 28, 128], 3, 128, 1, "same"),
+    "R50 8x14x14x256-256": ([8, 14, 14, 256], 3, 256, 1, "same"),
+    "R50 8x56x56x64-256": ([8, 56, 56, 64], 1, 256, 1, "same"),
+    "R50 8x224x224x3-64": ([8, 224, 224, 3], 7, 64, 2, "same"),
 }
 WINOGRAD_BARS = {"forward": 1.8, "grad x": 1.5, "grad kernel": 1.1}
 PEAK_SHARE = 0.85
@@ -60,14 +64,14 @@ def convolutions() -> Iterator[Row]:
             bar = 1.0 if size != 3 and what == "forward" else bar
             kind = "backward" if by else "forward"
             yield row(
-                f"conv {name} {what}", "conv", inputs, bar, flops=flops,
+                f"conv {size}x{size} {{}} {what}", name, "conv", inputs, bar, flops=flops,
                 what=kind, by=by, strides=strides, padding=padding,
             )  # fmt: skip
     inputs = [[8, 56, 56, 128], [3, 3, 128, 1]]
     flops = 2.0 * 8 * 56 * 56 * 128 * 9
     for what, by in GRADIENTS.items():
         yield row(
-            f"depthwise 3x3 8x56x56x128 {what}", "depthwise_conv", inputs,
+            f"depthwise 3x3 {{}} {what}", "8x56x56x128", "depthwise_conv", inputs,
             None if by else 1.0, flops=flops, what="backward" if by else "forward", by=by,
             strides=1, padding="same",
         )  # fmt: skip
@@ -80,18 +84,20 @@ def products(peak: float) -> Iterator[Row]:
         bar = 1.0 if size >= 256 else None
         share = Bar(at_most=flops / (PEAK_SHARE * peak * 1e9), name=f"{PEAK_SHARE} of peak")
         bars = (share,) if bar else ()
-        yield row(f"GEMM {size}", "matmul", [square, square], bar, flops=flops, bars=bars)
+        yield row("GEMM {}", str(size), "matmul", [square, square], bar, flops=flops, bars=bars)
         yield row(
-            f"GEMM {size} bias relu", "dense", [square, square, [size]], bar, flops=flops,
+            "GEMM {} bias relu", str(size), "dense", [square, square, [size]], bar, flops=flops,
             bars=bars, activation="relu",
         )  # fmt: skip
     for batch in (1, 32, 256):
         for wide, units in ((784, 128), (784, 512), (512, 512)):
             inputs, flops = [[batch, wide], [wide, units], [units]], 2.0 * batch * wide * units
-            name = f"dense {batch}x{wide}-{units}"
-            yield row(name + " forward", "dense", inputs, 1.1, flops=flops, activation="relu")
+            name = f"{batch}x{wide}-{units}"
             yield row(
-                name + " train", "dense", inputs, 1.1, flops=3 * flops, activation="relu",
+                "dense {} forward", name, "dense", inputs, 1.1, flops=flops, activation="relu"
+            )
+            yield row(
+                "dense {} train", name, "dense", inputs, 1.1, flops=3 * flops, activation="relu",
                 what="both", by=[0, 1, 2],
             )  # fmt: skip
 
@@ -99,52 +105,62 @@ def products(peak: float) -> Iterator[Row]:
 def pools() -> Iterator[Row]:
     for op in ("max_pool", "average_pool"):
         for x in ([128, 26, 26, 32], [64, 32, 32, 64]):
-            name = f"{op} 2x2 {'x'.join(map(str, x))}"
-            yield row(name + " forward", op, [x], 2.0, size=2)
-            yield row(name + " grad x", op, [x], 1.0, size=2, what="backward", by=[0])
+            sizes = "x".join(map(str, x))
+            yield row(op + " 2x2 {} forward", sizes, op, [x], 2.0, size=2)
+            yield row(op + " 2x2 {} grad x", sizes, op, [x], 1.0, size=2, what="backward", by=[0])
 
 
 def normalizations() -> Iterator[Row]:
     for x in ([64, 32, 32, 64], [8, 14, 14, 256]):
-        name, inputs = f"batch_norm {'x'.join(map(str, x))} train", [x, [x[-1]], [x[-1]]]
-        yield row(name, "batch_norm", inputs, 1.2, what="both", by=[0, 1, 2])
-    inputs = [[4096, 512], [512], [512]]
-    yield row("layer_norm 4096x512 forward", "layer_norm", inputs, None)
-    yield row("layer_norm 4096x512 train", "layer_norm", inputs, None, what="both", by=[0, 1, 2])
+        sizes, inputs = "x".join(map(str, x)), [x, [x[-1]], [x[-1]]]
+        yield row(
+            "batch_norm {} train", sizes, "batch_norm", inputs, 1.2, what="both", by=[0, 1, 2]
+        )
+    inputs, sizes = [[4096, 512], [512], [512]], "4096x512"
+    yield row("layer_norm {} forward", sizes, "layer_norm", inputs, None)
+    yield row("layer_norm {} train", sizes, "layer_norm", inputs, None, what="both", by=[0, 1, 2])
 
 
 def activations() -> Iterator[Row]:
     for op in ("relu", "tanh", "sigmoid", "gelu", "exp"):
         for size in (100_000, 4_000_000):
-            yield row(f"{op} {size:,}", op, [[size // 1000, 1000]], 1.5)
+            yield row(op + " {}", f"{size:,}", op, [[size // 1000, 1000]], 1.5)
     for op in ("softmax", "log_softmax"):
         for x in ([128, 10], [256, 1000]):
-            yield row(f"{op} {x[0]}x{x[1]}", op, [x], 1.5)
+            yield row(op + " {}", f"{x[0]}x{x[1]}", op, [x], 1.5)
     for rows, classes in ((128, 10), (256, 1000), (64, 32000)):
         inputs = [[rows, classes], {"shape": [rows], "below": classes}]
-        name = f"cross_entropy {rows}x{classes} train"
-        yield row(name, "cross_entropy", inputs, 1.5, what="both", by=[0])
+        sizes = f"{rows}x{classes}"
+        yield row(
+            "cross_entropy {} train", sizes, "cross_entropy", inputs, 1.5, what="both", by=[0]
+        )
 
 
 def others() -> Iterator[Row]:
     for op in ("adam", "sgd"):
         for size in (100_000, 1_000_000, 10_000_000):
-            yield row(f"{op} {size:,}", op, [[size], [size]], 1.2)
+            yield row(op + " {}", f"{size:,}", op, [[size], [size]], 1.2)
     for x, units in (([64, 28, 28], 128), ([128, 128, 128], 128)):
         inputs = [x, [x[-1], 4 * units], [units, 4 * units], [4 * units]]
-        name = f"lstm {'x'.join(map(str, x))}-{units}"
-        yield row(name + " forward", "lstm", inputs, None)
-        yield row(name + " train", "lstm", inputs, None, what="both", by=[0, 1, 2, 3])
-    yield row("sum of all 1024x1024", "sum", [[1024, 1024]], None, axis=None)
-    yield row("mean of columns 1024x1024", "mean", [[1024, 1024]], None, axis=0)
-    yield row("max of rows 1024x1024", "max", [[1024, 1024]], None, axis=1)
-    yield row("transpose 2048x1024", "transpose", [[2048, 1024]], None, axes=[1, 0])
+        sizes = f"{'x'.join(map(str, x))}-{units}"
+        yield row("lstm {} forward", sizes, "lstm", inputs, None)
+        yield row("lstm {} train", sizes, "lstm", inputs, None, what="both", by=[0, 1, 2, 3])
+    yield row("sum of all {}", "1024x1024", "sum", [[1024, 1024]], None, axis=None)
+    yield row("mean of columns {}", "1024x1024", "mean", [[1024, 1024]], None, axis=0)
+    yield row("max of rows {}", "1024x1024", "max", [[1024, 1024]], None, axis=1)
+    yield row("transpose {}", "2048x1024", "transpose", [[2048, 1024]], None, axes=[1, 0])
     yield row(
-        "transpose NHWC-NCHW 32x56x56x64", "transpose", [[32, 56, 56, 64]], None, axes=[0, 3, 1, 2]
+        "transpose NHWC-NCHW {}",
+        "32x56x56x64",
+        "transpose",
+        [[32, 56, 56, 64]],
+        None,
+        axes=[0, 3, 1, 2],
     )
     inputs = [[20_000, 128], {"shape": [64, 128], "below": 20_000}]
-    yield row("embedding 64x128 of 20000x128", "embedding", inputs, None)
-    yield row("embedding grad", "embedding", inputs, None, what="backward", by=[0])
+    sizes = "64x128 of 20000x128"
+    yield row("embedding {} forward", sizes, "embedding", inputs, None)
+    yield row("embedding {} grad", sizes, "embedding", inputs, None, what="backward", by=[0])
 
 
 def all_rows(peak: float) -> list[Row]:

@@ -160,7 +160,7 @@ def training(
             optimizer.step()
             loss_sum += loss.detach()
             correct += (logits.argmax(-1) == y).sum()
-        loss_sum.item(), correct.item()
+        _ = loss_sum.item(), correct.item()
 
     return epoch
 

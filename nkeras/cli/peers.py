@@ -67,13 +67,14 @@ class Bar:
 
 @dataclass(frozen=True)
 class Row:
-    """One thing to measure in every framework."""
+    """One thing to measure in every framework; rows of a group differ in their sizes only."""
 
     name: str
     case: dict[str, Any]
     bars: tuple[Bar, ...] = ()
     samples: int | None = None
     flops: float | None = None
+    group: str = ""
 
 
 @dataclass
@@ -121,6 +122,7 @@ class Measured:
         fastest = self.fastest()
         return {
             "name": self.row.name,
+            "group": self.row.group or self.row.name,
             "case": self.row.case,
             "median": {name: self.median(name) for name in self.rounds},
             "rounds": self.rounds,
