@@ -5,10 +5,6 @@ views, asks for memory. While a plan is made, every launch is also noted here, f
 arguments. With all arrays at fixed addresses the launches alone are then the whole kernel, provided
 that no NumPy works on values between them. That is tried out for each call (`_repeats`): a kernel
 that fails is called again as it is, and its results copied.
-
-Kernels may say how far they go, by attributes:
-    live: names of static numbers that the compiled code reads from an array, when one is given;
-    in_place: pairs {output: input}; the output may be written over that input.
 """
 
 from __future__ import annotations
@@ -24,6 +20,21 @@ from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.arena import ALIGNMENT, Arena, Block, address, bounds
 
 Launch = tuple[Callable[..., Any], tuple[Any, ...]]
+
+# Static numbers that compiled code reads from an array, where one is given: they may change.
+LIVE = {
+    "sgd_update": "learning_rate",
+    "adam_update": "alpha",
+    "amsgrad_update": "alpha",
+    "rmsprop_update": "learning_rate",
+}
+# Which input each output of a kernel may be written over.
+OVER = {
+    "sgd_update": {0: 0, 1: 2},
+    "adam_update": {0: 0, 1: 2, 2: 3},
+    "amsgrad_update": {0: 0, 1: 2, 2: 3, 3: 4},
+    "rmsprop_update": {0: 0, 1: 2, 2: 3, 3: 4},
+}
 
 
 class Capture(threading.local):
@@ -62,12 +73,12 @@ class Lowering:
     ) -> tuple[tuple[np.ndarray | None, ...], list[Launch]]:
         """Call a kernel, and find the launches that repeat it."""
         kernel = self._kernels.get(name, kernel)
-        known = getattr(kernel, "live", ())
-        values = {**static, **{key: cell for key, cell in cells.items() if key in known}}
+        live = LIVE.get(name)
+        values = {**static, **{key: cell for key, cell in cells.items() if key == live}}
         result, launches, blocks = self._captured(kernel, arrays, values)
         outputs = result if isinstance(result, tuple) else (result,)
         given = [one for one in (*arrays, *cells.values()) if one is not None]
-        asked = {key: cell for key, cell in cells.items() if key not in known}
+        asked = {key: cell for key, cell in cells.items() if key != live}
         is_whole = not asked and self._repeats(
             kernel, arrays, values, launches, outputs, given, blocks
         )
@@ -170,11 +181,13 @@ class Lowering:
         block = self.arena.block_of(array)
         if block is None or address(array) != block.start or block.users != 1:
             return None
-        same = getattr(self._kernels.get(name), "in_place", {}).get(output)
+        over = OVER.get(name, {}).get(output)
+        is_copied = bool(steps) and steps[0][0] is _again
         for i, one in enumerate(inputs):
-            is_read = one is not None and np.may_share_memory(one, target)
-            if is_read and i != same and not (steps and steps[0][0] is _again):
-                return None
+            if is_copied or i == over or one is None or not np.may_share_memory(one, target):
+                continue
+            if name in self._kernels or not _coincide(one, target):
+                return None  # elementwise kernels, in no table, may write over a whole input
         return [
             (function, _moved(arguments, array, target, block)) for function, arguments in steps
         ]
@@ -211,6 +224,14 @@ def _again(
 
 def _number(cell: np.ndarray, like: Any) -> Any:
     return tuple(cell.tolist()) if isinstance(like, tuple) else cell.item()
+
+
+def _coincide(one: np.ndarray, other: np.ndarray) -> bool:
+    return (
+        address(one) == address(other)
+        and one.shape == other.shape
+        and (one.strides == other.strides and one.dtype == other.dtype)
+    )
 
 
 def _is_view(output: np.ndarray, given: Sequence[np.ndarray]) -> bool:

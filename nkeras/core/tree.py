@@ -23,18 +23,17 @@ def flatten(structure: Any) -> list[Any]:
         >>> flatten({"b": [2, 3], "a": 1})
         [1, 2, 3]
     """
-    return list(_leaves(structure))
-
-
-def _leaves(structure: Any) -> Iterator[Any]:
     if isinstance(structure, dict):
-        for key in _keys(structure):
-            yield from _leaves(structure[key])
-    elif isinstance(structure, (list, tuple)):
-        for item in structure:
-            yield from _leaves(item)
-    else:
-        yield structure
+        structure = [structure[key] for key in _keys(structure)]
+    elif not isinstance(structure, (list, tuple)):
+        return [structure]
+    leaves: list[Any] = []
+    for item in structure:
+        if isinstance(item, (dict, list, tuple)):
+            leaves += flatten(item)
+        else:
+            leaves.append(item)
+    return leaves
 
 
 def _keys(mapping: dict[Any, Any]) -> list[Any]:

@@ -242,16 +242,22 @@ class Variable(Operators):
         """Replace the value by its sum with `value`."""
         if self.host:
             number = np.asarray(value)
-            recording.on_host(lambda: self.assign(self._seen().numpy() + number))
+            recording.on_host(lambda: self._replace(self._seen().data + number))
             return self
         with autocast_scope(None):
             return self.assign(self.operators["add"](self.value, value))
+
+    def _replace(self, number: Any) -> None:
+        """Assign a number to a variable of the host, many times in a step."""
+        before = self._current()
+        self._tensor = Tensor(np.array(number, before.data.dtype), before.backend)
+        self.version += 1
 
     def assign_sub(self, value: Any) -> Variable:
         """Replace the value by its difference from `value`."""
         if self.host:
             number = np.asarray(value)
-            recording.on_host(lambda: self.assign(self._seen().numpy() - number))
+            recording.on_host(lambda: self._replace(self._seen().data - number))
             return self
         with autocast_scope(None):
             return self.assign(self.operators["subtract"](self.value, value))
@@ -305,11 +311,15 @@ class Variable(Operators):
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)
 
+    def _number(self) -> Any:
+        tensor = self._seen()
+        return tensor.data.item() if self.host else tensor.item()
+
     def __float__(self) -> float:
-        return float(self._seen())
+        return float(self._number())
 
     def __int__(self) -> int:
-        return int(self._seen())
+        return int(self._number())
 
     def __bool__(self) -> bool:
         return bool(self._seen())

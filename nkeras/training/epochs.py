@@ -60,6 +60,11 @@ class Epochs:
 
     def _take(self, count: int) -> list[Any]:
         assert self._iterator is not None
+        if count == 1 and not self._first:  # the most frequent case, without a list in between
+            for batch in self._iterator:
+                self._seen += 1
+                return [batch]
+            return []
         batches, self._first = self._first, []
         batches += islice(self._iterator, count - len(batches))
         self._seen += len(batches)

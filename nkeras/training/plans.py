@@ -88,7 +88,7 @@ class Plans:
                 if plan is None or not entry.is_valid() or not plan.ready():
                     return deliver(self._record(entry, batch, step))
                 for buffer, leaf in zip(plan.inputs, leaves, strict=True):
-                    np.copyto(buffer, leaf)
+                    buffer[...] = leaf
                 entry.replayed += 1
                 plan.replay()
                 return deliver(_fill(entry.outputs, plan.outputs))

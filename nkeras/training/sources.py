@@ -175,9 +175,16 @@ class ArraySource(Source):
                 rows = order[start:stop]
             elif self._shuffle == "batch" and self._rng is not None:
                 rows = self._rng.permutation(stop - start) + start
-            yield tree.map_structure(
-                lambda one, at=rows: None if one is None else one[at], self._data
-            )
+            yield _cut(self._data, rows)
+
+
+def _cut(data: Any, rows: Any) -> Any:
+    """The rows of all arrays of a structure: a slice of them, or those of an array of indices."""
+    if type(data) is tuple and all(type(one) is np.ndarray for one in data):
+        if type(rows) is slice:
+            return tuple([one[rows] for one in data])
+        return tuple([one.take(rows, 0) for one in data])
+    return tree.map_structure(lambda one: None if one is None else one[rows], data)
 
 
 def _weights_by_output(y: Any, sample_weight: Any) -> Any:
