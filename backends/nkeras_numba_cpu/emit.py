@@ -107,6 +107,11 @@ def _constant(some: Value, number: Any) -> Value:
     return some.like(some.context.get_constant(kind, number), kind)
 
 
+def as_value(result: Any, like: Value) -> Value:
+    """A result that may be a constant."""
+    return result if isinstance(result, Value) else _constant(like, result)
+
+
 def where(condition: Any, x1: Any, x2: Any) -> Any:
     """`x1` where the condition holds, else `x2`; both are computed."""
     if not isinstance(condition, Value):

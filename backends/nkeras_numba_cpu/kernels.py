@@ -9,7 +9,7 @@ from typing import Any
 
 _TOPICS = {
     "linalg": "matmul dense",
-    "convolution": "conv conv_grad_input conv_grad_kernel",
+    "convolution": "conv conv_bias conv_grad_input conv_grad_kernel",
     "pooling": "max_pool max_pool_grad max_pool_take average_pool average_pool_grad",
     "reduction": (
         "reduce_sum reduce_prod reduce_max reduce_min reduce_mean reduce_any reduce_all "
@@ -19,13 +19,14 @@ _TOPICS = {
     "indexing": (
         "take take_grad take_along_axis take_along_axis_grad gather_nd scatter_nd scatter_update"
     ),
+    "batch_norm": "batch_norm batch_norm_grad batch_norm_inference",
     "normalization": "softmax log_softmax softmax_grad log_softmax_grad",
     "loss": (
         "sparse_softmax_cross_entropy sparse_softmax_cross_entropy_grad "
         "sparse_cross_entropy sparse_cross_entropy_grad cross_entropy cross_entropy_grad"
     ),
     "optimizers": "sgd_update adam_update amsgrad_update rmsprop_update",
-    "random": "random_bits",
+    "random": "random_bits dropout",
 }
 
 

@@ -1,44 +1,40 @@
-"""Optimizer updates: one pass over each variable, in pieces that stay in the caches.
+"""Optimizer updates: one pass over each variable, with all its buffers.
 
-A piece of each old buffer is copied into the new one and updated there: loops over few arrays,
-which LLVM can check for overlap, and so vectorise. A plan lets old and new be the same array; then
-nothing is copied. Buffers that the settings do not use are None, in the arguments and in the
-result. The number that changes from step to step is read from an array, so that a plan can change
-it; it may come as such an array.
+A result may be the same array as what it replaces. Buffers that the settings do not use are None,
+in the arguments and in the result. The learning rate may be an array of one float64, which is read
+when the kernel runs, not when it is called.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 
-from nkeras_numba_cpu.compile import jit
-from nkeras_numba_cpu.drivers import tasks
+from nkeras_numba_cpu.emit import Value, where
+from nkeras_numba_cpu.maps import Map, block_task, contiguous
 from nkeras_numba_cpu.memory import empty, operand, stored
-from nkeras_numba_cpu.simd import address_of
+from nkeras_numba_cpu.vector_math import functions
 
-# Elements per task.
-PIECE = 4096
+Rate = float | np.ndarray
+Buffer = np.ndarray | None
 
 
 def sgd_update(
     w: np.ndarray,
     grad: np.ndarray,
-    velocity: np.ndarray | None,
+    velocity: Buffer,
     *,
-    learning_rate: Any,
+    learning_rate: Rate,
     momentum: float,
     nesterov: bool,
-) -> tuple[np.ndarray, np.ndarray | None]:
-    old, new = _buffers(w, velocity)
-    constants = _constants(old[0].dtype, momentum)
-    has_velocity = velocity is not None
-    _run(_sgd, w, 4, grad, *old, *new, _cell(learning_rate), constants, nesterov, has_velocity)
-    return _shaped(new[0], w), _shaped(new[1], velocity)
+) -> tuple[np.ndarray, Buffer]:
+    if velocity is None:
+        return _launch(_descent, grad, (w,), learning_rate, ())[0], None
+    rule = _nesterov if nesterov else _momentum
+    return _launch(rule, grad, (w, velocity), learning_rate, (momentum,))
 
 
 def adam_update(
@@ -47,15 +43,13 @@ def adam_update(
     m: np.ndarray,
     v: np.ndarray,
     *,
-    alpha: Any,
+    alpha: Rate,
     beta_1: float,
     beta_2: float,
     epsilon: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    old, new = _buffers(w, m, v)
-    constants = _constants(old[0].dtype, 1 - beta_1, 1 - beta_2, epsilon)
-    _run(_adam, w, 10, grad, *old, *new, _cell(alpha), constants)
-    return _shaped(new[0], w), _shaped(new[1], w), _shaped(new[2], w)
+    settings = (1 - beta_1, 1 - beta_2, epsilon)
+    return _launch(_adam, grad, (w, m, v), alpha, settings)
 
 
 def amsgrad_update(
@@ -65,199 +59,155 @@ def amsgrad_update(
     v: np.ndarray,
     v_hat: np.ndarray,
     *,
-    alpha: Any,
+    alpha: Rate,
     beta_1: float,
     beta_2: float,
     epsilon: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    old, new = _buffers(w, m, v, v_hat)
-    constants = _constants(old[0].dtype, 1 - beta_1, 1 - beta_2, epsilon)
-    _run(_amsgrad, w, 10, grad, *old, *new, _cell(alpha), constants)
-    return _shaped(new[0], w), _shaped(new[1], w), _shaped(new[2], w), _shaped(new[3], w)
+    settings = (1 - beta_1, 1 - beta_2, epsilon)
+    return _launch(_amsgrad, grad, (w, m, v, v_hat), alpha, settings)
 
 
 def rmsprop_update(
     w: np.ndarray,
     grad: np.ndarray,
     v: np.ndarray,
-    momentum_buffer: np.ndarray | None,
-    average_grad: np.ndarray | None,
+    momentum_buffer: Buffer,
+    average_grad: Buffer,
     *,
-    learning_rate: Any,
+    learning_rate: Rate,
     rho: float,
     momentum: float,
     epsilon: float,
     centered: bool,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
-    old, new = _buffers(w, v, momentum_buffer, average_grad)
-    constants = _constants(old[0].dtype, rho, 1 - rho, momentum, epsilon)
-    _run(_rmsprop, w, 10, grad, *old, *new, _cell(learning_rate), constants, centered, momentum > 0)
-    return (
-        _shaped(new[0], w),
-        _shaped(new[1], w),
-        _shaped(new[2], momentum_buffer),
-        _shaped(new[3], average_grad),
+) -> tuple[np.ndarray, np.ndarray, Buffer, Buffer]:
+    settings = (rho, 1 - rho, epsilon, momentum)
+    buffers = [one for one in (momentum_buffer, average_grad) if one is not None]
+    new_w, new_v, *rest = _launch(
+        _RMSPROP[momentum > 0, centered], grad, (w, v, *buffers), learning_rate, settings
     )
+    new_buffer = None if momentum_buffer is None else rest.pop(0)
+    return new_w, new_v, new_buffer, None if average_grad is None else rest.pop(0)
 
 
-# What a plan may do, see nkeras_numba_cpu.capture: outputs over inputs, numbers from an array.
-for _update, _pairs, _number in (
-    (sgd_update, {0: 0, 1: 2}, "learning_rate"),
-    (adam_update, {0: 0, 1: 2, 2: 3}, "alpha"),
-    (amsgrad_update, {0: 0, 1: 2, 2: 3, 3: 4}, "alpha"),
-    (rmsprop_update, {0: 0, 1: 2, 2: 3, 3: 4}, "learning_rate"),
-):
-    _update.in_place, _update.live = _pairs, (_number,)  # type: ignore[attr-defined]
-
-
-def _run(
-    kernel: Callable[..., None], w: np.ndarray, cost: int, grad: np.ndarray, *arguments: Any
-) -> None:
-    if w.size:
-        flat = operand(grad).reshape(-1)
-        kernel((w.size + PIECE - 1) // PIECE, w.size * cost, flat, *arguments)
-
-
-def _buffers(
-    w: np.ndarray, *buffers: np.ndarray | None
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Old arrays, contiguous and flat, and new ones; empty ones where there is no buffer."""
-    old = [operand(w).reshape(-1)]
-    old += [_none(old[0].dtype) if x is None else operand(x).reshape(-1) for x in buffers]
-    return old, [x if x.size == 0 else empty(x.shape, x.dtype) for x in old]
-
-
-@lru_cache(maxsize=8)
-def _none(dtype: np.dtype) -> np.ndarray:
-    return np.empty(0, dtype)
+def _launch(
+    rule: Callable[..., Any],
+    grad: np.ndarray,
+    old: tuple[np.ndarray, ...],
+    rate: Rate,
+    settings: tuple[float, ...],
+) -> Any:
+    """New buffers by a rule `(rate, *settings, grad, *old)`, which gives one element of each."""
+    half = grad.dtype.char not in "fd"
+    arrays = [x if x.flags.carray and not half else operand(x) for x in (grad, *old)]
+    dtype = arrays[0].dtype
+    results = [empty(x.shape, dtype) for x in old]
+    if grad.size:
+        count, geometry = contiguous(grad.size, 1 + len(old), len(old), 2)
+        live = rate if isinstance(rate, np.ndarray) else np.array((rate,), np.float64)
+        fixed = _numbers(settings, dtype)
+        kernel = _kernel(rule, len(old), len(settings))
+        kernel(count, grad.size * 10, block_task(), geometry, live, fixed, *arrays, *results)
+    return tuple([stored(y, grad.dtype) for y in results]) if half else tuple(results)
 
 
 @lru_cache(maxsize=64)
-def _constants(dtype: np.dtype, *values: float) -> np.ndarray:
-    return np.array(values, dtype)
+def _numbers(numbers: tuple[float, ...], dtype: np.dtype) -> np.ndarray:
+    return np.array(numbers, dtype)
 
 
-def _cell(value: Any) -> np.ndarray:
-    """An array that holds a number; a plan gives one itself."""
-    return value if isinstance(value, np.ndarray) else _cell_of(value)
+@cache
+def _kernel(rule: Callable[..., Any], outputs: int, settings: int) -> Map:
+    return Map(rule, rule.__name__, outputs, (1, settings))
 
 
-@lru_cache(maxsize=16)
-def _cell_of(value: float) -> np.ndarray:
-    return np.array([value], np.float64)
+def _descent(rate: Value, g: Value, w: Value) -> tuple[Value, ...]:
+    return (w - rate.cast(w.kind) * g,)
 
 
-def _shaped(x: np.ndarray, like: np.ndarray | None) -> Any:
-    return None if like is None else stored(x.reshape(like.shape), like.dtype)
+def _momentum(
+    rate: Value, momentum: Value, g: Value, w: Value, velocity: Value
+) -> tuple[Value, ...]:
+    velocity = momentum * velocity - rate.cast(w.kind) * g
+    return w + velocity, velocity
 
 
-@jit
-def _piece(task, old, new):
-    """The task's piece of a new array, with the values of the old one."""
-    first, last = task * PIECE, min(task * PIECE + PIECE, old.size)
-    piece = new[first:last]
-    if address_of(old, 0) != address_of(new, 0):
-        start = old[first:last]
-        for i in range(last - first):
-            piece[i] = start[i]
-    return piece
+def _nesterov(
+    rate: Value, momentum: Value, g: Value, w: Value, velocity: Value
+) -> tuple[Value, ...]:
+    step = rate.cast(w.kind) * g
+    velocity = momentum * velocity - step
+    return w + (momentum * velocity - step), velocity
 
 
-@tasks
-def _sgd(
-    task, grad, old_w, old_velocity, new_w, new_velocity, rate, constants, nesterov, has_velocity
-):
-    w = _piece(task, old_w, new_w)
-    g = grad[task * PIECE : task * PIECE + w.size]
-    learning_rate, momentum = w.dtype.type(rate[0]), constants[0]
-    if has_velocity:
-        velocity = _piece(task, old_velocity, new_velocity)
-        for i in range(w.size):
-            velocity[i] = momentum * velocity[i] - learning_rate * g[i]
-        if nesterov:
-            for i in range(w.size):
-                w[i] = w[i] + momentum * velocity[i] - learning_rate * g[i]
-        else:
-            for i in range(w.size):
-                w[i] += velocity[i]
-    else:
-        for i in range(w.size):
-            w[i] -= learning_rate * g[i]
+def _moments(rate_1: Value, rate_2: Value, g: Value, m: Value, v: Value) -> tuple[Value, Value]:
+    return m + (g - m) * rate_1, v + (g * g - v) * rate_2
 
 
-@tasks
-def _adam(task, grad, old_w, old_m, old_v, new_w, new_m, new_v, rate, constants):
-    w = _piece(task, old_w, new_w)
-    m, v = _piece(task, old_m, new_m), _piece(task, old_v, new_v)
-    g = grad[task * PIECE : task * PIECE + w.size]
-    alpha, rate_1, rate_2, epsilon = w.dtype.type(rate[0]), constants[0], constants[1], constants[2]
-    for i in range(w.size):
-        m[i] += (g[i] - m[i]) * rate_1
-        v[i] += (g[i] * g[i] - v[i]) * rate_2
-        w[i] -= m[i] * alpha / (math.sqrt(v[i]) + epsilon)
+def _stepped(w: Value, m: Value, v: Value, alpha: Value, epsilon: Value) -> Value:
+    return w - m * alpha.cast(w.kind) / (_root(v) + epsilon)
 
 
-@tasks
+def _root(x: Value) -> Value:
+    return functions(x.kind.name)["sqrt"](x)
+
+
+def _adam(
+    alpha: Value,
+    rate_1: Value,
+    rate_2: Value,
+    epsilon: Value,
+    g: Value,
+    w: Value,
+    m: Value,
+    v: Value,
+) -> tuple[Value, ...]:
+    m, v = _moments(rate_1, rate_2, g, m, v)
+    return _stepped(w, m, v, alpha, epsilon), m, v
+
+
 def _amsgrad(
-    task, grad, old_w, old_m, old_v, old_hat, new_w, new_m, new_v, new_hat, rate, constants
-):
-    w = _piece(task, old_w, new_w)
-    m, v, hat = (
-        _piece(task, old_m, new_m),
-        _piece(task, old_v, new_v),
-        _piece(task, old_hat, new_hat),
-    )
-    g = grad[task * PIECE : task * PIECE + w.size]
-    alpha, rate_1, rate_2, epsilon = w.dtype.type(rate[0]), constants[0], constants[1], constants[2]
-    for i in range(w.size):
-        m[i] += (g[i] - m[i]) * rate_1
-        v[i] += (g[i] * g[i] - v[i]) * rate_2
-    for i in range(w.size):
-        greater = (hat[i] > v[i]) | (hat[i] != hat[i])
-        hat[i] = hat[i] if greater else v[i]
-        w[i] -= m[i] * alpha / (math.sqrt(hat[i]) + epsilon)
+    alpha: Value,
+    rate_1: Value,
+    rate_2: Value,
+    epsilon: Value,
+    g: Value,
+    w: Value,
+    m: Value,
+    v: Value,
+    hat: Value,
+) -> tuple[Value, ...]:
+    m, v = _moments(rate_1, rate_2, g, m, v)
+    hat = where((hat > v) | (hat != hat), hat, v)
+    return _stepped(w, m, hat, alpha, epsilon), m, v, hat
 
 
-@tasks
-def _rmsprop(
-    task,
-    grad,
-    old_w,
-    old_v,
-    old_buffer,
-    old_average,
-    new_w,
-    new_v,
-    new_buffer,
-    new_average,
-    rate,
-    constants,
-    centered,
-    has_momentum,
-):
-    w, v = _piece(task, old_w, new_w), _piece(task, old_v, new_v)
-    g = grad[task * PIECE : task * PIECE + w.size]
-    learning_rate, rho, rest = w.dtype.type(rate[0]), constants[0], constants[1]
-    momentum, epsilon = constants[2], constants[3]
-    increment = np.empty(w.size, w.dtype)
-    for i in range(w.size):
-        v[i] = rho * v[i] + rest * g[i] * g[i]
-    if centered:
-        average = _piece(task, old_average, new_average)
-        for i in range(w.size):
-            average[i] = rho * average[i] + rest * g[i]
-        for i in range(w.size):
-            denominator = v[i] + epsilon - average[i] * average[i]
-            increment[i] = learning_rate * g[i] / math.sqrt(denominator)
-    else:
-        for i in range(w.size):
-            increment[i] = learning_rate * g[i] / math.sqrt(v[i] + epsilon)
-    if has_momentum:
-        buffer = _piece(task, old_buffer, new_buffer)
-        for i in range(w.size):
-            buffer[i] = momentum * buffer[i] + increment[i]
-        for i in range(w.size):
-            w[i] -= buffer[i]
-    else:
-        for i in range(w.size):
-            w[i] -= increment[i]
+def _rmsprop(has_momentum: bool, centered: bool) -> Callable[..., tuple[Value, ...]]:
+    def rule(
+        rate: Value,
+        rho: Value,
+        rest: Value,
+        epsilon: Value,
+        momentum: Value,
+        g: Value,
+        w: Value,
+        v: Value,
+        *buffers: Value,
+    ) -> tuple[Value, ...]:
+        v = rho * v + rest * g * g
+        denominator, new = v + epsilon, []
+        if centered:
+            average = rho * buffers[-1] + rest * g
+            denominator = denominator - average * average
+            new = [average]
+        increment = rate.cast(w.kind) * g / _root(denominator)
+        if has_momentum:
+            increment = momentum * buffers[0] + increment
+            new = [increment, *new]
+        return w - increment, v, *new
+
+    rule.__name__ = f"rmsprop_{has_momentum:d}{centered:d}"
+    return rule
+
+
+_RMSPROP = {(a, b): _rmsprop(a, b) for a in (False, True) for b in (False, True)}

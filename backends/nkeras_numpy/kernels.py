@@ -1,6 +1,7 @@
 """All kernels by name: the table of the numpy backend, and the reference for other backends."""
 
 from nkeras_numpy import (
+    batch_norm,
     convolution,
     indexing,
     linalg,
@@ -18,6 +19,7 @@ KERNELS: dict[str, Kernel] = {
     "matmul": linalg.matmul,
     "dense": linalg.dense,
     "conv": convolution.conv,
+    "conv_bias": convolution.conv_bias,
     "conv_grad_input": convolution.conv_grad_input,
     "conv_grad_kernel": convolution.conv_grad_kernel,
     "max_pool": pooling.max_pool,
@@ -54,6 +56,9 @@ KERNELS: dict[str, Kernel] = {
     "gather_nd": indexing.gather_nd,
     "scatter_nd": indexing.scatter_nd,
     "scatter_update": indexing.scatter_update,
+    "batch_norm": batch_norm.batch_norm,
+    "batch_norm_grad": batch_norm.batch_norm_grad,
+    "batch_norm_inference": batch_norm.batch_norm_inference,
     "softmax": normalization.softmax,
     "log_softmax": normalization.log_softmax,
     "softmax_grad": normalization.softmax_grad,
@@ -69,4 +74,5 @@ KERNELS: dict[str, Kernel] = {
     "amsgrad_update": optimizers.amsgrad_update,
     "rmsprop_update": optimizers.rmsprop_update,
     "random_bits": random.random_bits,
+    "dropout": random.dropout,
 }

@@ -3,9 +3,11 @@
 Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
 """
 
+import math
+
 import numpy as np
 
-from nkeras_numpy.namespace import Array
+from nkeras_numpy.namespace import Array, in_float32
 
 _ROUNDS = 10
 _MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -38,3 +40,11 @@ def random_bits(*, key: tuple[int, int], size: int) -> Array:
     zero = np.zeros_like(block)
     words = philox((block & _LOW, block >> _HIGH, zero, zero), key)
     return np.stack(words, axis=1).astype(np.uint32).reshape(4 * block.size)[:size]
+
+
+@in_float32
+def dropout(x: Array, *, key: tuple[int, int], rate: float) -> Array:
+    """``x / (1 - rate)`` where the random number in [0, 1) is not below ``rate``, else 0."""
+    digits = random_bits(key=key, size=x.size).reshape(x.shape) >> 8
+    kept = digits >= math.ceil(float(np.float32(rate)) * 2**24)
+    return np.where(kept, x * x.dtype.type(1.0 / (1.0 - rate)), 0).astype(x.dtype)

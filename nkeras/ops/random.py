@@ -9,7 +9,7 @@ from nkeras.backend.scalars import random as scalars
 from nkeras.core import dtypes
 from nkeras.core.primitive import op, primitive, to_tensor
 from nkeras.core.random import draw_seed
-from nkeras.core.spec import Spec, normalize_axis
+from nkeras.core.spec import Spec, Typed, normalize_axis
 from nkeras.ops.elementwise import (
     add,
     bitwise_left_shift,
@@ -35,6 +35,28 @@ truncated_normal_quantile = elementwise(
 def random_bits(*, key: tuple[int, int], size: int) -> Spec:
     """uint32 tensor `(size,)` of random bits."""
     return Spec((size,), "uint32")
+
+
+@primitive()
+def _dropout(x: Typed, *, key: tuple[int, int], rate: float) -> Spec:
+    """`x / (1 - rate)` where the random number in [0, 1) is not below `rate`, else 0."""
+    return Spec(x.shape, x.dtype)
+
+
+@_dropout.decomposition
+def _(x: Any, key: tuple[int, int], rate: float) -> Any:
+    words = reshape(random_bits(key=key, size=math.prod(x.shape)), x.shape)
+    wide = cast(x, dtypes.result_type(x.dtype, "float32"))
+    return cast(where_(_kept(words, rate), multiply(wide, 1.0 / (1.0 - rate)), 0.0), x.dtype)
+
+
+@_dropout.vjp("x")
+def _(grad_y: Any, key: tuple[int, int], rate: float) -> Any:
+    return _dropout(grad_y, key=key, rate=rate)
+
+
+def _kept(words: Any, rate: float) -> Any:
+    return greater_equal(_unit(words), rate)
 
 
 def bits(shape: Any, seed: Any) -> Any:
@@ -263,8 +285,9 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
         if noise_shape is None
         else tuple(x.shape[i] if size is None else size for i, size in enumerate(noise_shape))
     )
-    kept = greater_equal(_unit(bits(shape, seed)), rate)
-    return where_(kept, multiply(x, 1.0 / (1.0 - rate)), 0.0)
+    if shape == x.shape and dtypes.is_floating(x.dtype):
+        return _dropout(x, key=draw_seed(seed), rate=float(rate))
+    return where_(_kept(bits(shape, seed), rate), multiply(x, 1.0 / (1.0 - rate)), 0.0)
 
 
 def _floating(dtype: Any, owner: str) -> str:

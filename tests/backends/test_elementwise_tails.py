@@ -7,8 +7,10 @@ import pytest
 
 import nkeras.backend.scalars  # noqa: F401 - registers them
 from nkeras.backend.scalar import SCALARS, Scalar
-from nkeras_numba_cpu import drivers, threads
-from nkeras_numba_cpu.elementwise import BLOCK, TASK, elementwise
+from nkeras_numba_cpu import drivers, maps, optimizers, threads
+from nkeras_numba_cpu.elementwise import elementwise
+from nkeras_numba_cpu.kernels import KERNELS
+from nkeras_numba_cpu.maps import BLOCK, TASK
 
 add = elementwise(SCALARS["add"])
 SIZES = [0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 64, 127, BLOCK - 1, BLOCK + 1, BLOCK * TASK + 5]
@@ -114,3 +116,30 @@ def test_same_bits_for_one_and_two_threads(first, second, monkeypatch):
     finally:
         threads.set_num_threads(before)
     np.testing.assert_array_equal(*results)
+
+
+def test_optimizers_take_live_rates_and_write_in_place():
+    w, grad, m, v = (np.abs(normal(5_000, seed=i)) for i in range(4))
+    static = {"beta_1": 0.9, "beta_2": 0.99, "epsilon": 1e-7}
+    want = optimizers.adam_update(w, grad, m, v, alpha=0.1, **static)
+    live = np.array([0.1])
+    for one, other in zip(
+        optimizers.adam_update(w, grad, m, v, alpha=live, **static), want, strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    count, geometry = maps.contiguous(w.size, 4, 3, 2)
+    settings = np.array([1 - 0.9, 1 - 0.99, 1e-7], np.float32)
+    kernel = optimizers._kernel(optimizers._adam, 3, 3)
+    arrays = (live, settings, grad, w, m, v, w, m, v)
+    kernel(count, w.size, maps.block_task(), geometry, *arrays)
+    for one, other in zip((w, m, v), want, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_random_kernels_take_live_keys():
+    key, live = (7, 2**32 - 2), np.array((7, 2**32 - 2), np.uint32)
+    x = normal(4_099)
+    for name, arrays, static in [("random_bits", (), {"size": 4_099}), ("dropout", (x,), {})]:
+        static = static or {"rate": 0.25}
+        want = KERNELS[name](*arrays, key=key, **static)
+        np.testing.assert_array_equal(KERNELS[name](*arrays, key=live, **static), want)

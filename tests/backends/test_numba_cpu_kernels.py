@@ -159,6 +159,7 @@ def row_cases():
     yield "sparse-cross-entropy", "sparse_cross_entropy", (chances, labels), static
     arrays = (normal(7), chances, labels)
     yield "sparse-cross-entropy-grad", "sparse_cross_entropy_grad", arrays, static
+    yield "dropout", "dropout", (normal(9, 500),), {"key": (5, 2**32 - 1), "rate": 0.3}
     yield "dense-cross-entropy", "cross_entropy", (truth, chances), static
     yield "dense-cross-entropy-grad", "cross_entropy_grad", (normal(7), truth, chances), static
 
@@ -257,9 +258,14 @@ def test_as_numpy(label, dtype):
     assert_same(actual, REFERENCE[name](*arrays, **static), TOLERANCE[dtype])
 
 
+OF_FLOATS = ("reduce_mean", "average", "softmax", "log_", "sparse", "cross", "dropout")
+
+
 def integer_cases():
     for label, (name, _, _) in CASES.items():
-        if name.startswith(("reduce_mean", "average", "softmax", "log_", "sparse", "cross")):
+        if name.startswith(
+            ("reduce_mean", "average", "softmax", "log_", "sparse", "cross", "dropout")
+        ):
             continue
         if name.endswith("_update") and name != "scatter_update":
             continue

@@ -87,17 +87,42 @@ CASES: dict[str, list[Case]] = {
     "scatter_nd": [Case((ints(2, 4, 2), floats(4, 2)), {"shape": (2, 3, 2)})],
     "scatter_update": [Case((floats(4, 2), np.array([[1], [3], [1]], "int32"), floats(3, 2)), {})],
     "conv": [Case((floats(2, 5, 4, 4), floats(2, 2, 2, 4)), _CONV)],
+    "conv_bias": [
+        Case((floats(2, 5, 4, 4), floats(2, 2, 2, 4), floats(4)), {"activation": "relu", **_CONV}),
+        Case(
+            (floats(1, 4, 4, 4), floats(2, 2, 2, 4), floats(4)), {"activation": "linear", **_CONV}
+        ),
+    ],
     "conv_grad_input": [
         Case((floats(2, 3, 3, 4), floats(2, 2, 2, 4)), {"input_shape": (2, 5, 4, 4), **_CONV})
     ],
     "conv_grad_kernel": [
         Case((floats(2, 5, 4, 4), floats(2, 3, 3, 4)), {"kernel_shape": (2, 2, 2, 4), **_CONV})
     ],
+    "batch_norm": [
+        Case((floats(2, 3, 4), floats(4), floats(4)), {"epsilon": 1e-3}),
+        Case((floats(5, 3), None, None), {"epsilon": 1e-2}),
+    ],
+    "batch_norm_grad": [
+        Case(
+            (floats(2, 3, 4), floats(2, 3, 4), floats(4), floats(4), positive(4)),
+            {"epsilon": 1e-3},
+        ),
+        Case((floats(5, 3), floats(5, 3), None, floats(3), positive(3)), {"epsilon": 1e-2}),
+    ],
+    "batch_norm_inference": [
+        Case(
+            (floats(2, 3, 4), floats(4), positive(4), floats(4), floats(4)),
+            {"epsilon": 1e-3},
+        ),
+        Case((floats(5, 3), floats(3), positive(3), None, None), {"epsilon": 1e-2}),
+    ],
     "softmax": [Case((floats(2, 3),), {"axis": 1})],
     "log_softmax": [Case((floats(3, 2),), {"axis": 0})],
     "softmax_grad": [Case((floats(2, 3), positive(2, 3)), {"axis": 1})],
     "log_softmax_grad": [Case((floats(2, 3), log_probabilities(2, 3)), {"axis": 1})],
     "sparse_softmax_cross_entropy": [Case((floats(3, 4), ints(4, 3)), {})],
+    "dropout": [Case((floats(3, 7),), {"key": (3, 4), "rate": 0.4})],
     "sparse_cross_entropy": [Case((positive(3, 4), ints(4, 3)), {"epsilon": 0.05})],
     "sparse_cross_entropy_grad": [Case((floats(3), positive(3, 4), ints(4, 3)), {"epsilon": 0.05})],
     "cross_entropy": [Case((positive(3, 4), positive(3, 4)), {"epsilon": 0.05})],
