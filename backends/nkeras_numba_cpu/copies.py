@@ -73,9 +73,11 @@ def _pattern(value: Any, dtype: np.dtype) -> int:
 def bits_of(x: np.ndarray) -> np.ndarray:
     """x, contiguous and flat, as the dtype that stands for all of its size."""
     flags = x.flags
-    if not (flags.c_contiguous and flags.writeable and flags.aligned):
+    if not (flags.c_contiguous and flags.aligned):
         x = contiguous(x)
     bits = _BITS[x.itemsize]
+    if not x.flags.writeable:
+        return np.asarray(_Span(x, _Extent(0, x.size, None), bits))
     flat = x.reshape(-1)
     return flat if flat.dtype == bits else flat.view(bits)
 

@@ -57,7 +57,9 @@ def take_along_axis_grad(
 ) -> np.ndarray:
     """Zeros of `shape` with grad_y added where `take_along_axis` found its elements."""
     wide = (*grad_y.shape[:axis], shape[axis], *grad_y.shape[axis + 1 :])
-    indices = operand(np.broadcast_to(indices, grad_y.shape))
+    if indices.shape != grad_y.shape:
+        indices = np.broadcast_to(indices, grad_y.shape)
+    indices = operand(indices)
     result = empty(wide, compute_dtype(grad_y.dtype))
     if not grad_y.size:
         fill(result, 0)
@@ -167,7 +169,8 @@ def _aligned(x: np.ndarray, indices: np.ndarray, axis: int) -> tuple[np.ndarray,
         sizes = [a if b == 1 else b for a, b in zip(x.shape, indices.shape, strict=True)]
         x_shape = (*sizes[:axis], x.shape[axis], *sizes[axis + 1 :])
         shape = (*sizes[:axis], indices.shape[axis], *sizes[axis + 1 :])
-        x, indices = np.broadcast_to(x, x_shape), np.broadcast_to(indices, shape)
+        x = x if x.shape == x_shape else np.broadcast_to(x, x_shape)
+        indices = indices if indices.shape == shape else np.broadcast_to(indices, shape)
     return x, operand(indices)
 
 
@@ -198,15 +201,18 @@ def _take_rows(task, x, rows, result, numbers):
     n, inner, group, total = numbers
     outer = task * group // rows.size
     i = task * group - outer * rows.size
-    for number in range(task * group, min(task * group + group, total)):
-        start = (outer * n + _in_range(rows[i], n)) * inner
-        if inner == 1:
-            move(result, number, x, start)
-        else:
-            move_line(result, number * inner, x, start, inner)
-        i += 1
-        if i == rows.size:
-            i, outer = 0, outer + 1
+    number, last = task * group, min(task * group + group, total)
+    while number < last:
+        end = min(rows.size, i + last - number)
+        base = outer * n
+        for k in range(i, end):
+            row = base + _in_range(rows[k], n)
+            if inner == 1:
+                move(result, number + k - i, x, row)
+            else:
+                move_line(result, (number + k - i) * inner, x, row * inner, inner)
+        number += end - i
+        i, outer = 0, outer + 1
 
 
 @tasks
@@ -271,11 +277,16 @@ def _pick_along(task, x, indices, result, numbers):
         outer = block // across
         first = (block - outer * across) * width
         last = min(first + width, inner)
-        for i in range(positions):
-            place = (outer * positions + i) * inner
-            for j in range(first, last):
-                row = outer * n + _in_range(indices[place + j], n)
-                move(result, place + j, x, row * inner + j)
+        place = outer * positions * inner
+        x_here = outer * n * inner
+        if inner == 1:
+            for i in range(place, place + positions):
+                move(result, i, x, x_here + _in_range(indices[i], n))
+        else:
+            for _ in range(positions):
+                for j in range(first, last):
+                    move(result, place + j, x, x_here + _in_range(indices[place + j], n) * inner + j)
+                place += inner
 
 
 @tasks
@@ -285,12 +296,17 @@ def _add_along(task, values, indices, result, numbers):
         outer = block // across
         first = (block - outer * across) * width
         last = min(first + width, inner)
+        own = result[outer * n * inner : (outer + 1) * n * inner]
         for i in range(n):
-            line = result[(outer * n + i) * inner + first : (outer * n + i) * inner + last]
+            line = own[i * inner + first : i * inner + last]
             for j in range(line.size):
                 line[j] = 0
-        for i in range(positions):
-            place = (outer * positions + i) * inner
-            for j in range(first, last):
-                row = outer * n + _in_range(indices[place + j], n)
-                result[row * inner + j] += values[place + j]
+        place = outer * positions * inner
+        given, where = values[place:], indices[place:]
+        if inner == 1:
+            for i in range(positions):
+                own[_in_range(where[i], n)] += given[i]
+        else:
+            for i in range(positions):
+                for j in range(i * inner + first, i * inner + last):
+                    own[_in_range(where[j], n) * inner + j - i * inner] += given[j]

@@ -213,7 +213,7 @@ def _fold_rows(task, x, parts, numbers, divisor):
 
 
 def _fold_many_rows(task, x, parts, numbers, divisor):
-    """As _fold_rows for many rows: each becomes a vector, a square of these one vector of results."""
+    """As _fold_rows for many rows: a row becomes a vector, a square of these the results."""
     reduced, _, _, _, _, _, group, rows = numbers
     lanes = lanes_of(x)
     whole = reduced // lanes * lanes
