@@ -23,6 +23,7 @@ _TOPICS = {
     "normalization": "softmax log_softmax softmax_grad log_softmax_grad",
     "loss": (
         "sparse_softmax_cross_entropy sparse_softmax_cross_entropy_grad "
+        "softmax_cross_entropy softmax_cross_entropy_grad "
         "sparse_cross_entropy sparse_cross_entropy_grad cross_entropy cross_entropy_grad"
     ),
     "optimizers": "sgd_update adam_update amsgrad_update rmsprop_update",

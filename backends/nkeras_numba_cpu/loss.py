@@ -33,6 +33,24 @@ def sparse_softmax_cross_entropy_grad(
     return stored(result, log_probabilities.dtype)
 
 
+def softmax_cross_entropy(target: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`-sum(target * log_softmax(logits))`, `(rows,)`, and the log probabilities."""
+    source, dtype = operand(logits), logits.dtype
+    loss, result = empty((logits.shape[0],), source.dtype), empty(source.shape, source.dtype)
+    _launch(_dense_softmax_loss, source, operand(target), loss, result)
+    return stored(loss, dtype), stored(result, dtype)
+
+
+def softmax_cross_entropy_grad(
+    grad_loss: np.ndarray, target: np.ndarray, log_probabilities: np.ndarray
+) -> np.ndarray:
+    """`(exp(log_p) * sum(target) - target) * grad_loss[:, None]`."""
+    source = operand(log_probabilities)
+    result = empty(source.shape, source.dtype)
+    _launch(_dense_softmax_loss_grad, source, operand(target), operand(grad_loss), result)
+    return stored(result, log_probabilities.dtype)
+
+
 def sparse_cross_entropy(
     probabilities: np.ndarray, labels: np.ndarray, *, epsilon: float
 ) -> np.ndarray:
@@ -57,8 +75,7 @@ def cross_entropy(target: np.ndarray, probabilities: np.ndarray, *, epsilon: flo
     """`-sum(target * log(clip(p / sum(p))))`, `(rows,)`."""
     source = operand(probabilities)
     loss = empty((source.shape[0],), source.dtype)
-    target = operand(target).reshape(-1)
-    _launch(_dense_loss, source, target, loss, *_limits(epsilon, source.dtype))
+    _launch(_dense_loss, source, operand(target), loss, *_limits(epsilon, source.dtype))
     return stored(loss, probabilities.dtype)
 
 
@@ -68,8 +85,7 @@ def cross_entropy_grad(
     source = operand(probabilities)
     result = empty(source.shape, source.dtype)
     limits = _limits(epsilon, source.dtype)
-    target = operand(target).reshape(-1)
-    _launch(_dense_loss_grad, source, target, operand(grad_loss), result, *limits)
+    _launch(_dense_loss_grad, source, operand(target), operand(grad_loss), result, *limits)
     return stored(result, probabilities.dtype)
 
 
@@ -111,6 +127,36 @@ def _softmax_loss_grad(task, log_probabilities, n, step, labels, grad_loss, grad
         target[labels[row]] -= grad_x.dtype.type(1)
         for j in range(n):
             target[j] *= scale
+
+
+@tasks(reassociate=True)
+def _dense_softmax_loss(task, logits, n, step, truth, loss, y):
+    start = task * step * n
+    size = min(step * n, logits.size - start)
+    exp_rows(part(logits, start, size), n, part(y, start, size))
+    for row in range(start // n, (start + size) // n):
+        target, weights = part(y, row * n, n), part(truth, row * n, n)
+        finish_row(part(logits, row * n, n), target, True)
+        value = y.dtype.type(0)
+        for j in range(n):
+            value -= weights[j] * target[j]
+        loss[row] = value
+
+
+@tasks(reassociate=True)
+def _dense_softmax_loss_grad(task, log_probabilities, n, step, truth, grad_loss, grad_x):
+    start = task * step * n
+    size = min(step * n, grad_x.size - start)
+    source, flat = part(log_probabilities, start, size), part(grad_x, start, size)
+    for j in range(size):
+        flat[j] = exp(source[j])
+    for row in range(start // n, (start + size) // n):
+        target, weights, scale = part(grad_x, row * n, n), part(truth, row * n, n), grad_loss[row]
+        total = grad_x.dtype.type(0)
+        for j in range(n):
+            total += weights[j]
+        for j in range(n):
+            target[j] = (target[j] * total - weights[j]) * scale
 
 
 @tasks(reassociate=True)

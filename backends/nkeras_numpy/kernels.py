@@ -65,6 +65,8 @@ KERNELS: dict[str, Kernel] = {
     "log_softmax_grad": normalization.log_softmax_grad,
     "sparse_softmax_cross_entropy": loss.sparse_softmax_cross_entropy,
     "sparse_softmax_cross_entropy_grad": loss.sparse_softmax_cross_entropy_grad,
+    "softmax_cross_entropy": loss.softmax_cross_entropy,
+    "softmax_cross_entropy_grad": loss.softmax_cross_entropy_grad,
     "sparse_cross_entropy": loss.sparse_cross_entropy,
     "sparse_cross_entropy_grad": loss.sparse_cross_entropy_grad,
     "cross_entropy": loss.cross_entropy,

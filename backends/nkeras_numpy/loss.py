@@ -23,6 +23,19 @@ def sparse_softmax_cross_entropy_grad(
 
 
 @in_float32
+def softmax_cross_entropy(target: Array, logits: Array) -> tuple[Array, Array]:
+    """``-sum(target * log_softmax(logits))``, ``(rows,)``, and the log probabilities."""
+    log_probabilities = log_softmax(logits, axis=1)
+    return -(target * log_probabilities).sum(axis=1), log_probabilities
+
+
+@in_float32
+def softmax_cross_entropy_grad(grad_loss: Array, target: Array, log_probabilities: Array) -> Array:
+    chances = namespace(log_probabilities).exp(log_probabilities)
+    return (chances * target.sum(axis=1, keepdims=True) - target) * grad_loss[:, None]
+
+
+@in_float32
 def sparse_cross_entropy(probabilities: Array, labels: Array, *, epsilon: float) -> Array:
     """``-log(clip(p[label] / sum(p)))``, ``(rows,)``."""
     xp = namespace(probabilities)

@@ -14,11 +14,10 @@ from nkeras.ops.loss import (
     binary_cross_entropy,
     cross_entropy,
     sigmoid_cross_entropy,
+    softmax_cross_entropy,
     sparse_cross_entropy,
     sparse_softmax_cross_entropy,
 )
-from nkeras.ops.normalization import log_softmax
-from nkeras.ops.reduction import sum
 from nkeras.ops.shape import cast, reshape, squeeze
 
 
@@ -85,12 +84,14 @@ def categorical_crossentropy(
             f"1 or more. Received: {target.shape} and {output.shape}"
         )
     target = cast(target, output.dtype)
-    if from_logits:
-        return -sum(target * log_softmax(output, axis), axis)
     target, output = moveaxis(target, axis, -1), moveaxis(output, axis, -1)
     shape, rows = output.shape[:-1], (-1, output.shape[-1])
     target, output = reshape(target, rows), reshape(output, rows)
-    return reshape(cross_entropy(target, output, epsilon=config.epsilon()), shape)
+    if from_logits:
+        loss, _ = softmax_cross_entropy(target, output)
+    else:
+        loss = cross_entropy(target, output, epsilon=config.epsilon())
+    return reshape(loss, shape)
 
 
 @op

@@ -100,14 +100,61 @@ def _(grad_grad_logits: Any, grad_loss: Any, log_probabilities: Any) -> Any:
     return grad_grad_logits * exp(log_probabilities) * expand_dims(grad_loss, 1)
 
 
-def _specs(owner: str, probabilities: Typed, name: str, other: Typed, rank: int) -> Spec:
+@primitive(outputs=("loss", "log_probabilities"))
+def softmax_cross_entropy(target: Typed, logits: Typed) -> tuple[Spec, Spec]:
+    """`-sum(target * log(softmax(logits)))` of each row, and the log-probabilities."""
+    loss = _specs("softmax_cross_entropy", logits, "target", target, 2)
+    return loss, Spec(logits.shape, logits.dtype)
+
+
+@softmax_cross_entropy.decomposition
+def _(target: Any, logits: Any) -> tuple[Any, Any]:
+    log_probabilities = _log_softmax(logits, axis=1)
+    product = target * log_probabilities
+    return negative(reduce_sum(product, axis=(1,), keepdims=False)), log_probabilities
+
+
+@softmax_cross_entropy.vjp("target")
+def _(grad_loss: Any, log_probabilities: Any) -> Any:
+    return negative(expand_dims(grad_loss, 1)) * log_probabilities
+
+
+@softmax_cross_entropy.vjp("logits")
+def _(
+    grad_loss: Any, target: Any, log_probabilities: Any, grad_log_probabilities: Any = None
+) -> Any:
+    grad = softmax_cross_entropy_grad(grad_loss, target, log_probabilities)
+    if grad_log_probabilities is not None:
+        grad = grad + _log_softmax_grad(grad_log_probabilities, log_probabilities, axis=1)
+    return grad
+
+
+@primitive(outputs=("grad_logits",))
+def softmax_cross_entropy_grad(grad_loss: Typed, target: Typed, log_probabilities: Typed) -> Spec:
+    """`(softmax * sum(target) - target) * grad_loss` of each row."""
+    return Spec(log_probabilities.shape, log_probabilities.dtype)
+
+
+@softmax_cross_entropy_grad.decomposition
+def _softmax_grad_formula(grad_loss: Any, target: Any, log_probabilities: Any) -> Any:
+    difference = exp(log_probabilities) * _total(target) - target
+    return difference * expand_dims(grad_loss, 1)
+
+
+@softmax_cross_entropy_grad.vjp("grad_loss", "target", "log_probabilities")
+def _(grad_grad_logits: Any, grad_loss: Any, target: Any, log_probabilities: Any) -> Any:
+    arguments = (grad_loss, target, log_probabilities)
+    return _vjp(_softmax_grad_formula, arguments, grad_grad_logits)
+
+
+def _specs(owner: str, scores: Typed, name: str, other: Typed, rank: int) -> Spec:
     """The spec of one loss for each row; `other` has the shape of the first `rank` axes."""
-    if len(probabilities.shape) != 2 or tuple(other.shape) != tuple(probabilities.shape[:rank]):
+    if len(scores.shape) != 2 or tuple(other.shape) != tuple(scores.shape[:rank]):
         raise ValueError(
-            f"{owner}: probabilities (rows, classes) and `{name}` that fits are needed. "
-            f"Received shapes {probabilities.shape} and {other.shape}"
+            f"{owner}: scores (rows, classes) and `{name}` that fits are needed. "
+            f"Received shapes {scores.shape} and {other.shape}"
         )
-    return Spec(probabilities.shape[:1], probabilities.dtype)
+    return Spec(scores.shape[:1], scores.dtype)
 
 
 def _total(x: Any) -> Any:

@@ -156,6 +156,9 @@ def row_cases():
     arrays = (normal(7), REFERENCE["log_softmax"](logits, axis=1), labels)
     yield "cross-entropy-grad", "sparse_softmax_cross_entropy_grad", arrays, {}
     chances, truth, static = normal(7, 10, positive=True), normal(7, 10, seed=1), {"epsilon": 0.02}
+    yield "softmax-cross-entropy", "softmax_cross_entropy", (truth, logits), {}
+    arrays = (normal(7), truth, REFERENCE["log_softmax"](logits, axis=1))
+    yield "softmax-cross-entropy-grad", "softmax_cross_entropy_grad", arrays, {}
     yield "sparse-cross-entropy", "sparse_cross_entropy", (chances, labels), static
     arrays = (normal(7), chances, labels)
     yield "sparse-cross-entropy-grad", "sparse_cross_entropy_grad", arrays, static

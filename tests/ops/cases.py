@@ -123,6 +123,8 @@ CASES: dict[str, list[Case]] = {
     "log_softmax_grad": [Case((floats(2, 3), log_probabilities(2, 3)), {"axis": 1})],
     "sparse_softmax_cross_entropy": [Case((floats(3, 4), ints(4, 3)), {})],
     "dropout": [Case((floats(3, 7),), {"key": (3, 4), "rate": 0.4})],
+    "softmax_cross_entropy": [Case((positive(3, 4), floats(3, 4)), {})],
+    "softmax_cross_entropy_grad": [Case((floats(3), positive(3, 4), log_probabilities(3, 4)), {})],
     "sparse_cross_entropy": [Case((positive(3, 4), ints(4, 3)), {"epsilon": 0.05})],
     "sparse_cross_entropy_grad": [Case((floats(3), positive(3, 4), ints(4, 3)), {"epsilon": 0.05})],
     "cross_entropy": [Case((positive(3, 4), positive(3, 4)), {"epsilon": 0.05})],
