@@ -13,7 +13,7 @@ from typing import Any
 from measuring import RESULTS
 
 QUESTIONS = ("ops", "layers", "fit", "predict", "start_up", "memory")
-HEAD = ("what", "nkeras is so many times as good", "as the best peer", "wanted", "met")
+HEAD = ("what", "nkeras is so many times as good", "as", "bar", "met")
 
 
 def ratio(row: dict[str, Any], bar: dict[str, Any]) -> tuple[float, str] | None:
@@ -45,7 +45,7 @@ def lines(answer: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         if ratios:
             text = f"{statistics.median(ratios):.2f}"
             text += f" ({ratios[0]:.2f} to {ratios[-1]:.2f})" if len(ratios) > 1 else ""
-        peers = "" if "at most" in bar else ", ".join(sorted({name for _, name in found}))
+        peers = "the wanted" if "at most" in bar else ", ".join(sorted({name for _, name in found}))
         yield group, text, peers, wanted, met
 
 

@@ -1,7 +1,7 @@
-"""Operations by backend: `pytest benchmarks/bench_ops.py --benchmark-enable -n 0`.
+"""Operations by backend: `pytest benchmarks/bench_backends.py --benchmark-enable -n 0`.
 
 To keep the numbers, add `--benchmark-group-by=param:case` and
-`--benchmark-json=benchmarks/results/ops.json`.
+`--benchmark-json=benchmarks/results/backends.json`.
 """
 
 from __future__ import annotations
