@@ -2,12 +2,14 @@
 
 from nkeras.core.config import (
     backend,
+    convolution_algorithm,
     disable_traceback_filtering,
     enable_traceback_filtering,
     epsilon,
     floatx,
     image_data_format,
     is_traceback_filtering_enabled,
+    set_convolution_algorithm,
     set_epsilon,
     set_floatx,
     set_image_data_format,
@@ -21,6 +23,7 @@ from nkeras.utils.io_utils import (
 
 __all__ = [
     "backend",
+    "convolution_algorithm",
     "disable_interactive_logging",
     "disable_traceback_filtering",
     "dtype_policy",
@@ -31,6 +34,7 @@ __all__ = [
     "image_data_format",
     "is_interactive_logging_enabled",
     "is_traceback_filtering_enabled",
+    "set_convolution_algorithm",
     "set_dtype_policy",
     "set_epsilon",
     "set_floatx",

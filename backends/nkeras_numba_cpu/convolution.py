@@ -6,15 +6,18 @@ The micro-kernel serves all that mix channels, see `convolution_direct` and `con
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
+from nkeras.core import config
 from nkeras_numba_cpu import depthwise, winograd
 from nkeras_numba_cpu.convolution_direct import correlate
 from nkeras_numba_cpu.convolution_geometry import Pads, Shapes
 from nkeras_numba_cpu.convolution_gradients import grad_kernel
 from nkeras_numba_cpu.convolution_plans import kernel_plan, plan
-from nkeras_numba_cpu.memory import empty, operand, stored
+from nkeras_numba_cpu.memory import empty, is_floating, operand, stored
+from nkeras_numpy import convolution as reference
 
 
 def conv(
@@ -27,15 +30,8 @@ def conv(
     groups: int,
 ) -> np.ndarray:
     """Correlation of x with kernel `(*spatial, channels // groups, filters)`."""
-    return conv_bias(
-        x,
-        kernel,
-        None,
-        strides=strides,
-        padding=padding,
-        dilation=dilation,
-        groups=groups,
-        activation="linear",
+    return _forward(
+        x, kernel, None, Shapes(x.shape, kernel.shape, strides, padding, dilation, groups)
     )
 
 
@@ -52,13 +48,22 @@ def conv_bias(
 ) -> np.ndarray:
     """`activation(conv + bias)`; the activation is `"linear"` or `"relu"`."""
     shapes = Shapes(x.shape, kernel.shape, strides, padding, dilation, groups)
+    return _forward(x, kernel, bias, shapes, activation == "relu")
+
+
+def _forward(
+    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None, shapes: Shapes, relu: bool = False
+) -> np.ndarray:
+    if not is_floating(x.dtype):
+        return reference.conv_bias(
+            x, kernel, bias, **_geometry(shapes), activation="relu" if relu else "linear"
+        )
     shape = (x.shape[0], *shapes.spatial, kernel.shape[-1])
     size = math.prod(shape)
     if size == 0:
         return empty(shape, x.dtype)
     a, b = operand(x), operand(kernel)
     c = None if bias is None else operand(bias)
-    relu = activation == "relu"
     if _is_depthwise(shapes):
         y = depthwise.correlate(a, b, c, shapes, relu)
     else:
@@ -80,6 +85,10 @@ def conv_grad_input(
     if 0 in input_shape:
         return empty(input_shape, grad_y.dtype)
     shapes = Shapes(input_shape, kernel.shape, strides, padding, dilation, groups)
+    if not is_floating(grad_y.dtype):
+        return reference.conv_grad_input(
+            grad_y, kernel, input_shape=input_shape, **_geometry(shapes)
+        )
     a, b = operand(grad_y), operand(kernel)
     if grad_y.size == 0:
         return np.zeros(input_shape, grad_y.dtype)
@@ -104,6 +113,8 @@ def conv_grad_kernel(
     if 0 in kernel_shape or x.size == 0 or grad_y.size == 0:
         return np.zeros(kernel_shape, x.dtype)
     shapes = Shapes(x.shape, kernel_shape, strides, padding, dilation, groups)
+    if not is_floating(x.dtype):
+        return reference.conv_grad_kernel(x, grad_y, kernel_shape=kernel_shape, **_geometry(shapes))
     a, b = operand(x), operand(grad_y)
     if _is_depthwise(shapes):
         result = depthwise.grad_kernel(a, b, shapes)
@@ -123,12 +134,17 @@ def _mixed(
 ) -> np.ndarray:
     """A convolution that mixes channels, or its gradient for x, flat."""
     dtype = x.dtype.name
-    algorithm = "auto"
+    algorithm = config.convolution_algorithm()
     if algorithm != "direct" and winograd.suits(shapes, dtype, backward):
         outputs = 2 if algorithm == "winograd_f2" else 4
         how = winograd.winograd_plan(shapes, dtype, backward, outputs)
         return winograd.correlate(x, kernel, bias, relu, how, outputs)
     return correlate(x, kernel, bias, plan(shapes, dtype, backward, bias is not None, relu), size)
+
+
+def _geometry(shapes: Shapes) -> dict[str, Any]:
+    """What the reference takes, which computes with integers: BLAS has no part in it."""
+    return {name: getattr(shapes, name) for name in ("strides", "padding", "dilation", "groups")}
 
 
 def _is_depthwise(shapes: Shapes) -> bool:

@@ -54,6 +54,25 @@ def conv(
 
 
 @in_float32
+def conv_bias(
+    x: Array,
+    kernel: Array,
+    bias: Array | None,
+    *,
+    strides: Ints,
+    padding: Pairs,
+    dilation: Ints,
+    groups: int,
+    activation: str,
+) -> Array:
+    """``activation(conv + bias)``; activation is "linear" or "relu"."""
+    y = conv(x, kernel, strides=strides, padding=padding, dilation=dilation, groups=groups)
+    if bias is not None:
+        y = y + bias
+    return namespace(x).where(y < 0, 0, y).astype(y.dtype) if activation == "relu" else y
+
+
+@in_float32
 def conv_grad_input(
     grad_y: Array,
     kernel: Array,

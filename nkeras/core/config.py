@@ -104,8 +104,8 @@ def convolution_algorithm() -> str:
 def set_convolution_algorithm(value: str) -> None:
     """Choose between speed and rounding in float32 convolutions with 3 x 3 windows and stride 1.
 
-    Against the largest result, the error is about 1e-6 the direct way, 1e-6 to 3e-6 with Winograd's
-    algorithm for 2 x 2 outputs and 5e-6 to 1.5e-5 for 4 x 4 outputs, which is the fastest. Other
+    Against the largest result, the error is about 1e-6 the direct way, less with Winograd's
+    algorithm for 2 x 2 outputs, and 5e-6 to 1.5e-5 for 4 x 4 outputs, which is the fastest. Other
     convolutions and float64 are always direct.
 
     Args:

@@ -9,6 +9,7 @@ from nkeras.core.config import standardize_data_format
 from nkeras.layers.arguments import int_tuple, padding_mode, positive_int
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
+from nkeras.ops.conv_bias import conv_bias
 
 
 class Convolution(Layer):
@@ -79,6 +80,18 @@ class Convolution(Layer):
             outputs = ops.add(outputs, bias)
         return self.activation(outputs)
 
+    def _convolve(self, function: Any, inputs: Any, kernel: Any) -> Any:
+        """`activation(convolution + bias)`: one operation, where it knows the activation."""
+        fused = self.activation is activations.relu
+        outputs = function(
+            inputs,
+            kernel,
+            self.bias,
+            activation="relu" if fused else "linear",
+            **self._window_arguments(),
+        )
+        return outputs if fused else self.activation(outputs)
+
     def _window_arguments(self) -> dict[str, Any]:
         return {
             "strides": self.strides,
@@ -148,7 +161,7 @@ class _Conv(Convolution):
 
     def call(self, inputs: Any) -> Any:
         """`activation(convolution + bias)`."""
-        return self._finish(ops.conv(inputs, self.kernel, **self._window_arguments()))
+        return self._convolve(conv_bias, inputs, self.kernel)
 
 
 class Conv1D(_Conv):

@@ -7,6 +7,7 @@ from typing import Any
 from nkeras import constraints, initializers, ops, regularizers
 from nkeras.layers.arguments import positive_int
 from nkeras.layers.convolution import Convolution
+from nkeras.ops.conv_bias import conv_bias, depthwise_conv_bias
 
 
 class _Depthwise(Convolution):
@@ -67,7 +68,7 @@ class _DepthwiseConv(_Depthwise):
 
     def call(self, inputs: Any) -> Any:
         """`activation(depthwise convolution + bias)`."""
-        return self._finish(ops.depthwise_conv(inputs, self.kernel, **self._window_arguments()))
+        return self._convolve(depthwise_conv_bias, inputs, self.kernel)
 
 
 class DepthwiseConv1D(_DepthwiseConv):
@@ -188,11 +189,11 @@ class _SeparableConv(_Depthwise):
 
     def call(self, inputs: Any) -> Any:
         """`activation(depthwise, then pointwise convolution + bias)`."""
-        return self._finish(
-            ops.separable_conv(
-                inputs, self.depthwise_kernel, self.pointwise_kernel, **self._window_arguments()
-            )
-        )
+        outputs = ops.depthwise_conv(inputs, self.depthwise_kernel, **self._window_arguments())
+        return self._convolve(self._pointwise, outputs, self.pointwise_kernel)
+
+    def _pointwise(self, inputs: Any, kernel: Any, bias: Any, activation: str, **_: Any) -> Any:
+        return conv_bias(inputs, kernel, bias, data_format=self.data_format, activation=activation)
 
 
 class SeparableConv1D(_SeparableConv):

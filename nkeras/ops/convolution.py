@@ -158,6 +158,10 @@ def _(
     )
 
 
+# For `conv_bias`, which is made of these.
+conv_primitive, conv_grad_input, conv_grad_kernel = _conv, _conv_grad_input, _conv_grad_kernel
+
+
 @op
 def conv(
     inputs: Any,
@@ -191,30 +195,41 @@ def conv(
 
     Source: https://keras.io/api/ops/nn/
     """
-    x, kernel = _same_dtype(inputs, kernel)
-    rank = len(x.shape) - 2
+    x, kernel = same_dtype(inputs, kernel)
     first = is_channels_first(data_format, "conv")
     x = to_channels_last(x) if first else x
+    y = _conv(x, kernel, **conv_geometry(x, kernel, strides, padding, dilation_rate))
+    return to_channels_first(y) if first else y
+
+
+def conv_geometry(
+    x: Any,
+    kernel: Any,
+    strides: int | Sequence[int],
+    padding: str,
+    dilation_rate: int | Sequence[int],
+) -> dict[str, Any]:
+    """The static arguments of a convolution of x, channels last.
+
+    Raises:
+        ValueError: shapes or arguments do not fit.
+    """
+    rank = len(x.shape) - 2
     check_rank(x, kernel, rank, "conv")
-    strides, dilation = (
-        windows(strides, rank, "strides"),
-        windows(dilation_rate, rank, "dilation_rate"),
-    )
+    strides = windows(strides, rank, "strides")
+    dilation = windows(dilation_rate, rank, "dilation_rate")
     channels, group_channels = x.shape[-1], kernel.shape[-2]
     if channels % group_channels or kernel.shape[-1] % (channels // group_channels):
         raise ValueError(
             f"conv: the input has {channels} channels, the kernel has shape {kernel.shape}: "
             f"channels must be a multiple of {group_channels}, filters one of their quotient."
         )
-    y = _conv(
-        x,
-        kernel,
-        strides=strides,
-        padding=pads(padding, x.shape[1:-1], kernel.shape[:rank], strides, dilation, "conv"),
-        dilation=dilation,
-        groups=channels // group_channels,
-    )
-    return to_channels_first(y) if first else y
+    return {
+        "strides": strides,
+        "padding": pads(padding, x.shape[1:-1], kernel.shape[:rank], strides, dilation, "conv"),
+        "dilation": dilation,
+        "groups": channels // group_channels,
+    }
 
 
 @op
@@ -304,7 +319,7 @@ def conv_transpose(
     Raises:
         ValueError: shapes or arguments do not fit.
     """
-    x, kernel = _same_dtype(inputs, kernel)
+    x, kernel = same_dtype(inputs, kernel)
     rank = len(x.shape) - 2
     first = is_channels_first(data_format, "conv_transpose")
     x = to_channels_last(x) if first else x
@@ -368,7 +383,8 @@ def transposed_geometry(
     return tuple(outputs), tuple(pairs)
 
 
-def _same_dtype(inputs: Any, kernel: Any) -> tuple[Any, Any]:
+def same_dtype(inputs: Any, kernel: Any) -> tuple[Any, Any]:
+    """Both as tensors of their promoted dtype."""
     x, kernel = to_tensor(inputs), to_tensor(kernel)
     dtype = dtypes.result_type(x.dtype, kernel.dtype)
     return cast(x, dtype), cast(kernel, dtype)

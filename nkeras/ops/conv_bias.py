@@ -1,0 +1,170 @@
+"""The work of a convolution layer as one primitive: convolution, bias and activation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nkeras.core.primitive import op, primitive, to_tensor
+from nkeras.core.spec import Pairs, Shape, Spec, Typed
+from nkeras.ops.activation import relu
+from nkeras.ops.convolution import (
+    conv_geometry,
+    conv_grad_input,
+    conv_grad_kernel,
+    conv_primitive,
+    is_channels_first,
+    same_dtype,
+    to_channels_first,
+    to_channels_last,
+)
+from nkeras.ops.elementwise import add
+from nkeras.ops.reduction import reduce_sum
+from nkeras.ops.shape import cast, reshape
+
+
+@primitive()
+def _conv_bias(
+    x: Typed,
+    kernel: Typed,
+    bias: Typed | None,
+    *,
+    strides: Shape,
+    padding: Pairs,
+    dilation: Shape,
+    groups: int,
+    activation: str,
+) -> Spec:
+    if bias is not None and bias.shape != kernel.shape[-1:]:
+        raise ValueError(
+            f"conv_bias: bias must have shape {kernel.shape[-1:]}, received {bias.shape}."
+        )
+    if activation not in ("linear", "relu"):
+        raise ValueError(
+            f'conv_bias: activation must be "linear" or "relu", received {activation!r}.'
+        )
+    return conv_primitive.shape_rule(
+        x, kernel, strides=strides, padding=padding, dilation=dilation, groups=groups
+    )
+
+
+@_conv_bias.decomposition
+def _(x: Any, kernel: Any, bias: Any, *, activation: str, **geometry: Any) -> Any:
+    y = conv_primitive(x, kernel, **geometry)
+    y = y if bias is None else add(y, bias)
+    return relu(y) if activation == "relu" else y
+
+
+@_conv_bias.vjp("x", "kernel", "bias")
+def _(
+    grad_y: Any,
+    x: Any,
+    kernel: Any,
+    y: Any,
+    strides: Shape,
+    padding: Pairs,
+    dilation: Shape,
+    groups: int,
+    activation: str,
+    wanted: frozenset[str],
+) -> tuple[Any, Any, Any]:
+    grad = grad_y
+    if activation == "relu":
+        grad = relu.rule("x").function(grad_y=grad_y, y=y, x_spec=y)  # type: ignore[union-attr]
+    static: dict[str, Any] = {
+        "strides": strides,
+        "padding": padding,
+        "dilation": dilation,
+        "groups": groups,
+    }
+    axes = tuple(range(len(grad.shape) - 1))
+    return (
+        conv_grad_input(grad, kernel, input_shape=x.shape, **static) if "x" in wanted else None,
+        conv_grad_kernel(x, grad, kernel_shape=kernel.shape, **static)
+        if "kernel" in wanted
+        else None,
+        reduce_sum(grad, axis=axes, keepdims=False) if "bias" in wanted else None,
+    )
+
+
+@op
+def conv_bias(
+    inputs: Any,
+    kernel: Any,
+    bias: Any = None,
+    strides: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+    activation: str = "linear",
+) -> Any:
+    """`activation(convolution + bias)`, as one kernel.
+
+    Args:
+        inputs: tensor `(batch, *spatial, channels)`, or channels first.
+        kernel: tensor `(*kernel_size, channels // groups, filters)`.
+        bias: tensor `(filters,)` or None.
+        strides: int or one int for each spatial dimension.
+        padding: `"valid"`, `"same"`, or with one dimension `"causal"`.
+        data_format: `"channels_last"` or `"channels_first"`.
+        dilation_rate: int or one int for each spatial dimension.
+        activation: `"linear"` or `"relu"`.
+
+    Returns:
+        Tensor `(batch, *output_size, filters)`, or channels first.
+
+    Raises:
+        ValueError: shapes or arguments do not fit.
+
+    Example:
+        >>> import nkeras
+        >>> from nkeras.ops.conv_bias import conv_bias
+        >>> x, kernel = nkeras.ops.ones((1, 4, 4, 2)), nkeras.ops.ones((3, 3, 2, 8))
+        >>> conv_bias(x, kernel, nkeras.ops.zeros(8), padding="same", activation="relu").shape
+        (1, 4, 4, 8)
+    """
+    x, kernel = same_dtype(inputs, kernel)
+    first = is_channels_first(data_format, "conv")
+    x = to_channels_last(x) if first else x
+    geometry = conv_geometry(x, kernel, strides, padding, dilation_rate)
+    if bias is not None:
+        bias = cast(to_tensor(bias), x.dtype)
+    y = _conv_bias(x, kernel, bias, activation=activation, **geometry)
+    return to_channels_first(y) if first else y
+
+
+@op
+def depthwise_conv_bias(
+    inputs: Any,
+    kernel: Any,
+    bias: Any = None,
+    strides: int | Sequence[int] = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+    activation: str = "linear",
+) -> Any:
+    """As `conv_bias`, each channel with its own filters.
+
+    Args:
+        inputs: tensor `(batch, *spatial, channels)`, or channels first.
+        kernel: tensor `(*kernel_size, channels, multiplier)`.
+        bias: tensor `(channels * multiplier,)` or None.
+        strides: int or one int for each spatial dimension.
+        padding: `"valid"` or `"same"`.
+        data_format: `"channels_last"` or `"channels_first"`.
+        dilation_rate: int or one int for each spatial dimension.
+        activation: `"linear"` or `"relu"`.
+
+    Returns:
+        Tensor `(batch, *output_size, channels * multiplier)`, or channels first.
+
+    Raises:
+        ValueError: shapes or arguments do not fit.
+    """
+    kernel = to_tensor(kernel)
+    channels, multiplier = kernel.shape[-2:]
+    grouped = reshape(kernel, (*kernel.shape[:-2], 1, channels * multiplier))
+    return conv_bias(
+        inputs, grouped, bias, strides, padding, data_format, dilation_rate, activation
+    )
