@@ -285,7 +285,8 @@ def _pick_along(task, x, indices, result, numbers):
         else:
             for _ in range(positions):
                 for j in range(first, last):
-                    move(result, place + j, x, x_here + _in_range(indices[place + j], n) * inner + j)
+                    row = _in_range(indices[place + j], n)
+                    move(result, place + j, x, x_here + row * inner + j)
                 place += inner
 
 
