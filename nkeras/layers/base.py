@@ -117,8 +117,10 @@ class Layer(Buildable):
         if told is not None:
             outer.training = told
         try:
+            # When a model runs the node, masks travel with the tensors again, and `training` comes
+            # from the call around.
+            recorded = kwargs
             kwargs = self._with_training(info, given, kwargs, outer)
-            recorded = kwargs  # masks travel with the tensors again when a model runs the node
             if info.mask_names:
                 kwargs = self._with_masks(info, given, kwargs)
             if not self.built:

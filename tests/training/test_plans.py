@@ -345,3 +345,16 @@ def test_half_precision_and_several_outputs():
         },
     )
     assert plans(model)[0]
+
+
+def test_dropout_is_drawn_anew_in_each_replay():
+    """A layer in a graph takes `training` from the call around it, not from when it was built."""
+    model = nkeras.Sequential([layers.Input((50,)), layers.Dropout(0.5, seed=1)])
+    x = np.ones((2, 50), "float32")
+    first, second = (np.asarray(model(x, training=True)) for _ in range(2))
+    assert (first == 0).any()
+    assert not np.array_equal(first, second)
+    model = convnet()
+    model.compile(**classify()())
+    fit()(model)
+    assert int(model.layers[4].seed_generator.state.numpy()[1]) == 15  # one for each step
