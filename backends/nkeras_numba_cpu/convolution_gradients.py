@@ -13,7 +13,7 @@ from nkeras_numba_cpu.convolution_plans import KernelPlan
 from nkeras_numba_cpu.drivers import call_address, tasks
 from nkeras_numba_cpu.memory import empty
 from nkeras_numba_cpu.micro import ACCUMULATE
-from nkeras_numba_cpu.simd import address_of
+from nkeras_numba_cpu.simd import address_of, lanes_of, load_first, store
 
 _PIECE = 4096  # elements of the kernel that one task adds up
 
@@ -22,8 +22,9 @@ def grad_kernel(x: np.ndarray, grad_y: np.ndarray, plan: KernelPlan) -> np.ndarr
     """The gradient for the kernel, flat; x and grad_y are contiguous."""
     parts = empty((plan.blocks * plan.size,), x.dtype)
     _grad_kernel(
-        plan.blocks * len(plan.panels), plan.work, x.reshape(-1), grad_y.reshape(-1), parts,
-        plan.blocks, plan.sizes, plan.box, plan.units, plan.tiles, plan.panels,
+        plan.blocks * -(-len(plan.panels) // plan.some), plan.work, x.reshape(-1),
+        grad_y.reshape(-1), parts, plan.blocks, plan.some, plan.sizes, plan.box, plan.units,
+        plan.tiles, plan.panels,
     )  # fmt: skip
     return parts if plan.blocks == 1 else add_parts(parts, plan.blocks)
 
@@ -46,49 +47,52 @@ def _add_parts(task, parts, total):
 
 
 @tasks
-def _grad_kernel(task, x, grad_y, parts, blocks, sizes, box, units, tiles, panels):
+def _grad_kernel(task, x, grad_y, parts, blocks, some, sizes, box, units, tiles, panels):
     a_tap, a_step, filters, columns, copied, b_tap = sizes
-    size = x.itemsize
+    size, lanes = x.itemsize, lanes_of(x)
     block = task % blocks
-    panel = panels[task // blocks]
-    c = address_of(parts, block * (parts.size // blocks) + panel[1])
+    first_panel = task // blocks * some
+    last_panel = min(panels.shape[0], first_panel + some)
     scratch = np.empty(box[0] * box[1] * box[8], x.dtype)
     # Vectors reach beyond the end of a row of grad_y, and such rows lie apart.
-    panel_y = np.empty(units[0, 6] * units[0, 7] * columns * copied, x.dtype)
+    pixels = units[0, 6] * units[0, 7]
+    copy = np.empty(pixels * columns * some * copied, x.dtype)
     first = units.shape[0] * block // blocks
     for u in range(first, units.shape[0] * (block + 1) // blocks):
         unit = units[u]
         fill(scratch, x, box, unit)
-        a = (address_of(scratch, 0) if box[0] else address_of(x, unit[0])) + panel[0] * size
-        start = unit[5] + panel[1]
-        b, b_step, b_rows = address_of(grad_y, start), filters, b_tap
-        if copied:
-            b, b_step, b_rows = address_of(panel_y, 0), columns, unit[7] * columns
-            for i in range(unit[6] * unit[7]):
-                source = grad_y[start + i // unit[7] * b_tap + i % unit[7] * filters :]
-                target = panel_y[i * columns :]
-                for j in range(panel[2]):
-                    target[j] = source[j]
-                for j in range(panel[2], columns):
-                    target[j] = 0
-        for i in range(tiles.shape[0]):
-            tile = tiles[i]
-            call_address(
-                tile[0],
-                (
-                    unit[6],
-                    a_tap,
-                    b_rows * size,
-                    unit[7],
-                    a + tile[1],
-                    size,
-                    a_step,
-                    b,
-                    b_step * size,
-                    c + tile[2],
-                    filters * size,
-                    panel[2],
-                    0,
-                    ACCUMULATE if u > first else 0,
-                ),
-            )
+        for i in range(unit[6] * unit[7] * copied):
+            place = unit[5] + i // unit[7] * b_tap + i % unit[7] * filters
+            for p in range(first_panel, last_panel):
+                for j in range(0, columns, lanes):
+                    values = load_first(grad_y, place + panels[p, 1] + j, panels[p, 2] - j)
+                    store(copy, ((p - first_panel) * pixels + i) * columns + j, values)
+        for p in range(first_panel, last_panel):
+            panel = panels[p]
+            a = (address_of(scratch, 0) if box[0] else address_of(x, unit[0])) + panel[0] * size
+            b, b_step, b_rows = address_of(grad_y, unit[5] + panel[1]), filters, b_tap
+            if copied:
+                b = address_of(copy, (p - first_panel) * pixels * columns)
+                b_step, b_rows = columns, unit[7] * columns
+            c = address_of(parts, block * (parts.size // blocks) + panel[1])
+            for i in range(tiles.shape[0]):
+                tile = tiles[i]
+                call_address(
+                    tile[0],
+                    (
+                        unit[6],
+                        a_tap,
+                        b_rows * size,
+                        unit[7],
+                        a + tile[1],
+                        size,
+                        a_step,
+                        b,
+                        b_step * size,
+                        c + tile[2],
+                        filters * size,
+                        panel[2],
+                        0,
+                        ACCUMULATE if u > first else 0,
+                    ),
+                )

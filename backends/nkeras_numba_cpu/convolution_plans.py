@@ -29,7 +29,9 @@ from nkeras_numba_cpu.micro import ACCUMULATE, RELU, MicroKernels, micro_kernels
 # About how many multiplications make one task, and how many tasks large work is cut into.
 _LEAST, _MANY = 200_000, 32
 _BLOCK = 1 << 15  # elements of a row of x in a task: several rows stay in the second-level cache
-_UNIT = 128  # pixels whose part of grad_y stays in the first-level cache for all rows of a kernel
+_UNIT = 1 << 17  # elements of x that a sum over pixels reads again for each tile of the kernel
+
+_PARTS = 1 << 18  # elements that the parts of a kernel's gradient have, if tasks are enough
 
 
 class Box(NamedTuple):
@@ -343,6 +345,7 @@ class KernelPlan(NamedTuple):
     tiles: np.ndarray  # micro-kernel, a, c
     panels: np.ndarray  # a, c and grad_y, columns (elements)
     blocks: int  # the sum is made in so many parts, each over a range of units
+    some: int  # panels of one task
     work: int
     size: int  # of the kernel
 
@@ -356,9 +359,10 @@ def kernel_plan(shapes: Shapes, dtype: str) -> KernelPlan:
     size = np.dtype(dtype).itemsize
     kernels = micro_kernels(dtype, vectors_for(filters // groups, dtype))
     panels = -(-(filters // groups) // kernels.columns)
-    columns = blocks_of(x.count, min(x.count, 2 * _UNIT), even=True)
-    rows = blocks_of(y.count, min(y.count, max(1, _UNIT // columns[0][1])))
     padded = any(axis.padded for axis in axes)
+    pixels = max(64, min(256, _UNIT // (channels * x.stride * y.stride * (2 if padded else 1))))
+    columns = blocks_of(x.count, min(x.count, 256), even=True)
+    rows = blocks_of(y.count, min(y.count, max(1, pixels // columns[0][1])))
     width = x.reach(columns[0][1]) * channels
     box = Box(0, 0, 0, 0, 0, 0, 0, 0, 0)
     pitch, plane = x.size * channels, z.rate * y.size * x.size * channels
@@ -373,9 +377,11 @@ def kernel_plan(shapes: Shapes, dtype: str) -> KernelPlan:
             place = ((n * z.count + i) * y.count + top) * x.count + left
             units.append((*window, place * filters, height, count))
     work = 2 * math.prod(shapes.kernel) * shapes.x[0] * math.prod(shapes.spatial)
+    panels *= groups
     # Small kernels need parts of the sum for many tasks, large ones have panels enough.
-    tasks = max(1, min(_MANY, work // _LEAST // 4))
-    blocks = min(len(units), max(1, tasks // (panels * groups)))
+    total = math.prod(shapes.kernel)
+    blocks = max(-(-16 // panels), min(_MANY, _PARTS // total))
+    blocks = max(1, min(len(units), blocks, work // _LEAST // 2))
     return KernelPlan(
         (y.stride * pitch * size, x.stride * channels * size, filters, kernels.columns,
          int(filters != kernels.columns), x.count * filters),
@@ -386,13 +392,14 @@ def kernel_plan(shapes: Shapes, dtype: str) -> KernelPlan:
             [
                 (g * (channels // groups), g * (filters // groups) + j * kernels.columns,
                  min(kernels.columns, filters // groups - j * kernels.columns))
-                for g, j in itertools.product(range(groups), range(panels))
+                for g, j in itertools.product(range(groups), range(panels // groups))
             ],
             np.int64,
         ),
         blocks,
+        max(1, min(8, blocks * panels // 16)),
         work,
-        math.prod(shapes.kernel),
+        total,
     )  # fmt: skip
 
 
