@@ -30,6 +30,8 @@ from nkeras_numba_cpu.simd import (
 _DEPTH = 1024
 # Bytes of the block of A that panels of B pass by: more than half of a second-level cache.
 _BLOCK_BYTES = 700 * 1024
+# A larger B leaves the second-level cache between two uses, if its rows are not packed.
+_LARGE_BYTES = 2**20
 # Multiplications that a task should have at least, so that starting it does not matter; and how
 # many tasks are enough.
 _TASK_WORK = 250_000
@@ -38,6 +40,7 @@ _TASKS = 16
 _SPEED = 16
 # Rows that lie a multiple of this apart share the lines of the first-level cache.
 _ALIASED_BYTES = 2048
+_PAGE_BYTES = 4096
 
 
 @lru_cache(maxsize=4096)
@@ -64,9 +67,9 @@ def _plan(
     size = dtype.itemsize
     depth = -(-inner // -(-inner // _DEPTH))
     wanted = max(1, min(_TASKS, rows * columns * inner // _TASK_WORK))
-    aliased = columns * size % _ALIASED_BYTES == 0
-    large = inner * columns * size > 2**20
-    pack_b = transposed_b or (rows >= 8 * kernels.rows and (aliased or large))
+    is_large = inner * columns * size > _LARGE_BYTES
+    uses = 4 if columns * size % _PAGE_BYTES == 0 else 16  # that packing pays for
+    pack_b = transposed_b or (is_large and rows >= uses * kernels.rows)
     row_blocks = min(wanted, max(1, tiles // 4))
     column_blocks = min(panels, -(-wanted // row_blocks))
     if panels > 1:
