@@ -10,6 +10,7 @@ from nkeras.core.config import epsilon as fuzz
 from nkeras.core.errors import refuse
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
+from nkeras.ops.batch_norm import batch_norm, batch_norm_inference
 
 
 class BatchNormalization(Layer):
@@ -156,6 +157,8 @@ class BatchNormalization(Layer):
             )
         dtype = dtypes.result_type(inputs.dtype, "float32")
         x = ops.cast(inputs, dtype)
+        if self.axis % len(x.shape) == len(x.shape) - 1 and not self.renorm and mask is None:
+            return ops.cast(self._fused(x, training), self.compute_dtype)
         gamma, beta = self.gamma, self.beta
         if training and self.trainable:
             mean, variance, x = self._batch_statistics(x, mask)
@@ -174,6 +177,21 @@ class BatchNormalization(Layer):
         if beta is not None:
             y = y + self._wide(beta, x)
         return ops.cast(y, self.compute_dtype)
+
+    def _fused(self, x: Any, training: bool | None) -> Any:
+        """Channels last, which one kernel does."""
+
+        def vector(variable: Any) -> Any:
+            return variable if variable is None else ops.cast(variable, x.dtype)
+
+        gamma, beta = vector(self.gamma), vector(self.beta)
+        if training and self.trainable:
+            y, mean, variance = batch_norm(x, gamma, beta, epsilon=self.epsilon)
+            with tape.paused():
+                self._update_moving(mean, variance)
+            return y
+        mean, variance = vector(self.moving_mean), vector(self.moving_variance)
+        return batch_norm_inference(x, mean, variance, gamma, beta, epsilon=self.epsilon)
 
     def _batch_statistics(self, x: Any, mask: Any) -> tuple[Any, Any, Any]:
         """Mean and variance with all axes kept, and x without its mean (needed twice)."""

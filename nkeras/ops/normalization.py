@@ -7,6 +7,7 @@ from typing import Any
 from nkeras.core import config, dtypes
 from nkeras.core.primitive import op, primitive, to_tensor
 from nkeras.core.spec import Spec, Typed, normalize_axes, normalize_axis
+from nkeras.ops.batch_norm import batch_norm_inference
 from nkeras.ops.elementwise import (
     absolute,
     exp,
@@ -181,6 +182,9 @@ def batch_normalization(
     x = to_tensor(x)
     rank = len(x.shape)
     axis = normalize_axis(axis, rank, "batch_normalization")
+    vectors = [to_tensor(one) for one in (mean, variance, scale, offset)]
+    if axis == rank - 1 and all(one is None or one.dtype == x.dtype for one in vectors):
+        return batch_norm_inference(x, *vectors, epsilon=epsilon)
     factor = rsqrt(to_tensor(variance) + epsilon)
     factor = factor if scale is None else factor * scale
     shift = -to_tensor(mean) * factor

@@ -167,6 +167,19 @@ def row_cases():
     yield "dense-cross-entropy-grad", "cross_entropy_grad", (normal(7), truth, chances), static
 
 
+def batch_norm_cases():
+    x, grad_y, static = normal(3, 50, 21), normal(3, 50, 21, seed=1), {"epsilon": 1e-3}
+    gamma, beta = normal(21, seed=2), normal(21, seed=3)
+    _, mean, variance = REFERENCE["batch_norm"](x, gamma, beta, **static)
+    for vectors in ((gamma, beta), (None, None)):
+        label = "" if vectors[0] is None else "-affine"
+        yield f"batch_norm{label}", "batch_norm", (x, *vectors), static
+        arrays = (grad_y, x, vectors[0], mean, variance)
+        yield f"batch_norm_grad{label}", "batch_norm_grad", arrays, static
+        arrays = (x, mean, variance, *vectors)
+        yield f"batch_norm_inference{label}", "batch_norm_inference", arrays, static
+
+
 def optimizer_cases():
     w, grad, m = normal(50, 60), normal(50, 60, seed=1), normal(50, 60, seed=2)
     v = normal(50, 60, seed=3, positive=True)
@@ -193,6 +206,7 @@ def all_cases():
         shape_cases,
         indexing_cases,
         row_cases,
+        batch_norm_cases,
         optimizer_cases,
     ):
         yield from maker()
@@ -261,7 +275,7 @@ def test_as_numpy(label, dtype):
     assert_same(actual, REFERENCE[name](*arrays, **static), TOLERANCE[dtype])
 
 
-OF_FLOATS = ("reduce_mean", "average", "softmax", "log_", "sparse", "cross", "dropout")
+OF_FLOATS = ("reduce_mean", "average", "softmax", "log_", "sparse", "cross", "dropout", "batch")
 
 
 def integer_cases():

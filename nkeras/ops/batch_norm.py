@@ -1,0 +1,163 @@
+"""Batch normalization over all axes but the last, as primitives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nkeras.core import tape
+from nkeras.core.primitive import primitive
+from nkeras.core.spec import Spec, Typed
+from nkeras.ops.elementwise import rsqrt, square
+from nkeras.ops.reduction import reduce_mean, reduce_sum
+
+
+def gradient_through(
+    function: Callable[..., Any], sources: Sequence[Any], grads: Sequence[Any]
+) -> tuple[Any, ...]:
+    """Gradients by the sources of what simpler ops make of them.
+
+    For derivatives of derivatives, which are rare and whose formulas are long.
+
+    Args:
+        function: of the sources; a tuple of tensors.
+        sources: tensors, or None.
+        grads: the gradients by the function's results.
+    """
+    watched = [one for one in sources if one is not None]
+    with tape.GradientTape(watch_accessed_variables=False) as one_tape:
+        one_tape.watch(watched)
+        results = function(*sources)
+    found = iter(
+        one_tape.gradient(list(results), watched, list(grads), unconnected_gradients="zero")
+    )
+    return tuple(None if one is None else next(found) for one in sources)
+
+
+def _check_vectors(x: Typed, owner: str, **vectors: Typed | None) -> None:
+    for name, vector in vectors.items():
+        if vector is not None and tuple(vector.shape) != (x.shape[-1],):
+            raise ValueError(
+                f"{owner}: argument `{name}` must have the shape of the last axis, "
+                f"({x.shape[-1]},). Received shape: {tuple(vector.shape)}"
+            )
+
+
+def _rows(x: Any) -> tuple[int, ...]:
+    return tuple(range(len(x.shape) - 1))
+
+
+@primitive(outputs=("y", "mean", "variance"))
+def _batch_norm(
+    x: Typed, gamma: Typed | None, beta: Typed | None, *, epsilon: float
+) -> tuple[Spec, Spec, Spec]:
+    _check_vectors(x, "batch_norm", gamma=gamma, beta=beta)
+    vector = Spec((x.shape[-1],), x.dtype)
+    return Spec(x.shape, x.dtype), vector, vector
+
+
+@_batch_norm.decomposition
+def _(x: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
+    mean = reduce_mean(x, axis=_rows(x), keepdims=False)
+    variance = reduce_mean(square(x - mean), axis=_rows(x), keepdims=False)
+    return _normalized(x, mean, variance, gamma, beta, epsilon), mean, variance
+
+
+@_batch_norm.vjp("x", "gamma", "beta")
+def _(
+    grad_y: Any,
+    x: Any,
+    gamma: Any,
+    beta: Any,
+    mean: Any,
+    variance: Any,
+    epsilon: float,
+    grad_mean: Any = None,
+    grad_variance: Any = None,
+) -> Any:
+    grads = _batch_norm_grad(grad_y, x, gamma, mean, variance, epsilon=epsilon)
+    grad_x = grads[0]
+    count = math.prod(x.shape[:-1])
+    if grad_mean is not None:
+        grad_x = grad_x + grad_mean / count
+    if grad_variance is not None:
+        grad_x = grad_x + (x - mean) * (grad_variance * (2.0 / count))
+    return grad_x, None if gamma is None else grads[1], None if beta is None else grads[2]
+
+
+@primitive(outputs=("grad_x", "grad_gamma", "grad_beta"))
+def _batch_norm_grad(
+    grad_y: Typed, x: Typed, gamma: Typed | None, mean: Typed, variance: Typed, *, epsilon: float
+) -> tuple[Spec, Spec, Spec]:
+    _check_vectors(x, "batch_norm_grad", gamma=gamma, mean=mean, variance=variance)
+    vector = Spec((x.shape[-1],), x.dtype)
+    return Spec(x.shape, x.dtype), vector, vector
+
+
+@_batch_norm_grad.decomposition
+def _batch_norm_grads(
+    grad_y: Any, x: Any, gamma: Any, mean: Any, variance: Any, epsilon: float
+) -> Any:
+    count = math.prod(x.shape[:-1])
+    inverse = rsqrt(variance + epsilon)
+    normalized = (x - mean) * inverse
+    grad_beta = reduce_sum(grad_y, axis=_rows(x), keepdims=False)
+    grad_gamma = reduce_sum(grad_y * normalized, axis=_rows(x), keepdims=False)
+    factor = inverse if gamma is None else inverse * gamma
+    grad_x = factor * (grad_y - grad_beta / count - normalized * (grad_gamma / count))
+    return grad_x, grad_gamma, grad_beta
+
+
+@_batch_norm_grad.vjp("grad_y", "x", "gamma", "mean", "variance")
+def _(
+    grad_grad_x: Any,
+    grad_grad_gamma: Any,
+    grad_grad_beta: Any,
+    grad_y: Any,
+    x: Any,
+    gamma: Any,
+    mean: Any,
+    variance: Any,
+    epsilon: float,
+) -> Any:
+    return gradient_through(
+        lambda *sources: _batch_norm_grads(*sources, epsilon=epsilon),
+        (grad_y, x, gamma, mean, variance),
+        (grad_grad_x, grad_grad_gamma, grad_grad_beta),
+    )
+
+
+@primitive()
+def _batch_norm_inference(
+    x: Typed,
+    mean: Typed,
+    variance: Typed,
+    gamma: Typed | None,
+    beta: Typed | None,
+    *,
+    epsilon: float,
+) -> Spec:
+    _check_vectors(x, "batch_norm", mean=mean, variance=variance, gamma=gamma, beta=beta)
+    return Spec(x.shape, x.dtype)
+
+
+@_batch_norm_inference.decomposition
+def _normalized(x: Any, mean: Any, variance: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
+    factor = rsqrt(variance + epsilon)
+    factor = factor if gamma is None else factor * gamma
+    y = (x - mean) * factor
+    return y if beta is None else y + beta
+
+
+@_batch_norm_inference.vjp("x", "mean", "variance", "gamma", "beta")
+def _(grad_y: Any, x: Any, mean: Any, variance: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
+    return gradient_through(
+        lambda *sources: (_normalized(*sources, epsilon=epsilon),),
+        (x, mean, variance, gamma, beta),
+        (grad_y,),
+    )
+
+
+batch_norm = _batch_norm
+batch_norm_inference = _batch_norm_inference
