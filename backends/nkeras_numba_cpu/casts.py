@@ -12,11 +12,11 @@ import ml_dtypes
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
 from nkeras_numba_cpu.copies import contiguous
 from nkeras_numba_cpu.drivers import Tasks, tasks
 from nkeras_numba_cpu.memory import empty
+from nkeras_numba_cpu.simd import intrinsic
 
 GRAIN = 32768  # elements that one task converts
 

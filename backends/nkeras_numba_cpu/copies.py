@@ -11,17 +11,15 @@ import math
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
-from nkeras_numba_cpu.compile import OPTIONS
+from nkeras_numba_cpu.compile import inner
 from nkeras_numba_cpu.drivers import tasks
 from nkeras_numba_cpu.memory import empty
-from nkeras_numba_cpu.simd import lanes_of, transpose_square
+from nkeras_numba_cpu.simd import intrinsic, lanes_of, transpose_square
 
 GRAIN = 32768  # elements that one task copies
 OUTER = 4  # dimensions around the rows and columns of a block
@@ -247,7 +245,7 @@ def move_line(typingctx, target, place, source, start, count):
     return types.void(target, integer, source, integer, integer), codegen
 
 
-@numba.njit(**OPTIONS)
+@inner
 def _block_of(task, loops):
     """The block of a task: row, column, height, width, first and last number around it."""
     rows, columns, height, width = loops[2], loops[5], loops[8], loops[9]
@@ -262,7 +260,7 @@ def _block_of(task, loops):
     return row, column, min(height, rows - row), min(width, columns - column), first, last
 
 
-@numba.njit(**OPTIONS)
+@inner
 def _origin(number, row, column, loops):
     """Where the element at row and column lies in source and target."""
     s = loops[0] + row * loops[3] + column * loops[6]

@@ -10,16 +10,14 @@ from functools import cache
 from types import FunctionType
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
-from nkeras_numba_cpu.compile import OPTIONS
+from nkeras_numba_cpu.compile import inner
 from nkeras_numba_cpu.drivers import Tasks
-from nkeras_numba_cpu.simd import Vector
+from nkeras_numba_cpu.simd import Vector, intrinsic
 
 # A sum may be ordered for vectors, always in the same way.
 _ANY_ORDER = ("reassoc", "nsz")
@@ -77,13 +75,13 @@ def _extreme(builder: Any, kind: Any, values: Any, wanted: str) -> Any:
     return builder.select(compare(wanted, *values), *values)
 
 
-@numba.njit(**OPTIONS)
+@inner
 def divided(total, divisor):
     """What makes a sum a mean; a sum itself has divisor 1."""
     return total / divisor
 
 
-@numba.njit(**OPTIONS)
+@inner
 def unchanged(total, divisor):
     """The result of all other folds."""
     return total

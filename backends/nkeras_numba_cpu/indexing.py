@@ -13,10 +13,9 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-import numba
 import numpy as np
 
-from nkeras_numba_cpu.compile import OPTIONS
+from nkeras_numba_cpu.compile import inner
 from nkeras_numba_cpu.copies import bits_of, contiguous, fill, move, move_line
 from nkeras_numba_cpu.drivers import tasks
 from nkeras_numba_cpu.memory import compute_dtype, empty, operand, stored
@@ -188,7 +187,7 @@ def _flat_rows(indices: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return rows
 
 
-@numba.njit(**OPTIONS)
+@inner
 def _in_range(index, size):
     """An index, counted from the end if it is negative, clamped to 0 .. size - 1."""
     i = np.int64(index)

@@ -78,27 +78,37 @@ def _reduced(
 ) -> np.ndarray:
     """One fold of x; `of_none` is its value where there are no elements, None if it has none."""
     dtype = x.dtype
-    shape, stages = _plan(x.shape, axis, keepdims, max(4, dtype.itemsize))
-    if x.size == 0 or not stages:
+    shape, seen, launches = _launches(name, x.shape, axis, keepdims, dtype)
+    if not launches:
         return _without_work(x, shape, axis, of_none)
+    part = operand(x).reshape(-1)
+    if part.dtype != seen:
+        part = part.view(seen)
+    for kernel, tasks, size, numbers, is_last in launches:
+        source, part = part, empty((size,), seen)
+        kernel(tasks, source.size, source, part, numbers, divisor if is_last else 1)
+    part = part.reshape(shape)
+    if seen == dtype:
+        return part
+    return part.view(dtype) if dtype == np.bool_ else stored(part, dtype)
+
+
+@lru_cache(maxsize=4096)
+def _launches(
+    name: str, shape: tuple[int, ...], axis: Axes, keepdims: bool, dtype: np.dtype
+) -> tuple[tuple[int, ...], np.dtype, tuple[Any, ...]]:
+    """Shape of the result, what the kernels see as the dtype, and the launches."""
+    seen = compute_dtype(dtype)
     if dtype == np.bool_:  # bytes 0 and 1; a sum or product of them is a bool, too
         name = {"sum": "max", "prod": "min"}.get(name, name)
         seen = np.dtype(np.uint8)
-    else:
-        seen = compute_dtype(dtype)
-    part = operand(x).reshape(-1)
-    if dtype == np.bool_:
-        part = part.view(seen)
+    result, stages = _plan(shape, axis, keepdims, seen.itemsize)
+    launches = []
     for stage in stages:
-        source, part = part, empty((stage.size,), seen)
-        template = stage.vectors if seen.kind == "f" else stage.template
-        kernel = bound(template, name, seen)
-        last = stage is stages[-1]
-        kernel(stage.tasks, source.size, source, part, stage.numbers, divisor if last else 1)
-    part = part.reshape(shape)
-    if dtype == np.bool_:
-        return part.view(np.bool_)
-    return stored(part, dtype)
+        kernel = bound(stage.vectors if seen.kind == "f" else stage.template, name, seen)
+        is_last = stage is stages[-1]
+        launches.append((kernel, stage.tasks, stage.size, stage.numbers, is_last))
+    return result, seen, tuple(launches)
 
 
 def _without_work(x: np.ndarray, shape: tuple[int, ...], axis: Axes, of_none: Any) -> np.ndarray:
@@ -125,7 +135,6 @@ class _Stage(NamedTuple):
     numbers: tuple[int, ...]
 
 
-@lru_cache(maxsize=4096)
 def _plan(
     shape: tuple[int, ...], axis: Axes, keepdims: bool, itemsize: int
 ) -> tuple[tuple[int, ...], tuple[_Stage, ...]]:
@@ -222,7 +231,8 @@ def _fold_many_rows(task, x, parts, numbers, divisor):
     row = first
     # A square that begins in a row may end in later ones, but not behind x.
     while row + lanes <= last and (row + lanes) * reduced + lanes <= x.size:
-        start = row * reduced
+        start, begin = row * reduced, 0
+        total = load(x, start)
         if whole:
             for i in range(lanes):
                 place = start + i * reduced
@@ -247,7 +257,6 @@ def _fold_many_rows(task, x, parts, numbers, divisor):
             total = load(turned, 0)
             for i in range(1, lanes):
                 total = combine(total, load(turned, i * lanes))
-            begin = 0
         if whole < reduced:
             transpose_square(x, start + whole, reduced, turned, 0, lanes)
             if not whole:
