@@ -8,7 +8,7 @@ import numpy as np
 
 from nkeras_numba_cpu.drivers import Tasks, tasks
 from nkeras_numba_cpu.memory import empty, operand, stored
-from nkeras_numba_cpu.normalization import WORK, exp_rows, finish_row, row_tasks
+from nkeras_numba_cpu.normalization import WORK, row_tasks, softmax_row
 from nkeras_numba_cpu.vector_math import exp, log
 from nkeras_numba_cpu.views import part
 
@@ -106,12 +106,9 @@ def _launch(kernel: Tasks, source: np.ndarray, *arguments: Any) -> None:
 
 @tasks(reassociate=True)
 def _softmax_loss(task, logits, n, step, labels, loss, y):
-    start = task * step * n
-    size = min(step * n, logits.size - start)
-    exp_rows(part(logits, start, size), n, part(y, start, size))
-    for row in range(start // n, (start + size) // n):
+    for row in range(task * step, min((task + 1) * step, loss.size)):
         target = part(y, row * n, n)
-        finish_row(part(logits, row * n, n), target, True)
+        softmax_row(part(logits, row * n, n), target, True)
         loss[row] = -target[labels[row]]
 
 
@@ -131,12 +128,9 @@ def _softmax_loss_grad(task, log_probabilities, n, step, labels, grad_loss, grad
 
 @tasks(reassociate=True)
 def _dense_softmax_loss(task, logits, n, step, truth, loss, y):
-    start = task * step * n
-    size = min(step * n, logits.size - start)
-    exp_rows(part(logits, start, size), n, part(y, start, size))
-    for row in range(start // n, (start + size) // n):
+    for row in range(task * step, min((task + 1) * step, loss.size)):
         target, weights = part(y, row * n, n), part(truth, row * n, n)
-        finish_row(part(logits, row * n, n), target, True)
+        softmax_row(part(logits, row * n, n), target, True)
         value = y.dtype.type(0)
         for j in range(n):
             value -= weights[j] * target[j]

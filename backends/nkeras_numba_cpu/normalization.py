@@ -1,7 +1,7 @@
 """Softmax and its logarithm, with their gradients.
 
-Along the last axis a task owns some rows: short loops over each row for its maximum and its sum,
-one long loop over all of them for exp. Along another axis the loops run over neighbouring columns.
+Along the last axis a task owns some rows; along another axis the loops run over neighbouring
+columns.
 """
 
 from __future__ import annotations
@@ -88,46 +88,28 @@ def summing(function: Callable[..., Any]) -> Any:
 @tasks(reassociate=True)
 def _rows(task, x, y, n, step, logarithm):
     start = task * step * n
-    size = min(step * n, x.size - start)
-    exp_rows(part(x, start, size), n, part(y, start, size))
-    for first in range(start, start + size, n):
-        finish_row(part(x, first, n), part(y, first, n), logarithm)
+    for first in range(start, min(start + step * n, x.size), n):
+        softmax_row(part(x, first, n), part(y, first, n), logarithm)
 
 
 @summing
-def largest_of(x):
-    largest = x[0]
+def softmax_row(x, y, logarithm):
+    """Softmax of a row, or its logarithm."""
+    largest, total = x[0], y.dtype.type(0)
     for j in range(x.size):
         largest = maximum(largest, x[j])
-    return largest
-
-
-@summing
-def exp_rows(x, n, y):
-    """exp(x - maximum of the row) for rows of length `n`."""
-    for first in range(0, x.size, n):
-        row, target = part(x, first, n), part(y, first, n)
-        largest = largest_of(row)
-        for j in range(n):
-            target[j] = row[j] - largest
-    for j in range(y.size):
-        y[j] = exp(y[j])
-
-
-@summing
-def finish_row(x, y, logarithm):
-    """Softmax of a row, or its logarithm, where `y` holds what `exp_rows` gave."""
-    total = y.dtype.type(0)
-    for j in range(y.size):
-        total += y[j]
+    for j in range(x.size):
+        value = exp(subtract(x[j], largest))
+        y[j] = value
+        total += value
     if logarithm:
-        largest, difference = largest_of(x), log(total)
-        for j in range(y.size):
+        difference = log(total)
+        for j in range(x.size):
             # Not one difference: the maximum may be large against the logarithm.
             y[j] = subtract(subtract(x[j], largest), difference)
     else:
         scale = y.dtype.type(1) / total
-        for j in range(y.size):
+        for j in range(x.size):
             y[j] *= scale
 
 

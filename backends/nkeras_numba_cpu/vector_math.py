@@ -152,17 +152,22 @@ def _parts(x: Value) -> tuple[ir.Type, int, int]:
     return ir.IntType(64), 52, 1023
 
 
-def _scaled(y: Value, t: Value, magic: Any) -> Value:
-    """y * 2**(t - magic), in two steps, so that only the last one rounds or overflows."""
-    integer, digits, bias = _parts(y)
-    builder = y.builder
-    bits = builder.bitcast(t.data, integer)
-    n = builder.sub(bits, builder.bitcast(y.constant(magic).data, integer))
-    half = builder.ashr(n, integer(1))
-    for part in (half, builder.sub(n, half)):
-        power = builder.shl(builder.add(part, integer(bias)), integer(digits))
-        y = y * y.like(builder.bitcast(power, y.data.type))
-    return y
+def _power(t: Value) -> Value:
+    """2**n from a sum of n, the bias of exponents and a multiple of 2**(mantissa bits)."""
+    integer, digits, _ = _parts(t)
+    builder = t.builder
+    bits = builder.shl(builder.bitcast(t.data, integer), integer(digits))
+    return t.like(builder.bitcast(bits, t.data.type))
+
+
+def _signed(size: Value, x: Value) -> Value:
+    """`size` with the sign of x."""
+    integer = _parts(x)[0]
+    builder = x.builder
+    sign = integer(1 << (integer.width - 1))
+    bits = builder.and_(builder.bitcast(x.data, integer), sign)
+    bits = builder.or_(builder.bitcast(size.data, integer), bits)
+    return x.like(builder.bitcast(bits, x.data.type))
 
 
 def _reduced(x: Value, c: Any) -> tuple[Value, Value]:
@@ -188,11 +193,15 @@ def _reduced(x: Value, c: Any) -> tuple[Value, Value]:
 def _functions(number: Any, constants: Any) -> dict[str, Any]:
     """The functions for one dtype, whose constructor is `number`."""
     magic_, (low_, high_), (ln2_high_, ln2_low_), q_, r_ = constants
-    magic, low, high = number(magic_), number(low_), number(high_)
+    low, high = number(low_), number(high_)
     ln2_high, ln2_low, log2_e = number(ln2_high_), number(ln2_low_), number(1 / math.log(2))
     zero, quarter, half, one, two = (number(c) for c in (0, 0.25, 0.5, 1, 2))
     infinity, nan = number(np.inf), number(np.nan)
     enough = number(20)  # for tanh to be 1
+    far = number(60)  # where expm1 is -1
+    # What makes the sum with n, as bits, the power 2**n; and how far from there it is exact.
+    unit = number(magic_ + np.finfo(number).maxexp - 1)
+    lower, upper = number(np.finfo(number).nmant + 3), number(4)
     tiny = np.finfo(number).tiny
     small = np.finfo(number).eps / two
     lift, digits = number(2.0**60), number(60)
@@ -201,44 +210,57 @@ def _functions(number: Any, constants: Any) -> dict[str, Any]:
     log10_2_low = number(math.log10(2) - 0.30078125)
     q, r = partial(polynomial, q_), partial(polynomial, r_)
 
-    def reduced_exp(x):
-        """exp(r) - 1 and n + magic, where x = n * log(2) + r."""
-        x = where(x > high, high, where(x < low, low, x))
-        t = x * log2_e + magic
-        n = t - magic
+    def reduced_exp(x: Value, unit: Any) -> tuple[Value, Value]:
+        """exp(r) - 1 and n + unit, where x = n * log(2) + r and unit is a multiple of `magic`."""
+        t = x * log2_e + unit
+        n = t - unit
         r = x - n * ln2_high - n * ln2_low
         return r + r * r * q(r), t
 
-    def exp(x):
-        p, t = reduced_exp(x)
-        return _scaled(p + one, t, magic)
+    def scaled_exp(x: Value, factor: Any) -> Value:
+        """factor * exp(x), in two steps, so that only the last one rounds or overflows."""
+        x = where(x > high, high, x)
+        x = where(x < low, low, x)
+        negative = x < zero
+        p, t = reduced_exp(x, where(negative, unit + lower, unit - upper))
+        rest = where(negative, number(2.0 ** -float(lower)), number(2.0 ** float(upper)))
+        return (p + one) * _power(t) * (rest * factor)
 
-    def half_exp(x):
+    def exp(x: Value) -> Value:
+        return scaled_exp(x, one)
+
+    def moderate_exp(x: Value) -> Value:
+        """exp where it is neither very large nor very small."""
+        p, t = reduced_exp(x, unit)
+        return (p + one) * _power(t)
+
+    def half_exp(x: Value) -> Value:
         """exp(x) / 2, which is finite a little longer."""
-        p, t = reduced_exp(x)
-        return _scaled(p * half + half, t, magic)
+        return scaled_exp(x, half)
 
-    def expm1(x):
-        p, t = reduced_exp(x)
-        power = _scaled(t.constant(0.5), t, magic)
+    def small_expm1(x: Value) -> Value:
+        """expm1 where exp(x) is no more than half the largest number, and not very small."""
+        p, t = reduced_exp(x, unit)
+        power = _power(t)
+        return power * p + (power - one)
+
+    def expm1(x: Value) -> Value:
+        p, t = reduced_exp(where(x > high, high, where(x < -far, -far, x)), unit - one)
+        power = _power(t)
         y = power * p + (power - half)
         y = where(x > high - one, infinity, y + y)
         return where(abs(x) < small, x, y)
 
-    def tanh(x):
+    def tanh(x: Value) -> Value:
         size = abs(x)
-        e = expm1(where(size > enough, enough, size) * two)
-        y = e / (e + two)
-        y = where(size < small, size, y)
-        return where(x < zero, -y, where(x == zero, x, y))
+        e = small_expm1(where(size > enough, enough, size) * two)
+        return _signed(e / (e + two), x)
 
-    def sinh(x):
+    def sinh(x: Value) -> Value:
         size = abs(x)
-        e = expm1(where(size > one, one, size))
+        e = small_expm1(where(size > one, one, size))
         h = half_exp(size)
-        y = where(size > one, h - quarter / h, half * (e + e / (e + one)))
-        y = where(size < small, size, y)
-        return where(x < zero, -y, where(x == zero, x, y))
+        return _signed(where(size > one, h - quarter / h, half * (e + e / (e + one))), x)
 
     def cosh(x):
         h = half_exp(abs(x))
@@ -278,19 +300,17 @@ def _functions(number: Any, constants: Any) -> dict[str, Any]:
         y = e * ln2_high + (e * ln2_low + y)
         return where(abs(x) < small, x, ended(u, y))
 
-    table = (exp, expm1, log, log1p, log2, log10, tanh, sinh, cosh)
+    table = (exp, moderate_exp, expm1, log, log1p, log2, log10, tanh, sinh, cosh)
     return {function.__name__: function for function in table}
 
 
 def _erf(x: Value) -> Value:
     """The error function of a float32."""
-    one, four, zero = np.float32(1), np.float32(4), np.float32(0)
+    one, four = np.float32(1), np.float32(4)
     size = abs(x)
-    t = where(size > four, four, where(size < one, one, size))
-    tail = one - functions("float32")["exp"](-polynomial(_ERF_TAIL, t))
-    y = where(size < one, size + size * polynomial(_ERF_CENTRE, x * x), tail)
-    y = where(x == x, y, x)
-    return where(x < zero, -y, where(x == zero, x, y))
+    t = where(size > four, four, size)
+    tail = one - functions("float32")["moderate_exp"](-polynomial(_ERF_TAIL, t))
+    return _signed(where(size < one, size + size * polynomial(_ERF_CENTRE, x * x), tail), x)
 
 
 def _either(name: str) -> Any:
