@@ -34,7 +34,9 @@ def options(description: str | None, rounds: int) -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=rounds, help=f"{rounds} by default")
     parser.add_argument("--only", default="", metavar="TEXT", help="rows with this in their name")
     parser.add_argument("--against", metavar="NAMES", help="these peers only, with commas between")
-    parser.add_argument("--no-json", action="store_true", help="write no file")
+    parser.add_argument(
+        "--no-json", action="store_true", help="write no file; nor do --only and --against"
+    )
     return parser
 
 
@@ -100,7 +102,8 @@ class Question:
             results.append(one)
             print(table.line(one), flush=True)
         print("", *remarks(results), sep="\n")
-        if not self.options.no_json:
+        chosen = self.options
+        if not (chosen.no_json or chosen.only or chosen.against):
             self._save(results, numbers)
 
     def _save(self, results: Sequence[Measured], numbers: dict[str, Any]) -> None:
@@ -115,7 +118,9 @@ class Question:
             **numbers,
             "rows": [one.as_json() for one in results],
         }
-        path = RESULTS / f"{self.name}.json"
+        threads = self.options.threads
+        name = self.name if threads == 2 else f"{self.name}_threads_{threads}"
+        path = RESULTS / f"{name}.json"
         path.write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
         print(f"Written to {path.relative_to(FOLDER.parent)}")
 

@@ -50,13 +50,12 @@ def lines(answer: dict[str, Any]) -> Iterator[tuple[str, ...]]:
 
 
 def main() -> None:
-    for question in QUESTIONS:
-        path = RESULTS / f"{question}.json"
-        if not path.exists():
-            continue
+    paths = [path for question in QUESTIONS for path in sorted(RESULTS.glob(f"{question}*.json"))]
+    for path in paths:
         answer = json.loads(path.read_text(encoding="utf-8"))
         machine, date = answer["machine"], answer["date"][:10]
-        print(f"\n{question}: {machine['processor']}, {answer['threads']} threads, {date}\n")
+        question, threads = answer["question"], answer["threads"]
+        print(f"\n{question}: {machine['processor']}, {threads} threads, {date}\n")
         print(f"| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}")
         for line in lines(answer):
             print(f"| {' | '.join(line)} |")
