@@ -261,15 +261,23 @@ def _block_of(task, loops):
 
 
 @inner
+def _outside(number, s, t, size, s_step, t_step):
+    """Move s and t along one more dimension, of which `number` holds the place as last digit."""
+    rest = number // size
+    digit = number - rest * size
+    return rest, s + digit * s_step, t + digit * t_step
+
+
+@inner
 def _origin(number, row, column, loops):
     """Where the element at row and column lies in source and target."""
     s = loops[0] + row * loops[3] + column * loops[6]
     t = loops[1] + row * loops[4] + column * loops[7]
-    for k in range(21, 11, -3):
-        rest = number // loops[k]
-        s += (number - rest * loops[k]) * loops[k + 1]
-        t += (number - rest * loops[k]) * loops[k + 2]
-        number = rest
+    # Constant places in the tuple: another index would be compiled to a branch for each place.
+    number, s, t = _outside(number, s, t, loops[21], loops[22], loops[23])
+    number, s, t = _outside(number, s, t, loops[18], loops[19], loops[20])
+    number, s, t = _outside(number, s, t, loops[15], loops[16], loops[17])
+    number, s, t = _outside(number, s, t, loops[12], loops[13], loops[14])
     return s, t
 
 
