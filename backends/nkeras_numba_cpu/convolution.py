@@ -6,17 +6,18 @@ The micro-kernel serves all that mix channels, see `convolution_direct` and `con
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from nkeras.core import config
-from nkeras_numba_cpu import depthwise, winograd
+from nkeras_numba_cpu import depthwise, winograd, winograd_gradient
 from nkeras_numba_cpu.convolution_direct import correlate
 from nkeras_numba_cpu.convolution_geometry import Pads, Shapes
 from nkeras_numba_cpu.convolution_gradients import grad_kernel
 from nkeras_numba_cpu.convolution_plans import kernel_plan, plan
-from nkeras_numba_cpu.memory import empty, is_floating, operand, stored
+from nkeras_numba_cpu.memory import is_floating, operand, stored
 from nkeras_numpy import convolution as reference
 
 
@@ -54,14 +55,11 @@ def conv_bias(
 def _forward(
     x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None, shapes: Shapes, relu: bool = False
 ) -> np.ndarray:
-    if not is_floating(x.dtype):
+    if not (is_floating(x.dtype) and x.size and kernel.size):
         return reference.conv_bias(
             x, kernel, bias, **_geometry(shapes), activation="relu" if relu else "linear"
         )
-    shape = (x.shape[0], *shapes.spatial, kernel.shape[-1])
-    size = math.prod(shape)
-    if size == 0:
-        return empty(shape, x.dtype)
+    shape, size = _output(shapes)
     a, b = operand(x), operand(kernel)
     c = None if bias is None else operand(bias)
     if _is_depthwise(shapes):
@@ -82,16 +80,12 @@ def conv_grad_input(
     groups: int,
 ) -> np.ndarray:
     """Gradient of `conv` for x, of shape `input_shape`."""
-    if 0 in input_shape:
-        return empty(input_shape, grad_y.dtype)
     shapes = Shapes(input_shape, kernel.shape, strides, padding, dilation, groups)
-    if not is_floating(grad_y.dtype):
+    if not (is_floating(grad_y.dtype) and grad_y.size and kernel.size):
         return reference.conv_grad_input(
             grad_y, kernel, input_shape=input_shape, **_geometry(shapes)
         )
     a, b = operand(grad_y), operand(kernel)
-    if grad_y.size == 0:
-        return np.zeros(input_shape, grad_y.dtype)
     if _is_depthwise(shapes):
         grad_x = depthwise.grad_input(a, b, shapes)
     else:
@@ -110,14 +104,15 @@ def conv_grad_kernel(
     groups: int,
 ) -> np.ndarray:
     """Gradient of `conv` for the kernel, of shape `kernel_shape`."""
-    if 0 in kernel_shape or x.size == 0 or grad_y.size == 0:
-        return np.zeros(kernel_shape, x.dtype)
     shapes = Shapes(x.shape, kernel_shape, strides, padding, dilation, groups)
-    if not is_floating(x.dtype):
+    if not (is_floating(x.dtype) and x.size and grad_y.size):
         return reference.conv_grad_kernel(x, grad_y, kernel_shape=kernel_shape, **_geometry(shapes))
     a, b = operand(x), operand(grad_y)
     if _is_depthwise(shapes):
         result = depthwise.grad_kernel(a, b, shapes)
+    elif outputs := _winograd_outputs(shapes, a.dtype.name, False):
+        how = winograd_gradient.gradient_plan(shapes, a.dtype.name, outputs)
+        result = winograd_gradient.grad_kernel(a, b, how, outputs)
     else:
         result = grad_kernel(a, b, kernel_plan(shapes, a.dtype.name))
     return stored(result.reshape(kernel_shape), x.dtype)
@@ -134,12 +129,25 @@ def _mixed(
 ) -> np.ndarray:
     """A convolution that mixes channels, or its gradient for x, flat."""
     dtype = x.dtype.name
-    algorithm = config.convolution_algorithm()
-    if algorithm != "direct" and winograd.suits(shapes, dtype, backward):
-        outputs = 2 if algorithm == "winograd_f2" else 4
+    if outputs := _winograd_outputs(shapes, dtype, backward):
         how = winograd.winograd_plan(shapes, dtype, backward, outputs)
         return winograd.correlate(x, kernel, bias, relu, how, outputs)
     return correlate(x, kernel, bias, plan(shapes, dtype, backward, bias is not None, relu), size)
+
+
+def _winograd_outputs(shapes: Shapes, dtype: str, backward: bool) -> int:
+    """Rows of outputs of a tile of Winograd's algorithm, 0 where the direct way is taken."""
+    algorithm = config.convolution_algorithm()
+    if algorithm == "direct" or not winograd.suits(shapes, dtype, backward):
+        return 0
+    return 2 if algorithm == "winograd_f2" else 4
+
+
+@lru_cache(maxsize=1024)
+def _output(shapes: Shapes) -> tuple[tuple[int, ...], int]:
+    """Shape and number of elements of the result."""
+    shape = (shapes.x[0], *shapes.spatial, shapes.kernel[-1])
+    return shape, math.prod(shape)
 
 
 def _geometry(shapes: Shapes) -> dict[str, Any]:

@@ -119,7 +119,9 @@ def winograd_plan(shapes: Shapes, dtype: str, backward: bool, outputs: int) -> P
     if not backward and filters % columns == 0:
         packing, steps = None, (columns, depth * filters, filters, depth, columns)
     inputs, lanes = outputs + 2, lane_count(dtype)
-    tiles = _tile_table(shapes.x[0], y, x, depth, filters, outputs, lanes)
+    tiles = tile_table(shapes.x[0], y, x, depth, lanes, outputs, inputs)
+    place = tile_places(shapes.x[0], y.count, x.count, filters, outputs)
+    tiles = np.concatenate([tiles, place], axis=1)
     rows = -(-len(tiles) // -(-len(tiles) // kernels.rows)) if len(tiles) < 56 else kernels.rows
     fit = _INPUT // (inputs * inputs * depth * rows)
     block = rows * max(1, min(-(-len(tiles) // rows), 4 if fit > 4 else fit))
@@ -147,26 +149,31 @@ def winograd_plan(shapes: Shapes, dtype: str, backward: bool, outputs: int) -> P
     )
 
 
-def _tile_table(
-    batch: int, y: Axis, x: Axis, channels: int, filters: int, outputs: int, lanes: int
+def tile_table(
+    batch: int, y: Axis, x: Axis, channels: int, lanes: int, step: int, reach: int
 ) -> np.ndarray:
-    """One row for each tile: of x its part for `fill` and whether it is copied; of y its place."""
-    n = np.arange(batch)[:, None, None]
-    top = np.arange(0, y.count, outputs)[None, :, None]
-    left = np.arange(0, x.count, outputs)[None, None, :]
-    n, top, left = np.broadcast_arrays(n, top, left)
-    in_top, in_left, inputs = top - y.low, left - x.low, outputs + 2
-    before = np.clip(-in_left, 0, inputs)
-    stop = np.maximum(before, np.minimum(inputs, x.size - in_left))
-    copied = (before > 0) | (stop < inputs) | (in_top < 0) | (in_top + inputs > y.size)
+    """For each tile its part of an image, for `fill`, and whether it must be copied.
+
+    Tiles begin `step` rows or columns apart and have `reach` of them.
+    """
+    n, top, left = np.ix_(np.arange(batch), range(0, y.count, step), range(0, x.count, step))
+    n, top, left = np.broadcast_arrays(n, top - y.low, left - x.low)
+    before = np.clip(-left, 0, reach)
+    stop = np.maximum(before, np.minimum(reach, x.size - left))
+    copied = (before > 0) | (stop < reach) | (top < 0) | (top + reach > y.size)
     copied |= channels % lanes != 0
-    start = ((n * y.size + in_top) * x.size + in_left) * channels
-    place = ((n * y.count + top) * x.count + left) * filters
-    rows, columns = (np.minimum(outputs, a.count - b) for a, b in ((y, top), (x, left)))
-    table = [
-        start, in_top, np.zeros_like(n), before * channels, stop * channels, copied, place, rows,
-        columns,
-    ]  # fmt: skip
+    start = ((n * y.size + top) * x.size + left) * channels
+    table = [start, top, np.zeros_like(n), before * channels, stop * channels, copied]
+    return np.stack([column.reshape(-1) for column in table], axis=1).astype(np.int64)
+
+
+def tile_places(batch: int, height: int, width: int, filters: int, outputs: int) -> np.ndarray:
+    """For each tile where its outputs begin, and how many rows and columns of them there are."""
+    n, top, left = np.broadcast_arrays(
+        *np.ix_(np.arange(batch), range(0, height, outputs), range(0, width, outputs))
+    )
+    place = ((n * height + top) * width + left) * filters
+    table = [place, np.minimum(outputs, height - top), np.minimum(outputs, width - left)]
     return np.stack([column.reshape(-1) for column in table], axis=1).astype(np.int64)
 
 
@@ -176,18 +183,18 @@ def _kernels(outputs: int) -> tuple[Tasks, Tasks]:
     transforms = TRANSFORMS[outputs]
     bound = transforms._asdict()
     bound["size"] = outputs + 2
-    return _bind(_transform_kernel, bound), _bind(_convolve, bound)
+    return bind(_transform_kernel, bound), bind(_convolve, bound)
 
 
-def _bind(function: Any, names: dict[str, Any]) -> Tasks:
+def bind(function: Any, names: dict[str, Any]) -> Tasks:
     """The function with these names as globals, under a name of its own for the disk cache."""
-    bound = FunctionType(function.__code__, {**globals(), **names}, function.__name__)
+    bound = FunctionType(function.__code__, {**function.__globals__, **names}, function.__name__)
     bound.__qualname__ = f"{function.__qualname__}_{names['outputs']}"
-    bound.__module__ = __name__
+    bound.__module__ = function.__module__
     return Tasks(bound)
 
 
-size = outputs = 0  # what `_bind` replaces
+size = outputs = 0  # what `bind` replaces
 to_input: Any = None
 to_kernel: Any = None
 to_output: Any = None

@@ -22,12 +22,14 @@ Matrix = tuple[tuple[float, ...], ...]
 
 
 class Transforms(NamedTuple):
-    """What one block size needs: intrinsics that apply B^T, G and A^T, see `_transform`."""
+    """What one block size needs: intrinsics that apply a matrix, see `_transform`."""
 
     outputs: int
-    to_input: Any
-    to_kernel: Any
-    to_output: Any
+    to_input: Any  # B^T
+    to_kernel: Any  # G
+    to_output: Any  # A^T
+    from_output: Any  # A, and G^T: for the gradient for the kernel
+    from_kernel: Any
 
 
 # E + O and E - O, for the points 1 and -1, then for 2 and -2.
@@ -119,17 +121,22 @@ def _combine(builder: Any, vectors: list[Any], row: tuple[float, ...]) -> Any:
     return total
 
 
+def _transposed(matrix: Matrix) -> Matrix:
+    return tuple(zip(*matrix, strict=True))
+
+
+def _transforms(outputs: int, pairs: Matrix, to: Matrix, kernel: Matrix, out: Matrix) -> Transforms:
+    return Transforms(
+        outputs,
+        _transform(pairs, to),
+        _transform(pairs, kernel),
+        _transform(out, pairs),
+        _transform(pairs, _transposed(out)),  # `pairs` is symmetric
+        _transform(_transposed(kernel), pairs),
+    )
+
+
 TRANSFORMS = {
-    2: Transforms(
-        2,
-        _transform(_PAIRS_2, _INPUT_2),
-        _transform(_PAIRS_2, _KERNEL_2),
-        _transform(_OUTPUT_2, _PAIRS_2),
-    ),
-    4: Transforms(
-        4,
-        _transform(_PAIRS_4, _INPUT_4),
-        _transform(_PAIRS_4, _KERNEL_4),
-        _transform(_OUTPUT_4, _PAIRS_4),
-    ),
+    2: _transforms(2, _PAIRS_2, _INPUT_2, _KERNEL_2, _OUTPUT_2),
+    4: _transforms(4, _PAIRS_4, _INPUT_4, _KERNEL_4, _OUTPUT_4),
 }

@@ -1,0 +1,210 @@
+"""The gradient for the kernel by Winograd's transforms: a quarter of the multiplications.
+
+The convolution of a tile is A^T [(G g G^T) * (B^T d B)] A, so the gradient for g is
+G^T [sum over tiles of (A y A^T) * (B^T d B)] G for the gradients y of its outputs. The sums are
+products of matrices, (channels, tiles) by (tiles, filters), one for each element of a transformed
+tile. They are made in a number of parts that depends on the shapes alone.
+"""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nkeras_numba_cpu.convolution_direct import fill
+from nkeras_numba_cpu.convolution_geometry import (
+    Axis,
+    Shapes,
+    forward_axes,
+    tile_rows,
+    tiles_of,
+    vectors_for,
+)
+from nkeras_numba_cpu.convolution_gradients import add_parts
+from nkeras_numba_cpu.convolution_plans import Box
+from nkeras_numba_cpu.drivers import Tasks, call_address
+from nkeras_numba_cpu.memory import empty
+from nkeras_numba_cpu.micro import ACCUMULATE, micro_kernels
+from nkeras_numba_cpu.simd import address_of, lane_count, lanes_of, load, store_first
+from nkeras_numba_cpu.winograd import bind, tile_table
+from nkeras_numba_cpu.winograd_transforms import TRANSFORMS
+
+_BLOCK = 28  # tiles that are transformed at a time
+_LEAST = 128  # tiles of a part: adding the parts up costs little beside
+
+
+class Plan(NamedTuple):
+    """What the gradient launches."""
+
+    tasks: int
+    work: int
+    parts: int
+    size: int  # of the transformed kernel
+    sizes: tuple[int, ...]
+    box_x: Box
+    box_y: Box
+    tiles_x: np.ndarray  # see `tile_table`
+    tiles_y: np.ndarray
+    rows: np.ndarray  # micro-kernel, first row of the kernel
+
+
+def grad_kernel(x: np.ndarray, grad_y: np.ndarray, how: Plan, outputs: int) -> np.ndarray:
+    """The gradient for the kernel, flat; x and grad_y are contiguous."""
+    multiply, transform_back = _kernels(outputs)
+    sums = empty((how.parts * how.size,), x.dtype)
+    multiply(
+        how.tasks, how.work, x.reshape(-1), grad_y.reshape(-1), sums, how.sizes, how.box_x,
+        how.box_y, how.tiles_x, how.tiles_y, how.rows,
+    )  # fmt: skip
+    if how.parts > 1:
+        sums = add_parts(sums, how.parts)
+    _, depth, filters, columns, panels, *_ = how.sizes
+    grad = empty((9 * depth * filters,), x.dtype)
+    transform_back(panels, how.size, sums, grad, depth, filters, columns)
+    return grad
+
+
+@lru_cache(maxsize=256)
+def gradient_plan(shapes: Shapes, dtype: str, outputs: int) -> Plan:
+    """The plan of the gradient for the kernel, in tiles of outputs x outputs."""
+    _, y, x = forward_axes(shapes)[0]
+    depth, filters = shapes.kernel[-2:]
+    inputs, lanes = outputs + 2, lane_count(dtype)
+    kernels = micro_kernels(dtype, vectors_for(filters, dtype))
+    columns = kernels.columns
+    panels = -(-filters // columns)
+    of_y, of_x = (Axis(axis.count, axis.count, 1, 0, (0,), 1) for axis in (y, x))
+    tiles_x = tile_table(shapes.x[0], y, x, depth, lanes, outputs, inputs)
+    tiles_y = tile_table(shapes.x[0], of_y, of_x, filters, lanes, outputs, outputs)
+    parts = max(1, min(-(-16 // panels), len(tiles_x) // _LEAST))
+    some = max(1, min(4, parts * panels // 8))
+    most = 8 if depth % 8 == 0 else tile_rows(depth, kernels.rows)
+    rows = tiles_of(depth, min(most, kernels.rows))
+    addresses = kernels.table(*{count for _, count in rows})
+    padded_x, padded_y = (-(-size // lanes) * lanes for size in (depth, filters))
+    sizes = (
+        parts, depth, filters, columns, panels, some, padded_x, padded_y, x.size * depth,
+        x.count * filters,
+    )  # fmt: skip
+    return Plan(
+        parts * -(-panels // some),
+        2 * shapes.x[0] * y.count * x.count * 9 * depth * filters,
+        parts,
+        inputs * inputs * panels * depth * columns,
+        sizes,
+        _box(inputs, y.size, x.size, depth, padded_x),
+        _box(outputs, y.count, x.count, filters, padded_y),
+        tiles_x,
+        tiles_y,
+        np.array([(int(addresses[count]), first) for first, count in rows], np.int64),
+    )
+
+
+def _box(reach: int, height: int, width: int, channels: int, padded: int) -> Box:
+    parts = (reach, channels, padded)
+    if padded == channels:
+        parts = (1, reach * channels, reach * channels)
+    return Box(1, reach, 0, 1, height, width * channels, *parts)
+
+
+@cache
+def _kernels(outputs: int) -> tuple[Tasks, Tasks]:
+    """The two compiled functions for tiles of outputs x outputs."""
+    bound = TRANSFORMS[outputs]._asdict()
+    bound["size"] = outputs + 2
+    return bind(_multiply, bound), bind(_transform_back, bound)
+
+
+size = outputs = 0  # what `bind` replaces
+to_input: Any = None
+from_output: Any = None
+from_kernel: Any = None
+
+
+def _multiply(task, x, grad_y, sums, sizes, box_x, box_y, tiles_x, tiles_y, rows):
+    parts, depth, filters, columns, panels, some, pixel_x, pixel_y, row_x, row_y = sizes
+    lanes, bytes, elements = lanes_of(x), x.itemsize, size * size
+    part, first_panel = task % parts, task // parts * some
+    some = min(some, panels - first_panel)
+    pitch = pixel_x + lanes
+    plane, product = _BLOCK * pitch + lanes, _BLOCK * columns * some + lanes
+    memory = np.empty(elements * (plane + product + pixel_x + pixel_y + lanes) + lanes, x.dtype)
+    v = memory[-(address_of(memory, 0) // bytes) % lanes :]
+    w = v[elements * plane :]
+    between = w[elements * product :]
+    patch_x = between[elements * lanes :]
+    patch_y = patch_x[elements * pixel_x :]
+    begin, end = tiles_x.shape[0] * part // parts, tiles_x.shape[0] * (part + 1) // parts
+    for block in range(begin, end, _BLOCK):
+        count = min(_BLOCK, end - block)
+        for t in range(count):
+            tile = tiles_x[block + t]
+            source, start, row = x, tile[0], row_x
+            if tile[5]:
+                fill(patch_x, x, box_x, tile)
+                source, start, row = patch_x, 0, size * pixel_x
+            for c in range(0, depth, lanes):
+                for i in range(size):
+                    place = start + i * pixel_x + c
+                    to_input(source, place, row, between, i * lanes, size * lanes)
+                for i in range(size):
+                    place = i * size * plane + t * pitch + c
+                    to_input(between, i * size * lanes, lanes, v, place, plane)
+            tile = tiles_y[block + t]
+            source, start, row = grad_y, tile[0], row_y
+            if tile[5]:
+                fill(patch_y, grad_y, box_y, tile)
+                source, start, row = patch_y, 0, outputs * pixel_y
+            first = first_panel * columns
+            for f in range(0, min(columns * some, filters - first), lanes):
+                for i in range(outputs):
+                    place = start + i * pixel_y + first + f
+                    from_output(source, place, row, between, i * lanes, outputs * lanes)
+                for i in range(size):
+                    place = i * size * product + f // columns * _BLOCK * columns
+                    place += t * columns + f % columns
+                    from_output(between, i * outputs * lanes, lanes, w, place, product)
+        for xi in range(elements):
+            for p in range(some):
+                target = ((part * elements + xi) * panels + first_panel + p) * depth * columns
+                for r in range(rows.shape[0]):
+                    call_address(
+                        rows[r, 0],
+                        (
+                            1,
+                            0,
+                            0,
+                            count,
+                            address_of(v, xi * plane + rows[r, 1]),
+                            bytes,
+                            pitch * bytes,
+                            address_of(w, xi * product + p * _BLOCK * columns),
+                            columns * bytes,
+                            address_of(sums, target + rows[r, 1] * columns),
+                            columns * bytes,
+                            columns,
+                            0,
+                            ACCUMULATE if block > begin else 0,
+                        ),
+                    )
+    memory[0] = 0  # Numba frees an array after the last use it sees
+
+
+def _transform_back(task, sums, grad, depth, filters, columns):
+    lanes = lanes_of(sums)
+    between = np.empty(3 * (size + 3) * lanes, sums.dtype)
+    matrix = depth * columns
+    step = sums.size // (size * size)
+    for k in range(0, matrix, lanes):
+        channel, filter = k // columns, task * columns + k % columns
+        for i in range(size):
+            place = i * step + task * matrix + k
+            from_kernel(sums, place, size * step, between, i * lanes, size * lanes)
+        for i in range(3):
+            from_kernel(between, i * size * lanes, lanes, between, 3 * size * lanes, lanes)
+            for j in range(3):
+                value = load(between, (3 * size + j) * lanes)
+                place = ((i * 3 + j) * depth + channel) * filters + filter
+                store_first(grad, place, value, filters - filter)
