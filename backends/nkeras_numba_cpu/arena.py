@@ -1,10 +1,15 @@
-"""Arena: the memory of a plan, given away in blocks that serve again when they are released."""
+"""Arena: the memory of a plan, in blocks that lie where others lay that are not used any more.
+
+A plan is made twice. In the rehearsal each block has memory of its own, and the arena notes how
+large each one is and from when to when it is used. From that follows where each lies, so that all
+need little memory together; and the second time they come in the same order.
+"""
 
 from __future__ import annotations
 
 import bisect
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,74 +17,74 @@ ALIGNMENT = 64  # a cache line, and the widest vector register
 
 
 class Block:
-    """A piece of a chunk that is in use."""
+    """A piece of memory that is in use."""
 
-    __slots__ = ("chunk", "dtype", "size", "start", "users")
+    __slots__ = ("dtype", "index", "memory", "offset", "size", "start", "users")
 
-    def __init__(self, chunk: np.ndarray, start: int, size: int, dtype: np.dtype) -> None:
-        self.chunk = chunk
-        self.start = start
+    def __init__(
+        self, memory: np.ndarray, offset: int, size: int, dtype: np.dtype, index: int
+    ) -> None:
+        self.memory = memory
+        self.offset = offset
         self.size = size
         self.dtype = dtype
+        self.index = index
+        self.start = address(memory) + offset
         self.users = 0
 
     def array(self) -> np.ndarray:
         """All of it as one flat array."""
-        first = self.start - address(self.chunk)
         count = self.size // self.dtype.itemsize
-        return np.ndarray((count,), self.dtype, self.chunk, first)
+        return np.ndarray((count,), self.dtype, self.memory, self.offset)
+
+
+class Span(NamedTuple):
+    """Size of a block, and from which event to which it is used."""
+
+    size: int
+    first: int
+    last: int
 
 
 class Arena:
-    """Best fit; blocks that lie side by side grow together when both are free."""
+    """Memory for blocks.
 
-    def __init__(self) -> None:
-        self.chunks: list[np.ndarray] = []
-        self._free: list[tuple[int, int, np.ndarray]] = []  # start, size, chunk; by start
+    Args:
+        offsets: where they lie, by the order in which they come; None for the rehearsal.
+        memory: what they lie in.
+    """
+
+    def __init__(self, offsets: list[int] | None = None, memory: np.ndarray | None = None) -> None:
+        self._offsets = offsets
+        self._memory = memory
+        self._spans: list[Span] = []
+        self._events = 0
         self._starts: list[int] = []  # of blocks in use, ascending
         self._blocks: dict[int, Block] = {}
-
-    @property
-    def size(self) -> int:
-        """Bytes taken from the system."""
-        return sum(chunk.nbytes for chunk in self.chunks)
 
     def allocate(self, shape: tuple[int, ...], dtype: Any) -> tuple[Block, np.ndarray]:
         """A block, and the array of that shape in it."""
         dtype = np.dtype(dtype)
         needed = max(math.prod(shape), 1) * dtype.itemsize
         size = -(-needed // ALIGNMENT) * ALIGNMENT
-        start, chunk = self._take(size)
-        block = self._blocks[start] = Block(chunk, start, size, dtype)
-        bisect.insort(self._starts, start)
-        return block, np.ndarray(shape, dtype, chunk, start - address(chunk))
-
-    def _take(self, size: int) -> tuple[int, np.ndarray]:
-        fits = [(one[1], i) for i, one in enumerate(self._free) if one[1] >= size]
-        if fits:
-            _, i = min(fits)
-            start, available, chunk = self._free.pop(i)
-            if available > size:
-                self._free.insert(i, (start + size, available - size, chunk))
-            return start, chunk
-        chunk = np.empty(size + ALIGNMENT, np.uint8)
-        self.chunks.append(chunk)
-        return -(-address(chunk) // ALIGNMENT) * ALIGNMENT, chunk
+        index = len(self._spans)
+        if self._offsets is None or self._memory is None:
+            memory, offset = aligned(size), 0
+        else:
+            memory, offset = self._memory, self._offsets[index]
+        block = Block(memory, offset, size, dtype, index)
+        self._blocks[block.start] = block
+        bisect.insort(self._starts, block.start)
+        self._events += 1
+        self._spans.append(Span(size, self._events, -1))
+        return block, np.ndarray(shape, dtype, memory, offset)
 
     def free(self, block: Block) -> None:
         """Take a block back."""
         del self._blocks[block.start]
         self._starts.remove(block.start)
-        start, size = block.start, block.size
-        for neighbour in [one for one in self._free if one[2] is block.chunk]:
-            if neighbour[0] + neighbour[1] == start:
-                start, size = neighbour[0], size + neighbour[1]
-                self._free.remove(neighbour)
-            elif start + size == neighbour[0]:
-                size += neighbour[1]
-                self._free.remove(neighbour)
-        self._free.append((start, size, block.chunk))
-        self._free.sort(key=lambda one: one[0])
+        self._events += 1
+        self._spans[block.index] = self._spans[block.index]._replace(last=self._events)
 
     def block_of(self, array: np.ndarray) -> Block | None:
         """The block in use that an array lies in."""
@@ -89,6 +94,31 @@ class Arena:
             return None
         block = self._blocks[self._starts[i]]
         return block if high <= block.start + block.size else None
+
+    def layout(self) -> tuple[int, list[int]]:
+        """How much memory the blocks need, and where they lie: the largest are placed first."""
+        ends = [one.last if one.last >= 0 else self._events + 1 for one in self._spans]
+        offsets = [0] * len(self._spans)
+        placed: list[int] = []  # by offset
+        total = 0
+        for i in sorted(range(len(self._spans)), key=lambda i: -self._spans[i].size):
+            span, offset = self._spans[i], 0
+            for other in placed:
+                if self._spans[other].first < ends[i] and span.first < ends[other]:
+                    if offset + span.size <= offsets[other]:
+                        break
+                    offset = max(offset, offsets[other] + self._spans[other].size)
+            offsets[i] = offset
+            bisect.insort(placed, i, key=offsets.__getitem__)
+            total = max(total, offset + span.size)
+        return total, offsets
+
+
+def aligned(size: int) -> np.ndarray:
+    """Bytes that begin at a cache line."""
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    first = -address(memory) % ALIGNMENT
+    return memory[first : first + size]
 
 
 def address(array: np.ndarray) -> int:

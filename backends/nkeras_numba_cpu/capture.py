@@ -3,21 +3,20 @@
 A kernel of this backend is Python around launches of compiled functions: it works out shapes, makes
 views, asks for memory. While a plan is made, every launch is also noted here, function and
 arguments. With all arrays at fixed addresses the launches alone are then the whole kernel, provided
-that no NumPy works on values between them. That is tried out for each call (`_repeats`): a kernel
-that fails is called again as it is, and its results copied.
+that no NumPy works on values between them. That is tried out for each call, see `repeating`: a
+kernel that fails is called again as it is, and its results copied.
 """
 
 from __future__ import annotations
 
-import ctypes
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from nkeras_numba_cpu import threads
-from nkeras_numba_cpu.arena import ALIGNMENT, Arena, Block, address, bounds
+from nkeras_numba_cpu.arena import Arena, Block, address, aligned
 
 Launch = tuple[Callable[..., Any], tuple[Any, ...]]
 
@@ -27,6 +26,8 @@ LIVE = {
     "adam_update": "alpha",
     "amsgrad_update": "alpha",
     "rmsprop_update": "learning_rate",
+    "random_bits": "key",
+    "dropout": "key",
 }
 # Which input each output of a kernel may be written over.
 OVER = {
@@ -48,13 +49,46 @@ class Capture(threading.local):
 current = Capture()
 
 
-class Lowering:
-    """Kernel calls to launches, for one plan; see `nkeras.backend.protocol.Lowering`."""
+def captured(
+    arena: Arena, kernel: Callable[..., Any], arrays: Sequence[Any], static: Mapping[str, Any]
+) -> tuple[Any, list[Launch], list[Block]]:
+    """What a kernel returns, its launches, and the blocks that it took."""
+    current.launches, current.arena, current.blocks = [], arena, []
+    try:
+        return kernel(*arrays, **static), current.launches, current.blocks
+    finally:
+        current.launches = current.arena = current.blocks = None
 
-    def __init__(self, kernels: Mapping[str, Callable[..., Any]]) -> None:
+
+class Lowering:
+    """Kernel calls to launches, for one plan; see `nkeras.backend.protocol.Lowering`.
+
+    Args:
+        kernels: the backend's table.
+        rehearsal: the lowering that has met the same calls before, where this one shall perform.
+        memory: list of one array, or of none, that plans share; made larger where needed.
+    """
+
+    def __init__(
+        self,
+        kernels: Mapping[str, Callable[..., Any]],
+        rehearsal: Lowering | None = None,
+        memory: list[np.ndarray] | None = None,
+    ) -> None:
         self._kernels = kernels
-        self.arena = Arena()
         self._state = threads.state()
+        self._rehearsal = rehearsal
+        self._is_whole: list[bool] = []  # for each call: whether its launches are all of it
+        self.arena = Arena()
+        if rehearsal is not None and memory is not None:
+            size, offsets = rehearsal.arena.layout()
+            if not memory or memory[0].nbytes < size:
+                memory[:] = [aligned(size)]  # plans made before keep theirs
+            self.arena = Arena(offsets, memory[0])
+
+    def perform(self, memory: list[np.ndarray]) -> Lowering:
+        """The lowering of the same calls once more, for good."""
+        return Lowering(self._kernels, self, memory)
 
     def ready(self) -> bool:
         """Whether the threads are those the launches were made for."""
@@ -72,20 +106,30 @@ class Lowering:
         cells: Mapping[str, np.ndarray],
     ) -> tuple[tuple[np.ndarray | None, ...], list[Launch]]:
         """Call a kernel, and find the launches that repeat it."""
+        from nkeras_numba_cpu.repeating import is_view, repeats
+
         kernel = self._kernels.get(name, kernel)
         live = LIVE.get(name)
         values = {**static, **{key: cell for key, cell in cells.items() if key == live}}
-        result, launches, blocks = self._captured(kernel, arrays, values)
-        outputs = result if isinstance(result, tuple) else (result,)
-        given = [one for one in (*arrays, *cells.values()) if one is not None]
         asked = {key: cell for key, cell in cells.items() if key != live}
-        is_whole = not asked and self._repeats(
-            kernel, arrays, values, launches, outputs, given, blocks
-        )
+        result, launches, blocks = captured(self.arena, kernel, arrays, values)
+        outputs = result if isinstance(result, tuple) else (result,)
+        if self._rehearsal is not None:
+            is_whole = self._rehearsal._is_whole[len(self._is_whole)]
+        else:
+            is_whole = not asked and repeats(kernel, arrays, values, launches, outputs, blocks)
+        self._is_whole.append(is_whole)
         if not is_whole:
-            outputs, targets = self._placed(outputs, given)
+            given = [one for one in arrays if one is not None]
+            targets = [
+                None if one is None or is_view(one, given) else self._copy(one) for one in outputs
+            ]
             again = (kernel, tuple(arrays), values, asked, targets)
             launches = [(_again, again)] if any(one is not None for one in targets) else []
+            outputs = tuple(
+                one if target is None else target
+                for one, target in zip(outputs, targets, strict=True)
+            )
         launches = [(_entry_point(function, given), given) for function, given in launches]
         for output in outputs:
             block = None if output is None else self.arena.block_of(output)
@@ -96,69 +140,10 @@ class Lowering:
                 self.arena.free(block)
         return outputs, launches
 
-    def _captured(
-        self, kernel: Callable[..., Any], arrays: Sequence[Any], static: Mapping[str, Any]
-    ) -> tuple[Any, list[Launch], list[Block]]:
-        current.launches, current.arena, current.blocks = [], self.arena, []
-        try:
-            result = kernel(*arrays, **static)
-            return result, current.launches, current.blocks
-        finally:
-            current.launches = current.arena = current.blocks = None
-
-    def _repeats(
-        self,
-        kernel: Callable[..., Any],
-        arrays: Sequence[np.ndarray | None],
-        static: Mapping[str, Any],
-        launches: list[Launch],
-        outputs: Sequence[np.ndarray | None],
-        given: Sequence[np.ndarray],
-        blocks: list[Block],
-    ) -> bool:
-        """Whether the launches alone are all of a kernel.
-
-        They must be the same for other values of the inputs, work on inputs, buffers and constants
-        only, and on poisoned buffers give the same outputs again.
-        """
-        if not launches:
-            return all(one is None or _is_view(one, given) for one in outputs)
-        made = [one for one in outputs if one is not None and not _is_view(one, given)]
-        if not all(map(_Inside([], blocks), made)):
-            return False  # NumPy made it
-        constants = _Constants(launches, _Inside(given, blocks))
-        others = [None if one is None else _altered(one) for one in arrays]
-        _, again, taken = self._captured(kernel, others, static)
-        for block in taken:
-            self.arena.free(block)
-        inside = _Inside([*given, *(one for one in others if one is not None)], [*blocks, *taken])
-        if not _same(launches, again, inside) or constants.have_changed():
-            return False
-        before = [one.tobytes() for one in made]
-        for poison in (0, 1):
-            for block in blocks:
-                _poison(block, poison, made)
-            for function, arguments in launches:
-                function(*arguments)
-            if [one.tobytes() for one in made] != before:
-                return False
-        return True
-
-    def _placed(
-        self, outputs: Sequence[np.ndarray | None], given: Sequence[np.ndarray]
-    ) -> tuple[tuple[np.ndarray | None, ...], tuple[np.ndarray | None, ...]]:
-        """Outputs at fixed addresses, and those of them that a repeated call is copied to."""
-        placed, targets = [], []
-        for output in outputs:
-            if output is None or _is_view(output, given):
-                placed.append(output)
-                targets.append(None)
-                continue
-            _, array = self.arena.allocate(output.shape, output.dtype)
-            np.copyto(array, output)
-            placed.append(array)
-            targets.append(array)
-        return tuple(placed), tuple(targets)
+    def _copy(self, output: np.ndarray) -> np.ndarray:
+        _, array = self.arena.allocate(output.shape, output.dtype)
+        np.copyto(array, output)
+        return array
 
     def release(self, array: np.ndarray) -> None:
         """Take the memory of an output back, when no other output lies in it."""
@@ -188,9 +173,7 @@ class Lowering:
                 continue
             if name in self._kernels or not _coincide(one, target):
                 return None  # elementwise kernels, in no table, may write over a whole input
-        return [
-            (function, _moved(arguments, array, target, block)) for function, arguments in steps
-        ]
+        return [(function, _moved(given, array, target, block)) for function, given in steps]
 
 
 def _entry_point(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[..., Any]:
@@ -215,9 +198,8 @@ def _again(
     if asked:
         static = {**static, **{key: _number(cell, static[key]) for key, cell in asked.items()}}
     result = kernel(*arrays, **static)
-    for target, one in zip(
-        targets, result if isinstance(result, tuple) else (result,), strict=True
-    ):
+    results = result if isinstance(result, tuple) else (result,)
+    for target, one in zip(targets, results, strict=True):
         if target is not None:
             np.copyto(target, one)
 
@@ -227,91 +209,11 @@ def _number(cell: np.ndarray, like: Any) -> Any:
 
 
 def _coincide(one: np.ndarray, other: np.ndarray) -> bool:
-    return (
-        address(one) == address(other)
-        and one.shape == other.shape
-        and (one.strides == other.strides and one.dtype == other.dtype)
+    return address(one) == address(other) and (one.shape, one.strides, one.dtype) == (
+        other.shape,
+        other.strides,
+        other.dtype,
     )
-
-
-def _is_view(output: np.ndarray, given: Sequence[np.ndarray]) -> bool:
-    low, high = bounds(output)
-    return output.size == 0 or any(
-        first <= low and high <= last for first, last in map(bounds, given)
-    )
-
-
-class _Inside:
-    """Whether an array lies in one of several, or in a block."""
-
-    def __init__(self, arrays: Sequence[np.ndarray], blocks: Sequence[Block]) -> None:
-        self._ranges = [*map(bounds, arrays), *((b.start, b.start + b.size) for b in blocks)]
-
-    def __call__(self, array: np.ndarray) -> bool:
-        low, high = bounds(array)
-        return array.size == 0 or any(a <= low and high <= b for a, b in self._ranges)
-
-
-def _same(one: Any, other: Any, inside: _Inside) -> bool:
-    """Whether arguments are the same: numbers, constants, and arrays of inputs or buffers."""
-    if isinstance(one, np.ndarray):
-        if not isinstance(other, np.ndarray) or one.shape != other.shape:
-            return False
-        if inside(one) and inside(other):
-            return True
-        return address(one) == address(other)  # kept from call to call
-    if isinstance(one, (tuple, list)):
-        return (
-            type(one) is type(other)
-            and len(one) == len(other)
-            and all(_same(a, b, inside) for a, b in zip(one, other, strict=True))
-        )
-    return bool(one is other or one == other or (one != one and other != other))
-
-
-class _Constants:
-    """Arrays that are neither inputs nor buffers, with what they held."""
-
-    def __init__(self, launches: list[Launch], inside: _Inside) -> None:
-        self._found = [(one, one.tobytes()) for one in _arrays_in(launches) if not inside(one)]
-
-    def have_changed(self) -> bool:
-        return any(one.tobytes() != before for one, before in self._found)
-
-
-def _arrays_in(structure: Any) -> Iterator[np.ndarray]:
-    for one in structure:
-        if isinstance(one, np.ndarray):
-            yield one
-        elif isinstance(one, (tuple, list)):
-            yield from _arrays_in(one)
-
-
-def _altered(array: np.ndarray) -> np.ndarray:
-    """An array that lies in memory as `array`, with other numbers where they are floats."""
-    low, high = bounds(array)
-    if array.size == 0:
-        return array
-    memory = np.empty(high - low + 2 * ALIGNMENT, np.uint8)
-    first = -address(memory) % ALIGNMENT + low % ALIGNMENT
-    source = (ctypes.c_char * (high - low)).from_address(low)
-    memory[first : first + high - low] = np.frombuffer(source, np.uint8)
-    place = first + address(array) - low
-    copy = np.ndarray(array.shape, array.dtype, memory, place, array.strides)
-    if array.dtype.kind not in "biu":
-        copy[...] = np.asarray(copy, np.float64) * 0.5 + 0.25
-    copy.flags.writeable = array.flags.writeable
-    return copy
-
-
-def _poison(block: Block, poison: int, made: Sequence[np.ndarray]) -> None:
-    """NaN where there are floats; integers may be indices, so only small ones."""
-    array = block.array()
-    if array.dtype.kind in "biu":
-        is_output = any(block.start <= address(one) < block.start + block.size for one in made)
-        array[...] = poison if is_output else 0
-    else:
-        array[...] = np.nan
 
 
 def _moved(structure: Any, array: np.ndarray, target: np.ndarray, block: Block) -> Any:

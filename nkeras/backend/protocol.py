@@ -29,7 +29,8 @@ class Lowering(Protocol):
     ) -> tuple[tuple[Array | None, ...], list[tuple[Kernel, tuple[Any, ...]]]]:
         """Call a kernel; gives its outputs and the steps that compute them again in place.
 
-        `cells` has arrays of one dimension with those numbers of `static` that change.
+        `cells` has arrays of one dimension with those numbers of `static` that change: one float64
+        or int64, or the two uint32 of a key.
         """
         ...
 
@@ -49,6 +50,14 @@ class Lowering(Protocol):
         """The steps of a call with its output `array` written to `target`, perhaps an input.
 
         None where the kernel cannot do that.
+        """
+        ...
+
+    def perform(self, memory: list[Array]) -> Lowering:
+        """The lowering of the same calls, in the same order, once more, for good.
+
+        Now the backend knows all calls, and can lay out its memory: in that of the list, which
+        plans share, or in new memory that it puts there.
         """
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from nkeras.core.errors import refuse
 
@@ -27,6 +28,30 @@ def touch() -> None:
     """Something changed that may change what a step of training or prediction does."""
     global epoch
     epoch += 1
+
+
+def is_change(owner: Any, name: str, value: Any) -> bool:
+    """Whether setting an attribute replaces a value, one of the class included, by another one."""
+    before = owner.__dict__.get(name, _unset)
+    if before is _unset:
+        before = getattr(type(owner), name, _unset)
+    if before is value or before is _unset:
+        return False
+    if type(before) is type(value) and type(value) in (bool, int, float, str):
+        return before != value or value == 0  # 0.0 and -0.0 are equal
+    return True
+
+
+_unset = object()
+
+
+class Watched:
+    """Steps that were recorded before an attribute changed are no longer valid."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if is_change(self, name, value):
+            touch()
+        super().__setattr__(name, value)
 
 
 def floatx() -> str:

@@ -30,6 +30,7 @@ class Plan:
     Args:
         trace: the recorded step.
         backend: the backend it ran on.
+        memory: list that plans share of which only one is replayed at a time.
 
     Attributes:
         inputs: the buffers to fill before `replay`.
@@ -39,30 +40,43 @@ class Plan:
         Unplannable: the step cannot be replayed.
     """
 
-    def __init__(self, trace: Trace, backend: Backend) -> None:
+    def __init__(self, trace: Trace, backend: Backend, memory: list[Array] | None = None) -> None:
         make = getattr(backend, "lowering", None)
         if make is None:
             raise Unplannable(f"backend {backend.name!r} has no plans")
-        self._lowering: Lowering = make()
-        self.ready = self._lowering.ready
         self._trace = trace
         self._written = list(trace.assigned)
+        self._last_use = _last_uses(trace)
+        rehearsal: Lowering = make()
+        self._make(backend, rehearsal)
+        self._make(backend, rehearsal.perform([] if memory is None else memory))
+        self.ready = self._lowering.ready
+
+    def _make(self, backend: Backend, lowering: Lowering) -> None:
+        """Lower all steps; done twice, since where arrays lie follows from the rehearsal."""
+        trace = self._trace
+        self._lowering = lowering
         self._arrays: list[Array] = [None] * len(trace.values)
         self._targets: dict[int, list[Array]] = {}  # what each live number is written to
         self.inputs: list[Array] = []
         self.steps: list[Step] = []
         self._place_given(backend)
-        self._last_use = _last_uses(trace)
         for position, step in enumerate(trace.steps):
             if isinstance(step, Call):
                 self._lower(step, position)
             else:
                 self._call_host(step)
-            for i in {*step.inputs, *(step.outputs if isinstance(step, Call) else ())}:
-                if i is not None and self._last_use[i] <= position:
-                    self._lowering.release(self._arrays[i])
+            self._forget(step, position)
+        self.outputs = [self._kept(self._arrays[i]) for i in trace.outputs]
         self._assign()
-        self.outputs = [self._arrays[i] for i in trace.outputs]
+
+    def _forget(self, step: Call | Host, position: int) -> None:
+        """Give back what no later step uses."""
+        used = {*step.inputs, *(step.outputs if isinstance(step, Call) else ())}
+        for i in sorted(one for one in used if one is not None):
+            if self._last_use[i] <= position and self._trace.values[i].kind == "computed":
+                self._lowering.release(self._arrays[i])
+                self._arrays[i] = None
 
     def replay(self) -> None:
         """Do the step again with what `inputs` and the variables hold."""
@@ -122,7 +136,8 @@ class Plan:
 
     def _cell(self, live: Live) -> Array:
         """An array of one dimension that holds a live number, for kernels that read it there."""
-        cell = np.array(live.value if isinstance(live.value, tuple) else [live.value])
+        value = live.value
+        cell = np.array(value, np.uint32) if isinstance(value, tuple) else np.array([value])
         self._targets.setdefault(id(live), []).append(cell)
         return cell
 
@@ -137,6 +152,14 @@ class Plan:
             last > position and i != index and _overlap(self._arrays[i], storage)
             for i, last in enumerate(self._last_use)
         )
+
+    def _kept(self, output: Array) -> Array:
+        """An output, or a copy of it where it lies in a variable that is assigned at the end."""
+        if not any(_overlap(output, one.storage()) for one in self._written):
+            return output
+        copy = np.empty_like(output)
+        self.steps.append((np.copyto, (copy, output)))
+        return copy
 
     def _assign(self) -> None:
         """Copy new values of variables to where the next replay looks for them."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nkeras.core import graph, naming
-from nkeras.core.recording import live
+from nkeras.core import config, graph, naming, recording
+from nkeras.core.recording import Live, live
 from nkeras.core.variable import Variable
 
 
@@ -41,6 +41,7 @@ class SeedGenerator:
             raise ValueError(f"SeedGenerator: argument `seed` must be >= 0. Received: seed={seed}")
         self.name = name or naming.auto_name(type(self).__name__)
         self._initial_seed = int(seed)
+        self._made_in = recording.active()
         with naming.name_scope(self.name):
             self.state = Variable(
                 np.array([int(seed) % 2**32, 0], "uint32"),
@@ -51,6 +52,8 @@ class SeedGenerator:
 
     def next(self, ordered: bool = True) -> tuple[int, int]:
         """A fresh seed, a pair of ints; counts on, except while shapes are inferred."""
+        if self._made_in is not None and self._made_in is recording.active():
+            self._made_in.fail("a SeedGenerator is made in each step")
         return live(self._advance)
 
     def _advance(self) -> tuple[int, int]:
@@ -82,6 +85,7 @@ def global_seed_generator() -> SeedGenerator:
     global _global
     if _global is None:
         _global = SeedGenerator()
+        _global._made_in = None
     return _global
 
 
@@ -89,12 +93,15 @@ def reset_global_seed(seed: int | None = None) -> None:
     """Begin again with `seed`, or with a fresh one at the next use."""
     global _global
     _global = None if seed is None else SeedGenerator(seed)
+    config.touch()  # steps that draw from it were recorded with the one before
 
 
 def draw_seed(seed: Any) -> tuple[int, int]:
     """A pair of ints from a SeedGenerator, an int, a pair, or None (the global generator)."""
     if isinstance(seed, SeedGenerator):
         return seed.next()
+    if type(seed) is Live and type(seed.value) is tuple:
+        return seed  # what `next` gave while a step is recorded
     if seed is None:
         return global_seed_generator().next()
     if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):

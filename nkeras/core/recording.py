@@ -10,11 +10,14 @@ number where nothing is recorded, else a `Live`, which a replay asks again.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from nkeras.backend.protocol import Backend, Kernel
 
@@ -84,6 +87,11 @@ class Live:
         self.value = self.function()
 
     @property
+    def __class__(self) -> Any:
+        """To `isinstance` it is the number; `type()` says Live."""
+        return type(self.value)
+
+    @property
     def dtype(self) -> str:
         """The weak dtype of a Python number."""
         return "float" if isinstance(self.value, float) else "int"
@@ -105,7 +113,7 @@ class Live:
         return bool(self._escape())
 
     def __array__(self, *arguments: Any, **named: Any) -> Any:
-        return self._escape().__array__(*arguments, **named)
+        return np.array(self._escape(), *arguments)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._escape())
@@ -113,11 +121,26 @@ class Live:
     def __getitem__(self, key: Any) -> Any:
         return self._escape()[key]
 
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self._escape(), digits)
+
+    def __str__(self) -> str:
+        return str(self._escape())
+
+    def __format__(self, spec: str) -> str:
+        return format(self._escape(), spec)
+
+    def __divmod__(self, other: Any) -> Any:
+        return divmod(self._escape(), plain(other))
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return divmod(other, self._escape())
+
     def __hash__(self) -> int:
         return id(self)
-
-    def __neg__(self) -> Any:
-        return live(lambda: -self.value, (operator.neg, self))
 
 
 def _arithmetic(function: Callable[[Any, Any], Any], reflected: bool = False) -> Any:
@@ -132,6 +155,10 @@ def _arithmetic(function: Callable[[Any, Any], Any], reflected: bool = False) ->
     return method
 
 
+def _unary(function: Callable[[Any], Any]) -> Any:
+    return lambda self: live(lambda: function(self.value), (function, self))
+
+
 def _comparison(function: Callable[[Any, Any], bool]) -> Any:
     return lambda self, other: function(self._escape(), plain(other))
 
@@ -139,6 +166,10 @@ def _comparison(function: Callable[[Any, Any], bool]) -> Any:
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
     setattr(Live, f"__{_name}__", _arithmetic(getattr(operator, _name)))
     setattr(Live, f"__r{_name}__", _arithmetic(getattr(operator, _name), reflected=True))
+for _name in ("neg", "pos", "abs"):
+    setattr(Live, f"__{_name}__", _unary(getattr(operator, _name)))
+for _name in ("trunc", "floor", "ceil"):
+    setattr(Live, f"__{_name}__", _unary(getattr(math, _name)))
 for _name in ("eq", "lt", "le", "gt", "ge"):
     setattr(Live, f"__{_name}__", _comparison(getattr(operator, _name)))
 

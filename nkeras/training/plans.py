@@ -9,6 +9,8 @@ attribute of a layer or the optimizer, a setting, the backend) makes it be recor
 
 from __future__ import annotations
 
+import pickle
+import random
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -51,6 +53,7 @@ class Plans:
     def __init__(self) -> None:
         self._entries: dict[Any, _Entry] = {}
         self._lock = threading.Lock()
+        self._memory: list[Any] = []  # that all plans share: one is replayed at a time
 
     def __deepcopy__(self, memo: Any) -> Plans:
         return Plans()
@@ -74,13 +77,13 @@ class Plans:
             deliver: makes of the tensors, or of the arrays with their values, which the next step
                 overwrites, what is returned.
         """
-        if recording.active() is not None or not _is_outermost():
+        if not _is_outermost() or not hasattr(registry.active(), "lowering"):
             return deliver(step(to_tensors(batch)))
         key, leaves = _leaves(kind, batch)
         entry = self._entries.get(key)
         if entry is None:
-            while len(self._entries) >= MOST:
-                del self._entries[next(iter(self._entries))]
+            for oldest in list(self._entries)[: 1 - MOST]:  # other threads may do the same
+                self._entries.pop(oldest, None)
             self._entries[key] = _Entry()
         elif entry.refused is None and self._lock.acquire(blocking=False):
             try:
@@ -102,7 +105,11 @@ class Plans:
         if not entry.is_valid() or entry.plan is not None:
             entry.trace = entry.plan = None
         recorder = recording.Recorder(backend)
-        tensors = to_tensors(batch)
+        # Handles of their own: one tensor may stand in two places now, and two later.
+        tensors = tree.map_structure(
+            lambda leaf: leaf.handle() if isinstance(leaf, Tensor) else leaf, to_tensors(batch)
+        )
+        epoch, drawn = config.epoch, _host_randomness()
         with recorder.recording():
             for leaf in tree.flatten(tensors):
                 if isinstance(leaf, Tensor):
@@ -111,26 +118,40 @@ class Plans:
                     recorder.fail("a batch holds text")
             found = step(tensors)
             indices = _give_outputs(recorder, found)
+        if _host_randomness() != drawn:
+            recorder.fail("Python or NumPy draws random numbers")
         before, entry.trace = entry.trace, recorder.trace
+        returned, entry.outputs = entry.outputs, indices
+        changes_itself = config.epoch != epoch
         entry.epoch, entry.backend = config.epoch, backend
+        entry.recorded += 1
         if recorder.failure is not None:
             entry.refused, entry.trace = recorder.failure, None
+        elif changes_itself:
+            entry.trace = None
         elif before is not None:
             entry.refused = recording.differences(before, recorder.trace)
+            if entry.refused is None and not _are_same(returned, indices):
+                entry.refused = "two steps differ in what they return"
             if entry.refused is None:
                 try:
-                    entry.plan = Plan(recorder.trace, backend)
+                    entry.plan = Plan(recorder.trace, backend, self._memory)
                 except Unplannable as error:
                     entry.refused = str(error)
-            entry.outputs, entry.trace = indices, None
-            entry.recorded += 1
-            if entry.recorded > 8 and entry.replayed < entry.recorded * WORTH:
-                entry.refused, entry.plan = "the model changes all the time", None
+            entry.trace = None
+        if entry.recorded > MOST and entry.replayed < entry.recorded * WORTH:
+            entry.refused = entry.refused or "the model changes all the time"
+            entry.trace = entry.plan = None
         return found
 
 
 def _is_outermost() -> bool:
-    return not tape.active() and not graph.tracing() and calling.context.get() is None
+    return (
+        recording.active() is None
+        and not tape.active()
+        and not graph.tracing()
+        and calling.context.get() is None
+    )
 
 
 def _leaves(kind: str, batch: Any) -> tuple[Any, list[Any]]:
@@ -166,6 +187,27 @@ def _give_outputs(recorder: recording.Recorder, found: Any) -> Any:
 
 class _Position(int):
     """Stands for an output."""
+
+
+def _are_same(one: Any, other: Any) -> bool:
+    """Whether what a step returns beside tensors is the same."""
+    leaves, others = tree.flatten(one), tree.flatten(other)
+    return len(leaves) == len(others) and all(map(_is_same, leaves, others))
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    if one is other or type(one) is not type(other):
+        return one is other
+    if isinstance(one, (np.ndarray, np.generic)):
+        return one.tobytes() == other.tobytes()
+    return isinstance(one, (int, float, str)) and one == other
+
+
+def _host_randomness() -> Any:
+    """The state of `random` and `np.random`, where no other thread can be who draws."""
+    if threading.active_count() > 1:
+        return None
+    return random.getstate(), pickle.dumps(np.random.get_state(legacy=False))  # noqa: NPY002
 
 
 def _fill(structure: Any, arrays: list[Any]) -> Any:

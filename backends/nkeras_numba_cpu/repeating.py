@@ -1,0 +1,149 @@
+"""Whether the launches of a kernel's call are all of it, so that they alone can repeat it.
+
+They are not where NumPy works on values between them. So the kernel is called again with other
+values, which must lead to the same launches; and the launches are repeated on poisoned buffers,
+which must give the same outputs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nkeras_numba_cpu.arena import ALIGNMENT, Arena, Block, address, aligned, bounds
+from nkeras_numba_cpu.capture import Launch, captured
+
+
+def repeats(
+    kernel: Callable[..., Any],
+    arrays: Sequence[np.ndarray | None],
+    static: Mapping[str, Any],
+    launches: list[Launch],
+    outputs: Sequence[np.ndarray | None],
+    blocks: list[Block],
+) -> bool:
+    """Whether the launches alone, which work in `blocks`, compute the outputs of a call."""
+    given = [one for one in (*arrays, *static.values()) if isinstance(one, np.ndarray)]
+    made = [one for one in outputs if one is not None and not is_view(one, given)]
+    if not launches:
+        return not made
+    if not all(map(_Inside([], blocks), made)):
+        return False  # NumPy made it
+    constants = _Constants(launches, _Inside(given, blocks))
+    if not _are_the_same(kernel, arrays, static, launches, _Inside(given, blocks)):
+        return False
+    return not constants.have_changed() and _give_the_same(launches, made, blocks)
+
+
+def is_view(output: np.ndarray, given: Sequence[np.ndarray]) -> bool:
+    """Whether an output lies in an input, where nothing has to be done again."""
+    return output.size == 0 or _Inside(given, [])(output)
+
+
+class _Inside:
+    """Whether an array lies in one of several, or in a block."""
+
+    def __init__(self, arrays: Sequence[np.ndarray], blocks: Sequence[Block]) -> None:
+        self._ranges = [*map(bounds, arrays), *((b.start, b.start + b.size) for b in blocks)]
+
+    def __call__(self, array: np.ndarray) -> bool:
+        low, high = bounds(array)
+        return array.size == 0 or any(a <= low and high <= b for a, b in self._ranges)
+
+
+class _Constants:
+    """Arrays that are neither inputs nor buffers, with what they held."""
+
+    def __init__(self, launches: list[Launch], inside: _Inside) -> None:
+        self._found = [(one, _digest(one)) for one in _arrays_in(launches) if not inside(one)]
+
+    def have_changed(self) -> bool:
+        return any(_digest(one) != before for one, before in self._found)
+
+
+def _are_the_same(
+    kernel: Callable[..., Any],
+    arrays: Sequence[np.ndarray | None],
+    static: Mapping[str, Any],
+    launches: list[Launch],
+    inside: _Inside,
+) -> bool:
+    """Whether other values of the inputs lead to the same launches."""
+    others = [None if one is None else _altered(one) for one in arrays]
+    _, again, blocks = captured(Arena(), kernel, others, static)
+    given = [one for one in (*others, *static.values()) if isinstance(one, np.ndarray)]
+    return _same(launches, again, inside, _Inside(given, blocks))
+
+
+def _same(one: Any, other: Any, inside: _Inside, again: _Inside) -> bool:
+    if isinstance(one, np.ndarray):
+        if not isinstance(other, np.ndarray) or one.shape != other.shape:
+            return False
+        if inside(one) and again(other):
+            return True
+        return address(one) == address(other)  # kept from call to call
+    if isinstance(one, (tuple, list)):
+        return (
+            type(one) is type(other)
+            and len(one) == len(other)
+            and all(_same(a, b, inside, again) for a, b in zip(one, other, strict=True))
+        )
+    return bool(one is other or one == other or (one != one and other != other))
+
+
+def _give_the_same(launches: list[Launch], made: list[np.ndarray], blocks: list[Block]) -> bool:
+    """Whether the launches alone write the outputs."""
+    before = [_digest(one) for one in made]
+    for poison in (0, 1):
+        for block in blocks:
+            _poison(block, poison, made)
+        for function, arguments in launches:
+            function(*arguments)
+        if [_digest(one) for one in made] != before:
+            return False
+    return True
+
+
+def _poison(block: Block, poison: int, made: Sequence[np.ndarray]) -> None:
+    """NaN where there are floats; integers may be indices, so only small ones."""
+    array = block.array()
+    if array.dtype.kind in "biu":
+        is_output = any(block.start <= address(one) < block.start + block.size for one in made)
+        array[...] = poison if is_output else 0
+    else:
+        array[...] = np.nan
+
+
+def _altered(array: np.ndarray) -> np.ndarray:
+    """An array that lies in memory as `array`, with other numbers where they are floats."""
+    low, high = bounds(array)
+    if array.size == 0:
+        return array
+    memory = aligned(high - low + ALIGNMENT)
+    first = low % ALIGNMENT
+    source = (ctypes.c_char * (high - low)).from_address(low)
+    memory[first : first + high - low] = np.frombuffer(source, np.uint8)
+    place = first + address(array) - low
+    copy = np.ndarray(array.shape, array.dtype, memory, place, array.strides)
+    if array.dtype.kind not in "biu":
+        half, quarter = array.dtype.type(0.5), array.dtype.type(0.25)
+        copy[...] = copy * half + quarter
+    copy.flags.writeable = array.flags.writeable
+    return copy
+
+
+def _digest(array: np.ndarray) -> bytes:
+    content = np.ascontiguousarray(array).view(np.uint8)
+    return hashlib.sha1(content.reshape(-1), usedforsecurity=False).digest()
+
+
+def _arrays_in(structure: Any) -> Iterator[np.ndarray]:
+    for one in structure:
+        if isinstance(one, np.ndarray):
+            yield one
+        elif isinstance(one, (tuple, list)):
+            yield from _arrays_in(one)
