@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nkeras_numba_cpu import compile as compiler
-from nkeras_numba_cpu import threads
+from nkeras_numba_cpu import drivers, threads
 from nkeras_numba_cpu.kernels import KERNELS
 from nkeras_numpy.kernels import KERNELS as REFERENCE
 
@@ -180,6 +180,21 @@ def batch_norm_cases():
         yield f"batch_norm_inference{label}", "batch_norm_inference", arrays, static
 
 
+def layer_norm_cases():
+    x, grad_y, static = normal(3, 50, 21), normal(3, 50, 21, seed=1), {"epsilon": 1e-3}
+    gamma, beta = normal(21, seed=2), normal(21, seed=3)
+    for vectors in ((gamma, beta), (None, None)):
+        label = "" if vectors[0] is None else "-affine"
+        _, mean, inverse = REFERENCE["layer_norm"](x, *vectors, **static)
+        yield f"layer_norm{label}", "layer_norm", (x, *vectors), static
+        arrays = (grad_y, x, vectors[0], mean, inverse)
+        yield f"layer_norm_grad{label}", "layer_norm_grad", arrays, {}
+        yield f"rms_norm{label}", "rms_norm", (x, vectors[0]), static
+        inverse = REFERENCE["rms_norm"](x, vectors[0], **static)[1]
+        arrays = (grad_y, x, vectors[0], inverse)
+        yield f"rms_norm_grad{label}", "rms_norm_grad", arrays, {}
+
+
 def optimizer_cases():
     w, grad, m = normal(50, 60), normal(50, 60, seed=1), normal(50, 60, seed=2)
     v = normal(50, 60, seed=3, positive=True)
@@ -207,6 +222,7 @@ def all_cases():
         indexing_cases,
         row_cases,
         batch_norm_cases,
+        layer_norm_cases,
         optimizer_cases,
     ):
         yield from maker()
@@ -275,14 +291,13 @@ def test_as_numpy(label, dtype):
     assert_same(actual, REFERENCE[name](*arrays, **static), TOLERANCE[dtype])
 
 
-OF_FLOATS = ("reduce_mean", "average", "softmax", "log_", "sparse", "cross", "dropout", "batch")
+OF_FLOATS = ("reduce_mean", "average", "softmax", "log_", "sparse", "cross", "dropout")
+OF_FLOATS += ("batch_norm", "layer_norm", "rms_norm")
 
 
 def integer_cases():
     for label, (name, _, _) in CASES.items():
-        if name.startswith(
-            ("reduce_mean", "average", "softmax", "log_", "sparse", "cross", "dropout")
-        ):
+        if name.startswith(OF_FLOATS):
             continue
         if name.endswith("_update") and name != "scatter_update":
             continue
@@ -315,6 +330,7 @@ def test_same_bits_for_one_and_two_threads(label, monkeypatch):
     if threads.limit() < 2:
         pytest.skip("one thread is all this machine has")
     monkeypatch.setattr(compiler, "SERIAL_BELOW", 0)
+    monkeypatch.setattr(drivers, "SERIAL_BELOW", 0)
     name, arrays, static = case(label, "float32")
     results = []
     before = threads.get_num_threads()
