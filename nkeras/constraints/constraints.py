@@ -14,7 +14,7 @@ from nkeras.ops.reduction import sum
 from nkeras.ops.shape import cast
 
 
-class Constraint:
+class Constraint(config.Watched):
     """Base of constraints: a callable from a weight to a weight of the same shape.
 
     Example:

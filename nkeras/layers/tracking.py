@@ -16,7 +16,7 @@ _this_thread = local()  # `has_losses`: whether any layer holds losses of this t
 
 # What changes in every training, and no call looks at.
 _BOOKKEEPING = frozenset(
-    ("built", "history", "input_spec", "stop_training", "stop_evaluating", "stop_predicting")
+    "built history input_spec stop_training stop_evaluating stop_predicting trainable".split()
 )
 
 
@@ -45,7 +45,7 @@ class Tracked:
                 f"In layer {type(self).__name__}, call `super().__init__()` before attributes "
                 "are set."
             )
-        if self.__dict__.get(name, value) is not value and _is_setting(name):
+        if _is_setting(name) and config.is_change(self, name, value):
             config.touch()
         super().__setattr__(name, value)
 

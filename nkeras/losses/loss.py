@@ -23,7 +23,7 @@ from nkeras.ops.elementwise import logical_and
 from nkeras.ops.shape import cast
 
 
-class Loss:
+class Loss(settings.Watched):
     """Base class of losses: a subclass gives `call(y_true, y_pred)`.
 
     Args:

@@ -62,6 +62,8 @@ class Metric:
         if hasattr(self, "_variables"):
             for one in tree.flatten(value):
                 self._track(one)
+        if settings.is_change(self, name, value):
+            settings.touch()
         super().__setattr__(name, value)
 
     def _track(self, thing: Any) -> None:

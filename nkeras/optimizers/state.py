@@ -45,7 +45,11 @@ class OptimizerState:
                 for one in value if isinstance(value, (list, tuple)) else (value,):
                     self._track_variable(one)
         is_setting = not name.startswith("_") or name in ("_learning_rate", "_excluded")
-        if is_setting and name != "built" and self.__dict__.get(name, value) is not value:
+        if (
+            is_setting
+            and name not in ("built", "learning_rate")
+            and config.is_change(self, name, value)
+        ):
             config.touch()
         super().__setattr__(name, value)
 

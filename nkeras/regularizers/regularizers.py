@@ -18,7 +18,7 @@ from nkeras.ops.reduction import sum
 from nkeras.ops.shape import cast, transpose
 
 
-class Regularizer:
+class Regularizer(config.Watched):
     """Base of regularizers: a callable from a tensor to a scalar. Subclass it for your own.
 
     Example:

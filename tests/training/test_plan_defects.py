@@ -1,0 +1,312 @@
+"""What once made steps that are replayed differ from steps that run as they come."""
+
+import random
+
+import numpy as np
+import pytest
+
+import nkeras
+from nkeras import layers, ops
+
+pytestmark = pytest.mark.skipif(
+    nkeras.backends().get("numba_cpu") not in ("active", "available"), reason="plans need numba_cpu"
+)
+
+
+@pytest.fixture(autouse=True)
+def _backend():
+    with nkeras.use_backend("numba_cpu"):
+        yield
+
+
+def numbers(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype("float32")
+
+
+def is_symbolic(tensor):
+    return isinstance(tensor, nkeras.KerasTensor)
+
+
+def stack(*hidden):
+    return nkeras.Sequential([layers.Input((4,)), *hidden])
+
+
+def predict_often(model, times=6):
+    return [model.predict(numbers(2, 4, seed=i), verbose=0) for i in range(times)]
+
+
+def fit(model):
+    x = numbers(40, 4)
+    return model.fit(x, x[:, :1], batch_size=8, epochs=3, verbose=0).history["loss"]
+
+
+def both_ways(make, use, **compiled):
+    """Compare what `use(model)` returns and all variables; returns the planned model."""
+    found = []
+    for eagerly in (True, False):
+        nkeras.utils.set_random_seed(3)
+        model = make()
+        model.run_eagerly = eagerly
+        if compiled:
+            given = {name: one() if callable(one) else one for name, one in compiled.items()}
+            model.compile(**given, run_eagerly=eagerly)
+        result = use(model)
+        found.append((result, [one.numpy() for one in model.variables], model))
+    (expected, weights, _), (result, state, model) = found
+    for one, other in zip([*expected, *weights], [*result, *state], strict=True):
+        np.testing.assert_array_equal(one, other)
+    return model
+
+
+def reasons(model):
+    return list(model._plans.refusals().values())
+
+
+def has_plan(model):
+    return any(one.plan for one in model._plans._entries.values())
+
+
+class Noise(nkeras.Layer):
+    """Asks its generator for a seed and hands that on, as layers of users do."""
+
+    def __init__(self):
+        super().__init__()
+        self.seeds = nkeras.random.SeedGenerator(1)
+
+    def call(self, inputs):
+        if is_symbolic(inputs):
+            return inputs
+        return inputs + nkeras.random.normal(inputs.shape, seed=self.seeds.next())
+
+
+def test_a_seed_that_next_gave_is_planned():
+    model = both_ways(lambda: stack(Noise()), predict_often)
+    assert has_plan(model)
+
+
+class Unseeded(nkeras.Layer):
+    def call(self, inputs):
+        return inputs if is_symbolic(inputs) else inputs + nkeras.random.normal(inputs.shape)
+
+
+def test_a_new_global_seed_reaches_plans():
+    def use(model):
+        found = []
+        for _ in range(3):
+            nkeras.utils.set_random_seed(5)
+            found += predict_often(model)
+        return found
+
+    both_ways(lambda: stack(Unseeded()), use)
+
+
+class MadeInCall(nkeras.Layer):
+    def call(self, inputs):
+        if is_symbolic(inputs):
+            return inputs
+        return inputs + nkeras.random.normal(inputs.shape, seed=nkeras.random.SeedGenerator(4))
+
+
+def test_a_generator_made_in_each_step_does_not_count_on():
+    both_ways(lambda: stack(MadeInCall()), predict_often)
+
+
+IDIOMS = {
+    "abs": abs,
+    "pos": lambda rate: +rate,
+    "divmod": lambda rate: divmod(rate, 0.01)[0] * 0.01,
+    "format": lambda rate: float(f"{rate:.3f}"),
+    "str": lambda rate: float(str(rate)),
+    "round": lambda rate: round(rate, 2),
+    "isinstance": lambda rate: rate if isinstance(rate, float) else 0.0,
+    "numpy sqrt": lambda rate: float(np.sqrt(rate)),
+    "numpy scalar": lambda rate: np.float32(2) * rate,
+    "array": np.asarray,
+}
+
+
+@pytest.mark.parametrize("idiom", IDIOMS)
+def test_optimizers_may_do_with_the_learning_rate_what_python_can(idiom):
+    class Descent(nkeras.optimizers.SGD):
+        def update_step(self, gradient, variable, learning_rate):
+            step = IDIOMS[idiom](learning_rate)
+            variable.assign(ops.subtract(variable, ops.multiply(gradient, step)))
+
+    both_ways(lambda: stack(layers.Dense(1)), fit, optimizer=lambda: Descent(0.1), loss="mse")
+
+
+class OfClass(nkeras.Layer):
+    scale = 1.0
+
+    def call(self, inputs):
+        return inputs * self.scale
+
+
+class OfProperty(nkeras.Layer):
+    def __init__(self):
+        super().__init__()
+        self._scale = 1.0
+
+    @property
+    def scale(self):
+        return self._scale
+
+    @scale.setter
+    def scale(self, value):
+        self._scale = value
+
+    def call(self, inputs):
+        return inputs * self._scale
+
+
+@pytest.mark.parametrize("kind", [OfClass, OfProperty])
+def test_attributes_of_the_class_may_be_set(kind):
+    def use(model):
+        found = predict_often(model)
+        model.layers[0].scale = 2.0
+        return found + predict_often(model)
+
+    both_ways(lambda: stack(kind()), use)
+
+
+def test_setting_an_equal_number_keeps_plans():
+    model = stack(layers.Dropout(0.25))
+    predict_often(model)
+    plan = next(iter(model._plans._entries.values())).plan
+    model.layers[0].rate = float("0.25")
+    predict_often(model)
+    assert plan is not None
+    assert next(iter(model._plans._entries.values())).plan is plan
+
+
+class Weighted(nkeras.losses.Loss):
+    factor = 1.0
+
+    def call(self, y_true, y_pred):
+        return ops.mean(ops.square(y_true - y_pred), axis=-1) * self.factor
+
+
+def test_regularizers_losses_and_constraints_may_change():
+    def make():
+        return stack(
+            layers.Dense(
+                1,
+                kernel_regularizer=nkeras.regularizers.L2(0.0),
+                kernel_constraint=nkeras.constraints.MaxNorm(100.0),
+            )
+        )
+
+    def use(model):
+        found = fit(model)
+        model.loss.factor = 3.0
+        found += fit(model)
+        model.layers[0].kernel_regularizer.l2 = 0.5
+        found += fit(model)
+        model.layers[0].kernel_constraint.max_value = 0.1
+        return found + fit(model)
+
+    assert has_plan(both_ways(make, use, optimizer="sgd", loss=Weighted))
+
+
+def test_one_tensor_in_two_places_then_two_tensors():
+    def make():
+        pair = layers.Input((4,)), layers.Input((4,))
+        return nkeras.Model(list(pair), layers.Subtract()(list(pair)))
+
+    def use(model):
+        one, other = (ops.convert_to_tensor(numbers(2, 4, seed=i)) for i in range(2))
+        found = [model.predict([one, one], verbose=0) for _ in range(4)]
+        return [*found, model.predict([one, other], verbose=0)]
+
+    assert has_plan(both_ways(make, use))
+
+
+class LastSum(nkeras.Layer):
+    def build(self, input_shape):
+        self.last = self.add_weight(shape=(4,), initializer="zeros", trainable=False)
+
+    def call(self, inputs):
+        if is_symbolic(inputs):
+            return inputs
+        before = ops.broadcast_to(ops.reshape(self.last.value, (1, 4)), inputs.shape)
+        self.last.assign(ops.sum(inputs, axis=0))
+        return before
+
+
+def test_the_value_a_variable_had_may_be_returned():
+    assert has_plan(both_ways(lambda: stack(LastSum()), predict_often))
+
+
+class Counting(nkeras.Layer):
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def call(self, inputs):
+        self.calls += 1
+        return inputs * 2.0 if self.calls > 6 else inputs
+
+
+class Keeping(nkeras.Layer):
+    def call(self, inputs):
+        self.total = ops.sum(inputs)
+        return inputs
+
+
+def test_layers_that_change_their_attributes_are_not_planned():
+    both_ways(lambda: stack(Counting()), lambda model: predict_often(model, 12))
+
+    def use(model):
+        found = []
+        for i in range(6):
+            model.predict(numbers(2, 4, seed=i), verbose=0)
+            found.append(float(model.layers[0].total))
+        return found
+
+    both_ways(lambda: stack(Keeping()), use)
+
+
+@pytest.mark.parametrize("draw", [random.random, np.random.rand])  # noqa: NPY002
+def test_steps_that_draw_from_the_host_are_not_planned(draw):
+    class Chance(nkeras.Layer):
+        def call(self, inputs):
+            return inputs * 2.0 if draw() < 0.5 else inputs
+
+    both_ways(lambda: stack(Chance()), lambda model: predict_often(model, 30))
+
+
+def test_what_predict_step_returns_beside_tensors_is_fresh():
+    class Numbered(nkeras.Model):
+        def __init__(self):
+            super().__init__()
+            self.__dict__["steps"] = [0]
+
+        def call(self, inputs):
+            return inputs * 2.0
+
+        def predict_step(self, data):
+            self.steps[0] += 1
+            return {"y": super().predict_step(data), "step": self.steps[0]}
+
+    def use(model):
+        return [model.predict(numbers(2, 4), verbose=0)["step"] for _ in range(6)]
+
+    both_ways(Numbered, use)
+
+
+def test_a_model_that_changes_in_each_step_is_given_up():
+    model = stack(layers.Dropout(0.5))
+    for i in range(30):
+        model.layers[0].rate = 0.1 + i / 100
+        model.predict(numbers(2, 4), verbose=0)
+    assert "changes all the time" in reasons(model)[0]
+    assert next(iter(model._plans._entries.values())).recorded < 20
+
+
+def test_a_backend_without_plans_leaves_the_others_theirs():
+    model = stack(layers.Dense(2))
+    with nkeras.use_backend("numpy"):
+        predict_often(model)
+    predict_often(model)
+    assert has_plan(model)
+    assert not reasons(model)
