@@ -20,6 +20,7 @@ _TOPICS = {
         "take take_grad take_along_axis take_along_axis_grad gather_nd scatter_nd scatter_update"
     ),
     "batch_norm": "batch_norm batch_norm_grad batch_norm_inference",
+    "layer_norm": "layer_norm layer_norm_grad rms_norm rms_norm_grad",
     "normalization": "softmax log_softmax softmax_grad log_softmax_grad",
     "loss": (
         "sparse_softmax_cross_entropy sparse_softmax_cross_entropy_grad "

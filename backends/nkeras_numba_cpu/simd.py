@@ -378,6 +378,18 @@ def select(typingctx, mask, a, b):
 
 
 @intrinsic
+def first_lanes(typingctx, a, count):
+    """The first `count` lanes, then zeros."""
+
+    def codegen(context, builder, signature, values):
+        vector = values[0].type
+        mask = emit_mask(builder, values[1], vector.count)
+        return builder.select(mask, values[0], constant(vector, 0.0))
+
+    return a(a, types.int64), codegen
+
+
+@intrinsic
 def root(typingctx, a):
     """The square root of each lane."""
     return a(a), lambda context, builder, signature, v: emit_call(builder, "llvm.sqrt", *v)

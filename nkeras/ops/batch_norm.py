@@ -35,7 +35,8 @@ def gradient_through(
     return tuple(None if one is None else next(found) for one in sources)
 
 
-def _check_vectors(x: Typed, owner: str, **vectors: Typed | None) -> None:
+def check_vectors(x: Typed, owner: str, **vectors: Typed | None) -> None:
+    """Vectors have one element for each of the last axis of x, or are None."""
     for name, vector in vectors.items():
         if vector is not None and tuple(vector.shape) != (x.shape[-1],):
             raise ValueError(
@@ -52,7 +53,7 @@ def _rows(x: Any) -> tuple[int, ...]:
 def _batch_norm(
     x: Typed, gamma: Typed | None, beta: Typed | None, *, epsilon: float
 ) -> tuple[Spec, Spec, Spec]:
-    _check_vectors(x, "batch_norm", gamma=gamma, beta=beta)
+    check_vectors(x, "batch_norm", gamma=gamma, beta=beta)
     vector = Spec((x.shape[-1],), x.dtype)
     return Spec(x.shape, x.dtype), vector, vector
 
@@ -90,7 +91,7 @@ def _(
 def _batch_norm_grad(
     grad_y: Typed, x: Typed, gamma: Typed | None, mean: Typed, variance: Typed, *, epsilon: float
 ) -> tuple[Spec, Spec, Spec]:
-    _check_vectors(x, "batch_norm_grad", gamma=gamma, mean=mean, variance=variance)
+    check_vectors(x, "batch_norm_grad", gamma=gamma, mean=mean, variance=variance)
     vector = Spec((x.shape[-1],), x.dtype)
     return Spec(x.shape, x.dtype), vector, vector
 
@@ -138,7 +139,7 @@ def _batch_norm_inference(
     *,
     epsilon: float,
 ) -> Spec:
-    _check_vectors(x, "batch_norm", mean=mean, variance=variance, gamma=gamma, beta=beta)
+    check_vectors(x, "batch_norm", mean=mean, variance=variance, gamma=gamma, beta=beta)
     return Spec(x.shape, x.dtype)
 
 

@@ -20,6 +20,7 @@ from nkeras.ops.elementwise import (
     square,
     subtract,
 )
+from nkeras.ops.layer_norm import layer_norm, rms_norm
 from nkeras.ops.reduction import reduce_max, reduce_mean, reduce_sum
 from nkeras.ops.shape import cast, reshape, transpose
 
@@ -231,6 +232,12 @@ def layer_normalization(
         return reshape(cast(weights, wide.dtype), shape)
 
     epsilon = config.epsilon() if epsilon is None else epsilon
+    if _are_last(axes, wide) and not rms_scaling:
+        vectors = [
+            one if one is None else reshape(cast(one, wide.dtype), (-1,)) for one in (gamma, beta)
+        ]
+        y = layer_norm(_rows(wide, axes), *vectors, epsilon=epsilon)[0]
+        return cast(reshape(y, x.shape), x.dtype)
     middle = reduce_mean(wide, axis=axes, keepdims=True)
     centred = wide - middle
     variance = reduce_mean(square(centred), axis=axes, keepdims=True)
@@ -262,8 +269,25 @@ def rms_normalization(
     wide = wide if wide.shape else reshape(wide, (1,))
     axes = normalize_axes(axis, len(wide.shape), "rms_normalization")
     epsilon = config.epsilon() if epsilon is None else epsilon
+    scale = scale if scale is None else cast(scale, wide.dtype)
+    fits = scale is None or scale.shape == tuple(wide.shape[axis] for axis in axes)
+    if _are_last(axes, wide) and fits:
+        vector = scale if scale is None else reshape(scale, (-1,))
+        y = rms_norm(_rows(wide, axes), vector, epsilon=epsilon)[0]
+        return cast(reshape(y, wide.shape), x.dtype)
     y = wide * rsqrt(reduce_mean(square(wide), axis=axes, keepdims=True) + epsilon)
-    return cast(y if scale is None else y * cast(scale, y.dtype), x.dtype)
+    return cast(y if scale is None else y * scale, x.dtype)
+
+
+def _are_last(axes: tuple[int, ...], x: Any) -> bool:
+    """Whether these are the last axes, none of them empty."""
+    rank = len(x.shape)
+    return axes == tuple(range(rank - len(axes), rank)) and 0 not in x.shape and bool(axes)
+
+
+def _rows(x: Any, axes: tuple[int, ...]) -> Any:
+    """The tensor with its last axes made one."""
+    return x if len(axes) == 1 else reshape(x, (*x.shape[: -len(axes)], -1))
 
 
 @op

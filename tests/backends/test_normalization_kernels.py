@@ -77,6 +77,46 @@ def test_batch_norm_of_nothing():
         assert [one.shape for one in found] == [(0, 3), (3,), (3,)]
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 20), st.integers(1, 140), st.booleans(), st.floats(-100, 100))
+def test_layer_and_rms_norm_of_any_size(rows, size, affine, offset):
+    x, grad_y = normal(rows, size) + np.float32(offset), normal(rows, size, seed=3)
+    gamma, beta = (normal(size, seed=1), normal(size, seed=2)) if affine else (None, None)
+    static = {"epsilon": 1e-2}
+    tolerance = 3e-5 * max(1.0, abs(offset))
+    assert_close("layer_norm", x, gamma, beta, tolerance=tolerance, **static)
+    _, mean, inverse = REFERENCE["layer_norm"](x, gamma, beta, **static)
+    assert_close("layer_norm_grad", grad_y, x, gamma, mean, inverse, tolerance=3 * tolerance)
+    assert_close("rms_norm", x, gamma, tolerance=tolerance, **static)
+    inverse = REFERENCE["rms_norm"](x, gamma, **static)[1]
+    assert_close("rms_norm_grad", grad_y, x, gamma, inverse, tolerance=3 * tolerance)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_layer_norm_keeps_nan_and_infinity_in_their_row(value):
+    x = normal(4, 37)
+    x[2, 35] = value
+    for name, arrays in [("layer_norm", (x, None, None)), ("rms_norm", (x, None))]:
+        found = KERNELS[name](*arrays, epsilon=1e-3)
+        for one, other in zip(found, REFERENCE[name](*arrays, epsilon=1e-3), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(3000, 33), (90, 700)])
+def test_layer_norm_has_the_same_bits_for_one_and_two_threads(shape, monkeypatch):
+    if threads.limit() < 2:
+        pytest.skip("one thread is all this machine has")
+    monkeypatch.setattr(drivers, "SERIAL_BELOW", 0)
+    x, grad_y, gamma = normal(*shape), normal(*shape, seed=1), normal(shape[1], seed=2)
+
+    def results():
+        y, mean, inverse = KERNELS["layer_norm"](x, gamma, gamma, epsilon=1e-3)
+        return y, *KERNELS["layer_norm_grad"](grad_y, x, gamma, mean, inverse)
+
+    for one, other in zip(with_threads(1, results), with_threads(2, results), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("shape", [(9000, 33), (700, 128)])
 def test_batch_norm_has_the_same_bits_for_one_and_two_threads(shape, monkeypatch):
     if threads.limit() < 2:

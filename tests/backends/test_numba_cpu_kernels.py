@@ -8,7 +8,6 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from nkeras_numba_cpu import compile as compiler
 from nkeras_numba_cpu import drivers, threads
 from nkeras_numba_cpu.kernels import KERNELS
 from nkeras_numpy.kernels import KERNELS as REFERENCE
@@ -329,7 +328,6 @@ def test_any_layout(label):
 def test_same_bits_for_one_and_two_threads(label, monkeypatch):
     if threads.limit() < 2:
         pytest.skip("one thread is all this machine has")
-    monkeypatch.setattr(compiler, "SERIAL_BELOW", 0)
     monkeypatch.setattr(drivers, "SERIAL_BELOW", 0)
     name, arrays, static = case(label, "float32")
     results = []

@@ -117,6 +117,22 @@ CASES: dict[str, list[Case]] = {
         ),
         Case((floats(5, 3), floats(3), positive(3), None, None), {"epsilon": 1e-2}),
     ],
+    "layer_norm": [
+        Case((floats(2, 3, 5), floats(5), floats(5)), {"epsilon": 1e-3}),
+        Case((floats(4, 3), None, None), {"epsilon": 1e-2}),
+    ],
+    "layer_norm_grad": [
+        Case((floats(2, 3, 5), floats(2, 3, 5), floats(5), floats(2, 3), positive(2, 3)), {}),
+        Case((floats(4, 3), floats(4, 3), None, floats(4), positive(4)), {}),
+    ],
+    "rms_norm": [
+        Case((floats(2, 3, 5), floats(5)), {"epsilon": 1e-3}),
+        Case((floats(4, 3), None), {"epsilon": 1e-2}),
+    ],
+    "rms_norm_grad": [
+        Case((floats(2, 3, 5), floats(2, 3, 5), floats(5), positive(2, 3)), {}),
+        Case((floats(4, 3), floats(4, 3), None, positive(4)), {}),
+    ],
     "softmax": [Case((floats(2, 3),), {"axis": 1})],
     "log_softmax": [Case((floats(3, 2),), {"axis": 0})],
     "softmax_grad": [Case((floats(2, 3), positive(2, 3)), {"axis": 1})],
