@@ -1,9 +1,4 @@
-"""How kernels are compiled: flags, the serial twin of each parallel kernel, and the disk cache.
-
-`@jit` makes a serial function, `@parallel` a `Driver` that is called as `kernel(work, *args)`,
-where `work` is the number of scalar operations of the call. Nothing is compiled before the first
-call.
-"""
+"""How functions are compiled: flags, and the cache on disk. Nothing compiles until it is called."""
 
 from __future__ import annotations
 
@@ -16,7 +11,6 @@ import sys
 import tempfile
 import threading
 import time
-import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,20 +21,14 @@ import numba
 import numpy as np
 from numba.core import event
 
-from nkeras_numba_cpu import capture, threads
 from nkeras_numba_cpu.simd import vector_bits
-
-# A parallel region costs 1.4 us (omp) to 65 us (workqueue): below this many scalar operations it
-# does not pay.
-SERIAL_BELOW = 30_000
 
 OPTIONS: dict[str, Any] = {
     "nogil": True,
     # The default ("python") keeps a division check in each loop, which stops vectorisation.
     "error_model": "numpy",
-    # Neither nnan nor ninf, with which LLVM drops tests for NaN and infinity; nor reassoc and arcp,
-    # with which it orders a sum, or turns a division into a product, in the parallel version of a
-    # loop and not in the serial one. Sums that shall be vectorised have several accumulators.
+    # Neither nnan nor ninf, with which LLVM drops tests for NaN and infinity, nor arcp and afn,
+    # which cost accuracy. Sums that LLVM may order are marked in `drivers.tasks`.
     "fastmath": {"contract"},
 }
 
@@ -50,12 +38,6 @@ _KEPT_SECONDS = 30 * 24 * 3600
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def jit(function: _F) -> _F:
-    """Compile `function` at its first call, serial, kept on disk, without the interpreter lock."""
-    with _our_cache():
-        return numba.njit(cache=True, **OPTIONS)(function)
-
-
 def inner(function: _F, **options: Any) -> _F:
     """Compile `function` for compiled callers only: no wrapper for Python, no disk cache."""
     wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -63,7 +45,7 @@ def inner(function: _F, **options: Any) -> _F:
 
 
 def cached(function: _F, **options: Any) -> _F:
-    """As `jit`, for a function made from a template; `options` as `numba.njit` takes them."""
+    """Compile `function` at its first call, kept on disk, without the interpreter lock."""
     with _our_cache():
         return numba.njit(cache=True, **{**OPTIONS, **options})(function)
 
@@ -72,56 +54,6 @@ def cached_address(signature: Any, function: Callable[..., Any]) -> int:
     """The address of `function`, compiled for C callers and kept on disk."""
     with _our_cache():
         return int(numba.cfunc(signature, cache=True, **OPTIONS)(function).address)
-
-
-class Driver:
-    """A kernel written with `prange`, compiled twice: parallel for large work, serial for small.
-
-    Called as `driver(work, *args)`. Both come from the same Python code, where each result element
-    is computed by one task in a fixed order, so the choice does not change the result.
-    """
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-        functools.update_wrapper(self, function)
-
-    def __call__(self, work: int, *args: Any) -> Any:
-        if work < SERIAL_BELOW or threads.serial_only():
-            run = self.serial
-        else:
-            run = threads.entry(self.parallel)
-        if capture.current.launches is not None:
-            capture.current.launches.append((run, args))
-        return run(*args)
-
-    @functools.cached_property
-    def parallel(self) -> Callable[..., Any]:
-        """The dispatcher whose `prange` loops are spread over threads."""
-        with _our_cache():
-            return numba.njit(parallel=True, cache=True, **OPTIONS)(self.function)
-
-    @functools.cached_property
-    def serial(self) -> Callable[..., Any]:
-        """The twin whose `prange` is `range`."""
-        original = self.function
-        twin = types.FunctionType(
-            original.__code__,
-            original.__globals__,
-            original.__name__,
-            original.__defaults__,
-            original.__closure__,
-        )
-        # Numba's disk cache knows a function by file, line and qualified name, but not by its
-        # options: without a name of its own the twin would load the parallel machine code, or the
-        # other way round.
-        twin.__qualname__ = f"{original.__qualname__}__serial"
-        with _our_cache():
-            return jit(twin)
-
-
-def parallel(function: Callable[..., Any]) -> Driver:
-    """Decorator: make `function`, written with `prange`, a `Driver`."""
-    return Driver(function)
 
 
 @functools.cache

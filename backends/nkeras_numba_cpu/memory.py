@@ -65,7 +65,9 @@ def operand(x: np.ndarray) -> np.ndarray:
         return converted(x, np.float32)
     flags = x.flags
     if not (flags.c_contiguous and flags.aligned):
-        return converted(x, x.dtype)
+        from nkeras_numba_cpu.copies import contiguous
+
+        return contiguous(x)
     return x if flags.writeable else _writable(x)
 
 

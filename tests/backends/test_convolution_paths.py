@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from nkeras.core import config
-from nkeras_numba_cpu import compile as compiler
-from nkeras_numba_cpu import depthwise, threads, winograd
+from nkeras_numba_cpu import depthwise, drivers, threads, winograd
 from nkeras_numba_cpu.convolution_geometry import Shapes
 from nkeras_numba_cpu.convolution_plans import kernel_plan, plan
 from nkeras_numba_cpu.kernels import KERNELS
@@ -155,7 +154,7 @@ def test_winograd_is_for_float32_windows_of_3_x_3_alone():
 def test_any_number_of_threads_gives_the_same_bits(case, monkeypatch):
     if threads.limit() < 2:
         pytest.skip("one thread only")
-    monkeypatch.setattr(compiler, "SERIAL_BELOW", 0)
+    monkeypatch.setattr(drivers, "SERIAL_BELOW", 0)
     before = threads.get_num_threads()
     found = []
     try:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nkeras_numba_cpu import compile as compiler
-from nkeras_numba_cpu import gemm, memory, threads
+from nkeras_numba_cpu import drivers, gemm, memory, threads
 from nkeras_numba_cpu.kernels import KERNELS
 
 NOTICE = "nkeras: compiling kernels (first run only) ...\n"
@@ -167,12 +167,12 @@ def test_the_layer_is_named_without_being_started():
 
 SMALL_WORK = """
     import numpy as np
-    from nkeras_numba_cpu import compile as compiler, pooling
+    from nkeras_numba_cpu import compile as compiler, drivers, pooling
     from nkeras_numba_cpu.kernels import KERNELS
 
     x = np.random.default_rng(0).standard_normal((2, 4, 4, 3)).astype(np.float32)
     static = {"pool_size": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))}
-    for compiler.SERIAL_BELOW in (10**9, 0):
+    for drivers.SERIAL_BELOW in (10**9, 0):
         y, winner = KERNELS["max_pool"](x, **static)
         assert np.array_equal(y, x.reshape(2, 2, 2, 2, 2, 3).max(axis=(2, 4)))
     stats = pooling._pool.compiled.stats
@@ -254,16 +254,15 @@ def test_importing_the_table_imports_no_topic():
 
 def test_small_work_is_serial_and_large_work_parallel(monkeypatch):
     calls = []
-    driver = compiler.Driver(lambda: None)
-    monkeypatch.setattr(driver, "serial", lambda: calls.append("serial"))
-    monkeypatch.setattr(driver, "parallel", lambda: calls.append("parallel"))
-    driver(compiler.SERIAL_BELOW - 1)
+    kernel = drivers.Tasks(lambda task: None)
+    kernel.compiled = lambda region, count, arguments: calls.append(region != 0)
+    kernel(2, drivers.SERIAL_BELOW - 1)
     monkeypatch.setattr(threads, "_count", min(2, threads.limit()))
-    driver(compiler.SERIAL_BELOW)
+    kernel(2, drivers.SERIAL_BELOW)
+    kernel(1, drivers.SERIAL_BELOW)
     monkeypatch.setattr(threads, "_count", 1)
-    driver(compiler.SERIAL_BELOW)
-    middle = "parallel" if threads.limit() > 1 else "serial"
-    assert calls == ["serial", middle, "serial"]
+    kernel(2, drivers.SERIAL_BELOW)
+    assert calls == [False, threads.limit() > 1, False, False]
 
 
 def test_read_only_arrays_need_no_second_compilation():

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from nkeras_numba_cpu import compile as compiler
 from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.kernels import KERNELS
 
@@ -124,7 +123,6 @@ def test_same_bits_for_one_and_two_threads(monkeypatch):
     if threads.limit() < 2:
         pytest.skip("one thread is all this machine has")
     monkeypatch.setattr("nkeras_numba_cpu.drivers.SERIAL_BELOW", 0)
-    monkeypatch.setattr(compiler, "SERIAL_BELOW", 0)
     inputs = [(values((5000, 33)), (0,)), (values((70_000,)), (0,)), (values((3000, 20)), (1,))]
     before, results = threads.get_num_threads(), []
     try:
