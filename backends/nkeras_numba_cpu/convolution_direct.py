@@ -14,7 +14,7 @@ from nkeras_numba_cpu.compile import inner
 from nkeras_numba_cpu.convolution_plans import Packing, Plan
 from nkeras_numba_cpu.drivers import call_address, tasks
 from nkeras_numba_cpu.memory import empty
-from nkeras_numba_cpu.simd import address_of, lanes_of, load_first, splat, store_first
+from nkeras_numba_cpu.simd import address_of, lanes_of, load, load_first, splat, store, store_first
 
 
 def correlate(
@@ -75,10 +75,14 @@ def fill(scratch, x, box, part):
         for s in range(segments):
             target = (i * segments + s) * pitch
             first = min(max(0, part[3] - s * length), length)
+            end = min(stop - s * length, length)
             for j in range(0, first, lanes):
                 store_first(scratch, target + j, zeros, first - j)
-            for j in range(first, length, lanes):
-                values = load_first(x, source + j, stop - s * length - j)
+            whole = first + max(0, end - first) // lanes * lanes
+            for j in range(first, whole, lanes):
+                store(scratch, target + j, load(x, source + j))
+            for j in range(whole, length, lanes):
+                values = load_first(x, source + j, end - j)
                 store_first(scratch, target + j, values, length - j)
             source += length
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from functools import lru_cache
-from typing import NamedTuple
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from nkeras_numba_cpu import depthwise_tile
 from nkeras_numba_cpu.convolution_direct import fill
 from nkeras_numba_cpu.convolution_geometry import (
     Axis,
@@ -24,7 +25,7 @@ from nkeras_numba_cpu.convolution_geometry import (
 )
 from nkeras_numba_cpu.convolution_gradients import add_parts
 from nkeras_numba_cpu.convolution_plans import Box, x_window
-from nkeras_numba_cpu.drivers import tasks
+from nkeras_numba_cpu.drivers import Tasks, tasks
 from nkeras_numba_cpu.memory import empty
 from nkeras_numba_cpu.simd import (
     address_of,
@@ -33,17 +34,22 @@ from nkeras_numba_cpu.simd import (
     load_first,
     select,
     splat,
-    store,
     store_first,
 )
+from nkeras_numba_cpu.winograd import bind
 
-_LEAST, _MANY = 20_000, 32  # multiplications of a task at least, tasks that large work is cut into
+_LEAST, _MANY = 20_000, 16  # multiplications of a task at least, tasks that large work is cut into
 _UNIT = 128  # pixels whose x and grad_y stay in the first-level cache
 _PIECE = 4096  # elements that one task repeats or adds up
 
 
+_LARGEST_TILE = 49  # taps of a window whose products are written out one after the other
+
+
 class Phase(NamedTuple):
     """The launch of one phase; sizes and tables count elements."""
+
+    kernel: Tasks
 
     sizes: tuple[int, ...]  # steps of x from row to row and pixel to pixel, those of y, channels
     box: Box
@@ -99,7 +105,7 @@ def _launch(
     kernel = kernel.reshape(-1)
     some = kernel if bias is None else bias
     for one in phases:
-        _correlate(
+        one.kernel(
             len(one.parts), one.work, x, kernel, some, bias is not None, y, relu, one.sizes,
             one.box, one.parts, one.taps,
         )  # fmt: skip
@@ -172,7 +178,13 @@ def _phase(
             enumerate(z.taps), enumerate(y.taps), enumerate(x.taps)
         )
     ]
+    window = len(y.taps), len(x.taps), x.stride
+    regular = (
+        len(z.taps) == 1 == x.rate and x.step == y.step == 1 and 1 < len(taps) <= _LARGEST_TILE
+    )
+    regular &= min(count for _, count in columns) >= 4
     return Phase(
+        _tiled(*window) if regular else _correlate,
         (y.stride * pitch, x.stride * filters, where[2], where[3], filters),
         box,
         np.array(parts, np.int64),
@@ -210,43 +222,69 @@ def _add_neighbours(task, x, y, times):
 def _correlate(task, x, kernel, bias, has_bias, y, relu, sizes, box, parts, taps):
     x_row, x_pixel, y_row, y_pixel, channels = sizes
     part = parts[task]
-    lanes, zero, width = lanes_of(x), splat(x, 0), part[7]
+    lanes, zero = lanes_of(x), splat(x, 0)
     # Loads that cross a cache line cost twice, so x is copied even where nothing is padded.
     scratch = np.empty(box[0] * box[1] * box[8] + lanes, x.dtype)
     source = scratch[-(address_of(scratch, 0) // x.itemsize) % lanes :]
     fill(source, x, box, part)
+    for pixel in range(part[6] * part[7]):
+        row, column = pixel // part[7], pixel % part[7]
+        for channel in range(0, channels, lanes):
+            count = channels - channel
+            total = load_first(bias, channel, count) if has_bias else zero
+            i = row * x_row + column * x_pixel + channel
+            for t in range(taps.shape[0]):
+                weight = load_first(kernel, taps[t, 1] + channel, count)
+                total = fma(load_first(source, i + taps[t, 0], count), weight, total)
+            if relu:
+                total = select(total < zero, zero, total)
+            store_first(y, part[5] + row * y_row + column * y_pixel + channel, total, count)
+
+
+def _correlate_tiles(task, x, kernel, bias, has_bias, y, relu, sizes, box, parts, taps):
+    """As `_correlate`, for a window of known size, four neighbouring pixels at a time."""
+    x_row, x_pixel, y_row, y_pixel, channels = sizes
+    part = parts[task]
+    lanes, zero = lanes_of(x), splat(x, 0)
+    scratch = np.empty(box[0] * box[1] * box[8] + lanes, x.dtype)
+    source = scratch[-(address_of(scratch, 0) // x.itemsize) % lanes :]
+    fill(source, x, box, part)
+    first_tap, tap, line = taps[0, 1], taps[1, 1] - taps[0, 1], taps[taps.shape[0] - 1, 0]
+    line = (line - (columns_of_window - 1) * channels) // max(1, rows_of_window - 1)
     for row in range(part[6]):
-        for first in range(0, width, 4):
-            # Behind the end the last pixel is computed again, to the same value.
-            p1, p2 = min(first + 1, width - 1), min(first + 2, width - 1)
-            p3 = min(first + 3, width - 1)
-            a = row * x_row
-            c = part[5] + row * y_row
+        for column in range(0, part[7], 4):
+            # The last four pixels may be in part those before, computed again to the same value.
+            column = min(column, part[7] - 4)
+            i, o = row * x_row + column * x_pixel, part[5] + row * y_row + column * y_pixel
             for channel in range(0, channels, lanes):
                 count = channels - channel
-                s0 = load_first(bias, channel, count) if has_bias else zero
-                s1, s2, s3 = s0, s0, s0
-                for t in range(taps.shape[0]):
-                    weight = load_first(kernel, taps[t, 1] + channel, count)
-                    i = a + taps[t, 0] + channel
-                    s0 = fma(load_first(source, i + first * x_pixel, count), weight, s0)
-                    s1 = fma(load_first(source, i + p1 * x_pixel, count), weight, s1)
-                    s2 = fma(load_first(source, i + p2 * x_pixel, count), weight, s2)
-                    s3 = fma(load_first(source, i + p3 * x_pixel, count), weight, s3)
+                start = load_first(bias, channel, count) if has_bias else zero
+                a, b, c, d = window_tile(
+                    source, i + channel, channels, line, kernel, first_tap + channel, tap, start,
+                    count,
+                )  # fmt: skip
                 if relu:
-                    s0, s1 = select(s0 < zero, zero, s0), select(s1 < zero, zero, s1)
-                    s2, s3 = select(s2 < zero, zero, s2), select(s3 < zero, zero, s3)
-                o = c + channel
-                if count >= lanes:
-                    store(y, o + first * y_pixel, s0)
-                    store(y, o + p1 * y_pixel, s1)
-                    store(y, o + p2 * y_pixel, s2)
-                    store(y, o + p3 * y_pixel, s3)
-                else:
-                    store_first(y, o + first * y_pixel, s0, count)
-                    store_first(y, o + p1 * y_pixel, s1, count)
-                    store_first(y, o + p2 * y_pixel, s2, count)
-                    store_first(y, o + p3 * y_pixel, s3, count)
+                    a, b = select(a < zero, zero, a), select(b < zero, zero, b)
+                    c, d = select(c < zero, zero, c), select(d < zero, zero, d)
+                store_first(y, o + channel, a, count)
+                store_first(y, o + channel + y_pixel, b, count)
+                store_first(y, o + channel + 2 * y_pixel, c, count)
+                store_first(y, o + channel + 3 * y_pixel, d, count)
+
+
+rows_of_window = columns_of_window = 0  # what `_tiled` replaces
+window_tile: Any = None
+
+
+@cache
+def _tiled(rows: int, columns: int, stride: int) -> Tasks:
+    """The kernel for windows of rows x columns."""
+    names = {
+        "rows_of_window": rows,
+        "columns_of_window": columns,
+        "window_tile": depthwise_tile.window_tile(rows, columns, stride),
+    }
+    return bind(_correlate_tiles, f"{rows}x{columns}_{stride}", names)
 
 
 @tasks

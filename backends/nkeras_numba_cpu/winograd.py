@@ -183,13 +183,13 @@ def _kernels(outputs: int) -> tuple[Tasks, Tasks]:
     transforms = TRANSFORMS[outputs]
     bound = transforms._asdict()
     bound["size"] = outputs + 2
-    return bind(_transform_kernel, bound), bind(_convolve, bound)
+    return bind(_transform_kernel, outputs, bound), bind(_convolve, outputs, bound)
 
 
-def bind(function: Any, names: dict[str, Any]) -> Tasks:
+def bind(function: Any, suffix: Any, names: dict[str, Any]) -> Tasks:
     """The function with these names as globals, under a name of its own for the disk cache."""
     bound = FunctionType(function.__code__, {**function.__globals__, **names}, function.__name__)
-    bound.__qualname__ = f"{function.__qualname__}_{names['outputs']}"
+    bound.__qualname__ = f"{function.__qualname__}_{suffix}"
     bound.__module__ = function.__module__
     return Tasks(bound)
 

@@ -114,7 +114,7 @@ def _kernels(outputs: int) -> tuple[Tasks, Tasks]:
     """The two compiled functions for tiles of outputs x outputs."""
     bound = TRANSFORMS[outputs]._asdict()
     bound["size"] = outputs + 2
-    return bind(_multiply, bound), bind(_transform_back, bound)
+    return bind(_multiply, outputs, bound), bind(_transform_back, outputs, bound)
 
 
 size = outputs = 0  # what `bind` replaces
