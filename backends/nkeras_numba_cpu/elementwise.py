@@ -75,7 +75,7 @@ class _Layout(NamedTuple):
     """The result's shape, and how the block task goes through the arguments."""
 
     shape: tuple[int, ...]
-    count: int  # tasks
+    tasks: int
     work: int
     geometry: np.ndarray
     expand: bool

@@ -45,6 +45,42 @@ class Value:
         data = self.context.cast(self.builder, self.data, self.kind, kind)
         return self.like(data, kind)
 
+    def __add__(self, other: Any) -> Value:
+        return call(operator.add, self, other)
+
+    def __radd__(self, other: Any) -> Value:
+        return call(operator.add, other, self)
+
+    def __sub__(self, other: Any) -> Value:
+        return call(operator.sub, self, other)
+
+    def __rsub__(self, other: Any) -> Value:
+        return call(operator.sub, other, self)
+
+    def __mul__(self, other: Any) -> Value:
+        return call(operator.mul, self, other)
+
+    def __rmul__(self, other: Any) -> Value:
+        return call(operator.mul, other, self)
+
+    def __truediv__(self, other: Any) -> Value:
+        return call(operator.truediv, self, other)
+
+    def __rtruediv__(self, other: Any) -> Value:
+        return call(operator.truediv, other, self)
+
+    def __lt__(self, other: Any) -> Value:
+        return call(operator.lt, self, other)
+
+    def __gt__(self, other: Any) -> Value:
+        return call(operator.gt, self, other)
+
+    def __and__(self, other: Any) -> Value:
+        return call(operator.and_, self, other)
+
+    def __or__(self, other: Any) -> Value:
+        return call(operator.or_, self, other)
+
     def __abs__(self) -> Value:
         return call(abs, self)
 
@@ -66,13 +102,10 @@ def _binary(function: Any, reflected: bool) -> Callable[[Value, Any], Value]:
     return lambda self, other: call(function, self, other)
 
 
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "lshift", "rshift"):
+for _name in ("floordiv", "mod", "pow", "lshift", "rshift"):
     setattr(Value, f"__{_name}__", _binary(getattr(operator, _name), False))
     setattr(Value, f"__r{_name}__", _binary(getattr(operator, _name), True))
-for _name in ("and", "or", "xor"):
-    setattr(Value, f"__{_name}__", _binary(getattr(operator, f"__{_name}__"), False))
-    setattr(Value, f"__r{_name}__", _binary(getattr(operator, f"__{_name}__"), True))
-for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
+for _name in ("le", "ge", "eq", "ne", "xor"):
     setattr(Value, f"__{_name}__", _binary(getattr(operator, _name), False))
 
 _FLOAT_OPERATIONS: dict[Any, str] = {

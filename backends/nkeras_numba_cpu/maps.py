@@ -185,8 +185,7 @@ def _mark_independent(loop: ir.Function, branch: Any) -> None:
             instruction.set_metadata("llvm.access.group", group)
 
 
-@intrinsic
-def _load(typingctx, address):
+def _emit_load(typingctx, address):
     """The int64 at an address."""
 
     def codegen(context, builder, signature, values):
@@ -195,8 +194,7 @@ def _load(typingctx, address):
     return types.int64(types.int64), codegen
 
 
-@intrinsic
-def _words(typingctx, address):
+def _emit_words(typingctx, address):
     """32-bit words at an address."""
 
     def codegen(context, builder, signature, values):
@@ -205,8 +203,7 @@ def _words(typingctx, address):
     return types.CPointer(types.int32)(types.int64), codegen
 
 
-@intrinsic
-def _copy(typingctx, target, source, size):
+def _emit_copy(typingctx, target, source, size):
     """Copy bytes between addresses."""
 
     def codegen(context, builder, signature, values):
@@ -216,6 +213,10 @@ def _copy(typingctx, target, source, size):
 
     return types.void(types.int64, types.int64, types.int64), codegen
 
+
+_load: Any = intrinsic(_emit_load)
+_words: Any = intrinsic(_emit_words)
+_copy: Any = intrinsic(_emit_copy)
 
 # How an argument reaches the flat loop: by its own address; expanded once for each task; expanded
 # for each block.

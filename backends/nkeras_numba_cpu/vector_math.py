@@ -321,8 +321,7 @@ def _either(name: str) -> Any:
 exp, log = _either("exp"), _either("log")
 
 
-@intrinsic
-def maximum(typingctx, x, y):
+def _maximum(typingctx, x, y):
     """The larger one; NaN is kept. LLVM vectorises loops over it, unlike a comparison."""
 
     def codegen(context, builder, signature, values):
@@ -336,11 +335,14 @@ def maximum(typingctx, x, y):
     return x(x, x), codegen
 
 
-@intrinsic
-def subtract(typingctx, x, y):
+def _subtract(typingctx, x, y):
     """The difference, which sums in another order, where they are allowed, leave alone."""
 
     def codegen(context, builder, signature, values):
         return builder.fsub(*values, flags=FLAGS)
 
     return x(x, x), codegen
+
+
+maximum: Any = intrinsic(_maximum)
+subtract: Any = intrinsic(_subtract)

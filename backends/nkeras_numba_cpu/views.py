@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 
-@intrinsic
-def part(typingctx, x, start, size):
+def _part(typingctx, x, start, size):
     """`x[start : start + size]` of a contiguous 1-D array, 0 <= start <= start + size <= x.size.
 
     Nothing is checked, and the piece does not keep the array alive: the caller does.
@@ -30,3 +31,6 @@ def part(typingctx, x, start, size):
         return made._getvalue()
 
     return view(x, types.intp, types.intp), codegen
+
+
+part: Any = intrinsic(_part)
