@@ -21,6 +21,7 @@ _TOPICS = {
     ),
     "batch_norm": "batch_norm batch_norm_grad batch_norm_inference",
     "layer_norm": "layer_norm layer_norm_grad rms_norm rms_norm_grad",
+    "recurrent": "lstm lstm_grad",
     "normalization": "softmax log_softmax softmax_grad log_softmax_grad",
     "loss": (
         "sparse_softmax_cross_entropy sparse_softmax_cross_entropy_grad "

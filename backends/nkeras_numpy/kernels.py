@@ -11,6 +11,7 @@ from nkeras_numpy import (
     optimizers,
     pooling,
     random,
+    recurrent,
     reduction,
     shape,
 )
@@ -64,6 +65,8 @@ KERNELS: dict[str, Kernel] = {
     "layer_norm_grad": layer_norm.layer_norm_grad,
     "rms_norm": layer_norm.rms_norm,
     "rms_norm_grad": layer_norm.rms_norm_grad,
+    "lstm": recurrent.lstm,
+    "lstm_grad": recurrent.lstm_grad,
     "softmax": normalization.softmax,
     "log_softmax": normalization.log_softmax,
     "softmax_grad": normalization.softmax_grad,

@@ -2,7 +2,7 @@
 
 # ruff: noqa: F401, I001
 # fmt: off
-from nkeras.ops import conv_bias, dense, operators
+from nkeras.ops import conv_bias, dense, operators, recurrent
 from nkeras.ops.activation import (
     celu, elu, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_swish, hard_tanh,
     leaky_relu, log_sigmoid, relu, relu6, selu, sigmoid, silu, soft_shrink, softplus, softsign,
