@@ -19,6 +19,7 @@ import numpy as np
 
 from nkeras.backend import registry
 from nkeras.core import config, graph, recording, tape, tree
+from nkeras.core.fusion import fused
 from nkeras.core.plan import Plan, Unplannable
 from nkeras.core.tensor import Tensor
 from nkeras.layers import calling
@@ -26,6 +27,8 @@ from nkeras.training.data import to_tensors
 
 MOST = 16  # entries of a model: the oldest make room
 WORTH = 4  # replays that a plan must have served on average, else steps stay unplanned
+COST = 30  # what making a plan costs, in replays
+CREDIT = MOST * COST  # what a model may spend before replays have paid for it
 
 
 class _Entry:
@@ -54,6 +57,7 @@ class Plans:
         self._entries: dict[Any, _Entry] = {}
         self._lock = threading.Lock()
         self._memory: list[Any] = []  # that all plans share: one is replayed at a time
+        self._spent = self._earned = 0  # recordings, and replays
 
     def __deepcopy__(self, memo: Any) -> Plans:
         return Plans()
@@ -81,23 +85,29 @@ class Plans:
             return deliver(step(to_tensors(batch)))
         key, leaves = _leaves(kind, batch)
         entry = self._entries.get(key)
-        if entry is None:
+        if entry is None and (self._can_pay() or len(self._entries) < MOST):
             for oldest in list(self._entries)[: 1 - MOST]:  # other threads may do the same
                 self._entries.pop(oldest, None)
             self._entries[key] = _Entry()
-        elif entry.refused is None and self._lock.acquire(blocking=False):
+        elif entry is not None and entry.refused is None and self._lock.acquire(blocking=False):
             try:
                 plan = entry.plan
-                if plan is None or not entry.is_valid() or not plan.ready():
+                if plan is not None and entry.is_valid() and plan.ready():
+                    for buffer, leaf in zip(plan.inputs, leaves, strict=True):
+                        buffer[...] = leaf
+                    entry.replayed += 1
+                    self._earned += 1
+                    plan.replay()
+                    return deliver(_fill(entry.outputs, plan.outputs))
+                if self._can_pay():
                     return deliver(self._record(entry, batch, step))
-                for buffer, leaf in zip(plan.inputs, leaves, strict=True):
-                    buffer[...] = leaf
-                entry.replayed += 1
-                plan.replay()
-                return deliver(_fill(entry.outputs, plan.outputs))
             finally:
                 self._lock.release()
         return deliver(step(to_tensors(batch)))
+
+    def _can_pay(self) -> bool:
+        """Whether recording has been worth its while; not where shapes are too many."""
+        return self._spent < CREDIT + self._earned
 
     def _record(self, entry: _Entry, batch: Any, step: Callable[[Any], Any]) -> Any:
         """Do a step and record it; the second time in a row that it is the same, make the plan."""
@@ -125,6 +135,7 @@ class Plans:
         changes_itself = config.epoch != epoch
         entry.epoch, entry.backend = config.epoch, backend
         entry.recorded += 1
+        self._spent += 1
         if recorder.failure is not None:
             entry.refused, entry.trace = recorder.failure, None
         elif changes_itself:
@@ -134,10 +145,11 @@ class Plans:
             if entry.refused is None and not _are_same(returned, indices):
                 entry.refused = "two steps differ in what they return"
             if entry.refused is None:
+                self._spent += COST
                 try:
-                    entry.plan = Plan(recorder.trace, backend, self._memory)
-                except Unplannable as error:
-                    entry.refused = str(error)
+                    entry.plan = Plan(fused(recorder.trace), backend, self._memory)
+                except (Unplannable, MemoryError) as error:
+                    entry.refused = str(error) or "there is no memory for it"
             entry.trace = None
         if entry.recorded > MOST and entry.replayed < entry.recorded * WORTH:
             entry.refused = entry.refused or "the model changes all the time"

@@ -1,0 +1,147 @@
+"""Fusion: a recorded step with fewer passes over memory.
+
+Calls are merged or exchanged by the names of their primitives. Results stay the same bit by bit,
+but for batch normalization at inference, which becomes part of the weights in front of it, and so
+is rounded elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nkeras.core.recording import Call, Host, Trace, Value
+
+_LINEAR = ("conv_bias", "dense")  # x, kernel (..., filters), bias or None; static `activation`
+
+
+def fused(trace: Trace) -> Trace:
+    """The same step with merged calls; `trace` stays as it is."""
+    found = _Steps(trace)
+    for rewrite in (_fold_batch_norm, _merge_relu, _relu_grad_before_pool_grad):
+        for call in found.calls():
+            rewrite(found, call)
+    return trace._replace(values=found.values, steps=[one for one in found.steps if one])
+
+
+class _Steps:
+    """The steps of a trace while they are rewritten; those that were removed are None."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.values = list(trace.values)
+        self.steps: list[Call | Host | None] = list(trace.steps)
+        self._kept = {*trace.outputs, *trace.assigned.values()}
+        self._assigned = trace.assigned
+
+    def calls(self) -> list[Call]:
+        """The calls of now."""
+        return [one for one in self.steps if isinstance(one, Call)]
+
+    def users(self, index: int) -> list[Call | Host]:
+        """The steps that use a value."""
+        return [one for one in self.steps if one is not None and index in one.inputs]
+
+    def only_user(self, index: int, name: str) -> Call | None:
+        """The call of that name that alone uses a value."""
+        users = self.users(index)
+        if len(users) != 1 or index in self._kept:
+            return None
+        (user,) = users
+        return user if isinstance(user, Call) and user.name == name else None
+
+    def maker(self, index: int | None) -> Call | None:
+        """The call that makes a value."""
+        return next((one for one in self.calls() if index in one.outputs), None)
+
+    def is_fixed(self, index: int | None) -> bool:
+        """Whether a value follows from variables alone, which the step does not assign."""
+        if index is None:
+            return True
+        value = self.values[index]
+        if value.kind == "computed":
+            maker = self.maker(index)
+            return maker is not None and all(self.is_fixed(one) for one in maker.inputs)
+        return value.kind == "constant" or (
+            value.kind == "variable" and value.source not in self._assigned
+        )
+
+    def new_value(self, shape: tuple[int, ...], dtype: str) -> int:
+        """One more computed value."""
+        self.values.append(Value("computed", None, shape, dtype))
+        return len(self.values) - 1
+
+    def replace(self, old: Call, *new: Call) -> None:
+        """Other calls in the place of one."""
+        i = next(i for i, one in enumerate(self.steps) if one is old)
+        self.steps[i : i + 1] = new or (None,)
+
+
+def _fold_batch_norm(steps: _Steps, call: Call) -> None:
+    """Conv or dense, then batch normalization: one with other weights."""
+    if call.name not in _LINEAR or call.static["activation"] != "linear":
+        return
+    (y,) = call.outputs
+    norm = None if y is None else steps.only_user(y, "batch_norm_inference")
+    if norm is None or norm.inputs[0] != y:
+        return
+    x, kernel, bias = call.inputs
+    weights = (kernel, bias, *norm.inputs[1:])
+    if kernel is None or not all(map(steps.is_fixed, weights)):
+        return
+    value = steps.values[kernel]
+    folded = (
+        steps.new_value(value.shape, value.dtype),
+        steps.new_value(value.shape[-1:], value.dtype),
+    )
+    fold = Call("fold_batch_norm", folded_weights, weights, norm.static, folded)
+    steps.replace(norm)
+    steps.replace(call, fold, call._replace(inputs=(x, *folded), outputs=norm.outputs))
+
+
+def folded_weights(
+    kernel: Any, bias: Any, mean: Any, variance: Any, gamma: Any, beta: Any, *, epsilon: float
+) -> tuple[Any, Any]:
+    """Kernel `(..., filters)` and bias that have batch normalization in them."""
+    wide = np.float64
+    scale = 1.0 / np.sqrt(variance.astype(wide) + epsilon)
+    if gamma is not None:
+        scale = scale * gamma
+    shift = -mean.astype(wide) if bias is None else bias.astype(wide) - mean
+    shift = shift * scale if beta is None else shift * scale + beta
+    return (kernel * scale).astype(kernel.dtype), shift.astype(kernel.dtype)
+
+
+def _merge_relu(steps: _Steps, call: Call) -> None:
+    """Conv or dense, then relu: one with relu in its epilogue."""
+    if call.name not in _LINEAR or call.static["activation"] != "linear":
+        return
+    (y,) = call.outputs
+    relu = None if y is None else steps.only_user(y, "relu")
+    if relu is not None:
+        static = {**call.static, "activation": "relu"}
+        steps.replace(call, call._replace(static=static, outputs=relu.outputs))
+        steps.replace(relu)
+
+
+def _relu_grad_before_pool_grad(steps: _Steps, call: Call) -> None:
+    """The gradient of relu, then max pooling: relu's taken where the pooled values are.
+
+    A window's gradient goes to its largest value, which is the pooled one: whether that is positive
+    can be asked before, of fewer numbers.
+    """
+    if call.name != "max_pool_grad":
+        return
+    grad, winner = call.inputs
+    (spread,) = call.outputs
+    relu_grad = None if spread is None else steps.only_user(spread, "relu_grad_x")
+    pool = steps.maker(winner)
+    if relu_grad is None or pool is None or relu_grad.inputs != (spread, pool.inputs[0]):
+        return
+    if grad is None:
+        return
+    value = steps.values[grad]
+    masked = steps.new_value(value.shape, value.dtype)
+    first = relu_grad._replace(inputs=(grad, pool.outputs[0]), outputs=(masked,))
+    steps.replace(relu_grad)
+    steps.replace(call, first, call._replace(inputs=(masked, winner), outputs=relu_grad.outputs))
