@@ -212,7 +212,9 @@ def _dense_loss_grad(task, probabilities, n, step, truth, grad_loss, grad_x, low
             outside = (chance < low) | (chance > high)
             slope = -weights[j] / chance
             target[j] = 0 if outside else slope
-            mean += target[j] * chance
+        # Apart, or the order of the sum would depend on where arrays lie; see softmax_row.
+        for j in range(n):
+            mean += target[j] * (source[j] / total)
         scale = grad_loss[row] / total
         for j in range(n):
             target[j] = (target[j] - mean) * scale

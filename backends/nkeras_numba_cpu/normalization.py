@@ -99,9 +99,11 @@ def softmax_row(x, y, logarithm):
     for j in range(x.size):
         largest = maximum(largest, x[j])
     for j in range(x.size):
-        value = exp(subtract(x[j], largest))
-        y[j] = value
-        total += value
+        y[j] = exp(subtract(x[j], largest))
+    # In a loop of its own: where y begins a few elements behind x, LLVM takes a loop over both one
+    # by one, and the order of the sum would depend on where arrays lie.
+    for j in range(x.size):
+        total += y[j]
     if logarithm:
         difference = log(total)
         for j in range(x.size):
