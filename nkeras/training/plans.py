@@ -85,7 +85,9 @@ class Plans:
             return deliver(step(to_tensors(batch)))
         key, leaves = _leaves(kind, batch)
         entry = self._entries.get(key)
-        if entry is None and (self._can_pay() or len(self._entries) < MOST):
+        if key is None:
+            pass
+        elif entry is None and (self._can_pay() or len(self._entries) < MOST):
             for oldest in list(self._entries)[: 1 - MOST]:  # other threads may do the same
                 self._entries.pop(oldest, None)
             self._entries[key] = _Entry()
@@ -173,6 +175,8 @@ def _leaves(kind: str, batch: Any) -> tuple[Any, list[Any]]:
     if type(batch) is tuple and all(type(one) is np.ndarray for one in batch):
         return (kind, *[(one.shape, one.dtype) for one in batch]), list(batch)
     tensors = to_tensors(batch)
+    if calling.has_mask(tensors):
+        return None, []  # no plan knows masks that come with a batch
     leaves = [
         one.data if isinstance(one, Tensor) else one
         for one in tree.flatten(tensors)

@@ -7,6 +7,7 @@ import pytest
 
 import nkeras
 from nkeras import layers, ops
+from nkeras.training import plans
 
 pytestmark = pytest.mark.skipif(
     nkeras.backends().get("numba_cpu") not in ("active", "available"), reason="plans need numba_cpu"
@@ -221,6 +222,18 @@ def test_one_tensor_in_two_places_then_two_tensors():
     assert has_plan(both_ways(make, use))
 
 
+@pytest.mark.filterwarnings("ignore:.*mask attached")
+def test_masks_of_a_batch_are_heeded():
+    def use(model):
+        tensor = ops.convert_to_tensor(numbers(2, 3, 4))
+        tensor._keras_mask = ops.convert_to_tensor(np.array([[True, True, False]] * 2))
+        return [model.predict(tensor, verbose=0) for _ in range(5)]
+
+    pooled = layers.GlobalAveragePooling1D()
+    model = both_ways(lambda: nkeras.Sequential([layers.Input((3, 4)), pooled]), use)
+    assert not has_plan(model)
+
+
 class LastSum(nkeras.Layer):
     def build(self, input_shape):
         self.last = self.add_weight(shape=(4,), initializer="zeros", trainable=False)
@@ -266,7 +279,7 @@ def test_layers_that_change_their_attributes_are_not_planned():
     both_ways(lambda: stack(Keeping()), use)
 
 
-@pytest.mark.parametrize("draw", [random.random, np.random.rand])  # noqa: NPY002
+@pytest.mark.parametrize("draw", [random.random, np.random.rand])
 def test_steps_that_draw_from_the_host_are_not_planned(draw):
     class Chance(nkeras.Layer):
         def call(self, inputs):
@@ -301,6 +314,24 @@ def test_a_model_that_changes_in_each_step_is_given_up():
         model.predict(numbers(2, 4), verbose=0)
     assert "changes all the time" in reasons(model)[0]
     assert next(iter(model._plans._entries.values())).recorded < 20
+
+
+def test_very_many_shapes_do_not_make_plans_all_the_time(monkeypatch):
+    made = []
+
+    def make(*arguments):
+        made.append(arguments)
+        return plan(*arguments)
+
+    plan = plans.Plan
+    monkeypatch.setattr(plans, "Plan", make)
+    model = nkeras.Sequential([layers.Input((4,)), layers.Activation("linear")])
+    for _ in range(2):
+        for samples in range(1, 40):
+            for _ in range(4):
+                model.predict(np.ones((samples, 4), "float32"), verbose=0, batch_size=64)
+    assert plans.MOST - 2 < len(made) < plans.MOST + 4
+    assert len(model._plans._entries) <= plans.MOST
 
 
 def test_a_backend_without_plans_leaves_the_others_theirs():
