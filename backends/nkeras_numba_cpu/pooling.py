@@ -19,6 +19,7 @@ from nkeras_numba_cpu.compile import inner
 from nkeras_numba_cpu.drivers import tasks
 from nkeras_numba_cpu.memory import empty, operand, stored
 from nkeras_numba_cpu.simd import (
+    lane_count,
     lanes_of,
     load_first,
     load_numbers,
@@ -49,7 +50,7 @@ def max_pool(
         arrays = _flat(source), _flat(y), _flat(winner)
         _over_windows(_max_pool_integers, geometry, *arrays, geometry.spans, geometry.taps, lowest)
     elif y.size:
-        arrays = _flat(source), _flat(y), _flat(winner)
+        arrays = geometry.tail(y.dtype), _flat(source), _flat(y), _flat(winner)
         _over_windows(_pool, geometry, *arrays, geometry.spans, geometry.taps, geometry.ahead)
     return stored(y, x.dtype), winner
 
@@ -94,7 +95,7 @@ def average_pool(
     source = operand(x)
     y = empty(geometry.shape, source.dtype)
     if y.size:
-        arrays = _flat(source), _flat(y), None
+        arrays = geometry.tail(y.dtype), _flat(source), _flat(y), None
         _over_windows(_pool, geometry, *arrays, geometry.spans, geometry.taps, geometry.ahead)
     return stored(y, x.dtype)
 
@@ -158,10 +159,15 @@ class _Geometry:
         self.taps = np.stack([cells, *taps], 1)
         # Rows of x between the rows of two neighbouring windows.
         self.ahead = steps[1] * sizes[2] * shape[-1]
+        self._tails = [shape[-1] % lane_count(dtype) or None for dtype in ("float32", "float64")]
         windows = math.prod(self.shape)
         self.work = max(windows * math.prod(pool_size), math.prod(shape))
         self.windows = _parts(shape[0] * out[0] * out[1], self.work)
         self.cells = _parts(shape[0] * sizes[0] * sizes[1], self.work)
+
+    def tail(self, dtype: np.dtype) -> int | None:
+        """The channels behind the last full vector, None for none: then nothing deals with them."""
+        return self._tails[dtype.itemsize == 8]
 
 
 def _spans(size: int, out: int, window: int, step: int, low: int) -> np.ndarray:
@@ -215,54 +221,47 @@ def _gradient(
     else:
         rows, step = geometry.cells
         tables = geometry.spans, geometry.covers, geometry.stride, geometry.adds
+        tail = geometry.tail(grad.dtype)
         _gradient_rows(
-            -(-rows // step), geometry.work, rows, step, geometry.sizes, *arrays, *tables
+            -(-rows // step), geometry.work, rows, step, geometry.sizes, tail, *arrays, *tables
         )
     return stored(grad_x, grad_y.dtype)
 
 
 @tasks
-def _pool(task, rows, step, sizes, x, y, winner, spans, taps, ahead):
+def _pool(task, rows, step, sizes, tail, x, y, winner, spans, taps, ahead):
     """Maximum and winner, or the mean where `winner` is None."""
     lanes = lanes_of(x)
     channels = sizes[9]
+    whole = channels // lanes * lanes
     for row in range(task * step, task * step + step):
         if row >= rows:
             break
+        corner, oz, oy, lines = _windows_of_row(row, sizes, spans)
         for ox in range(sizes[5]):
-            start, place = _window(row, ox, sizes, spans)
-            cells = _cells_inside(spans, place)
+            span = sizes[3] + sizes[4] + ox
+            start = (corner + spans[span, 0]) * channels
+            cells = lines * (spans[span, 2] - spans[span, 1])
+            place = oz, oy, span
             at = (row * sizes[5] + ox) * channels
-            c = 0
-            while c + lanes <= channels:
+            for c in range(0, whole, lanes):
                 _pool_window(
                     x, start + c, taps, ahead, spans, place, cells, y, winner, at + c, lanes
                 )
-                c += lanes
-            if c < channels:
-                _pool_window(
-                    x, start + c, taps, ahead, spans, place, cells, y, winner, at + c, channels - c
-                )
+            if tail is not None:
+                start, at = start + whole, at + whole
+                _pool_window(x, start, taps, ahead, spans, place, cells, y, winner, at, tail)
 
 
 @_inlined
-def _window(row, ox, sizes, spans):
-    """Where the first cell of a window stands in x, and the window's places along each axis."""
+def _windows_of_row(row, sizes, spans):
+    """Where the windows of a row of y begin in x, their places in `spans`, their lines inside x."""
     plane = row // sizes[4]
     image = plane // sizes[3]
     oz = plane - image * sizes[3]
     oy = sizes[3] + row - plane * sizes[4]
-    ox += sizes[3] + sizes[4]
-    cell = (image * sizes[0] + spans[oz, 0]) * sizes[1] + spans[oy, 0]
-    return (cell * sizes[2] + spans[ox, 0]) * sizes[9], (oz, oy, ox)
-
-
-@_inlined
-def _cells_inside(spans, place):
-    """How many cells of a window are no padding."""
-    oz, oy, ox = place
-    count = spans[oz, 2] - spans[oz, 1]
-    return count * (spans[oy, 2] - spans[oy, 1]) * (spans[ox, 2] - spans[ox, 1])
+    corner = ((image * sizes[0] + spans[oz, 0]) * sizes[1] + spans[oy, 0]) * sizes[2]
+    return corner, oz, oy, (spans[oz, 2] - spans[oz, 1]) * (spans[oy, 2] - spans[oy, 1])
 
 
 @_inlined
@@ -302,10 +301,13 @@ def _pool_window(x, start, taps, ahead, spans, place, cells, y, winner, at, lane
 
 
 @tasks
-def _gradient_rows(task, rows, step, sizes, grad_x, grad_y, winner, spans, covers, stride, adds):
+def _gradient_rows(
+    task, rows, step, sizes, tail, grad_x, grad_y, winner, spans, covers, stride, adds
+):
     """A row of x takes what the rows of windows over it give, one window column at a time."""
     depth, height, width, out_depth, out_height, out_width, _, window_y, window_x, channels = sizes
     lanes = lanes_of(grad_x)
+    whole = channels // lanes * lanes
     for row in range(task * step, task * step + step):
         if row >= rows:
             break
@@ -324,6 +326,8 @@ def _gradient_rows(task, rows, step, sizes, grad_x, grad_y, winner, spans, cover
                 oy = covers[y, 0] + k
                 ky = covers[y, 2] - k * covers[y, 3]
                 at = ((image + oz) * out_height + oy) * out_width
+                lines = spans[oz, 2] - spans[oz, 1]
+                lines *= spans[out_depth + oy, 2] - spans[out_depth + oy, 1]
                 for kx in range(window_x):
                     column = depth + height + kx
                     tap = splat(grad_x, (kz * window_y + ky) * window_x + kx)
@@ -332,17 +336,14 @@ def _gradient_rows(task, rows, step, sizes, grad_x, grad_y, winner, spans, cover
                     for ox in range(first, first + covers[column, 1]):
                         source = (at + ox) * channels
                         if winner is None:
-                            window = (oz, out_depth + oy, out_depth + out_height + ox)
-                            tap = splat(grad_x, 1 / _cells_inside(spans, window))
-                        c = 0
-                        while c + lanes <= channels:
+                            span = out_depth + out_height + ox
+                            cells = lines * (spans[span, 2] - spans[span, 1])
+                            tap = splat(grad_x, 1 / cells)
+                        for c in range(0, whole, lanes):
                             _give(grad_x, place + c, grad_y, winner, source + c, tap, adds, lanes)
-                            c += lanes
-                        if c < channels:
-                            _give(
-                                grad_x, place + c, grad_y, winner, source + c, tap, adds,
-                                channels - c,
-                            )  # fmt: skip
+                        if tail is not None:
+                            source += whole
+                            _give(grad_x, place + whole, grad_y, winner, source, tap, adds, tail)
                         place += stride * channels
 
 
@@ -367,13 +368,15 @@ def _scatter(task, rows, sizes, grad_x, grad_y, winner, spans, taps):
     for j in range(task * image, task * image + image):
         grad_x[j] = 0
     for row in range(task * rows, task * rows + rows):
+        corner, oz, oy, lines = _windows_of_row(row, sizes, spans)
         for ox in range(sizes[5]):
-            start, place = _window(row, ox, sizes, spans)
-            whole = _cells_inside(spans, place) == taps.shape[0]
+            span = sizes[3] + sizes[4] + ox
+            start = (corner + spans[span, 0]) * sizes[9]
+            whole = lines * (spans[span, 2] - spans[span, 1]) == taps.shape[0]
             for c in range(sizes[9]):
                 at = (row * sizes[5] + ox) * sizes[9] + c
                 tap = np.int64(winner[at])
-                if whole or _is_inside(tap, taps, spans, place):
+                if whole or _is_inside(tap, taps, spans, (oz, oy, span)):
                     grad_x[start + taps[tap, 0] + c] += grad_y[at]
 
 
@@ -382,12 +385,14 @@ def _take(task, rows, step, sizes, x, y, winner, spans, taps):
     for row in range(task * step, task * step + step):
         if row >= rows:
             break
+        corner, oz, oy, _ = _windows_of_row(row, sizes, spans)
         for ox in range(sizes[5]):
-            start, place = _window(row, ox, sizes, spans)
+            span = sizes[3] + sizes[4] + ox
+            start = (corner + spans[span, 0]) * sizes[9]
             for c in range(sizes[9]):
                 at = (row * sizes[5] + ox) * sizes[9] + c
                 tap = np.int64(winner[at])
-                inside = _is_inside(tap, taps, spans, place)
+                inside = _is_inside(tap, taps, spans, (oz, oy, span))
                 y[at] = x[start + taps[tap, 0] + c] if inside else 0
 
 
@@ -396,14 +401,16 @@ def _max_pool_integers(task, rows, step, sizes, x, y, winner, spans, taps, lowes
     for row in range(task * step, task * step + step):
         if row >= rows:
             break
+        corner, oz, oy, _ = _windows_of_row(row, sizes, spans)
         for ox in range(sizes[5]):
-            start, place = _window(row, ox, sizes, spans)
+            span = sizes[3] + sizes[4] + ox
+            start = (corner + spans[span, 0]) * sizes[9]
             for c in range(sizes[9]):
                 at = (row * sizes[5] + ox) * sizes[9] + c
                 y[at] = lowest
                 winner[at] = 0
                 for tap in range(taps.shape[0]):
                     cell = start + taps[tap, 0] + c
-                    if _is_inside(tap, taps, spans, place) and x[cell] > y[at]:
+                    if _is_inside(tap, taps, spans, (oz, oy, span)) and x[cell] > y[at]:
                         y[at] = x[cell]
                         winner[at] = tap
