@@ -26,7 +26,7 @@ class Axis(NamedTuple):
     """
 
     size: int
-    count: int
+    extent: int
     stride: int
     low: int
     taps: tuple[int, ...]
@@ -37,13 +37,13 @@ class Axis(NamedTuple):
     @property
     def padded(self) -> bool:
         """Whether some window reaches over the border."""
-        last = (self.count - 1) * self.stride + (len(self.taps) - 1) * self.rate - self.low
+        last = (self.extent - 1) * self.stride + (len(self.taps) - 1) * self.rate - self.low
         return bool(self.taps) and (self.low > 0 or last >= self.size)
 
     @property
     def is_identity(self) -> bool:
         """Whether output i is made of input i alone."""
-        return self.size == self.count and self.stride == 1 and self.low == 0 == len(self.taps) - 1
+        return self.size == self.extent and self.stride == 1 and self.low == 0 == len(self.taps) - 1
 
     def reach(self, outputs: int) -> int:
         """How much of the input some neighbouring outputs are made of."""

@@ -56,7 +56,7 @@ class Phase(NamedTuple):
     """The launch of one phase. All distances of `sizes` and tables are in bytes."""
 
     sizes: tuple[int, ...]  # taps, a_tap, b_tap, depth, a_row, a_step, b_step, c_row
-    box: Box
+    box: tuple[int, ...]  # a Box; a plain tuple is passed faster
     tasks: np.ndarray  # start of its x (elements), top, front, before, stop, tiles, panels, y
     tiles: np.ndarray  # micro-kernel, a, c
     panels: np.ndarray  # a, b, c and bias, columns
@@ -141,7 +141,7 @@ class _Planner:
         counts = (1, 1, pixels)
         self.axes = [
             tuple(
-                axis._replace(size=count, count=count, first=0, step=1)
+                axis._replace(size=count, extent=count, first=0, step=1)
                 for axis, count in zip(self.axes[0], counts, strict=True)
             )
         ]
@@ -155,7 +155,8 @@ class _Planner:
         self.merged &= all(axes[2].rate == 1 or len(axes[2].taps) <= 1 for axes in self.axes)
         pixels = self.batch * math.prod(self.result)
         in_place = not self.backward and self.groups == 1 and self.filters % self.columns == 0
-        in_place &= pixels < 64 and (self.merged or len(self.axes[0][2].taps) == 1)
+        in_place &= pixels < 64 or self.filters == self.columns
+        in_place &= self.merged or len(self.axes[0][2].taps) == 1
         if in_place:
             self.b_step, self.b_panel, self.b_group = self.filters, self.columns, 0
         else:
@@ -205,10 +206,10 @@ class _Planner:
         )
         tiles, numbers = self._tiles(rows, columns, x, y.stride * pitch, x.stride * pixel, steps)
         tasks = self._tasks(axes, rows, columns, panel_parts, numbers, steps)
-        work = 2 * self.batch * math.prod(axis.count for axis in axes) * self.filters * depth
+        work = 2 * self.batch * math.prod(axis.extent for axis in axes) * self.filters * depth
         return Phase(
             sizes,
-            box,
+            tuple(box),
             tasks,
             tiles,
             self._panel_table(first_tap),
@@ -222,12 +223,12 @@ class _Planner:
         largest = self.kernels.rows
         depth = max(1, math.prod(len(axis.taps) for axis in axes)) * self.depth
         most = max(2, _BLOCK // (self.channels * x.stride) // largest) * largest
-        columns = blocks_of(x.count, x.count if x.count <= most else most)
+        columns = blocks_of(x.extent, x.extent if x.extent <= most else most)
         row_work = columns[0][1] * depth * self.filters
-        planes = self.batch * z.count
-        total = planes * y.count * len(columns) * row_work
+        planes = self.batch * z.extent
+        total = planes * y.extent * len(columns) * row_work
         per_task = max(total // _MANY, _LEAST) // row_work
-        rows = blocks_of(y.count, min(y.count, max(1, per_task)), even=True)
+        rows = blocks_of(y.extent, min(y.extent, max(1, per_task)), even=True)
         places = planes * len(rows) * len(columns)
         panels = self.panels * self.groups
         parts = min(panels, max(1, min(_MANY // places, total // _LEAST // places)))
@@ -259,7 +260,7 @@ class _Planner:
         largest = self.kernels.rows
         table: list[tuple[int, int, int]] = []
         numbers = {}
-        most = largest if len(columns) > 1 else tile_rows(x.count, largest)
+        most = largest if len(columns) > 1 else tile_rows(x.extent, largest)
         sizes = {(height, width) for _, height in rows for _, width in columns}
         for height, width in sorted(sizes):
             first = len(table)
@@ -288,7 +289,7 @@ class _Planner:
     ) -> np.ndarray:
         table = []
         channels, z = self.channels, axes[0]
-        for n, i in itertools.product(range(self.batch), range(z.count)):
+        for n, i in itertools.product(range(self.batch), range(z.extent)):
             front = i * z.stride - z.low
             for (top, height), (left, width) in itertools.product(rows, columns):
                 window = x_window(axes, n, front, top, left, width, channels)
@@ -340,7 +341,7 @@ class KernelPlan(NamedTuple):
     """What the gradient for the kernel launches."""
 
     sizes: tuple[int, ...]  # a_tap, a_step, filters, columns of a panel, whether these are copied
-    box: Box
+    box: tuple[int, ...]  # a Box; a plain tuple is passed faster
     units: np.ndarray  # as of tasks: x; start of grad_y, rows and columns
     tiles: np.ndarray  # micro-kernel, a, c
     panels: np.ndarray  # a, c and grad_y, columns (elements)
@@ -361,8 +362,8 @@ def kernel_plan(shapes: Shapes, dtype: str) -> KernelPlan:
     panels = -(-(filters // groups) // kernels.columns)
     padded = any(axis.padded for axis in axes)
     pixels = max(64, min(256, _UNIT // (channels * x.stride * y.stride * (2 if padded else 1))))
-    columns = blocks_of(x.count, min(x.count, 256), even=True)
-    rows = blocks_of(y.count, min(y.count, max(1, pixels // columns[0][1])))
+    columns = blocks_of(x.extent, min(x.extent, 256), even=True)
+    rows = blocks_of(y.extent, min(y.extent, max(1, pixels // columns[0][1])))
     width = x.reach(columns[0][1]) * channels
     box = Box(0, 0, 0, 0, 0, 0, 0, 0, 0)
     pitch, plane = x.size * channels, z.rate * y.size * x.size * channels
@@ -371,10 +372,10 @@ def kernel_plan(shapes: Shapes, dtype: str) -> KernelPlan:
         box = Box(len(z.taps), height, z.rate, z.size, y.size, pitch, 1, width, width)
         pitch, plane = width, height * width
     units = []
-    for n, i in itertools.product(range(shapes.x[0]), range(z.count)):
+    for n, i in itertools.product(range(shapes.x[0]), range(z.extent)):
         for (top, height), (left, count) in itertools.product(rows, columns):
             window = x_window(axes, n, i * z.stride - z.low, top, left, count, channels)
-            place = ((n * z.count + i) * y.count + top) * x.count + left
+            place = ((n * z.extent + i) * y.extent + top) * x.extent + left
             units.append((*window, place * filters, height, count))
     work = 2 * math.prod(shapes.kernel) * shapes.x[0] * math.prod(shapes.spatial)
     panels *= groups
@@ -384,8 +385,8 @@ def kernel_plan(shapes: Shapes, dtype: str) -> KernelPlan:
     blocks = max(1, min(len(units), blocks, work // _LEAST // 2))
     return KernelPlan(
         (y.stride * pitch * size, x.stride * channels * size, filters, kernels.columns,
-         int(filters != kernels.columns), x.count * filters),
-        box,
+         int(filters != kernels.columns), x.extent * filters),
+        tuple(box),
         np.array(units, np.int64),
         _kernel_tiles(axes, shapes, kernels, pitch, plane, size),
         np.array(

@@ -52,7 +52,7 @@ class Phase(NamedTuple):
     kernel: Tasks
 
     sizes: tuple[int, ...]  # steps of x from row to row and pixel to pixel, those of y, channels
-    box: Box
+    box: tuple[int, ...]  # see `Box`
     parts: np.ndarray  # x, see `fill`; y, rows, columns
     taps: np.ndarray  # where a tap lies in x, and in the kernel
     work: int
@@ -122,10 +122,10 @@ def _phases(shapes: Shapes, backward: bool) -> list[Phase]:
         steps = [s * axis.step for s, axis in zip(step, axes, strict=True)]
         start = sum(s * axis.first for s, axis in zip(step, axes, strict=True))
         taps = max(1, math.prod(len(axis.taps) for axis in axes))
-        work = shapes.x[0] * math.prod(axis.count for axis in axes) * filters * taps
-        rows = max(1, max(work // _MANY, _LEAST) // (axes[2].count * filters * taps))
+        work = shapes.x[0] * math.prod(axis.extent for axis in axes) * filters * taps
+        rows = max(1, max(work // _MANY, _LEAST) // (axes[2].extent * filters * taps))
         where = (result[0] * step[0], *steps, start)
-        table.append(_phase(axes, shapes, rows, axes[2].count, where, work))
+        table.append(_phase(axes, shapes, rows, axes[2].extent, where, work))
     return table
 
 
@@ -133,7 +133,7 @@ def _phases(shapes: Shapes, backward: bool) -> list[Phase]:
 def _kernel_phase(shapes: Shapes) -> tuple[Phase, int]:
     """The launch of the gradient for the kernel, and in how many parts it sums."""
     axes, filters = forward_axes(shapes)[0], shapes.kernel[-1]
-    z, y, x = (axis.count for axis in axes)
+    z, y, x = (axis.extent for axis in axes)
     columns = min(x, 2 * _UNIT)
     where = (z * y * x * filters, y * x * filters, x * filters, filters, 0)
     work = shapes.x[0] * z * y * x * math.prod(shapes.kernel)
@@ -156,13 +156,13 @@ def _phase(
     """
     z, y, x = axes
     filters = shapes.kernel[-1]
-    rows = blocks_of(y.count, min(y.count, height), even=True)
-    columns = blocks_of(x.count, min(x.count, width), even=True)
+    rows = blocks_of(y.extent, min(y.extent, height), even=True)
+    columns = blocks_of(x.extent, min(x.extent, width), even=True)
     reach, pitch = y.reach(rows[0][1]), x.reach(columns[0][1]) * filters
     box = Box(len(z.taps), reach, z.rate, z.size, y.size, x.size * filters, 1, pitch, pitch)
     plane = reach * pitch
     parts = []
-    for n, i in itertools.product(range(shapes.x[0]), range(z.count)):
+    for n, i in itertools.product(range(shapes.x[0]), range(z.extent)):
         front = i * z.stride - z.low
         for (top, count), (left, number) in itertools.product(rows, columns):
             window = x_window(axes, n, front, top, left, number, filters)
@@ -186,7 +186,7 @@ def _phase(
     return Phase(
         _tiled(*window) if regular else _correlate,
         (y.stride * pitch, x.stride * filters, where[2], where[3], filters),
-        box,
+        tuple(box),
         np.array(parts, np.int64),
         np.array(taps, np.int64).reshape(-1, 2),
         2 * work,

@@ -55,7 +55,7 @@ class Plan(NamedTuple):
     work: int
     size: int  # of the transformed kernel
     sizes: tuple[int, ...]
-    box: Box
+    box: tuple[int, ...]  # see `Box`
     tiles: np.ndarray  # x, see `fill`; whether it is copied; y, rows, columns
     micro: int
 
@@ -115,12 +115,12 @@ def winograd_plan(shapes: Shapes, dtype: str, backward: bool, outputs: int) -> P
     kernels = micro_kernels(dtype, vectors_for(channels, dtype))
     packing = packing_of(shapes, backward, kernels.columns, taps)
     panels, columns, depth, filters = packing.sizes[:4]
-    steps = (9 * depth * columns, depth * columns, columns, depth, columns)
-    if not backward and filters % columns == 0:
-        packing, steps = None, (columns, depth * filters, filters, depth, columns)
     inputs, lanes = outputs + 2, lane_count(dtype)
+    steps = (9 * depth * columns, depth * columns, columns, depth, columns, 3, inputs)
+    if not backward and filters % columns == 0:
+        packing, steps = None, (columns, depth * filters, filters, depth, columns, 3, inputs)
     tiles = tile_table(shapes.x[0], y, x, depth, lanes, outputs, inputs)
-    place = tile_places(shapes.x[0], y.count, x.count, filters, outputs)
+    place = tile_places(shapes.x[0], y.extent, x.extent, filters, outputs)
     tiles = np.concatenate([tiles, place], axis=1)
     rows = -(-len(tiles) // -(-len(tiles) // kernels.rows)) if len(tiles) < 56 else kernels.rows
     fit = _INPUT // (inputs * inputs * depth * rows)
@@ -130,10 +130,10 @@ def winograd_plan(shapes: Shapes, dtype: str, backward: bool, outputs: int) -> P
     some = -(-panels // parts)
     padded = -(-depth // lanes) * lanes
     copied = (1, inputs * depth, inputs * depth) if padded == depth else (inputs, depth, padded)
-    pixels = shapes.x[0] * y.count * x.count
+    pixels = shapes.x[0] * y.extent * x.extent
     sizes = (
-        pixels, depth, filters, x.count * filters, x.size * depth, padded, blocks, block, rows,
-        columns, panels, some,
+        pixels, depth, filters, x.extent * filters, x.size * depth, padded, blocks, block, rows,
+        columns, panels, some, inputs,
     )  # fmt: skip
     return Plan(
         packing,
@@ -143,7 +143,7 @@ def winograd_plan(shapes: Shapes, dtype: str, backward: bool, outputs: int) -> P
         2 * pixels * filters * depth * 9,
         panels * inputs * inputs * depth * columns,
         sizes,
-        Box(1, inputs, 0, 1, y.size, x.size * depth, *copied),
+        tuple(Box(1, inputs, 0, 1, y.size, x.size * depth, *copied)),
         tiles,
         int(kernels.table(rows)[rows]),
     )
@@ -156,7 +156,7 @@ def tile_table(
 
     Tiles begin `step` rows or columns apart and have `reach` of them.
     """
-    n, top, left = np.ix_(np.arange(batch), range(0, y.count, step), range(0, x.count, step))
+    n, top, left = np.ix_(range(batch), range(0, y.extent, step), range(0, x.extent, step))
     n, top, left = np.broadcast_arrays(n, top - y.low, left - x.low)
     before = np.clip(-left, 0, reach)
     stop = np.maximum(before, np.minimum(reach, x.size - left))
@@ -170,7 +170,7 @@ def tile_table(
 def tile_places(batch: int, height: int, width: int, filters: int, outputs: int) -> np.ndarray:
     """For each tile where its outputs begin, and how many rows and columns of them there are."""
     n, top, left = np.broadcast_arrays(
-        *np.ix_(np.arange(batch), range(0, height, outputs), range(0, width, outputs))
+        *np.ix_(range(batch), range(0, height, outputs), range(0, width, outputs))
     )
     place = ((n * height + top) * width + left) * filters
     table = [place, np.minimum(outputs, height - top), np.minimum(outputs, width - left)]
@@ -182,7 +182,6 @@ def _kernels(outputs: int) -> tuple[Tasks, Tasks]:
     """The two compiled functions for tiles of outputs x outputs."""
     transforms = TRANSFORMS[outputs]
     bound = transforms._asdict()
-    bound["size"] = outputs + 2
     return bind(_transform_kernel, outputs, bound), bind(_convolve, outputs, bound)
 
 
@@ -194,28 +193,28 @@ def bind(function: Any, suffix: Any, names: dict[str, Any]) -> Tasks:
     return Tasks(bound)
 
 
-size = outputs = 0  # what `bind` replaces
-to_input: Any = None
+to_input: Any = None  # what `bind` replaces
 to_kernel: Any = None
 to_output: Any = None
 
 
 def _transform_kernel(task, kernel, target, steps):
-    panel_step, tap_step, row_step, depth, columns = steps
+    # Sizes are no constants, or LLVM would write out all loops: thrice as long to compile.
+    panel_step, tap_step, row_step, depth, columns, window, size = steps
     lanes = lanes_of(kernel)
-    between = np.empty(size * 3 * lanes, kernel.dtype)
+    between = np.empty(size * window * lanes, kernel.dtype)
     for k in range(0, depth * columns, lanes):
         start = task * panel_step + k // columns * row_step + k % columns
-        for i in range(3):
+        for i in range(window):
             place = start + i * tap_step
-            to_kernel(kernel, place, 3 * tap_step, between, i * lanes, 3 * lanes)
+            to_kernel(kernel, place, window * tap_step, between, i * lanes, window * lanes)
         for i in range(size):
             place = (task * size + i) * size * depth * columns + k
-            to_kernel(between, i * 3 * lanes, lanes, target, place, depth * columns)
+            to_kernel(between, i * window * lanes, lanes, target, place, depth * columns)
 
 
 def _convolve(task, x, kernel, bias, has_bias, y, relu, micro, sizes, box, tiles):
-    _, depth, filters, y_row, x_row, pixel, blocks, block, rows, columns, panels, some = sizes
+    _, depth, filters, y_row, x_row, pixel, blocks, block, rows, columns, panels, some, size = sizes
     lanes, zero, bytes = lanes_of(x), splat(x, 0), x.itemsize
     first_tile = task % blocks * block
     count = min(block, tiles.shape[0] - first_tile)

@@ -43,8 +43,8 @@ class Plan(NamedTuple):
     parts: int
     size: int  # of the transformed kernel
     sizes: tuple[int, ...]
-    box_x: Box
-    box_y: Box
+    box_x: tuple[int, ...]  # see `Box`
+    box_y: tuple[int, ...]
     tiles_x: np.ndarray  # see `tile_table`
     tiles_y: np.ndarray
     rows: np.ndarray  # micro-kernel, first row of the kernel
@@ -62,7 +62,7 @@ def grad_kernel(x: np.ndarray, grad_y: np.ndarray, how: Plan, outputs: int) -> n
         sums = add_parts(sums, how.parts)
     _, depth, filters, columns, panels, *_ = how.sizes
     grad = empty((9 * depth * filters,), x.dtype)
-    transform_back(panels, how.size, sums, grad, depth, filters, columns)
+    transform_back(panels, how.size, sums, grad, (depth, filters, columns, 3, outputs + 2))
     return grad
 
 
@@ -75,7 +75,7 @@ def gradient_plan(shapes: Shapes, dtype: str, outputs: int) -> Plan:
     kernels = micro_kernels(dtype, vectors_for(filters, dtype))
     columns = kernels.columns
     panels = -(-filters // columns)
-    of_y, of_x = (Axis(axis.count, axis.count, 1, 0, (0,), 1) for axis in (y, x))
+    of_y, of_x = (Axis(axis.extent, axis.extent, 1, 0, (0,), 1) for axis in (y, x))
     tiles_x = tile_table(shapes.x[0], y, x, depth, lanes, outputs, inputs)
     tiles_y = tile_table(shapes.x[0], of_y, of_x, filters, lanes, outputs, outputs)
     parts = max(1, min(-(-16 // panels), len(tiles_x) // _LEAST))
@@ -86,45 +86,44 @@ def gradient_plan(shapes: Shapes, dtype: str, outputs: int) -> Plan:
     padded_x, padded_y = (-(-size // lanes) * lanes for size in (depth, filters))
     sizes = (
         parts, depth, filters, columns, panels, some, padded_x, padded_y, x.size * depth,
-        x.count * filters,
+        x.extent * filters, outputs, inputs,
     )  # fmt: skip
     return Plan(
         parts * -(-panels // some),
-        2 * shapes.x[0] * y.count * x.count * 9 * depth * filters,
+        2 * shapes.x[0] * y.extent * x.extent * 9 * depth * filters,
         parts,
         inputs * inputs * panels * depth * columns,
         sizes,
         _box(inputs, y.size, x.size, depth, padded_x),
-        _box(outputs, y.count, x.count, filters, padded_y),
+        _box(outputs, y.extent, x.extent, filters, padded_y),
         tiles_x,
         tiles_y,
         np.array([(int(addresses[count]), first) for first, count in rows], np.int64),
     )
 
 
-def _box(reach: int, height: int, width: int, channels: int, padded: int) -> Box:
+def _box(reach: int, height: int, width: int, channels: int, padded: int) -> tuple[int, ...]:
     parts = (reach, channels, padded)
     if padded == channels:
         parts = (1, reach * channels, reach * channels)
-    return Box(1, reach, 0, 1, height, width * channels, *parts)
+    return tuple(Box(1, reach, 0, 1, height, width * channels, *parts))
 
 
 @cache
 def _kernels(outputs: int) -> tuple[Tasks, Tasks]:
     """The two compiled functions for tiles of outputs x outputs."""
     bound = TRANSFORMS[outputs]._asdict()
-    bound["size"] = outputs + 2
     return bind(_multiply, outputs, bound), bind(_transform_back, outputs, bound)
 
 
-size = outputs = 0  # what `bind` replaces
-to_input: Any = None
+to_input: Any = None  # what `bind` replaces
 from_output: Any = None
 from_kernel: Any = None
 
 
 def _multiply(task, x, grad_y, sums, sizes, box_x, box_y, tiles_x, tiles_y, rows):
-    parts, depth, filters, columns, panels, some, pixel_x, pixel_y, row_x, row_y = sizes
+    parts, depth, filters, columns, panels, some, pixel_x, pixel_y, row_x, row_y = sizes[:10]
+    outputs, size = sizes[10], sizes[11]
     lanes, bytes, elements = lanes_of(x), x.itemsize, size * size
     part, first_panel = task % parts, task // parts * some
     some = min(some, panels - first_panel)
@@ -192,9 +191,10 @@ def _multiply(task, x, grad_y, sums, sizes, box_x, box_y, tiles_x, tiles_y, rows
     memory[0] = 0  # Numba frees an array after the last use it sees
 
 
-def _transform_back(task, sums, grad, depth, filters, columns):
+def _transform_back(task, sums, grad, sizes):
+    depth, filters, columns, window, size = sizes
     lanes = lanes_of(sums)
-    between = np.empty(3 * (size + 3) * lanes, sums.dtype)
+    between = np.empty(window * (size + window) * lanes, sums.dtype)
     matrix = depth * columns
     step = sums.size // (size * size)
     for k in range(0, matrix, lanes):
@@ -202,9 +202,10 @@ def _transform_back(task, sums, grad, depth, filters, columns):
         for i in range(size):
             place = i * step + task * matrix + k
             from_kernel(sums, place, size * step, between, i * lanes, size * lanes)
-        for i in range(3):
-            from_kernel(between, i * size * lanes, lanes, between, 3 * size * lanes, lanes)
-            for j in range(3):
-                value = load(between, (3 * size + j) * lanes)
-                place = ((i * 3 + j) * depth + channel) * filters + filter
+        for i in range(window):
+            last = window * size * lanes
+            from_kernel(between, i * size * lanes, lanes, between, last, lanes)
+            for j in range(window):
+                value = load(between, last + j * lanes)
+                place = ((i * window + j) * depth + channel) * filters + filter
                 store_first(grad, place, value, filters - filter)
