@@ -12,6 +12,7 @@ import numpy as np
 
 from nkeras_numba_cpu.compile import inner
 from nkeras_numba_cpu.convolution_plans import Packing, Plan
+from nkeras_numba_cpu.copies import copy
 from nkeras_numba_cpu.drivers import call_address, tasks
 from nkeras_numba_cpu.memory import empty
 from nkeras_numba_cpu.simd import address_of, lanes_of, load, load_first, splat, store, store_first
@@ -45,21 +46,31 @@ def correlate(
 def packed(kernel: np.ndarray, how: Packing) -> np.ndarray:
     """The kernel in panels `(panel, tap, depth, columns)`, its last columns filled with zeros."""
     target = empty((how.size,), kernel.dtype)
-    _pack(how.panels, how.size, kernel, target, how.taps, how.sizes)
+    if how.transposes:
+        panels, columns, depth, *_ = how.sizes
+        matrices = kernel.reshape(how.taps.size, panels, columns, depth)[::-1]
+        copy(matrices.transpose(1, 0, 3, 2), target.reshape(panels, -1, depth, columns))
+    else:
+        _pack(how.panels, how.size, kernel, target, how.taps, how.sizes)
     return target
 
 
 @tasks
 def _pack(task, kernel, target, taps, sizes):
     panels, columns, depth, stored, row_step, column_step, group = sizes
+    lanes = lanes_of(kernel)
     first = task % panels * columns
     stored = min(columns, stored - first)
     start = task // panels * group + first * column_step
     for t in range(taps.size * depth):
-        row = target[(task * taps.size * depth + t) * columns :]
-        source = kernel[start + taps[t // depth] + t % depth * row_step :]
-        for j in range(columns):
-            row[j] = source[j * column_step] if j < stored else 0
+        row = (task * taps.size * depth + t) * columns
+        source = start + taps[t // depth] + t % depth * row_step
+        if column_step == 1:
+            for j in range(0, columns, lanes):
+                store(target, row + j, load_first(kernel, source + j, stored - j))
+        else:
+            for j in range(columns):
+                target[row + j] = kernel[source + j * column_step] if j < stored else 0
 
 
 @inner

@@ -71,6 +71,7 @@ class Packing(NamedTuple):
     taps: np.ndarray
     sizes: tuple[int, ...]
     size: int
+    transposes: bool  # all taps in reverse, whole panels: a copy of the transposed kernel
 
 
 class Plan(NamedTuple):
@@ -97,7 +98,10 @@ def packing(shapes: Shapes, backward: bool, columns: int, taps: list[int]) -> Pa
     panels = -(-stored // columns)
     sizes = (panels, columns, depth, stored, *steps, filters // groups)
     size = panels * groups * len(taps) * depth * columns
-    return Packing(panels * groups, np.array(taps, np.int64), sizes, size)
+    reverse = list(range((len(taps) - 1) * depth * stored, -1, -depth * stored))
+    whole = size == math.prod(shapes.kernel) and taps == reverse
+    transposes = backward and groups == 1 and whole
+    return Packing(panels * groups, np.array(taps, np.int64), sizes, size, transposes)
 
 
 @lru_cache(maxsize=512)
