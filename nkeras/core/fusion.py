@@ -16,10 +16,17 @@ from nkeras.core.recording import Call, Host, Trace, Value
 _LINEAR = ("conv_bias", "dense")  # x, kernel (..., filters), bias or None; static `activation`
 
 
-def fused(trace: Trace) -> Trace:
-    """The same step with merged calls; `trace` stays as it is."""
+def fused(trace: Trace, fold: bool) -> Trace:
+    """The same step with merged calls; `trace` stays as it is.
+
+    Args:
+        trace: a recorded step.
+        fold: whether batch normalization at inference may become part of the weights, which
+            changes the last bits of results.
+    """
     found = _Steps(trace)
-    for rewrite in (_fold_batch_norm, _merge_relu, _relu_grad_before_pool_grad):
+    exact = (_merge_relu, _relu_grad_before_pool_grad)
+    for rewrite in (_fold_batch_norm, *exact) if fold else exact:
         for call in found.calls():
             rewrite(found, call)
     return trace._replace(values=found.values, steps=[one for one in found.steps if one])

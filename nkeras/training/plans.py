@@ -91,7 +91,7 @@ class Plans:
             for oldest in list(self._entries)[: 1 - MOST]:  # other threads may do the same
                 self._entries.pop(oldest, None)
             self._entries[key] = _Entry()
-        elif entry is not None and entry.refused is None and self._lock.acquire(blocking=False):
+        elif entry is not None and entry.refused is None and self._may_plan(kind, entry):
             try:
                 plan = entry.plan
                 if plan is not None and entry.is_valid() and plan.ready():
@@ -102,16 +102,20 @@ class Plans:
                     plan.replay()
                     return deliver(_fill(entry.outputs, plan.outputs))
                 if self._can_pay():
-                    return deliver(self._record(entry, batch, step))
+                    return deliver(self._record(kind, entry, batch, step))
             finally:
                 self._lock.release()
         return deliver(step(to_tensors(batch)))
+
+    def _may_plan(self, kind: str, entry: _Entry) -> bool:
+        """Take the lock. Prediction waits for its plan, which rounds other than eager steps."""
+        return self._lock.acquire(blocking=kind == "predict" and entry.plan is not None)
 
     def _can_pay(self) -> bool:
         """Whether recording has been worth its while; not where shapes are too many."""
         return self._spent < CREDIT + self._earned
 
-    def _record(self, entry: _Entry, batch: Any, step: Callable[[Any], Any]) -> Any:
+    def _record(self, kind: str, entry: _Entry, batch: Any, step: Callable[[Any], Any]) -> Any:
         """Do a step and record it; the second time in a row that it is the same, make the plan."""
         backend = registry.active()
         if not entry.is_valid() or entry.plan is not None:
@@ -149,7 +153,8 @@ class Plans:
             if entry.refused is None:
                 self._spent += COST
                 try:
-                    entry.plan = Plan(fused(recorder.trace), backend, self._memory)
+                    trace = fused(recorder.trace, fold=kind == "predict")
+                    entry.plan = Plan(trace, backend, self._memory)
                 except (Unplannable, MemoryError) as error:
                     entry.refused = str(error) or "there is no memory for it"
             entry.trace = None

@@ -198,19 +198,23 @@ def test_callbacks_change_and_read_what_the_plan_uses():
 
 
 def test_batches_evaluation_and_prediction_between():
+    predictions = []
+
     def use(model):
         x, y = data_for(model)
         seen = []
         for i in range(5):
             seen.append(model.train_on_batch(x[:8], y[:8]))
             seen.append(model.evaluate(x, y, batch_size=8, verbose=0))
-            seen.append(model.predict(x[i : i + 1], verbose=0).tolist())
+            predictions.append(model.predict(x[i : i + 1], verbose=0))
             seen.append(model.test_on_batch(x[:5], y[:5]))
             model.fit(x, y, batch_size=8, verbose=0)
         return seen
 
     model = both_ways(convnet, use, classify())
     assert {key[0] for key in plans(model)[0]} == {"train", "test", "predict"}
+    for one, other in zip(predictions[:5], predictions[5:], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)  # batch norm is in the weights
 
 
 def test_freezing_a_layer_makes_a_new_plan():
@@ -296,6 +300,8 @@ def test_copies_of_a_model_are_trained_apart():
 def test_threads_predict_at_once():
     model = convnet()
     xs = [numbers(1, 8, 8, 2, seed=i) for i in range(4)]
+    for _ in range(3):  # until there is a plan, which rounds elsewhere
+        model.predict(xs[0], verbose=0)
     expected = [model.predict(x, verbose=0) for x in xs]
     wrong = []
 
@@ -358,3 +364,17 @@ def test_dropout_is_drawn_anew_in_each_replay():
     model.compile(**classify()())
     fit()(model)
     assert int(model.layers[4].seed_generator.state.numpy()[1]) == 15  # one for each step
+
+
+def test_prediction_follows_the_weights():
+    model = convnet()
+    x = numbers(1, 8, 8, 2)
+    for _ in range(5):
+        model.predict(x, verbose=0)
+    assert plans(model)[0]
+    for _ in range(3):
+        model.set_weights([w + 0.5 for w in model.get_weights()])
+        for _ in range(2):
+            found = model.predict(x, verbose=0)
+            expected = np.asarray(model(x, training=False))
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
