@@ -29,6 +29,7 @@ from nkeras_numba_cpu.micro import ACCUMULATE, RELU, MicroKernels, micro_kernels
 # About how many multiplications make one task, and how many tasks large work is cut into.
 _LEAST, _MANY = 200_000, 32
 _BLOCK = 1 << 15  # elements of a row of x in a task: several rows stay in the second-level cache
+_PANEL = 1 << 16  # elements of a panel of the kernel that is large beside the second-level cache
 _UNIT = 1 << 17  # elements of x that a sum over pixels reads again for each tile of the kernel
 
 _PARTS = 1 << 18  # elements that the parts of a kernel's gradient have, if tasks are enough
@@ -231,10 +232,13 @@ class _Planner:
         row_work = columns[0][1] * depth * self.filters
         planes = self.batch * z.extent
         total = planes * y.extent * len(columns) * row_work
+        panels = self.panels * self.groups
+        if depth * self.columns > _PANEL:
+            rows = blocks_of(y.extent, max(1, min(y.extent, _BLOCK // (x.size * self.channels))))
+            return rows, columns, blocks_of(panels, 1)
         per_task = max(total // _MANY, _LEAST) // row_work
         rows = blocks_of(y.extent, min(y.extent, max(1, per_task)), even=True)
         places = planes * len(rows) * len(columns)
-        panels = self.panels * self.groups
         parts = min(panels, max(1, min(_MANY // places, total // _LEAST // places)))
         return rows, columns, blocks_of(panels, -(-panels // parts))
 
@@ -301,6 +305,8 @@ class _Planner:
                 for panel, count in panels:
                     tiles = numbers[height, width]
                     table.append((*window, *tiles, panel, panel + count, place * self.size))
+        if panels[0][1] == 1:  # a panel that is large stays in the cache from task to task
+            table.sort(key=lambda row: row[7])
         return np.array(table, np.int64)
 
     def _panel_table(self, first_tap: int) -> np.ndarray:
