@@ -57,6 +57,7 @@ class Host(NamedTuple):
     function: Callable[..., None]
     inputs: tuple[int, ...]
     live: Live | None = None
+    numbers: tuple[Any, ...] = ()  # that the step combined it with
 
 
 class Trace(NamedTuple):
@@ -304,7 +305,9 @@ class Recorder:
         if number is None:
             with self.suspended():
                 number = Live(function, self)
-            self.trace.steps.append(Host(number.refresh, (), number))
+            combined = key if isinstance(key, tuple) else ()
+            numbers = tuple(one for one in combined if type(one) in (int, float))
+            self.trace.steps.append(Host(number.refresh, (), number, numbers))
             if key is not None:
                 self._numbers[key] = number
         return number
@@ -357,6 +360,8 @@ def differences(first: Trace, second: Trace) -> str | None:
                 return f"an argument of {step.name} changes from step to step"
         elif type(step) is not type(again) or step.inputs != again.inputs:
             return "two steps differ in what the host does"
+        elif isinstance(step, Host) and repr(step.numbers) != repr(again.numbers):
+            return "a number of the host changes from step to step"
     if list(first.assigned.items()) != list(second.assigned.items()):
         return "two steps differ in what they assign"
     return None if first.outputs == second.outputs else "two steps differ in their outputs"

@@ -16,7 +16,8 @@ _this_thread = local()  # `has_losses`: whether any layer holds losses of this t
 
 # What changes in every training, and no call looks at.
 _BOOKKEEPING = frozenset(
-    "built history input_spec stop_training stop_evaluating stop_predicting trainable".split()
+    "built history input_spec stop_training stop_evaluating stop_predicting trainable "
+    "_build_shapes _is_locked _own_losses _owned_variables _path _settled".split()
 )
 
 
@@ -258,7 +259,7 @@ def _was_trainable(variable: Variable) -> bool:
 
 def _is_setting(name: str) -> bool:
     """Whether a change of an attribute may change what a call does."""
-    return name == "_trainable" or not (name.startswith("_") or name in _BOOKKEEPING)
+    return name not in _BOOKKEEPING
 
 
 def _is_metric(value: Any) -> bool:

@@ -12,6 +12,7 @@ from nkeras import initializers
 from nkeras.core import config, naming
 from nkeras.core.variable import Variable
 
+_BOOKKEEPING = ("built", "learning_rate", "_variables")  # what steps do not depend on
 Slots = list[Any]  # a Variable for each variable, None where the variable has no state
 
 
@@ -44,12 +45,7 @@ class OptimizerState:
             if name not in ("_trainable_variables", "_excluded", "learning_rate"):
                 for one in value if isinstance(value, (list, tuple)) else (value,):
                     self._track_variable(one)
-        is_setting = not name.startswith("_") or name in ("_learning_rate", "_excluded")
-        if (
-            is_setting
-            and name not in ("built", "learning_rate")
-            and config.is_change(self, name, value)
-        ):
+        if name not in _BOOKKEEPING and config.is_change(self, name, value):
             config.touch()
         super().__setattr__(name, value)
 
