@@ -21,6 +21,7 @@ import numba
 import numpy as np
 from numba.core import event
 
+from nkeras_numba_cpu.pipeline import Kernel, Part
 from nkeras_numba_cpu.simd import vector_bits
 
 OPTIONS: dict[str, Any] = {
@@ -41,19 +42,22 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 def inner(function: _F, **options: Any) -> _F:
     """Compile `function` for compiled callers only: no wrapper for Python, no disk cache."""
     wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return numba.njit(**{**OPTIONS, **wrappers, **options})(function)
+    return numba.njit(pipeline_class=Part, **{**OPTIONS, **wrappers, **options})(function)
 
 
 def cached(function: _F, **options: Any) -> _F:
     """Compile `function` at its first call, kept on disk, without the interpreter lock."""
+    pipeline = {} if options.get("parallel") else {"pipeline_class": Kernel}
+    options = {**OPTIONS, **pipeline, "no_cfunc_wrapper": True, **options}
     with _our_cache():
-        return numba.njit(cache=True, **{**OPTIONS, **options})(function)
+        return numba.njit(cache=True, **options)(function)
 
 
 def cached_address(signature: Any, function: Callable[..., Any]) -> int:
     """The address of `function`, compiled for C callers and kept on disk."""
     with _our_cache():
-        return int(numba.cfunc(signature, cache=True, **OPTIONS)(function).address)
+        function = numba.cfunc(signature, cache=True, pipeline_class=Kernel, **OPTIONS)(function)
+        return int(function.address)
 
 
 @functools.cache

@@ -1,0 +1,138 @@
+"""How Numba compiles our functions: each of them is optimised once, as a part of a kernel.
+
+By default Numba optimises a function alone, translates it to machine code, and then does both again
+with each function that calls it. Here functions that only kernels call (`Part`) stay as they were
+lowered; a kernel (`Kernel`) is optimised once, with all its parts. That halves the time.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+from numba import _dynfunc
+from numba.core import compiler, lowering, typed_passes, untyped_passes
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
+from numba.core.funcdesc import PythonFunctionDescriptor
+
+# For closures, comprehensions, `with`, literal_unroll and arithmetic with whole arrays, which
+# kernels do not use.
+_UNUSED = (
+    untyped_passes.WithLifting,
+    untyped_passes.InlineClosureLikes,
+    untyped_passes.MakeFunctionToJitFunction,
+    untyped_passes.InlineInlinables,
+    untyped_passes.FindLiterallyCalls,
+    untyped_passes.LiteralUnroll,
+    untyped_passes.LiteralPropagationSubPipelinePass,
+    typed_passes.InlineOverloads,
+    typed_passes.NopythonRewrites,
+    typed_passes.DumpParforDiagnostics,
+)
+
+
+class _KernelLibrary(JITCodeLibrary):
+    """Code of a kernel, which is optimised once all parts are in it."""
+
+    def add_llvm_module(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+        self._final_module.link_in(ll_module)
+
+
+class _PartLibrary(_KernelLibrary):
+    """Code that is linked into kernels as it was lowered, and never runs by itself."""
+
+    def add_llvm_module(self, ll_module: Any) -> None:
+        self._optimize_functions(ll_module)
+        self._final_module.link_in(ll_module)
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _LowerKernel(typed_passes.NativeLowering):
+    _name = "nkeras_lower_kernel"
+
+    def run_pass(self, state: Any) -> bool:
+        codegen = state.targetctx.codegen()
+        state.library = _KernelLibrary(codegen, state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        return super().run_pass(state)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _LowerPart(LoweringPass):
+    """As NativeLowering, without anything that Python could call."""
+
+    _name = "nkeras_lower_part"
+
+    def __init__(self) -> None:
+        LoweringPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        context, flags = state.targetctx, state.flags
+        library = _PartLibrary(context.codegen(), state.func_id.func_qualname)
+        state.library = library
+        description = PythonFunctionDescriptor.from_specialized_function(
+            state.func_ir,
+            state.typemap,
+            state.return_type,
+            state.calltypes,
+            mangler=context.mangler,
+            inline=flags.forceinline,
+            noalias=flags.noalias,
+            abi_tags=[flags.get_mangle_string()],
+        )
+        with context.push_code_library(library):
+            lower = lowering.Lower(
+                context, library, description, state.func_ir, metadata=state.metadata
+            )
+            lower.lower()
+        module, name = description.lookup_module(), state.func_id.func_name
+        # What stands for the function among overloads; at address 0 there is nothing to call.
+        function = _dynfunc.make_function(module, name, "", 0, lower.env, (library,))
+        context.insert_user_function(function, description, [library])
+        state["cr"] = compiler._LowerResult(
+            description, lower.call_helper, cfunc=function, env=lower.env
+        )
+        return True
+
+
+class Kernel(compiler.CompilerBase):
+    """Compiles what Python or C calls."""
+
+    lowering: type[Any] = _LowerKernel
+
+    def define_pipelines(self) -> list[PassManager]:
+        """Numba's passes without those for what kernels do not use."""
+        manager = PassManager("nkeras")
+        every = compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)
+        for one, description in every.passes:
+            if one is typed_passes.NativeLowering:
+                manager.add_pass(self.lowering, description)
+            elif one not in _UNUSED:
+                manager.add_pass(one, description)
+        manager.finalize()
+        return [manager]
+
+    def compile_extra(self, func: Any) -> Any:
+        """Compile without garbage collection, which would visit the growing IR again and again."""
+        enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return super().compile_extra(func)
+        finally:
+            if enabled:
+                gc.enable()
+
+
+class Part(Kernel):
+    """Compiles what kernels call."""
+
+    lowering = _LowerPart
