@@ -15,8 +15,8 @@ from nkeras.core import config
 from nkeras_numba_cpu import depthwise, winograd, winograd_gradient
 from nkeras_numba_cpu.convolution_direct import correlate
 from nkeras_numba_cpu.convolution_geometry import Pads, Shapes
-from nkeras_numba_cpu.convolution_gradients import grad_kernel
-from nkeras_numba_cpu.convolution_plans import kernel_plan, plan
+from nkeras_numba_cpu.convolution_gradients import grad_kernel, kernel_plan
+from nkeras_numba_cpu.convolution_plans import plan
 from nkeras_numba_cpu.memory import is_floating, operand, stored
 from nkeras_numpy import convolution as reference
 

@@ -24,15 +24,12 @@ from nkeras_numba_cpu.convolution_geometry import (
     tiles_of,
     vectors_for,
 )
-from nkeras_numba_cpu.micro import ACCUMULATE, RELU, MicroKernels, micro_kernels
+from nkeras_numba_cpu.micro import ACCUMULATE, RELU, micro_kernels
 
 # About how many multiplications make one task, and how many tasks large work is cut into.
 _LEAST, _MANY = 200_000, 32
 _BLOCK = 1 << 15  # elements of a row of x in a task: several rows stay in the second-level cache
 _PANEL = 1 << 16  # elements of a panel of the kernel that is large beside the second-level cache
-_UNIT = 1 << 17  # elements of x that a sum over pixels reads again for each tile of the kernel
-
-_PARTS = 1 << 18  # elements that the parts of a kernel's gradient have, if tasks are enough
 
 
 class Box(NamedTuple):
@@ -345,92 +342,3 @@ def x_window(
     stop = max(before, min(columns, x.size - in_left))
     start = (((n * z.size + front) * y.size + in_top) * x.size + in_left) * channels
     return start, in_top, front, before * channels, stop * channels
-
-
-class KernelPlan(NamedTuple):
-    """What the gradient for the kernel launches."""
-
-    sizes: tuple[int, ...]  # a_tap, a_step, filters, columns of a panel, whether these are copied
-    box: tuple[int, ...]  # a Box; a plain tuple is passed faster
-    units: np.ndarray  # as of tasks: x; start of grad_y, rows and columns
-    tiles: np.ndarray  # micro-kernel, a, c
-    panels: np.ndarray  # a, c and grad_y, columns (elements)
-    blocks: int  # the sum is made in so many parts, each over a range of units
-    some: int  # panels of one task
-    work: int
-    size: int  # of the kernel
-
-
-@lru_cache(maxsize=512)
-def kernel_plan(shapes: Shapes, dtype: str) -> KernelPlan:
-    """The plan of the gradient for the kernel, whose rows are taps times channels."""
-    axes, groups = forward_axes(shapes)[0], shapes.groups
-    z, y, x = axes
-    channels, filters = shapes.x[-1], shapes.kernel[-1]
-    size = np.dtype(dtype).itemsize
-    kernels = micro_kernels(dtype, vectors_for(filters // groups, dtype))
-    panels = -(-(filters // groups) // kernels.columns)
-    padded = any(axis.padded for axis in axes)
-    pixels = max(64, min(256, _UNIT // (channels * x.stride * y.stride * (2 if padded else 1))))
-    columns = blocks_of(x.extent, min(x.extent, 256), even=True)
-    rows = blocks_of(y.extent, min(y.extent, max(1, pixels // columns[0][1])))
-    width = x.reach(columns[0][1]) * channels
-    box = Box(0, 0, 0, 0, 0, 0, 0, 0, 0)
-    pitch, plane = x.size * channels, z.rate * y.size * x.size * channels
-    if padded:
-        height = y.reach(rows[0][1])
-        box = Box(len(z.taps), height, z.rate, z.size, y.size, pitch, 1, width, width)
-        pitch, plane = width, height * width
-    units = []
-    for n, i in itertools.product(range(shapes.x[0]), range(z.extent)):
-        for (top, height), (left, count) in itertools.product(rows, columns):
-            window = x_window(axes, n, i * z.stride - z.low, top, left, count, channels)
-            place = ((n * z.extent + i) * y.extent + top) * x.extent + left
-            units.append((*window, place * filters, height, count))
-    work = 2 * math.prod(shapes.kernel) * shapes.x[0] * math.prod(shapes.spatial)
-    panels *= groups
-    # Small kernels need parts of the sum for many tasks, large ones have panels enough.
-    total = math.prod(shapes.kernel)
-    blocks = max(-(-16 // panels), min(_MANY, _PARTS // total))
-    blocks = max(1, min(len(units), blocks, work // _LEAST // 2))
-    return KernelPlan(
-        (y.stride * pitch * size, x.stride * channels * size, filters, kernels.columns,
-         int(filters != kernels.columns), x.extent * filters),
-        tuple(box),
-        np.array(units, np.int64),
-        _kernel_tiles(axes, shapes, kernels, pitch, plane, size),
-        np.array(
-            [
-                (g * (channels // groups), g * (filters // groups) + j * kernels.columns,
-                 min(kernels.columns, filters // groups - j * kernels.columns))
-                for g, j in itertools.product(range(groups), range(panels // groups))
-            ],
-            np.int64,
-        ),
-        blocks,
-        max(1, min(8, blocks * panels // 16)),
-        work,
-        total,
-    )  # fmt: skip
-
-
-def _kernel_tiles(
-    axes: tuple[Axis, ...], shapes: Shapes, kernels: MicroKernels, pitch: int, plane: int, size: int
-) -> np.ndarray:
-    """The tiles of rows of the kernel: where their x and their results lie."""
-    taps_z, taps_y, taps_x = (len(axis.taps) for axis in axes)
-    channels, filters = shapes.x[-1], shapes.kernel[-1]
-    depth = channels // shapes.groups
-    if shapes.groups == 1 and (axes[2].rate == 1 or taps_x == 1):
-        depth, taps_x = depth * taps_x, 1
-    tiles = tiles_of(depth, tile_rows(depth, kernels.rows))
-    addresses = kernels.table(*{count for _, count in tiles})
-    table = []
-    for kz, ky, kx in itertools.product(range(taps_z), range(taps_y), range(taps_x)):
-        a = kz * plane + ky * axes[1].rate * pitch + kx * axes[2].rate * channels
-        row = ((kz * taps_y + ky) * taps_x + kx) * depth
-        table += [
-            (int(addresses[count]), (a + i) * size, (row + i) * filters * size)
-            for i, count in tiles
-        ]
-    return np.array(table, np.int64)

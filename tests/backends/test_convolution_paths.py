@@ -8,7 +8,8 @@ import pytest
 from nkeras.core import config
 from nkeras_numba_cpu import depthwise, drivers, threads, winograd
 from nkeras_numba_cpu.convolution_geometry import Shapes
-from nkeras_numba_cpu.convolution_plans import kernel_plan, plan
+from nkeras_numba_cpu.convolution_gradients import kernel_plan
+from nkeras_numba_cpu.convolution_plans import plan
 from nkeras_numba_cpu.kernels import KERNELS
 from nkeras_numpy.kernels import KERNELS as REFERENCE
 
