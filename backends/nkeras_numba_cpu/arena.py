@@ -50,13 +50,17 @@ class Arena:
     """Memory for blocks.
 
     Args:
-        offsets: where they lie, by the order in which they come; None for the rehearsal.
+        offsets: where they lie, by the order in which they come, None for those that stay; or None
+            for the rehearsal.
         memory: what they lie in.
     """
 
-    def __init__(self, offsets: list[int] | None = None, memory: np.ndarray | None = None) -> None:
+    def __init__(
+        self, offsets: list[int | None] | None = None, memory: np.ndarray | None = None
+    ) -> None:
         self._offsets = offsets
         self._memory = memory
+        self._staying: set[int] = set()
         self._spans: list[Span] = []
         self._events = 0
         self._starts: list[int] = []  # of blocks in use, ascending
@@ -68,10 +72,11 @@ class Arena:
         needed = max(math.prod(shape), 1) * dtype.itemsize
         size = -(-needed // ALIGNMENT) * ALIGNMENT
         index = len(self._spans)
-        if self._offsets is None or self._memory is None:
+        offset = None if self._offsets is None else self._offsets[index]
+        if offset is None or self._memory is None:
             memory, offset = aligned(size), 0
         else:
-            memory, offset = self._memory, self._offsets[index]
+            memory = self._memory
         block = Block(memory, offset, size, dtype, index)
         self._blocks[block.start] = block
         bisect.insort(self._starts, block.start)
@@ -86,6 +91,11 @@ class Arena:
         self._events += 1
         self._spans[block.index] = self._spans[block.index]._replace(last=self._events)
 
+    def stay(self, block: Block) -> None:
+        """A block keeps what it holds from replay to replay: it has memory of its own."""
+        self._staying.add(block.index)
+        block.users += 1
+
     def block_of(self, array: np.ndarray) -> Block | None:
         """The block in use that an array lies in."""
         low, high = bounds(array)
@@ -95,13 +105,14 @@ class Arena:
         block = self._blocks[self._starts[i]]
         return block if high <= block.start + block.size else None
 
-    def layout(self) -> tuple[int, list[int]]:
+    def layout(self) -> tuple[int, list[int | None]]:
         """How much memory the blocks need, and where they lie: the largest are placed first."""
         ends = [one.last if one.last >= 0 else self._events + 1 for one in self._spans]
         offsets = [0] * len(self._spans)
         placed: list[int] = []  # by offset
         total = 0
-        for i in sorted(range(len(self._spans)), key=lambda i: -self._spans[i].size):
+        sharing = [i for i in range(len(self._spans)) if i not in self._staying]
+        for i in sorted(sharing, key=lambda i: -self._spans[i].size):
             span, offset = self._spans[i], 0
             for other in placed:
                 if self._spans[other].first < ends[i] and span.first < ends[other]:
@@ -111,7 +122,7 @@ class Arena:
             offsets[i] = offset
             bisect.insort(placed, i, key=offsets.__getitem__)
             total = max(total, offset + span.size)
-        return total, offsets
+        return total, [None if i in self._staying else one for i, one in enumerate(offsets)]
 
 
 def aligned(size: int) -> np.ndarray:

@@ -79,6 +79,7 @@ class Lowering:
         self._state = threads.state()
         self._rehearsal = rehearsal
         self._is_whole: list[bool] = []  # for each call: whether its launches are all of it
+        self._early: list[set[int]] = []  # for each call: the launches that work on fixed inputs
         self.arena = Arena()
         if rehearsal is not None and memory is not None:
             size, offsets = rehearsal.arena.layout()
@@ -104,7 +105,8 @@ class Lowering:
         arrays: Sequence[np.ndarray | None],
         static: Mapping[str, Any],
         cells: Mapping[str, np.ndarray],
-    ) -> tuple[tuple[np.ndarray | None, ...], list[Launch]]:
+        fixed: Sequence[bool],
+    ) -> tuple[tuple[np.ndarray | None, ...], list[Launch], list[Launch]]:
         """Call a kernel, and find the launches that repeat it."""
         from nkeras_numba_cpu.repeating import is_view, repeats
 
@@ -130,7 +132,7 @@ class Lowering:
                 one if target is None else target
                 for one, target in zip(outputs, targets, strict=True)
             )
-        launches = [(_entry_point(function, given), given) for function, given in launches]
+        early = self._early_of(launches, arrays, fixed, outputs, blocks, bool(cells), is_whole)
         for output in outputs:
             block = None if output is None else self.arena.block_of(output)
             if block is not None:
@@ -138,7 +140,44 @@ class Lowering:
         for block in blocks:
             if block.users == 0:
                 self.arena.free(block)
-        return outputs, launches
+        launches = [(_entry_point(function, given), given) for function, given in launches]
+        first = [one for i, one in enumerate(launches) if i in early]
+        return outputs, first, [one for i, one in enumerate(launches) if i not in early]
+
+    def _early_of(
+        self,
+        launches: list[Launch],
+        arrays: Sequence[np.ndarray | None],
+        fixed: Sequence[bool],
+        outputs: Sequence[np.ndarray | None],
+        blocks: list[Block],
+        is_live: bool,
+        is_whole: bool,
+    ) -> set[int]:
+        """Which launches work on fixed inputs only; what they write stays."""
+        from nkeras_numba_cpu.repeating import early_launches, touched
+
+        if self._rehearsal is not None:
+            early = self._rehearsal._early[len(self._early)]
+        elif all(fixed) and not is_live:
+            early = set(range(len(launches)))
+        elif is_whole and any(fixed) and len(launches) > 1:
+            parts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+            for one, is_fixed in zip(arrays, fixed, strict=True):
+                if one is not None:
+                    parts[not is_fixed].append(one)
+            made = [one for one in outputs if one is not None]
+            early = early_launches(launches, *parts, made, blocks)
+        else:
+            early = set()
+        self._early.append(early)
+        for output in outputs if early and len(early) == len(launches) else ():
+            block = None if output is None else self.arena.block_of(output)
+            if block is not None:
+                self.arena.stay(block)
+        for block in touched([launches[i] for i in sorted(early)], blocks):
+            self.arena.stay(block)
+        return early
 
     def _copy(self, output: np.ndarray) -> np.ndarray:
         _, array = self.arena.allocate(output.shape, output.dtype)

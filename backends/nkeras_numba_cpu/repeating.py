@@ -108,6 +108,66 @@ def _give_the_same(launches: list[Launch], made: list[np.ndarray], blocks: list[
     return True
 
 
+def early_launches(
+    launches: list[Launch],
+    fixed: Sequence[np.ndarray],
+    changing: Sequence[np.ndarray],
+    made: Sequence[np.ndarray],
+    blocks: list[Block],
+) -> set[int]:
+    """Launches that work on fixed inputs only, such as the packing of weights.
+
+    What they write is not written by the others, so that they need not be repeated as long as the
+    inputs stay the same.
+    """
+    spoiled: set[int] = set()
+    while True:
+        early, kept = _candidates(launches, fixed, changing, blocks, spoiled)
+        if not early:
+            return early
+        before = [_digest(one) for one in made]
+        for i in sorted(early):
+            launches[i][0](*launches[i][1])
+        held = {i: _digest(blocks[i].array()) for i in kept}
+        for i, (function, arguments) in enumerate(launches):
+            if i not in early:
+                function(*arguments)
+        found = {i for i in kept if _digest(blocks[i].array()) != held[i]}
+        if not found:
+            return early if [_digest(one) for one in made] == before else set()
+        spoiled |= found
+
+
+def touched(launches: list[Launch], blocks: list[Block]) -> list[Block]:
+    """The blocks that launches read or write."""
+    arrays = [one for one in _arrays_in(launches) if one.size]
+    return [block for block in blocks if any(map(_Inside([], [block]), arrays))]
+
+
+def _candidates(
+    launches: list[Launch],
+    fixed: Sequence[np.ndarray],
+    changing: Sequence[np.ndarray],
+    blocks: list[Block],
+    spoiled: set[int],
+) -> tuple[set[int], set[int]]:
+    """Launches that touch fixed inputs and blocks that no other has touched; these blocks."""
+    is_fixed, is_changing = _Inside(fixed, []), _Inside(changing, [])
+    inside = [_Inside([], [block]) for block in blocks]
+    early: set[int] = set()
+    kept: set[int] = set()
+    for i, (_, arguments) in enumerate(launches):
+        arrays = [one for one in _arrays_in(arguments) if one.size]
+        touched = {j for j, one in enumerate(inside) if any(map(one, arrays))}
+        reads_fixed = any(map(is_fixed, arrays)) or touched & kept
+        if touched and reads_fixed and not touched & spoiled and not any(map(is_changing, arrays)):
+            early.add(i)
+            kept |= touched
+        else:
+            spoiled = spoiled | (touched - kept)
+    return early, kept
+
+
 def _poison(block: Block, poison: int, made: Sequence[np.ndarray]) -> None:
     """NaN where there are floats; integers may be indices, so only small ones."""
     array = block.array()

@@ -11,6 +11,7 @@ from nkeras.backend.scalar import Scalar
 
 Array = Any
 Kernel = Callable[..., Any]
+Step = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 class Lowering(Protocol):
@@ -26,8 +27,12 @@ class Lowering(Protocol):
         arrays: Sequence[Array | None],
         static: Mapping[str, Any],
         cells: Mapping[str, Array],
-    ) -> tuple[tuple[Array | None, ...], list[tuple[Kernel, tuple[Any, ...]]]]:
+        fixed: Sequence[bool],
+    ) -> tuple[tuple[Array | None, ...], list[Step], list[Step]]:
         """Call a kernel; gives its outputs and the steps that compute them again in place.
+
+        The first list has those that need not be repeated while the `fixed` ones among the arrays
+        stay the same; where all are fixed, all steps.
 
         `cells` has arrays of one dimension with those numbers of `static` that change: one float64
         or int64, or the two uint32 of a key.
@@ -41,12 +46,12 @@ class Lowering(Protocol):
     def redirect(
         self,
         name: str,
-        steps: list[tuple[Kernel, tuple[Any, ...]]],
+        steps: list[Step],
         output: int,
         array: Array,
         target: Array,
         inputs: Sequence[Array | None],
-    ) -> list[tuple[Kernel, tuple[Any, ...]]] | None:
+    ) -> list[Step] | None:
         """The steps of a call with its output `array` written to `target`, perhaps an input.
 
         None where the kernel cannot do that.

@@ -3,21 +3,19 @@
 Making one runs each kernel of the step once more, now on the plan's own arrays: inputs are copied
 into buffers, variables live in their storage, everything in between shares an arena, in which a
 block is given away again behind its last use. The backend says what a kernel call comes down to
-when all arrays stay where they are; that list is the plan.
+when all arrays stay where they are; that list is the plan. Steps that depend only on variables
+which the step does not assign, such as the packing of weights, are repeated when one has changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from nkeras.backend.protocol import Array, Backend, Lowering
+from nkeras.backend.protocol import Array, Backend, Lowering, Step
 from nkeras.core import variable
 from nkeras.core.recording import Call, Host, Live, Trace, plain
-
-Step = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 class Unplannable(Exception):
@@ -46,6 +44,11 @@ class Plan:
             raise Unplannable(f"backend {backend.name!r} has no plans")
         self._trace = trace
         self._written = list(trace.assigned)
+        self._read = [
+            one.source
+            for one in trace.values
+            if one.kind == "variable" and one.source not in trace.assigned
+        ]
         self._last_use = _last_uses(trace)
         rehearsal: Lowering = make()
         self._make(backend, rehearsal)
@@ -60,6 +63,15 @@ class Plan:
         self._targets: dict[int, list[Array]] = {}  # what each live number is written to
         self.inputs: list[Array] = []
         self.steps: list[Step] = []
+        self._early: list[Step] = []
+        self._versions: list[int] = []  # of the variables in _read, when the early steps were done
+        self._changes = -1
+        self._fixed = {
+            i
+            for i, one in enumerate(trace.values)
+            if one.kind == "constant"
+            or (one.kind == "variable" and one.source not in trace.assigned)
+        }
         self._place_given(backend)
         for position, step in enumerate(trace.steps):
             if isinstance(step, Call):
@@ -80,6 +92,8 @@ class Plan:
 
     def replay(self) -> None:
         """Do the step again with what `inputs` and the variables hold."""
+        if self._early and self._changes != variable.changes:
+            self._do_early()
         if self._written:
             with variable.storage_lock:
                 variable.overwrite(self._written)
@@ -88,6 +102,16 @@ class Plan:
         else:
             for function, arguments in self.steps:
                 function(*arguments)
+
+    def _do_early(self) -> None:
+        """Do the early steps again, if a variable that they read has changed."""
+        with variable.storage_lock:
+            self._changes = variable.changes
+            versions = [one.version for one in self._read]
+            if versions != self._versions:
+                for function, arguments in self._early:
+                    function(*arguments)
+                self._versions = versions
 
     def _place_given(self, backend: Backend) -> None:
         """Make the arrays that exist before the first kernel runs."""
@@ -119,12 +143,18 @@ class Plan:
         cells = {
             name: self._cell(value) for name, value in call.static.items() if type(value) is Live
         }
-        outputs, steps = self._lowering.call(call.name, call.kernel, arrays, static, cells)
+        fixed = [i is None or i in self._fixed for i in call.inputs]
+        outputs, early, steps = self._lowering.call(
+            call.name, call.kernel, arrays, static, cells, fixed
+        )
+        self._early += early
         for i, array in zip(call.outputs, outputs, strict=True):
             if i is not None:
                 self._arrays[i] = array
+                if all(fixed) and not cells:
+                    self._fixed.add(i)
         for one, i in self._trace.assigned.items():
-            if i in call.outputs and self._may_overwrite(one, i, position):
+            if i in call.outputs and i not in self._fixed and self._may_overwrite(one, i, position):
                 storage, output = one.storage(), call.outputs.index(i)
                 moved = self._lowering.redirect(
                     call.name, steps, output, self._arrays[i], storage, arrays

@@ -29,10 +29,13 @@ def autocast_scope(dtype: str | None) -> Iterator[None]:
 
 
 storage_lock = threading.RLock()  # held while a plan writes the storage of variables
+changes = 0  # counts changes of the values of any variables
 
 
 def overwrite(variables: Sequence[Variable]) -> None:
     """A plan writes their storage. Tensors that were read before keep their values."""
+    global changes
+    changes += 1
     for one in variables:
         one._tensor = None
         one.version += 1
@@ -230,7 +233,7 @@ class Variable(Operators):
         if type(value) is not Tensor or value.dtype != self._dtype or self.host:
             value = self._convert(value, self._dtype)
         self._tensor = value.handle()
-        self.version += 1
+        self._changed()
         recorder = recording.active()
         if recorder is not None:
             recorder.assign(self, self._tensor)
@@ -247,11 +250,16 @@ class Variable(Operators):
         with autocast_scope(None):
             return self.assign(self.operators["add"](self.value, value))
 
+    def _changed(self) -> None:
+        global changes
+        changes += 1
+        self.version += 1
+
     def _replace(self, number: Any) -> None:
         """Assign a number to a variable of the host, many times in a step."""
         before = self._current()
         self._tensor = Tensor(np.array(number, before.data.dtype), before.backend)
-        self.version += 1
+        self._changed()
 
     def assign_sub(self, value: Any) -> Variable:
         """Replace the value by its difference from `value`."""

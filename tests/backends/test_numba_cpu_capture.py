@@ -33,9 +33,11 @@ def check(name, kernel, arrays, static):
     """Make a plan's call, give its buffers other values, repeat."""
     buffers = [None if one is None else np.array(one, order="K") for one in arrays]
     rehearsal = capture.Lowering(KERNELS)
-    rehearsal.call(name, kernel, buffers, static, {})
+    fixed = [False] * len(buffers)
+    rehearsal.call(name, kernel, buffers, static, {}, fixed)
     lowering = rehearsal.perform([])
-    outputs, steps = lowering.call(name, kernel, buffers, static, {})
+    outputs, early, steps = lowering.call(name, kernel, buffers, static, {}, fixed)
+    assert not early or not buffers
     for buffer in buffers:
         if buffer is not None:
             buffer[...] = other(buffer)
@@ -161,7 +163,7 @@ def test_live_numbers_reach_the_compiled_code():
     KERNELS["sgd_update"](w, grad, None, **static)
     lowering = capture.Lowering(KERNELS)
     arguments = ("sgd_update", KERNELS["sgd_update"], [w, grad, None], static)
-    (new, _), steps = lowering.call(*arguments, {"learning_rate": cell})
+    (new, _), _, steps = lowering.call(*arguments, {"learning_rate": cell}, [False] * 3)
     cell[0] = 0.25
     for function, given in steps:
         function(*given)
@@ -177,7 +179,7 @@ def test_an_output_is_not_written_over_an_input_that_is_still_read():
     x = np.arange(6, dtype="float32").reshape(2, 3)
     lowering = capture.Lowering(KERNELS)
     KERNELS["softmax"](x, axis=1)
-    (y,), steps = lowering.call("softmax", KERNELS["softmax"], [x], {"axis": 1}, {})
+    (y,), _, steps = lowering.call("softmax", KERNELS["softmax"], [x], {"axis": 1}, {}, [False])
     assert lowering.redirect("softmax", steps, 0, y, x, [x]) is None
 
 
@@ -204,3 +206,51 @@ def test_blocks_lie_where_others_lay():
     size, offsets = rehearsal.layout()
     assert size == 448 + 448  # b lives all the time; a, and later c and d, lie beside it
     use(Arena(offsets, aligned(size)))
+
+
+def test_what_depends_on_fixed_inputs_only_is_done_early():
+    @tasks
+    def double(task, x, y):
+        for i in range(x.size):
+            y[i] = x[i] * 2
+
+    @tasks
+    def add(task, x, y, z):
+        for i in range(x.size):
+            z[i] = x[i] + y[i]
+
+    def packed(x, weights):
+        doubled, y = memory.empty(x.shape, x.dtype), memory.empty(x.shape, x.dtype)
+        double(1, 1, weights, doubled)
+        add(1, 1, x, doubled, y)
+        return y
+
+    def overwritten(x, weights):
+        doubled, y = memory.empty(x.shape, x.dtype), memory.empty(x.shape, x.dtype)
+        double(1, 1, weights, doubled)
+        add(1, 1, x, doubled, doubled)
+        add(1, 1, x, doubled, y)
+        return y
+
+    def zeroed(x, weights):
+        y = memory.zeros(x.shape, x.dtype)
+        add(1, 1, weights, y, y)
+        add(1, 1, x, y, y)
+        return y
+
+    for kernel, count in ((packed, 1), (overwritten, 0), (zeroed, 0)):
+        x, weights = (np.arange(4, dtype="float32") + i for i in range(2))
+        rehearsal = capture.Lowering({})
+        call = ("no table has it", kernel, [x, weights], {}, {}, [False, True])
+        rehearsal.call(*call)
+        (y,), early, steps = rehearsal.perform([]).call(*call)
+        assert len(early) == count
+        for _ in range(2):
+            x += 1.0
+            for function, arguments in steps:
+                function(*arguments)
+            np.testing.assert_array_equal(y, kernel(x, weights))
+    rehearsal = capture.Lowering({})
+    _, early, steps = rehearsal.call(*call[:-1], [True, True])
+    assert not steps
+    assert len(early) == 3
