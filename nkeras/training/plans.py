@@ -9,9 +9,11 @@ attribute of a layer or the optimizer, a setting, the backend) makes it be recor
 
 from __future__ import annotations
 
+import os
 import pickle
 import random
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -29,12 +31,24 @@ MOST = 16  # entries of a model: the oldest make room
 WORTH = 4  # replays that a plan must have served on average, else steps stay unplanned
 COST = 30  # what making a plan costs, in replays
 CREDIT = MOST * COST  # what a model may spend before replays have paid for it
+QUIET = 50  # steps without a change after which a model that changed all the time is tried again
+CHANGING = "the model changes all the time"
 
 
 class _Entry:
     """What is known of one kind of step."""
 
-    __slots__ = ("backend", "epoch", "outputs", "plan", "recorded", "refused", "replayed", "trace")
+    __slots__ = (
+        "backend",
+        "epoch",
+        "outputs",
+        "plan",
+        "quiet",
+        "recorded",
+        "refused",
+        "replayed",
+        "trace",
+    )
 
     def __init__(self) -> None:
         self.backend: Any = None
@@ -42,12 +56,22 @@ class _Entry:
         self.plan: Plan | None = None
         self.trace: recording.Trace | None = None
         self.outputs: Any = None  # structure of indices
-        self.recorded = self.replayed = 0
+        self.recorded = self.replayed = self.quiet = 0
         self.refused: str | None = None
 
     def is_valid(self) -> bool:
         """Whether nothing changed since the step was recorded."""
         return self.epoch == config.epoch and self.backend is registry.active()
+
+    def is_open(self) -> bool:
+        """Whether it has or may get a plan."""
+        if self.refused is not CHANGING:
+            return self.refused is None
+        self.quiet = self.quiet + 1 if self.epoch == config.epoch else 0
+        self.epoch = config.epoch
+        if self.quiet >= QUIET:
+            self.refused, self.recorded, self.replayed, self.quiet = None, 0, 0, 0
+        return self.refused is None
 
 
 class Plans:
@@ -56,6 +80,7 @@ class Plans:
     def __init__(self) -> None:
         self._entries: dict[Any, _Entry] = {}
         self._lock = threading.Lock()
+        _all.add(self)
         self._memory: list[Any] = []  # that all plans share: one is replayed at a time
         self._spent = self._earned = 0  # recordings, and replays
 
@@ -91,7 +116,7 @@ class Plans:
             for oldest in list(self._entries)[: 1 - MOST]:  # other threads may do the same
                 self._entries.pop(oldest, None)
             self._entries[key] = _Entry()
-        elif entry is not None and entry.refused is None and self._may_plan(kind, entry):
+        elif entry is not None and entry.is_open() and self._may_plan(kind, entry):
             try:
                 plan = entry.plan
                 if plan is not None and entry.is_valid() and plan.ready():
@@ -159,9 +184,22 @@ class Plans:
                     entry.refused = str(error) or "there is no memory for it"
             entry.trace = None
         if entry.recorded > MOST and entry.replayed < entry.recorded * WORTH:
-            entry.refused = entry.refused or "the model changes all the time"
+            entry.refused = entry.refused or CHANGING
             entry.trace = entry.plan = None
         return found
+
+
+_all: weakref.WeakSet[Plans] = weakref.WeakSet()
+
+
+def _new_locks() -> None:
+    """A thread that held a lock does not exist in a forked process."""
+    for one in _all:
+        one._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_new_locks)
 
 
 def _is_outermost() -> bool:

@@ -1,6 +1,8 @@
 """What once made steps that are replayed differ from steps that run as they come."""
 
+import os
 import random
+import signal
 
 import numpy as np
 import pytest
@@ -353,6 +355,23 @@ def test_a_model_that_changes_in_each_step_is_given_up():
         model.predict(numbers(2, 4), verbose=0)
     assert "changes all the time" in reasons(model)[0]
     assert next(iter(model._plans._entries.values())).recorded < 20
+    for _ in range(plans.QUIET + 4):
+        model.predict(numbers(2, 4), verbose=0)
+    assert has_plan(model)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_child_does_not_wait_for_a_thread_of_its_parent():
+    model = stack(layers.Activation("linear"))
+    predict_often(model)
+    with model._plans._lock:  # as if another thread predicted at this moment
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            found = model.predict(numbers(2, 4), verbose=0)
+            os._exit(0 if np.array_equal(found, numbers(2, 4)) else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_very_many_shapes_do_not_make_plans_all_the_time(monkeypatch):
