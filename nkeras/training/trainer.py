@@ -317,9 +317,8 @@ class Trainer(Steps):
         with closing(data.steps()) as steps:
             for begin, end, batches in steps:
                 callbacks.on_predict_batch_begin(begin)
-                outputs = [self.predict_step(to_tensors(batch)) for batch in batches]
-                found += [_to_numpy(one) for one in outputs]
-                callbacks.on_predict_batch_end(end, {"outputs": outputs[-1]})
+                found += [self._predict_batch(batch) for batch in batches]
+                callbacks.on_predict_batch_end(end, {"outputs": found[-1]})
                 if self.stop_predicting:
                     break
         callbacks.on_predict_end()
@@ -402,9 +401,12 @@ class Trainer(Steps):
 
         Source: https://keras.io/api/models/model_training_apis/#predict_on_batch-method
         """
-        return self._run_planned(
-            "predict", x, lambda data: self.predict_step(pack_x_y_sample_weight(data)), _to_numpy
-        )
+        if isinstance(x, (list, tuple)):  # several inputs, not a batch with targets
+            return self._predict_batch(pack_x_y_sample_weight(x))
+        return self._predict_batch(x)
+
+    def _predict_batch(self, batch: Any) -> Any:
+        return self._run_planned("predict", batch, self.predict_step, _to_numpy)
 
 
 def _to_numpy(outputs: Any) -> Any:

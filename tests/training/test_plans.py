@@ -378,3 +378,13 @@ def test_prediction_follows_the_weights():
             found = model.predict(x, verbose=0)
             expected = np.asarray(model(x, training=False))
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_prediction_of_many_batches_is_planned():
+    model = mlp()
+    x = numbers(40, 4)
+    found = [model.predict(x, batch_size=8, verbose=0) for _ in range(2)]
+    np.testing.assert_array_equal(*found)
+    for i in range(0, 40, 8):
+        np.testing.assert_array_equal(found[1][i : i + 8], np.asarray(model(x[i : i + 8])))
+    assert [key[1] for key in plans(model)[0]] == [(8, 4)]
