@@ -17,8 +17,10 @@ class _Settings:
     run_eagerly: bool = False
     convolution_algorithm: str = "auto"
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        touch()
 
-_settings = _Settings()
 
 epoch = 0
 """Counts changes of settings, layers, optimizers: what was recorded before is no longer valid."""
@@ -28,6 +30,9 @@ def touch() -> None:
     """Something changed that may change what a step of training or prediction does."""
     global epoch
     epoch += 1
+
+
+_settings = _Settings()
 
 
 def is_change(owner: Any, name: str, value: Any) -> bool:

@@ -113,3 +113,18 @@ def test_training_stays_the_same_bit_by_bit(pool, activation) -> None:
             assert names.index("relu_grad_x") < names.index("max_pool_grad")
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_another_algorithm_makes_another_plan() -> None:
+    x = np.random.default_rng(0).standard_normal((4, 24, 24, 32)).astype("float32")
+    model = nkeras.Sequential([nkeras.Input(x.shape[1:]), layers.Conv2D(32, 3)])
+    results = {}
+    try:
+        for algorithm in ("direct", "auto", "direct"):
+            nkeras.config.set_convolution_algorithm(algorithm)
+            for _ in range(4):
+                results[algorithm] = model.predict(x, verbose=0)
+            np.testing.assert_array_equal(results[algorithm], model(x).numpy())
+    finally:
+        nkeras.config.set_convolution_algorithm("auto")
+    assert not np.array_equal(results["direct"], results["auto"])
