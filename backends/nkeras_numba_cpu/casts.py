@@ -13,8 +13,10 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
+from nkeras_numba_cpu import maps
 from nkeras_numba_cpu.copies import contiguous
 from nkeras_numba_cpu.drivers import Tasks, tasks
+from nkeras_numba_cpu.maps import Map
 from nkeras_numba_cpu.memory import empty
 from nkeras_numba_cpu.simd import intrinsic
 
@@ -39,7 +41,11 @@ def converted(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
         if not (flags.c_contiguous and flags.writeable and flags.aligned):
             x = contiguous(x)
         of, to = x.reshape(-1).view(source), result.reshape(-1).view(target)
-        kernel(-(-of.size // GRAIN), of.size, of, to)
+        if isinstance(kernel, Map):
+            count, geometry = maps.contiguous(of.size, 1, 1)
+            kernel(count, of.size, maps.block_task(), geometry, of, to)
+        else:
+            kernel(-(-of.size // GRAIN), of.size, of, to)
     return result
 
 
@@ -59,18 +65,10 @@ def _pair(source: np.dtype, target: np.dtype) -> tuple[Tasks | None, Any, Any]:
     return (_to_whole if wraps else _to_number), seen, target
 
 
-@tasks
-def _to_number(task, x, y):
-    x, y = x[task * GRAIN : task * GRAIN + GRAIN], y[task * GRAIN : task * GRAIN + GRAIN]
-    for j in range(x.size):
-        y[j] = x[j]
-
-
-@tasks
-def _to_whole(task, x, y):
-    x, y = x[task * GRAIN : task * GRAIN + GRAIN], y[task * GRAIN : task * GRAIN + GRAIN]
-    for j in range(x.size):
-        y[j] = np.int64(x[j])  # negative numbers wrap, as in NumPy
+# The loop of a map converts what it stores.
+_to_number = Map(lambda x: (x,), "to_number")
+# Negative numbers wrap, as in NumPy.
+_to_whole = Map(lambda x: (x.cast(types.int64),), "to_whole")
 
 
 @tasks

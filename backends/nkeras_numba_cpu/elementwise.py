@@ -38,9 +38,9 @@ def elementwise(scalar: Scalar) -> Callable[..., np.ndarray]:
                 arrays = tuple([np.broadcast_to(array, shape) for array in arrays])
             if found.half:
                 arrays = tuple([operand(array) for array in arrays])
-            else:
-                arrays = tuple([x if x.flags.carray else operand(x) for x in arrays])
-            found(count, work * found.cost, block_task(), geometry, *arrays, out)
+            # Flat, so that one compiled loop serves all ranks.
+            flat = [(x if x.flags.carray else operand(x)).reshape(-1) for x in (*arrays, out)]
+            found(count, work * found.cost, block_task(), geometry, *flat)
         return stored(out, dtype) if found.half and not is_bool else out
 
     return kernel

@@ -29,7 +29,7 @@ def sparse_softmax_cross_entropy_grad(
     """`(exp(log_p) - onehot) * grad_loss[:, None]`."""
     source = operand(log_probabilities)
     result = empty(source.shape, source.dtype)
-    _launch(_softmax_loss_grad, source, operand(labels), operand(grad_loss), result)
+    _launch(_softmax_loss_grad, source, operand(labels), *_scales(grad_loss), result)
     return stored(result, log_probabilities.dtype)
 
 
@@ -47,7 +47,7 @@ def softmax_cross_entropy_grad(
     """`(exp(log_p) * sum(target) - target) * grad_loss[:, None]`."""
     source = operand(log_probabilities)
     result = empty(source.shape, source.dtype)
-    _launch(_dense_softmax_loss_grad, source, operand(target), operand(grad_loss), result)
+    _launch(_dense_softmax_loss_grad, source, operand(target), *_scales(grad_loss), result)
     return stored(result, log_probabilities.dtype)
 
 
@@ -67,7 +67,7 @@ def sparse_cross_entropy_grad(
     source = operand(probabilities)
     result = empty(source.shape, source.dtype)
     limits = _limits(epsilon, source.dtype)
-    _launch(_sparse_loss_grad, source, operand(labels), operand(grad_loss), result, *limits)
+    _launch(_sparse_loss_grad, source, operand(labels), *_scales(grad_loss), result, *limits)
     return stored(result, probabilities.dtype)
 
 
@@ -85,8 +85,14 @@ def cross_entropy_grad(
     source = operand(probabilities)
     result = empty(source.shape, source.dtype)
     limits = _limits(epsilon, source.dtype)
-    _launch(_dense_loss_grad, source, operand(target), operand(grad_loss), result, *limits)
+    _launch(_dense_loss_grad, source, operand(target), *_scales(grad_loss), result, *limits)
     return stored(result, probabilities.dtype)
+
+
+def _scales(grad_loss: np.ndarray) -> tuple[np.ndarray, int]:
+    """The gradient for each row, and the step to the next one: 0 where it is the same for all."""
+    each = int(any(grad_loss.strides))
+    return operand(grad_loss if each else grad_loss[:1]), each
 
 
 def _limits(epsilon: float, dtype: np.dtype) -> tuple[Any, Any]:
@@ -113,14 +119,14 @@ def _softmax_loss(task, logits, n, step, labels, loss, y):
 
 
 @tasks(reassociate=True)
-def _softmax_loss_grad(task, log_probabilities, n, step, labels, grad_loss, grad_x):
+def _softmax_loss_grad(task, log_probabilities, n, step, labels, grad_loss, each, grad_x):
     start = task * step * n
     size = min(step * n, grad_x.size - start)
     source, flat = part(log_probabilities, start, size), part(grad_x, start, size)
     for j in range(size):
         flat[j] = exp(source[j])
     for row in range(start // n, (start + size) // n):
-        target, scale = part(grad_x, row * n, n), grad_loss[row]
+        target, scale = part(grad_x, row * n, n), grad_loss[row * each]
         target[labels[row]] -= grad_x.dtype.type(1)
         for j in range(n):
             target[j] *= scale
@@ -138,14 +144,18 @@ def _dense_softmax_loss(task, logits, n, step, truth, loss, y):
 
 
 @tasks(reassociate=True)
-def _dense_softmax_loss_grad(task, log_probabilities, n, step, truth, grad_loss, grad_x):
+def _dense_softmax_loss_grad(task, log_probabilities, n, step, truth, grad_loss, each, grad_x):
     start = task * step * n
     size = min(step * n, grad_x.size - start)
     source, flat = part(log_probabilities, start, size), part(grad_x, start, size)
     for j in range(size):
         flat[j] = exp(source[j])
     for row in range(start // n, (start + size) // n):
-        target, weights, scale = part(grad_x, row * n, n), part(truth, row * n, n), grad_loss[row]
+        target, weights, scale = (
+            part(grad_x, row * n, n),
+            part(truth, row * n, n),
+            grad_loss[row * each],
+        )
         total = grad_x.dtype.type(0)
         for j in range(n):
             total += weights[j]
@@ -166,13 +176,13 @@ def _sparse_loss(task, probabilities, n, step, labels, loss, low, high):
 
 
 @tasks(reassociate=True)
-def _sparse_loss_grad(task, probabilities, n, step, labels, grad_loss, grad_x, low, high):
-    for row in range(task * step, min((task + 1) * step, grad_loss.size)):
+def _sparse_loss_grad(task, probabilities, n, step, labels, grad_loss, each, grad_x, low, high):
+    for row in range(task * step, min((task + 1) * step, grad_x.size // n)):
         source, target = part(probabilities, row * n, n), part(grad_x, row * n, n)
         total = source[0] * 0
         for j in range(n):
             total += source[j]
-        label, scale = labels[row], grad_loss[row]
+        label, scale = labels[row], grad_loss[row * each]
         chosen = source[label] / total
         outside = chosen < low or chosen > high
         share = grad_x.dtype.type(0) if outside else scale / total
@@ -198,8 +208,8 @@ def _dense_loss(task, probabilities, n, step, truth, loss, low, high):
 
 
 @tasks(reassociate=True)
-def _dense_loss_grad(task, probabilities, n, step, truth, grad_loss, grad_x, low, high):
-    for row in range(task * step, min((task + 1) * step, grad_loss.size)):
+def _dense_loss_grad(task, probabilities, n, step, truth, grad_loss, each, grad_x, low, high):
+    for row in range(task * step, min((task + 1) * step, grad_x.size // n)):
         source, weights = part(probabilities, row * n, n), part(truth, row * n, n)
         target = part(grad_x, row * n, n)
         total = source[0] * 0
@@ -215,6 +225,6 @@ def _dense_loss_grad(task, probabilities, n, step, truth, grad_loss, grad_x, low
         # Apart, or the order of the sum would depend on where arrays lie; see softmax_row.
         for j in range(n):
             mean += target[j] * (source[j] / total)
-        scale = grad_loss[row] / total
+        scale = grad_loss[row * each] / total
         for j in range(n):
             target[j] = (target[j] - mean) * scale

@@ -107,7 +107,9 @@ def _launch(
         live = rate if isinstance(rate, np.ndarray) else np.array((rate,), np.float64)
         fixed = _numbers(settings, dtype)
         kernel = _kernel(rule, len(old), len(settings))
-        kernel(count, grad.size * 10, block_task(), geometry, live, fixed, *arrays, *results)
+        # Flat, so that one compiled loop serves all ranks.
+        flat = [x.reshape(-1) for x in (*arrays, *results)]
+        kernel(count, grad.size * 10, block_task(), geometry, live, fixed, *flat)
     return tuple([stored(y, grad.dtype) for y in results]) if half else tuple(results)
 
 
