@@ -233,12 +233,12 @@ class Variable(Operators):
         if type(value) is not Tensor or value.dtype != self._dtype or self.host:
             value = self._convert(value, self._dtype)
         self._tensor = value.handle()
-        self._changed()
         recorder = recording.active()
         if recorder is not None:
             recorder.assign(self, self._tensor)
         if self._storage is not None:
             self._store(self._tensor)
+        self._changed()  # last: a plan of another thread must not take the old value for the new
         return self
 
     def assign_add(self, value: Any) -> Variable:

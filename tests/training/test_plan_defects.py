@@ -1,8 +1,10 @@
 """What once made steps that are replayed differ from steps that run as they come."""
 
+import contextvars
 import os
 import random
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -358,6 +360,25 @@ def test_a_model_that_changes_in_each_step_is_given_up():
     for _ in range(plans.QUIET + 4):
         model.predict(numbers(2, 4), verbose=0)
     assert has_plan(model)
+
+
+def test_another_thread_predicts_while_a_weight_is_assigned(monkeypatch):
+    model = stack(layers.Dense(5), layers.BatchNormalization())
+    predict_often(model)
+    store = nkeras.Variable._store
+
+    def interrupted(variable, tensor):
+        with ThreadPoolExecutor(1) as other:
+            other.submit(contextvars.copy_context().run, predict_often, model).result()
+        store(variable, tensor)
+
+    kernel = model.layers[0].kernel
+    with monkeypatch.context() as patch:
+        patch.setattr(nkeras.Variable, "_store", interrupted)
+        kernel.assign(kernel * 2.0)
+    found = predict_often(model)
+    model.run_eagerly = True
+    np.testing.assert_allclose(found, predict_often(model), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
