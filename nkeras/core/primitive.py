@@ -71,6 +71,7 @@ class Primitive:
         self.outputs = outputs
         self.flat = flat
         self.rules: dict[str, Rule] = {}
+        self._known_sources: dict[Any, list[tuple[str, str, Any]]] = {}  # by rule
         self.decompose: Callable[..., Any] | None = None
         if self.name in PRIMITIVES:
             raise ValueError(f"There is a primitive named {self.name!r} already.")
@@ -108,7 +109,11 @@ class Primitive:
         for argument in arguments:
             if isinstance(argument, graph.KerasTensor):
                 return graph.call_symbolic(self, self._infer, arguments, static)
-        tensors = [to_tensor(argument) for argument in arguments]
+        backend = registry.active()
+        tensors = [
+            one if type(one) is Tensor and one.backend is backend else to_tensor(one)
+            for one in arguments
+        ]
         self.shape_rule(*tensors, **static)
         return self.run(tensors, static)
 
@@ -196,26 +201,48 @@ class Primitive:
         wanted: frozenset[str],
     ) -> dict[str, Any]:
         saves: dict[str, Any] = {}
+        for name, kind, where in self._sources(rule):
+            if kind == "tensor":
+                saves[name] = tensors[where]
+            elif kind == "output":
+                saves[name] = outputs[where]
+            elif kind == "static":
+                saves[name] = static.get(name, where)
+            elif kind == "spec":
+                saved = tensors[where]
+                saves[name] = saved if saved is None else Spec(saved.shape, saved.dtype)
+            elif kind == "wanted":
+                saves[name] = wanted
+            elif kind == "tensors":
+                saves[name] = list(tensors)
+            else:
+                saves[name] = [Spec(t.shape, t.dtype) for t in tensors if t is not None]
+        return saves
+
+    def _sources(self, rule: Rule) -> list[tuple[str, str, Any]]:
+        """For each saved parameter of a rule: its name, what it is, and where it is found."""
+        known = self._known_sources.get(rule.function)
+        if known is not None:
+            return known
+        found: list[tuple[str, str, Any]] = []
         for name in rule.parameters:
+            argument = name.removesuffix("_spec")
+            declared = self.__signature__.parameters.get(name)
             if self.is_upstream(name):
                 continue
             if name == "wanted":
-                saves[name] = wanted
-            elif name in static:
-                saves[name] = static[name]
+                found.append((name, "wanted", None))
+            elif declared is not None and declared.kind is declared.KEYWORD_ONLY:
+                found.append((name, "static", declared.default))
             elif name in self.outputs:
-                saves[name] = outputs[self.outputs.index(name)]
+                found.append((name, "output", self.outputs.index(name)))
             elif self.variadic:
-                typed = [Spec(t.shape, t.dtype) for t in tensors if t is not None]
-                saves[name] = typed if name.endswith("_spec") else list(tensors)
-            elif name.endswith("_spec"):
-                saved = tensors[self.arguments.index(name[: -len("_spec")])]
-                saves[name] = saved if saved is None else Spec(saved.shape, saved.dtype)
-            elif name in self.arguments:
-                saves[name] = tensors[self.arguments.index(name)]
-            else:  # a static value left at its default
-                saves[name] = self.__signature__.parameters[name].default
-        return saves
+                found.append((name, "tensors" if name == argument else "specs", None))
+            else:
+                kind = "tensor" if name == argument else "spec"
+                found.append((name, kind, self.arguments.index(argument)))
+        self._known_sources[rule.function] = found
+        return found
 
 
 class _Backward:
@@ -303,6 +330,11 @@ class Elementwise(Primitive):
         """The dtype that the scalar function computes in."""
         if self.promotion == "bool":
             return "bool"
+        first = arguments[0]
+        if type(first) is Tensor and dtypes.is_floating(first.dtype) and not any(self.conditions):
+            dtype = first.dtype
+            if all([type(one) is Tensor and one.dtype == dtype for one in arguments]):
+                return dtype  # the most frequent case
         values = [a for a, is_bool in zip(arguments, self.conditions, strict=True) if not is_bool]
         if self.promotion == "float":
             values.append(float)
@@ -314,9 +346,12 @@ class Elementwise(Primitive):
 
     def _apply(self, arguments: Sequence[Any]) -> Any:
         compute = self.compute_dtype(arguments)
+        backend = registry.active()
         tensors = [
-            to_tensor(argument, "bool" if is_bool else compute)
-            for argument, is_bool in zip(arguments, self.conditions, strict=True)
+            one
+            if type(one) is Tensor and one.dtype == compute and one.backend is backend
+            else to_tensor(one, "bool" if is_bool else compute)
+            for one, is_bool in zip(arguments, self.conditions, strict=True)
         ]
         first = tensors[0].shape
         for tensor in tensors:
@@ -439,6 +474,9 @@ def op(function: Callable[..., Any]) -> Callable[..., Any]:
 def has_symbolic(values: Any) -> bool:
     """Whether a symbolic tensor is among the values or in lists and tuples among them."""
     for value in values:
+        kind = type(value)
+        if kind is Tensor or kind is float or kind is int or kind is Variable:
+            continue
         if isinstance(value, graph.KerasTensor):
             return True
         if isinstance(value, (list, tuple)) and has_symbolic(value):
