@@ -96,9 +96,11 @@ class Plan:
             self._do_early()
         if self._written:
             with variable.storage_lock:
-                variable.overwrite(self._written)
-                for function, arguments in self.steps:
-                    function(*arguments)
+                try:
+                    for function, arguments in self.steps:
+                        function(*arguments)
+                finally:  # last: a function of the host may have read a variable in between
+                    variable.overwrite(self._written)
         else:
             for function, arguments in self.steps:
                 function(*arguments)

@@ -80,6 +80,7 @@ class Plans:
     def __init__(self) -> None:
         self._entries: dict[Any, _Entry] = {}
         self._lock = threading.Lock()
+        self._holder: int | None = None  # the thread that has the lock
         _all.add(self)
         self._memory: list[Any] = []  # that all plans share: one is replayed at a time
         self._spent = self._earned = 0  # recordings, and replays
@@ -117,6 +118,7 @@ class Plans:
                 self._entries.pop(oldest, None)
             self._entries[key] = _Entry()
         elif entry is not None and entry.is_open() and self._may_plan(kind, entry):
+            self._holder = threading.get_ident()
             try:
                 plan = entry.plan
                 if plan is not None and entry.is_valid() and plan.ready():
@@ -129,11 +131,14 @@ class Plans:
                 if self._can_pay():
                     return deliver(self._record(kind, entry, batch, step))
             finally:
+                self._holder = None
                 self._lock.release()
         return deliver(step(to_tensors(batch)))
 
     def _may_plan(self, kind: str, entry: _Entry) -> bool:
         """Take the lock. Prediction waits for its plan, which rounds other than eager steps."""
+        if self._holder == threading.get_ident():  # a function of the host inside a step
+            return False
         return self._lock.acquire(blocking=kind == "predict" and entry.plan is not None)
 
     def _can_pay(self) -> bool:
@@ -195,7 +200,7 @@ _all: weakref.WeakSet[Plans] = weakref.WeakSet()
 def _new_locks() -> None:
     """A thread that held a lock does not exist in a forked process."""
     for one in _all:
-        one._lock = threading.Lock()
+        one._lock, one._holder = threading.Lock(), None
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows

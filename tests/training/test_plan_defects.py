@@ -381,6 +381,24 @@ def test_another_thread_predicts_while_a_weight_is_assigned(monkeypatch):
     np.testing.assert_allclose(found, predict_often(model), rtol=1e-5, atol=1e-6)
 
 
+def test_a_learning_rate_may_depend_on_predictions():
+    def use(model):
+        rates = []
+
+        def rate():
+            rates.append(0.01 + 0.01 * abs(model.predict(numbers(2, 4), verbose=0)).mean())
+            return rates[-1]
+
+        optimizer = nkeras.optimizers.SGD(rate)
+        model.compile(optimizer, "mse", run_eagerly=model.run_eagerly)
+        found = fit(model)
+        predict_often(model)
+        return [*found, *fit(model), *rates]
+
+    model = both_ways(lambda: stack(layers.Dense(1)), use)
+    assert has_plan(model)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_child_does_not_wait_for_a_thread_of_its_parent():
