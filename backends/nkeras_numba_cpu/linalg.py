@@ -9,6 +9,7 @@ import numpy as np
 
 from nkeras_numba_cpu import gemm
 from nkeras_numba_cpu.memory import empty, is_floating, operand, stored
+from nkeras_numpy import linalg as reference
 
 
 def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -49,6 +50,8 @@ def dense(
     x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None, *, activation: str
 ) -> np.ndarray:
     """`activation(x @ kernel + bias)`; activation is "linear" or "relu"."""
+    if not is_floating(x.dtype):
+        return reference.dense(x, kernel, bias, activation=activation)
     inner, columns = kernel.shape
     shape = (*x.shape[:-1], columns)
     rows = math.prod(x.shape[:-1])

@@ -57,6 +57,8 @@ def window_cases():
         y = REFERENCE["conv"](normal(*x), normal(*kernel), **static).shape
         grad_y = normal(*y, seed=2)
         yield f"conv-{label}", "conv", (normal(*x), normal(*kernel, seed=1)), static
+        arrays = (normal(*x), normal(*kernel, seed=1), normal(kernel[-1], seed=3))
+        yield f"bias-{label}", "conv_bias", arrays, {**static, "activation": "relu"}
         arrays = (grad_y, normal(*kernel, seed=1))
         yield f"input-{label}", "conv_grad_input", arrays, {**static, "input_shape": x}
         arrays = (normal(*x), grad_y)
@@ -84,6 +86,9 @@ def matrix_cases():
         ((5, 2), (3, 2, 4)),
     ]:
         yield f"matmul-{x}-{y}", "matmul", (normal(*x), normal(*y, seed=1)), {}
+    for activation, bias in (("relu", normal(7, seed=2)), ("linear", None)):
+        arrays = (normal(2, 3, 5), normal(5, 7, seed=1), bias)
+        yield f"dense-{activation}", "dense", arrays, {"activation": activation}
 
 
 def reduction_cases():
