@@ -185,8 +185,8 @@ def _altered(array: np.ndarray) -> np.ndarray:
         return array
     memory = aligned(high - low + ALIGNMENT)
     first = low % ALIGNMENT
-    source = (ctypes.c_char * (high - low)).from_address(low)
-    memory[first : first + high - low] = np.frombuffer(source, np.uint8)
+    source = (ctypes.c_uint8 * (high - low)).from_address(low)
+    memory[first : first + high - low] = np.ctypeslib.as_array(source)
     place = first + address(array) - low
     copy = np.ndarray(array.shape, array.dtype, memory, place, array.strides)
     if array.dtype.kind not in "biu":
@@ -198,7 +198,7 @@ def _altered(array: np.ndarray) -> np.ndarray:
 
 def _digest(array: np.ndarray) -> bytes:
     content = np.ascontiguousarray(array).view(np.uint8)
-    return hashlib.sha1(content.reshape(-1), usedforsecurity=False).digest()
+    return hashlib.sha1(content.reshape(-1).data, usedforsecurity=False).digest()
 
 
 def _arrays_in(structure: Any) -> Iterator[np.ndarray]:

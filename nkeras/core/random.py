@@ -101,7 +101,7 @@ def draw_seed(seed: Any) -> tuple[int, int]:
     if isinstance(seed, SeedGenerator):
         return seed.next()
     if type(seed) is Live and type(seed.value) is tuple:
-        return seed  # what `next` gave while a step is recorded
+        return seed  # type: ignore[return-value]  # what `next` gave while recording
     if seed is None:
         return global_seed_generator().next()
     if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):

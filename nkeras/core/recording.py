@@ -54,7 +54,7 @@ class Host(NamedTuple):
     Where it computes a number, that is `live`.
     """
 
-    function: Callable[..., None]
+    function: Callable[..., Any]
     inputs: tuple[int, ...]
     live: Live | None = None
     numbers: tuple[Any, ...] = ()  # that the step combined it with
@@ -88,7 +88,7 @@ class Live:
         self.value = self.function()
 
     @property
-    def __class__(self) -> Any:
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """To `isinstance` it is the number; `type()` says Live."""
         return type(self.value)
 
@@ -195,7 +195,7 @@ def live(function: Callable[[], Any], key: Any = None) -> Any:
     return function() if recorder is None else recorder.live(function, key)
 
 
-def on_host(function: Callable[..., None], *tensors: Any) -> None:
+def on_host(function: Callable[..., Any], *tensors: Any) -> None:
     """Call `function` with the arrays of tensors, now and at this place of each replay.
 
     It may raise, count, or assign variables of the host; it must not compute what other operations
@@ -312,7 +312,7 @@ class Recorder:
                 self._numbers[key] = number
         return number
 
-    def on_host(self, function: Callable[..., None], tensors: Sequence[Any]) -> None:
+    def on_host(self, function: Callable[..., Any], tensors: Sequence[Any]) -> None:
         """Call a function of the host at this place of each replay."""
         with self.suspended():
             function(*[tensor.data for tensor in tensors])
@@ -360,8 +360,9 @@ def differences(first: Trace, second: Trace) -> str | None:
                 return f"an argument of {step.name} changes from step to step"
         elif type(step) is not type(again) or step.inputs != again.inputs:
             return "two steps differ in what the host does"
-        elif isinstance(step, Host) and repr(step.numbers) != repr(again.numbers):
-            return "a number of the host changes from step to step"
+        elif isinstance(step, Host) and isinstance(again, Host):
+            if repr(step.numbers) != repr(again.numbers):
+                return "a number of the host changes from step to step"
     if list(first.assigned.items()) != list(second.assigned.items()):
         return "two steps differ in what they assign"
     return None if first.outputs == second.outputs else "two steps differ in their outputs"

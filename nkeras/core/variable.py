@@ -232,12 +232,12 @@ class Variable(Operators):
             return self
         if type(value) is not Tensor or value.dtype != self._dtype or self.host:
             value = self._convert(value, self._dtype)
-        self._tensor = value.handle()
+        self._tensor = tensor = value.handle()
         recorder = recording.active()
         if recorder is not None:
-            recorder.assign(self, self._tensor)
+            recorder.assign(self, tensor)
         if self._storage is not None:
-            self._store(self._tensor)
+            self._store(tensor)
         self._changed()  # last: a plan of another thread must not take the old value for the new
         return self
 
