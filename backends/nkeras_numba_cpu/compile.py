@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.util
 import os
 import platform
 import shutil
@@ -56,8 +57,8 @@ def cached(function: _F, **options: Any) -> _F:
 def cached_address(signature: Any, function: Callable[..., Any]) -> int:
     """The address of `function`, compiled for C callers and kept on disk."""
     with _our_cache():
-        function = numba.cfunc(signature, cache=True, pipeline_class=Kernel, **OPTIONS)(function)
-        return int(function.address)
+        compiled = numba.cfunc(signature, cache=True, pipeline_class=Kernel, **OPTIONS)(function)
+        return int(compiled.address)
 
 
 @functools.cache
@@ -137,6 +138,29 @@ def _source_folders() -> Iterator[Path]:
     yield Path(nkeras.backend.__path__[0])
 
 
+@functools.cache
+def _import_without_scipy() -> None:
+    """Import numba.np.arraymath, but not scipy.linalg with it, which takes a quarter of a second.
+
+    The module wants to know whether scipy is installed; what needs it imports it when it is used.
+    """
+    from numba.np import linalg
+
+    ensure = linalg.ensure_blas
+    linalg.ensure_blas = _ensure_scipy
+    try:
+        from numba.np import arraymath
+
+        arraymath.ensure_blas = ensure
+    finally:
+        linalg.ensure_blas = ensure
+
+
+def _ensure_scipy() -> None:
+    if importlib.util.find_spec("scipy") is None:
+        raise ImportError("scipy is not installed")
+
+
 _cache_lock = threading.RLock()
 
 
@@ -144,6 +168,7 @@ _cache_lock = threading.RLock()
 def _our_cache() -> Iterator[None]:
     """Dispatchers made inside keep their code in our folder; the user's own are left alone."""
     _install_notice()
+    _import_without_scipy()
     folder = cache_dir()
     with _cache_lock:
         before = _numba_cache_dir()
