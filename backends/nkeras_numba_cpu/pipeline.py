@@ -104,10 +104,28 @@ class _LowerPart(LoweringPass):
         return True
 
 
+class _Flags(compiler.Flags):
+    """Numba's flags, compared quickly: they are part of the keys of its tables of overloads."""
+
+    def __eq__(self, other: object) -> bool:
+        return self._values == getattr(other, "_values", None) or super().__eq__(other)
+
+    def __hash__(self) -> int:
+        return _HASH
+
+
+_HASH = hash(compiler.Flags())  # of the names alone, and so the same for all
+
+
 class Kernel(compiler.CompilerBase):
     """Compiles what Python or C calls."""
 
     lowering: type[Any] = _LowerKernel
+
+    def __init__(self, typingctx: Any, targetctx: Any, library: Any, *rest: Any) -> None:
+        args, return_type, flags, local_types = rest
+        flags = _Flags(flags)
+        super().__init__(typingctx, targetctx, library, args, return_type, flags, local_types)
 
     def define_pipelines(self) -> list[PassManager]:
         """Numba's passes without those for what kernels do not use."""
