@@ -8,7 +8,6 @@ which must give the same outputs.
 from __future__ import annotations
 
 import ctypes
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -98,7 +97,8 @@ def _same(one: Any, other: Any, inside: _Inside, again: _Inside) -> bool:
 def _give_the_same(launches: list[Launch], made: list[np.ndarray], blocks: list[Block]) -> bool:
     """Whether the launches alone write the outputs."""
     before = [_digest(one) for one in made]
-    for poison in (0, 1):
+    # Integers may happen to be 0, or 1; floats are not NaN everywhere.
+    for poison in (0, 1) if any(one.dtype.kind in "biu" for one in made) else (0,):
         for block in blocks:
             _poison(block, poison, made)
         for function, arguments in launches:
@@ -196,9 +196,12 @@ def _altered(array: np.ndarray) -> np.ndarray:
     return copy
 
 
-def _digest(array: np.ndarray) -> bytes:
-    content = np.ascontiguousarray(array).view(np.uint8)
-    return hashlib.sha1(content.reshape(-1).data, usedforsecurity=False).digest()
+def _digest(array: np.ndarray) -> tuple[int, int, bytes]:
+    """Tells arrays apart that differ in what was not written; faster than memory is read twice."""
+    content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    whole = content.size // 8 * 8
+    words = content[:whole].view(np.uint64)
+    return int(words.sum()), int(np.bitwise_xor.reduce(words)), content[whole:].tobytes()
 
 
 def _arrays_in(structure: Any) -> Iterator[np.ndarray]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.backend.protocol import Array, Backend, Lowering, Step
-from nkeras.core import variable
+from nkeras.core import dtypes, variable
 from nkeras.core.recording import Call, Host, Live, Trace, plain
 
 
@@ -124,7 +124,7 @@ class Plan:
                 self._arrays[i] = value.source.storage()
             elif value.kind == "input":
                 self._arrays[i] = backend.empty(value.shape, value.dtype)
-                self._arrays[i][...] = 0
+                self._arrays[i][...] = _sample(value.shape, value.dtype)
                 self.inputs.append(self._arrays[i])
             elif value.kind == "live":
                 self._arrays[i] = backend.empty(value.shape, value.dtype)
@@ -203,6 +203,13 @@ class Plan:
             if any(_overlap(array, other) for other in storages):
                 raise Unplannable(f"variable {one.path!r} is assigned a part of a variable")
             self.steps.append((np.copyto, (storage, array)))
+
+
+def _sample(shape: tuple[int, ...], dtype: str) -> Any:
+    """What inputs hold while a plan is made: ordinary numbers; zeros where they may be indices."""
+    if not dtypes.is_floating(dtype):
+        return 0
+    return np.random.default_rng(0).random(shape, np.float32)
 
 
 def _refresh(live: Live, targets: list[Array]) -> None:
