@@ -70,14 +70,15 @@ def _launch(
 ) -> None:
     """The kernel for rows where the axis is the last one, else that for columns."""
     shape, size = arrays[0].shape, arrays[0].size
+    wanted = logarithm or None  # None is a type: what it switches off is not compiled
     n, inner = shape[axis], math.prod(shape[axis + 1 :])
     flat = [array.reshape(-1) for array in arrays]
     if inner == 1:
         step, count = row_tasks(size // n, n)
-        rows(count, work, *flat, n, step, logarithm)
+        rows(count, work, *flat, n, step, wanted)
     else:
         count = size // (n * inner) * -(-inner // COLUMNS)
-        columns(count, work, *flat, n, inner, logarithm)
+        columns(count, work, *flat, n, inner, wanted)
 
 
 def summing(function: Callable[..., Any]) -> Any:
@@ -94,7 +95,7 @@ def _rows(task, x, y, n, step, logarithm):
 
 @summing
 def softmax_row(x, y, logarithm):
-    """Softmax of a row, or its logarithm."""
+    """Softmax of a row; its logarithm, unless `logarithm` is None."""
     largest, total = x[0], y.dtype.type(0)
     for j in range(x.size):
         largest = maximum(largest, x[j])
@@ -104,7 +105,7 @@ def softmax_row(x, y, logarithm):
     # by one, and the order of the sum would depend on where arrays lie.
     for j in range(x.size):
         total += y[j]
-    if logarithm:
+    if logarithm is not None:
         difference = log(total)
         for j in range(x.size):
             # Not one difference: the maximum may be large against the logarithm.
@@ -119,14 +120,14 @@ def softmax_row(x, y, logarithm):
 def _gradient_rows(task, grad_y, y, grad_x, n, step, logarithm):
     start = task * step * n
     size = min(step * n, y.size - start)
-    if logarithm:
+    if logarithm is not None:
         value, target = part(y, start, size), part(grad_x, start, size)
         for j in range(size):
             target[j] = exp(value[j])
     for first in range(start, start + size, n):
         grad, value, target = part(grad_y, first, n), part(y, first, n), part(grad_x, first, n)
         total = y.dtype.type(0)
-        if logarithm:
+        if logarithm is not None:
             for j in range(n):
                 total += grad[j]
             for j in range(n):
@@ -165,10 +166,10 @@ def _columns(task, x, y, n, inner, logarithm):
         for j in range(width):
             total[j] += target[j]
     for j in range(width):
-        total[j] = log(total[j]) if logarithm else y.dtype.type(1) / total[j]
+        total[j] = log(total[j]) if logarithm is not None else y.dtype.type(1) / total[j]
     for i in range(start, stop, inner):
         row, target = part(x, i, width), part(y, i, width)
-        if logarithm:
+        if logarithm is not None:
             for j in range(width):
                 target[j] = row[j] - largest[j]
             for j in range(width):
@@ -187,10 +188,10 @@ def _gradient_columns(task, grad_y, y, grad_x, n, inner, logarithm):
     for i in range(start, start + n * inner, inner):
         grad, value = part(grad_y, i, width), part(y, i, width)
         for j in range(width):
-            total[j] += grad[j] if logarithm else grad[j] * value[j]
+            total[j] += grad[j] if logarithm is not None else grad[j] * value[j]
     for i in range(start, start + n * inner, inner):
         grad, value, target = part(grad_y, i, width), part(y, i, width), part(grad_x, i, width)
-        if logarithm:
+        if logarithm is not None:
             for j in range(width):
                 target[j] = grad[j] - exp(value[j]) * total[j]
         else:
