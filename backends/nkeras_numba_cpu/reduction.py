@@ -41,6 +41,7 @@ Axes = tuple[int, ...]
 
 GRAIN = 32768  # elements that one task reduces
 PIECE = 4096  # elements that are added up in one go: a longer sum is a sum of such sums
+PART = 8192  # elements of a row that are one block: the fewer, the smaller the error of a sum
 WIDTH = 4096  # columns of a block
 SHORT = 8192  # elements of a row up to which as many rows as a vector has lanes go together
 
@@ -163,11 +164,11 @@ def _plan(
 
 def _row_stage(outer: int, reduced: int, inner: int, itemsize: int) -> tuple[_Stage, int]:
     """A launch for reduced elements that lie side by side, and how many it leaves of each row."""
-    count = -(-reduced // GRAIN) if reduced > 2 * GRAIN else 1
+    count = -(-reduced // PART) if reduced > 2 * PART else 1
     length = -(-reduced // count)
     count = -(-reduced // length)
     blocks = outer * count
-    group = max(1, GRAIN // length // 16 * 16)
+    group = max(1, GRAIN // length // 16 * 16 or GRAIN // length)
     vectors = _fold_many_rows if reduced <= SHORT and outer >= 16 else _fold_few_columns
     numbers = (reduced, 1, count, length, 1, 1, group, blocks)
     return _Stage(_fold_rows, vectors, -(-blocks // group), blocks, numbers), count
