@@ -106,14 +106,18 @@ class Backend(Protocol):
         """An array with undefined contents."""
         ...
 
-    def lowering(self) -> Lowering | None:
-        """For one plan; None where this backend has no plans: its steps always run as they come."""
-        ...
-
     def synchronize(self) -> None:
         """Wait until all launched kernels are done."""
         ...
 
     def describe(self) -> dict[str, str]:
         """Facts for `python -m nkeras doctor`: versions, threads, cache folder, device."""
+        ...
+
+
+class Planning(Protocol):
+    """What a backend may have besides: plans. Without it steps always run as they come."""
+
+    def lowering(self) -> Lowering:
+        """A lowering for one plan."""
         ...
