@@ -22,7 +22,6 @@ import numba
 import numpy as np
 from numba.core import event
 
-from nkeras_numba_cpu.pipeline import Kernel, Part
 from nkeras_numba_cpu.simd import vector_bits
 
 OPTIONS: dict[str, Any] = {
@@ -34,21 +33,35 @@ OPTIONS: dict[str, Any] = {
     "fastmath": {"contract"},
 }
 
+# Versions of Numba whose internals `pipeline` knows. With others Numba's own pipeline serves, which
+# takes twice as long.
+_KNOWN = ("0.68",)
+
 _DIGITS = 16  # of the digest in the name of a cache folder
 _KEPT_SECONDS = 30 * 24 * 3600
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
+def _pipeline(name: str) -> dict[str, Any]:
+    """The option for one of our own pipelines."""
+    if numba.__version__.rpartition(".")[0] not in _KNOWN:
+        return {}
+    from nkeras_numba_cpu import pipeline
+
+    return {"pipeline_class": getattr(pipeline, name)}
+
+
 def inner(function: _F, **options: Any) -> _F:
     """Compile `function` for compiled callers only: no wrapper for Python, no disk cache."""
     wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return numba.njit(pipeline_class=Part, **{**OPTIONS, **wrappers, **options})(function)
+    options = {**OPTIONS, **_pipeline("Part"), **wrappers, **options}
+    return numba.njit(**options)(function)
 
 
 def cached(function: _F, **options: Any) -> _F:
     """Compile `function` at its first call, kept on disk, without the interpreter lock."""
-    pipeline = {} if options.get("parallel") else {"pipeline_class": Kernel}
+    pipeline = {} if options.get("parallel") else _pipeline("Kernel")
     options = {**OPTIONS, **pipeline, "no_cfunc_wrapper": True, **options}
     with _our_cache():
         return numba.njit(cache=True, **options)(function)
@@ -57,8 +70,8 @@ def cached(function: _F, **options: Any) -> _F:
 def cached_address(signature: Any, function: Callable[..., Any]) -> int:
     """The address of `function`, compiled for C callers and kept on disk."""
     with _our_cache():
-        compiled = numba.cfunc(signature, cache=True, pipeline_class=Kernel, **OPTIONS)(function)
-        return int(compiled.address)
+        options = {**OPTIONS, **_pipeline("Kernel")}
+        return int(numba.cfunc(signature, cache=True, **options)(function).address)
 
 
 @functools.cache
@@ -144,6 +157,8 @@ def _import_without_scipy() -> None:
 
     The module wants to know whether scipy is installed; what needs it imports it when it is used.
     """
+    if not _pipeline("Kernel"):
+        return
     from numba.np import linalg
 
     ensure = linalg.ensure_blas

@@ -194,6 +194,21 @@ def test_the_second_process_compiles_nothing_and_says_nothing(tmp_path):
     assert folder.name.startswith("nkeras-")
 
 
+def test_an_unknown_numba_compiles_by_its_own_pipeline(tmp_path):
+    script = """
+        import sys
+        import numba
+        numba.__version__ = "99.0.0"
+        import numpy as np
+        from nkeras_numba_cpu.kernels import KERNELS
+        x = np.ones((3, 40), np.float32)
+        print(KERNELS["dense"](x, np.ones((40, 5), np.float32), None, activation="relu").sum())
+        print("nkeras_numba_cpu.pipeline" in sys.modules)
+        """
+    output, _ = run_script(script, NUMBA_CACHE_DIR=str(tmp_path))
+    assert output == "600.0\nFalse\n"
+
+
 def test_cache_folders_that_nobody_uses_are_deleted(tmp_path):
     used, unused, of_others = (
         tmp_path / n for n in ("nkeras-" + "0" * 16, "nkeras-" + "1" * 16, "x")
