@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -126,6 +127,8 @@ def call(function: Any, *operands: Any) -> Value:
     if direct and kinds[0] == kinds[1] and isinstance(kinds[0], types.Float):
         emit = getattr(builder, direct)
         return some.like(emit(values[0].data, values[1].data, flags=FLAGS), kinds[0])
+    if function is operator.pow and all(isinstance(kind, types.Integer) for kind in kinds):
+        return _integer_power(*values)
     known = context.typing_context.resolve_value_type(function)
     signature = context.typing_context.resolve_function_type(known, kinds, {})
     implementation = context.get_function(known, signature)
@@ -133,6 +136,26 @@ def call(function: Any, *operands: Any) -> Value:
     result = implementation(builder, arguments)
     context.add_linking_libs(getattr(implementation, "libs", ()))
     return some.like(result, signature.return_type)
+
+
+def _integer_power(base: Value, exponent: Value) -> Value:
+    """By repeated squaring, wrapping round; negative powers are 0, but for those of 1 and -1."""
+    builder, one = base.builder, base.constant(1)
+    exponent = exponent.cast(base.kind)
+    bits, factor, power = exponent.data, base.data, one.data
+    zero = base.constant(0).data
+    is_negative = ir.Constant(ir.IntType(1), 0)
+    if base.kind.signed:
+        is_negative = builder.icmp_signed("<", bits, zero)
+        bits = builder.select(is_negative, builder.neg(bits), bits)
+    for _ in range(base.kind.bitwidth):
+        is_set = builder.trunc(bits, ir.IntType(1))
+        power = builder.select(is_set, builder.mul(power, factor), power)
+        factor = builder.mul(factor, factor)
+        bits = builder.lshr(bits, one.data)
+    is_unit = builder.icmp_signed("==", builder.mul(base.data, base.data), one.data)
+    is_fraction = builder.and_(is_negative, builder.not_(is_unit))
+    return base.like(builder.select(is_fraction, zero, power))
 
 
 def _constant(some: Value, number: Any) -> Value:

@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-import nkeras.backend.scalars  # noqa: F401 - registers them
+import nkeras
+import nkeras.backend.scalars  # registers them
 from nkeras.backend.scalar import SCALARS, Scalar
 from nkeras_numba_cpu import drivers, maps, optimizers, threads
 from nkeras_numba_cpu.elementwise import elementwise
@@ -143,3 +144,16 @@ def test_random_kernels_take_live_keys():
         static = static or {"rate": 0.25}
         want = KERNELS[name](*arrays, key=key, **static)
         np.testing.assert_array_equal(KERNELS[name](*arrays, key=live, **static), want)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "uint8", "int64"])
+def test_integer_powers_wrap_round(dtype):
+    base = np.array([0, 1, 2, 3, 7, 10, 2, 3], dtype)
+    exponent = np.array([0, 9, 7, 4, 3, 2, 60, 41], dtype)
+    got = nkeras.ops.power(base, exponent).numpy()
+    np.testing.assert_array_equal(got, np.power(base, exponent))
+
+
+def test_negative_integer_powers():
+    base, exponent = np.array([1, -1, -1, 2, 0], "int32"), np.array([-3, -3, -2, -1, -1], "int32")
+    assert nkeras.ops.power(base, exponent).numpy().tolist() == [1, -1, 1, 0, 0]
