@@ -35,6 +35,7 @@ _NAMES = {
     "backends": "backend.registry",
     "custom_gradient": "ops.core",
     "elementwise": "ops.custom",
+    "function": "training.function",
     "get_backend": "backend.registry",
     "grad": "core.transforms",
     "name_scope": "core.naming",

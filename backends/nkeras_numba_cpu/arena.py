@@ -96,6 +96,10 @@ class Arena:
         self._staying.add(block.index)
         block.users += 1
 
+    def is_staying(self, block: Block) -> bool:
+        """Whether a block has memory of its own."""
+        return block.index in self._staying
+
     def block_of(self, array: np.ndarray) -> Block | None:
         """The block in use that an array lies in."""
         low, high = bounds(array)

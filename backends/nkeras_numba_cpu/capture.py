@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from nkeras_numba_cpu import threads
-from nkeras_numba_cpu.arena import Arena, Block, address, aligned
+from nkeras_numba_cpu.arena import ALIGNMENT, Arena, Block, address, aligned
 
 Launch = tuple[Callable[..., Any], tuple[Any, ...]]
 
@@ -191,6 +191,23 @@ class Lowering:
             block.users -= 1
             if block.users == 0:
                 self.arena.free(block)
+
+    def keep(self, array: np.ndarray) -> None:
+        """An output of the plan: its block is no other's."""
+        block = self.arena.block_of(array)
+        if block is not None:
+            self.arena.stay(block)
+
+    def is_kept(self, array: np.ndarray) -> bool:
+        """Whether an array fills a block that it has to itself."""
+        block = self.arena.block_of(array)
+        return (
+            block is not None
+            and self.arena.is_staying(block)
+            and address(array) == block.start
+            and array.flags.c_contiguous
+            and array.nbytes > block.size - ALIGNMENT
+        )
 
     def redirect(
         self,

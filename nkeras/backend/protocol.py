@@ -43,6 +43,14 @@ class Lowering(Protocol):
         """An output is not used by what comes behind: its memory may serve again."""
         ...
 
+    def keep(self, array: Array) -> None:
+        """An output of the plan: its memory, where it has some of its own, is no other's."""
+        ...
+
+    def is_kept(self, array: Array) -> bool:
+        """Whether an array fills memory that it has to itself, so that another may take its place."""
+        ...
+
     def redirect(
         self,
         name: str,

@@ -9,12 +9,15 @@ which the step does not assign, such as the packing of weights, are repeated whe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from nkeras.backend.protocol import Array, Backend, Lowering, Step
 from nkeras.core import dtypes, variable
+from nkeras.core.binding import LARGE, Binding, can_stand_in, is_used
 from nkeras.core.recording import Call, Host, Live, Trace, plain
 
 
@@ -79,6 +82,8 @@ class Plan:
             else:
                 self._call_host(step)
             self._forget(step, position)
+        for i in trace.outputs:
+            lowering.keep(self._arrays[i])
         self.outputs = [self._kept(self._arrays[i]) for i in trace.outputs]
         self._assign()
 
@@ -92,17 +97,56 @@ class Plan:
 
     def replay(self) -> None:
         """Do the step again with what `inputs` and the variables hold."""
+        self._do(self.steps)
+
+    def call(self, given: Sequence[Array]) -> list[Array]:
+        """Do the step again for these inputs; the outputs belong to the caller.
+
+        Large arrays are not copied: the step reads the caller's, and writes into new ones.
+        """
+        inputs, outputs, binding = self._bound
+        arrays = []
+        for i, (buffer, one) in enumerate(zip(self.inputs, given, strict=True)):
+            is_bound = i in inputs and can_stand_in(one, buffer)
+            if not is_bound:
+                buffer[...] = one
+            if i in inputs:
+                arrays.append(one if is_bound else buffer)
+        arrays += [np.empty_like(self.outputs[i]) for i in outputs]
+        self._do(binding.steps(arrays))
+        return binding.outputs(arrays)
+
+    @cached_property
+    def _bound(self) -> tuple[list[int], list[int], Binding]:
+        """Which inputs and outputs a call binds to other arrays, and what binds them."""
+        inputs = [i for i, one in enumerate(self.inputs) if one.nbytes >= LARGE]
+        outputs = [
+            i
+            for i, one in enumerate(self.outputs)
+            if one.nbytes >= LARGE and self._lowering.is_kept(one)
+        ]
+        places = [self.outputs[i] for i in outputs]
+        is_written_early, is_written = is_used(places, self._early), is_used(places, self.steps)
+        outputs = [
+            i
+            for i, early, late in zip(outputs, is_written_early, is_written, strict=True)
+            if late and not early
+        ]
+        places = [self.inputs[i] for i in inputs] + [self.outputs[i] for i in outputs]
+        return inputs, outputs, Binding(self.steps, self.outputs, places)
+
+    def _do(self, steps: Sequence[Step]) -> None:
         if self._early and self._changes != variable.changes:
             self._do_early()
         if self._written:
             with variable.storage_lock:
                 try:
-                    for function, arguments in self.steps:
+                    for function, arguments in steps:
                         function(*arguments)
                 finally:  # last: a function of the host may have read a variable in between
                     variable.overwrite(self._written)
         else:
-            for function, arguments in self.steps:
+            for function, arguments in steps:
                 function(*arguments)
 
     def _do_early(self) -> None:

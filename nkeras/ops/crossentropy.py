@@ -8,6 +8,7 @@ import numpy as np
 
 from nkeras.core import config, dtypes, graph
 from nkeras.core.primitive import op, to_tensor
+from nkeras.core.recording import on_host
 from nkeras.core.spec import normalize_axis
 from nkeras.ops.arranging import moveaxis
 from nkeras.ops.loss import (
@@ -139,11 +140,15 @@ def _checked_labels(labels: Any, classes: int) -> Any:
     labels = cast(labels, "int32")
     if isinstance(labels, graph.KerasTensor):
         return labels
-    values = labels.numpy()
-    if values.size and (values.min() < 0 or values.max() >= classes):
-        wrong = values[np.logical_or(values < 0, values >= classes)].ravel()[0]
-        raise ValueError(
-            f"sparse_categorical_crossentropy: the label {wrong} in `target` is out of range: for "
-            f"an `output` with {classes} classes labels must be in [0, {classes - 1}]."
-        )
+
+    def check(data: Any) -> None:
+        values = labels.backend.to_numpy(data)
+        if values.size and (values.min() < 0 or values.max() >= classes):
+            wrong = values[np.logical_or(values < 0, values >= classes)].ravel()[0]
+            raise ValueError(
+                f"sparse_categorical_crossentropy: the label {wrong} in `target` is out of range: "
+                f"for an `output` with {classes} classes labels must be in [0, {classes - 1}]."
+            )
+
+    on_host(check, labels)
     return labels

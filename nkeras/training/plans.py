@@ -107,9 +107,45 @@ class Plans:
             deliver: makes of the tensors, or of the arrays with their values, which the next step
                 overwrites, what is returned.
         """
-        if not _is_outermost() or not hasattr(registry.active(), "lowering"):
+        if not _can_plan():
             return deliver(step(to_tensors(batch)))
         key, leaves = _leaves(kind, batch)
+
+        def replay(plan: Plan) -> list[Any]:
+            for buffer, leaf in zip(plan.inputs, leaves, strict=True):
+                buffer[...] = leaf
+            plan.replay()
+            return plan.outputs
+
+        return self._run(kind, key, batch, step, deliver, replay)
+
+    def call(self, kind: Any, tensors: list[Tensor], step: Callable[[list[Tensor]], Any]) -> Any:
+        """Do a step whose results belong to the caller.
+
+        Args:
+            kind: the kind of step: hashable.
+            tensors: what the step depends on, beside variables.
+            step: function of the list.
+        """
+        if not _can_plan():
+            return step(tensors)
+        backend = registry.active()
+        key = (kind, *[(one.shape, one.dtype) for one in tensors])
+
+        def replay(plan: Plan) -> list[Any]:
+            return [Tensor(one, backend) for one in plan.call([one.data for one in tensors])]
+
+        return self._run(kind, key, tensors, step, _itself, replay)
+
+    def _run(
+        self,
+        kind: Any,
+        key: Any,
+        batch: Any,
+        step: Callable[[Any], Any],
+        deliver: Callable[[Any], Any],
+        replay: Callable[[Plan], list[Any]],
+    ) -> Any:
         entry = self._entries.get(key)
         if key is None:
             pass
@@ -122,12 +158,9 @@ class Plans:
             try:
                 plan = entry.plan
                 if plan is not None and entry.is_valid() and plan.ready():
-                    for buffer, leaf in zip(plan.inputs, leaves, strict=True):
-                        buffer[...] = leaf
                     entry.replayed += 1
                     self._earned += 1
-                    plan.replay()
-                    return deliver(_fill(entry.outputs, plan.outputs))
+                    return deliver(_fill(entry.outputs, replay(plan)))
                 if self._can_pay():
                     return deliver(self._record(kind, entry, batch, step))
             finally:
@@ -135,7 +168,7 @@ class Plans:
                 self._lock.release()
         return deliver(step(to_tensors(batch)))
 
-    def _may_plan(self, kind: str, entry: _Entry) -> bool:
+    def _may_plan(self, kind: Any, entry: _Entry) -> bool:
         """Take the lock. Prediction waits for its plan, which rounds other than eager steps."""
         if self._holder == threading.get_ident():  # a function of the host inside a step
             return False
@@ -145,7 +178,7 @@ class Plans:
         """Whether recording has been worth its while; not where shapes are too many."""
         return self._spent < CREDIT + self._earned
 
-    def _record(self, kind: str, entry: _Entry, batch: Any, step: Callable[[Any], Any]) -> Any:
+    def _record(self, kind: Any, entry: _Entry, batch: Any, step: Callable[[Any], Any]) -> Any:
         """Do a step and record it; the second time in a row that it is the same, make the plan."""
         backend = registry.active()
         if not entry.is_valid() or entry.plan is not None:
@@ -207,9 +240,11 @@ if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_new_locks)
 
 
-def _is_outermost() -> bool:
+def _can_plan() -> bool:
+    """Whether the backend has plans, and nothing around the step watches its operations."""
     return (
-        recording.active() is None
+        hasattr(registry.active(), "lowering")
+        and recording.active() is None
         and not tape.active()
         and not graph.tracing()
         and calling.context.get() is None
@@ -247,6 +282,10 @@ def _give_outputs(recorder: recording.Recorder, found: Any) -> Any:
         return _Position(position - 1)
 
     return tree.map_structure(give, found)
+
+
+def _itself(found: Any) -> Any:
+    return found
 
 
 class _Position(int):

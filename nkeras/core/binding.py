@@ -1,0 +1,96 @@
+"""Binding: a replay that works on the caller's large arrays instead of copies in the plan's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from nkeras.backend.protocol import Array, Step
+
+LARGE = 128 * 1024  # bytes: below, a copy is faster than making the arguments of steps anew
+
+Make = Callable[[Sequence[Array]], Any]
+
+
+class Binding:
+    """Steps and outputs of a plan with other arrays in the place of some of its own.
+
+    Args:
+        steps: the plan's.
+        outputs: the plan's.
+        places: the arrays that others may stand for; each has its memory to itself.
+    """
+
+    def __init__(
+        self, steps: Sequence[Step], outputs: Sequence[Array], places: Sequence[Array]
+    ) -> None:
+        self._steps = steps
+        self._ranges = [_range(one) for one in places]
+        made = ((i, self._make_of(arguments)) for i, (_, arguments) in enumerate(steps))
+        self._makes = [(i, make) for i, make in made if make is not None]
+        self._outputs = [(one, self._make_of(one)) for one in outputs]
+
+    def steps(self, arrays: Sequence[Array]) -> list[Step]:
+        """The steps on `arrays`, which are C-contiguous, instead of the places."""
+        memory = [_bytes(one) for one in arrays]
+        steps = list(self._steps)
+        for i, make in self._makes:
+            steps[i] = steps[i][0], make(memory)
+        return steps
+
+    def outputs(self, arrays: Sequence[Array]) -> list[Array]:
+        """The outputs, in `arrays` where they lie in a place, else copied."""
+        memory = [_bytes(one) for one in arrays]
+        return [one.copy() if make is None else make(memory) for one, make in self._outputs]
+
+    def _make_of(self, structure: Any) -> Make | None:
+        """What makes the structure with its arrays moved; None where it has none to move."""
+        if isinstance(structure, np.ndarray):
+            return self._make_array(structure)
+        if not isinstance(structure, (tuple, list)):
+            return None
+        parts = [(i, make) for i, one in enumerate(structure) if (make := self._make_of(one))]
+        if not parts:
+            return None
+
+        def make_sequence(memory: Sequence[Array]) -> Any:
+            items = list(structure)
+            for i, make in parts:
+                items[i] = make(memory)
+            return type(structure)(items)
+
+        return make_sequence
+
+    def _make_array(self, array: Array) -> Make | None:
+        first = array.__array_interface__["data"][0]
+        for k, (start, stop) in enumerate(self._ranges):
+            if start <= first < stop:
+                shape, dtype, strides, offset = (
+                    array.shape,
+                    array.dtype,
+                    array.strides,
+                    first - start,
+                )
+                return lambda memory: np.ndarray(shape, dtype, memory[k], offset, strides)
+        return None
+
+
+def can_stand_in(array: Array, place: Array) -> bool:
+    """Whether compiled code can work on `array` as it works on `place`."""
+    return array.flags.carray and array.shape == place.shape and array.dtype == place.dtype
+
+
+def is_used(places: Iterable[Array], steps: Sequence[Step]) -> list[bool]:
+    """For each array whether a step uses its memory."""
+    return [bool(Binding(steps, (), (one,))._makes) for one in places]
+
+
+def _range(array: Array) -> tuple[int, int]:
+    start = array.__array_interface__["data"][0]
+    return start, start + array.nbytes
+
+
+def _bytes(array: Array) -> Array:
+    return array.reshape(-1).view(np.uint8)

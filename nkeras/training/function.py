@@ -1,0 +1,137 @@
+"""`nkeras.function`: a step of the user's own, recorded and replayed as those of `fit` are."""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nkeras.core import tree
+from nkeras.core.primitive import has_symbolic, to_tensor
+from nkeras.core.tensor import Tensor
+from nkeras.training.plans import Plans
+
+_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+
+
+class Function:
+    """A function of tensors that runs without Python between its kernels from its fourth call on.
+
+    The first call with arguments of certain shapes runs as it stands. The next two are recorded; if
+    they are the same, operation by operation, later calls replay the kernels: without layers, tape
+    and dispatch, on memory that is used again, and with variables changed in place. Results are
+    those of the function itself. What cannot be replayed, such as a function that looks at values
+    or draws numbers from NumPy, runs as it stands each time; `refusals` says why.
+
+    Tensors and arrays are inputs, in lists, tuples and dicts too. Everything else is a part of
+    which function is meant: numbers and strings by their value, objects by their identity. What the
+    function takes from elsewhere, other than variables, is what it was when it was recorded.
+
+    Args:
+        function: takes and returns tensors, or structures with tensors; may read and assign
+            variables, call layers, losses and optimizers, and record gradients.
+
+    Example:
+        >>> import nkeras
+        >>> model = nkeras.Sequential([nkeras.Input((3,)), nkeras.layers.Dense(1)])
+        >>> optimizer = nkeras.optimizers.SGD(0.1)
+        >>> @nkeras.function
+        ... def step(x, y):
+        ...     with nkeras.GradientTape() as tape:
+        ...         loss = nkeras.ops.mean((model(x, training=True) - y) ** 2)
+        ...     weights = model.trainable_variables
+        ...     optimizer.apply(tape.gradient(loss, weights), weights)
+        ...     return loss
+        >>> x, y = nkeras.ops.ones((8, 3)), nkeras.ops.zeros((8, 1))
+        >>> losses = [float(step(x, y)) for _ in range(6)]
+        >>> losses[5] < losses[0], step.refusals()
+        (True, [])
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/function, which it stands for.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        if not callable(function):
+            raise TypeError(f"nkeras.function: a function is expected. Received: {function!r}")
+        self._function = function
+        self._plans = Plans()
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Call the function, or replay it."""
+        if has_symbolic(arguments) or (named and has_symbolic(tree.flatten(named))):
+            return self._function(*arguments, **named)
+        tensors: list[Tensor] = []
+        outline = tuple([_outline(one, tensors) for one in arguments])
+        outlines = {name: _outline(one, tensors) for name, one in named.items()}
+
+        def step(tensors: list[Tensor]) -> Any:
+            given = iter(tensors)
+            values = [_filled(one, given) for one in outline]
+            return self._function(
+                *values, **{name: _filled(one, given) for name, one in outlines.items()}
+            )
+
+        return self._plans.call((outline, tuple(outlines.items())), tensors, step)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """As a method, the function takes the object first."""
+        return self if instance is None else types.MethodType(self, instance)
+
+    def refusals(self) -> list[str]:
+        """Why calls are not replayed, for each kind of call that is not."""
+        return list(self._plans.refusals().values())
+
+
+class _Is:
+    """A value that is a part of what is called: equal by type and value, or by identity."""
+
+    __slots__ = ("key", "value")
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.key = (type(value), repr(value) if isinstance(value, _PLAIN) else id(value))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Is) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+_TENSOR = "tensor"
+
+
+def _outline(value: Any, tensors: list[Tensor]) -> Any:
+    """The value with its tensors, which go to the list, left out: hashable."""
+    if type(value) is Tensor:
+        tensors.append(value)
+        return _TENSOR
+    if isinstance(value, (np.ndarray, np.generic)):
+        tensors.append(to_tensor(value))
+        return _TENSOR
+    if isinstance(value, (list, tuple)):
+        return (type(value), *[_outline(one, tensors) for one in value])
+    if isinstance(value, dict):
+        return (dict, *[(key, _outline(one, tensors)) for key, one in value.items()])
+    return _Is(value)
+
+
+def _filled(outline: Any, tensors: Any) -> Any:
+    if outline is _TENSOR:
+        return next(tensors)
+    if type(outline) is _Is:
+        return outline.value
+    kind, *items = outline
+    if kind is dict:
+        return {key: _filled(one, tensors) for key, one in items}
+    values = [_filled(one, tensors) for one in items]
+    return kind(*values) if hasattr(kind, "_fields") else kind(values)
+
+
+def function(function: Callable[..., Any]) -> Function:
+    """Decorator: let a function of tensors be recorded and replayed; see `Function`."""
+    return Function(function)
