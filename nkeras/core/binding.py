@@ -26,23 +26,23 @@ class Binding:
     def __init__(
         self, steps: Sequence[Step], outputs: Sequence[Array], places: Sequence[Array]
     ) -> None:
-        self._steps = steps
+        self._steps = list(steps)
         self._ranges = [_range(one) for one in places]
         made = ((i, self._make_of(arguments)) for i, (_, arguments) in enumerate(steps))
         self._makes = [(i, make) for i, make in made if make is not None]
         self._outputs = [(one, self._make_of(one)) for one in outputs]
 
-    def steps(self, arrays: Sequence[Array]) -> list[Step]:
-        """The steps on `arrays`, which are C-contiguous, instead of the places."""
-        memory = [_bytes(one) for one in arrays]
-        steps = list(self._steps)
+    def run(self, arrays: Sequence[Array], do: Callable[[Sequence[Step]], None]) -> list[Array]:
+        """`do` the steps on `arrays`, which are C-contiguous, instead of the places.
+
+        Returns:
+            The outputs: in `arrays` where they lie in a place, else copies.
+        """
+        memory = [one.reshape(-1).view(np.uint8) for one in arrays]
+        steps = self._steps.copy()
         for i, make in self._makes:
             steps[i] = steps[i][0], make(memory)
-        return steps
-
-    def outputs(self, arrays: Sequence[Array]) -> list[Array]:
-        """The outputs, in `arrays` where they lie in a place, else copied."""
-        memory = [_bytes(one) for one in arrays]
+        do(steps)
         return [one.copy() if make is None else make(memory) for one, make in self._outputs]
 
     def _make_of(self, structure: Any) -> Make | None:
@@ -90,7 +90,3 @@ def is_used(places: Iterable[Array], steps: Sequence[Step]) -> list[bool]:
 def _range(array: Array) -> tuple[int, int]:
     start = array.__array_interface__["data"][0]
     return start, start + array.nbytes
-
-
-def _bytes(array: Array) -> Array:
-    return array.reshape(-1).view(np.uint8)

@@ -113,8 +113,7 @@ class Plan:
             if i in inputs:
                 arrays.append(one if is_bound else buffer)
         arrays += [np.empty_like(self.outputs[i]) for i in outputs]
-        self._do(binding.steps(arrays))
-        return binding.outputs(arrays)
+        return binding.run(arrays, self._do)
 
     @cached_property
     def _bound(self) -> tuple[list[int], list[int], Binding]:
