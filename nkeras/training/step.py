@@ -6,9 +6,13 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from nkeras.backend import registry
 from nkeras.callbacks.callback_list import LazyLogs
 from nkeras.core import tree
 from nkeras.core.tape import GradientTape
+from nkeras.core.tensor import Tensor
 from nkeras.layers import calling
 from nkeras.ops.reduction import sum as sum_
 from nkeras.training.compilation import Compilation
@@ -202,7 +206,8 @@ class Steps(Compilation):
         """`train_step` or `test_step`; results of the built-in ones wait until somebody looks."""
         name = f"{kind}_step"
         if self._overrides(name) or self._overrides("compute_metrics"):
-            return _flat(getattr(self, name)(to_tensors(batch)))
+            step = getattr(self, name)
+            return self._run_planned(kind, batch, lambda data: _flat(step(data)), _logs)
         self._run_planned(kind, batch, self._train if kind == "train" else self._test, _nothing)
         return LazyLogs(self.get_metrics_result)
 
@@ -259,6 +264,13 @@ class Steps(Compilation):
 
 def _nothing(found: Any) -> None:
     """What a step whose results are metrics delivers."""
+
+
+def _logs(found: Any) -> Any:
+    """What a step of the user's returned, with tensors that later steps do not overwrite."""
+    return tree.map_structure(
+        lambda one: Tensor(one.copy(), registry.active()) if type(one) is np.ndarray else one, found
+    )
 
 
 def _flat(logs: Any) -> Any:
