@@ -18,6 +18,7 @@ from nkeras_numba_cpu.convolution_geometry import Pads, Shapes
 from nkeras_numba_cpu.convolution_gradients import grad_kernel, kernel_plan
 from nkeras_numba_cpu.convolution_plans import plan
 from nkeras_numba_cpu.memory import is_floating, operand, stored
+from nkeras_numba_cpu.micro import ACCUMULATE, ACTIVATIONS
 from nkeras_numpy import convolution as reference
 
 # `dtype.name` takes two microseconds.
@@ -43,6 +44,7 @@ def conv_bias(
     x: np.ndarray,
     kernel: np.ndarray,
     bias: np.ndarray | None,
+    addend: np.ndarray | None = None,
     *,
     strides: tuple[int, ...],
     padding: Pads,
@@ -50,25 +52,31 @@ def conv_bias(
     groups: int,
     activation: str,
 ) -> np.ndarray:
-    """`activation(conv + bias)`; the activation is `"linear"` or `"relu"`."""
+    """`activation(conv + bias + addend)`; the activation is a name of `micro.ACTIVATIONS`."""
     shapes = Shapes(x.shape, kernel.shape, strides, padding, dilation, groups)
-    return _forward(x, kernel, bias, shapes, activation == "relu")
+    return _forward(x, kernel, bias, shapes, addend, activation)
 
 
 def _forward(
-    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None, shapes: Shapes, relu: bool = False
+    x: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray | None,
+    shapes: Shapes,
+    addend: np.ndarray | None = None,
+    activation: str = "linear",
 ) -> np.ndarray:
     if not (is_floating(x.dtype) and x.size and kernel.size):
         return reference.conv_bias(
-            x, kernel, bias, **_geometry(shapes), activation="relu" if relu else "linear"
+            x, kernel, bias, addend, **_geometry(shapes), activation=activation
         )
     shape, size = _output(shapes)
     a, b = operand(x), operand(kernel)
-    c = None if bias is None else operand(bias)
+    c, d = (None if one is None else operand(one) for one in (bias, addend))
+    mode = ACTIVATIONS[activation] | (0 if addend is None else ACCUMULATE)
     if _is_depthwise(shapes):
-        y = depthwise.correlate(a, b, c, shapes, relu)
+        y = depthwise.correlate(a, b, c, d, shapes, mode)
     else:
-        y = _mixed(a, b, c, shapes, relu, size)
+        y = _mixed(a, b, c, d, shapes, mode, size)
     return stored(y.reshape(shape), x.dtype)
 
 
@@ -92,7 +100,7 @@ def conv_grad_input(
     if _is_depthwise(shapes):
         grad_x = depthwise.grad_input(a, b, shapes)
     else:
-        grad_x = _mixed(a, b, None, shapes, False, math.prod(input_shape), backward=True)
+        grad_x = _mixed(a, b, None, None, shapes, 0, math.prod(input_shape), backward=True)
     return stored(grad_x.reshape(input_shape), grad_y.dtype)
 
 
@@ -125,17 +133,19 @@ def _mixed(
     x: np.ndarray,
     kernel: np.ndarray,
     bias: np.ndarray | None,
+    addend: np.ndarray | None,
     shapes: Shapes,
-    relu: bool,
+    mode: int,
     size: int,
     backward: bool = False,
 ) -> np.ndarray:
     """A convolution that mixes channels, or its gradient for x, flat."""
     dtype = _NAMES[x.dtype]
     if outputs := _winograd_outputs(shapes, dtype, backward):
-        how = winograd.winograd_plan(shapes, dtype, backward, outputs)
-        return winograd.correlate(x, kernel, bias, relu, how, outputs)
-    return correlate(x, kernel, bias, plan(shapes, dtype, backward, bias is not None, relu), size)
+        tiles = winograd.winograd_plan(shapes, dtype, backward, outputs)
+        return winograd.correlate(x, kernel, bias, addend, mode, tiles, outputs)
+    how = plan(shapes, dtype, backward, bias is not None, mode)
+    return correlate(x, kernel, bias, addend, how, size)
 
 
 def _winograd_outputs(shapes: Shapes, dtype: str, backward: bool) -> int:

@@ -19,7 +19,12 @@ from nkeras_numba_cpu.simd import address_of, lanes_of, load, load_first, splat,
 
 
 def correlate(
-    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None, plan: Plan, size: int
+    x: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray | None,
+    addend: np.ndarray | None,
+    plan: Plan,
+    size: int,
 ) -> np.ndarray:
     """The `size` elements of a convolution, or of its gradient for x, flat.
 
@@ -27,6 +32,7 @@ def correlate(
         x: the input, or the gradient of the output; contiguous.
         kernel: contiguous.
         bias: `(filters,)`, or None if the plan is one without.
+        addend: what is added to the result, of its shape; None if the plan is one without.
         plan: the plan of the convolution.
         size: elements of the result.
     """
@@ -35,10 +41,11 @@ def correlate(
         kernel = packed(kernel, plan.packing)
     y = empty((size,), x.dtype)
     bias = kernel if bias is None else bias
+    addend = y if addend is None else addend.reshape(-1)
     for one in plan.phases:
         _correlate(
-            len(one.tasks), one.work, x, kernel, bias, y, one.sizes, one.box, one.tasks, one.tiles,
-            one.panels, one.runs,
+            len(one.tasks), one.work, x, kernel, bias, addend, y, one.sizes, one.box, one.tasks,
+            one.tiles, one.panels, one.runs,
         )  # fmt: skip
     return y
 
@@ -99,13 +106,14 @@ def fill(scratch, x, box, part):
 
 
 @tasks
-def _correlate(task, x, kernel, bias, y, sizes, box, parts, tiles, panels, runs):
+def _correlate(task, x, kernel, bias, addend, y, sizes, box, parts, tiles, panels, runs):
     taps, a_tap, b_tap, depth, a_row, a_step, b_step, c_row = sizes
     part = parts[task]
     scratch = np.empty(box[0] * box[1] * box[6] * box[8], x.dtype)
     fill(scratch, x, box, part)
     b = address_of(kernel, 0)
     c = address_of(y, 0) + part[9]
+    onto = address_of(addend, 0) - address_of(y, 0)
     for p in range(part[7], part[8]):
         panel = panels[p]
         # Inside of the loop, for Numba frees an array after the last use it sees.
@@ -131,5 +139,6 @@ def _correlate(task, x, kernel, bias, y, sizes, box, parts, tiles, panels, runs)
                         panel[3],
                         (address_of(bias, 0) + panel[2]) * run[3],
                         run[2],
+                        onto * run[4],
                     ),
                 )

@@ -200,5 +200,6 @@ def _grad_kernel(task, x, grad_y, parts, blocks, some, sizes, box, units, tiles,
                         panel[2],
                         0,
                         ACCUMULATE if u > first else 0,
+                        0,
                     ),
                 )

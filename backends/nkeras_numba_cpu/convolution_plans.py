@@ -24,7 +24,7 @@ from nkeras_numba_cpu.convolution_geometry import (
     tiles_of,
     vectors_for,
 )
-from nkeras_numba_cpu.micro import ACCUMULATE, RELU, micro_kernels
+from nkeras_numba_cpu.micro import ACCUMULATE, micro_kernels
 
 # About how many multiplications make one task, and how many tasks large work is cut into.
 _LEAST, _MANY = 200_000, 32
@@ -58,7 +58,7 @@ class Phase(NamedTuple):
     tasks: np.ndarray  # start of its x (elements), top, front, before, stop, tiles, panels, y
     tiles: np.ndarray  # micro-kernel, a, c
     panels: np.ndarray  # a, b, c and bias, columns
-    runs: np.ndarray  # a, b, mode, whether the bias is added
+    runs: np.ndarray  # a, b, mode, whether the bias is added, whether the addend is
     work: int
 
 
@@ -103,7 +103,7 @@ def packing(shapes: Shapes, backward: bool, columns: int, taps: list[int]) -> Pa
 
 
 @lru_cache(maxsize=512)
-def plan(shapes: Shapes, dtype: str, backward: bool, bias: bool, relu: bool) -> Plan:
+def plan(shapes: Shapes, dtype: str, backward: bool, bias: bool, mode: int) -> Plan:
     """The plan of a convolution, or of its gradient for x, on the micro-kernel.
 
     Args:
@@ -111,14 +111,14 @@ def plan(shapes: Shapes, dtype: str, backward: bool, bias: bool, relu: bool) -> 
         dtype: that of the arithmetic.
         backward: whether it is for the gradient for x.
         bias: whether a bias is added.
-        relu: whether the result goes through relu.
+        mode: bits of `micro`: the activation, and ACCUMULATE where something else is added.
     """
-    return _Planner(shapes, dtype, backward, bias, relu).plan()
+    return _Planner(shapes, dtype, backward, bias, mode).plan()
 
 
 class _Planner:
-    def __init__(self, shapes: Shapes, dtype: str, backward: bool, bias: bool, relu: bool) -> None:
-        self.shapes, self.backward, self.bias, self.relu = shapes, backward, bias, relu
+    def __init__(self, shapes: Shapes, dtype: str, backward: bool, bias: bool, mode: int) -> None:
+        self.shapes, self.backward, self.bias, self.mode = shapes, backward, bias, mode
         self.size = np.dtype(dtype).itemsize
         self.groups = shapes.groups
         self.channels, self.filters = shapes.x[-1], shapes.kernel[-1]
@@ -322,9 +322,12 @@ class _Planner:
         last = max(1, taps_z * runs) - 1
         for i in range(last + 1):
             kz, kx = divmod(i, max(1, runs))
-            mode = (ACCUMULATE if i else 0) | (RELU if self.relu and i == last else 0)
+            adds = self.mode & ACCUMULATE if i == 0 else ACCUMULATE
+            mode = adds | (self.mode & ~ACCUMULATE if i == last else 0)
             a, b = kz * plane + kx * pixel, i * rows * self.b_step
-            table.append((a * self.size, b * self.size, mode, int(self.bias and i == last)))
+            table.append(
+                (a * self.size, b * self.size, mode, int(self.bias and i == last), int(i == 0))
+            )
         return np.array(table, np.int64)
 
 

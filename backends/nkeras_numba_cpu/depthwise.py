@@ -27,12 +27,13 @@ from nkeras_numba_cpu.convolution_gradients import add_parts
 from nkeras_numba_cpu.convolution_plans import Box, x_window
 from nkeras_numba_cpu.drivers import Tasks, tasks
 from nkeras_numba_cpu.memory import empty
+from nkeras_numba_cpu.micro import ACCUMULATE, limits
 from nkeras_numba_cpu.simd import (
     address_of,
+    clamped,
     fma,
     lanes_of,
     load_first,
-    select,
     splat,
     store_first,
 )
@@ -59,13 +60,18 @@ class Phase(NamedTuple):
 
 
 def correlate(
-    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None, shapes: Shapes, relu: bool
+    x: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray | None,
+    addend: np.ndarray | None,
+    shapes: Shapes,
+    mode: int,
 ) -> np.ndarray:
-    """`activation(convolution + bias)`, flat; x and kernel are contiguous."""
+    """`activation(convolution + bias + addend)`, flat; all arrays are contiguous."""
     filters = shapes.kernel[-1]
     y = empty((shapes.x[0] * math.prod(shapes.spatial) * filters,), x.dtype)
     x = _repeated(x.reshape(-1), filters // shapes.x[-1])
-    _launch(x, kernel, bias, y, _phases(shapes, False), relu)
+    _launch(x, kernel, bias, addend, y, _phases(shapes, False), mode)
     return y
 
 
@@ -73,7 +79,7 @@ def grad_input(grad_y: np.ndarray, kernel: np.ndarray, shapes: Shapes) -> np.nda
     """The gradient for x, flat; grad_y and kernel are contiguous."""
     times = shapes.kernel[-1] // shapes.x[-1]
     grad_x = empty((math.prod(shapes.x) * times,), grad_y.dtype)
-    _launch(grad_y.reshape(-1), kernel, None, grad_x, _phases(shapes, True), False)
+    _launch(grad_y.reshape(-1), kernel, None, None, grad_x, _phases(shapes, True), 0)
     if times == 1:
         return grad_x
     total = empty((math.prod(shapes.x),), grad_y.dtype)
@@ -98,16 +104,18 @@ def _launch(
     x: np.ndarray,
     kernel: np.ndarray,
     bias: np.ndarray | None,
+    addend: np.ndarray | None,
     y: np.ndarray,
     phases: list[Phase],
-    relu: bool,
+    mode: int,
 ) -> None:
     kernel = kernel.reshape(-1)
     some = kernel if bias is None else bias
+    addend = y if addend is None else addend.reshape(-1)
     for one in phases:
         one.kernel(
-            len(one.parts), one.work, x, kernel, some, bias is not None, y, relu, one.sizes,
-            one.box, one.parts, one.taps,
+            len(one.parts), one.work, x, kernel, some, bias is not None, addend, y, mode,
+            one.sizes, one.box, one.parts, one.taps,
         )  # fmt: skip
 
 
@@ -219,10 +227,11 @@ def _add_neighbours(task, x, y, times):
 
 
 @tasks
-def _correlate(task, x, kernel, bias, has_bias, y, relu, sizes, box, parts, taps):
+def _correlate(task, x, kernel, bias, has_bias, addend, y, mode, sizes, box, parts, taps):
     x_row, x_pixel, y_row, y_pixel, channels = sizes
     part = parts[task]
     lanes, zero = lanes_of(x), splat(x, 0)
+    low, high = limits(x, mode)
     # Loads that cross a cache line cost twice, so x is copied even where nothing is padded.
     scratch = np.empty(box[0] * box[1] * box[8] + lanes, x.dtype)
     source = scratch[-(address_of(scratch, 0) // x.itemsize) % lanes :]
@@ -236,16 +245,18 @@ def _correlate(task, x, kernel, bias, has_bias, y, relu, sizes, box, parts, taps
             for t in range(taps.shape[0]):
                 weight = load_first(kernel, taps[t, 1] + channel, count)
                 total = fma(load_first(source, i + taps[t, 0], count), weight, total)
-            if relu:
-                total = select(total < zero, zero, total)
-            store_first(y, part[5] + row * y_row + column * y_pixel + channel, total, count)
+            place = part[5] + row * y_row + column * y_pixel + channel
+            if mode & ACCUMULATE:
+                total = total + load_first(addend, place, count)
+            store_first(y, place, clamped(total, low, high), count)
 
 
-def _correlate_tiles(task, x, kernel, bias, has_bias, y, relu, sizes, box, parts, taps):
+def _correlate_tiles(task, x, kernel, bias, has_bias, addend, y, mode, sizes, box, parts, taps):
     """As `_correlate`, for a window of known size, four neighbouring pixels at a time."""
     x_row, x_pixel, y_row, y_pixel, channels = sizes
     part = parts[task]
     lanes, zero = lanes_of(x), splat(x, 0)
+    low, high = limits(x, mode)
     scratch = np.empty(box[0] * box[1] * box[8] + lanes, x.dtype)
     source = scratch[-(address_of(scratch, 0) // x.itemsize) % lanes :]
     fill(source, x, box, part)
@@ -263,13 +274,15 @@ def _correlate_tiles(task, x, kernel, bias, has_bias, y, relu, sizes, box, parts
                     source, i + channel, channels, line, kernel, first_tap + channel, tap, start,
                     count,
                 )  # fmt: skip
-                if relu:
-                    a, b = select(a < zero, zero, a), select(b < zero, zero, b)
-                    c, d = select(c < zero, zero, c), select(d < zero, zero, d)
-                store_first(y, o + channel, a, count)
-                store_first(y, o + channel + y_pixel, b, count)
-                store_first(y, o + channel + 2 * y_pixel, c, count)
-                store_first(y, o + channel + 3 * y_pixel, d, count)
+                o1 = o + channel
+                o2, o3, o4 = o1 + y_pixel, o1 + 2 * y_pixel, o1 + 3 * y_pixel
+                if mode & ACCUMULATE:
+                    a, b = a + load_first(addend, o1, count), b + load_first(addend, o2, count)
+                    c, d = c + load_first(addend, o3, count), d + load_first(addend, o4, count)
+                store_first(y, o1, clamped(a, low, high), count)
+                store_first(y, o2, clamped(b, low, high), count)
+                store_first(y, o3, clamped(c, low, high), count)
+                store_first(y, o4, clamped(d, low, high), count)
 
 
 rows_of_window = columns_of_window = 0  # what `_tiled` replaces

@@ -16,7 +16,7 @@ from nkeras_numba_cpu.compile import inner
 from nkeras_numba_cpu.copies import copy
 from nkeras_numba_cpu.drivers import call_address, tasks
 from nkeras_numba_cpu.memory import empty
-from nkeras_numba_cpu.micro import ACCUMULATE, RELU, micro_kernels
+from nkeras_numba_cpu.micro import ACCUMULATE, micro_kernels
 from nkeras_numba_cpu.simd import (
     address_of,
     lanes_of,
@@ -114,11 +114,12 @@ def product(
     transposed_a: bool = False,
     transposed_b: bool = False,
     bias: np.ndarray | None = None,
-    relu: bool = False,
+    addend: np.ndarray | None = None,
+    mode: int = 0,
     a_offsets: np.ndarray = _ONE_MATRIX,
     b_offsets: np.ndarray = _ONE_MATRIX,
 ) -> np.ndarray:
-    """`a @ b + bias` of contiguous float arrays, as a flat array.
+    """`activation(a @ b + bias + addend)` of contiguous float arrays, as a flat array.
 
     Args:
         a: `(rows, inner)`, or `(inner, rows)` if transposed; any number of such matrices.
@@ -127,7 +128,8 @@ def product(
         transposed_a: whether `a` lies transposed.
         transposed_b: whether `b` lies transposed.
         bias: `(columns,)`.
-        relu: whether negative results become 0.
+        addend: `(batch, rows, columns)`.
+        mode: the activation, one of `micro.ACTIVATIONS`.
         a_offsets: for each product of a batch, where its matrix begins in a, in elements.
         b_offsets: the same in b.
 
@@ -137,7 +139,7 @@ def product(
     rows, columns, inner = sizes
     dtype = a.dtype
     batch = a_offsets.shape[0]
-    mode = RELU if relu else 0
+    mode |= 0 if addend is None else ACCUMULATE
     count, table, numbers, packed_columns = _plan(
         dtype, sizes, batch, transposed_a, transposed_b, mode
     )
@@ -162,6 +164,7 @@ def product(
         b,
         b_offsets,
         _NO_BIAS[dtype] if bias is None else bias,
+        c if addend is None else addend.reshape(-1),
         c,
     )
     return c
@@ -222,7 +225,7 @@ def _pack_rows(task, numbers, b, packed):
 
 
 @tasks
-def _product(task, table, numbers, a, a_offsets, b, b_offsets, bias, c):
+def _product(task, table, numbers, a, a_offsets, b, b_offsets, bias, addend, c):
     rows, columns, inner = numbers[ROWS], numbers[COLUMNS], numbers[INNER]
     tiles, row_blocks = numbers[TILES], numbers[ROW_BLOCKS]
     width, panels, column_blocks = numbers[WIDTH], numbers[PANELS], numbers[COLUMN_BLOCKS]
@@ -250,7 +253,9 @@ def _product(task, table, numbers, a, a_offsets, b, b_offsets, bias, c):
     for k in range(0, inner, depth):
         steps = min(depth, inner - k)
         is_last = k + steps == inner
-        mode = (numbers[MODE] if is_last else 0) | (ACCUMULATE if k else 0)
+        mode = numbers[MODE] if is_last else numbers[MODE] & ACCUMULATE
+        mode |= ACCUMULATE if k else 0
+        onto = 0 if k else address_of(addend, 0) - address_of(c, 0)
         a_step = rows if transposed_a else inner
         a_place = a_offsets[n] + (k * rows + top if transposed_a else top * inner + k)
         a_address = address_of(a, a_place)
@@ -296,6 +301,7 @@ def _product(task, table, numbers, a, a_offsets, b, b_offsets, bias, c):
                         panel_width,
                         bias_address,
                         mode,
+                        onto,
                     ),
                 )
                 row += count

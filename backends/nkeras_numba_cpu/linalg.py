@@ -9,6 +9,7 @@ import numpy as np
 
 from nkeras_numba_cpu import gemm
 from nkeras_numba_cpu.memory import empty, is_floating, operand, stored
+from nkeras_numba_cpu.micro import ACTIVATIONS
 from nkeras_numpy import linalg as reference
 
 
@@ -47,11 +48,16 @@ def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def dense(
-    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None, *, activation: str
+    x: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray | None,
+    addend: np.ndarray | None = None,
+    *,
+    activation: str,
 ) -> np.ndarray:
-    """`activation(x @ kernel + bias)`; activation is "linear" or "relu"."""
+    """`activation(x @ kernel + bias + addend)`; activation is a name of `micro.ACTIVATIONS`."""
     if not is_floating(x.dtype):
-        return reference.dense(x, kernel, bias, activation=activation)
+        return reference.dense(x, kernel, bias, addend, activation=activation)
     inner, columns = kernel.shape
     shape = (*x.shape[:-1], columns)
     rows = math.prod(x.shape[:-1])
@@ -66,7 +72,8 @@ def dense(
         (rows, columns, inner),
         transposed_b=transposed,
         bias=None if bias is None else operand(bias),
-        relu=activation == "relu",
+        addend=None if addend is None else operand(addend),
+        mode=ACTIVATIONS[activation],
     )
     return stored(flat.reshape(shape), x.dtype)
 

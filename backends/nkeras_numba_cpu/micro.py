@@ -1,6 +1,8 @@
 """The micro-kernel of all matrix products and convolutions: a tile of C in registers.
 
-    C[i, j] = sum over taps t and depth k of A[t, i, k] * B[t, k, j]      (+ C) (+ bias[j]) (relu)
+    C[i, j] = activation(sum over taps t and depth k of A[t, i, k] * B[t, k, j] + bias[j] + D[i, j])
+
+The bias and D are optional; D lies as C does, `onto` bytes away from it, or is C itself.
 
 for `rows` rows i and up to `vectors` vectors of columns j. Each k takes one value of A from each
 row, and `vectors` vectors of B: with 14 rows and 2 vectors, 16 loads for 28 multiply-adds, which is
@@ -10,11 +12,12 @@ that one kernel serves A and transposed A, packed and unpacked B, and rows of an
 Compiled code calls it by its address, out of a table by number of rows:
 
     call_address(table[rows], (taps, a_tap, b_tap, depth, a, a_row, a_step,
-                               b, b_step, c, c_row, columns, bias, mode))
+                               b, b_step, c, c_row, columns, bias, mode, onto))
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from functools import cache
 from types import FunctionType
@@ -28,11 +31,13 @@ from nkeras_numba_cpu import simd
 from nkeras_numba_cpu.compile import cached_address
 from nkeras_numba_cpu.simd import INT, intrinsic
 
-ACCUMULATE, RELU = 1, 2  # bits of `mode`
+# Bits of `mode`: add what lies `onto` bytes from C; nothing below 0; nothing above 6.
+ACCUMULATE, RELU, LIMIT = 1, 2, 4
+ACTIVATIONS = {"linear": 0, "relu": RELU, "relu6": RELU | LIMIT}
 
 # Rows and vectors of the largest tile: as many as leave registers for B and one value of A.
 _LARGEST = {512: (14, 2), 256: (6, 2), 128: (8, 2)}
-_ARGUMENTS = 14
+_ARGUMENTS = 15
 
 
 class MicroKernels:
@@ -89,8 +94,12 @@ def tile(*arguments: int) -> None:
     raise TypeError("The micro-kernel must be bound to a tile.")
 
 
-def _micro(taps, a_tap, b_tap, depth, a, a_row, a_step, b, b_step, c, c_row, columns, bias, mode):
-    tile(taps, a_tap, b_tap, depth, a, a_row, a_step, b, b_step, c, c_row, columns, bias, mode)
+def _micro(
+    taps, a_tap, b_tap, depth, a, a_row, a_step, b, b_step, c, c_row, columns, bias, mode, onto
+):
+    tile(
+        taps, a_tap, b_tap, depth, a, a_row, a_step, b, b_step, c, c_row, columns, bias, mode, onto
+    )  # fmt: skip
 
 
 def _tile(dtype: str, rows: int, vectors: int) -> Any:
@@ -113,6 +122,7 @@ def _tile(dtype: str, rows: int, vectors: int) -> Any:
         columns,
         bias,
         mode,
+        onto,
     ):
         def codegen(context, builder, signature, values):
             _Tile(builder, dtype, rows, vectors).emit(*values)
@@ -121,6 +131,27 @@ def _tile(dtype: str, rows: int, vectors: int) -> Any:
         return types.void(*[types.int64] * _ARGUMENTS), codegen
 
     return tile
+
+
+@intrinsic
+def limits(typingctx, x, mode):
+    """What the activation of a mode lets through, as two vectors: the least and the largest."""
+    vector = simd.Vector(x.dtype)
+    result = types.UniTuple(vector, 2)
+
+    def codegen(context, builder, signature, values):
+        low, high = _emit_limits(builder, vector.llvm, values[1])
+        return context.make_tuple(builder, signature.return_type, (low, high))
+
+    return result(x, types.int64), codegen
+
+
+def _emit_limits(builder: Any, vector: Any, mode: Any) -> tuple[Any, Any]:
+    def chosen(bit: int, limit: float, other: float) -> Any:
+        is_set = builder.icmp_signed("!=", builder.and_(mode, INT(bit)), INT(0))
+        return builder.select(is_set, simd.constant(vector, limit), simd.constant(vector, other))
+
+    return chosen(RELU, 0.0, -math.inf), chosen(LIMIT, 6.0, math.inf)
 
 
 class _Tile:
@@ -153,6 +184,7 @@ class _Tile:
         columns: Any,
         bias: Any,
         mode: Any,
+        onto: Any,
     ) -> None:
         """Sum the products, then the epilogue."""
         builder = self.builder
@@ -170,7 +202,7 @@ class _Tile:
                 self._advance(b_now, b_step)
             self._advance(a_tap_now, a_tap)
             self._advance(b_tap_now, b_tap)
-        self._epilogue(c, c_row, columns, bias, mode)
+        self._epilogue(c, c_row, columns, bias, mode, onto)
 
     def _advance(self, address: Any, step: Any) -> None:
         builder = self.builder
@@ -191,7 +223,7 @@ class _Tile:
     def _at(self, address: Any, vector: int) -> Any:
         return self.builder.add(address, INT(vector * self.bytes))
 
-    def _epilogue(self, c: Any, c_row: Any, columns: Any, bias: Any, mode: Any) -> None:
+    def _epilogue(self, c: Any, c_row: Any, columns: Any, bias: Any, mode: Any, onto: Any) -> None:
         builder = self.builder
         lanes = self.vector.count
         masks = [
@@ -212,14 +244,14 @@ class _Tile:
                 builder.store(builder.fadd(builder.load(total), biases[j]), total)
         with self._if_bit(mode, ACCUMULATE):
             for place, j, total in places:
-                old = simd.emit_masked_load(builder, place, masks[j], self.vector)
+                there = builder.add(place, onto)
+                old = simd.emit_masked_load(builder, there, masks[j], self.vector)
                 builder.store(builder.fadd(old, builder.load(total)), total)
         with self._if_bit(mode, RELU):
-            zero = simd.constant(self.vector, 0.0)
+            low, high = _emit_limits(builder, self.vector, mode)
             for _, _, total in places:
-                value = builder.load(total)
-                below = builder.fcmp_ordered("<", value, zero)  # NaN stays
-                builder.store(builder.select(below, zero, value), total)
+                value = simd.emit_clamped(builder, builder.load(total), low, high)
+                builder.store(value, total)
         full = builder.icmp_signed(">=", columns, INT(self.vectors * lanes))
         with builder.if_else(full) as (whole, part):
             with whole:

@@ -188,6 +188,7 @@ def _multiply(table, count, depth, a, a_at, a_step, packed, c, c_at, c_step, col
                 columns - left,
                 0,
                 mode,
+                0,
             ),
         )
 

@@ -71,6 +71,12 @@ def vector_type(dtype: Any) -> ir.VectorType:
     return ir.VectorType(element_type(dtype), lane_count(dtype))
 
 
+def emit_clamped(builder: Any, value: Any, low: Any, high: Any) -> Any:
+    """The value, but not below low nor above high; NaN stays."""
+    value = builder.select(builder.fcmp_ordered("<", value, low), low, value)
+    return builder.select(builder.fcmp_ordered(">", value, high), high, value)
+
+
 def constant(vector: ir.VectorType, value: Any) -> ir.Constant:
     """A vector of one value."""
     return ir.Constant(vector, [value] * vector.count)
@@ -375,6 +381,16 @@ def fma(typingctx, a, b, c):
 def select(typingctx, mask, a, b):
     """a where the mask is true, else b."""
     return a(mask, a, b), lambda context, builder, signature, v: builder.select(*v)
+
+
+@intrinsic
+def clamped(typingctx, a, low, high):
+    """a, but not below low nor above high; NaN stays."""
+
+    def codegen(context, builder, signature, values):
+        return emit_clamped(builder, *values)
+
+    return a(a, low, high), codegen
 
 
 @intrinsic

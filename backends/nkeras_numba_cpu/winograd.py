@@ -26,14 +26,14 @@ from nkeras_numba_cpu.convolution_plans import Box, Packing
 from nkeras_numba_cpu.convolution_plans import packing as packing_of
 from nkeras_numba_cpu.drivers import Tasks, call_address
 from nkeras_numba_cpu.memory import empty
-from nkeras_numba_cpu.micro import micro_kernels
+from nkeras_numba_cpu.micro import ACCUMULATE, limits, micro_kernels
 from nkeras_numba_cpu.simd import (
     address_of,
+    clamped,
     lane_count,
     lanes_of,
     load,
     load_first,
-    select,
     splat,
     store_first,
 )
@@ -77,7 +77,13 @@ def suits(shapes: Shapes, dtype: str, backward: bool) -> bool:
 
 
 def correlate(
-    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None, relu: bool, how: Plan, outputs: int
+    x: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray | None,
+    addend: np.ndarray | None,
+    mode: int,
+    how: Plan,
+    outputs: int,
 ) -> np.ndarray:
     """The convolution, or its gradient for x, flat; x and kernel are contiguous.
 
@@ -85,7 +91,8 @@ def correlate(
         x: the input, or the gradient of the output.
         kernel: `(3, 3, channels, filters)`.
         bias: `(filters,)` or None.
-        relu: whether the result goes through relu.
+        addend: what is added to the result, of its shape, or None.
+        mode: bits of `micro`: the activation, and ACCUMULATE where there is an addend.
         how: the plan.
         outputs: 2 or 4, the m of the plan.
     """
@@ -98,9 +105,10 @@ def correlate(
     filters = how.sizes[2]
     y = empty((how.sizes[0] * filters,), x.dtype)
     some = flat if bias is None else bias
+    addend = y if addend is None else addend.reshape(-1)
     convolve(
-        how.tasks, how.work, x.reshape(-1), transformed, some, bias is not None, y, relu,
-        how.micro, how.sizes, how.box, how.tiles,
+        how.tasks, how.work, x.reshape(-1), transformed, some, bias is not None, addend, y,
+        mode, how.micro, how.sizes, how.box, how.tiles,
     )  # fmt: skip
     return y
 
@@ -213,9 +221,10 @@ def _transform_kernel(task, kernel, target, steps):
             to_kernel(between, i * window * lanes, lanes, target, place, depth * columns)
 
 
-def _convolve(task, x, kernel, bias, has_bias, y, relu, micro, sizes, box, tiles):
+def _convolve(task, x, kernel, bias, has_bias, addend, y, mode, micro, sizes, box, tiles):
     _, depth, filters, y_row, x_row, pixel, blocks, block, rows, columns, panels, some, size = sizes
     lanes, zero, bytes = lanes_of(x), splat(x, 0), x.itemsize
+    low, high = limits(x, mode)
     first_tile = task % blocks * block
     count = min(block, tiles.shape[0] - first_tile)
     # A vector more from row to row, or rows would meet in few places of the cache.
@@ -259,6 +268,7 @@ def _convolve(task, x, kernel, bias, has_bias, y, relu, micro, sizes, box, tiles
                         columns,
                         0,
                         0,
+                        0,
                     ),
                 )
         for t in range(count):
@@ -275,7 +285,7 @@ def _convolve(task, x, kernel, bias, has_bias, y, relu, micro, sizes, box, tiles
                     place = part[6] + r * y_row + channel
                     for s in range(part[8]):
                         value = load(patch, s * lanes) + start
-                        if relu:
-                            value = select(value < zero, zero, value)
-                        store_first(y, place + s * filters, value, stored)
+                        if mode & ACCUMULATE:
+                            value = value + load_first(addend, place + s * filters, stored)
+                        store_first(y, place + s * filters, clamped(value, low, high), stored)
     memory[0] = 0  # Numba frees an array after the last use it sees

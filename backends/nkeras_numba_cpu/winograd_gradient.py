@@ -186,6 +186,7 @@ def _multiply(task, x, grad_y, sums, sizes, box_x, box_y, tiles_x, tiles_y, rows
                             columns,
                             0,
                             ACCUMULATE if block > begin else 0,
+                            0,
                         ),
                     )
     memory[0] = 0  # Numba frees an array after the last use it sees

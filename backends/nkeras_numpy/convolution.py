@@ -9,6 +9,7 @@ and both gradients are the transposes of that line.
 
 import math
 
+from nkeras_numpy.linalg import epilogue
 from nkeras_numpy.namespace import Array, in_float32, namespace
 from nkeras_numpy.windows import (
     Ints,
@@ -58,6 +59,7 @@ def conv_bias(
     x: Array,
     kernel: Array,
     bias: Array | None,
+    addend: Array | None = None,
     *,
     strides: Ints,
     padding: Pairs,
@@ -65,11 +67,9 @@ def conv_bias(
     groups: int,
     activation: str,
 ) -> Array:
-    """``activation(conv + bias)``; activation is "linear" or "relu"."""
+    """``activation(conv + bias + addend)``; activation is "linear", "relu" or "relu6"."""
     y = conv(x, kernel, strides=strides, padding=padding, dilation=dilation, groups=groups)
-    if bias is not None:
-        y = y + bias
-    return namespace(x).where(y < 0, 0, y).astype(y.dtype) if activation == "relu" else y
+    return epilogue(y, bias, addend, activation)
 
 
 @in_float32

@@ -10,10 +10,25 @@ def matmul(x: Array, y: Array) -> Array:
 
 
 @in_float32
-def dense(x: Array, kernel: Array, bias: Array | None, *, activation: str) -> Array:
-    """`activation(x @ kernel + bias)`; activation is "linear" or "relu"."""
-    xp = namespace(x)
-    y = xp.matmul(x, kernel)
-    if bias is not None:
-        y = y + bias
-    return xp.where(y < 0, 0, y).astype(y.dtype) if activation == "relu" else y
+def dense(
+    x: Array,
+    kernel: Array,
+    bias: Array | None,
+    addend: Array | None = None,
+    *,
+    activation: str,
+) -> Array:
+    """`activation(x @ kernel + bias + addend)`; activation is "linear", "relu" or "relu6"."""
+    return epilogue(namespace(x).matmul(x, kernel), bias, addend, activation)
+
+
+def epilogue(y: Array, bias: Array | None, addend: Array | None, activation: str) -> Array:
+    """What follows a product or a convolution."""
+    xp, dtype = namespace(y), y.dtype
+    for term in (bias, addend):
+        y = y if term is None else y + term
+    if activation in ("relu", "relu6"):
+        y = xp.where(y < 0, 0, y)
+    if activation == "relu6":
+        y = xp.where(y > 6, 6, y)
+    return y.astype(dtype)

@@ -1,8 +1,9 @@
 """Fusion: a recorded step with fewer passes over memory.
 
 Calls are merged or exchanged by the names of their primitives. Results stay the same bit by bit,
-but for batch normalization at inference, which becomes part of the weights in front of it, and so
-is rounded elsewhere.
+but for what is done in predictions only: batch normalization becomes part of the weights in front
+of it, and so is rounded elsewhere; what is added to the result of a layer is added in its kernel;
+zeros around an image are part of the convolution behind them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ import numpy as np
 
 from nkeras.core.recording import Call, Host, Trace, Value
 
-_LINEAR = ("conv_bias", "dense")  # x, kernel (..., filters), bias or None; static `activation`
+# x, kernel (..., filters), bias or None, perhaps what is added; static `activation`.
+_LINEAR = ("conv_bias", "dense")
+# `conv_bias` and `dense` take an addend where this says that a call has none yet.
+_NO_ADDEND = 3
 
 
 def fused(trace: Trace, fold: bool) -> Trace:
@@ -21,12 +25,12 @@ def fused(trace: Trace, fold: bool) -> Trace:
 
     Args:
         trace: a recorded step.
-        fold: whether batch normalization at inference may become part of the weights, which
-            changes the last bits of results.
+        fold: whether the last bits of results may change.
     """
     found = _Steps(trace)
-    exact = (_merge_relu, _relu_grad_before_pool_grad)
-    for rewrite in (_fold_batch_norm, *exact) if fold else exact:
+    exact = (_merge_activation, _relu_grad_before_pool_grad)
+    rounding = (_fold_pad, _fold_batch_norm, _merge_add) if fold else ()
+    for rewrite in (*rounding, *exact):
         for call in found.calls():
             rewrite(found, call)
     return trace._replace(values=found.values, steps=[one for one in found.steps if one])
@@ -119,16 +123,61 @@ def folded_weights(
     return (kernel * scale).astype(kernel.dtype), shift.astype(kernel.dtype)
 
 
-def _merge_relu(steps: _Steps, call: Call) -> None:
-    """Conv or dense, then relu: one with relu in its epilogue."""
+def _merge_activation(steps: _Steps, call: Call) -> None:
+    """Conv or dense, then relu or relu6: one with that in its epilogue."""
     if call.name not in _LINEAR or call.static["activation"] != "linear":
         return
     (y,) = call.outputs
-    relu = None if y is None else steps.only_user(y, "relu")
-    if relu is not None:
-        static = {**call.static, "activation": "relu"}
-        steps.replace(call, call._replace(static=static, outputs=relu.outputs))
-        steps.replace(relu)
+    for name in ("relu", "relu6", "threshold_relu"):
+        user = None if y is None else steps.only_user(y, name)
+        if user is None or (name == "threshold_relu" and not _is_relu6(steps, user)):
+            continue
+        static = {**call.static, "activation": "relu" if name == "relu" else "relu6"}
+        steps.replace(call, call._replace(static=static, outputs=user.outputs))
+        steps.replace(user)
+
+
+def _is_relu6(steps: _Steps, call: Call) -> bool:
+    """Whether slope, limit and threshold of a `threshold_relu` are those of relu6."""
+    numbers = [None if i is None else steps.values[i] for i in call.inputs[1:]]
+    return [
+        float(one.source) if one and one.kind == "constant" and one.shape == () else None
+        for one in numbers
+    ] == [0.0, 6.0, 0.0]
+
+
+def _merge_add(steps: _Steps, call: Call) -> None:
+    """Conv or dense, then the sum with an array of the same shape: added in the epilogue."""
+    if call.name not in _LINEAR or call.static["activation"] != "linear":
+        return
+    (y,) = call.outputs
+    add = None if y is None else steps.only_user(y, "add")
+    if add is None or y is None or len(call.inputs) != _NO_ADDEND:
+        return
+    others = [one for one in add.inputs if one != y]
+    if len(others) == 1 and others[0] is not None:
+        mine, other = steps.values[y], steps.values[others[0]]
+        if (mine.shape, mine.dtype) == (other.shape, other.dtype):
+            # At the place of the sum, where what is added exists.
+            merged = call._replace(inputs=(*call.inputs, others[0]), outputs=add.outputs)
+            steps.replace(add, merged)
+            steps.replace(call)
+
+
+def _fold_pad(steps: _Steps, call: Call) -> None:
+    """Zeros around an image, then a convolution: one that pads by itself."""
+    if call.name != "pad" or call.static["mode"] != "constant" or call.static["constant"] != 0:
+        return
+    (padded,) = call.outputs
+    conv = None if padded is None else steps.only_user(padded, "conv_bias")
+    width = call.static["pad_width"]
+    if conv is None or conv.inputs[0] != padded or any(width[0]) or any(width[-1]):
+        return
+    pairs = zip(width[1:-1], conv.static["padding"], strict=True)
+    padding = tuple((a + low, b + high) for (a, b), (low, high) in pairs)
+    static = {**conv.static, "padding": padding}
+    steps.replace(conv, conv._replace(inputs=(*call.inputs, *conv.inputs[1:]), static=static))
+    steps.replace(call)
 
 
 def _relu_grad_before_pool_grad(steps: _Steps, call: Call) -> None:

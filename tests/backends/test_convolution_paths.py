@@ -1,5 +1,6 @@
 """Each way in which numba_cpu computes a convolution, against the numpy backend in float64."""
 
+import itertools
 import math
 
 import numpy as np
@@ -71,12 +72,13 @@ def arrays_of(case, dtype="float32"):
 
 
 def results(kernels, case, dtype):
-    """Convolution, with bias and relu, and both gradients."""
+    """Convolution, with bias and relu, with something added and relu6, and both gradients."""
     x, kernel, grad_y, bias = arrays_of(case, dtype)
     static = static_arguments(case)
     return {
         "conv": kernels["conv"](x, kernel, **static),
         "conv_bias": kernels["conv_bias"](x, kernel, bias, activation="relu", **static),
+        "addend": kernels["conv_bias"](x, kernel, bias, 5 * grad_y, activation="relu6", **static),
         "grad_input": kernels["conv_grad_input"](grad_y, kernel, input_shape=x.shape, **static),
         "grad_kernel": kernels["conv_grad_kernel"](x, grad_y, kernel_shape=kernel.shape, **static),
     }
@@ -87,8 +89,8 @@ def check(case, dtype, tolerance):
     for name, actual in results(KERNELS, case, dtype).items():
         assert actual.dtype == dtype
         assert actual.shape == expected[name].shape
-        error = np.abs(actual - expected[name]).max() / np.abs(expected[name]).max()
-        assert error < tolerance, name
+        scale = np.abs(expected["conv" if name == "addend" else name]).max()  # relu6 cuts it
+        assert np.abs(actual - expected[name]).max() < tolerance * scale, name
 
 
 @pytest.mark.parametrize("label", DIRECT)
@@ -173,10 +175,13 @@ def test_nan_and_infinity_are_kept(case):
     x, kernel, _, bias = arrays_of(case)
     x[0, 1, 2, 3], x[0, -1, -1, 0] = np.nan, np.inf
     static = static_arguments(case)
-    for activation in ("linear", "relu"):
-        actual = KERNELS["conv_bias"](x, kernel, bias, activation=activation, **static)
-        expected = REFERENCE["conv_bias"](x, kernel, bias, activation=activation, **static)
+    addend = np.ones_like(REFERENCE["conv"](x, kernel, **static))
+    addend[-1, 2, 3, 1], addend[-1, 2, 4, 1] = np.nan, -np.inf
+    for activation, other in itertools.product(("linear", "relu", "relu6"), (None, addend)):
+        actual = KERNELS["conv_bias"](x, kernel, bias, other, activation=activation, **static)
+        expected = REFERENCE["conv_bias"](x, kernel, bias, other, activation=activation, **static)
         assert np.isnan(expected).any()
+        np.testing.assert_array_equal(np.isnan(actual), np.isnan(expected))
         np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -196,7 +201,7 @@ def test_tasks_cover_all_of_the_result():
     for case in DIRECT.values():
         shapes = shapes_of(case)
         for backward in (False, True):
-            launches = plan(shapes, "float32", backward, False, False).phases
+            launches = plan(shapes, "float32", backward, False, 0).phases
             covered = sum(_outputs(one) for one in launches)
             shape = shapes.x if backward else (shapes.x[0], *shapes.spatial, shapes.kernel[-1])
             assert covered == math.prod(shape)

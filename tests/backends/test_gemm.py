@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nkeras_numba_cpu import gemm, threads
 from nkeras_numba_cpu.kernels import KERNELS
-from nkeras_numba_cpu.micro import micro_kernels
+from nkeras_numba_cpu.micro import RELU, micro_kernels
 
 SIZES = st.integers(1, 70)
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
@@ -29,7 +29,7 @@ def operands(rows, columns, inner, transposed_a, transposed_b, dtype="float32"):
 def check(rows, columns, inner, transposed_a=False, transposed_b=False, dtype="float32"):
     a, b, bias = operands(rows, columns, inner, transposed_a, transposed_b, dtype)
     flags = {"transposed_a": transposed_a, "transposed_b": transposed_b}
-    got = gemm.product(a, b, (rows, columns, inner), bias=bias, relu=True, **flags)
+    got = gemm.product(a, b, (rows, columns, inner), bias=bias, mode=RELU, **flags)
     wide_a = (a.T if transposed_a else a).astype("float64")
     wide_b = (b.T if transposed_b else b).astype("float64")
     expected = np.maximum(wide_a @ wide_b + bias, 0)

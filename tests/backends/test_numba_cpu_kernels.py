@@ -59,6 +59,8 @@ def window_cases():
         yield f"conv-{label}", "conv", (normal(*x), normal(*kernel, seed=1)), static
         arrays = (normal(*x), normal(*kernel, seed=1), normal(kernel[-1], seed=3))
         yield f"bias-{label}", "conv_bias", arrays, {**static, "activation": "relu"}
+        arrays = (arrays[0] * 9.0, *arrays[1:], normal(*y, seed=4) * 9.0)
+        yield f"addend-{label}", "conv_bias", arrays, {**static, "activation": "relu6"}
         arrays = (grad_y, normal(*kernel, seed=1))
         yield f"input-{label}", "conv_grad_input", arrays, {**static, "input_shape": x}
         arrays = (normal(*x), grad_y)
@@ -89,6 +91,8 @@ def matrix_cases():
     for activation, bias in (("relu", normal(7, seed=2)), ("linear", None)):
         arrays = (normal(2, 3, 5), normal(5, 7, seed=1), bias)
         yield f"dense-{activation}", "dense", arrays, {"activation": activation}
+        arrays = (normal(2, 3, 2500), normal(2500, 7, seed=1), bias, normal(2, 3, 7, seed=3))
+        yield f"dense-addend-{activation}", "dense", arrays, {"activation": activation}
 
 
 def reduction_cases():

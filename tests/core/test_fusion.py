@@ -128,3 +128,108 @@ def test_another_algorithm_makes_another_plan() -> None:
     finally:
         nkeras.config.set_convolution_algorithm("auto")
     assert not np.array_equal(results["direct"], results["auto"])
+
+
+RELU6 = [
+    lambda: layers.ReLU(max_value=6.0),
+    lambda: layers.Activation("relu6"),
+]
+
+
+@pytest.mark.parametrize("relu6", RELU6)
+@pytest.mark.parametrize(
+    "first",
+    [
+        lambda: layers.Conv2D(5, 3, strides=2),
+        lambda: layers.DepthwiseConv2D(3, depth_multiplier=2),
+        lambda: layers.Dense(5),
+    ],
+)
+def test_relu6_is_merged_and_keeps_what_is_not_finite(first, relu6) -> None:
+    model = normalizing(first(), relu6())
+    for one in model.variables:
+        one.assign((one.value - 1.0) * 9.0)
+    x = X.copy()
+    x[0, 0, 0, 0], x[1, 2, 2, 1], x[2, 4, 4, 2] = np.nan, np.inf, -np.inf
+    for _ in range(4):
+        found = model.predict(x, verbose=0)
+    np.testing.assert_array_equal(found, model(x).numpy())
+    assert np.isnan(found).any()
+    assert np.nanmax(found) == 6.0
+    assert len(calls(model, "predict")) <= 2  # a depthwise kernel is reshaped
+
+
+def test_another_limit_is_not_merged() -> None:
+    for relu in (layers.ReLU(5.0), layers.ReLU(6.0, 0.1), layers.ReLU(6.0, 0.0, 0.5)):
+        model = normalizing(layers.Conv2D(5, 3), relu)
+        np.testing.assert_array_equal(predict(model), model(X).numpy())
+        assert "threshold_relu" in calls(model, "predict")
+
+
+def residual(branch: Any, shortcut: Any = None, *last: Any) -> Any:
+    """branch(x) + shortcut(x), then the last layers."""
+    inputs = nkeras.Input((8, 8, 3))
+    x = shortcut(inputs) if shortcut else inputs
+    y = layers.Add()([x, branch(inputs)])
+    for one in last:
+        y = one(y)
+    return nkeras.Model(inputs, y)
+
+
+@pytest.mark.parametrize("filters", [3, 35])
+@pytest.mark.parametrize(
+    "branch",
+    [
+        lambda n: layers.Conv2D(n, 1),
+        lambda n: layers.Conv2D(n, 3, padding="same", use_bias=False),
+        lambda n: layers.Dense(n),
+        lambda n: nkeras.Sequential(
+            [layers.Conv2D(n, 1), layers.DepthwiseConv2D(3, padding="same")]
+        ),
+    ],
+)
+@pytest.mark.parametrize("last", ["relu", "relu6", None])
+def test_a_residual_is_added_in_the_kernel(branch, filters, last) -> None:
+    after = [layers.Activation(last)] if last else []
+    model = residual(branch(filters), layers.Conv2D(filters, 1, padding="same"), *after)
+    np.testing.assert_allclose(predict(model), model(X).numpy(), rtol=2e-5, atol=2e-5)
+    assert not {"add", "relu", "relu6"} & set(calls(model, "predict"))
+
+
+def test_sums_that_are_used_again_are_kept() -> None:
+    """A chain of blocks: each sum is what the next one is added to."""
+    inputs = nkeras.Input((8, 8, 3))
+    y = inputs
+    for _ in range(3):
+        z = layers.Conv2D(7, 1, activation="relu")(y)
+        y = layers.Add()([y, layers.Conv2D(3, 1)(z)])
+    model = nkeras.Model(inputs, [y, layers.ReLU()(y)])
+    for _ in range(4):
+        found = model.predict(X, verbose=0)
+    for one, other in zip(found, model(X), strict=True):
+        np.testing.assert_allclose(one, other.numpy(), rtol=2e-5, atol=2e-5)
+    assert "add" not in calls(model, "predict")
+    assert "relu" in calls(model, "predict")
+
+
+def test_other_sums_are_not_merged() -> None:
+    """A result added to itself, one that something else uses, one that is broadcast."""
+    inputs = nkeras.Input((8, 8, 3))
+    y, z = layers.Conv2D(3, 1)(inputs), layers.Conv2D(3, 1)(inputs)
+    w = layers.Conv2D(3, 1)(layers.GlobalAveragePooling2D(keepdims=True)(inputs))
+    outputs = [layers.Add()([y, y]), z, layers.Add()([z, inputs]), inputs + w]
+    model = nkeras.Model(inputs, outputs)
+    for _ in range(4):
+        found = model.predict(X, verbose=0)
+    for one, other in zip(found, model(X), strict=True):
+        np.testing.assert_array_equal(one, other.numpy())
+    assert calls(model, "predict").count("add") == 3
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("kind", [layers.Conv2D, layers.DepthwiseConv2D])
+def test_zeros_around_an_image_are_part_of_the_convolution(kind, strides) -> None:
+    own = (5, 3) if kind is layers.Conv2D else (3,)
+    model = normalizing(layers.ZeroPadding2D(((0, 1), (2, 1))), kind(*own, strides=strides))
+    np.testing.assert_allclose(predict(model), model(X).numpy(), rtol=1e-6, atol=1e-6)
+    assert "pad" not in calls(model, "predict")
