@@ -2,8 +2,9 @@
 
     python benchmarks/ops.py --peers-python .peers/bin/python
 
-nkeras runs `nkeras.ops` on tensors, and where Keras has it as a layer or an optimizer that one
-(dense, batch norm, Adam); gradients come from a GradientTape. torch runs its functions, in the
+nkeras runs `nkeras.ops` on tensors; dense layers, batch norm, optimizers and what records gradients
+with a GradientTape run in a `nkeras.function`, and once more without it in the rows named eager,
+which have no bar. torch runs its functions, in the
 faster of its memory formats for images, and autograd; JAX one jitted function on arrays that it
 holds already; TensorFlow a tf.function. A row says what is done: "grad x" is the backward pass
 alone, "train" forward and backward. Transposes are reshaped, so that something moves.
@@ -12,6 +13,7 @@ alone, "train" forward and backward. Transposes are reshaped, so that something 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fma_peak import fma_peak
@@ -46,6 +48,7 @@ CONVOLUTIONS = {
 }
 WINOGRAD_BARS = {"forward": 1.8, "grad x": 1.5, "grad kernel": 1.1}
 PEAK_SHARE = 0.85
+REPLAYED = ("dense", "batch_norm", "adam", "sgd")
 GRADIENTS = {"forward": [], "grad x": [0], "grad kernel": [1]}
 
 
@@ -166,7 +169,15 @@ def others() -> Iterator[Row]:
 def all_rows(peak: float) -> list[Row]:
     """Every row; the peak, in GFLOP/s, is what products are held against."""
     families = (convolutions(), products(peak), pools(), normalizations(), activations(), others())
-    return [one for family in families for one in family]
+    return [version for family in families for one in family for version in versions(one)]
+
+
+def versions(one: Row) -> Iterator[Row]:
+    """The row, and where nkeras runs it in a function of its own the same without."""
+    yield one
+    if one.case["op"] in REPLAYED or one.case["what"] == "both":
+        case, group = {**one.case, "eager": True}, f"{one.group}, eager"
+        yield replace(one, name=f"{one.name}, eager", case=case, bars=(), group=group)
 
 
 def main() -> None:

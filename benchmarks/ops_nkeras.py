@@ -1,32 +1,39 @@
-"""The operations of ops.py in nkeras: on tensors, as a user calls them."""
+"""The operations of ops.py in nkeras: on tensors; layers, optimizers and steps with a gradient in a
+`nkeras.function`, as JAX's are jitted, single operations and the rows named eager as they stand."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 import nkeras
 from nkeras import ops
+from nkeras.ops.dense import dense
+from nkeras.ops.recurrent import lstm
 
 
-def _dense(case: dict[str, Any], x: Any, kernel: Any, bias: Any) -> tuple[Any, list[Any]]:
+def _dense_layer(case: dict[str, Any], x: Any, kernel: Any, bias: Any) -> Any:
     layer = nkeras.layers.Dense(bias.shape[0], activation=case["activation"])
     layer.build(x.shape)
     layer.set_weights([kernel.numpy(), bias.numpy()])
-    return lambda: layer(x), [x, *layer.trainable_variables]
+    return layer
 
 
-def _batch_norm(case: dict[str, Any], x: Any, gamma: Any, beta: Any) -> tuple[Any, list[Any]]:
+def _batch_norm_layer(case: dict[str, Any], x: Any, gamma: Any, beta: Any) -> Any:
     layer = nkeras.layers.BatchNormalization()
     layer.build(x.shape)
     layer.set_weights([gamma.numpy(), beta.numpy(), np.zeros(gamma.shape), np.ones(gamma.shape)])
-    return lambda: layer(x, training=True), [x, *layer.trainable_variables]
+    return layer
 
 
-LAYERS = {"dense": _dense, "batch_norm": _batch_norm}
+LAYERS = {"dense": _dense_layer, "batch_norm": _batch_norm_layer}
+OPTIMIZERS = {
+    "adam": lambda: nkeras.optimizers.Adam(1e-3),
+    "sgd": lambda: nkeras.optimizers.SGD(1e-2, momentum=0.9),
+}
 
 
 def _cross_entropy(case: dict[str, Any], logits: Any, labels: Any) -> Any:
@@ -34,10 +41,8 @@ def _cross_entropy(case: dict[str, Any], logits: Any, labels: Any) -> Any:
 
 
 def _lstm(case: dict[str, Any], x: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
-    from nkeras.ops import recurrent as primitives
-
     zeros = ops.zeros((x.shape[0], recurrent.shape[0]))
-    return primitives.lstm(x, zeros, zeros, kernel, recurrent, bias)[0]
+    return lstm(x, zeros, zeros, kernel, recurrent, bias)[0]
 
 
 def _window(case: dict[str, Any]) -> dict[str, Any]:
@@ -48,6 +53,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "conv": lambda case, x, kernel: ops.conv(x, kernel, **_window(case)),
     "depthwise_conv": lambda case, x, kernel: ops.depthwise_conv(x, kernel, **_window(case)),
     "matmul": lambda case, x, y: ops.matmul(x, y),
+    # Weights are inputs: those of a layer, which nothing changes here, would be packed only once.
+    "dense": lambda case, x, kernel, bias: dense(x, kernel, bias, case["activation"]),
     "max_pool": lambda case, x: ops.max_pool(x, case["size"]),
     "average_pool": lambda case, x: ops.average_pool(x, case["size"]),
     "layer_norm": lambda case, x, gamma, beta: ops.layer_normalization(
@@ -74,53 +81,52 @@ def make(
     case: dict[str, Any], arrays: list[np.ndarray], upstream: Callable[..., np.ndarray]
 ) -> Callable[[], Any] | None:
     """The function to time."""
-    if case["op"] in ("adam", "sgd"):
-        return _update(case["op"], *arrays)
-    if case["op"] == "lstm" and find_spec("nkeras.ops.recurrent") is None:
-        return None
     inputs = [ops.convert_to_tensor(array) for array in arrays]
-    if case["op"] in LAYERS:
-        forward, sources = LAYERS[case["op"]](case, *inputs)
-    else:
-        function, sources = FUNCTIONS[case["op"]], inputs
-
-        def forward() -> Any:
-            return function(case, *inputs)
-
+    if case["op"] in OPTIMIZERS:
+        return _timed(case, _update(case["op"], inputs[0]), inputs[1:])
+    operation, sources = _operation(case, inputs)
     if case["what"] == "forward":
-        return forward
-    wanted = [sources[i] for i in case["by"]]
-    gradient = ops.convert_to_tensor(upstream(forward().shape))
+        return _timed(case, operation, inputs)
+    gradient = ops.convert_to_tensor(upstream(operation(*inputs).shape))
 
-    def recorded(persistent: bool) -> tuple[Any, Any]:
+    def recorded(persistent: bool, *inputs: Any) -> tuple[Any, Any, list[Any]]:
+        wanted = [sources(*inputs)[i] for i in case["by"]]
         with nkeras.GradientTape(persistent) as tape:
             for source in wanted:
                 tape.watch(source)
-            y = forward()
-        return tape, y
+            y = operation(*inputs)
+        return tape, y, wanted
 
     if case["what"] == "backward":
-        tape, y = recorded(True)
+        tape, y, wanted = recorded(True, *inputs)
         return lambda: tape.gradient(y, wanted, gradient)
 
-    def both() -> Any:
-        tape, y = recorded(False)
+    def both(gradient: Any, *inputs: Any) -> Any:
+        tape, y, wanted = recorded(False, *inputs)
         return y, tape.gradient(y, wanted, gradient)
 
-    return both
+    return _timed(case, both, [gradient, *inputs])
 
 
-def _update(name: str, weights: np.ndarray, gradient: np.ndarray) -> Callable[[], Any]:
-    variable, grad = nkeras.Variable(weights), ops.convert_to_tensor(gradient)
-    optimizer: Any = (
-        nkeras.optimizers.Adam(1e-3)
-        if name == "adam"
-        else nkeras.optimizers.SGD(1e-2, momentum=0.9)
+def _timed(case: dict[str, Any], step: Callable[..., Any], inputs: list[Any]) -> Callable[[], Any]:
+    is_one_operation = case["what"] == "forward" and case["op"] not in (*LAYERS, *OPTIMIZERS)
+    timed = step if is_one_operation or case.get("eager") else nkeras.function(step)
+    return lambda: timed(*inputs)
+
+
+def _operation(case: dict[str, Any], inputs: list[Any]) -> tuple[Any, Any]:
+    """A function of the inputs, and what of them one may want a gradient by."""
+    op = case["op"]
+    if op in FUNCTIONS and not (op in LAYERS and case.get("eager")):
+        return functools.partial(FUNCTIONS[op], case), lambda *inputs: inputs
+    layer = LAYERS[op](case, *inputs)
+    return (
+        lambda x, *weights: layer(x, training=True),
+        lambda x, *weights: [x, *layer.trainable_variables],
     )
+
+
+def _update(name: str, weights: Any) -> Callable[[Any], Any]:
+    variable, optimizer = nkeras.Variable(weights), OPTIMIZERS[name]()
     optimizer.build([variable])
-
-    def update() -> Any:
-        optimizer.apply([grad], [variable])
-        return variable
-
-    return update
+    return lambda gradient: optimizer.apply([gradient], [variable])
