@@ -18,6 +18,8 @@ _PACKAGES = ("numpy", "numba", "llvmlite", "ml_dtypes", "h5py")
 _GPU_PACKAGES = ("numba-cuda", "cupy-cuda13x", "cupy-cuda12x", "cupy")
 _ENVIRONMENT = (
     "NKERAS_BACKEND",
+    "NKERAS_NUM_THREADS",
+    "NKERAS_VECTOR_BITS",
     "NUMBA_NUM_THREADS",
     "NUMBA_THREADING_LAYER",
     "NUMBA_CACHE_DIR",
