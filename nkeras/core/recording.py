@@ -69,6 +69,13 @@ class Trace(NamedTuple):
     outputs: list[int]
 
 
+class Choice(NamedTuple):
+    """A question to the host; the answer decides how a step goes on."""
+
+    ask: Callable[[], Any]
+    variable: Any  # of the host, from which the answer follows
+
+
 class Live:
     """A number (or tuple of numbers) of the host that each replay computes again.
 
@@ -195,6 +202,16 @@ def live(function: Callable[[], Any], key: Any = None) -> Any:
     return function() if recorder is None else recorder.live(function, key)
 
 
+def choice(ask: Callable[[], Any], variable: Any) -> Any:
+    """`ask()`, by which Python goes one way or another: each answer has a plan of its own.
+
+    The answer must follow from `variable`, one of the host, as it is when the step begins. Asking
+    again gives an equal function, such as a method.
+    """
+    recorder = active()
+    return ask() if recorder is None else recorder.choice(Choice(ask, variable))
+
+
 def on_host(function: Callable[..., Any], *tensors: Any) -> None:
     """Call `function` with the arrays of tensors, now and at this place of each replay.
 
@@ -213,10 +230,16 @@ class Recorder:
 
     Args:
         backend: the backend the step runs on.
+        choices: those that are known to decide how the step goes on.
+
+    Attributes:
+        asked: the choices that the step made.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, choices: Sequence[Choice] = ()) -> None:
         self.backend = backend
+        self.asked: list[Choice] = []
+        self._versions = {one: one.variable.version for one in choices}
         self.failure: str | None = None
         self.trace = Trace([], [], {}, [])
         self._numbers: dict[Any, Live] = {}  # by key
@@ -311,6 +334,16 @@ class Recorder:
             if key is not None:
                 self._numbers[key] = number
         return number
+
+    def choice(self, choice: Choice) -> Any:
+        """The answer of now; it must be that of when the step began."""
+        if choice not in self.asked:
+            self.asked.append(choice)
+        version = choice.variable.version
+        if self._versions.get(choice, version) != version:
+            self.fail("how a step goes on depends on what it changes itself")
+        with self.suspended():
+            return choice.ask()
 
     def on_host(self, function: Callable[..., Any], tensors: Sequence[Any]) -> None:
         """Call a function of the host at this place of each replay."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from nkeras import ops
 from nkeras.core import naming, tape
-from nkeras.core.recording import live, plain
+from nkeras.core.recording import choice, live, plain
 from nkeras.core.serialization import (
     custom_object_scope,
     deserialize_keras_object,
@@ -275,12 +275,16 @@ class Optimizer(OptimizerState):
     def _is_update_step(self) -> bool:
         return (int(self._iterations) + 1) % (self.gradient_accumulation_steps or 1) == 0
 
+    def _is_overwrite_step(self) -> bool:
+        updates = int(self._iterations) // (self.gradient_accumulation_steps or 1)
+        return (updates + 1) % (self.ema_overwrite_frequency or 1) == 0
+
     def _update(self, pairs: list[tuple[Any, Variable]]) -> None:
         steps = self.gradient_accumulation_steps
         if steps:
             accumulators = [self._slot(self._accumulated_gradients, one) for _, one in pairs]
             sums = [grad + one for (grad, _), one in zip(pairs, accumulators, strict=True)]
-            if self._is_update_step():
+            if choice(self._is_update_step, self._iterations):
                 self._step([total / steps for total in sums], [one for _, one in pairs])
                 for one in self._accumulated_gradients:
                     one.assign(ops.zeros(one.shape, one.dtype))
@@ -327,7 +331,7 @@ class Optimizer(OptimizerState):
             if self.gradient_accumulation_steps:
                 accumulator = self._slot(self._accumulated_gradients, variable)
                 grad = ops.maximum(grad, accumulator)
-                if not self._is_update_step():
+                if not choice(self._is_update_step, self._iterations):
                     accumulator.assign(grad)
                     continue
                 accumulator.assign(ops.zeros(accumulator.shape, accumulator.dtype))
@@ -361,7 +365,7 @@ class Optimizer(OptimizerState):
             if average is not None:
                 old, new = ops.multiply(average, keep), ops.multiply(variable, 1.0 - keep)
                 average.assign(ops.add(old, new))
-        if self.ema_overwrite_frequency and (updates + 1) % self.ema_overwrite_frequency == 0:
+        if self.ema_overwrite_frequency and choice(self._is_overwrite_step, self._iterations):
             self.finalize_variable_values(self._trainable_variables)
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:

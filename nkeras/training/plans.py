@@ -3,8 +3,10 @@
 A model has plans by kind of step and by structure, shapes and dtypes of the batch. The first step
 of a kind builds what is built late. The next two are recorded; if they are the same, operation by
 operation, the step does not depend on what Python counts or carries over, and a plan is made of it.
-What cannot be planned runs as it comes, always with the same results. What changes a step (an
-attribute of a layer or the optimizer, a setting, the backend) makes it be recorded again.
+Where a counter of the host decides how a step goes on, such as whether it applies the accumulated
+gradients, each answer has a plan. What cannot be planned runs as it comes, always with the same
+results. What changes a step (an attribute of a layer or the optimizer, a setting, the backend)
+makes it be recorded again.
 """
 
 from __future__ import annotations
@@ -79,6 +81,7 @@ class Plans:
 
     def __init__(self) -> None:
         self._entries: dict[Any, _Entry] = {}
+        self._choices: dict[Any, list[recording.Choice]] = {}  # that steps of a kind make
         self._lock = threading.Lock()
         self._holder: int | None = None  # the thread that has the lock
         _all.add(self)
@@ -146,6 +149,9 @@ class Plans:
         deliver: Callable[[Any], Any],
         replay: Callable[[Plan], list[Any]],
     ) -> Any:
+        choices = self._choices.get(kind)
+        if choices and key is not None:
+            key = (*key, tuple(one.ask() for one in choices))
         entry = self._entries.get(key)
         if key is None:
             pass
@@ -162,7 +168,7 @@ class Plans:
                     self._earned += 1
                     return deliver(_fill(entry.outputs, replay(plan)))
                 if self._can_pay():
-                    return deliver(self._record(kind, entry, batch, step))
+                    return deliver(self._record(key, entry, batch, step))
             finally:
                 self._holder = None
                 self._lock.release()
@@ -178,12 +184,13 @@ class Plans:
         """Whether recording has been worth its while; not where shapes are too many."""
         return self._spent < CREDIT + self._earned
 
-    def _record(self, kind: Any, entry: _Entry, batch: Any, step: Callable[[Any], Any]) -> Any:
+    def _record(self, key: Any, entry: _Entry, batch: Any, step: Callable[[Any], Any]) -> Any:
         """Do a step and record it; the second time in a row that it is the same, make the plan."""
-        backend = registry.active()
+        kind, backend = key[0], registry.active()
         if not entry.is_valid() or entry.plan is not None:
             entry.trace = entry.plan = None
-        recorder = recording.Recorder(backend)
+        choices = self._choices.get(kind, [])
+        recorder = recording.Recorder(backend, choices)
         # Handles of their own: one tensor may stand in two places now, and two later.
         tensors = tree.map_structure(
             lambda leaf: leaf.handle() if isinstance(leaf, Tensor) else leaf, to_tensors(batch)
@@ -205,7 +212,11 @@ class Plans:
         entry.epoch, entry.backend = config.epoch, backend
         entry.recorded += 1
         self._spent += 1
-        if recorder.failure is not None:
+        unknown = [one for one in recorder.asked if one not in choices]
+        if unknown:  # from now on steps are looked up by the answers
+            self._choices[kind] = choices + unknown
+            self._entries.pop(key, None)
+        elif recorder.failure is not None:
             entry.refused, entry.trace = recorder.failure, None
         elif changes_itself:
             entry.trace = None

@@ -132,11 +132,6 @@ def test_settings_of_optimizers(optimizer):
 @pytest.mark.parametrize(
     ("optimizer", "why"),
     [
-        (lambda: nkeras.optimizers.Adam(0.01, gradient_accumulation_steps=2), "iteration"),
-        (
-            lambda: nkeras.optimizers.SGD(0.1, use_ema=True, ema_overwrite_frequency=2),
-            "changes from step to step",
-        ),
         (
             lambda: nkeras.optimizers.LossScaleOptimizer(nkeras.optimizers.SGD(0.1)),
             "Python looks",
