@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from nkeras_numba_cpu import threads
+from nkeras_numba_cpu import buffers, threads
 from nkeras_numba_cpu.arena import ALIGNMENT, Arena, Block, address, aligned
 
 Launch = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -80,6 +80,7 @@ class Lowering:
         self._rehearsal = rehearsal
         self._is_whole: list[bool] = []  # for each call: whether its launches are all of it
         self._early: list[set[int]] = []  # for each call: the launches that work on fixed inputs
+        buffers.release()  # what eager calls left: from now on the arena serves
         self.arena = Arena()
         if rehearsal is not None and memory is not None:
             size, offsets = rehearsal.arena.layout()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
+from nkeras_numba_cpu.buffers import SMALLEST, borrow
 from nkeras_numba_cpu.capture import current
 
 HALF_DTYPES = (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))
@@ -18,7 +20,9 @@ def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     What a kernel keeps from call to call must not come from here: a plan uses the memory again.
     """
     if current.arena is None or current.blocks is None:
-        return np.empty(shape, dtype)
+        if math.prod(shape) < SMALLEST:
+            return np.empty(shape, dtype)
+        return borrow(shape, dtype)
     block, array = current.arena.allocate(shape, dtype)
     current.blocks.append(block)
     return array
