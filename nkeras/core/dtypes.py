@@ -105,6 +105,8 @@ def _result(names: tuple[str, ...], floatx: str) -> str:
 
 def weak(value: Any) -> str:
     """The lattice name of a value or type: Python numbers are weak."""
+    if type(value) is str and value in _ABOVE:
+        return value
     kind = value if isinstance(value, type) else type(value)
     if kind is bool:
         return "bool"
@@ -124,4 +126,4 @@ def result_type(*values: Any) -> str:
         >>> result_type("int32", float)
         'float32'
     """
-    return _result(tuple(weak(value) for value in values) or ("float",), "float32")
+    return _result(tuple([weak(value) for value in values]) or ("float",), "float32")

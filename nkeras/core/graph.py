@@ -6,13 +6,13 @@ traces is unknown in the result. So shape rules and layers only ever meet number
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from nkeras.core import dtypes, naming, tree
+from nkeras.core.scope import Scope
 from nkeras.core.tensor import Operators
 
 _tracing: ContextVar[bool] = ContextVar("nkeras_tracing", default=False)
@@ -175,24 +175,14 @@ def infer_outputs(infer: Callable[..., Any], arguments: Any, named: dict[str, An
     return tree.map_structure(_merge, *traces)
 
 
-@contextmanager
-def trace() -> Iterator[None]:
+def trace() -> Scope[bool]:
     """Inside, operations on symbolic tensors only infer shapes and record no nodes."""
-    token = _tracing.set(True)
-    try:
-        yield
-    finally:
-        _tracing.reset(token)
+    return Scope(_tracing, True)
 
 
-@contextmanager
-def recording() -> Iterator[None]:
+def recording() -> Scope[bool]:
     """Nodes are recorded again, also in a trace around: `build` may make a graph of its own."""
-    token = _tracing.set(False)
-    try:
-        yield
-    finally:
-        _tracing.reset(token)
+    return Scope(_tracing, False)
 
 
 def _fill(leaf: Any, fill: int) -> Any:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
 
+from nkeras.core.scope import Scope
+
 _counts: dict[str, int] = defaultdict(int)
 _scopes: ContextVar[tuple[str, ...]] = ContextVar("nkeras_name_scopes", default=())
 _lock = Lock()
@@ -60,14 +62,9 @@ def name_scope(name: str) -> Iterator[None]:
         _scopes.reset(token)
 
 
-@contextmanager
-def root_scope(*names: str) -> Iterator[None]:
+def root_scope(*names: str) -> Scope[tuple[str, ...]]:
     """Replace the whole scope inside the block."""
-    token = _scopes.set(names)
-    try:
-        yield
-    finally:
-        _scopes.reset(token)
+    return Scope(_scopes, names)
 
 
 def scope_path() -> tuple[str, ...]:

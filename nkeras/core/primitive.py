@@ -19,28 +19,22 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
 
 from nkeras.backend import registry
 from nkeras.backend.protocol import Backend
 from nkeras.backend.scalar import Scalar
 from nkeras.core import dtypes, graph, recording, tape
 from nkeras.core.errors import BackendError
+from nkeras.core.rule import Rule, backward
 from nkeras.core.spec import Spec, broadcast_shapes
 from nkeras.core.tensor import Operators, Tensor, as_tensor
 from nkeras.core.variable import Variable
 
 PRIMITIVES: dict[str, Primitive] = {}
-
-
-class Rule(NamedTuple):
-    """A gradient rule: for which arguments, and the names of its parameters."""
-
-    arguments: tuple[str, ...]
-    function: Callable[..., Any]
-    parameters: tuple[str, ...]
-    optional: frozenset[str]
 
 
 class Primitive:
@@ -71,7 +65,6 @@ class Primitive:
         self.outputs = outputs
         self.flat = flat
         self.rules: dict[str, Rule] = {}
-        self._known_sources: dict[Any, list[tuple[str, str, Any]]] = {}  # by rule
         self.decompose: Callable[..., Any] | None = None
         if self.name in PRIMITIVES:
             raise ValueError(f"There is a primitive named {self.name!r} already.")
@@ -88,13 +81,10 @@ class Primitive:
         """
 
         def declare(function: Callable[..., Any]) -> Callable[..., Any]:
-            parameters = inspect.signature(function).parameters
-            optional = frozenset(n for n, p in parameters.items() if p.default is None)
-            rule = Rule(arguments, function, tuple(parameters), optional)
             for argument in arguments:
                 if argument not in self.arguments:
                     raise ValueError(f"{self.name} has no argument {argument!r}.")
-                self.rules[argument] = rule
+            self.rules |= dict.fromkeys(arguments, Rule(self, arguments, function))
             return function
 
         return declare
@@ -106,14 +96,14 @@ class Primitive:
 
     def __call__(self, *arguments: Any, **static: Any) -> Any:
         """Check, then run the kernel and record; on symbolic tensors, infer the result."""
-        for argument in arguments:
-            if isinstance(argument, graph.KerasTensor):
-                return graph.call_symbolic(self, self._infer, arguments, static)
         backend = registry.active()
-        tensors = [
-            one if type(one) is Tensor and one.backend is backend else to_tensor(one)
-            for one in arguments
-        ]
+        tensors: Sequence[Any] = arguments
+        for argument in arguments:
+            if type(argument) is not Tensor or argument.backend is not backend:
+                if is_symbolic(arguments):
+                    return graph.call_symbolic(self, self._infer, arguments, static)
+                tensors = [to_tensor(one) for one in arguments]
+                break
         self.shape_rule(*tensors, **static)
         return self.run(tensors, static)
 
@@ -169,16 +159,11 @@ class Primitive:
         if not wanted:
             return
         outputs = results if isinstance(results, tuple) else (results,)
-        calls: dict[int, tuple[Rule, dict[str, Any]]] = {}
-        names = frozenset() if self.variadic else frozenset(self.arguments[i] for i in wanted)
-        for i in wanted:
-            argument = self.arguments[0 if self.variadic else i]
-            rule = self.rule(argument)
-            if rule is not None and id(rule) not in calls:
-                calls[id(rule)] = rule, self._saves(rule, tensors, static, outputs, names)
-        if calls:
-            backward = _Backward(self, list(calls.values()), len(tensors))
-            one.append(backward, [t for t in tensors], outputs)
+        names = self.arguments[:1] if self.variadic else [self.arguments[i] for i in wanted]
+        rules = {rule: None for name in names if (rule := self.rule(name)) is not None}
+        if rules:
+            calls = [(rule, rule.save(tensors, static, outputs, names)) for rule in rules]
+            one.append(functools.partial(backward, calls, len(tensors)), tensors, outputs)
 
     def rule(self, argument: str) -> Rule | None:
         """The gradient rule by an argument; None where it is declared flat."""
@@ -187,96 +172,6 @@ class Primitive:
         if argument in self.flat:
             return None
         raise NotImplementedError(f"Primitive {self.name!r} has no gradient by {argument!r}.")
-
-    def is_upstream(self, parameter: str) -> bool:
-        """Whether a rule's parameter is the gradient by one of the outputs."""
-        return parameter.startswith("grad_") and parameter[len("grad_") :] in self.outputs
-
-    def _saves(
-        self,
-        rule: Rule,
-        tensors: Sequence[Tensor | None],
-        static: Any,
-        outputs: Sequence[Any],
-        wanted: frozenset[str],
-    ) -> dict[str, Any]:
-        saves: dict[str, Any] = {}
-        for name, kind, where in self._sources(rule):
-            if kind == "tensor":
-                saves[name] = tensors[where]
-            elif kind == "output":
-                saves[name] = outputs[where]
-            elif kind == "static":
-                saves[name] = static.get(name, where)
-            elif kind == "spec":
-                saved = tensors[where]
-                saves[name] = saved if saved is None else Spec(saved.shape, saved.dtype)
-            elif kind == "wanted":
-                saves[name] = wanted
-            elif kind == "tensors":
-                saves[name] = list(tensors)
-            else:
-                saves[name] = [Spec(t.shape, t.dtype) for t in tensors if t is not None]
-        return saves
-
-    def _sources(self, rule: Rule) -> list[tuple[str, str, Any]]:
-        """For each saved parameter of a rule: its name, what it is, and where it is found."""
-        known = self._known_sources.get(rule.function)
-        if known is not None:
-            return known
-        found: list[tuple[str, str, Any]] = []
-        for name in rule.parameters:
-            argument = name.removesuffix("_spec")
-            declared = self.__signature__.parameters.get(name)
-            if self.is_upstream(name):
-                continue
-            if name == "wanted":
-                found.append((name, "wanted", None))
-            elif declared is not None and declared.kind is declared.KEYWORD_ONLY:
-                found.append((name, "static", declared.default))
-            elif name in self.outputs:
-                found.append((name, "output", self.outputs.index(name)))
-            elif self.variadic:
-                found.append((name, "tensors" if name == argument else "specs", None))
-            else:
-                kind = "tensor" if name == argument else "spec"
-                found.append((name, kind, self.arguments.index(argument)))
-        self._known_sources[rule.function] = found
-        return found
-
-
-class _Backward:
-    """Calls the gradient rules of one recorded primitive call with what they saved."""
-
-    __slots__ = ("calls", "count", "primitive")
-
-    def __init__(self, primitive: Primitive, calls: list[Any], count: int) -> None:
-        self.primitive = primitive
-        self.calls = calls
-        self.count = count
-
-    def __call__(self, grads: Sequence[Tensor | None], specs: Sequence[Spec]) -> list[Any]:
-        """Gradients by each array argument, None where there is none."""
-        primitive = self.primitive
-        result: list[Any] = [None] * self.count
-        for rule, saves in self.calls:
-            named = dict(saves)
-            for name in rule.parameters:
-                if primitive.is_upstream(name):
-                    i = primitive.outputs.index(name[len("grad_") :])
-                    gradient = grads[i]
-                    if gradient is None and name not in rule.optional:
-                        gradient = tape.zeros(specs[i])
-                    named[name] = gradient
-            found = rule.function(**named)
-            if primitive.variadic:
-                result[:] = found
-            elif len(rule.arguments) == 1:
-                result[primitive.arguments.index(rule.arguments[0])] = found
-            else:
-                for argument, gradient in zip(rule.arguments, found, strict=True):
-                    result[primitive.arguments.index(argument)] = gradient
-        return result
 
 
 def primitive(
@@ -309,6 +204,7 @@ class Elementwise(Primitive):
         super().__init__(_signature_of(scalar, defaults, doc), outputs=(scalar.output,))
         self.defaults = defaults
         self.conditions = tuple(name in scalar.conditions for name in scalar.parameters)
+        self._takes_floats = promotion != "bool" and not any(self.conditions)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """Promote, broadcast and map the scalar function; on symbolic tensors, infer."""
@@ -316,10 +212,35 @@ class Elementwise(Primitive):
             bound = self.__signature__.bind(*arguments, **named)
             bound.apply_defaults()
             arguments = bound.args
-        for argument in arguments:
-            if isinstance(argument, graph.KerasTensor):
+        tensors: Sequence[Any] = arguments
+        if not self._are_ready(arguments):
+            if is_symbolic(arguments):
                 return graph.call_symbolic(self, self._infer, arguments, {})
-        return self._apply(arguments)
+            tensors = self._converted(arguments)
+        first = tensors[0].shape
+        for tensor in tensors:
+            if tensor.shape != first:
+                broadcast_shapes(*[t.shape for t in tensors], owner=self.name)
+                break
+        return self.run(tensors, {})
+
+    def _are_ready(self, arguments: Sequence[Any]) -> bool:
+        """Whether they are tensors of one floating dtype that live here, as they are mostly."""
+        first = arguments[0]
+        if type(first) is not Tensor or not self._takes_floats:
+            return False
+        backend, dtype = registry.active(), first.dtype
+        for one in arguments:
+            if type(one) is not Tensor or one.dtype != dtype or one.backend is not backend:
+                return False
+        return dtypes.is_floating(dtype)
+
+    def _converted(self, arguments: Sequence[Any]) -> list[Tensor]:
+        compute = self.compute_dtype(arguments)
+        return [
+            to_tensor(one, "bool" if is_bool else compute)
+            for one, is_bool in zip(arguments, self.conditions, strict=True)
+        ]
 
     def _infer(self, *arguments: Any, **static: Any) -> Any:
         shapes = [shape_of(argument) for argument in arguments]
@@ -330,11 +251,6 @@ class Elementwise(Primitive):
         """The dtype that the scalar function computes in."""
         if self.promotion == "bool":
             return "bool"
-        first = arguments[0]
-        if type(first) is Tensor and dtypes.is_floating(first.dtype) and not any(self.conditions):
-            dtype = first.dtype
-            if all([type(one) is Tensor and one.dtype == dtype for one in arguments]):
-                return dtype  # the most frequent case
         values = [a for a, is_bool in zip(arguments, self.conditions, strict=True) if not is_bool]
         if self.promotion == "float":
             values.append(float)
@@ -343,22 +259,6 @@ class Elementwise(Primitive):
     def result_dtype(self, compute: str) -> str:
         """The dtype of the result."""
         return "bool" if self.scalar.result == "bool" else compute
-
-    def _apply(self, arguments: Sequence[Any]) -> Any:
-        compute = self.compute_dtype(arguments)
-        backend = registry.active()
-        tensors = [
-            one
-            if type(one) is Tensor and one.dtype == compute and one.backend is backend
-            else to_tensor(one, "bool" if is_bool else compute)
-            for one, is_bool in zip(arguments, self.conditions, strict=True)
-        ]
-        first = tensors[0].shape
-        for tensor in tensors:
-            if tensor.shape != first:
-                broadcast_shapes(*[t.shape for t in tensors], owner=self.name)
-                break
-        return self.run(tensors, {})
 
     def kernel(self, backend: Backend) -> Callable[..., Any] | None:
         """The backend's kernel for the scalar function."""
@@ -430,8 +330,8 @@ def _signature_of(scalar: Scalar, defaults: tuple[Any, ...], doc: str | None) ->
 
 def to_tensor(value: Any, dtype: str | None = None) -> Any:
     """A tensor of a variable, array, number or list; symbolic tensors and None stay as they are."""
-    if type(value) is Tensor and dtype is None:
-        return as_tensor(value)
+    if type(value) is Tensor:
+        return as_tensor(value, dtype)
     if value is None or isinstance(value, graph.KerasTensor):
         return value
     if isinstance(value, Variable):
@@ -439,6 +339,28 @@ def to_tensor(value: Any, dtype: str | None = None) -> Any:
     elif isinstance(value, (list, tuple)) and _holds_tensors(value):
         value = Operators.operators["stack"]([to_tensor(one) for one in value])
     return as_tensor(value, dtype)
+
+
+def promoted(*values: Any) -> list[Any]:
+    """Tensors of the values, all of their common dtype."""
+    tensors = [to_tensor(value) for value in values]
+    found = {tensor.dtype for tensor in tensors}
+    if len(found) < 2:
+        return tensors
+    dtype = dtypes.result_type(*found)
+    return [_cast(tensor, dtype) for tensor in tensors]
+
+
+def to_floating(value: Any) -> Any:
+    """A tensor of the value's dtype where that is floating, else of float32."""
+    tensor = to_tensor(value)
+    if dtypes.is_floating(tensor.dtype):
+        return tensor
+    return _cast(tensor, dtypes.result_type(tensor.dtype, float))
+
+
+def _cast(tensor: Any, dtype: str) -> Any:
+    return tensor if tensor.dtype == dtype else Operators.operators["cast"](tensor, dtype)
 
 
 def _holds_tensors(values: Any) -> bool:
@@ -471,14 +393,23 @@ def op(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def has_symbolic(values: Any) -> bool:
-    """Whether a symbolic tensor is among the values or in lists and tuples among them."""
+_PLAIN = frozenset((Tensor, Variable, np.ndarray, bool, int, float, str, type(None)))
+
+
+def has_symbolic(values: Iterable[Any]) -> bool:
+    """Whether a symbolic tensor is among the values or in lists, tuples and dicts among them."""
     for value in values:
-        kind = type(value)
-        if kind is Tensor or kind is float or kind is int or kind is Variable:
+        if type(value) in _PLAIN:
             continue
         if isinstance(value, graph.KerasTensor):
             return True
         if isinstance(value, (list, tuple)) and has_symbolic(value):
             return True
+        if isinstance(value, dict) and has_symbolic(value.values()):
+            return True
     return False
+
+
+def is_symbolic(values: Iterable[Any]) -> bool:
+    """Whether one of the values themselves is a symbolic tensor."""
+    return any(isinstance(value, graph.KerasTensor) for value in values)

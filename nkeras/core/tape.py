@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from nkeras.core import dtypes, tree
+from nkeras.core.scope import Scope
 from nkeras.core.spec import Spec
 from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
 
@@ -17,14 +17,9 @@ _tapes: ContextVar[tuple[GradientTape, ...]] = ContextVar("nkeras_tapes", defaul
 active: Callable[[], tuple[GradientTape, ...]] = _tapes.get
 
 
-@contextmanager
-def paused(*tapes: GradientTape) -> Iterator[None]:
+def paused(*tapes: GradientTape) -> Scope[tuple[GradientTape, ...]]:
     """Record nothing (or nothing on these tapes) inside the block."""
-    token = _tapes.set(tuple(one for one in active() if tapes and one not in tapes))
-    try:
-        yield
-    finally:
-        _tapes.reset(token)
+    return Scope(_tapes, tuple([one for one in active() if tapes and one not in tapes]))
 
 
 class _Entry(NamedTuple):
@@ -72,7 +67,7 @@ class GradientTape:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        _tapes.set(tuple(one for one in active() if one is not self))
+        _tapes.set(tuple([one for one in active() if one is not self]))
 
     def watch(self, tensor: Any) -> None:
         """Watch a tensor, a variable, or a nested structure of them.
@@ -85,10 +80,11 @@ class GradientTape:
                 if not dtypes.is_floating(one.dtype):
                     raise ValueError(f"Only floating tensors can be watched, not {one.dtype}.")
                 self._tracked.add(one.uid)
-            elif hasattr(one, "trainable") and hasattr(one, "value"):
-                self.read(one, one.value, explicit=True)
-            else:
+                continue
+            value = getattr(one, "value", None)  # of a variable
+            if not isinstance(value, Tensor):
                 raise ValueError(f"Only tensors and variables can be watched. Received: {one!r}")
+            self.read(one, value, explicit=True)
 
     def read(self, variable: Any, value: Tensor, explicit: bool = False) -> None:
         """Called when a variable's value is read while the tape records."""
@@ -112,6 +108,8 @@ class GradientTape:
         self, backward: Any, inputs: Sequence[Tensor | None], outputs: Sequence[Any]
     ) -> None:
         """Record one call: `backward(output gradients, output specs)` gives input gradients."""
+        known = self._tracked
+        tracked = [None if t is None or t.uid not in known else t.uid for t in inputs]
         uids: list[int | None] = []
         specs = []
         for output in outputs:
@@ -123,15 +121,12 @@ class GradientTape:
             uids.append(output.uid if floating else None)
             specs.append(Spec(output.shape, output.dtype))
             if floating:
-                self._tracked.add(output.uid)
-        tracked = [None if t is None or not self.tracks(t) else t.uid for t in inputs]
+                known.add(output.uid)
         self._entries.append(_Entry(backward, tracked, uids, specs))
 
-    @contextmanager
-    def stop_recording(self) -> Iterator[None]:
+    def stop_recording(self) -> Scope[tuple[GradientTape, ...]]:
         """Record nothing on this tape inside the block."""
-        with paused(self):
-            yield
+        return paused(self)
 
     def gradient(
         self,
@@ -247,7 +242,7 @@ class GradientTape:
                 None if uid is None else grads.get(uid) if uid in wanted else grads.pop(uid, None)
                 for uid in entry.outputs
             ]
-            if all(gradient is None for gradient in outputs):
+            if not any([gradient is not None for gradient in outputs]):
                 continue
             found = entry.backward(outputs, entry.specs)
             for uid, gradient in zip(entry.inputs, found, strict=True):

@@ -98,6 +98,7 @@ class Tensor(Operators):
         self.shape: tuple[int, ...] = data.shape
         self.dtype: str = dtypes.name_of(data.dtype)
         self.uid: int = _next_uid()
+        self._keras_mask: Any = None  # travels with the tensor from layer to layer
 
     @property
     def ndim(self) -> int:

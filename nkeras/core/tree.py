@@ -64,6 +64,8 @@ def map_structure(function: Callable[..., Any], *structures: Any) -> Any:
         (11, [22])
     """
     first = structures[0]
+    if not isinstance(first, (dict, list, tuple)):
+        return function(*structures)
     if isinstance(first, dict):
         for other in structures[1:]:
             if not isinstance(other, dict) or set(other) != set(first):
@@ -72,13 +74,11 @@ def map_structure(function: Callable[..., Any], *structures: Any) -> Any:
             (key, map_structure(function, *(structure[key] for structure in structures)))
             for key in first
         )
-    if isinstance(first, (list, tuple)):
-        for other in structures[1:]:
-            if not isinstance(other, (list, tuple)) or len(other) != len(first):
-                raise ValueError(f"Structures differ: {first} and {other}.")
-        items = [map_structure(function, *group) for group in zip(*structures, strict=True)]
-        return type(first)(*items) if hasattr(first, "_fields") else type(first)(items)
-    return function(*structures)
+    for other in structures[1:]:
+        if not isinstance(other, (list, tuple)) or len(other) != len(first):
+            raise ValueError(f"Structures differ: {first} and {other}.")
+    items = [map_structure(function, *group) for group in zip(*structures, strict=True)]
+    return type(first)(*items) if hasattr(first, "_fields") else type(first)(items)
 
 
 def pack_sequence_as(structure: Any, flat_sequence: Any) -> Any:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -13,19 +12,15 @@ import numpy as np
 
 from nkeras.backend import registry
 from nkeras.core import config, dtypes, graph, naming, recording, tape
+from nkeras.core.scope import Scope
 from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
 
 _autocast: ContextVar[str | None] = ContextVar("nkeras_autocast", default=None)
 
 
-@contextmanager
-def autocast_scope(dtype: str | None) -> Iterator[None]:
+def autocast_scope(dtype: str | None) -> Scope[str | None]:
     """Inside, floating variables are read as `dtype` (None: as they are)."""
-    token = _autocast.set(dtype if dtype is not None and dtypes.is_floating(dtype) else None)
-    try:
-        yield
-    finally:
-        _autocast.reset(token)
+    return Scope(_autocast, dtype if dtype is not None and dtypes.is_floating(dtype) else None)
 
 
 storage_lock = threading.RLock()  # held while a plan writes the storage of variables

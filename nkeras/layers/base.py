@@ -10,7 +10,7 @@ import numpy as np
 from nkeras import regularizers
 from nkeras.core import dtypes, graph, naming, policies, serialization, tree
 from nkeras.core.graph import KerasTensor
-from nkeras.core.primitive import to_tensor
+from nkeras.core.primitive import has_symbolic, to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.variable import Variable, autocast_scope
 from nkeras.layers import calling
@@ -125,14 +125,13 @@ class Layer(Buildable):
                 kwargs = self._with_masks(info, given, kwargs)
             if not self.built:
                 self._build_for(given, args, kwargs)
-            symbolic = bool(graph.symbolic_in((args, kwargs)))
-            if symbolic and not graph.tracing():
-                outputs = graph.infer_outputs(self._spec, args, kwargs)
-                graph.Node(self, args, recorded, outputs)
-            elif symbolic:
+            if not has_symbolic(args) and not has_symbolic(kwargs.values()):
+                outputs = self._run(*args, **kwargs)
+            elif graph.tracing():
                 outputs = self._spec(*args, **kwargs)
             else:
-                outputs = self._run(*args, **kwargs)
+                outputs = graph.infer_outputs(self._spec, args, kwargs)
+                graph.Node(self, args, recorded, outputs)
         finally:
             outer.training = previous
             if token is not None:

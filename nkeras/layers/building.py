@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 
@@ -13,6 +11,7 @@ from nkeras import constraints, initializers, regularizers
 from nkeras.core import dtypes, graph, naming
 from nkeras.core.graph import KerasTensor
 from nkeras.core.policies import DTypePolicy
+from nkeras.core.scope import Scope
 from nkeras.core.variable import Variable, autocast_scope
 from nkeras.layers.shapes import as_shapes, is_tensors, map_shapes, shapes_of
 from nkeras.layers.tracking import Tracked
@@ -186,10 +185,8 @@ class Buildable(Tracked):
             return
         self.build(**_fit_build(type(self).build, shapes, self.name))
 
-    @contextmanager
-    def _name_scope(self) -> Iterator[None]:
-        with naming.root_scope(*self._scope_path()):
-            yield
+    def _name_scope(self) -> Scope[tuple[str, ...]]:
+        return naming.root_scope(*self._scope_path())
 
     def _scope_path(self) -> tuple[str, ...]:
         return self._path or (*naming.scope_path(), self.name)

@@ -12,7 +12,12 @@ from nkeras.core import config, graph, tree
 from nkeras.core.random import SeedGenerator
 from nkeras.core.variable import Variable
 
-_this_thread = local()  # `has_losses`: whether any layer holds losses of this thread
+
+class _Thread(local):
+    has_losses = False  # whether any layer holds losses of this thread
+
+
+_this_thread = _Thread()
 
 # What changes in every training, and no call looks at.
 _BOOKKEEPING = frozenset(
@@ -198,7 +203,7 @@ class Tracked:
         return found
 
     def _clear_losses(self) -> None:
-        if not getattr(_this_thread, "has_losses", False):
+        if not _this_thread.has_losses:
             return
         for layer in self._flatten_layers():
             layer._own_losses.pop(get_ident(), None)

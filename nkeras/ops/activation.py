@@ -8,8 +8,7 @@ import numpy as np
 
 from nkeras.backend.scalar import Scalar
 from nkeras.backend.scalars import activation as scalars
-from nkeras.core import dtypes
-from nkeras.core.primitive import Elementwise, op, to_tensor
+from nkeras.core.primitive import Elementwise, op, to_floating, to_tensor
 from nkeras.core.spec import normalize_axis
 from nkeras.ops.elementwise import elementwise, greater, maximum, negative, subtract, where_
 from nkeras.ops.reduction import _cumsum, _sort, reduce_sum
@@ -130,8 +129,7 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
 
     Source: Martins and Astudillo 2016, https://arxiv.org/abs/1602.02068
     """
-    x = to_tensor(x)
-    x = cast(x, dtypes.result_type(x.dtype, float))
+    x = to_floating(x)
     axis = normalize_axis(axis, len(x.shape), "sparsemax")
     descending = negative(_sort(negative(x), axis=axis))
     sizes = [1] * len(x.shape)

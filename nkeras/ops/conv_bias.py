@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nkeras.core.primitive import op, primitive, to_tensor
+from nkeras.core.primitive import op, primitive, promoted, to_tensor
 from nkeras.core.spec import Pairs, Shape, Spec, Typed
 from nkeras.ops.activation import relu
 from nkeras.ops.convolution import (
@@ -14,13 +14,12 @@ from nkeras.ops.convolution import (
     conv_grad_kernel,
     conv_primitive,
     is_channels_first,
-    same_dtype,
     to_channels_first,
     to_channels_last,
 )
 from nkeras.ops.elementwise import add
 from nkeras.ops.reduction import reduce_sum
-from nkeras.ops.shape import cast, reshape
+from nkeras.ops.shape import reshape
 
 
 @primitive()
@@ -123,13 +122,11 @@ def conv_bias(
         >>> conv_bias(x, kernel, nkeras.ops.zeros(8), padding="same", activation="relu").shape
         (1, 4, 4, 8)
     """
-    x, kernel = same_dtype(inputs, kernel)
+    x, kernel = promoted(inputs, kernel)
     first = is_channels_first(data_format, "conv")
     x = to_channels_last(x) if first else x
     geometry = conv_geometry(x, kernel, strides, padding, dilation_rate)
-    if bias is not None:
-        bias = cast(to_tensor(bias), x.dtype)
-    y = _conv_bias(x, kernel, bias, activation=activation, **geometry)
+    y = _conv_bias(x, kernel, to_tensor(bias, x.dtype), activation=activation, **geometry)
     return to_channels_first(y) if first else y
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nkeras.core import config, dtypes
+from nkeras.core import config
 from nkeras.core.errors import refuse
-from nkeras.core.primitive import op, primitive, to_tensor
+from nkeras.core.primitive import op, primitive, promoted, to_tensor
 from nkeras.core.spec import Pairs, Shape, Spec, Typed, window_output, window_padding
-from nkeras.ops.shape import cast, reshape, transpose
+from nkeras.ops.shape import reshape, transpose
 
 
 @primitive()
@@ -195,7 +195,7 @@ def conv(
 
     Source: https://keras.io/api/ops/nn/
     """
-    x, kernel = same_dtype(inputs, kernel)
+    x, kernel = promoted(inputs, kernel)
     first = is_channels_first(data_format, "conv")
     x = to_channels_last(x) if first else x
     y = _conv(x, kernel, **conv_geometry(x, kernel, strides, padding, dilation_rate))
@@ -319,7 +319,7 @@ def conv_transpose(
     Raises:
         ValueError: shapes or arguments do not fit.
     """
-    x, kernel = same_dtype(inputs, kernel)
+    x, kernel = promoted(inputs, kernel)
     rank = len(x.shape) - 2
     first = is_channels_first(data_format, "conv_transpose")
     x = to_channels_last(x) if first else x
@@ -381,13 +381,6 @@ def transposed_geometry(
         outputs.append((size - 1) * stride + 2 - reach + before + after)
         pairs.append((reach - 1 - before, reach - 1 - after))
     return tuple(outputs), tuple(pairs)
-
-
-def same_dtype(inputs: Any, kernel: Any) -> tuple[Any, Any]:
-    """Both as tensors of their promoted dtype."""
-    x, kernel = to_tensor(inputs), to_tensor(kernel)
-    dtype = dtypes.result_type(x.dtype, kernel.dtype)
-    return cast(x, dtype), cast(kernel, dtype)
 
 
 def check_rank(x: Any, kernel: Any, rank: int, owner: str) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from nkeras.core import config, dtypes, graph
-from nkeras.core.primitive import op, to_tensor
+from nkeras.core import config, graph
+from nkeras.core.primitive import op, to_floating, to_tensor
 from nkeras.core.recording import on_host
 from nkeras.core.spec import normalize_axis
 from nkeras.ops.arranging import moveaxis
@@ -20,11 +20,6 @@ from nkeras.ops.loss import (
     sparse_softmax_cross_entropy,
 )
 from nkeras.ops.shape import cast, reshape, squeeze
-
-
-def _floating(x: Any) -> Any:
-    x = to_tensor(x)
-    return cast(x, dtypes.result_type(x.dtype, float))
 
 
 @op
@@ -49,7 +44,7 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
 
     Source: https://keras.io/api/ops/nn/
     """
-    target, output = _floating(target), _floating(output)
+    target, output = to_floating(target), to_floating(output)
     if target.shape != output.shape:
         raise ValueError(
             "binary_crossentropy: `target` and `output` must have the same shape. Received: "
@@ -78,7 +73,7 @@ def categorical_crossentropy(
     Raises:
         ValueError: the shapes differ or have rank 0.
     """
-    target, output = to_tensor(target), _floating(output)
+    target, output = to_tensor(target), to_floating(output)
     if target.shape != output.shape or not target.shape:
         raise ValueError(
             "categorical_crossentropy: `target` and `output` must have the same shape, of rank "
@@ -113,7 +108,7 @@ def sparse_categorical_crossentropy(
     Raises:
         ValueError: a label is out of `[0, classes)`, or the shapes do not fit.
     """
-    labels, output = to_tensor(target), _floating(output)
+    labels, output = to_tensor(target), to_floating(output)
     if not output.shape:
         raise ValueError("sparse_categorical_crossentropy: `output` must have at least rank 1.")
     axis = normalize_axis(axis, len(output.shape), "sparse_categorical_crossentropy")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from nkeras.core import dtypes
-from nkeras.core.primitive import op, primitive, to_tensor
+from nkeras.core.primitive import op, primitive, promoted, to_tensor
 from nkeras.core.spec import Spec, Typed
 from nkeras.ops.activation import relu
 from nkeras.ops.elementwise import add
-from nkeras.ops.linalg import matmul
+from nkeras.ops.linalg import _matmul, matmul
 from nkeras.ops.reduction import reduce_sum
-from nkeras.ops.shape import cast, reshape, swapaxes
+from nkeras.ops.shape import shaped, turned
 
 
 @primitive()
@@ -41,11 +41,11 @@ def _(
     grad = grad_y
     if activation == "relu":
         grad = relu.rule("x").function(grad_y=grad_y, y=y, x_spec=y)  # type: ignore[union-attr]
-    inputs, units = kernel.shape
-    rows, grad_rows = reshape(x, (-1, inputs)), reshape(grad, (-1, units))
+    count = math.prod(x.shape[:-1])
+    rows, grad_rows = shaped(x, (count, x.shape[-1])), shaped(grad, (count, grad.shape[-1]))
     return (
-        reshape(matmul(grad_rows, swapaxes(kernel, 0, 1)), x.shape) if "x" in wanted else None,
-        matmul(swapaxes(rows, 0, 1), grad_rows) if "kernel" in wanted else None,
+        shaped(_matmul(grad_rows, turned(kernel)), x.shape) if "x" in wanted else None,
+        _matmul(turned(rows), grad_rows) if "kernel" in wanted else None,
         reduce_sum(grad_rows, axis=(0,), keepdims=False) if "bias" in wanted else None,
     )
 
@@ -73,8 +73,5 @@ def dense(x: Any, kernel: Any, bias: Any = None, activation: str = "linear") -> 
         >>> dense(x, kernel, activation="relu").numpy()
         array([[0., 0., 0.]], dtype=float32)
     """
-    x, kernel = to_tensor(x), to_tensor(kernel)
-    dtype = dtypes.result_type(x.dtype, kernel.dtype)
-    if bias is not None:
-        bias = cast(to_tensor(bias), dtype)
-    return _dense(cast(x, dtype), cast(kernel, dtype), bias, activation=activation)
+    x, kernel = promoted(x, kernel)
+    return _dense(x, kernel, to_tensor(bias, x.dtype), activation=activation)

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from nkeras.core import dtypes
-from nkeras.core.primitive import op, to_tensor
+from nkeras.core.primitive import op, promoted
 from nkeras.ops.creation import diagonal
 from nkeras.ops.linalg import matmul
 from nkeras.ops.reduction import reduce_sum
-from nkeras.ops.shape import broadcast_to, cast, reshape, transpose
+from nkeras.ops.shape import broadcast_to, reshape, transpose
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -40,14 +39,10 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Any:
     """
     if kwargs:
         raise ValueError(f"einsum: unknown arguments {sorted(kwargs)}.")
-    tensors = [to_tensor(operand) for operand in operands]
-    dtype = dtypes.result_type(*[tensor.dtype for tensor in tensors])
+    tensors = promoted(*operands)
     inputs, output = _parse(subscripts, [len(tensor.shape) for tensor in tensors])
     sizes = _sizes(subscripts, inputs, [tensor.shape for tensor in tensors])
-    terms = [
-        _without_repeats(cast(tensor, dtype), names)
-        for tensor, names in zip(tensors, inputs, strict=True)
-    ]
+    terms = [_without_repeats(tensor, names) for tensor, names in zip(tensors, inputs, strict=True)]
     for i, j in _path(inputs, output, sizes):
         second, first = terms.pop(max(i, j)), terms.pop(min(i, j))
         if i > j:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nkeras.core import dtypes
-from nkeras.core.primitive import op, primitive, to_tensor
+from nkeras.core.primitive import op, primitive, promoted
 from nkeras.core.spec import Spec, Typed, broadcast_shapes
 from nkeras.core.tape import sum_to
-from nkeras.ops.shape import cast, expand_dims, squeeze, swapaxes
+from nkeras.ops.shape import expand_dims, squeeze, turned
 
 
 @primitive(outputs=("product",))
@@ -24,12 +23,12 @@ def _matmul(x: Typed, y: Typed) -> Spec:
 
 @_matmul.vjp("x")
 def _(grad_product: Any, x_spec: Spec, y: Any) -> Any:
-    return sum_to(_matmul(grad_product, swapaxes(y, -1, -2)), x_spec)
+    return sum_to(_matmul(grad_product, turned(y)), x_spec)
 
 
 @_matmul.vjp("y")
 def _(grad_product: Any, x: Any, y_spec: Spec) -> Any:
-    return sum_to(_matmul(swapaxes(x, -1, -2), grad_product), y_spec)
+    return sum_to(_matmul(turned(x), grad_product), y_spec)
 
 
 @op
@@ -51,11 +50,9 @@ def matmul(x1: Any, x2: Any) -> Any:
         >>> nkeras.ops.matmul([[1.0, 2.0]], [[3.0], [4.0]]).numpy()
         array([[11.]], dtype=float32)
     """
-    x1, x2 = to_tensor(x1), to_tensor(x2)
+    x1, x2 = promoted(x1, x2)
     if not x1.shape or not x2.shape:
         raise ValueError(f"matmul: arguments must not be scalars. Shapes: {x1.shape}, {x2.shape}")
-    dtype = dtypes.result_type(x1.dtype, x2.dtype)
-    x1, x2 = cast(x1, dtype), cast(x2, dtype)
     is_row, is_column = len(x1.shape) == 1, len(x2.shape) == 1
     product = _matmul(expand_dims(x1, 0) if is_row else x1, expand_dims(x2, 1) if is_column else x2)
     if is_column:

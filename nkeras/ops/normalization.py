@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nkeras.core import config, dtypes
-from nkeras.core.primitive import op, primitive, to_tensor
+from nkeras.core.primitive import op, primitive, to_floating, to_tensor
 from nkeras.core.spec import Spec, Typed, normalize_axes, normalize_axis
 from nkeras.ops.batch_norm import batch_norm_inference
 from nkeras.ops.elementwise import (
@@ -102,8 +102,7 @@ def _(grad_grad_x: Any, grad_y: Any, y: Any, axis: int) -> Any:
 
 def _along(function: Any, x: Any, axis: Any, owner: str) -> Any:
     """Apply along one axis, along several flattened together, or (None) along all."""
-    x = to_tensor(x)
-    x = cast(x, dtypes.result_type(x.dtype, float))
+    x = to_floating(x)
     rank = len(x.shape)
     if isinstance(axis, int):
         return function(x, axis=normalize_axis(axis, rank, owner))
@@ -310,8 +309,7 @@ def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = No
         raise ValueError(
             f"normalize: argument `order` must be an int >= 1. Received: order={order!r}"
         )
-    x = to_tensor(x)
-    x = cast(x, dtypes.result_type(x.dtype, float))
+    x = to_floating(x)
     x = x if x.shape else reshape(x, (1,))
     axes = normalize_axes(axis, len(x.shape), "normalize")
     epsilon = config.epsilon() if epsilon is None else epsilon

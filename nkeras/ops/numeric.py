@@ -11,7 +11,7 @@ import numpy as np
 from nkeras.backend.scalars import arithmetic
 from nkeras.core import dtypes, graph
 from nkeras.core.errors import refuse
-from nkeras.core.primitive import op, shape_of, to_tensor
+from nkeras.core.primitive import op, shape_of, to_floating, to_tensor
 from nkeras.core.spec import broadcast_shapes, normalize_axis
 from nkeras.ops.elementwise import (
     absolute,
@@ -43,11 +43,6 @@ _nan_to_number = elementwise(
 )
 
 
-def _floating(x: Any) -> Any:
-    x = to_tensor(x)
-    return cast(x, dtypes.result_type(x.dtype, float))
-
-
 @op
 def round(x: Any, decimals: int = 0) -> Any:
     """Round to a number of decimals, ties to even.
@@ -76,19 +71,19 @@ def round(x: Any, decimals: int = 0) -> Any:
 @op
 def fabs(x: Any) -> Any:
     """Absolute value as floating tensor."""
-    return absolute(_floating(x))
+    return absolute(to_floating(x))
 
 
 @op
 def deg2rad(x: Any) -> Any:
     """Degrees to radians."""
-    return multiply(_floating(x), math.pi / 180.0)
+    return multiply(to_floating(x), math.pi / 180.0)
 
 
 @op
 def rad2deg(x: Any) -> Any:
     """Radians to degrees."""
-    return multiply(_floating(x), 180.0 / math.pi)
+    return multiply(to_floating(x), 180.0 / math.pi)
 
 
 @op
@@ -99,7 +94,7 @@ def ldexp(x1: Any, x2: Any) -> Any:
         raise TypeError(
             f"ldexp: argument `x2` must be an integer tensor. Received dtype {x2.dtype}"
         )
-    x1 = _floating(x1)
+    x1 = to_floating(x1)
     # Two factors: 2**x2 alone may overflow where the product does not.
     half = floor_divide(x2, 2)
     two = to_tensor(2.0, x1.dtype)
@@ -295,7 +290,7 @@ def psnr(x1: Any, x2: Any, max_val: float) -> Any:
         raise ValueError(
             f"psnr: `x1` and `x2` must have the same shape. Received: {x1.shape} and {x2.shape}"
         )
-    error = mean(power(_floating(x1) - _floating(x2), 2.0))
+    error = mean(power(to_floating(x1) - to_floating(x2), 2.0))
     return 20.0 * math.log10(max_val) - multiply(log10(error), 10.0)
 
 

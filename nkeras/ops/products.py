@@ -7,7 +7,7 @@ from typing import Any
 
 from nkeras.core import dtypes
 from nkeras.core.errors import refuse
-from nkeras.core.primitive import op, to_tensor
+from nkeras.core.primitive import op, promoted, to_tensor
 from nkeras.core.spec import normalize_axis
 from nkeras.ops.arranging import moveaxis
 from nkeras.ops.convolution import conv
@@ -16,12 +16,6 @@ from nkeras.ops.linalg import matmul
 from nkeras.ops.padding import pad
 from nkeras.ops.reduction import sum
 from nkeras.ops.shape import cast, expand_dims, flip, getitem, reshape, stack, transpose
-
-
-def _promoted(x1: Any, x2: Any) -> tuple[Any, Any]:
-    x1, x2 = to_tensor(x1), to_tensor(x2)
-    dtype = dtypes.result_type(x1.dtype, x2.dtype)
-    return cast(x1, dtype), cast(x2, dtype)
 
 
 @op
@@ -44,7 +38,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
         >>> nkeras.ops.tensordot(nkeras.ops.ones((2, 3, 4)), nkeras.ops.ones((4, 3)), 1).shape
         (2, 3, 3)
     """
-    x1, x2 = _promoted(x1, x2)
+    x1, x2 = promoted(x1, x2)
     rank1, rank2 = len(x1.shape), len(x2.shape)
     if hasattr(axes, "__iter__"):
         given = [list(one) if hasattr(one, "__iter__") else [one] for one in axes]
@@ -81,7 +75,7 @@ def dot(x1: Any, x2: Any) -> Any:
     Returns:
         Tensor: the other axes of `x1`, then those of `x2`.
     """
-    x1, x2 = _promoted(x1, x2)
+    x1, x2 = promoted(x1, x2)
     if not x1.shape or not x2.shape:
         return multiply(x1, x2)
     return tensordot(x1, x2, [[-1], [max(len(x2.shape) - 2, 0)]])
@@ -90,7 +84,7 @@ def dot(x1: Any, x2: Any) -> Any:
 @op
 def inner(x1: Any, x2: Any) -> Any:
     """Sum over the last axes of both; scalars multiply."""
-    x1, x2 = _promoted(x1, x2)
+    x1, x2 = promoted(x1, x2)
     if not x1.shape or not x2.shape:
         return multiply(x1, x2)
     return tensordot(x1, x2, [[-1], [-1]])
@@ -189,7 +183,7 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
     """
     if mode not in ("valid", "same", "full"):
         refuse("mode", mode, '"valid", "same" or "full"', "correlate")
-    x1, x2 = _promoted(x1, x2)
+    x1, x2 = promoted(x1, x2)
     if len(x1.shape) != 1 or len(x2.shape) != 1:
         raise ValueError(f"correlate: vectors are needed. Received shapes {x1.shape}, {x2.shape}")
     dtype = dtypes.result_type(x1.dtype, float)
@@ -219,7 +213,7 @@ def cdist(x: Any, y: Any) -> Any:
     Returns:
         Tensor `(..., rows, others)`.
     """
-    x, y = _promoted(x, y)
+    x, y = promoted(x, y)
     dtype = dtypes.result_type(x.dtype, float)
     difference = expand_dims(cast(x, dtype), -2) - expand_dims(cast(y, dtype), -3)
     return sqrt(maximum(sum(difference * difference, axis=-1), 0.0))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from nkeras.core import dtypes
-from nkeras.core.primitive import Primitive, op, primitive, to_tensor
+from nkeras.core.primitive import Primitive, op, primitive, to_floating, to_tensor
 from nkeras.core.spec import Spec, Typed, normalize_axes, reduced_shape
 from nkeras.ops.core import stop_gradient
 from nkeras.ops.elementwise import (
@@ -226,8 +225,7 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     Returns:
         Tensor.
     """
-    x = to_tensor(x)
-    x = cast(x, dtypes.result_type(x.dtype, float))
+    x = to_floating(x)
     return reduce_mean(x, axis=_axes(x, axis, "mean"), keepdims=keepdims)
 
 
@@ -368,8 +366,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     Returns:
         Tensor, floating.
     """
-    x = to_tensor(x)
-    x = cast(x, dtypes.result_type(x.dtype, float))
+    x = to_floating(x)
     axes = _axes(x, axis, "logsumexp")
     if any_empty(x, axes):
         return log(reduce_sum(x, axis=axes, keepdims=keepdims))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nkeras.core import dtypes
-from nkeras.core.primitive import op, primitive, shape_of, to_tensor
+from nkeras.core.primitive import op, primitive, promoted, shape_of, to_tensor
 from nkeras.core.spec import (
     Shape,
     Spec,
@@ -181,12 +181,23 @@ def reshape(x: Any, newshape: Any) -> Any:
     if shape.count(-1) > 1 or min(shape, default=0) < -1:
         raise ValueError(f"reshape: argument `newshape` may hold one -1. Received: {tuple(shape)}")
     if -1 in shape:
-        known = math.prod(size for size in shape if size != -1)
+        known = -math.prod(shape)
         total = math.prod(x.shape)
         if known == 0 or total % known:
             raise ValueError(f"reshape: shape {x.shape} cannot become {tuple(shape)}.")
         shape[shape.index(-1)] = total // known
-    return x if tuple(shape) == x.shape else _reshape(x, shape=tuple(shape))
+    return shaped(x, tuple(shape))
+
+
+def shaped(x: Any, shape: Shape) -> Any:
+    """A tensor in another shape, whose sizes are all known."""
+    return x if x.shape == shape else _reshape(x, shape=shape)
+
+
+def turned(x: Any) -> Any:
+    """A tensor with its last two axes exchanged."""
+    rank = len(x.shape)
+    return _transpose(x, axes=(*range(rank - 2), rank - 1, rank - 2))
 
 
 @op
@@ -263,9 +274,8 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
     tensors = [to_tensor(x) for x in xs]
     if not tensors:
         raise ValueError("concatenate: argument `xs` must hold at least one tensor.")
-    dtype = dtypes.result_type(*[tensor.dtype for tensor in tensors])
     axis = normalize_axis(axis, len(tensors[0].shape), "concatenate")
-    return _concatenate(*[cast(tensor, dtype) for tensor in tensors], axis=axis)
+    return _concatenate(*promoted(*tensors), axis=axis)
 
 
 @op

@@ -11,7 +11,7 @@ import numpy as np
 
 from nkeras.core import dtypes, graph
 from nkeras.core.errors import refuse
-from nkeras.core.primitive import op, to_tensor
+from nkeras.core.primitive import op, to_floating, to_tensor
 from nkeras.core.spec import normalize_axes, reduced_shape
 from nkeras.ops.core import full, stop_gradient, zeros
 from nkeras.ops.elementwise import (
@@ -34,11 +34,6 @@ from nkeras.ops.shape import cast, concatenate, expand_dims, getitem, reshape, t
 from nkeras.ops.sorting import argmax, argmin, cumprod, cumsum, searchsorted, sort
 
 
-def _floating(x: Any) -> Any:
-    x = to_tensor(x)
-    return cast(x, dtypes.result_type(x.dtype, float))
-
-
 @op
 def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Variance over axes: the mean of squared distances from the mean.
@@ -56,7 +51,7 @@ def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         >>> float(nkeras.ops.var([1.0, 3.0]))
         1.0
     """
-    x = _floating(x)
+    x = to_floating(x)
     axes = normalize_axes(axis, len(x.shape), "var")
     centred = x - reduce_mean(x, axis=axes, keepdims=True)
     return reduce_mean(square(centred), axis=axes, keepdims=keepdims)
@@ -98,7 +93,7 @@ def moments(
     Returns:
         Two tensors of the dtype of `x`.
     """
-    x = _floating(x)
+    x = to_floating(x)
     wide = cast(x, "float32") if x.dtype in dtypes.HALVES else x
     reduced = normalize_axes(axes, len(x.shape), "moments")
     middle = reduce_mean(wide, axis=reduced, keepdims=True)
@@ -124,7 +119,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
     """
     if weights is None:
         return mean(x, axis)
-    x, weights = _floating(x), to_tensor(weights)
+    x, weights = to_floating(x), to_tensor(weights)
     if weights.shape != x.shape:
         axes = normalize_axes(axis, len(x.shape), "average")
         if weights.shape != tuple(x.shape[i] for i in axes):
@@ -174,7 +169,7 @@ def quantile(
 
 def _lines(x: Any, axis: Any, keepdims: bool, owner: str) -> tuple[Any, tuple[int, ...]]:
     """The reduced axes flattened into the last one, and the shape of the result."""
-    x = _floating(x)
+    x = to_floating(x)
     axes = normalize_axes(axis, len(x.shape), owner)
     kept = [i for i in range(len(x.shape)) if i not in axes]
     moved = transpose(x, (*kept, *axes))
@@ -299,7 +294,7 @@ def histogram(x: Any, bins: Any = 10, range: Any = None) -> tuple[Any, Any]:
     x = to_tensor(x)
     if isinstance(x, graph.KerasTensor):
         raise ValueError("histogram: the edges depend on values, and `x` is symbolic.")
-    x = stop_gradient(_floating(reshape(x, -1)))
+    x = stop_gradient(to_floating(reshape(x, -1)))
     if range is not None and (len(range) != 2 or range[0] > range[1]):
         refuse("range", range, "a pair (lowest, highest)", "histogram")
     if isinstance(bins, int):
@@ -326,7 +321,7 @@ def corrcoef(x: Any) -> Any:
     Returns:
         Tensor `(rows, rows)`, or a scalar.
     """
-    x = _floating(x)
+    x = to_floating(x)
     line = len(x.shape) == 1
     rows = reshape(x, (1, -1)) if line else x
     centred = rows - mean(rows, axis=1, keepdims=True)
@@ -374,13 +369,13 @@ def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Mean over axes of the elements that are not NaN."""
     filled, missing = _filled(x, 0.0)
     count = sum(cast(~missing, "int32"), axis, keepdims)
-    return divide(sum(filled, axis, keepdims), cast(count, _floating(filled).dtype))
+    return divide(sum(filled, axis, keepdims), cast(count, to_floating(filled).dtype))
 
 
 @op
 def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Variance over axes of the elements that are not NaN."""
-    x = _floating(x)
+    x = to_floating(x)
     return nanmean(square(x - nanmean(x, axis, True)), axis, keepdims)
 
 

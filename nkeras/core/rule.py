@@ -1,0 +1,116 @@
+"""Gradient rules of primitives: what they save of a call, and how they are called backwards."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from nkeras.core import tape
+from nkeras.core.spec import Spec
+from nkeras.core.tensor import Tensor
+
+if TYPE_CHECKING:
+    from nkeras.core.primitive import Primitive
+
+
+class Rule:
+    """A gradient rule of a primitive: for which arguments, and what it is called with.
+
+    Attributes:
+        places: positions of the arguments among those of the primitive.
+        upstream: parameters that are gradients by outputs: name, which output, whether it may be
+            None.
+        saved: the other parameters: name, what it is, and where it is found.
+    """
+
+    def __init__(
+        self, owner: Primitive, arguments: tuple[str, ...], function: Callable[..., Any]
+    ) -> None:
+        self.function = function
+        self.variadic = owner.variadic
+        self.places = tuple(owner.arguments.index(argument) for argument in arguments)
+        self.upstream: list[tuple[str, int, bool]] = []
+        self.saved: list[tuple[str, str, Any]] = []
+        for name, parameter in inspect.signature(function).parameters.items():
+            output = name.removeprefix("grad_")
+            if name != output and output in owner.outputs:
+                self.upstream.append((name, owner.outputs.index(output), parameter.default is None))
+            else:
+                self.saved.append((name, *_source(owner, name)))
+
+    def save(
+        self,
+        tensors: Sequence[Tensor | None],
+        static: Any,
+        outputs: Sequence[Any],
+        wanted: Sequence[str],
+    ) -> dict[str, Any]:
+        """What the rule will need of a call."""
+        saves: dict[str, Any] = {}
+        for name, kind, where in self.saved:
+            if kind == "tensor":
+                saves[name] = tensors[where]
+            elif kind == "output":
+                saves[name] = outputs[where]
+            elif kind == "static":
+                saves[name] = static.get(name, where)
+            elif kind == "spec":
+                saved = tensors[where]
+                saves[name] = saved if saved is None else Spec(saved.shape, saved.dtype)
+            elif kind == "wanted":
+                saves[name] = frozenset(wanted)
+            elif kind == "tensors":
+                saves[name] = list(tensors)
+            else:
+                saves[name] = [Spec(t.shape, t.dtype) for t in tensors if t is not None]
+        return saves
+
+    def __call__(
+        self,
+        saves: dict[str, Any],
+        grads: Sequence[Tensor | None],
+        specs: Sequence[Spec],
+        result: list[Any],
+    ) -> None:
+        """Put the gradients by the arguments into `result`; `grads` are those by the outputs."""
+        upstream = {}
+        for name, i, optional in self.upstream:
+            gradient = grads[i]
+            upstream[name] = tape.zeros(specs[i]) if gradient is None and not optional else gradient
+        found = self.function(**saves, **upstream)
+        if self.variadic:
+            result[:] = found
+        elif len(self.places) == 1:
+            result[self.places[0]] = found
+        else:
+            for place, gradient in zip(self.places, found, strict=True):
+                result[place] = gradient
+
+
+def _source(owner: Primitive, name: str) -> tuple[str, Any]:
+    """What a saved parameter of a rule is, and where it is found."""
+    argument = name.removesuffix("_spec")
+    declared = owner.__signature__.parameters.get(name)
+    if name == "wanted":
+        return "wanted", None
+    if declared is not None and declared.kind is declared.KEYWORD_ONLY:
+        return "static", declared.default
+    if name in owner.outputs:
+        return "output", owner.outputs.index(name)
+    if owner.variadic:
+        return ("tensors" if name == argument else "specs"), None
+    return ("tensor" if name == argument else "spec"), owner.arguments.index(argument)
+
+
+def backward(
+    calls: Sequence[tuple[Rule, dict[str, Any]]],
+    count: int,
+    grads: Sequence[Tensor | None],
+    specs: Sequence[Spec],
+) -> list[Any]:
+    """Gradients by each array argument of a recorded call, None where there is none."""
+    result: list[Any] = [None] * count
+    for rule, saves in calls:
+        rule(saves, grads, specs, result)
+    return result
