@@ -20,7 +20,6 @@ from typing import Any, TypeVar
 import llvmlite.binding
 import numba
 import numpy as np
-from numba.core import event
 
 from nkeras_numba_cpu.simd import vector_bits
 
@@ -71,7 +70,8 @@ def cached_address(signature: Any, function: Callable[..., Any]) -> int:
     """The address of `function`, compiled for C callers and kept on disk."""
     with _our_cache():
         options = {**OPTIONS, **_pipeline("Kernel")}
-        return int(numba.cfunc(signature, cache=True, **options)(function).address)
+        with notice:
+            return int(numba.cfunc(signature, cache=True, **options)(function).address)
 
 
 @functools.cache
@@ -182,7 +182,6 @@ _cache_lock = threading.RLock()
 @contextmanager
 def _our_cache() -> Iterator[None]:
     """Dispatchers made inside keep their code in our folder; the user's own are left alone."""
-    _install_notice()
     _import_without_scipy()
     folder = cache_dir()
     with _cache_lock:
@@ -194,12 +193,8 @@ def _our_cache() -> Iterator[None]:
             numba.config.CACHE_DIR = before  # pyright: ignore[reportAttributeAccessIssue]
 
 
-class _Notice(event.Listener):
-    """Says once that kernels are being compiled, when that has taken more than a second.
-
-    Numba announces compilations only, not loads from the cache, and one at a time (it holds a
-    global lock).
-    """
+class _Notice:
+    """Entered while kernels are compiled; says so once, when that has taken more than a second."""
 
     def __init__(self) -> None:
         self.total = 0.0
@@ -207,21 +202,19 @@ class _Notice(event.Listener):
         self.began = 0.0
         self.said = False
 
-    def on_start(self, event: event.Event) -> None:
-        if _is_ours(event):
-            if self.depth == 0:
-                self.began = time.perf_counter()
-            self.depth += 1
-            self._say_if_long(0.0)
+    def __enter__(self) -> None:
+        if self.depth == 0:
+            self.began = time.perf_counter()
+        self.depth += 1
+        self._say_if_long(0.0)
 
-    def on_end(self, event: event.Event) -> None:
-        if _is_ours(event):
-            self.depth -= 1
-            elapsed = time.perf_counter() - self.began
-            if self.depth == 0:
-                self.total += elapsed
-                elapsed = 0.0
-            self._say_if_long(elapsed)
+    def __exit__(self, *error: object) -> None:
+        self.depth -= 1
+        elapsed = time.perf_counter() - self.began
+        if self.depth == 0:
+            self.total += elapsed
+            elapsed = 0.0
+        self._say_if_long(elapsed)
 
     def _say_if_long(self, running: float) -> None:
         if not self.said and self.total + running > 1.0:
@@ -229,14 +222,7 @@ class _Notice(event.Listener):
             print("nkeras: compiling kernels (first run only) ...", file=sys.stderr, flush=True)
 
 
-def _is_ours(event: event.Event) -> bool:
-    module = event.data["dispatcher"].py_func.__globals__.get("__name__", "")
-    return module.partition(".")[0] in ("nkeras", "nkeras_numba_cpu")
-
-
-@functools.cache
-def _install_notice() -> None:
-    event.register("numba:compile", _Notice())
+notice = _Notice()  # one compilation at a time: Numba holds a global lock
 
 
 def _after_fork_in_child() -> None:

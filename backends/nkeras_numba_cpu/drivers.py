@@ -21,16 +21,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from types import FunctionType
 from typing import Any
 
+import numba
 from llvmlite import ir
 from numba import types
+from numba._dispatcher import compute_fingerprint
 from numba.core import cgutils
 
-from nkeras_numba_cpu import capture, threads
-from nkeras_numba_cpu.compile import OPTIONS, cached, inner
-from nkeras_numba_cpu.simd import INT, intrinsic
+from nkeras_numba_cpu import capture, launcher, native, threads
+from nkeras_numba_cpu.compile import OPTIONS, inner
+from nkeras_numba_cpu.simd import intrinsic
 
 # A parallel region costs 1.4 us (omp) to 65 us (workqueue): below this many scalar operations it
 # does not pay.
@@ -54,102 +55,70 @@ def tasks(function: Callable[..., Any] | None = None, *, reassociate: bool = Fal
 
 
 class Tasks:
-    """A kernel of numbered tasks; compiled at its first call."""
+    """A kernel of numbered tasks; compiled at its first call with arguments of some types."""
 
     def __init__(self, function: Callable[..., Any], reassociate: bool = False) -> None:
         self.function = function
         self.reassociate = reassociate
+        self.__name__ = function.__name__
         functools.update_wrapper(self, function)
+        self._launchers: dict[bytes, Callable[..., None]] = {}
 
     def __call__(self, count: int, work: int, *arguments: Any) -> None:
         """Run tasks 0 .. count - 1, on several threads if `work`, in operations, is worth it."""
+        run = self._launchers.get(compute_fingerprint(arguments))
+        if run is None:
+            arguments = launcher.plain(arguments)
+            run = self.compiled(arguments)
         if count == 1 or work < SERIAL_BELOW or threads.serial_only():
-            run, call = self.compiled, (0, count, arguments)
+            call = (0, count, arguments)
         else:
-            run, call = threads.entry(self.compiled), (threads.region(), count, arguments)
+            run, call = threads.entry(run), (threads.region(), count, arguments)
         launches = capture.current.launches
         if launches is not None:
             launches.append((run, call))
         run(*call)
 
-    @functools.cached_property
-    def compiled(self) -> Callable[..., Any]:
-        """`compiled(region, count, arguments)`; region 0 stands for a plain loop."""
+    def compiled(self, arguments: tuple[Any, ...]) -> Callable[[int, int, tuple[Any, ...]], None]:
+        """`launch(region, count, arguments)` for arguments of these types; see `launcher`."""
+        key = compute_fingerprint(arguments)  # of types, layouts and lengths of tuples
+        found = self._launchers.get(key)
+        if found is not None:
+            return found
+        if launcher.words(arguments) > launcher.WORDS:
+            raise TypeError(f"{self.__name__} has too many arguments.")
+        name = f"{self.name} {key.hex()}"
+        address = native.address(name, functools.partial(self._emit, numba.typeof(arguments)))
+        made = self._launchers[key] = launcher.launcher(self.__name__, address)
+        return made
+
+    @property
+    def name(self) -> str:
+        """A name of its own, for the disk cache."""
+        return f"{self.function.__module__}.{self.function.__qualname__}"
+
+    def _emit(self, arguments: Any, context: Any, module: Any, symbol: str) -> None:
+        """`void (task, address of the arguments)`, which calls the body."""
         options = {}
         if self.reassociate:
             options["fastmath"] = OPTIONS["fastmath"] | {"reassoc", "nsz"}
-        body = inner(self.function, **options)
-        loop = FunctionType(_loop.__code__, {**globals(), "body": body}, self.function.__name__)
-        # Numba's disk cache knows a function by module, name and line.
-        loop.__module__ = self.function.__module__
-        loop.__qualname__ = f"{self.function.__qualname__}__tasks"
-        return cached(loop)
-
-
-def body(task: int, *arguments: Any) -> None:
-    """Stands for the function that `_loop` is bound to."""
-    raise TypeError("A loop must be bound to a task.")
-
-
-def _loop(region, count, arguments):
-    run_tasks(body, region, count, arguments)
-
-
-@intrinsic
-def run_tasks(typingctx, body, region, count, arguments):
-    """Call body(task, *arguments) for each task: in a loop, or by the parallel region's address."""
-    call = body.get_call_type(typingctx, (types.int64, *arguments.types), {})
-
-    def codegen(context, builder, signature, values):
-        _, region, count, packed = values
-        library = body.dispatcher.get_compile_result(call)
-        context.active_code_library.add_linking_library(library.library)
-        # What the tasks share, in memory: the arguments, and whether one of them failed.
-        shared = cgutils.alloca_once_value(
-            builder, cgutils.make_anonymous_struct(builder, [packed, INT(0)])
+        body: Any = inner(self.function, **options)
+        kinds = (types.int64, *arguments.types)
+        body.compile(kinds)
+        compiled = body.overloads[kinds]
+        context.active_code_library.add_linking_library(compiled.library)
+        task = ir.Function(module, launcher.TASK, symbol)
+        builder = ir.IRBuilder(task.append_basic_block())
+        number, address = task.args
+        reader = launcher.Reader(context, builder, address)
+        values = [number, *map(reader.argument, arguments.types)]
+        function = context.declare_function(module, compiled.fndesc)
+        status, _ = context.call_conv.call_function(
+            builder, function, compiled.signature.return_type, kinds, values
         )
-        task = _task_function(context, builder.module, library.fndesc, call, shared.type)
-        address = builder.ptrtoint(shared, INT)
-        with builder.if_else(builder.icmp_signed("==", region, INT(0))) as (serial, parallel):
-            with serial, cgutils.for_range(builder, count, intp=INT) as loop:
-                builder.call(task, [loop.index, address])
-            with parallel:
-                arguments = [builder.ptrtoint(task, INT), count, address]
-                _call_address(builder, region, arguments)
-        failed = builder.load(cgutils.gep_inbounds(builder, shared, 0, 1))
-        with builder.if_then(builder.icmp_signed("!=", failed, INT(0)), likely=False):
-            message = f"{body.dispatcher.py_func.__name__}: out of memory"
-            context.call_conv.return_user_exc(builder, MemoryError, (message,))
-        return context.get_dummy_value()
-
-    return types.void(body, types.int64, types.int64, arguments), codegen
-
-
-def _task_function(
-    context: Any, module: Any, description: Any, call: Any, shared_type: Any
-) -> ir.Function:
-    """`void (task, address of what is shared)`, which unpacks the arguments and calls the body."""
-    name = f"{description.llvm_func_name}.task"
-    task = ir.Function(module, ir.FunctionType(ir.VoidType(), [INT, INT]), name)
-    task.linkage = "internal"
-    builder = ir.IRBuilder(task.append_basic_block())
-    number, address = task.args
-    shared = builder.inttoptr(address, shared_type)
-    packed = builder.load(cgutils.gep_inbounds(builder, shared, 0, 0))
-    arguments = [number, *cgutils.unpack_tuple(builder, packed)]
-    function = context.declare_function(module, description)
-    status, _ = context.call_conv.call_function(
-        builder, function, call.return_type, call.args, arguments
-    )
-    with builder.if_then(status.is_error, likely=False):
-        builder.store(INT(1), cgutils.gep_inbounds(builder, shared, 0, 1))
-    builder.ret_void()
-    return task
-
-
-def _call_address(builder: Any, address: Any, arguments: list[Any]) -> None:
-    kind = ir.FunctionType(ir.VoidType(), [INT] * len(arguments))
-    builder.call(builder.inttoptr(address, kind.as_pointer()), arguments)
+        with builder.if_then(status.is_error, likely=False):
+            reader.fail()
+        builder.ret_void()
 
 
 @intrinsic
@@ -157,7 +126,7 @@ def call_address(typingctx, address, arguments):
     """Call the function at `address`, which takes int64 numbers and returns nothing."""
 
     def codegen(context, builder, signature, values):
-        _call_address(builder, values[0], cgutils.unpack_tuple(builder, values[1]))
+        launcher.call_address(builder, values[0], cgutils.unpack_tuple(builder, values[1]))
         return context.get_dummy_value()
 
     return types.void(types.int64, arguments), codegen

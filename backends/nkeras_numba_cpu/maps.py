@@ -7,10 +7,8 @@ block by block, into a buffer that stays in the first-level cache.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from functools import cache
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -19,8 +17,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nkeras_numba_cpu.compile import cached, cached_address, inner
-from nkeras_numba_cpu.drivers import Tasks, _call_address, call_address
+from nkeras_numba_cpu import launcher
+from nkeras_numba_cpu.compile import cached_address, inner
+from nkeras_numba_cpu.drivers import Tasks, call_address
 from nkeras_numba_cpu.emit import Value
 
 BLOCK = 2048  # elements of a block
@@ -48,60 +47,34 @@ class Map(Tasks):
         outputs: int = 1,
         uniform: tuple[int, ...] = (),
     ) -> None:
-        super().__init__(_map)
-        self.scalar = function
-        self.name = name
+        super().__init__(function)
+        self.__name__ = f"map_{name}"
         self.outputs = outputs
         self.uniform = uniform
 
-    @functools.cached_property
-    def compiled(self) -> Callable[..., Any]:
-        run = _run_map(self.scalar, self.outputs, self.uniform)
-        loop = FunctionType(_map.__code__, {"run_map": run}, "map")
-        # Numba's disk cache knows a function by module, name and line.
-        loop.__qualname__ = f"map_{self.name}"
-        loop.__module__ = __name__
-        return cached(loop)
+    @property
+    def name(self) -> str:
+        """A name of its own, for the disk cache."""
+        return self.__name__
 
-
-def run_map(*arguments: Any) -> None:
-    """Stands for the function that `_map` is bound to."""
-    raise TypeError("A map must be bound to a scalar function.")
-
-
-def _map(region, count, arguments):
-    run_map(region, count, arguments)
-
-
-def _run_map(function: Callable[..., Any], outputs: int, uniform: tuple[int, ...]) -> Any:
-    """Run the block task for `(block task, geometry, *inputs, out)`; it calls the flat loop."""
-
-    @intrinsic
-    def run_map(typingctx, region, count, arguments):
-        return types.void(types.int64, types.int64, arguments), codegen
-
-    def codegen(context, builder, signature, values):
-        region, count, packed = values
-        _, geometry, *arrays = signature.args[2].types
-        block_task, *data = cgutils.unpack_tuple(builder, packed)
-        loop = _flat_loop(context, builder.module, function, arrays, outputs, uniform)
+    def _emit(self, arguments: Any, context: Any, module: Any, symbol: str) -> None:
+        """A task that runs the block task, which calls the flat loop."""
+        _, geometry, *arrays = arguments.types
+        loop = _flat_loop(context, module, self.function, arrays, self.outputs, self.uniform)
+        task = ir.Function(module, launcher.TASK, symbol)
+        builder = ir.IRBuilder(task.append_basic_block())
+        number, address = task.args
+        reader = launcher.Reader(context, builder, address)
+        block_task = reader.word()
         shared = [builder.ptrtoint(loop, _INT)]
-        for kind, array in zip((geometry, *arrays), data, strict=True):
-            start = context.make_array(kind)(context, builder, array).data
+        for kind in (geometry, *arrays):
             item = context.get_abi_sizeof(context.get_data_type(kind.dtype))
-            shared += [builder.ptrtoint(start, _INT), _INT(item)]
+            shared += [reader.data(), _INT(item)]
         memory = cgutils.alloca_once(builder, ir.ArrayType(_INT, len(shared)))
         for i, value in enumerate(shared):
             builder.store(value, cgutils.gep_inbounds(builder, memory, 0, i))
-        address = builder.ptrtoint(memory, _INT)
-        with builder.if_else(builder.icmp_signed("==", region, _INT(0))) as (serial, parallel):
-            with serial, cgutils.for_range(builder, count, intp=_INT) as tasks:
-                _call_address(builder, block_task, [tasks.index, address])
-            with parallel:
-                _call_address(builder, region, [block_task, count, address])
-        return context.get_dummy_value()
-
-    return run_map
+        launcher.call_address(builder, block_task, [number, builder.ptrtoint(memory, _INT)])
+        builder.ret_void()
 
 
 def _flat_loop(

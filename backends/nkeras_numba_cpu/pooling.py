@@ -151,7 +151,7 @@ class _Geometry:
         rows, columns = [_cell_covers(*axis) for axis in axes[:2]], _column_covers(*axes[2])
         self.covers = np.concatenate([*rows, columns])
         exact = all((axis[:, 1] == 1).all() for axis in rows) and window[2] <= steps[2]
-        self.adds = not exact or columns[:, 1].sum() != sizes[2]
+        self.adds = bool(not exact or columns[:, 1].sum() != sizes[2])
         self.stride = steps[2]
         taps = np.indices(window).reshape(3, -1)
         _, height, width = sizes

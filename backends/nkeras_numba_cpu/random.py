@@ -43,7 +43,7 @@ def dropout(x: np.ndarray, *, key: Key, rate: float) -> np.ndarray:
     y = empty(source.shape, source.dtype)
     if x.size:
         # The first 24 bits are a float32; compared as integers.
-        least = np.uint32(math.ceil(float(np.float32(rate)) * 2**24))
+        least = math.ceil(float(np.float32(rate)) * 2**24)
         scale = source.dtype.type(1.0 / (1.0 - rate))
         count, flat = -(-x.size // (4 * BLOCKS)), (source.reshape(-1), y.reshape(-1))
         _dropout(count, x.size * WORK, _live(key), *flat, least, scale)

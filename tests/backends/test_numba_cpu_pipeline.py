@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numba.core.compiler import Flags
 
+from nkeras_numba_cpu import native
 from nkeras_numba_cpu.compile import inner
 from nkeras_numba_cpu.drivers import tasks
 from nkeras_numba_cpu.pipeline import _Flags, _PartLibrary
@@ -19,6 +20,11 @@ from nkeras_numba_cpu.pipeline import _Flags, _PartLibrary
 @inner
 def _twice(x):
     return x + x
+
+
+@inner
+def _more(x, by, number, flag):
+    return x * by[0] + number if flag else x - by[1]
 
 
 @tasks
@@ -33,8 +39,71 @@ def test_parts_are_compiled_within_their_kernel():
     for part in _twice.overloads.values():
         assert isinstance(part.library, _PartLibrary)
         assert part.library.get_pointer_to_function(part.fndesc.llvm_func_name) == 0
-    (kernel,) = _double.compiled.overloads.values()
-    assert not isinstance(kernel.library, _PartLibrary)
+
+
+@tasks
+def _change(task, x, by, number, flag, nothing):
+    if nothing is None:
+        x[task] = _more(x[task], by, number, flag)
+
+
+@pytest.mark.parametrize("number", [2.5, np.float32(2.5), np.float64(2.5), 3, np.int64(3)])
+def test_arguments_reach_compiled_code(number):
+    x = np.arange(3.0)
+    _change(3, 3, x, (-2, 4), number, True, None)
+    np.testing.assert_array_equal(x, -2 * np.arange(3.0) + float(number))
+    _change(3, 3, x, (-2, 4), number, np.False_, None)
+    np.testing.assert_array_equal(x, -2 * np.arange(3.0) + float(number) - 4)
+
+
+@tasks
+def _nested(task, x, pairs, matrix):
+    (a, b), (c, d) = pairs
+    x[task] = a + 10 * b + 100 * c + d * matrix[1, task]
+
+
+def test_tuples_in_tuples_and_strided_arrays():
+    x = np.zeros(2)
+    matrix = np.arange(12.0).reshape(3, 4)[:, ::2]
+    _nested(2, 2, x, ((1, 2), (3, 0.5)), matrix)
+    np.testing.assert_array_equal(x, [321 + 0.5 * 4, 321 + 0.5 * 6])
+
+
+def test_what_kernels_cannot_read_is_refused():
+    with pytest.raises(TypeError, match="Kernels take arrays"):
+        _double(1, 1, 1j)
+    with pytest.raises(TypeError, match="too many arguments"):
+        _double(1, 1, tuple(range(200)))
+
+
+@tasks
+def _much(task, x, size):
+    memory = np.empty(size)
+    x[task] = memory.size
+
+
+def test_a_task_without_memory_raises():
+    x = np.zeros(4)
+    for work in (0, 10**9):
+        with pytest.raises(MemoryError):
+            _much(2, work, x, 2**60)
+        with pytest.raises(MemoryError):
+            _much(4, work, x, 2**59)
+    _much(4, 4, x, 3)
+    np.testing.assert_array_equal(x, 3)
+
+
+def test_a_damaged_file_is_compiled_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(native, "cache_dir", lambda: str(tmp_path))
+    x = np.arange(4.0)
+    for damage in (b"", b"more"):
+        monkeypatch.setattr(_double, "_launchers", {})
+        monkeypatch.setattr(native, "_loaded", {})
+        for file in tmp_path.glob("*_double*"):
+            file.write_bytes(file.read_bytes()[:100] + damage)
+        _double.compiled((x,))
+        (file,) = tmp_path.glob("*_double*")
+        assert native._read(file) is not None
 
 
 @pytest.mark.parametrize("enabled", [True, False])
