@@ -9,7 +9,7 @@ which the step does not assign, such as the packing of weights, are repeated whe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 from nkeras.backend.protocol import Array, Backend, Lowering, Step
 from nkeras.core import dtypes, variable
 from nkeras.core.binding import LARGE, Binding, can_stand_in, is_used
-from nkeras.core.recording import Call, Host, Live, Trace, plain
+from nkeras.core.recording import Call, Host, Live, Part, Trace, plain
 
 
 class Unplannable(Exception):
@@ -80,12 +80,13 @@ class Plan:
             if isinstance(step, Call):
                 self._lower(step, position)
             else:
-                self._call_host(step)
+                self._call_host(step, position)
             self._forget(step, position)
         for i in trace.outputs:
             lowering.keep(self._arrays[i])
         self.outputs = [self._kept(self._arrays[i]) for i in trace.outputs]
-        self._assign()
+        in_parts = {one for step in trace.steps for one in _assigned_in(step)}
+        self._assign([one for one in self._written if one not in in_parts])
 
     def _forget(self, step: Call | Host, position: int) -> None:
         """Give back what no later step uses."""
@@ -174,13 +175,31 @@ class Plan:
                 self._arrays[i][...] = value.source.value
                 self._targets.setdefault(id(value.source), []).append(self._arrays[i])
 
-    def _call_host(self, step: Host) -> None:
+    def _call_host(self, step: Host, position: int) -> None:
         arrays = tuple(self._arrays[i] for i in step.inputs)
-        if step.live is None:
+        if step.part is not None and step.inputs:
+            self._around, self.steps, self._began = self.steps, [], position
+            self._around.append((_do_part, (*arrays, self.steps, step.function)))
+        elif step.part is not None:
+            self._check_part(step.part, position)
+            self._assign(step.part.assigned)
+            self.steps = self._around
+        elif step.live is None:
             self.steps.append((step.function, arrays))
         else:
             targets = self._targets.setdefault(id(step.live), [])
             self.steps.append((_refresh, (step.live, targets)))
+
+    def _check_part(self, part: Part, position: int) -> None:
+        """What a part of the step makes, or writes over, is not used behind it."""
+        trace, own = self._trace, set(part.assigned)
+        inside = [one for one in trace.steps[self._began : position] if isinstance(one, Call)]
+        made = {i for one in inside for i in one.outputs}
+        used = {i for one in trace.steps[position:] for i in one.inputs if i is not None}
+        used |= {i for one, i in trace.assigned.items() if one not in own} | set(trace.outputs)
+        for i in used:
+            if i in made or any(_overlap(self._arrays[i], one.storage()) for one in own):
+                raise Unplannable("what a part of the step computes is used behind it")
 
     def _lower(self, call: Call, position: int) -> None:
         arrays = [None if i is None else self._arrays[i] for i in call.inputs]
@@ -236,11 +255,11 @@ class Plan:
         self.steps.append((np.copyto, (copy, output)))
         return copy
 
-    def _assign(self) -> None:
+    def _assign(self, variables: Sequence[Any]) -> None:
         """Copy new values of variables to where the next replay looks for them."""
         storages = [one.storage() for one in self._written]
-        for one, i in self._trace.assigned.items():
-            storage, array = one.storage(), self._arrays[i]
+        for one in variables:
+            storage, array = one.storage(), self._arrays[self._trace.assigned[one]]
             if array is storage:
                 continue
             if any(_overlap(array, other) for other in storages):
@@ -259,6 +278,19 @@ def _refresh(live: Live, targets: list[Array]) -> None:
     live.refresh()
     for target in targets:
         target[...] = live.value
+
+
+def _do_part(flag: Array, steps: list[Step], otherwise: Callable[[], None]) -> None:
+    if flag:
+        for function, arguments in steps:
+            function(*arguments)
+    else:
+        otherwise()
+
+
+def _assigned_in(step: Call | Host) -> Sequence[Any]:
+    """The variables that the part which a step ends assigns."""
+    return step.part.assigned if isinstance(step, Host) and step.part and not step.inputs else ()
 
 
 def _last_uses(trace: Trace) -> list[int]:

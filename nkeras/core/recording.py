@@ -48,16 +48,24 @@ class Call(NamedTuple):
     outputs: tuple[int | None, ...]
 
 
+class Part(NamedTuple):
+    """Steps that are done only where a tensor holds."""
+
+    assigned: list[Any]  # variables, nowhere else
+
+
 class Host(NamedTuple):
     """A function of the host that each replay calls, with the arrays of `inputs`.
 
-    Where it computes a number, that is `live`.
+    Where it computes a number, that is `live`. Two of them enclose a `part`: the first one is given
+    whether the part is done, and called where it is not.
     """
 
     function: Callable[..., Any]
     inputs: tuple[int, ...]
     live: Live | None = None
     numbers: tuple[Any, ...] = ()  # that the step combined it with
+    part: Part | None = None
 
 
 class Trace(NamedTuple):
@@ -225,6 +233,21 @@ def on_host(function: Callable[..., Any], *tensors: Any) -> None:
         recorder.on_host(function, tensors)
 
 
+def either(flag: Any, body: Callable[[], None], otherwise: Callable[[], None]) -> None:
+    """Call `body` where a boolean tensor holds, else `otherwise`, also in each replay.
+
+    What `body` computes is not used behind it, and what it assigns is assigned there only.
+    `otherwise` works on variables of the host.
+    """
+    recorder = active()
+    if recorder is not None:
+        recorder.either(flag, body, otherwise)
+    elif bool(flag):
+        body()
+    else:
+        otherwise()
+
+
 class Recorder:
     """Takes down one step.
 
@@ -234,11 +257,15 @@ class Recorder:
 
     Attributes:
         asked: the choices that the step made.
+        is_cut: whether a part of the step was left out, so that the next one must be recorded.
     """
 
     def __init__(self, backend: Backend, choices: Sequence[Choice] = ()) -> None:
         self.backend = backend
         self.asked: list[Choice] = []
+        self.is_cut = False
+        self._part: Part | None = None  # that is being recorded
+        self._places: dict[Any, Part | None] = {}  # by variable: where it is assigned
         self._versions = {one: one.variable.version for one in choices}
         self.failure: str | None = None
         self.trace = Trace([], [], {}, [])
@@ -353,6 +380,24 @@ class Recorder:
         indices = tuple(self._index(tensor) for tensor in tensors)
         self.trace.steps.append(Host(function, indices))
 
+    def either(self, flag: Any, body: Callable[[], None], otherwise: Callable[[], None]) -> None:
+        """Do a part of the step, or something else instead."""
+        with self.suspended():
+            if not bool(flag):
+                self.is_cut = True
+                return otherwise()
+        if self._part is not None:
+            self.fail("a part of the step is inside another one")
+        part = self._part = Part([])
+        self._numbers.clear()
+        self.trace.steps.append(Host(otherwise, (self._index(flag),), part=part))
+        body()
+        self.trace.steps.append(Host(otherwise, (), part=part))
+        self._numbers.clear()
+        part.assigned.extend(one for one, place in self._places.items() if place is part)
+        self._part = None
+        return None
+
     def read(self, variable: Any, tensor: Any) -> None:
         """A variable's value was read."""
         if variable.host:
@@ -367,6 +412,8 @@ class Recorder:
         """A variable was assigned."""
         if variable.host:
             self.fail(f"Python assigns the host's variable {variable.path!r}")
+        elif self._places.setdefault(variable, self._part) is not self._part:
+            self.fail(f"variable {variable.path!r} is assigned in several parts of the step")
         else:
             self.trace.assigned[variable] = self._index(tensor)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from nkeras import ops
 from nkeras.core import naming
+from nkeras.core.recording import either, live, on_host
 from nkeras.core.serialization import (
     custom_object_scope,
     deserialize_keras_object,
@@ -105,24 +106,34 @@ class LossScaleOptimizer(Optimizer):
         if not grads:
             return
         variables = self._variables_for(grads, trainable_variables)
-        scale, good_steps = float(self.dynamic_scale), int(self.step_counter) + 1
-        if not self.check_finite(grads):
-            self.step_counter.assign(0)
-            self.dynamic_scale.assign(scale * 0.5)
-            return
-        unscaled = [
-            grad if grad is None or one.overwrite_with_gradient else ops.divide(grad, scale)
-            for grad, one in zip(grads, variables, strict=True)
-        ]
-        self.inner_optimizer.apply(unscaled, variables)
-        grown = good_steps == self.dynamic_growth_steps
-        self.step_counter.assign(0 if grown else good_steps)
-        self.dynamic_scale.assign(scale * 2.0 if grown else scale)
+        scale = live(lambda: float(self.dynamic_scale))
 
-    def check_finite(self, grads: Sequence[Any]) -> bool:
-        """Whether no gradient has an infinite or NaN element."""
+        def update() -> None:
+            unscaled = [
+                grad if grad is None or one.overwrite_with_gradient else ops.divide(grad, scale)
+                for grad, one in zip(grads, variables, strict=True)
+            ]
+            self.inner_optimizer.apply(unscaled, variables)
+            on_host(self._count_good_step)
+
+        either(self.check_finite(grads), update, self._count_bad_step)
+
+    def _count_good_step(self) -> None:
+        good_steps = int(self.step_counter) + 1
+        if good_steps == self.dynamic_growth_steps:
+            self.step_counter.assign(0)
+            self.dynamic_scale.assign(float(self.dynamic_scale) * 2.0)
+        else:
+            self.step_counter.assign(good_steps)
+
+    def _count_bad_step(self) -> None:
+        self.step_counter.assign(0)
+        self.dynamic_scale.assign(float(self.dynamic_scale) * 0.5)
+
+    def check_finite(self, grads: Sequence[Any]) -> Any:
+        """Whether no gradient has an infinite or NaN element, a boolean tensor."""
         finite = [ops.all(ops.isfinite(grad)) for grad in grads if grad is not None]
-        return not finite or bool(ops.all(ops.stack(finite)))
+        return ops.all(ops.stack(finite)) if finite else ops.convert_to_tensor(True)
 
     @property
     def learning_rate(self) -> Any:
@@ -140,8 +151,9 @@ class LossScaleOptimizer(Optimizer):
 
     def scale_loss(self, loss: Any) -> Any:
         """The loss times the factor of now."""
-        scale = float(self.dynamic_scale) if self.built else self.initial_scale
-        return ops.multiply(loss, scale)
+        if not self.built:
+            return ops.multiply(loss, self.initial_scale)
+        return ops.multiply(loss, live(lambda: float(self.dynamic_scale)))
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """As the inner optimizer does."""

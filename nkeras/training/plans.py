@@ -218,7 +218,7 @@ class Plans:
             self._entries.pop(key, None)
         elif recorder.failure is not None:
             entry.refused, entry.trace = recorder.failure, None
-        elif changes_itself:
+        elif changes_itself or recorder.is_cut:
             entry.trace = None
         elif before is not None:
             entry.refused = recording.differences(before, recorder.trace)

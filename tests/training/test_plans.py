@@ -130,22 +130,6 @@ def test_settings_of_optimizers(optimizer):
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "why"),
-    [
-        (
-            lambda: nkeras.optimizers.LossScaleOptimizer(nkeras.optimizers.SGD(0.1)),
-            "Python looks",
-        ),
-    ],
-)
-def test_steps_that_look_at_numbers_run_as_they_come(optimizer, why):
-    model = both_ways(mlp, fit(), classify(optimizer))
-    made, refused = plans(model)
-    assert not made
-    assert why in next(iter(refused.values()))
-
-
-@pytest.mark.parametrize(
     "extra",
     [
         {"sample_weight": lambda x, y: numbers(len(x), seed=5) ** 2},
