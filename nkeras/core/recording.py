@@ -257,6 +257,7 @@ class Recorder:
 
     Attributes:
         asked: the choices that the step made.
+        losses: pairs of a layer and a loss that it has added.
         is_cut: whether a part of the step was left out, so that the next one must be recorded.
     """
 
@@ -264,6 +265,7 @@ class Recorder:
         self.backend = backend
         self.asked: list[Choice] = []
         self.is_cut = False
+        self.losses: list[tuple[Any, Any]] = []
         self._part: Part | None = None  # that is being recorded
         self._places: dict[Any, Part | None] = {}  # by variable: where it is assigned
         self._versions = {one: one.variable.version for one in choices}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nkeras.core import config, graph, tree
+from nkeras.core import config, graph, recording, tree
 from nkeras.core.random import SeedGenerator
 from nkeras.core.variable import Variable
 
@@ -192,6 +192,9 @@ class Tracked:
                 continue  # shapes are inferred: there is no value
             self._own_losses.setdefault(get_ident(), []).append(one)
             _this_thread.has_losses = True
+            recorder = recording.active()
+            if recorder is not None:
+                recorder.losses.append((self, one))
 
     @property
     def losses(self) -> list[Any]:
@@ -201,6 +204,11 @@ class Tracked:
             found += layer._own_losses.get(get_ident(), [])
         found += [v.regularizer(v) for v in self.trainable_variables if v.regularizer is not None]
         return found
+
+    def _replace_losses(self, losses: list[Any]) -> None:
+        """The losses that a replayed step has added."""
+        self._own_losses[get_ident()] = losses
+        _this_thread.has_losses = True
 
     def _clear_losses(self) -> None:
         if not _this_thread.has_losses:

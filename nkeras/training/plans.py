@@ -43,6 +43,7 @@ class _Entry:
     __slots__ = (
         "backend",
         "epoch",
+        "losses",
         "outputs",
         "plan",
         "quiet",
@@ -58,6 +59,7 @@ class _Entry:
         self.plan: Plan | None = None
         self.trace: recording.Trace | None = None
         self.outputs: Any = None  # structure of indices
+        self.losses: list[tuple[Any, list[int]]] = []  # by layer: outputs that it has added
         self.recorded = self.replayed = self.quiet = 0
         self.refused: str | None = None
 
@@ -166,7 +168,10 @@ class Plans:
                 if plan is not None and entry.is_valid() and plan.ready():
                     entry.replayed += 1
                     self._earned += 1
-                    return deliver(_fill(entry.outputs, replay(plan)))
+                    outputs = replay(plan)
+                    for layer, positions in entry.losses:
+                        layer._replace_losses([_tensor(outputs[i]) for i in positions])
+                    return deliver(_fill(entry.outputs, outputs))
                 if self._can_pay():
                     return deliver(self._record(key, entry, batch, step))
             finally:
@@ -204,6 +209,7 @@ class Plans:
                     recorder.fail("a batch holds text")
             found = step(tensors)
             indices = _give_outputs(recorder, found)
+            entry.losses = _give_losses(recorder)
         if _host_randomness() != drawn:
             recorder.fail("Python or NumPy draws random numbers")
         before, entry.trace = entry.trace, recorder.trace
@@ -297,6 +303,22 @@ def _give_outputs(recorder: recording.Recorder, found: Any) -> Any:
 
 def _itself(found: Any) -> Any:
     return found
+
+
+def _give_losses(recorder: recording.Recorder) -> list[tuple[Any, list[int]]]:
+    """Tell which losses layers hold in the end; their positions behind the other outputs."""
+    found: dict[int, tuple[Any, list[int]]] = {}
+    for layer, loss in recorder.losses:
+        if any(loss is one for one in layer._own_losses.get(threading.get_ident(), [])):
+            recorder.output(loss)
+            _, positions = found.setdefault(id(layer), (layer, []))
+            positions.append(len(recorder.trace.outputs) - 1)
+    return list(found.values())
+
+
+def _tensor(output: Any) -> Tensor:
+    """An output as tensor of its own."""
+    return output if isinstance(output, Tensor) else Tensor(output.copy(), registry.active())
 
 
 class _Position(int):
