@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,11 @@ class NumbaCpu:
         from nkeras_numba_cpu.capture import Lowering
 
         return Lowering(self.kernels)
+
+    def ahead(self, begin: Callable[[], None]) -> Any:
+        from nkeras_numba_cpu.ahead import step
+
+        return step(begin)
 
     def synchronize(self) -> None:
         """Kernels have finished when they return."""

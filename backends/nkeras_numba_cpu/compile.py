@@ -20,7 +20,12 @@ from typing import Any, TypeVar
 import llvmlite.binding
 import numba
 import numpy as np
+from numba.core.caching import FunctionCache
+from numba.core.ccallback import CFunc
+from numba.core.compiler import Compiler
+from numba.core.sigutils import normalize_signature
 
+from nkeras_numba_cpu import ahead
 from nkeras_numba_cpu.simd import vector_bits
 
 OPTIONS: dict[str, Any] = {
@@ -68,10 +73,31 @@ def cached(function: _F, **options: Any) -> _F:
 
 def cached_address(signature: Any, function: Callable[..., Any]) -> int:
     """The address of `function`, compiled for C callers and kept on disk."""
-    with _our_cache():
-        options = {**OPTIONS, **_pipeline("Kernel")}
-        with notice:
-            return int(numba.cfunc(signature, cache=True, **options)(function).address)
+    return ahead.address(_name(function), functools.partial(_address, signature, function))
+
+
+def _address(signature: Any, function: Callable[..., Any]) -> int:
+    options = {**OPTIONS, **_pipeline("Kernel")}
+    pipeline = options.pop("pipeline_class", Compiler)
+    with _our_cache(), notice:
+        made = CFunc(function, normalize_signature(signature), {}, options, pipeline)
+        made._cache = _Cache(function)
+        made.compile()
+        return int(made.address)
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+class _Cache(FunctionCache):
+    """Numba's cache on disk, which other processes may be filling at this time."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        found = super().load_overload(sig, target_context)
+        if found is None and ahead.missing(_name(self._py_func)):
+            found = super().load_overload(sig, target_context)
+        return found
 
 
 @functools.cache

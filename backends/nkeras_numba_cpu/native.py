@@ -23,6 +23,7 @@ from numba.core.cpu_options import FastMathOptions
 from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
 
+from nkeras_numba_cpu import ahead
 from nkeras_numba_cpu.compile import OPTIONS, cache_dir, notice
 
 Emit = Callable[[Any, Any, str], None]
@@ -37,6 +38,10 @@ def address(name: str, emit: Emit) -> int:
             the symbol that the function must have.
     """
     symbol = _symbol(name)
+    return ahead.address(symbol, functools.partial(_address, symbol, emit))
+
+
+def _address(symbol: str, emit: Emit) -> int:
     with global_compiler_lock:
         found = _loaded.get(symbol)
         if found is not None:
@@ -44,6 +49,8 @@ def address(name: str, emit: Emit) -> int:
         rtsys.initialize(cpu_target.target_context)
         file = Path(cache_dir()) / f"{symbol}.o"
         code = _read(file)
+        if code is None and ahead.missing(symbol):
+            code = _read(file)
         if code is None:
             with notice:
                 code = optimized(symbol, emit).object_code()
@@ -91,6 +98,8 @@ def _context() -> Any:
 @global_compiler_lock
 def optimized(symbol: str, emit: Emit) -> Library:
     """The LLVM code of a function, optimised."""
+    cpu_target.target_context.refresh()
+    cpu_target.typing_context.refresh()
     context = _context()
     library = Library(context.codegen(), symbol)
     module = library.create_ir_module(symbol)
@@ -117,5 +126,10 @@ def _read(file: Path) -> bytes | None:
 def _write(file: Path, code: bytes) -> None:
     """Beside, then renamed: other processes may read or write the same file."""
     with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as beside:
-        beside.write(hashlib.sha256(code).digest() + code)
-    os.replace(beside.name, file)
+        try:
+            beside.write(hashlib.sha256(code).digest() + code)
+            beside.close()
+            os.replace(beside.name, file)
+        except BaseException:
+            os.unlink(beside.name)
+            raise

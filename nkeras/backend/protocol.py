@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -120,6 +121,18 @@ class Backend(Protocol):
 
     def describe(self) -> dict[str, str]:
         """Facts for `python -m nkeras doctor`: versions, threads, cache folder, device."""
+        ...
+
+
+class Compiling(Protocol):
+    """What a backend may have besides: kernels are compiled ahead, on all cores."""
+
+    def ahead(self, begin: Callable[[], None]) -> AbstractContextManager[None]:
+        """Around a step. Inside, the backend may fork the process.
+
+        In a child kernels compute nothing; after `begin()`, whatever looks at a tensor made since
+        raises. At the end of the `with` block the child compiles what it has seen, and is gone.
+        """
         ...
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from nkeras.backend import registry
 from nkeras.core import config, dtypes, graph, naming, recording, tape
+from nkeras.core.ahead import ahead
 from nkeras.core.scope import Scope
 from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
 
@@ -140,7 +141,7 @@ class Variable(Operators):
                 raise ValueError(
                     f"Variable: argument `shape` must not be negative. Received: {shape}"
                 )
-            with tape.paused():
+            with tape.paused(), ahead():
                 value = initializer(size, dtype=dtypes.standardize(dtype))
             tensor = self._convert(value, dtypes.standardize(dtype))
         else:

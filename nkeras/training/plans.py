@@ -23,6 +23,7 @@ import numpy as np
 
 from nkeras.backend import registry
 from nkeras.core import config, graph, recording, tape, tree
+from nkeras.core.ahead import ahead
 from nkeras.core.fusion import fused
 from nkeras.core.plan import Plan, Unplannable
 from nkeras.core.tensor import Tensor
@@ -177,7 +178,8 @@ class Plans:
             finally:
                 self._holder = None
                 self._lock.release()
-        return deliver(step(to_tensors(batch)))
+        with ahead():
+            return deliver(step(to_tensors(batch)))
 
     def _may_plan(self, kind: Any, entry: _Entry) -> bool:
         """Take the lock. Prediction waits for its plan, which rounds other than eager steps."""
@@ -207,7 +209,8 @@ class Plans:
                     recorder.input(leaf)
                 elif leaf is not None:
                     recorder.fail("a batch holds text")
-            found = step(tensors)
+            with ahead():
+                found = step(tensors)
             indices = _give_outputs(recorder, found)
             entry.losses = _give_losses(recorder)
         if _host_randomness() != drawn:

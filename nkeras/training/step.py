@@ -11,6 +11,7 @@ import numpy as np
 from nkeras.backend import registry
 from nkeras.callbacks.callback_list import LazyLogs
 from nkeras.core import tree
+from nkeras.core.ahead import ahead, is_ahead
 from nkeras.core.tape import GradientTape
 from nkeras.core.tensor import Tensor
 from nkeras.layers import calling
@@ -208,7 +209,9 @@ class Steps(Compilation):
         if self._overrides(name) or self._overrides("compute_metrics"):
             step = getattr(self, name)
             return self._run_planned(kind, batch, lambda data: _flat(step(data)), _logs)
-        self._run_planned(kind, batch, self._train if kind == "train" else self._test, _nothing)
+        self._run_planned(
+            kind, batch, self._train if kind == "train" else self._test, self._delivered
+        )
         return LazyLogs(self.get_metrics_result)
 
     def _train(self, data: Any) -> None:
@@ -222,11 +225,17 @@ class Steps(Compilation):
     def _run_planned(self, kind: str, batch: Any, step: Any, deliver: Any) -> Any:
         """Run a step by the model's plans, see `nkeras.training.plans`; not where they are off."""
         if self.run_eagerly or self.jit_compile is False:
-            return deliver(step(to_tensors(batch)))
+            with ahead():
+                return deliver(step(to_tensors(batch)))
         plans = self.__dict__.get("_plans")
         if plans is None:
             plans = self.__dict__["_plans"] = Plans()
         return plans.run(kind, batch, step, deliver)
+
+    def _delivered(self, found: Any) -> None:
+        """What a step whose results are metrics delivers."""
+        if is_ahead():
+            self.get_metrics_result()
 
     def _overrides(self, name: str) -> bool:
         return name in self.__dict__ or getattr(type(self), name) is not getattr(Steps, name)
@@ -260,10 +269,6 @@ class Steps(Compilation):
         ordered = [logs[name] for name in names if name in logs]
         ordered += [logs[name] for name in sorted(logs) if name not in names]
         return ordered[0] if len(ordered) == 1 else ordered
-
-
-def _nothing(found: Any) -> None:
-    """What a step whose results are metrics delivers."""
 
 
 def _logs(found: Any) -> Any:

@@ -1,0 +1,71 @@
+"""Running ahead: a step goes on in a forked process that computes nothing, to see what it needs.
+
+A backend that compiles may fork in the middle of a step (`Compiling` in `nkeras.backend.protocol`).
+In the child its kernels return without having computed anything. So Python must not look at values
+that were made there: that ends the step, like an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+
+from nkeras.backend import registry
+from nkeras.core import recording
+from nkeras.core.tensor import Tensor
+
+
+class Looked(BaseException):
+    """Python looks at values that nobody has computed."""
+
+
+class _Blind(recording.Recorder):
+    """Lets a step go on without values; what it records nobody reads."""
+
+    def __init__(self) -> None:
+        super().__init__(registry.active())
+        # What was made before has values, and so has another handle of that.
+        self._first = Tensor(np.zeros(()), self.backend).uid
+        self._known: set[int] = set()
+
+    def look(self, tensor: Any) -> None:
+        if tensor.backend is self.backend and not self._has_values(tensor):
+            raise Looked
+
+    def same(self, tensor: Any, handle: Any) -> None:
+        if self._has_values(tensor):
+            self._known.add(handle.uid)
+
+    def _has_values(self, tensor: Any) -> bool:
+        return tensor.uid < self._first or tensor.uid in self._known
+
+    def live(self, function: Callable[[], Any], key: Any = None) -> Any:
+        return function()
+
+    def choice(self, choice: recording.Choice) -> Any:
+        return choice.ask()
+
+    def either(self, flag: Any, body: Callable[[], None], otherwise: Callable[[], None]) -> None:
+        body()
+
+    def on_host(self, function: Callable[..., Any], tensors: Sequence[Any]) -> None:
+        if not tensors:
+            function()
+
+
+def _begin() -> None:
+    recording._recorder.set(_Blind())
+
+
+def is_ahead() -> bool:
+    """Whether this is a step in a process that computes nothing."""
+    return type(recording.active()) is _Blind
+
+
+def ahead() -> AbstractContextManager[None]:
+    """Around a step, whose kernels the backend may compile ahead."""
+    found = getattr(registry.active(), "ahead", None)
+    return nullcontext() if found is None else found(_begin)
