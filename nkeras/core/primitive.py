@@ -100,7 +100,7 @@ class Primitive:
         tensors: Sequence[Any] = arguments
         for argument in arguments:
             if type(argument) is not Tensor or argument.backend is not backend:
-                if is_symbolic(arguments):
+                if has_symbolic(arguments):
                     return graph.call_symbolic(self, self._infer, arguments, static)
                 tensors = [to_tensor(one) for one in arguments]
                 break
@@ -128,7 +128,7 @@ class Primitive:
                 values = {name: recording.plain(value) for name, value in static.items()}
             data = kernel(*[None if t is None else t.data for t in tensors], **values)
             if isinstance(data, tuple):
-                results = tuple(None if one is None else Tensor(one, backend) for one in data)
+                results = tuple([None if one is None else Tensor(one, backend) for one in data])
             else:
                 results = Tensor(data, backend)
             if recorder is not None:
@@ -214,7 +214,7 @@ class Elementwise(Primitive):
             arguments = bound.args
         tensors: Sequence[Any] = arguments
         if not self._are_ready(arguments):
-            if is_symbolic(arguments):
+            if has_symbolic(arguments):
                 return graph.call_symbolic(self, self._infer, arguments, {})
             tensors = self._converted(arguments)
         first = tensors[0].shape
@@ -238,8 +238,8 @@ class Elementwise(Primitive):
     def _converted(self, arguments: Sequence[Any]) -> list[Tensor]:
         compute = self.compute_dtype(arguments)
         return [
-            to_tensor(one, "bool" if is_bool else compute)
-            for one, is_bool in zip(arguments, self.conditions, strict=True)
+            to_tensor(one, "bool" if self.conditions[i] else compute)
+            for i, one in enumerate(arguments)
         ]
 
     def _infer(self, *arguments: Any, **static: Any) -> Any:
@@ -251,10 +251,10 @@ class Elementwise(Primitive):
         """The dtype that the scalar function computes in."""
         if self.promotion == "bool":
             return "bool"
-        values = [a for a, is_bool in zip(arguments, self.conditions, strict=True) if not is_bool]
+        kinds = [_weak(one) for i, one in enumerate(arguments) if not self.conditions[i]]
         if self.promotion == "float":
-            values.append(float)
-        return dtypes.result_type(*[_weak(value) for value in values])
+            kinds.append(float)
+        return dtypes.result_type(*kinds)
 
     def result_dtype(self, compute: str) -> str:
         """The dtype of the result."""
@@ -371,9 +371,9 @@ def _holds_tensors(values: Any) -> bool:
 
 
 def _weak(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return to_tensor(value).dtype
-    return value
+    if type(value) is Tensor:
+        return value.dtype
+    return to_tensor(value).dtype if isinstance(value, (list, tuple)) else value
 
 
 def shape_of(value: Any) -> tuple[int, ...]:
@@ -408,8 +408,3 @@ def has_symbolic(values: Iterable[Any]) -> bool:
         if isinstance(value, dict) and has_symbolic(value.values()):
             return True
     return False
-
-
-def is_symbolic(values: Iterable[Any]) -> bool:
-    """Whether one of the values themselves is a symbolic tensor."""
-    return any(isinstance(value, graph.KerasTensor) for value in values)

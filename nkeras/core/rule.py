@@ -84,8 +84,10 @@ class Rule:
         elif len(self.places) == 1:
             result[self.places[0]] = found
         else:
-            for place, gradient in zip(self.places, found, strict=True):
-                result[place] = gradient
+            if len(found) != len(self.places):
+                raise ValueError(f"A rule for {len(self.places)} arguments gave {len(found)}.")
+            for i, place in enumerate(self.places):
+                result[place] = found[i]
 
 
 def _source(owner: Primitive, name: str) -> tuple[str, Any]:

@@ -36,9 +36,9 @@ def broadcast_shapes(*shapes: Shape, owner: str = "operation") -> Shape:
     Raises:
         ValueError: they do not; the message names `owner` and the shapes.
     """
-    first = shapes[0]
-    if all(shape == first for shape in shapes):
-        return first
+    different = {tuple(shape) for shape in shapes if len(shape)}  # scalars fit every shape
+    if len(different) < 2:
+        return different.pop() if different else ()
     rank = max(len(shape) for shape in shapes)
     padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
     result = []
@@ -75,6 +75,8 @@ def normalize_axes(axis: int | Sequence[int] | None, rank: int, owner: str) -> t
     """
     if axis is None:
         return tuple(range(rank))
+    if type(axis) is int:
+        return (normalize_axis(axis, rank, owner),)
     given = tuple(axis) if isinstance(axis, Iterable) else (axis,)
     axes = sorted(normalize_axis(int(one), rank, owner) for one in given)
     if len(set(axes)) != len(axes):
@@ -85,8 +87,8 @@ def normalize_axes(axis: int | Sequence[int] | None, rank: int, owner: str) -> t
 def reduced_shape(shape: Shape, axis: tuple[int, ...], keepdims: bool) -> Shape:
     """The shape left when the axes are reduced."""
     if keepdims:
-        return tuple(1 if i in axis else size for i, size in enumerate(shape))
-    return tuple(size for i, size in enumerate(shape) if i not in axis)
+        return tuple([1 if i in axis else size for i, size in enumerate(shape)])
+    return tuple([size for i, size in enumerate(shape) if i not in axis])
 
 
 def window_output(size: int, window: int, stride: int, pad: tuple[int, int], dilation: int) -> int:

@@ -222,7 +222,10 @@ class GradientTape:
             [None] * len(targets) if output_gradients is None else tree.flatten(output_gradients)
         )
         seeds: dict[int, Tensor] = {}
-        for one, gradient in zip(targets, given, strict=True):
+        if len(given) != len(targets):
+            raise ValueError(f"{len(targets)} targets cannot have {len(given)} output gradients.")
+        for i, one in enumerate(targets):
+            gradient = given[i]
             if not isinstance(one, Tensor):
                 raise ValueError(f"The target of a gradient must be a tensor. Received: {one!r}")
             seed = ones(Spec(one.shape, one.dtype)) if gradient is None else as_tensor(gradient)
@@ -245,7 +248,8 @@ class GradientTape:
             if not any([gradient is not None for gradient in outputs]):
                 continue
             found = entry.backward(outputs, entry.specs)
-            for uid, gradient in zip(entry.inputs, found, strict=True):
+            for i, uid in enumerate(entry.inputs):
+                gradient = found[i]
                 if uid is not None and gradient is not None:
                     grads[uid] = _add(grads[uid], gradient) if uid in grads else gradient
         return grads

@@ -77,7 +77,7 @@ def map_structure(function: Callable[..., Any], *structures: Any) -> Any:
     for other in structures[1:]:
         if not isinstance(other, (list, tuple)) or len(other) != len(first):
             raise ValueError(f"Structures differ: {first} and {other}.")
-    items = [map_structure(function, *group) for group in zip(*structures, strict=True)]
+    items = [map_structure(function, *[one[i] for one in structures]) for i in range(len(first))]
     return type(first)(*items) if hasattr(first, "_fields") else type(first)(items)
 
 

@@ -96,15 +96,15 @@ class Layer(Buildable):
         self._check_initialized()
         info = calling.signature_of(type(self).call)
         args = tuple([self._convert(one) for one in args])
-        kwargs = {name: self._convert(one) for name, one in kwargs.items()}
         told = None  # `training` for a `call` without it still reaches the layers inside
-        if "training" in kwargs and not info.has_training and not info.accepts_any:
-            told = kwargs.pop("training")
+        if kwargs:
+            kwargs = {name: self._convert(one) for name, one in kwargs.items()}
+            if "training" in kwargs and not info.has_training and not info.accepts_any:
+                told = kwargs.pop("training")
         given = info.bind(self, args, kwargs)
-        first = given.get(info.first) if info.first else None
-        for name, value in given.items():
-            if name == info.first and not isinstance(value, Tensor):
-                self._check_tensors(value)
+        first = given.get(info.first)
+        if not isinstance(first, Tensor):
+            self._check_tensors(first)
         if self.input_spec is not None:
             assert_input_compatibility(self.input_spec, first, self.name)
         outer = calling.context.get()
@@ -125,7 +125,7 @@ class Layer(Buildable):
                 kwargs = self._with_masks(info, given, kwargs)
             if not self.built:
                 self._build_for(given, args, kwargs)
-            if not has_symbolic(args) and not has_symbolic(kwargs.values()):
+            if not has_symbolic(args) and not (kwargs and has_symbolic(kwargs.values())):
                 outputs = self._run(*args, **kwargs)
             elif graph.tracing():
                 outputs = self._spec(*args, **kwargs)

@@ -30,9 +30,16 @@ class CallSignature:
         self.signature = inspect.signature(function)
         parameters = list(self.signature.parameters.values())[1:]  # without self
         self.names = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
-        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.positional = [
+            p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
+        self.required = {
+            p.name
+            for p in parameters
+            if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        }
         self.accepts_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
-        self.first = self.names[0] if self.names else None
+        self.first = self.names[0] if self.names else ""
         self.has_training = "training" in self.names
         self.default_training = (
             self.signature.parameters["training"].default if self.has_training else None
@@ -45,9 +52,13 @@ class CallSignature:
         Raises:
             TypeError: they do not fit the signature.
         """
-        if len(arguments) == 1 and not named and self.first and not self.variadic:
-            return {self.first: arguments[0]}
-        try:
+        if len(arguments) <= len(self.positional):
+            given = {self.positional[i]: value for i, value in enumerate(arguments)}
+            if named:
+                given |= {name: named[name] for name in self.names if name in named}
+            if len(given) == len(arguments) + len(named) and self.required.issubset(given):
+                return given
+        try:  # the rare kinds of parameters, and mistakes
             bound = self.signature.bind(layer, *arguments, **named)
         except TypeError as error:
             raise TypeError(f"{type(layer).__name__}.call(): {error}") from None

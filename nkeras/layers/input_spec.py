@@ -115,7 +115,8 @@ def assert_input_compatibility(input_spec: Any, inputs: Any, layer_name: str) ->
             f'Layer "{layer_name}" expects {len(specs)} input(s), but it received {len(given)} '
             f"input tensors. Shapes received: {[getattr(one, 'shape', one) for one in given]}"
         )
-    for index, (one, spec) in enumerate(zip(given, specs, strict=True)):
+    for index, one in enumerate(given):
+        spec = specs[index]
         if spec is None or (one is None and spec.optional):
             continue
         if one is None or not hasattr(one, "shape"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from nkeras.ops.loss import (
     sparse_cross_entropy,
     sparse_softmax_cross_entropy,
 )
-from nkeras.ops.shape import cast, reshape, squeeze
+from nkeras.ops.shape import cast, reshape, shaped, squeeze
 
 
 @op
@@ -123,12 +124,14 @@ def sparse_categorical_crossentropy(
             f"Received shape {labels.shape}"
         )
     labels = _checked_labels(labels, classes)
-    rows, labels = reshape(moveaxis(output, axis, -1), (-1, classes)), reshape(labels, -1)
+    rows = output if axis == len(expected) else moveaxis(output, axis, -1)
+    count = math.prod(expected)
+    rows, labels = shaped(rows, (count, classes)), shaped(labels, (count,))
     if from_logits:
         loss, _ = sparse_softmax_cross_entropy(rows, labels)
     else:
         loss = sparse_cross_entropy(rows, labels, epsilon=config.epsilon())
-    return reshape(loss, expected)
+    return shaped(loss, expected)
 
 
 def _checked_labels(labels: Any, classes: int) -> Any:
@@ -138,7 +141,8 @@ def _checked_labels(labels: Any, classes: int) -> Any:
 
     def check(data: Any) -> None:
         values = labels.backend.to_numpy(data)
-        if values.size and (values.min() < 0 or values.max() >= classes):
+        # As unsigned numbers, negative ones are the largest.
+        if values.size and values.view(np.uint32).max() >= classes:
             wrong = values[np.logical_or(values < 0, values >= classes)].ravel()[0]
             raise ValueError(
                 f"sparse_categorical_crossentropy: the label {wrong} in `target` is out of range: "

@@ -122,13 +122,14 @@ def checked_indices(indices: Any, size: int, owner: str) -> Any:
     if isinstance(indices, graph.KerasTensor):
         return indices
     values = indices.numpy()
-    if values.size and (int(values.min()) < -size or int(values.max()) >= size):
+    least, most = (int(values.min()), int(values.max())) if values.size else (0, -1)
+    if least < -size or most >= size:
         wrong = values[(values < -size) | (values >= size)].ravel()[0]
         raise ValueError(
             f"{owner}: index {wrong} is out of range for an axis of size {size}; indices must be "
             f"in [{-size}, {size - 1}]."
         )
-    if values.size and int(values.min()) < 0:
+    if least < 0:
         indices = to_tensor(np.where(values < 0, values + size, values), "int32")
     return cast(indices, "int32")
 

@@ -1,0 +1,1 @@
+/work/venvs/dev/bin/python /tmp/eager/nt.py /tmp/eager/work
