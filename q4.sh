@@ -1,1 +1,0 @@
-/work/venvs/dev/bin/python /tmp/eager/nt.py /tmp/eager/work
