@@ -9,6 +9,7 @@ from typing import Any
 
 _TOPICS = {
     "linalg": "matmul dense",
+    "dense_gradients": "dense_grad",
     "convolution": "conv conv_bias conv_grad_input conv_grad_kernel",
     "pooling": "max_pool max_pool_grad max_pool_take average_pool average_pool_grad",
     "reduction": (

@@ -3,6 +3,7 @@
 from nkeras_numpy import (
     batch_norm,
     convolution,
+    dense_gradients,
     indexing,
     layer_norm,
     linalg,
@@ -20,6 +21,7 @@ from nkeras_numpy.namespace import Kernel
 KERNELS: dict[str, Kernel] = {
     "matmul": linalg.matmul,
     "dense": linalg.dense,
+    "dense_grad": dense_gradients.dense_grad,
     "conv": convolution.conv,
     "conv_bias": convolution.conv_bias,
     "conv_grad_input": convolution.conv_grad_input,

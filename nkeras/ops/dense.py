@@ -8,6 +8,7 @@ from typing import Any
 from nkeras.core.primitive import op, primitive, promoted, to_tensor
 from nkeras.core.spec import Spec, Typed
 from nkeras.ops.activation import relu
+from nkeras.ops.batch_norm import gradient_through
 from nkeras.ops.elementwise import add
 from nkeras.ops.linalg import _matmul, matmul
 from nkeras.ops.reduction import reduce_sum
@@ -38,16 +39,57 @@ def _(x: Any, kernel: Any, bias: Any, *, activation: str) -> Any:
 def _(
     grad_y: Any, x: Any, kernel: Any, y: Any, activation: str, wanted: frozenset[str]
 ) -> tuple[Any, Any, Any]:
-    grad = grad_y
-    if activation == "relu":
-        grad = relu.rule("x").function(grad_y=grad_y, y=y, x_spec=y)  # type: ignore[union-attr]
-    count = math.prod(x.shape[:-1])
-    rows, grad_rows = shaped(x, (count, x.shape[-1])), shaped(grad, (count, grad.shape[-1]))
+    by = tuple([name for name in ("x", "kernel", "bias") if name in wanted])
+    return _dense_grad(grad_y, x, kernel, y, activation=activation, by=by)
+
+
+@primitive(outputs=("grad_x", "grad_kernel", "grad_bias"), flat=("y",))
+def _dense_grad(
+    grad_y: Typed, x: Typed, kernel: Typed, y: Typed, *, activation: str, by: tuple[str, ...]
+) -> tuple[Spec | None, Spec | None, Spec | None]:
+    """The gradients by those arguments of `dense` that `by` names, None for the others."""
     return (
-        shaped(_matmul(grad_rows, turned(kernel)), x.shape) if "x" in wanted else None,
-        _matmul(turned(rows), grad_rows) if "kernel" in wanted else None,
-        reduce_sum(grad_rows, axis=(0,), keepdims=False) if "bias" in wanted else None,
+        Spec(x.shape, x.dtype) if "x" in by else None,
+        Spec(kernel.shape, x.dtype) if "kernel" in by else None,
+        Spec(kernel.shape[1:], x.dtype) if "bias" in by else None,
     )
+
+
+@_dense_grad.decomposition
+def _dense_grads(
+    grad_y: Any, x: Any, kernel: Any, y: Any, activation: str, by: tuple[str, ...]
+) -> tuple[Any, Any, Any]:
+    if activation == "relu":
+        grad_y = relu.rule("x").function(grad_y=grad_y, y=y, x_spec=y)  # type: ignore[union-attr]
+    rows = math.prod(x.shape[:-1])
+    flat_x, grad = shaped(x, (rows, x.shape[-1])), shaped(grad_y, (rows, kernel.shape[1]))
+    return (
+        shaped(_matmul(grad, turned(kernel)), x.shape) if "x" in by else None,
+        _matmul(turned(flat_x), grad) if "kernel" in by else None,
+        reduce_sum(grad, axis=(0,), keepdims=False) if "bias" in by else None,
+    )
+
+
+@_dense_grad.vjp("grad_y", "x", "kernel")
+def _(
+    grad_y: Any,
+    x: Any,
+    kernel: Any,
+    y: Any,
+    activation: str,
+    by: tuple[str, ...],
+    grad_grad_x: Any = None,
+    grad_grad_kernel: Any = None,
+    grad_grad_bias: Any = None,
+) -> Any:
+    upstream = (grad_grad_x, grad_grad_kernel, grad_grad_bias)
+
+    def used(*sources: Any) -> list[Any]:
+        grads = _dense_grads(*sources, y, activation=activation, by=by)
+        return [one for i, one in enumerate(grads) if upstream[i] is not None]
+
+    given = [one for one in upstream if one is not None]
+    return gradient_through(used, (grad_y, x, kernel), given)
 
 
 @op

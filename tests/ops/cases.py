@@ -69,6 +69,16 @@ CASES: dict[str, list[Case]] = {
         Case((floats(2, 3), floats(3, 4), floats(4)), {"activation": "relu"}),
         Case((floats(2, 2, 3), floats(3, 5), floats(5)), {"activation": "linear"}),
     ],
+    "dense_grad": [
+        Case(
+            (floats(2, 4), floats(2, 3), floats(3, 4), floats(2, 4)),
+            {"activation": "relu", "by": ("x", "kernel", "bias")},
+        ),
+        Case(
+            (floats(2, 2, 5), floats(2, 2, 3), floats(3, 5), floats(2, 2, 5)),
+            {"activation": "linear", "by": ("kernel",)},
+        ),
+    ],
     "stop_gradient": [Case((floats(2, 3),), {}, False)],
     **{
         name: [
