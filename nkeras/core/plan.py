@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.backend.protocol import Array, Backend, Lowering, Step
-from nkeras.core import dtypes, variable
+from nkeras.core import dtypes, turns, variable
 from nkeras.core.binding import LARGE, Binding, can_stand_in, is_used
 from nkeras.core.recording import Call, Host, Live, Part, Trace, plain
 
@@ -52,6 +52,7 @@ class Plan:
             for one in trace.values
             if one.kind == "variable" and one.source not in trace.assigned
         ]
+        self._variables = frozenset(self._written or self._read)
         self._last_use = _last_uses(trace)
         rehearsal: Lowering = make()
         self._make(backend, rehearsal)
@@ -139,19 +140,16 @@ class Plan:
         if self._early and self._changes != variable.changes:
             self._do_early()
         if self._written:
-            with variable.storage_lock:
-                try:
-                    for function, arguments in steps:
-                        function(*arguments)
-                finally:  # last: a function of the host may have read a variable in between
-                    variable.overwrite(self._written)
+            turns.write(self._variables, steps, self._overwrite)
         else:
-            for function, arguments in steps:
-                function(*arguments)
+            turns.read(self._variables, steps)
+
+    def _overwrite(self) -> None:
+        variable.overwrite(self._written)
 
     def _do_early(self) -> None:
         """Do the early steps again, if a variable that they read has changed."""
-        with variable.storage_lock:
+        with turns.lock:
             self._changes = variable.changes
             versions = [one.version for one in self._read]
             if versions != self._versions:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.backend import registry
-from nkeras.core import config, dtypes, graph, naming, recording, tape
+from nkeras.core import config, dtypes, graph, naming, recording, tape, turns
 from nkeras.core.ahead import ahead
 from nkeras.core.scope import Scope
 from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
@@ -24,7 +22,6 @@ def autocast_scope(dtype: str | None) -> Scope[str | None]:
     return Scope(_autocast, dtype if dtype is not None and dtypes.is_floating(dtype) else None)
 
 
-storage_lock = threading.RLock()  # held while a plan writes the storage of variables
 changes = 0  # counts changes of the values of any variables
 
 
@@ -35,15 +32,6 @@ def overwrite(variables: Sequence[Variable]) -> None:
     for one in variables:
         one._tensor = None
         one.version += 1
-
-
-def _new_lock() -> None:
-    global storage_lock
-    storage_lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_new_lock)
 
 
 class _Watched:
@@ -270,24 +258,24 @@ class Variable(Operators):
 
     def storage(self) -> Any:
         """The array that holds the value, for plans to read and write from now on."""
-        if self._storage is None:
-            tensor = self.value
-            self._home = tensor.backend
-            self._storage = tensor.data.copy()
-            self._tensor = None
-        return self._storage
+        with turns.lock:
+            if self._storage is None:
+                tensor = self.value
+                self._home = tensor.backend
+                self._storage = tensor.data.copy()
+                self._tensor = None
+            return self._storage
 
     def _current(self) -> Tensor:
         tensor = self._tensor
         if tensor is None:
-            with storage_lock:
+            with turns.lock:
                 tensor = self._tensor = Tensor(self._storage.copy(), self._home)
         return tensor
 
     def _store(self, tensor: Tensor) -> None:
         if tensor.backend is self._home:
-            with storage_lock:
-                self._storage[...] = tensor.data
+            turns.write(frozenset((self,)), [(np.copyto, (self._storage, tensor.data))])
         else:
             self._leave_storage()
 

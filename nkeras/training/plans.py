@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.backend import registry
-from nkeras.core import config, graph, recording, tape, tree
+from nkeras.core import config, graph, recording, tape, tree, turns
 from nkeras.core.ahead import ahead
 from nkeras.core.fusion import fused
 from nkeras.core.plan import Plan, Unplannable
@@ -185,7 +185,8 @@ class Plans:
         """Take the lock. Prediction waits for its plan, which rounds other than eager steps."""
         if self._holder == threading.get_ident():  # a function of the host inside a step
             return False
-        return self._lock.acquire(blocking=kind == "predict" and entry.plan is not None)
+        waits = kind == "predict" and entry.plan is not None and not turns.is_writer()
+        return self._lock.acquire(blocking=waits)
 
     def _can_pay(self) -> bool:
         """Whether recording has been worth its while; not where shapes are too many."""

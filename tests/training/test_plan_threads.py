@@ -1,8 +1,11 @@
-"""Plans when the number of threads changes, and in a forked child, whose threads are lost."""
+"""Plans and threads: of the kernels, of the user, and those that a forked child has lost."""
 
+import contextvars
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -48,6 +51,73 @@ def test_the_number_of_threads_may_change():
         expected, found = weights_after([1, 1, 1]), weights_after([1, 2, 1])
     for one, other in zip(expected, found, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def sharing_models(width):
+    """Two models of the same layers, whose weights stay equal to one another in each step."""
+    inputs = layers.Input((width,))
+    dense = [layers.Dense(width, use_bias=False, kernel_initializer="zeros") for _ in range(2)]
+    outputs = layers.Concatenate()([one(inputs) for one in dense])
+    trained, asked = nkeras.Model(inputs, outputs), nkeras.Model(inputs, outputs)
+    trained.compile("sgd", "mse")
+    return trained, asked
+
+
+@pytest.mark.parametrize("is_planned", [True, False], ids=["planned", "eager"])
+def test_a_model_predicts_while_another_one_trains_its_layers(is_planned):
+    with nkeras.use_backend("numba_cpu"):
+        trained, asked = sharing_models(700)
+        x, y = np.ones((1, 700), "float32"), np.full((1, 1400), 5000, "float32")
+        for _ in range(4):
+            trained.train_on_batch(x, y)
+            asked.predict(x, verbose=0)
+        assert any(one.plan for one in asked._plans._entries.values())
+        trained.run_eagerly = not is_planned
+        kernels = [one.kernel for one in trained.layers[1:3]]
+
+        def train():
+            for _ in range(100):
+                trained.train_on_batch(x, y)
+                if not is_planned:
+                    for one in kernels:
+                        one.assign(one * 1.5)
+
+        with ThreadPoolExecutor(1) as other:
+            training = other.submit(contextvars.copy_context().run, train)
+            found = [asked.predict(x, verbose=0)]
+            while not training.done():
+                found.append(asked.predict(x, verbose=0))
+            training.result()
+    assert len(found) > 10
+    parts = np.stack(found).reshape(len(found), 2, 700)
+    if is_planned:  # all weights are those of one step
+        parts = parts.reshape(len(found), 1, -1)
+    np.testing.assert_allclose(parts, parts[:, :, :1].repeat(parts.shape[2], 2), rtol=1e-4)
+
+
+def test_threads_make_plans_of_shared_layers_at_once():
+    """Both work on the same values of the weights."""
+    with nkeras.use_backend("numba_cpu"):
+        trained, asked = sharing_models(8)
+        x, y = np.ones((1, 8), "float32"), np.ones((1, 16), "float32")
+        together = threading.Barrier(2)
+
+        def use(step):
+            for _ in range(20):
+                together.wait()
+                step()
+
+        with ThreadPoolExecutor(2) as pool:
+            for step in (
+                lambda: trained.train_on_batch(x, y),
+                lambda: asked.predict(x, verbose=0),
+            ):
+                pool.submit(contextvars.copy_context().run, use, step)
+        for _ in range(4):
+            trained.train_on_batch(x, y)
+        expected = np.asarray(asked(x))
+        np.testing.assert_allclose(asked.predict(x, verbose=0), expected, rtol=1e-5)
+        np.testing.assert_allclose(trained.predict(x, verbose=0), expected, rtol=1e-5)
 
 
 SCRIPT = """
