@@ -20,15 +20,14 @@ from __future__ import annotations
 import math
 import threading
 from functools import cache
-from types import FunctionType
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from nkeras_numba_cpu import simd
-from nkeras_numba_cpu.compile import cached_address
+from nkeras_numba_cpu import native, simd
 from nkeras_numba_cpu.simd import INT, intrinsic
 
 # Bits of `mode`: add what lies `onto` bytes from C; nothing below 0; nothing above 6.
@@ -82,55 +81,15 @@ def micro_kernels(dtype: Any, vectors: int = 0) -> MicroKernels:
 
 def _address(dtype: str, rows: int, vectors: int) -> int:
     """Compile one micro-kernel, or load it from the disk."""
-    tile = _tile(dtype, rows, vectors)
-    function = FunctionType(_micro.__code__, {**globals(), "tile": tile}, "micro")
-    function.__qualname__ = f"micro_{dtype}_{rows}x{vectors}_{simd.vector_bits()}"
-    function.__module__ = __name__
-    return cached_address(types.void(*[types.int64] * _ARGUMENTS), function)
 
+    def emit(context: Any, module: Any, symbol: str) -> None:
+        kind = ir.FunctionType(ir.VoidType(), [INT] * _ARGUMENTS)
+        function = ir.Function(module, kind, symbol)
+        builder = ir.IRBuilder(function.append_basic_block())
+        _Tile(builder, dtype, rows, vectors).emit(*function.args)
+        builder.ret_void()
 
-def tile(*arguments: int) -> None:
-    """Stands for the intrinsic that `_micro` is bound to."""
-    raise TypeError("The micro-kernel must be bound to a tile.")
-
-
-def _micro(
-    taps, a_tap, b_tap, depth, a, a_row, a_step, b, b_step, c, c_row, columns, bias, mode, onto
-):
-    tile(
-        taps, a_tap, b_tap, depth, a, a_row, a_step, b, b_step, c, c_row, columns, bias, mode, onto
-    )  # fmt: skip
-
-
-def _tile(dtype: str, rows: int, vectors: int) -> Any:
-    """The intrinsic for one size of the tile."""
-
-    @intrinsic
-    def tile(
-        typingctx,
-        taps,
-        a_tap,
-        b_tap,
-        depth,
-        a,
-        a_row,
-        a_step,
-        b,
-        b_step,
-        c,
-        c_row,
-        columns,
-        bias,
-        mode,
-        onto,
-    ):
-        def codegen(context, builder, signature, values):
-            _Tile(builder, dtype, rows, vectors).emit(*values)
-            return context.get_dummy_value()
-
-        return types.void(*[types.int64] * _ARGUMENTS), codegen
-
-    return tile
+    return native.address(f"micro {dtype} {rows}x{vectors}", emit)
 
 
 @intrinsic
@@ -187,22 +146,33 @@ class _Tile:
         onto: Any,
     ) -> None:
         """Sum the products, then the epilogue."""
-        builder = self.builder
+        builder, count = self.builder, INT(self.rows)
         a_tap_now = cgutils.alloca_once_value(builder, a)
         b_tap_now = cgutils.alloca_once_value(builder, b)
         a_now = cgutils.alloca_once(builder, INT)
         b_now = cgutils.alloca_once(builder, INT)
         row_offsets = [builder.mul(a_row, INT(i)) for i in range(self.rows)]
+        rows = [builder.add(c, builder.mul(c_row, INT(i))) for i in range(self.rows)]
+        for row in rows:  # while products are summed, the lines that will be written arrive
+            for j in range(self.vectors):
+                simd.emit_prefetch(builder, self._at(row, j), write=True, level=1)
+        # So do the next rows of A where they lie behind these: in each step as much as it reads.
+        next_rows = cgutils.alloca_once_value(builder, builder.add(a, builder.mul(a_row, count)))
+        size = INT(self.bytes // self.vector.count)
+        follow = builder.icmp_signed("==", a_step, size)
+        portion = builder.select(follow, builder.mul(size, count), INT(0))
         with cgutils.for_range(builder, taps, intp=INT):
             builder.store(builder.load(a_tap_now), a_now)
             builder.store(builder.load(b_tap_now), b_now)
             with cgutils.for_range(builder, depth, intp=INT):
                 self._multiply(builder.load(a_now), row_offsets, builder.load(b_now))
+                simd.emit_prefetch(builder, builder.load(next_rows), write=False, level=2)
+                self._advance(next_rows, portion)
                 self._advance(a_now, a_step)
                 self._advance(b_now, b_step)
             self._advance(a_tap_now, a_tap)
             self._advance(b_tap_now, b_tap)
-        self._epilogue(c, c_row, columns, bias, mode, onto)
+        self._epilogue(rows, columns, bias, mode, onto)
 
     def _advance(self, address: Any, step: Any) -> None:
         builder = self.builder
@@ -223,7 +193,7 @@ class _Tile:
     def _at(self, address: Any, vector: int) -> Any:
         return self.builder.add(address, INT(vector * self.bytes))
 
-    def _epilogue(self, c: Any, c_row: Any, columns: Any, bias: Any, mode: Any, onto: Any) -> None:
+    def _epilogue(self, rows: list[Any], columns: Any, bias: Any, mode: Any, onto: Any) -> None:
         builder = self.builder
         lanes = self.vector.count
         masks = [
@@ -231,8 +201,8 @@ class _Tile:
             for j in range(self.vectors)
         ]
         places = [
-            (self._at(builder.add(c, builder.mul(c_row, INT(i))), j), j, total)
-            for i, sums in enumerate(self.sums)
+            (self._at(row, j), j, total)
+            for row, sums in zip(rows, self.sums, strict=True)
             for j, total in enumerate(sums)
         ]
         with builder.if_then(builder.icmp_signed("!=", bias, INT(0))):

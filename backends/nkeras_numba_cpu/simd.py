@@ -71,6 +71,15 @@ def vector_type(dtype: Any) -> ir.VectorType:
     return ir.VectorType(element_type(dtype), lane_count(dtype))
 
 
+def emit_prefetch(builder: Any, address: Any, write: bool, level: int) -> None:
+    """Fetch a line into the cache of level 1 or 2, to be written or only read."""
+    pointer = ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [pointer, _SHORT, _SHORT, _SHORT])
+    settings = [_SHORT(int(write)), _SHORT(4 - level), _SHORT(1)]  # 1: data
+    function = _declare(builder, kind, "llvm.prefetch.p0")
+    builder.call(function, [builder.inttoptr(address, pointer), *settings])
+
+
 def emit_clamped(builder: Any, value: Any, low: Any, high: Any) -> Any:
     """The value, but not below low nor above high; NaN stays."""
     value = builder.select(builder.fcmp_ordered("<", value, low), low, value)
@@ -320,12 +329,7 @@ def prefetch(typingctx, x, i):
     """Fetch x[i] into the cache; i may lie outside x."""
 
     def codegen(context, builder, signature, values):
-        address = _address(context, builder, signature, values)
-        pointer = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [pointer, _SHORT, _SHORT, _SHORT])
-        settings = [_SHORT(0), _SHORT(3), _SHORT(1)]  # for reading, close, data
-        function = _declare(builder, kind, "llvm.prefetch.p0")
-        builder.call(function, [builder.inttoptr(address, pointer), *settings])
+        emit_prefetch(builder, _address(context, builder, signature, values), False, 1)
         return context.get_dummy_value()
 
     return types.void(x, types.int64), codegen
