@@ -10,22 +10,16 @@ import platform
 import shutil
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import llvmlite.binding
 import numba
 import numpy as np
-from numba.core.caching import FunctionCache
-from numba.core.ccallback import CFunc
-from numba.core.compiler import Compiler
-from numba.core.sigutils import normalize_signature
 
-from nkeras_numba_cpu import ahead
 from nkeras_numba_cpu.simd import vector_bits
 
 OPTIONS: dict[str, Any] = {
@@ -47,57 +41,24 @@ _KEPT_SECONDS = 30 * 24 * 3600
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def _pipeline(name: str) -> dict[str, Any]:
-    """The option for one of our own pipelines."""
-    if numba.__version__.rpartition(".")[0] not in _KNOWN:
-        return {}
-    from nkeras_numba_cpu import pipeline
+def _is_known() -> bool:
+    return numba.__version__.rpartition(".")[0] in _KNOWN
 
-    return {"pipeline_class": getattr(pipeline, name)}
+
+def _pipeline() -> dict[str, Any]:
+    """The option for our own pipeline."""
+    if not _is_known():
+        return {}
+    from nkeras_numba_cpu.pipeline import Part
+
+    return {"pipeline_class": Part}
 
 
 def inner(function: _F, **options: Any) -> _F:
     """Compile `function` for compiled callers only: no wrapper for Python, no disk cache."""
     wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    options = {**OPTIONS, **_pipeline("Part"), **wrappers, **options}
+    options = {**OPTIONS, **_pipeline(), **wrappers, **options}
     return numba.njit(**options)(function)
-
-
-def cached(function: _F, **options: Any) -> _F:
-    """Compile `function` at its first call, kept on disk, without the interpreter lock."""
-    pipeline = {} if options.get("parallel") else _pipeline("Kernel")
-    options = {**OPTIONS, **pipeline, "no_cfunc_wrapper": True, **options}
-    with _our_cache():
-        return numba.njit(cache=True, **options)(function)
-
-
-def cached_address(signature: Any, function: Callable[..., Any]) -> int:
-    """The address of `function`, compiled for C callers and kept on disk."""
-    return ahead.address(_name(function), functools.partial(_address, signature, function))
-
-
-def _address(signature: Any, function: Callable[..., Any]) -> int:
-    options = {**OPTIONS, **_pipeline("Kernel")}
-    pipeline = options.pop("pipeline_class", Compiler)
-    with _our_cache(), notice:
-        made = CFunc(function, normalize_signature(signature), {}, options, pipeline)
-        made._cache = _Cache(function)
-        made.compile()
-        return int(made.address)
-
-
-def _name(function: Callable[..., Any]) -> str:
-    return f"{function.__module__}.{function.__qualname__}"
-
-
-class _Cache(FunctionCache):
-    """Numba's cache on disk, which other processes may be filling at this time."""
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        found = super().load_overload(sig, target_context)
-        if found is None and ahead.missing(_name(self._py_func)):
-            found = super().load_overload(sig, target_context)
-        return found
 
 
 @functools.cache
@@ -178,12 +139,12 @@ def _source_folders() -> Iterator[Path]:
 
 
 @functools.cache
-def _import_without_scipy() -> None:
+def import_without_scipy() -> None:
     """Import numba.np.arraymath, but not scipy.linalg with it, which takes a quarter of a second.
 
     The module wants to know whether scipy is installed; what needs it imports it when it is used.
     """
-    if not _pipeline("Kernel"):
+    if not _is_known():
         return
     from numba.np import linalg
 
@@ -200,23 +161,6 @@ def _import_without_scipy() -> None:
 def _ensure_scipy() -> None:
     if importlib.util.find_spec("scipy") is None:
         raise ImportError("scipy is not installed")
-
-
-_cache_lock = threading.RLock()
-
-
-@contextmanager
-def _our_cache() -> Iterator[None]:
-    """Dispatchers made inside keep their code in our folder; the user's own are left alone."""
-    _import_without_scipy()
-    folder = cache_dir()
-    with _cache_lock:
-        before = _numba_cache_dir()
-        numba.config.CACHE_DIR = folder  # pyright: ignore[reportAttributeAccessIssue]
-        try:
-            yield
-        finally:
-            numba.config.CACHE_DIR = before  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class _Notice:
@@ -249,12 +193,3 @@ class _Notice:
 
 
 notice = _Notice()  # one compilation at a time: Numba holds a global lock
-
-
-def _after_fork_in_child() -> None:
-    global _cache_lock
-    _cache_lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_after_fork_in_child)

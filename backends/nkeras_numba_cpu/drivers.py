@@ -104,19 +104,13 @@ class Tasks:
         if self.reassociate:
             options["fastmath"] = OPTIONS["fastmath"] | {"reassoc", "nsz"}
         body: Any = inner(self.function, **options)
-        kinds = (types.int64, *arguments.types)
-        body.compile(kinds)
-        compiled = body.overloads[kinds]
-        context.active_code_library.add_linking_library(compiled.library)
         task = ir.Function(module, launcher.TASK, symbol)
         builder = ir.IRBuilder(task.append_basic_block())
         number, address = task.args
         reader = launcher.Reader(context, builder, address)
         values = [number, *map(reader.argument, arguments.types)]
-        function = context.declare_function(module, compiled.fndesc)
-        status, _ = context.call_conv.call_function(
-            builder, function, compiled.signature.return_type, kinds, values
-        )
+        kinds = (types.int64, *arguments.types)
+        status = native.emit_call(context, builder, body, kinds, values)
         with builder.if_then(status.is_error, likely=False):
             reader.fail()
         builder.ret_void()

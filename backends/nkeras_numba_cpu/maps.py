@@ -17,8 +17,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nkeras_numba_cpu import launcher
-from nkeras_numba_cpu.compile import cached_address, inner
+from nkeras_numba_cpu import launcher, native
+from nkeras_numba_cpu.compile import inner
 from nkeras_numba_cpu.drivers import Tasks, call_address
 from nkeras_numba_cpu.emit import Value
 
@@ -199,9 +199,17 @@ _HEAD = 8  # numbers of the geometry that come before those of the arguments
 
 @cache
 def block_task() -> int:
-    return cached_address(types.void(types.int64, types.int64), _block_task)
+    return native.address("block_task", _emit_block_task)
 
 
+def _emit_block_task(context: Any, module: Any, symbol: str) -> None:
+    task = ir.Function(module, launcher.TASK, symbol)
+    builder = ir.IRBuilder(task.append_basic_block())
+    native.emit_call(context, builder, _block_task, (types.int64, types.int64), task.args)
+    builder.ret_void()
+
+
+@inner
 def _block_task(task, shared):
     loop, geometry = _load(shared), _load(shared + 8)
     size, columns, rows = _load(geometry), _load(geometry + 8), _load(geometry + 16)

@@ -24,7 +24,7 @@ from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
 
 from nkeras_numba_cpu import ahead
-from nkeras_numba_cpu.compile import OPTIONS, cache_dir, notice
+from nkeras_numba_cpu.compile import OPTIONS, cache_dir, import_without_scipy, notice
 
 Emit = Callable[[Any, Any, str], None]
 
@@ -78,6 +78,18 @@ class Library(JITCodeLibrary):
         ll_module.data_layout = self._codegen._data_layout
         self._final_module.link_in(ll_module)
 
+    def _optimize_final_module(self) -> None:
+        codegen = self._codegen
+        tuning = llvm.create_pipeline_tuning_options(speed_level=3)
+        # What should be unrolled is written so: loops that LLVM writes out four times take a third
+        # of the time, and kernels have vectors in them already.
+        tuning.loop_unrolling = False
+        tuning.loop_vectorization = True
+        builder = llvm.create_pass_builder(codegen._tm, tuning)
+        manager = builder.getModulePassManager()
+        manager.add_refprune_pass()
+        manager.run(self._final_module, builder)
+
     def _finalize_final_module(self) -> None:
         self._finalized = True
 
@@ -98,6 +110,7 @@ def _context() -> Any:
 @global_compiler_lock
 def optimized(symbol: str, emit: Emit) -> Library:
     """The LLVM code of a function, optimised."""
+    import_without_scipy()
     cpu_target.target_context.refresh()
     cpu_target.typing_context.refresh()
     context = _context()
@@ -109,6 +122,16 @@ def optimized(symbol: str, emit: Emit) -> Library:
     library.add_ir_module(module)
     library.finalize()
     return library
+
+
+def emit_call(context: Any, builder: Any, part: Any, kinds: Any, values: Any) -> Any:
+    """Call a function made by `compile.inner`; gives the status of the call."""
+    part.compile(kinds)
+    compiled = part.overloads[kinds]
+    context.active_code_library.add_linking_library(compiled.library)
+    function = context.declare_function(builder.module, compiled.fndesc)
+    kind = compiled.signature.return_type
+    return context.call_conv.call_function(builder, function, kind, kinds, values)[0]
 
 
 _DIGEST = 32  # bytes in front of the code, which say whether the file is whole

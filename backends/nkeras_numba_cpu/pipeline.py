@@ -1,8 +1,8 @@
 """How Numba compiles our functions: each of them is optimised once, as a part of a kernel.
 
 By default Numba optimises a function alone, translates it to machine code, and then does both again
-with each function that calls it. Here functions that only kernels call (`Part`) stay as they were
-lowered; a kernel (`Kernel`) is optimised once, with all its parts. That halves the time.
+with each function that calls it. Here functions stay as they were lowered; a kernel is optimised
+once, with all its parts, see `native`. That halves the time.
 """
 
 from __future__ import annotations
@@ -32,19 +32,11 @@ _UNUSED = (
 )
 
 
-class _KernelLibrary(JITCodeLibrary):
-    """Code of a kernel, which is optimised once all parts are in it."""
-
-    def add_llvm_module(self, ll_module: Any) -> None:
-        ll_module.data_layout = self._codegen._data_layout
-        self._final_module.link_in(ll_module)
-
-
-class _PartLibrary(_KernelLibrary):
+class _PartLibrary(JITCodeLibrary):
     """Code that is linked into kernels as it was lowered, and never runs by itself."""
 
     def add_llvm_module(self, ll_module: Any) -> None:
-        self._optimize_functions(ll_module)
+        ll_module.data_layout = self._codegen._data_layout
         self._final_module.link_in(ll_module)
 
     def _optimize_final_module(self) -> None:
@@ -53,17 +45,6 @@ class _PartLibrary(_KernelLibrary):
     def _finalize_final_module(self) -> None:
         self._finalize_dynamic_globals()
         self._finalized = True
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class _LowerKernel(typed_passes.NativeLowering):
-    _name = "nkeras_lower_kernel"
-
-    def run_pass(self, state: Any) -> bool:
-        codegen = state.targetctx.codegen()
-        state.library = _KernelLibrary(codegen, state.func_id.func_qualname)
-        state.library.enable_object_caching()
-        return super().run_pass(state)
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -117,10 +98,8 @@ class _Flags(compiler.Flags):
 _HASH = hash(compiler.Flags())  # of the names alone, and so the same for all
 
 
-class Kernel(compiler.CompilerBase):
-    """Compiles what Python or C calls."""
-
-    lowering: type[Any] = _LowerKernel
+class Part(compiler.CompilerBase):
+    """Compiles what kernels call."""
 
     def __init__(self, typingctx: Any, targetctx: Any, library: Any, *rest: Any) -> None:
         args, return_type, flags, local_types = rest
@@ -133,7 +112,7 @@ class Kernel(compiler.CompilerBase):
         every = compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)
         for one, description in every.passes:
             if one is typed_passes.NativeLowering:
-                manager.add_pass(self.lowering, description)
+                manager.add_pass(_LowerPart, description)
             elif one not in _UNUSED:
                 manager.add_pass(one, description)
         manager.finalize()
@@ -148,9 +127,3 @@ class Kernel(compiler.CompilerBase):
         finally:
             if enabled:
                 gc.enable()
-
-
-class Part(Kernel):
-    """Compiles what kernels call."""
-
-    lowering = _LowerPart
