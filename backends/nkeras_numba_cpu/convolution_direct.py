@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from nkeras_numba_cpu.compile import inner
-from nkeras_numba_cpu.convolution_plans import Packing, Plan
+from nkeras_numba_cpu.convolution_plans import Packing, Phase, Plan
 from nkeras_numba_cpu.copies import copy
 from nkeras_numba_cpu.drivers import call_address, tasks
 from nkeras_numba_cpu.memory import empty
@@ -42,12 +42,24 @@ def correlate(
     y = empty((size,), x.dtype)
     bias = kernel if bias is None else bias
     addend = y if addend is None else addend.reshape(-1)
-    for one in plan.phases:
+    run(plan.phases, x, kernel, bias, addend, y)
+    return y
+
+
+def run(
+    phases: list[Phase],
+    x: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray,
+    addend: np.ndarray,
+    y: np.ndarray,
+) -> None:
+    """Launch all phases; arrays are flat. Without a bias or an addend any array stands for it."""
+    for one in phases:
         _correlate(
             len(one.tasks), one.work, x, kernel, bias, addend, y, one.sizes, one.box, one.tasks,
             one.tiles, one.panels, one.runs,
         )  # fmt: skip
-    return y
 
 
 def packed(kernel: np.ndarray, how: Packing) -> np.ndarray:

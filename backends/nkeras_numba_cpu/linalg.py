@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import numpy as np
 
@@ -20,30 +19,24 @@ def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     inner, columns = x.shape[-1], y.shape[-1]
     if y.ndim == 2 and (x.ndim == 2 or x.flags.c_contiguous):
         shape = (*x.shape[:-1], columns)  # one matrix for the whole batch: the batch is more rows
-        batch: tuple[int, ...] = ()
+        batches: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
         rows = math.prod(x.shape[:-1])
     else:
-        batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+        batches = x.shape[:-2], y.shape[:-2]
         rows = x.shape[-2]
-        shape = (*batch, rows, columns)
+        shape = (*np.broadcast_shapes(*batches), rows, columns)
     if 0 in shape or inner == 0:
         return np.zeros(shape, x.dtype)
     a, transposed_a = _as_it_lies(x)
     b, transposed_b = _as_it_lies(y)
-    if not batch:
-        flat = gemm.product(
-            a, b, (rows, columns, inner), transposed_a=transposed_a, transposed_b=transposed_b
-        )
-    else:
-        flat = gemm.product(
-            a,
-            b,
-            (rows, columns, inner),
-            transposed_a=transposed_a,
-            transposed_b=transposed_b,
-            a_offsets=_offsets(x.shape, batch),
-            b_offsets=_offsets(y.shape, batch),
-        )
+    flat = gemm.product(
+        a,
+        b,
+        (rows, columns, inner),
+        transposed_a=transposed_a,
+        transposed_b=transposed_b,
+        batches=batches,
+    )
     return stored(flat.reshape(shape), x.dtype)
 
 
@@ -85,11 +78,3 @@ def _as_it_lies(x: np.ndarray) -> tuple[np.ndarray, bool]:
         if turned.flags.c_contiguous:
             return operand(turned), True
     return operand(x), False
-
-
-@lru_cache(maxsize=1024)
-def _offsets(shape: tuple[int, ...], batch: tuple[int, ...]) -> np.ndarray:
-    """Where the matrices of an array begin, in elements, for each matrix of the broadcast batch."""
-    own = shape[:-2]
-    starts = np.arange(math.prod(own), dtype=np.int64).reshape(own) * math.prod(shape[-2:])
-    return np.ascontiguousarray(np.broadcast_to(starts, batch)).reshape(-1)

@@ -53,13 +53,35 @@ def test_sizes_around_the_tile(rows, columns, inner, transposed_a, transposed_b)
         (150, 512, 64),  # columns that share cache lines: B is packed
         (150, 90, 512),  # rows that do: A is packed
         (40, 70, 2100),  # more than one block of the depth
-        (130, 1024, 1030),  # all of it
+        (130, 1024, 2060),  # all of it
+        (20, 12, 30),  # one panel, narrower than usual
+        (2, 140, 9),  # wide tiles and a rest
     ],
 )
 @pytest.mark.parametrize("transposed_a", [False, True])
 @pytest.mark.parametrize("transposed_b", [False, True])
 def test_every_path(rows, columns, inner, transposed_a, transposed_b):
     check(rows, columns, inner, transposed_a, transposed_b)
+
+
+def test_an_addend_is_added_once():
+    """Also where the depth is summed in two blocks."""
+    rows, columns, inner = 20, 70, 2100
+    a, b, bias = operands(rows, columns, inner, False, False)
+    addend = np.arange(rows * columns, dtype=np.float32).reshape(rows, columns)
+    got = gemm.product(a, b, (rows, columns, inner), bias=bias, addend=addend, mode=RELU)
+    expected = np.maximum(a.astype("float64") @ b + bias + addend, 0)
+    np.testing.assert_allclose(got.reshape(rows, columns), expected, rtol=1e-5, atol=2e-3)
+
+
+@pytest.mark.parametrize("transposed_b", [False, True])
+def test_matrices_of_a_batch_are_broadcast(transposed_b):
+    generator = np.random.default_rng(0)
+    a, b = generator.random((3, 1, 6, 5)), generator.random((2, 5, 70))
+    given = b.swapaxes(1, 2).copy() if transposed_b else b
+    batches = (3, 1), (2,)
+    got = gemm.product(a, given, (6, 70, 5), transposed_b=transposed_b, batches=batches)
+    np.testing.assert_allclose(got.reshape(3, 2, 6, 70), a @ b, rtol=1e-12)
 
 
 def test_float64():
