@@ -155,7 +155,8 @@ class Primitive:
     def _record(
         self, one: tape.GradientTape, tensors: Sequence[Tensor | None], static: Any, results: Any
     ) -> None:
-        wanted = [i for i, t in enumerate(tensors) if t is not None and one.tracks(t)]
+        inputs = one.tracked(tensors)
+        wanted = [i for i, uid in enumerate(inputs) if uid is not None]
         if not wanted:
             return
         outputs = results if isinstance(results, tuple) else (results,)
@@ -163,7 +164,7 @@ class Primitive:
         rules = {rule: None for name in names if (rule := self.rule(name)) is not None}
         if rules:
             calls = [(rule, rule.save(tensors, static, outputs, names)) for rule in rules]
-            one.append(functools.partial(backward, calls, len(tensors)), tensors, outputs)
+            one.append(functools.partial(backward, calls, len(tensors)), inputs, outputs)
 
     def rule(self, argument: str) -> Rule | None:
         """The gradient rule by an argument; None where it is declared flat."""

@@ -24,7 +24,7 @@ def paused(*tapes: GradientTape) -> Scope[tuple[GradientTape, ...]]:
 
 class _Entry(NamedTuple):
     backward: Callable[[Sequence[Any], Sequence[Spec]], list[Any]]
-    inputs: list[int | None]
+    inputs: Sequence[int | None]
     outputs: list[int | None]
     specs: list[Spec]
 
@@ -92,24 +92,31 @@ class GradientTape:
             return
         if dtypes.is_floating(value.dtype):
             self._tracked.add(value.uid)
-            uids = self._variables.setdefault(id(variable), (variable, []))[1]
-            if value.uid not in uids:
-                uids.append(value.uid)
+            known = self._variables.get(id(variable))
+            if known is None:
+                self._variables[id(variable)] = (variable, [value.uid])
+            elif value.uid not in known[1]:
+                known[1].append(value.uid)
 
     def watched_variables(self) -> list[Any]:
         """The variables watched so far."""
         return [variable for variable, _ in self._variables.values()]
 
-    def tracks(self, tensor: Tensor) -> bool:
-        """Whether the tensor depends on something watched."""
-        return tensor.uid in self._tracked
+    def tracked(self, tensors: Sequence[Tensor | None]) -> list[int | None]:
+        """The uids of those tensors that depend on something watched."""
+        known = self._tracked
+        return [None if t is None or t.uid not in known else t.uid for t in tensors]
 
     def append(
-        self, backward: Any, inputs: Sequence[Tensor | None], outputs: Sequence[Any]
+        self, backward: Any, inputs: Sequence[int | None], outputs: Sequence[Tensor | None]
     ) -> None:
-        """Record one call: `backward(output gradients, output specs)` gives input gradients."""
-        known = self._tracked
-        tracked = [None if t is None or t.uid not in known else t.uid for t in inputs]
+        """Record one call: `backward(output gradients, output specs)` gives input gradients.
+
+        Args:
+            backward: gives a gradient, or None, for each input.
+            inputs: what `tracked` says of them.
+            outputs: results of the call; they are tracked from now on.
+        """
         uids: list[int | None] = []
         specs = []
         for output in outputs:
@@ -121,8 +128,8 @@ class GradientTape:
             uids.append(output.uid if floating else None)
             specs.append(Spec(output.shape, output.dtype))
             if floating:
-                known.add(output.uid)
-        self._entries.append(_Entry(backward, tracked, uids, specs))
+                self._tracked.add(output.uid)
+        self._entries.append(_Entry(backward, inputs, uids, specs))
 
     def stop_recording(self) -> Scope[tuple[GradientTape, ...]]:
         """Record nothing on this tape inside the block."""
@@ -162,23 +169,25 @@ class GradientTape:
             )
         self._used = not self._persistent
         seeds = self._seeds(target, output_gradients)
-        wanted = {uid for source in tree.flatten(sources) for uid in self._uids(source)}
+        flat = tree.flatten(sources)
+        uids = [self._uids(source) for source in flat]
+        wanted = {uid for group in uids for uid in group}
         if self._persistent:
             grads = self._walk(seeds, wanted)
         else:
             with paused(self):
                 grads = self._walk(seeds, wanted)
 
-        def collect(source: Any) -> Any:
+        found = []
+        for i, source in enumerate(flat):
             total = None
-            for uid in self._uids(source):
+            for uid in uids[i]:
                 if uid in grads:
                     total = grads[uid] if total is None else _add(total, grads[uid])
             if total is None and unconnected_gradients == "zero":
-                return zeros(Spec(tuple(source.shape), source.dtype))
-            return total
-
-        return tree.map_structure(collect, sources)
+                total = zeros(Spec(tuple(source.shape), source.dtype))
+            found.append(total)
+        return tree.pack_sequence_as_from(sources, iter(found))
 
     def jacobian(self, target: Any, sources: Any, unconnected_gradients: str = "none") -> Any:
         """Derivatives of each element of `target` by each element of `sources`.
@@ -248,8 +257,8 @@ class GradientTape:
             if not any([gradient is not None for gradient in outputs]):
                 continue
             found = entry.backward(outputs, entry.specs)
-            for i, uid in enumerate(entry.inputs):
-                gradient = found[i]
+            for place, uid in enumerate(entry.inputs):
+                gradient = found[place]
                 if uid is not None and gradient is not None:
                     grads[uid] = _add(grads[uid], gradient) if uid in grads else gradient
         return grads

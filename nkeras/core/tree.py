@@ -103,7 +103,12 @@ def pack_sequence_as_from(structure: Any, rest: Iterator[Any]) -> Any:
         ordered = {key: pack_sequence_as_from(structure[key], rest) for key in _keys(structure)}
         return type(structure)((key, ordered[key]) for key in structure)
     if isinstance(structure, (list, tuple)):
-        items = [pack_sequence_as_from(item, rest) for item in structure]
+        items = [
+            pack_sequence_as_from(item, rest)
+            if isinstance(item, (dict, list, tuple))
+            else next(rest)
+            for item in structure
+        ]
         return type(structure)(*items) if hasattr(structure, "_fields") else type(structure)(items)
     return next(rest)
 

@@ -10,7 +10,7 @@ from nkeras.core.config import epsilon as fuzz
 from nkeras.core.errors import refuse
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
-from nkeras.ops.batch_norm import batch_norm, batch_norm_inference
+from nkeras.ops.batch_norm import batch_norm, batch_norm_inference, moving_average
 
 
 class BatchNormalization(Layer):
@@ -250,7 +250,7 @@ class BatchNormalization(Layer):
 
 def _move(variable: Any, value: Any, momentum: float) -> Any:
     """Let a moving statistic follow a value; returns what it has become."""
-    moved = ops.cast(variable, value.dtype) * momentum + value * (1.0 - momentum)
+    moved = moving_average(ops.cast(variable, value.dtype), value, momentum, 1.0 - momentum)
     variable.assign(moved)
     return moved
 

@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from nkeras.backend.scalars import arithmetic
 from nkeras.core import tape
 from nkeras.core.primitive import primitive
 from nkeras.core.spec import Spec, Typed
-from nkeras.ops.elementwise import rsqrt, square
+from nkeras.ops.elementwise import elementwise, rsqrt, square
 from nkeras.ops.reduction import reduce_mean, reduce_sum
 
 
@@ -160,5 +161,8 @@ def _(grad_y: Any, x: Any, mean: Any, variance: Any, gamma: Any, beta: Any, epsi
     )
 
 
+moving_average = elementwise(
+    arithmetic.moving_average, "promote", "momentum * average + rest * value."
+)
 batch_norm = _batch_norm
 batch_norm_inference = _batch_norm_inference

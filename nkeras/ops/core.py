@@ -179,8 +179,8 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
             return gradients
 
         for one in tape.active():
-            if any(one.tracks(tensor) for tensor in tensors if isinstance(tensor, Tensor)):
-                inputs = [t if isinstance(t, Tensor) else None for t in tensors]
+            inputs = one.tracked([t if isinstance(t, Tensor) else None for t in tensors])
+            if any(uid is not None for uid in inputs):
                 one.append(backward, inputs, flat)
         return type(outputs)(flat) if isinstance(outputs, (list, tuple)) else flat[0]
 

@@ -299,3 +299,9 @@ def bitwise_left_shift(x, y):
 @scalar
 def bitwise_right_shift(x, y):
     return x >> y
+
+
+@scalar
+def moving_average(average, value, momentum, rest):
+    """`rest` is `1 - momentum`, which float32 would round."""
+    return average * momentum + value * rest
