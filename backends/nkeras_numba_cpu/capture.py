@@ -44,20 +44,36 @@ class Capture(threading.local):
     launches: list[Launch] | None = None
     arena: Arena | None = None
     blocks: list[Block] | None = None  # taken by the running kernel
+    staying: frozenset[int] = frozenset()  # where its inputs lie that are the same in each replay
 
 
 current = Capture()
 
 
 def captured(
-    arena: Arena, kernel: Callable[..., Any], arrays: Sequence[Any], static: Mapping[str, Any]
+    arena: Arena,
+    kernel: Callable[..., Any],
+    arrays: Sequence[np.ndarray | None],
+    static: Mapping[str, Any],
+    fixed: Sequence[bool],
 ) -> tuple[Any, list[Launch], list[Block]]:
     """What a kernel returns, its launches, and the blocks that it took."""
     current.launches, current.arena, current.blocks = [], arena, []
+    given = zip(arrays, fixed, strict=True)
+    current.staying = frozenset(address(one) for one, stays in given if stays and one is not None)
     try:
         return kernel(*arrays, **static), current.launches, current.blocks
     finally:
         current.launches = current.arena = current.blocks = None
+        current.staying = frozenset()
+
+
+def stays(x: np.ndarray) -> bool:
+    """Whether an input is the same in each replay of the plan that is being made.
+
+    What a kernel makes of it alone, such as weights in another order, costs nothing then.
+    """
+    return bool(current.staying) and address(x) in current.staying
 
 
 class Lowering:
@@ -115,12 +131,14 @@ class Lowering:
         live = LIVE.get(name)
         values = {**static, **{key: cell for key, cell in cells.items() if key == live}}
         asked = {key: cell for key, cell in cells.items() if key != live}
-        result, launches, blocks = captured(self.arena, kernel, arrays, values)
+        result, launches, blocks = captured(self.arena, kernel, arrays, values, fixed)
         outputs = result if isinstance(result, tuple) else (result,)
         if self._rehearsal is not None:
             is_whole = self._rehearsal._is_whole[len(self._is_whole)]
         else:
-            is_whole = not asked and repeats(kernel, arrays, values, launches, outputs, blocks)
+            is_whole = not asked and repeats(
+                kernel, arrays, values, fixed, launches, outputs, blocks
+            )
         self._is_whole.append(is_whole)
         if not is_whole:
             given = [one for one in arrays if one is not None]

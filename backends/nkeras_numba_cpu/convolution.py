@@ -13,6 +13,7 @@ import numpy as np
 
 from nkeras.core import config
 from nkeras_numba_cpu import depthwise, winograd, winograd_gradient
+from nkeras_numba_cpu.capture import stays
 from nkeras_numba_cpu.convolution_direct import correlate
 from nkeras_numba_cpu.convolution_geometry import Pads, Shapes
 from nkeras_numba_cpu.convolution_gradients import grad_kernel, kernel_plan
@@ -144,7 +145,7 @@ def _mixed(
     if outputs := _winograd_outputs(shapes, dtype, backward):
         tiles = winograd.winograd_plan(shapes, dtype, backward, outputs)
         return winograd.correlate(x, kernel, bias, addend, mode, tiles, outputs)
-    how = plan(shapes, dtype, backward, bias is not None, mode)
+    how = plan(shapes, dtype, backward, bias is not None, mode, stays(kernel))
     return correlate(x, kernel, bias, addend, how, size)
 
 

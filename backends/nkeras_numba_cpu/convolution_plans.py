@@ -103,7 +103,9 @@ def packing(shapes: Shapes, backward: bool, columns: int, taps: list[int]) -> Pa
 
 
 @lru_cache(maxsize=512)
-def plan(shapes: Shapes, dtype: str, backward: bool, bias: bool, mode: int) -> Plan:
+def plan(
+    shapes: Shapes, dtype: str, backward: bool, bias: bool, mode: int, is_fixed: bool = False
+) -> Plan:
     """The plan of a convolution, or of its gradient for x, on the micro-kernel.
 
     Args:
@@ -112,13 +114,17 @@ def plan(shapes: Shapes, dtype: str, backward: bool, bias: bool, mode: int) -> P
         backward: whether it is for the gradient for x.
         bias: whether a bias is added.
         mode: bits of `micro`: the activation, and ACCUMULATE where something else is added.
+        is_fixed: whether the kernel stays the same, and its packing is for nothing.
     """
-    return _Planner(shapes, dtype, backward, bias, mode).plan()
+    return _Planner(shapes, dtype, backward, bias, mode, is_fixed).plan()
 
 
 class _Planner:
-    def __init__(self, shapes: Shapes, dtype: str, backward: bool, bias: bool, mode: int) -> None:
+    def __init__(
+        self, shapes: Shapes, dtype: str, backward: bool, bias: bool, mode: int, is_fixed: bool
+    ) -> None:
         self.shapes, self.backward, self.bias, self.mode = shapes, backward, bias, mode
+        self.is_fixed = is_fixed
         self.size = np.dtype(dtype).itemsize
         self.groups = shapes.groups
         self.channels, self.filters = shapes.x[-1], shapes.kernel[-1]
@@ -157,7 +163,7 @@ class _Planner:
         self.merged &= all(axes[2].rate == 1 or len(axes[2].taps) <= 1 for axes in self.axes)
         pixels = self.batch * math.prod(self.result)
         in_place = not self.backward and self.groups == 1 and self.filters % self.columns == 0
-        in_place &= pixels < 64 or self.filters == self.columns
+        in_place &= (pixels < 64 and not self.is_fixed) or self.filters == self.columns
         in_place &= self.merged or len(self.axes[0][2].taps) == 1
         if in_place:
             self.b_step, self.b_panel, self.b_group = self.filters, self.columns, 0

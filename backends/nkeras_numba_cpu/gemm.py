@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nkeras_numba_cpu.capture import stays
 from nkeras_numba_cpu.convolution_direct import run
 from nkeras_numba_cpu.convolution_geometry import vectors_for
 from nkeras_numba_cpu.convolution_plans import Box, Phase
@@ -92,7 +93,8 @@ def product(
     rows, columns, inner = sizes
     dtype = a.dtype
     mode |= 0 if addend is None else ACCUMULATE
-    how = _plan(dtype, sizes, transposed_a, transposed_b, mode, bias is not None, batches)
+    has_bias = bias is not None
+    how = _plan(dtype, sizes, transposed_a, transposed_b, mode, has_bias, batches, stays(b))
     a, b = a.reshape(-1), b.reshape(-1)
     c = empty((how.matrices * rows * columns,), dtype)
     bias = b if bias is None else bias
@@ -134,8 +136,10 @@ def _plan(
     mode: int,
     bias: bool,
     batches: tuple[Shape, Shape],
+    is_fixed: bool,
 ) -> Plan:
-    return _Planner(dtype, sizes, transposed_a, mode, bias, batches).plan(transposed_b)
+    planner = _Planner(dtype, sizes, transposed_a, mode, bias, batches)
+    return planner.plan(transposed_b, is_fixed)
 
 
 class _Planner:
@@ -186,11 +190,12 @@ class _Planner:
         few = self.rows <= _FEW_ROWS
         self.work = len(self.matrices[0]) * work // (_READ_SPEED if few else _SPEED)
 
-    def plan(self, transposed_b: bool) -> Plan:
+    def plan(self, transposed_b: bool, is_fixed: bool) -> Plan:
         columns, inner, width = self.columns, self.inner, self.kernels.columns
         uses = 4 if columns * self.size % _PAGE_BYTES == 0 else 16  # that packing pays for
         is_large = inner * columns * self.size > _LARGE_BYTES
-        if transposed_b or (is_large and self.rows >= uses * self.kernels.rows):
+        pays = is_fixed and columns != width
+        if transposed_b or pays or (is_large and self.rows >= uses * self.kernels.rows):
             first = 0
         else:
             first = columns // width * width

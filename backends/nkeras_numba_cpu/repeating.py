@@ -21,6 +21,7 @@ def repeats(
     kernel: Callable[..., Any],
     arrays: Sequence[np.ndarray | None],
     static: Mapping[str, Any],
+    fixed: Sequence[bool],
     launches: list[Launch],
     outputs: Sequence[np.ndarray | None],
     blocks: list[Block],
@@ -33,7 +34,7 @@ def repeats(
     if not all(map(_Inside([], blocks), made)):
         return False  # NumPy made it
     constants = _Constants(launches, _Inside(given, blocks))
-    if not _are_the_same(kernel, arrays, static, launches, _Inside(given, blocks)):
+    if not _are_the_same(kernel, arrays, static, fixed, launches, _Inside(given, blocks)):
         return False
     return not constants.have_changed() and _give_the_same(launches, made, blocks)
 
@@ -68,12 +69,13 @@ def _are_the_same(
     kernel: Callable[..., Any],
     arrays: Sequence[np.ndarray | None],
     static: Mapping[str, Any],
+    fixed: Sequence[bool],
     launches: list[Launch],
     inside: _Inside,
 ) -> bool:
     """Whether other values of the inputs lead to the same launches."""
     others = [None if one is None else _altered(one) for one in arrays]
-    _, again, blocks = captured(Arena(), kernel, others, static)
+    _, again, blocks = captured(Arena(), kernel, others, static, fixed)
     given = [one for one in (*others, *static.values()) if isinstance(one, np.ndarray)]
     return _same(launches, again, inside, _Inside(given, blocks))
 
