@@ -24,7 +24,7 @@ from nkeras_numba_cpu.convolution_geometry import (
     tiles_of,
     vectors_for,
 )
-from nkeras_numba_cpu.micro import ACCUMULATE, micro_kernels
+from nkeras_numba_cpu.micro import ACCUMULATE, micro_kernels, streaming
 
 # About how many multiplications make one task, and how many tasks large work is cut into.
 _LEAST, _MANY = 200_000, 32
@@ -326,10 +326,13 @@ class _Planner:
     def _run_table(self, taps_z: int, runs: int, rows: int, plane: int, pixel: int) -> np.ndarray:
         table = []
         last = max(1, taps_z * runs) - 1
+        streams = (
+            0 if last else streaming(self.batch * math.prod(self.result) * self.filters * self.size)
+        )
         for i in range(last + 1):
             kz, kx = divmod(i, max(1, runs))
             adds = self.mode & ACCUMULATE if i == 0 else ACCUMULATE
-            mode = adds | (self.mode & ~ACCUMULATE if i == last else 0)
+            mode = adds | streams | (self.mode & ~ACCUMULATE if i == last else 0)
             a, b = kz * plane + kx * pixel, i * rows * self.b_step
             table.append(
                 (a * self.size, b * self.size, mode, int(self.bias and i == last), int(i == 0))

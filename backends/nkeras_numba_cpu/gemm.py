@@ -23,7 +23,7 @@ from nkeras_numba_cpu.convolution_geometry import vectors_for
 from nkeras_numba_cpu.convolution_plans import Box, Phase
 from nkeras_numba_cpu.copies import copy
 from nkeras_numba_cpu.memory import empty
-from nkeras_numba_cpu.micro import ACCUMULATE, MicroKernels, micro_kernels
+from nkeras_numba_cpu.micro import ACCUMULATE, MicroKernels, micro_kernels, streaming
 from nkeras_numba_cpu.simd import lane_count
 
 # Largest depth that is summed in registers at once: a panel of B this deep stays cached.
@@ -225,6 +225,8 @@ class _Planner:
         is_last = k + depth == self.inner
         adds = ACCUMULATE if k else self.mode & ACCUMULATE
         mode = adds | (self.mode & ~ACCUMULATE if is_last else 0)
+        if depth == self.inner:
+            mode |= streaming(len(self.matrices[0]) * self.rows * self.columns * size)
         return Phase(
             (1, 0, 0, depth, steps[0] * size, steps[1] * size, b_step * size, self.columns * size),
             tuple(box),

@@ -30,13 +30,23 @@ from numba.core import cgutils
 from nkeras_numba_cpu import native, simd
 from nkeras_numba_cpu.simd import INT, intrinsic
 
-# Bits of `mode`: add what lies `onto` bytes from C; nothing below 0; nothing above 6.
-ACCUMULATE, RELU, LIMIT = 1, 2, 4
+# Bits of `mode`: add what lies `onto` bytes from C; nothing below 0; nothing above 6; write around
+# the caches, where C lies on whole lines of them.
+ACCUMULATE, RELU, LIMIT, STREAM = 1, 2, 4, 8
 ACTIVATIONS = {"linear": 0, "relu": RELU, "relu6": RELU | LIMIT}
 
 # Rows and vectors of the largest tile: as many as leave registers for B and one value of A.
 _LARGEST = {512: (14, 2), 256: (6, 2), 128: (8, 2)}
 _ARGUMENTS = 15
+
+
+# A result of so many bytes leaves the caches before somebody reads it.
+_STREAMED_BYTES = 24 << 20
+
+
+def streaming(size: int) -> int:
+    """STREAM for a result of `size` bytes that is written once, if it is large, else 0."""
+    return STREAM if size >= _STREAMED_BYTES else 0
 
 
 class MicroKernels:
@@ -153,9 +163,11 @@ class _Tile:
         b_now = cgutils.alloca_once(builder, INT)
         row_offsets = [builder.mul(a_row, INT(i)) for i in range(self.rows)]
         rows = [builder.add(c, builder.mul(c_row, INT(i))) for i in range(self.rows)]
-        for row in rows:  # while products are summed, the lines that will be written arrive
-            for j in range(self.vectors):
-                simd.emit_prefetch(builder, self._at(row, j), write=True, level=1)
+        streams = self._streams(c, c_row, columns, mode)
+        with builder.if_then(builder.not_(streams)):
+            for row in rows:  # while products are summed, the lines that will be written arrive
+                for j in range(self.vectors):
+                    simd.emit_prefetch(builder, self._at(row, j), write=True, level=1)
         # So do the next rows of A where they lie behind these: in each step as much as it reads.
         next_rows = cgutils.alloca_once_value(builder, builder.add(a, builder.mul(a_row, count)))
         size = INT(self.bytes // self.vector.count)
@@ -172,7 +184,18 @@ class _Tile:
                 self._advance(b_now, b_step)
             self._advance(a_tap_now, a_tap)
             self._advance(b_tap_now, b_tap)
-        self._epilogue(rows, columns, bias, mode, onto)
+        self._epilogue(rows, columns, bias, mode, onto, streams)
+
+    def _streams(self, c: Any, c_row: Any, columns: Any, mode: Any) -> Any:
+        """Whether a tile is written around the caches: all of its vectors are whole lines."""
+        builder = self.builder
+        asked = builder.icmp_signed("!=", builder.and_(mode, INT(STREAM)), INT(0))
+        beside = builder.and_(builder.or_(c, c_row), INT(self.bytes - 1))
+        aligned = builder.icmp_signed("==", beside, INT(0))
+        return builder.and_(builder.and_(asked, aligned), self._is_full(columns))
+
+    def _is_full(self, columns: Any) -> Any:
+        return self.builder.icmp_signed(">=", columns, INT(self.vectors * self.vector.count))
 
     def _advance(self, address: Any, step: Any) -> None:
         builder = self.builder
@@ -193,7 +216,9 @@ class _Tile:
     def _at(self, address: Any, vector: int) -> Any:
         return self.builder.add(address, INT(vector * self.bytes))
 
-    def _epilogue(self, rows: list[Any], columns: Any, bias: Any, mode: Any, onto: Any) -> None:
+    def _epilogue(
+        self, rows: list[Any], columns: Any, bias: Any, mode: Any, onto: Any, streams: Any
+    ) -> None:
         builder = self.builder
         lanes = self.vector.count
         masks = [
@@ -222,11 +247,12 @@ class _Tile:
             for _, _, total in places:
                 value = simd.emit_clamped(builder, builder.load(total), low, high)
                 builder.store(value, total)
-        full = builder.icmp_signed(">=", columns, INT(self.vectors * lanes))
-        with builder.if_else(full) as (whole, part):
-            with whole:
-                for place, _, total in places:
-                    simd.emit_store(builder, builder.load(total), place)
+        with builder.if_else(self._is_full(columns)) as (whole, part):
+            with whole, builder.if_else(streams) as (around, through):
+                for branch, emit in ((around, simd.emit_stream), (through, simd.emit_store)):
+                    with branch:
+                        for place, _, total in places:
+                            emit(builder, builder.load(total), place)
             with part:
                 for place, j, total in places:
                     simd.emit_masked_store(builder, builder.load(total), place, masks[j])

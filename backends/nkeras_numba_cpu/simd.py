@@ -117,6 +117,13 @@ def emit_store(builder: Any, value: Any, address: Any) -> None:
     builder.store(value, _pointer(builder, address, value.type), align=_size(value.type.element))
 
 
+def emit_stream(builder: Any, value: Any, address: Any) -> None:
+    """Store to an aligned address around the caches: what was there is not read first."""
+    bytes = value.type.count * _size(value.type.element)
+    store = builder.store(value, _pointer(builder, address, value.type), align=bytes)
+    store.set_metadata("nontemporal", builder.module.add_metadata([_SHORT(1)]))
+
+
 def emit_masked_load(builder: Any, address: Any, mask: Any, vector: ir.VectorType) -> Any:
     """Load the lanes of the mask; the others are 0."""
     kind = ir.FunctionType(vector, [vector.as_pointer(), _SHORT, mask.type, vector])

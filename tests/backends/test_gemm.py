@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nkeras_numba_cpu import gemm, threads
+from nkeras_numba_cpu import gemm, micro, threads
+from nkeras_numba_cpu.arena import aligned
 from nkeras_numba_cpu.kernels import KERNELS
 from nkeras_numba_cpu.micro import RELU, micro_kernels
 
@@ -82,6 +83,21 @@ def test_matrices_of_a_batch_are_broadcast(transposed_b):
     batches = (3, 1), (2,)
     got = gemm.product(a, given, (6, 70, 5), transposed_b=transposed_b, batches=batches)
     np.testing.assert_allclose(got.reshape(3, 2, 6, 70), a @ b, rtol=1e-12)
+
+
+@pytest.mark.parametrize("offset", [0, 4])
+def test_large_results_are_written_around_the_caches(offset, monkeypatch):
+    """Where they lie on whole lines; elsewhere as small ones are."""
+    rows, columns, inner = 31, 128, 20
+    memory = aligned(4 * (rows * columns + offset)).view(np.float32)[offset:]
+    monkeypatch.setattr(micro, "_STREAMED_BYTES", 1)
+    monkeypatch.setattr(gemm, "empty", lambda shape, dtype: memory)
+    gemm._plan.cache_clear()
+    a, b, bias = operands(rows, columns, inner, False, False)
+    got = gemm.product(a, b, (rows, columns, inner), bias=bias, mode=RELU)
+    gemm._plan.cache_clear()
+    expected = np.maximum(a.astype("float64") @ b + bias, 0)
+    np.testing.assert_allclose(got.reshape(rows, columns), expected, rtol=0, atol=1e-4)
 
 
 def test_float64():
