@@ -29,6 +29,8 @@ OPTIONS: dict[str, Any] = {
     # Neither nnan nor ninf, with which LLVM drops tests for NaN and infinity, nor arcp and afn,
     # which cost accuracy. Sums that LLVM may order are marked in `drivers.tasks`.
     "fastmath": {"contract"},
+    # No counting of references: it takes long to compile. Memory comes from `views.allocate`.
+    "_nrt": False,
 }
 
 # Versions of Numba whose internals `pipeline` knows. With others Numba's own pipeline serves, which

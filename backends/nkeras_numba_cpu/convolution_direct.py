@@ -16,6 +16,7 @@ from nkeras_numba_cpu.copies import copy
 from nkeras_numba_cpu.drivers import call_address, tasks
 from nkeras_numba_cpu.memory import empty
 from nkeras_numba_cpu.simd import address_of, lanes_of, load, load_first, splat, store, store_first
+from nkeras_numba_cpu.views import allocate, release
 
 
 def correlate(
@@ -121,7 +122,7 @@ def fill(scratch, x, box, part):
 def _correlate(task, x, kernel, bias, addend, y, sizes, box, parts, tiles, panels, runs):
     taps, a_tap, b_tap, depth, a_row, a_step, b_step, c_row = sizes
     part = parts[task]
-    scratch = np.empty(box[0] * box[1] * box[6] * box[8], x.dtype)
+    scratch = allocate(x.dtype, box[0] * box[1] * box[6] * box[8])
     fill(scratch, x, box, part)
     b = address_of(kernel, 0)
     c = address_of(y, 0) + part[9]
@@ -154,3 +155,4 @@ def _correlate(task, x, kernel, bias, addend, y, sizes, box, parts, tiles, panel
                         onto * run[4],
                     ),
                 )
+    release(scratch)

@@ -28,6 +28,7 @@ from nkeras_numba_cpu.drivers import call_address, tasks
 from nkeras_numba_cpu.memory import empty
 from nkeras_numba_cpu.micro import ACCUMULATE, MicroKernels, micro_kernels
 from nkeras_numba_cpu.simd import address_of, lanes_of, load_first, store
+from nkeras_numba_cpu.views import allocate, release
 
 _PIECE = 4096  # elements of the kernel that one task adds up
 _UNIT = 1 << 17  # elements of x that a sum over pixels reads again for each tile of the kernel
@@ -159,10 +160,10 @@ def _grad_kernel(task, x, grad_y, parts, blocks, some, sizes, box, units, tiles,
     block = task % blocks
     first_panel = task // blocks * some
     last_panel = min(panels.shape[0], first_panel + some)
-    scratch = np.empty(box[0] * box[1] * box[8], x.dtype)
+    scratch = allocate(x.dtype, box[0] * box[1] * box[8])
     # Vectors reach beyond the end of a row of grad_y, and such rows lie apart.
     pixels = units[0, 6] * units[0, 7]
-    copy = np.empty(pixels * columns * some * copied, x.dtype)
+    copy = allocate(x.dtype, pixels * columns * some * copied)
     first = units.shape[0] * block // blocks
     for u in range(first, units.shape[0] * (block + 1) // blocks):
         unit = units[u]
@@ -203,3 +204,5 @@ def _grad_kernel(task, x, grad_y, parts, blocks, some, sizes, box, units, tiles,
                         0,
                     ),
                 )
+    release(scratch)
+    release(copy)

@@ -37,6 +37,7 @@ from nkeras_numba_cpu.simd import (
     splat,
     store_first,
 )
+from nkeras_numba_cpu.views import allocate, release
 from nkeras_numba_cpu.winograd import bind
 
 _LEAST, _MANY = 20_000, 16  # multiplications of a task at least, tasks that large work is cut into
@@ -233,7 +234,7 @@ def _correlate(task, x, kernel, bias, has_bias, addend, y, mode, sizes, box, par
     lanes, zero = lanes_of(x), splat(x, 0)
     low, high = limits(x, mode)
     # Loads that cross a cache line cost twice, so x is copied even where nothing is padded.
-    scratch = np.empty(box[0] * box[1] * box[8] + lanes, x.dtype)
+    scratch = allocate(x.dtype, box[0] * box[1] * box[8] + lanes)
     source = scratch[-(address_of(scratch, 0) // x.itemsize) % lanes :]
     fill(source, x, box, part)
     for pixel in range(part[6] * part[7]):
@@ -249,6 +250,7 @@ def _correlate(task, x, kernel, bias, has_bias, addend, y, mode, sizes, box, par
             if mode & ACCUMULATE:
                 total = total + load_first(addend, place, count)
             store_first(y, place, clamped(total, low, high), count)
+    release(scratch)
 
 
 def _correlate_tiles(task, x, kernel, bias, has_bias, addend, y, mode, sizes, box, parts, taps):
@@ -257,7 +259,7 @@ def _correlate_tiles(task, x, kernel, bias, has_bias, addend, y, mode, sizes, bo
     part = parts[task]
     lanes, zero = lanes_of(x), splat(x, 0)
     low, high = limits(x, mode)
-    scratch = np.empty(box[0] * box[1] * box[8] + lanes, x.dtype)
+    scratch = allocate(x.dtype, box[0] * box[1] * box[8] + lanes)
     source = scratch[-(address_of(scratch, 0) // x.itemsize) % lanes :]
     fill(source, x, box, part)
     first_tap, tap, line = taps[0, 1], taps[1, 1] - taps[0, 1], taps[taps.shape[0] - 1, 0]
@@ -283,6 +285,7 @@ def _correlate_tiles(task, x, kernel, bias, has_bias, addend, y, mode, sizes, bo
                 store_first(y, o2, clamped(b, low, high), count)
                 store_first(y, o3, clamped(c, low, high), count)
                 store_first(y, o4, clamped(d, low, high), count)
+    release(scratch)
 
 
 rows_of_window = columns_of_window = 0  # what `_tiled` replaces
@@ -304,7 +307,7 @@ def _tiled(rows: int, columns: int, stride: int) -> Tasks:
 def _grad_kernel(task, x, grad_y, sums, blocks, sizes, box, parts, taps):
     x_row, x_pixel, y_row, y_pixel, channels = sizes
     lanes, zero, last = lanes_of(x), splat(x, 0), taps.shape[0] - 1
-    scratch = np.empty(box[0] * box[1] * box[8] + lanes, x.dtype)
+    scratch = allocate(x.dtype, box[0] * box[1] * box[8] + lanes)
     source = scratch[-(address_of(scratch, 0) // x.itemsize) % lanes :]
     base = task * (sums.size // blocks)
     unit = parts.shape[0] * task // blocks
@@ -334,3 +337,4 @@ def _grad_kernel(task, x, grad_y, sums, blocks, sizes, box, parts, taps):
                 store_first(sums, o + taps[t, 1], s0, count)
                 store_first(sums, o + taps[t1, 1], s1, count)
                 store_first(sums, o + taps[t2, 1], s2, count)
+    release(scratch)

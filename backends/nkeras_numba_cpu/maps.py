@@ -21,6 +21,8 @@ from nkeras_numba_cpu import launcher, native
 from nkeras_numba_cpu.compile import inner
 from nkeras_numba_cpu.drivers import Tasks, call_address
 from nkeras_numba_cpu.emit import Value
+from nkeras_numba_cpu.simd import address_of
+from nkeras_numba_cpu.views import allocate, release
 
 BLOCK = 2048  # elements of a block
 TASK = 8  # blocks of a task
@@ -216,7 +218,7 @@ def _block_task(task, shared):
     block, length = _load(geometry + 24), _load(geometry + 32)
     arguments, buffers, wide = _load(geometry + 40), _load(geometry + 48), _load(geometry + 56)
     # The addresses that the flat loop is given, then the buffers.
-    scratch = np.empty(8 + buffers * BLOCK, np.int64)
+    scratch = allocate(np.int64, 8 + buffers * BLOCK)
     start, last = task * length, -1
     stop = min(start + length, size)
     position = start
@@ -228,7 +230,7 @@ def _block_task(task, shared):
             n = min(n, columns - column)
         outer = line // rows
         row = line - outer * rows
-        buffer = scratch.ctypes.data + 64
+        buffer = address_of(scratch, 0) + 64
         for i in range(arguments):
             numbers = geometry + 8 * (_HEAD + 4 * i)
             kind, by_column = _load(numbers), _load(numbers + 24)
@@ -252,9 +254,9 @@ def _block_task(task, shared):
                 _repeat(buffer, item, n * item)
             buffer += 8 * BLOCK
         last = line
-        call_address(loop, (n, scratch.ctypes.data))  # pyright: ignore[reportCallIssue]
+        call_address(loop, (n, address_of(scratch, 0)))  # pyright: ignore[reportCallIssue]
         position += n
-    scratch[0] = 0  # keeps the memory until here
+    release(scratch)
 
 
 @inner

@@ -16,7 +16,7 @@ from nkeras_numba_cpu.compile import inner
 from nkeras_numba_cpu.drivers import Tasks, tasks
 from nkeras_numba_cpu.memory import empty, operand, stored
 from nkeras_numba_cpu.vector_math import exp, log, maximum, subtract
-from nkeras_numba_cpu.views import part
+from nkeras_numba_cpu.views import allocate, part, release
 
 ROWS = 2048  # elements of the rows of one task
 COLUMNS = 256  # columns of one task
@@ -152,7 +152,7 @@ def _block(task, n, inner):
 def _columns(task, x, y, n, inner, logarithm):
     start, width = _block(task, n, inner)
     stop = start + n * inner
-    largest, total = np.empty(width, x.dtype), np.empty(width, x.dtype)
+    largest, total = allocate(x.dtype, width), allocate(x.dtype, width)
     for j in range(width):
         largest[j], total[j] = x[start + j], 0
     for i in range(start, stop, inner):
@@ -177,12 +177,14 @@ def _columns(task, x, y, n, inner, logarithm):
         else:
             for j in range(width):
                 target[j] *= total[j]
+    release(largest)
+    release(total)
 
 
 @tasks
 def _gradient_columns(task, grad_y, y, grad_x, n, inner, logarithm):
     start, width = _block(task, n, inner)
-    total = np.empty(width, y.dtype)
+    total = allocate(y.dtype, width)
     for j in range(width):
         total[j] = 0
     for i in range(start, start + n * inner, inner):
@@ -197,3 +199,4 @@ def _gradient_columns(task, grad_y, y, grad_x, n, inner, logarithm):
         else:
             for j in range(width):
                 target[j] = value[j] * (grad[j] - total[j])
+    release(total)

@@ -11,10 +11,11 @@ import gc
 from typing import Any
 
 from numba import _dynfunc
-from numba.core import compiler, lowering, typed_passes, untyped_passes
+from numba.core import compiler, lowering, typed_passes, types, untyped_passes
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
 from numba.core.funcdesc import PythonFunctionDescriptor
+from numba.core.typing.context import Context
 
 # For closures, comprehensions, `with`, literal_unroll and arithmetic with whole arrays, which
 # kernels do not use.
@@ -98,13 +99,35 @@ class _Flags(compiler.Flags):
 _HASH = hash(compiler.Flags())  # of the names alone, and so the same for all
 
 
+class _Typing(Context):
+    """Numba's typing context, which remembers what functions return for which types."""
+
+    def __init__(self, original: Context) -> None:
+        self.__dict__ = original.__dict__
+
+    def resolve_function_type(self, func: Any, args: Any, kws: Any) -> Any:
+        if not isinstance(func, types.Function):
+            return super().resolve_function_type(func, args, kws)
+        key = (func, args, tuple(kws.items()))
+        found = _signatures.get(key)
+        if found is None:
+            found = super().resolve_function_type(func, args, kws)
+            if found is not None:
+                _signatures[key] = found
+        return found
+
+
+_signatures: dict[Any, Any] = {}
+
+
 class Part(compiler.CompilerBase):
     """Compiles what kernels call."""
 
     def __init__(self, typingctx: Any, targetctx: Any, library: Any, *rest: Any) -> None:
         args, return_type, flags, local_types = rest
         flags = _Flags(flags)
-        super().__init__(typingctx, targetctx, library, args, return_type, flags, local_types)
+        typing = _Typing(typingctx)
+        super().__init__(typing, targetctx, library, args, return_type, flags, local_types)
 
     def define_pipelines(self) -> list[PassManager]:
         """Numba's passes without those for what kernels do not use."""

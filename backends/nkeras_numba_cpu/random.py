@@ -10,21 +10,20 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numba import types
 
 from nkeras_numba_cpu.compile import inner
 from nkeras_numba_cpu.drivers import tasks
 from nkeras_numba_cpu.memory import empty, operand, stored
-from nkeras_numba_cpu.views import part
+from nkeras_numba_cpu.simd import INT, intrinsic
+from nkeras_numba_cpu.views import allocate, part, release
 
 BLOCKS = 1024  # of four words: what one task makes
 WORK = 20  # simple operations for each word, roughly
 
-_MULTIPLIER_0 = np.uint64(0xD2511F53)
-_MULTIPLIER_1 = np.uint64(0xCD9E8D57)
-_KEY_STEP_0 = np.uint64(0x9E3779B9)
-_KEY_STEP_1 = np.uint64(0xBB67AE85)
-_LOW = np.uint64(0xFFFFFFFF)
-_HIGH = np.uint64(32)
+_TIMES = (0xD2511F53, 0xCD9E8D57)  # what words are multiplied by
+_STEPS = (0x9E3779B9, 0xBB67AE85)  # from round to round, for the key
+_LOW = 0xFFFFFFFF
 
 Key = tuple[int, int] | np.ndarray
 
@@ -56,23 +55,40 @@ def _live(key: Key) -> np.ndarray:
     return np.array((key[0] & 0xFFFFFFFF, key[1] & 0xFFFFFFFF), np.uint32)
 
 
+@intrinsic
+def _philox(typingctx, block, low, high):
+    """The four words of a block, below 2**32, for a key of two words."""
+    four = types.UniTuple(types.uint64, 4)
+
+    def codegen(context, builder, signature, values):
+        block, *key = values
+        words = [builder.and_(block, INT(_LOW)), builder.lshr(block, INT(32)), INT(0), INT(0)]
+        for _ in range(10):
+            first, second = (
+                builder.mul(words[0], INT(_TIMES[0])),
+                builder.mul(words[2], INT(_TIMES[1])),
+            )
+            words = [
+                builder.xor(builder.xor(builder.lshr(second, INT(32)), words[1]), key[0]),
+                builder.and_(second, INT(_LOW)),
+                builder.xor(builder.xor(builder.lshr(first, INT(32)), words[3]), key[1]),
+                builder.and_(first, INT(_LOW)),
+            ]
+            steps = zip(key, _STEPS, strict=True)
+            key = [builder.and_(builder.add(one, INT(step)), INT(_LOW)) for one, step in steps]
+        return context.make_tuple(builder, four, words)
+
+    return four(types.uint64, types.uint64, types.uint64), codegen
+
+
 @inner
 def _fill(key, first, words):
-    """Blocks `first`, `first + 1` ... into `words`, in which each number is below 2**32."""
+    """Blocks `first`, `first + 1` ... into `words`."""
+    low, high = key[0], key[1]
     for i in range(words.size // 4):
-        block = np.uint64(first + i)
-        c0, c1, c2, c3 = block & _LOW, block >> _HIGH, np.uint64(0), np.uint64(0)
-        k0, k1 = np.uint64(key[0]), np.uint64(key[1])
-        for _ in range(10):
-            product_0, product_2 = c0 * _MULTIPLIER_0, c2 * _MULTIPLIER_1
-            c0, c1, c2, c3 = (
-                (product_2 >> _HIGH) ^ c1 ^ k0,
-                product_2 & _LOW,
-                (product_0 >> _HIGH) ^ c3 ^ k1,
-                product_0 & _LOW,
-            )
-            k0, k1 = (k0 + _KEY_STEP_0) & _LOW, (k1 + _KEY_STEP_1) & _LOW
-        words[4 * i], words[4 * i + 1], words[4 * i + 2], words[4 * i + 3] = c0, c1, c2, c3
+        words[4 * i], words[4 * i + 1], words[4 * i + 2], words[4 * i + 3] = _philox(
+            first + i, low, high
+        )
 
 
 @tasks
@@ -83,10 +99,11 @@ def _random_bits(task, key, words):
 
 @tasks
 def _dropout(task, key, x, y, least, scale):
-    words = np.empty(4 * BLOCKS, np.uint32)
+    words = allocate(np.uint32, 4 * BLOCKS)
     first = task * BLOCKS
     size = min(4 * BLOCKS, x.size - 4 * first)
     _fill(key, first, part(words, 0, (size + 3) // 4 * 4))
     x, y = part(x, 4 * first, size), part(y, 4 * first, size)
     for i in range(size):
         y[i] = x[i] * scale if (words[i] >> np.uint32(8)) >= least else 0
+    release(words)

@@ -20,6 +20,7 @@ from nkeras_numba_cpu.folds import bound
 from nkeras_numba_cpu.memory import compute_dtype, empty, operand, stored
 from nkeras_numba_cpu.scans import argmax, argmin, argsort, cumprod, cumsum, sort
 from nkeras_numba_cpu.simd import lanes_of, load, load_first, store, transpose_square, vector_bits
+from nkeras_numba_cpu.views import allocate, release
 
 __all__ = [
     "argmax",
@@ -227,7 +228,7 @@ def _fold_many_rows(task, x, parts, numbers, divisor):
     reduced, _, _, _, _, _, group, rows = numbers
     lanes = lanes_of(x)
     whole = reduced // lanes * lanes
-    square, turned = np.empty(lanes * lanes, x.dtype), np.empty(lanes * lanes, x.dtype)
+    square, turned = allocate(x.dtype, lanes * lanes), allocate(x.dtype, lanes * lanes)
     first, last = task * group, min(task * group + group, rows)
     row = first
     # A square that begins in a row may end in later ones, but not behind x.
@@ -277,6 +278,8 @@ def _fold_many_rows(task, x, parts, numbers, divisor):
     target = parts[first:last]
     for j in range(target.size):
         target[j] = finish(target[j], divisor)
+    release(square)
+    release(turned)
 
 
 def _fold_columns(task, x, parts, numbers, divisor):
@@ -303,7 +306,7 @@ def _fold_few_columns(task, x, parts, numbers, divisor):
     """As _fold_columns for rows so short that four vectors hold as many of them as fit."""
     reduced, inner, count, length, _, _, group, blocks = numbers
     lanes = lanes_of(x)
-    folded = np.empty(4 * lanes, x.dtype)
+    folded = allocate(x.dtype, 4 * lanes)
     for block in range(task * group, min(task * group + group, blocks)):
         n = block // count
         first = (block - n * count) * length
@@ -342,3 +345,4 @@ def _fold_few_columns(task, x, parts, numbers, divisor):
             for k in range(j + inner, step, inner):
                 total = combine(total, folded[k])
             target[j] = finish(total, divisor)
+    release(folded)

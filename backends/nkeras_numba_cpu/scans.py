@@ -18,6 +18,7 @@ from nkeras_numba_cpu.simd import (
     store_numbers,
     transpose_square,
 )
+from nkeras_numba_cpu.views import allocate, release
 
 GRAIN = 32768  # elements that one task looks at
 WIDTH = 512  # columns of a block
@@ -135,7 +136,7 @@ def _place_in_rows(task, x, places, numbers):
 def _place_in_short_rows(task, x, places, numbers):
     length, _, _, _, group, rows = numbers
     lanes = lanes_of(x)
-    square = np.empty(lanes * lanes, x.dtype)
+    square = allocate(x.dtype, lanes * lanes)
     last = min(task * group + group, rows)
     row = task * group
     # A square that begins in a row may end in later ones, but not behind x.
@@ -160,11 +161,12 @@ def _place_in_short_rows(task, x, places, numbers):
                 best_here, place_here = top_here, j
         places[row] = place_here
         row += 1
+    release(square)
 
 
 def _place_in_columns(task, x, places, numbers):
     length, inner, across, width, group, blocks = numbers
-    best = np.empty(width, x.dtype)
+    best = allocate(x.dtype, width)
     for block in range(task * group, min(task * group + group, blocks)):
         n = block // across
         column = (block - n * across) * width
@@ -181,6 +183,7 @@ def _place_in_columns(task, x, places, numbers):
                 top = combine(old, line[j])
                 target[j] = i if (old == old) & (top != old) else target[j]
                 best[j] = top
+    release(best)
 
 
 def _scan(task, x, y, numbers):

@@ -1,12 +1,18 @@
-"""Pieces of flat arrays in compiled code: quicker to compile, and to make, than slices."""
+"""Flat arrays in compiled code: pieces of others, quicker to compile, and to make, than slices; and
+memory for one task."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+_INT = ir.IntType(64)
+_BYTES = ir.IntType(8).as_pointer()
+_ALIGNMENT = 64  # of a line of the cache
 
 
 def _part(typingctx, x, start, size):
@@ -18,19 +24,73 @@ def _part(typingctx, x, start, size):
 
     def codegen(context, builder, signature, values):
         source = context.make_array(x)(context, builder, values[0])
-        item = context.get_constant(types.intp, context.get_abi_sizeof(source.data.type.pointee))
-        made = context.make_array(view)(context, builder)
-        context.populate_array(
-            made,
-            data=builder.gep(source.data, [values[1]], inbounds=True),
-            shape=cgutils.pack_array(builder, [values[2]]),
-            strides=cgutils.pack_array(builder, [item]),
-            itemsize=item,
-            meminfo=None,
-        )
-        return made._getvalue()
+        data = builder.gep(source.data, [values[1]], inbounds=True)
+        return _flat(context, builder, view, data, values[2])
 
     return view(x, types.intp, types.intp), codegen
 
 
+def _flat(context: Any, builder: Any, kind: Any, data: Any, size: Any) -> Any:
+    item = _INT(context.get_abi_sizeof(data.type.pointee))
+    made = context.make_array(kind)(context, builder)
+    context.populate_array(
+        made,
+        data=data,
+        shape=cgutils.pack_array(builder, [size]),
+        strides=cgutils.pack_array(builder, [item]),
+        itemsize=item,
+        meminfo=None,
+    )
+    return made._getvalue()
+
+
+def _allocate(typingctx, dtype, size):
+    """A new array of `size` elements; `release` must give it back.
+
+    It begins with a line of the cache. Numba's own arrays count references, which takes long to
+    compile, for all arrays of a function.
+    """
+    kind = types.Array(dtype.dtype, 1, "C")
+
+    def codegen(context, builder, signature, values):
+        data = context.get_data_type(kind.dtype).as_pointer()
+        item = _INT(context.get_abi_sizeof(data.pointee))
+        bytes = builder.mul(values[1], item)
+        allocate = _function(builder, "NRT_Allocate", _BYTES, _INT)
+        raw = builder.call(allocate, [builder.add(bytes, _INT(2 * _ALIGNMENT))])
+        with builder.if_then(cgutils.is_null(builder, raw), likely=False):
+            context.call_conv.return_user_exc(builder, MemoryError, ("out of memory",))
+        # What was allocated is noted in front of the array.
+        address = builder.add(builder.ptrtoint(raw, _INT), _INT(2 * _ALIGNMENT))
+        address = builder.and_(address, _INT(-_ALIGNMENT))
+        builder.store(raw, _before(builder, address))
+        return _flat(context, builder, kind, builder.inttoptr(address, data), values[1])
+
+    return kind(dtype, types.intp), codegen
+
+
+def _release(typingctx, array):
+    """Give back what `allocate` gave."""
+
+    def codegen(context, builder, signature, values):
+        data = context.make_array(array)(context, builder, values[0]).data
+        raw = builder.load(_before(builder, builder.ptrtoint(data, _INT)))
+        builder.call(_function(builder, "NRT_Free", ir.VoidType(), _BYTES), [raw])
+        return context.get_dummy_value()
+
+    return types.void(array), codegen
+
+
+def _before(builder: Any, address: Any) -> Any:
+    """A pointer to the word in front of an address."""
+    return builder.inttoptr(builder.sub(address, _INT(8)), _BYTES.as_pointer())
+
+
+def _function(builder: Any, name: str, result: Any, argument: Any) -> Any:
+    kind = ir.FunctionType(result, [argument])
+    return cgutils.get_or_insert_function(builder.module, kind, name)
+
+
 part: Any = intrinsic(_part)
+allocate: Any = intrinsic(_allocate)
+release: Any = intrinsic(_release)

@@ -37,6 +37,7 @@ from nkeras_numba_cpu.simd import (
     splat,
     store_first,
 )
+from nkeras_numba_cpu.views import allocate, release
 from nkeras_numba_cpu.winograd_transforms import TRANSFORMS
 
 _MANY = 32  # tasks that work is cut into
@@ -210,7 +211,7 @@ def _transform_kernel(task, kernel, target, steps):
     # Sizes are no constants, or LLVM would write out all loops: thrice as long to compile.
     panel_step, tap_step, row_step, depth, columns, window, size = steps
     lanes = lanes_of(kernel)
-    between = np.empty(size * window * lanes, kernel.dtype)
+    between = allocate(kernel.dtype, size * window * lanes)
     for k in range(0, depth * columns, lanes):
         start = task * panel_step + k // columns * row_step + k % columns
         for i in range(window):
@@ -219,6 +220,7 @@ def _transform_kernel(task, kernel, target, steps):
         for i in range(size):
             place = (task * size + i) * size * depth * columns + k
             to_kernel(between, i * window * lanes, lanes, target, place, depth * columns)
+    release(between)
 
 
 def _convolve(task, x, kernel, bias, has_bias, addend, y, mode, micro, sizes, box, tiles):
@@ -230,7 +232,7 @@ def _convolve(task, x, kernel, bias, has_bias, addend, y, mode, micro, sizes, bo
     # A vector more from row to row, or rows would meet in few places of the cache.
     pitch = pixel + lanes
     plane, product = block * pitch + lanes, block * columns + lanes
-    memory = np.empty(size * size * (plane + product + pixel + lanes) + size * lanes, x.dtype)
+    memory = allocate(x.dtype, size * size * (plane + product + pixel + lanes) + size * lanes)
     v = memory[-(address_of(memory, 0) // bytes) % lanes :]
     m = v[size * size * plane :]
     between = m[size * size * product :]
@@ -288,4 +290,4 @@ def _convolve(task, x, kernel, bias, has_bias, addend, y, mode, micro, sizes, bo
                         if mode & ACCUMULATE:
                             value = value + load_first(addend, place + s * filters, stored)
                         store_first(y, place + s * filters, clamped(value, low, high), stored)
-    memory[0] = 0  # Numba frees an array after the last use it sees
+    release(memory)

@@ -28,6 +28,7 @@ from nkeras_numba_cpu.drivers import Tasks, call_address
 from nkeras_numba_cpu.memory import empty
 from nkeras_numba_cpu.micro import ACCUMULATE, micro_kernels
 from nkeras_numba_cpu.simd import address_of, lane_count, lanes_of, load, store_first
+from nkeras_numba_cpu.views import allocate, release
 from nkeras_numba_cpu.winograd import bind, tile_table
 from nkeras_numba_cpu.winograd_transforms import TRANSFORMS
 
@@ -129,7 +130,7 @@ def _multiply(task, x, grad_y, sums, sizes, box_x, box_y, tiles_x, tiles_y, rows
     some = min(some, panels - first_panel)
     pitch = pixel_x + lanes
     plane, product = _BLOCK * pitch + lanes, _BLOCK * columns * some + lanes
-    memory = np.empty(elements * (plane + product + pixel_x + pixel_y + lanes) + lanes, x.dtype)
+    memory = allocate(x.dtype, elements * (plane + product + pixel_x + pixel_y + lanes) + lanes)
     v = memory[-(address_of(memory, 0) // bytes) % lanes :]
     w = v[elements * plane :]
     between = w[elements * product :]
@@ -189,13 +190,13 @@ def _multiply(task, x, grad_y, sums, sizes, box_x, box_y, tiles_x, tiles_y, rows
                             0,
                         ),
                     )
-    memory[0] = 0  # Numba frees an array after the last use it sees
+    release(memory)
 
 
 def _transform_back(task, sums, grad, sizes):
     depth, filters, columns, window, size = sizes
     lanes = lanes_of(sums)
-    between = np.empty(window * (size + window) * lanes, sums.dtype)
+    between = allocate(sums.dtype, window * (size + window) * lanes)
     matrix = depth * columns
     step = sums.size // (size * size)
     for k in range(0, matrix, lanes):
@@ -210,3 +211,4 @@ def _transform_back(task, sums, grad, sizes):
                 value = load(between, last + j * lanes)
                 place = ((i * window + j) * depth + channel) * filters + filter
                 store_first(grad, place, value, filters - filter)
+    release(between)

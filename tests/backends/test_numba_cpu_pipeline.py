@@ -15,6 +15,7 @@ from nkeras_numba_cpu import native
 from nkeras_numba_cpu.compile import inner
 from nkeras_numba_cpu.drivers import tasks
 from nkeras_numba_cpu.pipeline import _Flags, _PartLibrary
+from nkeras_numba_cpu.views import allocate, release
 
 
 @inner
@@ -78,8 +79,9 @@ def test_what_kernels_cannot_read_is_refused():
 
 @tasks
 def _much(task, x, size):
-    memory = np.empty(size)
+    memory = allocate(x.dtype, size)
     x[task] = memory.size
+    release(memory)
 
 
 def test_a_task_without_memory_raises():
