@@ -38,16 +38,6 @@ def zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     return array
 
 
-def converted(x: np.ndarray, dtype: Any) -> np.ndarray:
-    """A C-contiguous copy of `x` as `dtype`."""
-    if current.launches is None:
-        return x.astype(dtype, order="C")
-    array = empty(x.shape, dtype)
-    np.copyto(array, x, "unsafe")
-    current.launches.append((np.copyto, (array, x, "unsafe")))
-    return array
-
-
 def is_half(dtype: np.dtype) -> bool:
     """Whether `dtype` is float16 or bfloat16, which are only stored: arithmetic is float32."""
     return dtype in HALF_DTYPES
@@ -66,7 +56,9 @@ def compute_dtype(dtype: np.dtype) -> np.dtype:
 def operand(x: np.ndarray) -> np.ndarray:
     """`x` as a compiled loop takes it: C-contiguous, half types widened to float32."""
     if x.dtype in HALF_DTYPES:
-        return converted(x, np.float32)
+        from nkeras_numba_cpu.casts import converted
+
+        return converted(x, compute_dtype(x.dtype))
     flags = x.flags
     if not (flags.c_contiguous and flags.aligned):
         from nkeras_numba_cpu.copies import contiguous
@@ -97,15 +89,6 @@ def stored(y: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """`y` rounded once to the dtype that the caller stores (no copy when it has it)."""
     if y.dtype == dtype:
         return y
-    if current.launches is not None:
-        array = empty(y.shape, dtype)
-        _round(array, y)
-        current.launches.append((_round, (array, y)))
-        return array
-    with np.errstate(over="ignore"):  # too large for a half type is infinity: loss scales need it
-        return y.astype(dtype)
+    from nkeras_numba_cpu.casts import converted
 
-
-def _round(target: np.ndarray, y: np.ndarray) -> None:
-    with np.errstate(over="ignore"):
-        np.copyto(target, y, "unsafe")
+    return converted(y, dtype)
