@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,10 +19,11 @@ class NumbaCpu:
     def __init__(self) -> None:
         import numba
 
-        from nkeras_numba_cpu import elementwise, threads
+        from nkeras_numba_cpu import ahead, elementwise, threads
         from nkeras_numba_cpu.kernels import KERNELS
 
         self.kernels = KERNELS
+        self.ahead = ahead.step
         self._version = numba.__version__
         self._elementwise = elementwise.elementwise
         self._threads = threads
@@ -49,11 +49,6 @@ class NumbaCpu:
         from nkeras_numba_cpu.capture import Lowering
 
         return Lowering(self.kernels)
-
-    def ahead(self, begin: Callable[[], None]) -> Any:
-        from nkeras_numba_cpu.ahead import step
-
-        return step(begin)
 
     def synchronize(self) -> None:
         """Kernels have finished when they return."""

@@ -153,7 +153,7 @@ class _Family:
         self.is_child = False
         self._parent = os.getpid()
         self._children: list[int] = []
-        self._file = os.memfd_create("nkeras")
+        self._file = open(os.memfd_create("nkeras"), "wb")
 
     def fork(self, count: int, name: str, begin: Callable[[], None]) -> _Family:
         """Fork children; the parent is going to compile the function `name`."""
@@ -171,8 +171,6 @@ class _Family:
                 self.is_child, _family, notes = True, self, {}
                 _withdraw()
                 begin()
-                if threads.get_num_threads() > 1:
-                    threads.region()  # nearly all need it; noted first, it is compiled last
                 raise Forked
             self._children.append(child)
         return self
@@ -184,7 +182,7 @@ class _Family:
 
     def close(self) -> None:
         """Nobody needs the locks any more."""
-        os.close(self._file)
+        self._file.close()
 
     def turn(self, name: str) -> bool:
         """Wait until no other process compiles a function; it is kept from the others then."""
@@ -210,6 +208,7 @@ class _Family:
         global notes
         try:
             notes = None
+            signal.alarm(0)
             for find in reversed(list(noted.values())):
                 if os.getppid() != self._parent:
                     break
