@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from nkeras_numba_cpu import gemm
+from nkeras_numba_cpu import dots, gemm
 from nkeras_numba_cpu.memory import empty, is_floating, operand, stored
 from nkeras_numba_cpu.micro import ACTIVATIONS
 from nkeras_numpy import linalg as reference
@@ -29,14 +29,18 @@ def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return np.zeros(shape, x.dtype)
     a, transposed_a = _as_it_lies(x)
     b, transposed_b = _as_it_lies(y)
-    flat = gemm.product(
-        a,
-        b,
-        (rows, columns, inner),
-        transposed_a=transposed_a,
-        transposed_b=transposed_b,
-        batches=batches,
-    )
+    sizes = rows, columns, inner
+    if transposed_b and not (transposed_a or any(batches)) and dots.is_faster(sizes):
+        flat = dots.product(a, b, sizes)
+    else:
+        flat = gemm.product(
+            a,
+            b,
+            sizes,
+            transposed_a=transposed_a,
+            transposed_b=transposed_b,
+            batches=batches,
+        )
     return stored(flat.reshape(shape), x.dtype)
 
 
