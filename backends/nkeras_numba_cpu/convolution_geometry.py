@@ -140,6 +140,15 @@ def blocks_of(total: int, size: int, even: bool = False) -> list[tuple[int, int]
     return [(first, min(size, total - first)) for first in range(0, total, size)]
 
 
+def halves(total: int, parts: int) -> int:
+    """The size of about that many blocks, if possible of which two threads get equal shares."""
+    largest = -(-total // max(1, min(total, parts)))
+    for size in range(largest, (largest - 1) // 2, -1):
+        if parts > 1 and -(-total // size) % 2 == 0 and total % size in (0, size - 1):
+            return size
+    return largest
+
+
 def tiles_of(total: int, most: int) -> list[tuple[int, int]]:
     """(first, count) of tiles of at most `most` rows, whose counts differ by one at most."""
     number = -(-total // most)

@@ -19,6 +19,7 @@ from nkeras_numba_cpu.convolution_geometry import (
     backward_axes,
     blocks_of,
     forward_axes,
+    halves,
     lift_sizes,
     tile_rows,
     tiles_of,
@@ -29,6 +30,7 @@ from nkeras_numba_cpu.micro import ACCUMULATE, micro_kernels, streaming
 # About how many multiplications make one task, and how many tasks large work is cut into.
 _LEAST, _MANY = 200_000, 32
 _BLOCK = 1 << 15  # elements of a row of x in a task: several rows stay in the second-level cache
+_FEW_PIXELS = 64  # that packing the kernel for them takes long
 _PANEL = 1 << 16  # elements of a panel of the kernel that is large beside the second-level cache
 
 
@@ -137,11 +139,19 @@ class _Planner:
         self.batch = shapes.x[0]
         self.depth = self.channels // self.groups
         columns = self.filters // self.groups
-        self.kernels = micro_kernels(dtype, vectors_for(columns, dtype))
-        self.columns = self.kernels.columns
-        self.panels = -(-columns // self.columns)
+        self._set_panels(dtype, columns, vectors_for(columns, dtype))
         if len(self.axes) == 1 and all(axis.is_identity for axis in self.axes[0]):
             self._flatten()
+            # Few pixels are shared out by panels: with an odd number of them one of two threads
+            # waits. Tiles of one vector are as fast where they have many rows.
+            is_tall = self.kernels.rows <= self.result[2] < _FEW_PIXELS
+            if is_tall and self.panels in (3, 5, 7):
+                self._set_panels(dtype, columns, 1)
+
+    def _set_panels(self, dtype: str, columns: int, vectors: int) -> None:
+        self.kernels = micro_kernels(dtype, vectors)
+        self.columns = self.kernels.columns
+        self.panels = -(-columns // self.columns)
 
     def _flatten(self) -> None:
         """With windows of one pixel, all pixels of the batch are one row."""
@@ -163,7 +173,8 @@ class _Planner:
         self.merged &= all(axes[2].rate == 1 or len(axes[2].taps) <= 1 for axes in self.axes)
         pixels = self.batch * math.prod(self.result)
         in_place = not self.backward and self.groups == 1 and self.filters % self.columns == 0
-        in_place &= (pixels < 64 and not self.is_fixed) or self.filters == self.columns
+        few = pixels < _FEW_PIXELS and not self.is_fixed
+        in_place &= few or self.filters == self.columns
         in_place &= self.merged or len(self.axes[0][2].taps) == 1
         if in_place:
             self.b_step, self.b_panel, self.b_group = self.filters, self.columns, 0
@@ -231,19 +242,20 @@ class _Planner:
         largest = self.kernels.rows
         depth = max(1, math.prod(len(axis.taps) for axis in axes)) * self.depth
         most = max(2, _BLOCK // (self.channels * x.stride) // largest) * largest
-        columns = blocks_of(x.extent, x.extent if x.extent <= most else most)
-        row_work = columns[0][1] * depth * self.filters
         planes = self.batch * z.extent
-        total = planes * y.extent * len(columns) * row_work
         panels = self.panels * self.groups
         if depth * self.columns > _PANEL:
             rows = blocks_of(y.extent, max(1, min(y.extent, _BLOCK // (x.size * self.channels))))
-            return rows, columns, blocks_of(panels, 1)
-        per_task = max(total // _MANY, _LEAST) // row_work
-        rows = blocks_of(y.extent, min(y.extent, max(1, per_task)), even=True)
-        places = planes * len(rows) * len(columns)
-        parts = min(panels, max(1, min(_MANY // places, total // _LEAST // places)))
-        return rows, columns, blocks_of(panels, -(-panels // parts))
+            return rows, blocks_of(x.extent, min(x.extent, most)), blocks_of(panels, 1)
+        row_work = x.extent * depth * self.filters
+        wanted = max(1, min(_MANY, planes * y.extent * row_work // _LEAST))
+        rows = blocks_of(y.extent, halves(y.extent, -(-wanted // planes)), even=True)
+        # Blocks of a few tiles at least, of which each panel of the kernel serves all.
+        left = -(-wanted // (planes * len(rows)))
+        parts = max(-(-x.extent // most), min(left, x.extent // (4 * largest)))
+        columns = blocks_of(x.extent, halves(x.extent, parts), even=True)
+        left = wanted // (planes * len(rows) * len(columns))
+        return rows, columns, blocks_of(panels, halves(panels, left))
 
     def _box(self, axes: tuple[Axis, ...], rows: int, columns: int) -> Box:
         z, y, x = axes
