@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from nkeras.backend import registry
 from nkeras.callbacks.callback_list import LazyLogs
-from nkeras.core import tree
+from nkeras.core import recording, tree
 from nkeras.core.ahead import ahead, is_ahead
 from nkeras.core.tape import GradientTape
 from nkeras.core.tensor import Tensor
@@ -28,7 +29,9 @@ class Steps(Compilation):
     def train_step(self, data: Any) -> Mapping[str, Any]:
         """Compute the loss of a batch, its gradients, and update weights and metrics.
 
-        Override it for training of your own kind, with `nkeras.GradientTape`.
+        Override it for training of your own kind, with `nkeras.GradientTape`. As in Keras, what it
+        does beside operations on tensors, such as printing, may happen in the first steps only,
+        unless `compile` is told `run_eagerly=True`.
 
         Args:
             data: batch of tensors: x, `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
@@ -207,12 +210,20 @@ class Steps(Compilation):
         """`train_step` or `test_step`; results of the built-in ones wait until somebody looks."""
         name = f"{kind}_step"
         if self._overrides(name) or self._overrides("compute_metrics"):
-            step = getattr(self, name)
-            return self._run_planned(kind, batch, lambda data: _flat(step(data)), _logs)
+            return self._run_planned(kind, batch, lambda data: self._run_own(name, data), _logs)
         self._run_planned(
             kind, batch, self._train if kind == "train" else self._test, self._delivered
         )
         return LazyLogs(self.get_metrics_result)
+
+    def _run_own(self, name: str, data: Any) -> Any:
+        """A step of the user's; one that counts in a list or dict of the model is not planned."""
+        recorder = recording.active()
+        before = None if recorder is None else _outline(vars(self))
+        found = _flat(getattr(self, name)(data))
+        if recorder is not None and _outline(vars(self)) != before:
+            recorder.fail(f"{name} changes what an attribute of the model holds")
+        return found
 
     def _train(self, data: Any) -> None:
         _, y, y_pred, sample_weight = self._update_weights(data)
@@ -269,6 +280,17 @@ class Steps(Compilation):
         ordered = [logs[name] for name in names if name in logs]
         ordered += [logs[name] for name in sorted(logs) if name not in names]
         return ordered[0] if len(ordered) == 1 else ordered
+
+
+def _outline(value: Any) -> Any:
+    """What shows whether Python has changed a structure: its numbers, and which objects it has."""
+    if isinstance(value, dict):
+        return [(key, _outline(one)) for key, one in value.items() if key != "_own_losses"]
+    if isinstance(value, (list, tuple, deque)):
+        return [_outline(one) for one in value]
+    if isinstance(value, (bool, int, float, str, set)):
+        return repr(value)
+    return value.tobytes() if isinstance(value, np.ndarray) else id(value)
 
 
 def _logs(found: Any) -> Any:

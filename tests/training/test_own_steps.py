@@ -186,6 +186,35 @@ def test_a_step_that_looks_at_its_loss_runs_as_it_comes():
     assert "Python looks at the values of a tensor" in reasons(model)
 
 
+COUNTERS = {
+    "number": lambda model: setattr(model, "steps", model.steps + 1),
+    "list": lambda model: model.counts.__setitem__(0, model.counts[0] + 1),
+    "dict": lambda model: model.state["inner"].append(0.0),
+    "array": lambda model: np.add(model.array, 1, out=model.array),
+}
+
+
+@pytest.mark.parametrize("counter", COUNTERS)
+def test_a_step_that_counts_in_the_model_runs_as_it_comes(counter):
+    class Counting(OwnTraining):
+        def __init__(self):
+            super().__init__()
+            self.steps, self.counts, self.state = 0, [0], {"inner": []}
+            self.array = np.zeros(2)
+
+        def train_step(self, data):
+            COUNTERS[counter](self)
+            found = super().train_step(data)
+            total = self.steps + self.counts[0] + len(self.state["inner"]) + self.array[0]
+            return {**found, "late": ops.zeros(()) if total < 8 else ops.ones(())}
+
+    def use(model):
+        return model.fit(X, Y, batch_size=8, epochs=4, verbose=0).history["late"]
+
+    model = both_ways(Counting, use, optimizer="sgd", loss="sparse_categorical_crossentropy")
+    assert not planned_kinds(model)
+
+
 CODE = """
 class Own(keras.Sequential):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
