@@ -218,7 +218,7 @@ def _block_task(task, shared):
     block, length = _load(geometry + 24), _load(geometry + 32)
     arguments, buffers, wide = _load(geometry + 40), _load(geometry + 48), _load(geometry + 56)
     # The addresses that the flat loop is given, then the buffers.
-    scratch = allocate(np.int64, 8 + buffers * BLOCK)
+    scratch = allocate(np.int64, arguments + buffers * BLOCK)
     start, last = task * length, -1
     stop = min(start + length, size)
     position = start
@@ -230,7 +230,7 @@ def _block_task(task, shared):
             n = min(n, columns - column)
         outer = line // rows
         row = line - outer * rows
-        buffer = address_of(scratch, 0) + 64
+        buffer = address_of(scratch, arguments)
         for i in range(arguments):
             numbers = geometry + 8 * (_HEAD + 4 * i)
             kind, by_column = _load(numbers), _load(numbers + 24)
