@@ -54,6 +54,18 @@ def test_broadcast(first, second):
     np.testing.assert_array_equal(add(y, x), np.add(y, x))
 
 
+def test_more_arguments_than_most_have():
+    @Scalar
+    def total(a, b, c, d, e, f, g, h, i, j):
+        return a + b + c + d + e + f + g + h + i + j
+
+    arrays = [normal(shape) for shape in [(3, 1), (1, 40), (3, 40), (40,), ()] * 2]
+    expected = arrays[0]
+    for one in arrays[1:]:
+        expected = expected + one
+    np.testing.assert_array_equal(elementwise(total)(*arrays), expected)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "int8", "int16", "int64"])
 def test_items_of_other_sizes(dtype):
     for first, second in SHAPES[:13]:
