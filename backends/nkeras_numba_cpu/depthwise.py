@@ -21,6 +21,7 @@ from nkeras_numba_cpu.convolution_geometry import (
     backward_axes,
     blocks_of,
     forward_axes,
+    halves,
     lift_sizes,
 )
 from nkeras_numba_cpu.convolution_gradients import add_parts
@@ -32,6 +33,7 @@ from nkeras_numba_cpu.simd import (
     address_of,
     clamped,
     fma,
+    lane_count,
     lanes_of,
     load_first,
     splat,
@@ -46,6 +48,8 @@ _PIECE = 4096  # elements that one task repeats or adds up
 
 
 _LARGEST_TILE = 49  # taps of a window whose products are written out one after the other
+_NARROWEST = 3  # pixels of a row that is worth a tile of four
+_FEW_ROWS = 8  # are not shared out, but channels are
 
 
 class Phase(NamedTuple):
@@ -53,9 +57,9 @@ class Phase(NamedTuple):
 
     kernel: Tasks
 
-    sizes: tuple[int, ...]  # steps of x from row to row and pixel to pixel, those of y, channels
+    sizes: tuple[int, ...]
     box: tuple[int, ...]  # see `Box`
-    parts: np.ndarray  # x, see `fill`; y, rows, columns
+    parts: np.ndarray  # x, see `fill`; y, rows, columns, first channel and the one behind the last
     taps: np.ndarray  # where a tap lies in x, and in the kernel
     work: int
 
@@ -134,7 +138,11 @@ def _phases(shapes: Shapes, backward: bool) -> list[Phase]:
         work = shapes.x[0] * math.prod(axis.extent for axis in axes) * filters * taps
         rows = max(1, max(work // _MANY, _LEAST) // (axes[2].extent * filters * taps))
         where = (result[0] * step[0], *steps, start)
-        table.append(_phase(axes, shapes, rows, axes[2].extent, where, work))
+        window = _window(axes)
+        if window is None:
+            table.append(_phase(axes, shapes, rows, axes[2].extent, where, work))
+        else:
+            table.append(_tiled_phase(axes, shapes, window, where, work))
     return table
 
 
@@ -170,36 +178,84 @@ def _phase(
     reach, pitch = y.reach(rows[0][1]), x.reach(columns[0][1]) * filters
     box = Box(len(z.taps), reach, z.rate, z.size, y.size, x.size * filters, 1, pitch, pitch)
     plane = reach * pitch
-    parts = []
-    for n, i in itertools.product(range(shapes.x[0]), range(z.extent)):
-        front = i * z.stride - z.low
-        for (top, count), (left, number) in itertools.product(rows, columns):
-            window = x_window(axes, n, front, top, left, number, filters)
-            place = n * where[0] + i * where[1] + top * where[2] + left * where[3] + where[4]
-            parts.append((*window, place, count, number))
-    _, window_y, window_x = lift_sizes(shapes.kernel[:-2])
     taps = [
-        (
-            iz * plane + iy * y.rate * pitch + ix * x.rate * filters,
-            ((kz * window_y + ky) * window_x + kx) * filters,
-        )
-        for (iz, kz), (iy, ky), (ix, kx) in itertools.product(
-            enumerate(z.taps), enumerate(y.taps), enumerate(x.taps)
+        (iz * plane + iy * y.rate * pitch + ix * x.rate * filters, tap)
+        for (iz, iy, ix), tap in zip(
+            itertools.product(*(range(len(axis.taps)) for axis in axes)),
+            _taps(axes, shapes),
+            strict=True,
         )
     ]
-    window = len(y.taps), len(x.taps), x.stride
-    regular = (
-        len(z.taps) == 1 == x.rate and x.step == y.step == 1 and 1 < len(taps) <= _LARGEST_TILE
-    )
-    regular &= min(count for _, count in columns) >= 4
     return Phase(
-        _tiled(*window) if regular else _correlate,
+        _correlate,
         (y.stride * pitch, x.stride * filters, where[2], where[3], filters),
         tuple(box),
-        np.array(parts, np.int64),
+        _parts(axes, shapes, rows, columns, [(0, filters)], where),
         np.array(taps, np.int64).reshape(-1, 2),
         2 * work,
     )
+
+
+def _tiled_phase(
+    axes: tuple[Axis, ...],
+    shapes: Shapes,
+    window: tuple[int, int, int],
+    where: tuple[int, ...],
+    work: int,
+) -> Phase:
+    """One phase in tiles of four pixels, as `_phase`: a task has some rows, or some channels."""
+    z, y, x = axes
+    filters, planes = shapes.kernel[-1], shapes.x[0] * z.extent
+    wanted = -(-max(1, min(_MANY, work // _LEAST)) // planes)
+    rows, channels = [(0, y.extent)], [(0, filters)]
+    if y.extent < _FEW_ROWS:  # what was made before is likely to be shared out by channels, too
+        lanes = lane_count(np.float32)
+        size = halves(-(-filters // lanes), wanted) * lanes
+        channels = [(first, first + count) for first, count in blocks_of(filters, size)]
+    else:
+        rows = blocks_of(y.extent, halves(y.extent, wanted), even=True)
+    return Phase(
+        _tiled(*window),
+        (y.stride, x.stride, y.rate, x.size * filters, where[2], where[3], filters, y.size),
+        (),
+        _parts(axes, shapes, rows, [(0, x.extent)], channels, where),
+        np.array([(0, tap) for tap in _taps(axes, shapes)], np.int64),
+        2 * work,
+    )
+
+
+def _window(axes: tuple[Axis, ...]) -> tuple[int, int, int] | None:
+    """Rows, columns and stride of the window, where there is a kernel for it."""
+    z, y, x = axes
+    is_plane = len(z.taps) == 1 and not z.padded and x.rate == x.step == y.step == 1
+    fits = 1 < len(y.taps) * len(x.taps) <= _LARGEST_TILE and x.extent >= _NARROWEST
+    return (len(y.taps), len(x.taps), x.stride) if is_plane and fits else None
+
+
+def _taps(axes: tuple[Axis, ...], shapes: Shapes) -> list[int]:
+    """Where the taps of a phase lie in the kernel."""
+    _, window_y, window_x = lift_sizes(shapes.kernel[:-2])
+    places = itertools.product(*(axis.taps for axis in axes))
+    return [((z * window_y + y) * window_x + x) * shapes.kernel[-1] for z, y, x in places]
+
+
+def _parts(
+    axes: tuple[Axis, ...],
+    shapes: Shapes,
+    rows: list[tuple[int, int]],
+    columns: list[tuple[int, int]],
+    channels: list[tuple[int, int]],
+    where: tuple[int, ...],
+) -> np.ndarray:
+    table = []
+    z = axes[0]
+    for n, i in itertools.product(range(shapes.x[0]), range(z.extent)):
+        front = i * z.stride - z.low
+        for (top, count), (left, number) in itertools.product(rows, columns):
+            window = x_window(axes, n, front, top, left, number, shapes.kernel[-1])
+            place = n * where[0] + i * where[1] + top * where[2] + left * where[3] + where[4]
+            table += [(*window, place, count, number, *some) for some in channels]
+    return np.array(table, np.int64)
 
 
 def _repeated(x: np.ndarray, times: int) -> np.ndarray:
@@ -255,51 +311,46 @@ def _correlate(task, x, kernel, bias, has_bias, addend, y, mode, sizes, box, par
 
 def _correlate_tiles(task, x, kernel, bias, has_bias, addend, y, mode, sizes, box, parts, taps):
     """As `_correlate`, for a window of known size, four neighbouring pixels at a time."""
-    x_row, x_pixel, y_row, y_pixel, channels = sizes
+    y_stride, x_stride, rate, x_row, y_row, y_pixel, channels, height = sizes
     part = parts[task]
     lanes, zero = lanes_of(x), splat(x, 0)
     low, high = limits(x, mode)
-    scratch = allocate(x.dtype, box[0] * box[1] * box[8] + lanes)
-    source = scratch[-(address_of(scratch, 0) // x.itemsize) % lanes :]
-    fill(source, x, box, part)
-    first_tap, tap, line = taps[0, 1], taps[1, 1] - taps[0, 1], taps[taps.shape[0] - 1, 0]
-    line = (line - (columns_of_window - 1) * channels) // max(1, rows_of_window - 1)
+    first_tap, tap = taps[0, 1], taps[1, 1] - taps[0, 1]
     for row in range(part[6]):
+        top = row * y_stride
         for column in range(0, part[7], 4):
             # The last four pixels may be in part those before, computed again to the same value.
-            column = min(column, part[7] - 4)
-            i, o = row * x_row + column * x_pixel, part[5] + row * y_row + column * y_pixel
-            for channel in range(0, channels, lanes):
-                count = channels - channel
+            column = max(0, min(column, part[7] - 4))
+            left = column * x_stride * channels
+            i, o = part[0] + top * x_row + left, part[5] + row * y_row + column * y_pixel
+            for channel in range(part[8], part[9], lanes):
+                count = part[9] - channel
                 start = load_first(bias, channel, count) if has_bias else zero
                 a, b, c, d = window_tile(
-                    source, i + channel, channels, line, kernel, first_tap + channel, tap, start,
+                    x, i + channel, channels, rate * x_row, part[1] + top, rate, height,
+                    left - part[3], part[4] - part[3], kernel, first_tap + channel, tap, start,
                     count,
                 )  # fmt: skip
                 o1 = o + channel
                 o2, o3, o4 = o1 + y_pixel, o1 + 2 * y_pixel, o1 + 3 * y_pixel
+                # Of a row of less than four pixels only these are there.
+                n2, n3, n4 = count * (part[7] > 1), count * (part[7] > 2), count * (part[7] > 3)
                 if mode & ACCUMULATE:
-                    a, b = a + load_first(addend, o1, count), b + load_first(addend, o2, count)
-                    c, d = c + load_first(addend, o3, count), d + load_first(addend, o4, count)
+                    a, b = a + load_first(addend, o1, count), b + load_first(addend, o2, n2)
+                    c, d = c + load_first(addend, o3, n3), d + load_first(addend, o4, n4)
                 store_first(y, o1, clamped(a, low, high), count)
-                store_first(y, o2, clamped(b, low, high), count)
-                store_first(y, o3, clamped(c, low, high), count)
-                store_first(y, o4, clamped(d, low, high), count)
-    release(scratch)
+                store_first(y, o2, clamped(b, low, high), n2)
+                store_first(y, o3, clamped(c, low, high), n3)
+                store_first(y, o4, clamped(d, low, high), n4)
 
 
-rows_of_window = columns_of_window = 0  # what `_tiled` replaces
-window_tile: Any = None
+window_tile: Any = None  # what `_tiled` replaces
 
 
 @cache
 def _tiled(rows: int, columns: int, stride: int) -> Tasks:
     """The kernel for windows of rows x columns."""
-    names = {
-        "rows_of_window": rows,
-        "columns_of_window": columns,
-        "window_tile": depthwise_tile.window_tile(rows, columns, stride),
-    }
+    names = {"window_tile": depthwise_tile.window_tile(rows, columns, stride)}
     return bind(_correlate_tiles, f"{rows}x{columns}_{stride}", names)
 
 
