@@ -20,6 +20,7 @@ from numba.core.callconv import create_error_model
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.cpu_options import FastMathOptions
+from numba.core.fastmathpass import rewrite_module
 from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
 
@@ -87,7 +88,6 @@ class Library(JITCodeLibrary):
         tuning.loop_vectorization = True
         builder = llvm.create_pass_builder(codegen._tm, tuning)
         manager = builder.getModulePassManager()
-        manager.add_refprune_pass()
         manager.run(self._final_module, builder)
 
     def _finalize_final_module(self) -> None:
@@ -118,7 +118,7 @@ def optimized(symbol: str, emit: Emit) -> Library:
     module = library.create_ir_module(symbol)
     with context.push_code_library(library):
         emit(context, module, symbol)
-    context.post_lowering(module, library)
+    rewrite_module(module, context.fastmath)
     library.add_ir_module(module)
     library.finalize()
     return library

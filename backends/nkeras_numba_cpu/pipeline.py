@@ -15,6 +15,7 @@ from numba.core import compiler, lowering, typed_passes, types, untyped_passes
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
 from numba.core.funcdesc import PythonFunctionDescriptor
+from numba.core.runtime import rtsys
 from numba.core.typing.context import Context
 
 # For closures, comprehensions, `with`, literal_unroll and arithmetic with whole arrays, which
@@ -39,6 +40,10 @@ class _PartLibrary(JITCodeLibrary):
     def add_llvm_module(self, ll_module: Any) -> None:
         ll_module.data_layout = self._codegen._data_layout
         self._final_module.link_in(ll_module)
+
+    def add_linking_library(self, library: Any) -> None:
+        if library is not rtsys.library:  # that counts references
+            super().add_linking_library(library)
 
     def _optimize_final_module(self) -> None:
         pass
