@@ -22,7 +22,7 @@ from nkeras_numba_cpu.convolution_direct import run
 from nkeras_numba_cpu.convolution_geometry import vectors_for
 from nkeras_numba_cpu.convolution_plans import Box, Phase
 from nkeras_numba_cpu.copies import copy
-from nkeras_numba_cpu.memory import empty
+from nkeras_numba_cpu.memory import empty, write
 from nkeras_numba_cpu.micro import ACCUMULATE, MicroKernels, micro_kernels, streaming
 from nkeras_numba_cpu.simd import lane_count
 
@@ -43,6 +43,8 @@ _FEW_ROWS, _READ_SPEED = 3, 8
 # Rows that lie a multiple of this apart share the lines of the first-level cache.
 _ALIASED_BYTES = 2048
 _PAGE_BYTES = 4096
+# So many elements of B are packed by NumPy, for which no kernel must be compiled.
+_LITTLE = 1 << 14
 
 Shape = tuple[int, ...]
 
@@ -123,7 +125,8 @@ def _packed(
         some = matrices[:, :, first : columns - rest].reshape(count, inner, whole, width)
         copy(some.transpose(0, 2, 1, 3), panels[:, :whole])
     if rest:
-        copy(matrices[:, :, columns - rest :], panels[:, whole, :, :rest])
+        some, target = matrices[:, :, columns - rest :], panels[:, whole, :, :rest]
+        (write if some.size <= _LITTLE else copy)(some, target)
     return packed
 
 
