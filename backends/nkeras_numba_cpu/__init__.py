@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ class NumbaCpu:
         from nkeras_numba_cpu.kernels import KERNELS
 
         self.kernels = KERNELS
-        self.ahead = ahead.step
+        self.ahead = functools.cache(ahead.step)
         self._version = numba.__version__
         self._elementwise = elementwise.elementwise
         self._threads = threads

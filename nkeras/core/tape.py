@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nkeras.core import dtypes, tree
+from nkeras.core.ahead import ahead
 from nkeras.core.scope import Scope
 from nkeras.core.spec import Spec
 from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
@@ -175,7 +176,7 @@ class GradientTape:
         if self._persistent:
             grads = self._walk(seeds, wanted)
         else:
-            with paused(self):
+            with ahead(), paused(self):
                 grads = self._walk(seeds, wanted)
 
         found = []

@@ -9,6 +9,7 @@ import numpy as np
 
 from nkeras import regularizers
 from nkeras.core import dtypes, graph, naming, policies, serialization, tree
+from nkeras.core.ahead import ahead
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import has_symbolic, to_tensor
 from nkeras.core.tensor import Tensor
@@ -84,7 +85,7 @@ class Layer(Buildable):
         self.supports_masking = type(self).compute_mask is not Layer.compute_mask
         self._trainable = bool(trainable)
         self._inbound_nodes: list[graph.Node] = []
-        self._settled = False
+        self._settled = self._has_run = False
         self._build_shapes: dict[str, Any] | None = None
         self._path: tuple[str, ...] = ()
         self._input_shape_arg = input_shape
@@ -126,7 +127,12 @@ class Layer(Buildable):
             if not self.built:
                 self._build_for(given, args, kwargs)
             if not has_symbolic(args) and not (kwargs and has_symbolic(kwargs.values())):
-                outputs = self._run(*args, **kwargs)
+                if token is None or self._has_run:
+                    outputs = self._run(*args, **kwargs)
+                else:
+                    self.__dict__["_has_run"] = True  # nothing that a plan depends on
+                    with ahead():
+                        outputs = self._run(*args, **kwargs)
             elif graph.tracing():
                 outputs = self._spec(*args, **kwargs)
             else:

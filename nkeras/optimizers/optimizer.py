@@ -11,6 +11,7 @@ import numpy as np
 
 from nkeras import ops
 from nkeras.core import naming, tape
+from nkeras.core.ahead import ahead
 from nkeras.core.recording import choice, live, plain
 from nkeras.core.serialization import (
     custom_object_scope,
@@ -238,7 +239,7 @@ class Optimizer(OptimizerState):
         if not grads:
             return
         variables = self._variables_for(grads, trainable_variables)
-        with tape.paused(), autocast_scope(None):
+        with ahead(), tape.paused(), autocast_scope(None):
             pairs = self._overwrite_by_gradients(_with_gradient(grads, variables))
             if pairs:
                 if self.loss_scale_factor is not None:

@@ -62,6 +62,21 @@ def training() -> Any:
     return results, _state(model), model.evaluate(x, y, verbose=0), model.predict(x).tolist()
 
 
+def loop() -> Any:
+    """A training loop of one's own, without a plan."""
+    nkeras.utils.set_random_seed(3)
+    layer, (x, y) = layers.Dense(4), _data()
+    layer.build(x.shape)
+    optimizer = nkeras.optimizers.SGD(0.1)
+    losses = []
+    for _ in range(2):
+        with nkeras.GradientTape() as tape:
+            loss = ops.mean(ops.square(layer(x) - y))
+        optimizer.apply(tape.gradient(loss, layer.trainable_variables), layer.trainable_variables)
+        losses.append(float(loss))
+    return losses, [one.tolist() for one in layer.get_weights()]
+
+
 def drawing() -> Any:
     """A variable's first value."""
 
@@ -78,11 +93,11 @@ class _Looks(nkeras.Model):
         super().__init__()
         self.dense = layers.Dense(4)
 
-    def build(self, shape: Any) -> None:
-        self.dense.build(shape)
+    def build(self, input_shape: Any) -> None:
+        self.dense.build(input_shape)
 
-    def call(self, x: Any) -> Any:
-        x = self.dense(x)
+    def call(self, inputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        x = self.dense(inputs)
         total = float(ops.sum(ops.square(x) + 1))
         assert 32 < total < 1000
         return ops.tanh(x) if total < 1000 else ops.erf(x)

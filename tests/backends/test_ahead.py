@@ -69,7 +69,7 @@ def test_without_children_the_process_compiles_itself(name, drawn, tmp_path):
     assert (facts.forks == 0) == (name in ("threaded", "refused"))
 
 
-@pytest.mark.parametrize("name", ["looking", "printing"])
+@pytest.mark.parametrize("name", ["looking", "printing", "loop"])
 def test_a_child_sees_no_values_and_is_not_seen(name, tmp_path):
     together = Facts(name, tmp_path / "2")
     alone = Facts(name, tmp_path / "1", processes=1)
