@@ -217,7 +217,9 @@ def _gradient(
     if winner is not None and (input_shape[-1] < _FEW or grad.dtype.kind != "f"):
         images = input_shape[0]
         rows = geometry.windows[0] // images
-        _scatter(images, grad.size, rows, geometry.sizes, *arrays, geometry.spans, geometry.taps)
+        _scatter(
+            images, geometry.work, rows, geometry.sizes, *arrays, geometry.spans, geometry.taps
+        )
     else:
         rows, step = geometry.cells
         tables = geometry.spans, geometry.covers, geometry.stride, geometry.adds
@@ -365,8 +367,9 @@ def _give(grad_x, place, grad_y, winner, source, tap, adds, lanes):
 def _scatter(task, rows, sizes, grad_x, grad_y, winner, spans, taps):
     """One image per task: few channels make poor vectors, and integers none."""
     image = sizes[0] * sizes[1] * sizes[2] * sizes[9]
-    for j in range(task * image, task * image + image):
-        grad_x[j] = 0
+    target = grad_x[task * image : task * image + image]
+    for j in range(image):
+        target[j] = 0
     for row in range(task * rows, task * rows + rows):
         corner, oz, oy, lines = _windows_of_row(row, sizes, spans)
         for ox in range(sizes[5]):
