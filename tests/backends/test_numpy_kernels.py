@@ -61,6 +61,22 @@ def test_namespace_is_the_module_of_the_array(monkeypatch):
 # --- linalg
 
 
+@pytest.mark.parametrize("activation", ["linear", "relu", "relu6"])
+@pytest.mark.parametrize("has_addend", [False, True])
+def test_epilogues(activation, has_addend):
+    limits = {"linear": (-np.inf, np.inf), "relu": (0, np.inf), "relu6": (0, 6)}[activation]
+    x, kernel, bias = 4 * normal(2, 3, 5), normal(5, 7, seed=1), normal(7, seed=2)
+    addend = 4 * normal(2, 3, 7, seed=3) if has_addend else None
+    x[0, 1, 2] = np.nan
+    static = {"strides": (1,), "padding": ((0, 0),), "dilation": (1,), "groups": 1}
+    expected = np.clip(x @ kernel + bias + (addend if has_addend else 0), *limits)
+    assert np.isnan(expected).any()
+    found = run("dense", x, kernel, bias, addend, activation=activation)
+    np.testing.assert_allclose(found, expected)
+    found = run("conv_bias", x, kernel[None], bias, addend, activation=activation, **static)
+    np.testing.assert_allclose(found, expected)
+
+
 @pytest.mark.parametrize(("left", "right"), [((2, 3), (3, 4)), ((5, 1, 2, 3), (4, 3, 2))])
 def test_matmul(left, right):
     x, y = normal(*left), normal(*right, seed=1)
