@@ -22,6 +22,8 @@ from nkeras.training.compile_metrics import CompileMetrics
 from nkeras.training.data import to_tensors, unpack_x_y_sample_weight
 from nkeras.training.plans import Plans
 
+_MANY = 10_000  # what is larger is not looked into, see `_outline`
+
 
 class Steps(Compilation):
     """The part of a model that knows what happens to one batch."""
@@ -210,28 +212,39 @@ class Steps(Compilation):
         """`train_step` or `test_step`; results of the built-in ones wait until somebody looks."""
         name = f"{kind}_step"
         if self._overrides(name) or self._overrides("compute_metrics"):
-            return self._run_planned(kind, batch, lambda data: self._run_own(name, data), _logs)
+            step = getattr(self, name)
+            return self._run_planned(
+                kind, batch, lambda data: _flat(self._watched(step, data)), _logs
+            )
         self._run_planned(
             kind, batch, self._train if kind == "train" else self._test, self._delivered
         )
         return LazyLogs(self.get_metrics_result)
 
-    def _run_own(self, name: str, data: Any) -> Any:
-        """A step of the user's; one that counts in a list or dict of the model is not planned."""
-        recorder = recording.active()
-        before = None if recorder is None else _outline(vars(self))
-        found = _flat(getattr(self, name)(data))
-        if recorder is not None and _outline(vars(self)) != before:
-            recorder.fail(f"{name} changes what an attribute of the model holds")
-        return found
-
     def _train(self, data: Any) -> None:
-        _, y, y_pred, sample_weight = self._update_weights(data)
+        _, y, y_pred, sample_weight = self._watched(self._update_weights, data)
         self._update_metrics(y, y_pred, sample_weight)
 
     def _test(self, data: Any) -> None:
-        _, y, y_pred, sample_weight = self._evaluate_loss(data)
+        _, y, y_pred, sample_weight = self._watched(self._evaluate_loss, data)
         self._update_metrics(y, y_pred, sample_weight)
+
+    def _predict(self, data: Any) -> Any:
+        return self._watched(self.predict_step, data)
+
+    def _watched(self, step: Any, data: Any) -> Any:
+        """A step; one that counts in a list or dict of a layer is not planned."""
+        recorder = recording.active()
+        if recorder is None:
+            return step(data)
+        before = self._outline()
+        found = step(data)
+        if self._outline() != before:
+            recorder.fail("a step changes what an attribute of a layer holds")
+        return found
+
+    def _outline(self) -> Any:
+        return [_outline(vars(one)) for one in self._flatten_layers()]  # type: ignore[attr-defined]
 
     def _run_planned(self, kind: str, batch: Any, step: Any, deliver: Any) -> Any:
         """Run a step by the model's plans, see `nkeras.training.plans`; not where they are off."""
@@ -284,13 +297,18 @@ class Steps(Compilation):
 
 def _outline(value: Any) -> Any:
     """What shows whether Python has changed a structure: its numbers, and which objects it has."""
-    if isinstance(value, dict):
-        return [(key, _outline(one)) for key, one in value.items() if key != "_own_losses"]
-    if isinstance(value, (list, tuple, deque)):
-        return [_outline(one) for one in value]
-    if isinstance(value, (bool, int, float, str, set)):
+    if isinstance(value, (bool, int, float, str)):
         return repr(value)
-    return value.tobytes() if isinstance(value, np.ndarray) else id(value)
+    size = len(value) if isinstance(value, (dict, list, tuple, deque, set)) else 0
+    if size > _MANY:
+        return id(value), size
+    if isinstance(value, dict):
+        pairs = [one for one in value.items() if one[0] != "_own_losses"]
+        return [(key, _outline(one)) for key, one in pairs]
+    if isinstance(value, (list, tuple, deque, set)):
+        return [_outline(one) for one in value]
+    is_small = isinstance(value, np.ndarray) and value.size <= _MANY
+    return value.tobytes() if is_small else id(value)
 
 
 def _logs(found: Any) -> Any:

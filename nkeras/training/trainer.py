@@ -406,7 +406,7 @@ class Trainer(Steps):
         return self._predict_batch(x)
 
     def _predict_batch(self, batch: Any) -> Any:
-        return self._run_planned("predict", batch, self.predict_step, _to_numpy)
+        return self._run_planned("predict", batch, self._predict, _to_numpy)
 
 
 def _to_numpy(outputs: Any) -> Any:

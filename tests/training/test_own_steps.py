@@ -236,3 +236,24 @@ result = history.history, model.evaluate(x, y, verbose=0), model.get_weights()
 
 def test_own_loss_and_metrics_are_those_of_keras(oracle):
     agree(oracle, CODE, x=X, y=numbers(40, 3, seed=1), kernel=numbers(4, 3, seed=2))
+
+
+class CountingInside(nkeras.Layer):
+    """Counts in a list, and goes another way later."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = [0]
+
+    def call(self, inputs):
+        self.calls[0] += 1
+        return inputs * 2.0 if self.calls[0] > 6 else inputs
+
+
+def test_a_layer_that_counts_in_a_list_runs_as_it_comes():
+    def use(model):
+        return [model.predict(X[:2], verbose=0) for _ in range(12)]
+
+    model = both_ways(lambda: nkeras.Sequential([layers.Input((4,)), CountingInside()]), use)
+    assert not planned_kinds(model)
+    assert "a layer" in reasons(model)[0]

@@ -235,7 +235,7 @@ def test_a_step_that_python_counts_runs_as_it_comes():
         found = model.predict(x, verbose=0)[0, 0]
         assert found > before
         before = found
-    assert "changes from step to step" in next(iter(plans(model)[1].values()))
+    assert "changes what an attribute of a layer holds" in next(iter(plans(model)[1].values()))
 
 
 def test_a_tensor_carried_over_runs_as_it_comes():
