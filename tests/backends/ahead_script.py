@@ -86,29 +86,19 @@ def drawing() -> Any:
     return nkeras.Variable(value, shape=(5,), dtype="float32").numpy().tolist()
 
 
-class _Looks(nkeras.Model):
+class _Looks(layers.Layer):
     """Python looks at values, and goes on by what it sees."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.dense = layers.Dense(4)
-
-    def build(self, input_shape: Any) -> None:
-        self.dense.build(input_shape)
-
-    def call(self, inputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        x = self.dense(inputs)
-        total = float(ops.sum(ops.square(x) + 1))
-        assert 32 < total < 1000
-        return ops.tanh(x) if total < 1000 else ops.erf(x)
+    def call(self, x: Any) -> Any:
+        x = ops.square(x) + 1
+        total = float(ops.sum(x))
+        assert 24 < total < 50
+        return ops.tanh(x) if total < 50 else ops.erf(x)
 
 
 def looking() -> Any:
     """A step that depends on values is not run ahead on values that nobody computed."""
-    nkeras.utils.set_random_seed(3)
-    model, (x, y) = _Looks(), _data()
-    model.compile("sgd", "mse")
-    return [model.train_on_batch(x, y) for _ in range(2)], _state(model)
+    return _Looks()(_data()[0]).tolist()
 
 
 class _Fails(layers.Layer):
@@ -132,18 +122,16 @@ def failing() -> Any:
 
 class _Prints(layers.Layer):
     def call(self, x: Any) -> Any:
+        x = ops.sinh(ops.square(x))
         print("called", file=sys.stderr, flush=True)
         os.write(2, b"wrote\n")
-        return ops.sinh(x)
+        return x + ops.cos(x)
 
 
 def printing() -> Any:
     """What a child prints nobody sees, also not what was printed before and not written yet."""
     sys.stdout.write("buffered ")
-    model, (x, y) = _model(_Prints()), _data()
-    model.build(x.shape)
-    model.train_on_batch(x, y)
-    return _state(model)
+    return _Prints()(_data()[0]).tolist()
 
 
 def threaded() -> Any:
