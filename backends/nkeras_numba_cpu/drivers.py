@@ -70,15 +70,7 @@ class Tasks:
         if run is None:
             arguments = launcher.plain(arguments)
             run = self.compiled(arguments)
-        if count == 1 or work < SERIAL_BELOW or threads.serial_only():
-            call = (0, count, arguments)
-        else:
-            run, call = threads.entry(run), (threads.region(), count, arguments)
-        launches = capture.current.launches
-        if launches is not None:
-            launches.append((run, call))
-        if ahead.notes is None:
-            run(*call)
+        launch(run, count, work, arguments)
 
     def compiled(self, arguments: tuple[Any, ...]) -> Callable[[int, int, tuple[Any, ...]], None]:
         """`launch(region, count, arguments)` for arguments of these types; see `launcher`."""
@@ -114,6 +106,19 @@ class Tasks:
         with builder.if_then(status.is_error, likely=False):
             reader.fail()
         builder.ret_void()
+
+
+def launch(run: Callable[..., None], count: int, work: int, arguments: tuple[Any, ...]) -> None:
+    """Run tasks 0 .. count - 1 of a launcher, on several threads if `work` is worth it."""
+    if count == 1 or work < SERIAL_BELOW or threads.serial_only():
+        call = (0, count, arguments)
+    else:
+        run, call = threads.entry(run), (threads.region(), count, arguments)
+    launches = capture.current.launches
+    if launches is not None:
+        launches.append((run, call))
+    if ahead.notes is None:
+        run(*call)
 
 
 @intrinsic

@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable
 from functools import cache, lru_cache
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nkeras.backend.derive import Function
 from nkeras.backend.scalar import Scalar
 from nkeras_numba_cpu import vector_math
+from nkeras_numba_cpu.drivers import launch
 from nkeras_numba_cpu.emit import as_value
 from nkeras_numba_cpu.maps import BLOCK, DIRECT, EACH, ONCE, TASK, Map, block_task
 from nkeras_numba_cpu.memory import compute_dtype, empty, is_floating, operand, stored
@@ -38,9 +39,9 @@ def elementwise(scalar: Scalar) -> Callable[..., np.ndarray]:
                 arrays = tuple([np.broadcast_to(array, shape) for array in arrays])
             if found.half:
                 arrays = tuple([operand(array) for array in arrays])
-            # Flat, so that one compiled loop serves all ranks.
-            flat = [(x if x.flags.carray else operand(x)).reshape(-1) for x in (*arrays, out)]
-            found(count, work * found.cost, block_task(), geometry, *flat)
+            inputs = [x if x.flags.carray else operand(x) for x in arrays]
+            given = (block_task(), geometry, *inputs, out)
+            launch(found.run or found.prepared(given), count, work * found.cost, given)
         return stored(out, dtype) if found.half and not is_bool else out
 
     return kernel
@@ -59,6 +60,13 @@ class _Map(Map):
         function = scalar.bind(vector_math.functions(name), name)
         digest = scalar.digest(self.dtype.name)
         super().__init__(lambda *x: (as_value(function(*x), x[0]),), f"{scalar.name}_{digest}")
+        self.run: Callable[..., None] | None = None
+
+    def prepared(self, arguments: tuple[Any, ...]) -> Callable[..., None]:
+        """The compiled loop: one for arrays of all ranks, since it only takes their addresses."""
+        flat = [one.reshape(-1) for one in arguments[1:]]
+        self.run = self.compiled((arguments[0], *flat))
+        return self.run
 
 
 def _costly(scalar: Scalar) -> int:
