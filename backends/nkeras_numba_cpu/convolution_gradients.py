@@ -29,6 +29,7 @@ from nkeras_numba_cpu.memory import empty
 from nkeras_numba_cpu.micro import ACCUMULATE, MicroKernels, micro_kernels
 from nkeras_numba_cpu.simd import address_of, lanes_of, load_first, store
 from nkeras_numba_cpu.views import allocate, release
+from nkeras_numba_cpu.views import part as part_of
 
 _PIECE = 4096  # elements of the kernel that one task adds up
 _UNIT = 1 << 17  # elements of x that a sum over pixels reads again for each tile of the kernel
@@ -146,9 +147,9 @@ def add_parts(parts: np.ndarray, count: int) -> np.ndarray:
 @tasks
 def _add_parts(task, parts, total):
     first = task * _PIECE
-    target = total[first : first + _PIECE]
+    target = part_of(total, first, min(_PIECE, total.size - first))
     for part in range(parts.size // total.size):
-        source = parts[part * total.size + first :]
+        source = part_of(parts, part * total.size + first, target.size)
         for j in range(target.size):
             target[j] = source[j] if part == 0 else target[j] + source[j]
 

@@ -20,6 +20,7 @@ from nkeras_numba_cpu.compile import inner
 from nkeras_numba_cpu.drivers import tasks
 from nkeras_numba_cpu.memory import empty
 from nkeras_numba_cpu.simd import intrinsic, lanes_of, transpose_square
+from nkeras_numba_cpu.views import part
 
 GRAIN = 32768  # elements that one task copies
 OUTER = 4  # dimensions around the rows and columns of a block
@@ -291,7 +292,7 @@ def _rows(task, source, target, loops):
             if s_column == 1 and t_column == 1 and columns > 8:
                 move_line(target, t, source, s, columns)
             elif s_column == 0 and t_column == 1:
-                line = target[t : t + columns]
+                line = part(target, t, columns)
                 value = source[s]
                 for j in range(columns):
                     line[j] = value

@@ -29,6 +29,7 @@ from nkeras_numba_cpu.simd import (
     store_first,
     store_numbers,
 )
+from nkeras_numba_cpu.views import part
 
 Pads = Sequence[tuple[int, int]]
 
@@ -318,7 +319,7 @@ def _gradient_rows(
         y = depth + row - plane * height
         image = plane // depth * out_depth
         if adds:
-            line = grad_x[row * width * channels : (row + 1) * width * channels]
+            line = part(grad_x, row * width * channels, width * channels)
             for j in range(line.size):
                 line[j] = 0
         for i in range(covers[z, 1]):

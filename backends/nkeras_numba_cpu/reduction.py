@@ -21,6 +21,7 @@ from nkeras_numba_cpu.memory import compute_dtype, empty, operand, stored
 from nkeras_numba_cpu.scans import argmax, argmin, argsort, cumprod, cumsum, sort
 from nkeras_numba_cpu.simd import lanes_of, load, load_first, store, transpose_square, vector_bits
 from nkeras_numba_cpu.views import allocate, release
+from nkeras_numba_cpu.views import part as part_of
 
 __all__ = [
     "argmax",
@@ -311,7 +312,8 @@ def _fold_few_columns(task, x, parts, numbers, divisor):
         n = block // count
         first = (block - n * count) * length
         size = min(length, reduced - first) * inner
-        line = x[(n * reduced + first) * inner :]
+        start = (n * reduced + first) * inner
+        line = part_of(x, start, x.size - start)
         step = min(4 * lanes // inner * inner, size)
         a = load_first(line, 0, step)
         b = load_first(line, lanes, step - lanes)
@@ -330,7 +332,7 @@ def _fold_few_columns(task, x, parts, numbers, divisor):
         store(folded, 2 * lanes, c)
         store(folded, 3 * lanes, d)
         while place < size:
-            part = line[place : min(place + step, size)]
+            part = part_of(line, place, min(step, size - place))
             for j in range(part.size):
                 folded[j] = combine(folded[j], part[j])
             place += step
@@ -339,7 +341,7 @@ def _fold_few_columns(task, x, parts, numbers, divisor):
             b = combine(load(folded, 2 * lanes), load(folded, 3 * lanes))
             store(folded, 0, combine(a, b))
             step = lanes
-        target = parts[block * inner : block * inner + inner]
+        target = part_of(parts, block * inner, inner)
         for j in range(inner):
             total = folded[j]
             for k in range(j + inner, step, inner):

@@ -38,6 +38,7 @@ from nkeras_numba_cpu.simd import (
     store_first,
 )
 from nkeras_numba_cpu.views import allocate, release
+from nkeras_numba_cpu.views import part as part_of
 from nkeras_numba_cpu.winograd_transforms import TRANSFORMS
 
 _MANY = 32  # tasks that work is cut into
@@ -232,11 +233,10 @@ def _convolve(task, x, kernel, bias, has_bias, addend, y, mode, micro, sizes, bo
     # A vector more from row to row, or rows would meet in few places of the cache.
     pitch = pixel + lanes
     plane, product = block * pitch + lanes, block * columns + lanes
-    memory = allocate(x.dtype, size * size * (plane + product + pixel + lanes) + size * lanes)
-    v = memory[-(address_of(memory, 0) // bytes) % lanes :]
-    m = v[size * size * plane :]
-    between = m[size * size * product :]
-    patch = between[size * size * lanes :]
+    v = allocate(x.dtype, size * size * (plane + product + pixel + lanes) + size * lanes)
+    m = part_of(v, size * size * plane, size * size * product)
+    between = part_of(m, size * size * product, size * size * lanes)
+    patch = part_of(between, size * size * lanes, size * size * pixel + size * lanes)
     for t in range(count):
         part = tiles[first_tile + t]
         source, start, row = x, part[0], x_row
@@ -290,4 +290,4 @@ def _convolve(task, x, kernel, bias, has_bias, addend, y, mode, micro, sizes, bo
                         if mode & ACCUMULATE:
                             value = value + load_first(addend, place + s * filters, stored)
                         store_first(y, place + s * filters, clamped(value, low, high), stored)
-    release(memory)
+    release(v)

@@ -29,6 +29,7 @@ from nkeras_numba_cpu.memory import empty
 from nkeras_numba_cpu.micro import ACCUMULATE, micro_kernels
 from nkeras_numba_cpu.simd import address_of, lane_count, lanes_of, load, store_first
 from nkeras_numba_cpu.views import allocate, release
+from nkeras_numba_cpu.views import part as part_of
 from nkeras_numba_cpu.winograd import bind, tile_table
 from nkeras_numba_cpu.winograd_transforms import TRANSFORMS
 
@@ -130,12 +131,11 @@ def _multiply(task, x, grad_y, sums, sizes, box_x, box_y, tiles_x, tiles_y, rows
     some = min(some, panels - first_panel)
     pitch = pixel_x + lanes
     plane, product = _BLOCK * pitch + lanes, _BLOCK * columns * some + lanes
-    memory = allocate(x.dtype, elements * (plane + product + pixel_x + pixel_y + lanes) + lanes)
-    v = memory[-(address_of(memory, 0) // bytes) % lanes :]
-    w = v[elements * plane :]
-    between = w[elements * product :]
-    patch_x = between[elements * lanes :]
-    patch_y = patch_x[elements * pixel_x :]
+    v = allocate(x.dtype, elements * (plane + product + pixel_x + pixel_y + lanes))
+    w = part_of(v, elements * plane, elements * product)
+    between = part_of(w, elements * product, elements * lanes)
+    patch_x = part_of(between, elements * lanes, elements * pixel_x)
+    patch_y = part_of(patch_x, elements * pixel_x, elements * pixel_y)
     begin, end = tiles_x.shape[0] * part // parts, tiles_x.shape[0] * (part + 1) // parts
     for block in range(begin, end, _BLOCK):
         count = min(_BLOCK, end - block)
@@ -190,7 +190,7 @@ def _multiply(task, x, grad_y, sums, sizes, box_x, box_y, tiles_x, tiles_y, rows
                             0,
                         ),
                     )
-    release(memory)
+    release(v)
 
 
 def _transform_back(task, sums, grad, sizes):

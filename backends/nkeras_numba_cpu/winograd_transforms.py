@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from llvmlite import ir
 from numba import types
 
 from nkeras_numba_cpu import simd
@@ -87,21 +88,41 @@ def _transform(*factors: Matrix) -> Any:
         def codegen(context, builder, signature, values):
             source = place(context, builder, x, values[0], values[1])
             target = place(context, builder, y, values[3], values[4])
-            step, y_step = builder.mul(values[2], size), builder.mul(values[5], size)
-            vectors = []
-            for _ in factors[-1][0]:
-                vectors.append(simd.emit_load(builder, source, vector))
-                source = builder.add(source, step)
-            for matrix in reversed(factors):
-                vectors = [_combine(builder, vectors, row) for row in matrix]
-            for result in vectors:
-                simd.emit_store(builder, result, target)
-                target = builder.add(target, y_step)
+            steps = builder.mul(values[2], size), builder.mul(values[5], size)
+            function = _function(builder.module, vector, factors)
+            builder.call(function, [source, steps[0], target, steps[1]])
             return context.get_dummy_value()
 
         return types.void(x, types.int64, types.int64, y, types.int64, types.int64), codegen
 
     return transform
+
+
+def _function(module: Any, vector: Any, factors: tuple[Matrix, ...]) -> ir.Function:
+    """`void (address, step, address of the result, its step)`, in bytes.
+
+    It is long: written, and compiled, once for each kernel that uses it.
+    """
+    name = f"transform_{vector.count}_{abs(hash(factors))}"
+    known = module.globals.get(name)
+    if known is not None:
+        return known
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [INT] * 4), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    builder = ir.IRBuilder(function.append_basic_block())
+    source, step, target, target_step = function.args
+    vectors = []
+    for _ in factors[-1][0]:
+        vectors.append(simd.emit_load(builder, source, vector))
+        source = builder.add(source, step)
+    for matrix in reversed(factors):
+        vectors = [_combine(builder, vectors, row) for row in matrix]
+    for result in vectors:
+        simd.emit_store(builder, result, target)
+        target = builder.add(target, target_step)
+    builder.ret_void()
+    return function
 
 
 def _combine(builder: Any, vectors: list[Any], row: tuple[float, ...]) -> Any:
