@@ -179,3 +179,34 @@ result = model.get_weights(), [np.array(v) for v in optimizer.variables]
 @pytest.mark.parametrize("scale", [8.0, 2.0**126])
 def test_scaling_is_that_of_keras(oracle, scale):
     agree(oracle, CODE, x=spoiled(), y=Y, kernel=numbers(4, 3, seed=2), scale=scale)
+
+
+@pytest.mark.parametrize("case", ["ordinary", "accumulation"])
+def test_functions_of_users_scale_losses(case):
+    """Large inputs are those of the caller, also inside of a part."""
+
+    def loop(is_function):
+        nkeras.utils.set_random_seed(3)
+        model = nkeras.Sequential([layers.Input((64,)), layers.Dense(3)])
+        optimizer = SCALED[case]()
+        optimizer.build(model.trainable_variables)
+
+        def step(x, y):
+            with nkeras.GradientTape() as tape:
+                loss = ops.mean(ops.square(model(x, training=True) - y))
+                scaled = optimizer.scale_loss(loss)
+            variables = model.trainable_variables
+            optimizer.apply(tape.gradient(scaled, variables), variables)
+            return loss
+
+        found, called = [], nkeras.function(step) if is_function else step
+        for i in range(16):
+            x = numbers(1024, 64, seed=i) * (np.inf if i == 12 else 1.0)
+            found.append(called(ops.convert_to_tensor(x), ops.ones((1024, 3))).numpy())
+        if is_function:
+            assert not called.refusals()
+            assert any(one.plan for one in called._plans._entries.values())
+        return [*found, *(one.numpy() for one in (*model.variables, *optimizer.variables))]
+
+    for one, other in zip(loop(False), loop(True), strict=True):
+        np.testing.assert_array_equal(one, other)
