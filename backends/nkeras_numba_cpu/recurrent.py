@@ -16,7 +16,7 @@ from nkeras_numba_cpu.drivers import call_address, tasks
 from nkeras_numba_cpu.emit import compiled
 from nkeras_numba_cpu.gemm import product
 from nkeras_numba_cpu.memory import empty, operand, stored
-from nkeras_numba_cpu.micro import ACCUMULATE, MicroKernels, micro_kernels
+from nkeras_numba_cpu.micro import MicroKernels, micro_kernels
 from nkeras_numba_cpu.reduction import reduce_sum
 from nkeras_numba_cpu.simd import (
     address_of,
@@ -28,7 +28,7 @@ from nkeras_numba_cpu.simd import (
     store_first,
 )
 from nkeras_numba_cpu.vector_math import exp, functions
-from nkeras_numba_cpu.views import part
+from nkeras_numba_cpu.views import allocate, part, release
 
 _SPEED = 16  # multiplications of a vector instruction
 _GATE_WORK = 20  # that the functions of a gate cost as much as
@@ -168,7 +168,7 @@ def _pack(task, weights, row_step, column_step, columns, packed):
 
 @_inlined
 def _multiply(table, count, depth, a, a_at, a_step, packed, c, c_at, c_step, columns, width, mode):
-    """C (+)= A times a packed matrix, for the rows of one tile."""
+    """C = A times a packed matrix, for the rows of one tile."""
     size = c.itemsize
     for left in range(0, columns, width):
         call_address(
@@ -200,49 +200,53 @@ def _steps(task, table, numbers, tail, packed, h, c, z, cells, y, last_h, last_c
     whole = units // lanes * lanes
     first = task * step
     count = batch - first if first + step > batch else step
+    # States and their products lie together, for rows of y and z are often a power of two apart.
+    pitch, wide = units + lanes, 4 * units + lanes
+    memory = allocate(z.dtype, step * (pitch + wide))
+    states, sums = part(memory, 0, step * pitch), part(memory, step * pitch, step * wide)
+    for n in range(count):
+        state, source = part(states, n * pitch, units), part(h, (first + n) * units, units)
+        for j in range(units):
+            state[j] = source[j]
     for t in range(time):
-        gates = (first * time + t) * 4 * units
-        row = time * units
-        if t:
-            before = (first * time + t - 1) * units
-            _multiply(
-                table, count, units, y, before, row, packed, z, gates, 4 * row, 4 * units, width,
-                ACCUMULATE,
-            )  # fmt: skip
-        else:
-            _multiply(
-                table, count, units, h, first * units, units, packed, z, gates, 4 * row, 4 * units,
-                width, ACCUMULATE,
-            )  # fmt: skip
-        for n in range(first, first + count):
-            at = (n * time + t) * units
-            _sigmoid(part(z, 4 * at, 2 * units))
+        _multiply(
+            table, count, units, states, 0, pitch, packed, sums, 0, wide, 4 * units, width, 0
+        )  # fmt: skip
+        for n in range(count):
+            at = ((first + n) * time + t) * units
+            line = n * wide
+            _sigmoid(part(z, 4 * at, 2 * units), part(sums, line, 2 * units))
             candidate = part(z, 4 * at + 2 * units, units)
+            more = part(sums, line + 2 * units, units)
             for j in range(units):
-                candidate[j] = _tanh(candidate[j])
-            _sigmoid(part(z, 4 * at + 3 * units, units))
-            old, place = (cells, at - units) if t else (c, n * units)
+                candidate[j] = _tanh(candidate[j] + more[j])
+            gate = part(z, 4 * at + 3 * units, units)
+            _sigmoid(gate, part(sums, line + 3 * units, units))
+            old, place = (cells, at - units) if t else (c, (first + n) * units)
             for j in range(0, whole, lanes):
                 _store_cell(z, 4 * at + j, units, old, place + j, cells, at + j, lanes)
             if tail is not None:
                 _store_cell(z, 4 * at + whole, units, old, place + whole, cells, at + whole, tail)
             cell, output = part(cells, at, units), part(y, at, units)
-            gate = part(z, 4 * at + 3 * units, units)
+            state = part(states, n * pitch, units)
             for j in range(units):
-                output[j] = _tanh(cell[j])
+                state[j] = _tanh(cell[j])
             for j in range(units):
-                output[j] *= gate[j]
+                state[j] *= gate[j]
+                output[j] = state[j]
             if t == time - 1:
                 for j in range(units):
-                    last_h[n, j] = output[j]
-                    last_c[n, j] = cell[j]
+                    last_h[first + n, j] = state[j]
+                    last_c[first + n, j] = cell[j]
+    release(memory)
 
 
 @inner
-def _sigmoid(x):
+def _sigmoid(x, more):
+    """x = sigmoid(x + more)."""
     one = x.dtype.type(1)
     for j in range(x.size):
-        x[j] = one / (one + exp(-x[j]))
+        x[j] = one / (one + exp(-(x[j] + more[j])))
 
 
 @_inlined
