@@ -252,6 +252,11 @@ class Elementwise(Primitive):
         """The dtype that the scalar function computes in."""
         if self.promotion == "bool":
             return "bool"
+        strong = {one.dtype for one in arguments if type(one) is Tensor}
+        if len(strong) == 1 and self._takes_floats:
+            (dtype,) = strong  # beside Python's numbers: they take a floating dtype as it is
+            if dtypes.is_floating(dtype) and all([type(one) in _NUMBERS for one in arguments]):
+                return dtype
         kinds = [_weak(one) for i, one in enumerate(arguments) if not self.conditions[i]]
         if self.promotion == "float":
             kinds.append(float)
@@ -273,6 +278,9 @@ class Elementwise(Primitive):
                 return None
             self.vjp(argument)(_elementwise_rule(gradient, argument))
         return self.rules[argument]
+
+
+_NUMBERS = frozenset((Tensor, bool, int, float))
 
 
 def _elementwise_rule(gradient: Scalar, argument: str) -> Callable[..., Any]:
