@@ -49,7 +49,7 @@ class Lowering(Protocol):
         ...
 
     def is_kept(self, array: Array) -> bool:
-        """Whether an array fills memory that it has to itself, so that another may take its place."""
+        """Whether an array fills memory of its own, so that another may take its place."""
         ...
 
     def redirect(
