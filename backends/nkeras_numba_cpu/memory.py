@@ -28,16 +28,6 @@ def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     return array
 
 
-def zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """A buffer of zeros, as `empty`."""
-    if current.launches is None:
-        return np.zeros(shape, dtype)
-    array = empty(shape, dtype)
-    np.copyto(array, 0)
-    current.launches.append((np.copyto, (array, 0)))
-    return array
-
-
 def write(source: np.ndarray, target: np.ndarray) -> None:
     """Write `source` into `target` by NumPy: for few elements, without a kernel to compile."""
     np.copyto(target, source)
