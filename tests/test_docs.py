@@ -43,7 +43,7 @@ MISSING_PARTS = {
 @op
 def squared_distances(x: Any, y: Any) -> Any:
     """Squared distances."""
-    return _squared_distances(to_tensor(x), to_tensor(y))
+    return _squared_distances(*promoted(x, y))
 ''',
     "metric": '''
 class RootError(NamedMetric):
