@@ -159,7 +159,6 @@ class Lowering:
         for block in blocks:
             if block.users == 0:
                 self.arena.free(block)
-        launches = [(_entry_point(function, given), given) for function, given in launches]
         first = [one for i, one in enumerate(launches) if i in early]
         return outputs, first, [one for i, one in enumerate(launches) if i not in early]
 
@@ -249,17 +248,6 @@ class Lowering:
             if name in self._kernels or not _coincide(one, target):
                 return None  # elementwise kernels, in no table, may write over a whole input
         return [(function, _moved(given, array, target, block)) for function, given in steps]
-
-
-def _entry_point(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[..., Any]:
-    """The compiled code for these arguments, without Numba's look at their types."""
-    compiled = getattr(function, "overloads", {})
-    if compiled:
-        types = tuple(function.typeof_pyval(one) for one in arguments)  # type: ignore[attr-defined]
-        found = compiled.get(types)
-        if found is not None:
-            return found.entry_point
-    return function
 
 
 def _again(

@@ -87,7 +87,7 @@ def serial_only() -> bool:
 
 
 def launch(function: Callable[..., Any], *args: Any) -> Any:
-    """Call a `parallel=True` dispatcher with the wanted number of threads, from any thread."""
+    """Call what enters a parallel region with the wanted number of threads, from any thread."""
     if getattr(_this_thread, "count", 0) != _count:
         _prepare_this_thread()
     if _thread_safe:

@@ -6,10 +6,9 @@ import pytest
 import nkeras
 from nkeras import layers, ops
 from nkeras.core.binding import LARGE
+from tests.training.replays import needs_plans, numbers
 
-pytestmark = pytest.mark.skipif(
-    nkeras.backends().get("numba_cpu") not in ("active", "available"), reason="plans need numba_cpu"
-)
+pytestmark = needs_plans
 
 MANY = LARGE // 4 + 3  # float32 numbers in a large array
 
@@ -21,8 +20,7 @@ def _backend():
 
 
 def tensor(*shape, seed=0):
-    array = np.random.default_rng(seed).standard_normal(shape).astype("float32")
-    return ops.convert_to_tensor(array)
+    return ops.convert_to_tensor(numbers(*shape, seed=seed))
 
 
 def count_calls(function):

@@ -12,20 +12,15 @@ import pytest
 import nkeras
 from nkeras import layers, ops
 from nkeras.training import plans
+from tests.training.replays import both_ways, needs_plans, numbers, reasons
 
-pytestmark = pytest.mark.skipif(
-    nkeras.backends().get("numba_cpu") not in ("active", "available"), reason="plans need numba_cpu"
-)
+pytestmark = needs_plans
 
 
 @pytest.fixture(autouse=True)
 def _backend():
     with nkeras.use_backend("numba_cpu"):
         yield
-
-
-def numbers(*shape, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype("float32")
 
 
 def is_symbolic(tensor):
@@ -43,28 +38,6 @@ def predict_often(model, times=6):
 def fit(model):
     x = numbers(40, 4)
     return model.fit(x, x[:, :1], batch_size=8, epochs=3, verbose=0).history["loss"]
-
-
-def both_ways(make, use, **compiled):
-    """Compare what `use(model)` returns and all variables; returns the planned model."""
-    found = []
-    for eagerly in (True, False):
-        nkeras.utils.set_random_seed(3)
-        model = make()
-        model.run_eagerly = eagerly
-        if compiled:
-            given = {name: one() if callable(one) else one for name, one in compiled.items()}
-            model.compile(**given, run_eagerly=eagerly)
-        result = use(model)
-        found.append((result, [one.numpy() for one in model.variables], model))
-    (expected, weights, _), (result, state, model) = found
-    for one, other in zip([*expected, *weights], [*result, *state], strict=True):
-        np.testing.assert_array_equal(one, other)
-    return model
-
-
-def reasons(model):
-    return list(model._plans.refusals().values())
 
 
 def has_plan(model):
