@@ -27,7 +27,7 @@ def dense_grad(
         grad_y = elementwise(relu_grad_x)(grad_y, y)
     rows, grad = _rows(x), _rows(grad_y)
     return (
-        matmul(grad, kernel.T).reshape(x.shape) if "x" in by else None,
+        matmul(grad, np.ascontiguousarray(kernel).T).reshape(x.shape) if "x" in by else None,
         matmul(rows.T, grad) if "kernel" in by else None,
         reduce_sum(grad, axis=(0,), keepdims=False) if "bias" in by else None,
     )

@@ -6,10 +6,19 @@ here, so that the target can be exchanged in one place.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
+import numpy as np
 from numba import config
-from numba import cuda as _target
+
+if not hasattr(np, "row_stack"):  # NumPy 2.5 dropped what numba-cuda 0.30 names at its first compile
+    np.row_stack = np.vstack  # pyright: ignore[reportAttributeAccessIssue]
+
+with warnings.catch_warnings():
+    # NumPy 2.5 deprecates a timedelta that numba-cuda makes at its import: nothing a user can mend.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from numba import cuda as _target
 
 cuda: Any = _target
 

@@ -38,8 +38,8 @@ def _import_error(module: str) -> str | None:
     """Why a module cannot be imported."""
     try:
         __import__(module)
-    except ImportError as error:
-        return f"cannot be imported ({error})"
+    except Exception as error:  # a package too old for its neighbours raises anything at its import
+        return f"cannot be imported ({type(error).__name__}: {error})"
     return None
 
 
