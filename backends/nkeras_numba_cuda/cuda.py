@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numba import config
 
-if not hasattr(np, "row_stack"):  # NumPy 2.5 dropped what numba-cuda 0.30 names at its first compile
-    np.row_stack = np.vstack  # pyright: ignore[reportAttributeAccessIssue]
+if not hasattr(np, "row_stack"):  # dropped by NumPy 2.5; numba-cuda 0.30 asks for it
+    setattr(np, "row_stack", np.vstack)  # noqa: B010  a checker knows no such attribute
 
 with warnings.catch_warnings():
     # NumPy 2.5 deprecates a timedelta that numba-cuda makes at its import: nothing a user can mend.
