@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from nkeras.core import config, dtypes
+from nkeras.core.guards import GuardedAttributes
 from nkeras.core.primitive import to_tensor
 from nkeras.ops.elementwise import clip, maximum, sqrt, square
 from nkeras.ops.reduction import sum
 from nkeras.ops.shape import cast
 
 
-class Constraint(config.Watched):
+class Constraint(GuardedAttributes):
     """Base of constraints: a callable from a weight to a weight of the same shape.
 
     Example:

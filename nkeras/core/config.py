@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nkeras.core.errors import refuse
+from nkeras.core.guards import all_changed
 
 
 @dataclass
@@ -19,44 +20,10 @@ class _Settings:
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
-        touch()
-
-
-epoch = 0
-"""Counts changes of settings, layers, optimizers: what was recorded before is no longer valid."""
-
-
-def touch() -> None:
-    """Something changed that may change what a step of training or prediction does."""
-    global epoch
-    epoch += 1
+        all_changed()
 
 
 _settings = _Settings()
-
-
-def is_change(owner: Any, name: str, value: Any) -> bool:
-    """Whether setting an attribute replaces a value, one of the class included, by another one."""
-    before = owner.__dict__.get(name, _unset)
-    if before is _unset:
-        before = getattr(type(owner), name, _unset)
-    if before is value or before is _unset:
-        return False
-    if type(before) is type(value) and type(value) in (bool, int, float, str):
-        return before != value or value == 0  # 0.0 and -0.0 are equal
-    return True
-
-
-_unset = object()
-
-
-class Watched:
-    """Steps that were recorded before an attribute changed are no longer valid."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if is_change(self, name, value):
-            touch()
-        super().__setattr__(name, value)
 
 
 def floatx() -> str:
@@ -75,7 +42,6 @@ def set_floatx(value: str) -> None:
     if value not in accepted:
         refuse("value", value, f"one of {', '.join(accepted)}", "set_floatx()")
     _settings.floatx = value
-    touch()
 
 
 def epsilon() -> float:
@@ -93,7 +59,6 @@ def set_epsilon(value: float) -> None:
     if not isinstance(value, (int, float)) or value <= 0:
         refuse("value", value, "a positive float", "set_epsilon()")
     _settings.epsilon = float(value)
-    touch()
 
 
 def image_data_format() -> str:
@@ -104,7 +69,6 @@ def image_data_format() -> str:
 def set_image_data_format(data_format: str) -> None:
     """Set the default layout: `"channels_last"` or `"channels_first"`."""
     _settings.image_data_format = standardize_data_format(data_format)
-    touch()
 
 
 def standardize_data_format(data_format: str | None, owner: str = "") -> str:

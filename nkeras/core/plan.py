@@ -57,7 +57,15 @@ class Plan:
         rehearsal: Lowering = make()
         self._make(backend, rehearsal)
         self._make(backend, rehearsal.perform([] if memory is None else memory))
-        self.ready = self._lowering.ready
+        self._moves = -1
+
+    def ready(self) -> bool:
+        """Whether it can be replayed now; brings its variables back from other backends."""
+        if self._moves != variable.moves:
+            self._moves = variable.moves
+            for one in (*self._written, *self._read):
+                one.storage()
+        return self._lowering.ready()
 
     def _make(self, backend: Backend, lowering: Lowering) -> None:
         """Lower all steps; done twice, since where arrays lie follows from the rehearsal."""

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nkeras.core import config, graph, naming, recording
+from nkeras.core import graph, naming, recording
+from nkeras.core.guards import all_changed
 from nkeras.core.recording import Live, live
 from nkeras.core.variable import Variable
 
@@ -93,7 +94,7 @@ def reset_global_seed(seed: int | None = None) -> None:
     """Begin again with `seed`, or with a fresh one at the next use."""
     global _global
     _global = None if seed is None else SeedGenerator(seed)
-    config.touch()  # steps that draw from it were recorded with the one before
+    all_changed()  # steps that draw from it were recorded with the one before
 
 
 def draw_seed(seed: Any) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nkeras.backend.protocol import Backend, Kernel
+from nkeras.core.guards import Guard
 
 _recorder: ContextVar[Recorder | None] = ContextVar("nkeras_recorder", default=None)
 active: Callable[[], Recorder | None] = _recorder.get
@@ -258,6 +259,8 @@ class Recorder:
     Attributes:
         asked: the choices that the step made.
         losses: pairs of a layer and a loss that it has added.
+        guard: counts the changes of what the step met.
+        switches: objects whose attribute `trainable` the step looked at.
         is_cut: whether a part of the step was left out, so that the next one must be recorded.
     """
 
@@ -266,6 +269,8 @@ class Recorder:
         self.asked: list[Choice] = []
         self.is_cut = False
         self.losses: list[tuple[Any, Any]] = []
+        self.guard = Guard()
+        self.switches: dict[Any, None] = {}
         self._part: Part | None = None  # that is being recorded
         self._places: dict[Any, Part | None] = {}  # by variable: where it is assigned
         self._versions = {one: one.variable.version for one in choices}
@@ -328,6 +333,10 @@ class Recorder:
         """Another handle of a tensor."""
         if tensor.uid in self._indices:
             self._indices[handle.uid] = self._indices[tensor.uid]
+
+    def look_at_switch(self, owner: Any) -> None:
+        """Python looks at an attribute that comes and goes."""
+        self.switches[owner] = None
 
     def look(self, tensor: Any) -> None:
         """Python looks at the values of a tensor."""
@@ -402,6 +411,7 @@ class Recorder:
 
     def read(self, variable: Any, tensor: Any) -> None:
         """A variable's value was read."""
+        self.guard.meet(variable)
         if variable.host:
             self.fail(f"Python reads the host's variable {variable.path!r}")
         elif tensor.uid not in self._indices:
@@ -412,6 +422,7 @@ class Recorder:
 
     def assign(self, variable: Any, tensor: Any) -> None:
         """A variable was assigned."""
+        self.guard.meet(variable)
         if variable.host:
             self.fail(f"Python assigns the host's variable {variable.path!r}")
         elif self._places.setdefault(variable, self._part) is not self._part:

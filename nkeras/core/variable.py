@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.backend import registry
-from nkeras.core import config, dtypes, graph, naming, recording, tape, turns
+from nkeras.core import dtypes, graph, guards, naming, recording, tape, turns
 from nkeras.core.ahead import ahead
 from nkeras.core.scope import Scope
 from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
@@ -23,6 +23,7 @@ def autocast_scope(dtype: str | None) -> Scope[str | None]:
 
 
 changes = 0  # counts changes of the values of any variables
+moves = 0  # counts how often any variable has left its storage for another backend
 
 
 def overwrite(variables: Sequence[Variable]) -> None:
@@ -34,7 +35,7 @@ def overwrite(variables: Sequence[Variable]) -> None:
         one.version += 1
 
 
-class _Watched:
+class _Guarded:
     """An attribute that recorded steps depend on."""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -45,11 +46,31 @@ class _Watched:
 
     def __set__(self, variable: Any, value: Any) -> None:
         if variable.__dict__.get(self.name, value) is not value:
-            config.touch()
+            guards.changed(variable)
         variable.__dict__[self.name] = value
 
 
-class Variable(Operators):
+class _Switch(_Guarded):
+    """A switch that recorded steps look at."""
+
+    def __get__(self, variable: Any, owner: type | None = None) -> Any:
+        if variable is None:
+            return self
+        recorder = recording.active()
+        if recorder is not None:
+            recorder.look_at_switch(variable)
+        return variable.__dict__[self.name]
+
+    def __set__(self, variable: Any, value: Any) -> None:
+        if variable.__dict__.get(self.name, value) is not value:
+            guards.switched()
+        variable.__dict__[self.name] = value
+
+
+_NO_STORAGE = {"_storage": None, "_home": None, "_is_away": False}
+
+
+class Variable(Operators, guards.Guarded):
     """A named tensor that can be replaced: the state of layers, optimizers and metrics.
 
     Args:
@@ -72,10 +93,10 @@ class Variable(Operators):
     Source: https://keras.io/api/ops/core/ (keras.Variable)
     """
 
-    trainable = _Watched()
-    regularizer = _Watched()
-    constraint = _Watched()
-    overwrite_with_gradient = _Watched()
+    trainable = _Switch()
+    regularizer = _Guarded()
+    constraint = _Guarded()
+    overwrite_with_gradient = _Guarded()
 
     def __init__(
         self,
@@ -109,6 +130,7 @@ class Variable(Operators):
         self.version = 0  # counts changes of the value
         self._home: Any = None
         self._storage: Any = None  # where plans read and write the value, once there are any
+        self._is_away = False  # on another backend: the storage holds an old value
         tensor = self._initial(initializer, shape, dtype)
         self.shape = tensor.shape
         self._dtype = tensor.dtype
@@ -166,8 +188,9 @@ class Variable(Operators):
         if tensor.backend is not registry.active():
             tensor = tensor.to(registry.active().name)
             if not self.host:
-                self._leave_storage()
                 self._tensor = tensor
+                if self._storage is not None:
+                    self._store(tensor)
         recorder = recording.active()
         if recorder is not None:
             recorder.read(self, tensor)
@@ -264,6 +287,8 @@ class Variable(Operators):
                 self._home = tensor.backend
                 self._storage = tensor.data.copy()
                 self._tensor = None
+            elif self._is_away:
+                self.value  # noqa: B018  comes home
             return self._storage
 
     def _current(self) -> Tensor:
@@ -274,19 +299,17 @@ class Variable(Operators):
         return tensor
 
     def _store(self, tensor: Tensor) -> None:
+        global moves
         if tensor.backend is self._home:
             turns.write(frozenset((self,)), [(np.copyto, (self._storage, tensor.data))])
+            self._is_away = False
         else:
-            self._leave_storage()
-
-    def _leave_storage(self) -> None:
-        if self._storage is not None:
-            self._storage = None
-            config.touch()
+            self._is_away = True
+            moves += 1
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy has a storage of its own, when a plan wants one."""
-        return {**self.__dict__, "_tensor": self._current(), "_storage": None, "_home": None}
+        return {**self.__dict__, "_tensor": self._current(), **_NO_STORAGE}
 
     def _seen(self) -> Tensor:
         """The value, for Python to look at."""

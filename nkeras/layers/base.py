@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nkeras import regularizers
-from nkeras.core import dtypes, graph, naming, policies, serialization, tree
+from nkeras.core import dtypes, graph, naming, policies, recording, serialization, tree
 from nkeras.core.ahead import ahead
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import has_symbolic, to_tensor
@@ -108,6 +108,9 @@ class Layer(Buildable):
             self._check_tensors(first)
         if self.input_spec is not None:
             assert_input_compatibility(self.input_spec, first, self.name)
+        recorder = recording.active()
+        if recorder is not None:
+            recorder.guard.meet(self)
         outer = calling.context.get()
         token = None
         if outer is None:

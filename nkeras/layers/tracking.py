@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nkeras.core import config, graph, recording, tree
+from nkeras.core import graph, guards, recording, tree
 from nkeras.core.random import SeedGenerator
 from nkeras.core.variable import Variable
 
@@ -22,11 +22,12 @@ _this_thread = _Thread()
 # What changes in every training, and no call looks at.
 _BOOKKEEPING = frozenset(
     "built history input_spec stop_training stop_evaluating stop_predicting trainable "
-    "_build_shapes _is_locked _own_losses _owned_variables _path _settled".split()
+    "_build_shapes _is_locked _met_by _own_losses _owned_variables _path _settled "
+    "_trainable".split()
 )
 
 
-class Tracked:
+class Tracked(guards.Guarded):
     """Collects what stands in attributes, directly or in lists, tuples and dicts.
 
     Order is Keras': attributes in the order in which they were first set.
@@ -51,8 +52,8 @@ class Tracked:
                 f"In layer {type(self).__name__}, call `super().__init__()` before attributes "
                 "are set."
             )
-        if _is_setting(name) and config.is_change(self, name, value):
-            config.touch()
+        if _is_setting(name) and guards.is_change(self, name, value):
+            guards.changed(self)
         super().__setattr__(name, value)
 
     def _check_unlocked(self, what: str) -> None:
@@ -65,7 +66,7 @@ class Tracked:
 
     def __delattr__(self, name: str) -> None:
         value = self.__dict__.get(name)
-        config.touch()
+        guards.changed(self)
         self._tracked_names.pop(name, None)
         if isinstance(value, Variable):
             self._owned_variables = [one for one in self._owned_variables if one is not value]
@@ -155,11 +156,16 @@ class Tracked:
     @property
     def trainable(self) -> bool:
         """Whether training may update the layer's weights; setting it reaches all sublayers."""
+        recorder = recording.active()
+        if recorder is not None:
+            recorder.look_at_switch(self)
         return self.__dict__.get("_trainable", True)
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         value = bool(value)
+        if self.__dict__.get("_trainable", True) is not value:
+            guards.switched()
         self._trainable = value
         for variable in self._own_weights():
             if _was_trainable(variable):

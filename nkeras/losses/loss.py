@@ -12,6 +12,7 @@ import numpy as np
 
 from nkeras.core import config as settings
 from nkeras.core import naming, policies, serialization, tree
+from nkeras.core.guards import GuardedAttributes
 from nkeras.core.primitive import to_tensor
 from nkeras.losses.weighting import (
     mask_of,
@@ -23,7 +24,7 @@ from nkeras.ops.elementwise import logical_and
 from nkeras.ops.shape import cast
 
 
-class Loss(settings.Watched):
+class Loss(GuardedAttributes):
     """Base class of losses: a subclass gives `call(y_true, y_pred)`.
 
     Args:

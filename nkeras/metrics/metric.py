@@ -10,12 +10,12 @@ from typing import Any
 
 from nkeras import initializers
 from nkeras.core import config as settings
-from nkeras.core import naming, policies, tree
+from nkeras.core import guards, naming, policies, tree
 from nkeras.core.variable import Variable
 from nkeras.ops.core import zeros
 
 
-class Metric:
+class Metric(guards.Guarded):
     """Base class of metrics: a subclass makes variables and gives `update_state` and `result`.
 
     Args:
@@ -62,8 +62,8 @@ class Metric:
         if hasattr(self, "_variables"):
             for one in tree.flatten(value):
                 self._track(one)
-        if settings.is_change(self, name, value):
-            settings.touch()
+        if guards.is_change(self, name, value):
+            guards.changed(self)
         super().__setattr__(name, value)
 
     def _track(self, thing: Any) -> None:

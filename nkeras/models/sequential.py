@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nkeras.core import config, tree
+from nkeras.core import guards, tree
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import to_tensor
 from nkeras.layers.base import Layer
@@ -106,7 +106,7 @@ class Sequential(Model):
 
     def _rebuild(self) -> None:
         if self.__dict__.get("_graph") is not None:
-            config.touch()
+            guards.changed(self)
         self.__dict__["_graph"] = None
         self.input_spec = None
         if len(self._stack) > 1 and isinstance(self._stack[0], InputLayer):

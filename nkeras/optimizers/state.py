@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from nkeras import initializers
-from nkeras.core import config, naming
+from nkeras.core import guards, naming
 from nkeras.core.variable import Variable
 
 _BOOKKEEPING = ("built", "learning_rate", "_variables")  # what steps do not depend on
 Slots = list[Any]  # a Variable for each variable, None where the variable has no state
 
 
-class OptimizerState:
+class OptimizerState(guards.Guarded):
     """What an optimizer remembers from step to step.
 
     Variables that are set as attributes, alone or in lists, are tracked, as those that
@@ -45,8 +45,8 @@ class OptimizerState:
             if name not in ("_trainable_variables", "_excluded", "learning_rate"):
                 for one in value if isinstance(value, (list, tuple)) else (value,):
                     self._track_variable(one)
-        if name not in _BOOKKEEPING and config.is_change(self, name, value):
-            config.touch()
+        if name not in _BOOKKEEPING and guards.is_change(self, name, value):
+            guards.changed(self)
         super().__setattr__(name, value)
 
     def _track_variable(self, variable: Any) -> None:

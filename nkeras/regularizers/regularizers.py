@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.core import config
+from nkeras.core.guards import GuardedAttributes
 from nkeras.core.primitive import to_tensor
 from nkeras.ops.elementwise import absolute, maximum, multiply, sqrt, square
 from nkeras.ops.linalg import matmul
@@ -18,7 +19,7 @@ from nkeras.ops.reduction import sum
 from nkeras.ops.shape import cast, transpose
 
 
-class Regularizer(config.Watched):
+class Regularizer(GuardedAttributes):
     """Base of regularizers: a callable from a tensor to a scalar. Subclass it for your own.
 
     Example:

@@ -4,9 +4,10 @@ A model has plans by kind of step and by structure, shapes and dtypes of the bat
 of a kind builds what is built late. The next two are recorded; if they are the same, operation by
 operation, the step does not depend on what Python counts or carries over, and a plan is made of it.
 Where a counter of the host decides how a step goes on, such as whether it applies the accumulated
-gradients, each answer has a plan. What cannot be planned runs as it comes, always with the same
-results. What changes a step (an attribute of a layer or the optimizer, a setting, the backend)
-makes it be recorded again.
+gradients, each answer has a plan. So has each state of `trainable` that a step looked at, and each
+backend: they come and go. What cannot be planned runs as it comes, always with the same results. A
+change of a setting, or of an attribute of an object that the step met (a layer, the optimizer, a
+loss), makes it be recorded again.
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ import pickle
 import random
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from nkeras.backend import registry
-from nkeras.core import config, graph, recording, tape, tree, turns
+from nkeras.core import graph, guards, recording, tape, tree, turns
 from nkeras.core.ahead import ahead
 from nkeras.core.fusion import fused
+from nkeras.core.guards import Guard
 from nkeras.core.plan import Plan, Unplannable
 from nkeras.core.tensor import Tensor
 from nkeras.layers import calling
@@ -42,8 +44,8 @@ class _Entry:
     """What is known of one kind of step."""
 
     __slots__ = (
-        "backend",
-        "epoch",
+        "changes",
+        "guard",
         "losses",
         "outputs",
         "plan",
@@ -55,8 +57,8 @@ class _Entry:
     )
 
     def __init__(self) -> None:
-        self.backend: Any = None
-        self.epoch = -1  # that of `config` when the step was recorded
+        self.guard = Guard()  # of what the step met
+        self.changes = -1  # of the guard when the step was recorded
         self.plan: Plan | None = None
         self.trace: recording.Trace | None = None
         self.outputs: Any = None  # structure of indices
@@ -66,17 +68,44 @@ class _Entry:
 
     def is_valid(self) -> bool:
         """Whether nothing changed since the step was recorded."""
-        return self.epoch == config.epoch and self.backend is registry.active()
+        return self.changes == self.guard.changes
 
     def is_open(self) -> bool:
         """Whether it has or may get a plan."""
         if self.refused is not CHANGING:
             return self.refused is None
-        self.quiet = self.quiet + 1 if self.epoch == config.epoch else 0
-        self.epoch = config.epoch
+        self.quiet = self.quiet + 1 if self.is_valid() else 0
+        self.changes = self.guard.changes
         if self.quiet >= QUIET:
             self.refused, self.recorded, self.replayed, self.quiet = None, 0, 0, 0
         return self.refused is None
+
+
+class _Switches:
+    """Objects whose attribute `trainable` steps of a kind look at; weakly held."""
+
+    def __init__(self, before: _Switches | None, more: Iterable[Any]) -> None:
+        known = [] if before is None else before._owners()
+        self._references = [weakref.ref(one) for one in dict.fromkeys([*known, *more])]
+        self._ids = {id(one()) for one in self._references}
+        self._switchings = -1
+        self._states: tuple[bool | None, ...] = ()
+
+    def _owners(self) -> list[Any]:
+        return [one for reference in self._references if (one := reference()) is not None]
+
+    def knows(self, owners: Iterable[Any]) -> bool:
+        """Whether all of these are among them."""
+        return all(id(one) in self._ids for one in owners)
+
+    def states(self) -> tuple[bool | None, ...]:
+        """On or off, of each."""
+        if self._switchings != guards.switchings:
+            self._switchings = guards.switchings
+            self._states = tuple(
+                [None if (one := r()) is None else one.trainable for r in self._references]
+            )
+        return self._states
 
 
 class Plans:
@@ -85,6 +114,7 @@ class Plans:
     def __init__(self) -> None:
         self._entries: dict[Any, _Entry] = {}
         self._choices: dict[Any, list[recording.Choice]] = {}  # that steps of a kind make
+        self._switches: dict[Any, _Switches] = {}  # that steps of a kind look at
         self._lock = threading.Lock()
         self._holder: int | None = None  # the thread that has the lock
         _all.add(self)
@@ -152,9 +182,10 @@ class Plans:
         deliver: Callable[[Any], Any],
         replay: Callable[[Plan], list[Any]],
     ) -> Any:
-        choices = self._choices.get(kind)
-        if choices and key is not None:
-            key = (*key, tuple(one.ask() for one in choices))
+        if key is not None:
+            choices, switches = self._choices.get(kind, ()), self._switches.get(kind)
+            answers = tuple([one.ask() for one in choices])
+            key = (*key, registry.active(), answers, switches and switches.states())
         entry = self._entries.get(key)
         if key is None:
             pass
@@ -203,7 +234,7 @@ class Plans:
         tensors = tree.map_structure(
             lambda leaf: leaf.handle() if isinstance(leaf, Tensor) else leaf, to_tensors(batch)
         )
-        epoch, drawn = config.epoch, _host_randomness()
+        switchings, drawn = guards.switchings, _host_randomness()
         with recorder.recording():
             for leaf in tree.flatten(tensors):
                 if isinstance(leaf, Tensor):
@@ -218,14 +249,15 @@ class Plans:
             recorder.fail("Python or NumPy draws random numbers")
         before, entry.trace = entry.trace, recorder.trace
         returned, entry.outputs = entry.outputs, indices
-        changes_itself = config.epoch != epoch
-        entry.epoch, entry.backend = config.epoch, backend
+        changes_itself = recorder.guard.changes > 0 or guards.switchings != switchings
+        entry.guard, entry.changes = recorder.guard, recorder.guard.changes
         entry.recorded += 1
         self._spent += 1
         unknown = [one for one in recorder.asked if one not in choices]
+        self._learn_switches(key, entry, recorder.switches, changes_itself)
         if unknown:  # from now on steps are looked up by the answers
             self._choices[kind] = choices + unknown
-            self._entries.pop(key, None)
+            self._entries = {one: e for one, e in self._entries.items() if e is not entry}
         elif recorder.failure is not None:
             entry.refused, entry.trace = recorder.failure, None
         elif changes_itself or recorder.is_cut:
@@ -246,6 +278,17 @@ class Plans:
             entry.refused = entry.refused or CHANGING
             entry.trace = entry.plan = None
         return found
+
+    def _learn_switches(
+        self, key: Any, entry: _Entry, switches: Iterable[Any], changes_itself: bool
+    ) -> None:
+        """From now on, steps are looked up by the states of these switches."""
+        known = self._switches.get(key[0])
+        if known is not None and known.knows(switches):
+            return
+        known = self._switches[key[0]] = _Switches(known, switches)
+        if self._entries.pop(key, None) is not None and not changes_itself:
+            self._entries[(*key[:-1], known.states())] = entry
 
 
 _all: weakref.WeakSet[Plans] = weakref.WeakSet()

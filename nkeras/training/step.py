@@ -237,6 +237,7 @@ class Steps(Compilation):
         recorder = recording.active()
         if recorder is None:
             return step(data)
+        recorder.guard.meet([self, self._compiled, *self._flatten_layers()])  # type: ignore[attr-defined]
         before = self._outline()
         found = step(data)
         if self._outline() != before:
@@ -303,7 +304,7 @@ def _outline(value: Any) -> Any:
     if size > _MANY:
         return id(value), size
     if isinstance(value, dict):
-        pairs = [one for one in value.items() if one[0] != "_own_losses"]
+        pairs = [one for one in value.items() if one[0] not in ("_own_losses", "_met_by")]
         return [(key, _outline(one)) for key, one in pairs]
     if isinstance(value, (list, tuple, deque, set)):
         return [_outline(one) for one in value]

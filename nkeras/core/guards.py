@@ -1,0 +1,119 @@
+"""Guards: what a recorded step depends on beside its tensors, and whether that has changed since.
+
+A recording notes the objects that it meets: layers, losses, metrics, optimizers, variables. Setting
+an attribute of one changes the guards of the recordings that met it, and of no others. What comes
+and goes, such as `trainable`, is a switch: its state is part of the key of a plan instead.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+_MANY = 10_000  # a longer container holds data, not objects that a step depends on
+
+switchings = 0
+"""Counts changes of switches."""
+
+
+class Guard:
+    """Counts the changes of all objects that a recorded step met."""
+
+    __slots__ = ("__weakref__", "changes")
+
+    def __init__(self) -> None:
+        self.changes = 0
+        _guards.add(self)
+
+    def meet(self, value: Any) -> None:
+        """The step depends on the guarded objects in a value: itself, its attributes and items."""
+        if isinstance(value, Guarded):
+            met_by = value.__dict__.get("_met_by")
+            if met_by is None:
+                met_by = value.__dict__["_met_by"] = _MetBy()
+            elif self in met_by.guards:
+                return
+            met_by.guards.add(self)
+        elif not isinstance(value, (list, tuple, dict, set)) and not _is_of_training(value):
+            return
+        for one in _items(value):
+            self.meet(one)
+
+
+_guards: weakref.WeakSet[Guard] = weakref.WeakSet()
+
+
+class _MetBy:
+    """The guards of the recordings that met an object. A copy of the object was met by none."""
+
+    __slots__ = ("guards",)
+
+    def __init__(self) -> None:
+        self.guards: weakref.WeakSet[Guard] = weakref.WeakSet()
+
+    def __deepcopy__(self, memo: Any) -> _MetBy:
+        return _MetBy()
+
+    def __reduce__(self) -> Any:
+        return _MetBy, ()
+
+
+class Guarded:
+    """An object that recorded steps depend on; it says itself what has changed."""
+
+
+class GuardedAttributes(Guarded):
+    """An object all of whose attributes recorded steps depend on."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if is_change(self, name, value):
+            changed(self)
+        super().__setattr__(name, value)
+
+
+def changed(owner: Any) -> None:
+    """An attribute of a guarded object has changed."""
+    met_by = owner.__dict__.get("_met_by")
+    if met_by is not None:
+        for guard in list(met_by.guards):
+            guard.changes += 1
+
+
+def all_changed() -> None:
+    """Something has changed that every step may depend on, such as a setting."""
+    for guard in list(_guards):
+        guard.changes += 1
+
+
+def switched() -> None:
+    """A switch has changed."""
+    global switchings
+    switchings += 1
+
+
+def is_change(owner: Any, name: str, value: Any) -> bool:
+    """Whether setting an attribute replaces a value, one of the class included, by another one."""
+    before = owner.__dict__.get(name, _unset)
+    if before is _unset:
+        before = getattr(type(owner), name, _unset)
+    if before is value or before is _unset:
+        return False
+    if type(before) is type(value) and type(value) in (bool, int, float, str):
+        return before != value or value == 0  # 0.0 and -0.0 are equal
+    return True
+
+
+_unset = object()
+
+
+def _is_of_training(value: Any) -> bool:
+    """What `compile` made holds losses and metrics."""
+    return type(value).__module__.startswith("nkeras.training.compil")
+
+
+def _items(value: Any) -> Iterator[Any]:
+    if isinstance(value, (list, tuple, set)):
+        return iter(value if len(value) <= _MANY else ())
+    values = value if isinstance(value, dict) else vars(value)
+    return iter(list(values.values()) if len(values) <= _MANY else ())
