@@ -143,14 +143,19 @@ class ProgbarLogger(Callback):
         now = monotonic()
         if self.verbose == 1 and now - self._last_look >= self.progbar.interval:
             self._last_look = now
-            self.progbar.update(batch + 1, list((logs or {}).items()), finalize=False)
+            self.progbar.update(batch + 1, _in_order(logs), finalize=False)
 
     def _finish(self, logs: Logs) -> None:
         if self.progbar is None:
             return
         if self.target is None:
             self.target = self.progbar.target = self.seen
-        self.progbar.update(self.target, list((logs or {}).items()), finalize=True)
+        self.progbar.update(self.target, _in_order(logs), finalize=True)
+
+
+def _in_order(logs: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    """Names and results as Keras shows them: by name."""
+    return sorted((logs or {}).items(), key=lambda item: item[0])
 
 
 class CSVLogger(Callback):

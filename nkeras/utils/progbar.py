@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import re
+import shutil
 import sys
+import unicodedata
 from collections.abc import Iterable
 from time import monotonic
 from typing import Any
@@ -14,6 +17,7 @@ import numpy as np
 from nkeras.utils import io_utils
 
 _BOLD, _DONE, _LEFT, _RESET = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
+_COLOUR = re.compile(r"(\x1b\[\d+m)")
 
 
 class Progbar:
@@ -22,6 +26,10 @@ class Progbar:
     In a terminal or notebook the line is redrawn in place. Elsewhere (a file, a pipe, a CI log,
     or with interactive logging off) nothing is drawn until the last update, which writes one
     plain line: no carriage returns, no colours.
+
+    A redrawn line is never wider than the terminal: what does not fit is cut off, and only the last
+    line of a bar is whole. `NO_COLOR` in the environment takes the colours away, and a terminal
+    that cannot redraw (`TERM=dumb`) gets what a file gets.
 
     A metric is either shown as it comes (stateful) or averaged over the steps (stateless).
 
@@ -71,6 +79,7 @@ class Progbar:
         else:
             self.stateful_metrics = set(stateful_metrics or ())
 
+        self._in_terminal = _is_terminal()
         self._redraws = _redraws_in_place()
         self._seen_so_far = 0
         self._values: dict[str, tuple[Any, int]] = {}  # name: (sum, count), in order of arrival
@@ -157,10 +166,18 @@ class Progbar:
             count = f"{_BOLD}{count}{_RESET}"
             bar = f" {_DONE}{'━' * done}{_RESET}" if done else " "
             bar += f"{_LEFT}{'━' * (self.width - done)}{_RESET}"
-        cover = " " * (self._previous_width - len(plain))
-        line = f"\r{count}{bar} {_BOLD}{time}{_RESET}{tail}{cover}"
-        io_utils.print_msg(line, line_break=last)
-        self._previous_width = len(plain)
+        line = f"{count}{bar} {_BOLD}{time}{_RESET}{tail}"
+        width = _columns(plain)
+        if self._in_terminal and not last:
+            # The cursor must not leave the line: a carriage return only goes to its beginning.
+            room = max(shutil.get_terminal_size().columns - 1, 1)
+            if width > room:
+                line, width = _cut(line, room), room
+        if os.environ.get("NO_COLOR"):
+            line = _COLOUR.sub("", line)
+        cover = " " * (self._previous_width - width)
+        io_utils.print_msg(f"\r{line}{cover}", line_break=last)
+        self._previous_width = width
 
     def _format_metrics(self) -> str:
         text = ""
@@ -183,11 +200,41 @@ class Progbar:
         return pace
 
 
-def _redraws_in_place() -> bool:
+def _is_terminal() -> bool:
     is_terminal = getattr(sys.stdout, "isatty", None)
-    if is_terminal is not None and is_terminal():
-        return True
+    return is_terminal is not None and is_terminal()
+
+
+def _redraws_in_place() -> bool:
+    if _is_terminal():
+        return os.environ.get("TERM") != "dumb"
     return "ipykernel" in sys.modules or "PYCHARM_HOSTED" in os.environ
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal a text without colours takes."""
+    return sum(map(_columns_of, text))
+
+
+def _columns_of(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _cut(line: str, room: int) -> str:
+    """The beginning of a line, with all its colours, that takes at most `room` columns."""
+    kept = ""
+    for part in _COLOUR.split(line):
+        if _COLOUR.fullmatch(part):
+            kept += part
+            continue
+        for character in part:
+            room -= _columns_of(character)
+            if room < 0:
+                break
+            kept += character
+    return kept
 
 
 def _format_duration(seconds: float) -> str:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from nkeras.callbacks import ProgbarLogger
 from nkeras.utils import io_utils, progbar
 from nkeras.utils.progbar import Progbar
 
@@ -42,6 +43,9 @@ def use_as_stdout(monkeypatch: pytest.MonkeyPatch, file: io.StringIO) -> None:
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     terminal = Terminal()
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
     use_as_stdout(monkeypatch, terminal)
     return terminal
 
@@ -188,3 +192,52 @@ def test_without_interactive_logging_the_bar_is_a_log_record(
     assert [record.getMessage() for record in caplog.records] == [
         "2/2 ━━━━━━━━━━━━━━━━━━━━ 0s 0s/step - loss: 0.5000"
     ]
+
+
+def test_a_redrawn_line_is_cut_to_the_terminal(terminal: Terminal, clock: Clock) -> None:
+    bar = Progbar(target=3, interval=0.0, stateless_metrics=())
+    metrics = [(f"output_{i}_准确率", 0.5) for i in range(9)]
+    for step in range(1, 4):
+        bar.update(step, metrics)
+    *redrawn, last = terminal.getvalue().split("\r")[1:]
+    for frame in map(without_colours, redrawn):
+        assert 77 <= len(frame) + sum(frame.count(wide) for wide in "准确率") < 80
+    assert without_colours(last).rstrip().endswith("output_8_准确率: 0.5000")
+
+
+def test_a_notebook_has_no_width(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    notebook = io.StringIO()
+    for module in (io_utils, progbar):
+        system = SimpleNamespace(stdout=notebook, modules={"ipykernel": None})
+        monkeypatch.setattr(module, "sys", system)
+    Progbar(target=2).update(1, [("loss" * 30, 0.5)])
+    assert notebook.getvalue().endswith("loss: 0.5000")
+
+
+def test_no_color_takes_the_colours_away(
+    terminal: Terminal, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    Progbar(target=2).update(1, [("loss", 0.5)])
+    assert terminal.getvalue() == "\r1/2 ━━━━━━━━━━━━━━━━━━━━ 0s 0s/step - loss: 0.5000"
+
+
+def test_a_dumb_terminal_gets_what_a_file_gets(
+    terminal: Terminal, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    bar = Progbar(target=2)
+    bar.update(1, [("loss", 0.5)])
+    bar.update(2, [("loss", 0.5)])
+    assert terminal.getvalue() == "2/2 ━━━━━━━━━━━━━━━━━━━━ 0s 0s/step - loss: 0.5000\n"
+
+
+def test_fit_shows_metrics_by_name(terminal: Terminal) -> None:
+    logger = ProgbarLogger()
+    logger.set_params({"verbose": 1, "epochs": 1, "steps": 2})
+    logger.on_epoch_begin(0)
+    logger.on_train_batch_end(0, {"loss": 0.5, "accuracy": 0.25})
+    logger.on_epoch_end(0, {"val_loss": 1.0, "loss": 0.5, "accuracy": 0.25})
+    first, last = terminal.getvalue().split("\r")[1:]
+    assert first.endswith(" - accuracy: 0.2500 - loss: 0.5000")
+    assert last.rstrip().endswith(" - accuracy: 0.2500 - loss: 0.5000 - val_loss: 1.0000")
