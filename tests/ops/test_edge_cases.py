@@ -34,6 +34,19 @@ def test_nan_is_kept() -> None:
     assert np.isnan(ops.softmax(SPECIAL)).all()
 
 
+@pytest.mark.parametrize("kind", ["int8", "int16", "int32", "int64", "uint8", "uint32"])
+@pytest.mark.parametrize("name", ["fmod", "mod", "floor_divide"])
+def test_division_at_the_ends_of_integers(name: str, kind: str) -> None:
+    """Also by the lowest integer, whose absolute value does not exist, and of it by -1."""
+    low, high = np.iinfo(kind).min, np.iinfo(kind).max
+    signed = [-100, -7, -2, -1] if low else []
+    values = np.array([low, low + 1, *signed, 1, 2, 3, 7, 100, high - 1, high], kind)
+    x1, x2 = (grid.ravel() for grid in np.meshgrid(values, values))
+    x1, x2 = x1[x2 != 0], x2[x2 != 0]
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(getattr(ops, name)(x1, x2), getattr(np, name)(x1, x2))
+
+
 def test_infinities() -> None:
     np.testing.assert_array_equal(ops.softmax(np.array([0.0, -INF], "float32")), [1, 0])
     np.testing.assert_array_equal(ops.logsumexp(np.array([-INF, -INF], "float32")), -INF)

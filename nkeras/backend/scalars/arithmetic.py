@@ -45,7 +45,9 @@ def divide_no_nan(x1, x2):
 
 @scalar
 def floor_divide(x1, x2):
-    return x1 // x2
+    """By -1, both signs turn: LLVM leaves the lowest integer divided by -1 undefined."""
+    turns = (x2 < 0.0) & (x2 == -1.0)
+    return _where(turns, -x1, x1) // _where(turns, -x2, x2)
 
 
 @scalar
@@ -124,9 +126,15 @@ def fmin(x1, x2):
 
 @scalar
 def fmod(x1, x2):
-    """Remainder with the sign of x1."""
-    rest = _absolute(x1) % _absolute(x2)
-    return _where(x1 < 0.0, -rest, rest)
+    """Remainder with the sign of x1.
+
+    Both are given one sign, always one that exists: the lowest integer has no opposite.
+    """
+    falls = (x1 >= 0.0) & (x2 < 0.0)
+    one = _where(falls, -x1, x1)
+    two = _where((x1 < 0.0) & (x2 >= 0.0), -x2, x2)
+    rest = one % two
+    return _where(falls, -rest, rest)
 
 
 @scalar
