@@ -10,7 +10,7 @@ from typing import Any
 from nkeras.core import config, dtypes
 from nkeras.core.guards import GuardedAttributes
 from nkeras.core.primitive import to_tensor
-from nkeras.ops.elementwise import clip, maximum, sqrt, square
+from nkeras.ops.elementwise import clip, maximum, root_of_squares, square
 from nkeras.ops.reduction import sum
 from nkeras.ops.shape import cast
 
@@ -156,4 +156,4 @@ def _with_norms(w: Any, axis: Any) -> tuple[Any, Any]:
     w = to_tensor(w)
     w = cast(w, dtypes.result_type(w.dtype, float))
     axis = tuple(axis) if isinstance(axis, list) else axis
-    return w, sqrt(sum(square(w), axis=axis, keepdims=True))
+    return w, root_of_squares(sum(square(w), axis=axis, keepdims=True))

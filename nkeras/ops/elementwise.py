@@ -167,3 +167,12 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
     if x_max is None:
         return maximum(x, to_tensor(x_min, dtype))
     return _clip(x, to_tensor(x_min, dtype), to_tensor(x_max, dtype))
+
+
+def root_of_squares(squares: Any) -> Any:
+    """`sqrt` for sums of squares: where they are zero the gradient is zero, and not 0 * infinity.
+
+    There the norm has a kink, and zero is the subgradient of least length.
+    """
+    empty = equal(squares, 0.0)
+    return where_(empty, 0.0, sqrt(where_(empty, 1.0, squares)))

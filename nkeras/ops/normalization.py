@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from nkeras.core import config, dtypes
@@ -10,19 +11,22 @@ from nkeras.core.spec import Spec, Typed, normalize_axes, normalize_axis
 from nkeras.ops.batch_norm import batch_norm_inference
 from nkeras.ops.elementwise import (
     absolute,
+    equal,
     exp,
     log,
-    maximum,
     minimum,
     multiply,
     power,
     rsqrt,
     square,
     subtract,
+    where_,
 )
 from nkeras.ops.layer_norm import layer_norm, rms_norm
 from nkeras.ops.reduction import reduce_max, reduce_mean, reduce_sum
 from nkeras.ops.shape import cast, reshape, transpose
+
+FINITE = {"float16": 6e4}  # factors up to here are finite; other floats reach 1e38
 
 
 @primitive()
@@ -313,8 +317,10 @@ def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = No
     x = x if x.shape else reshape(x, (1,))
     axes = normalize_axes(axis, len(x.shape), "normalize")
     epsilon = config.epsilon() if epsilon is None else epsilon
-    if order == 2:
-        inverse = rsqrt(reduce_sum(square(x), axis=axes, keepdims=True))
-        return x * minimum(inverse, 1.0 / epsilon)
-    total = reduce_sum(power(absolute(x), float(order)), axis=axes, keepdims=True)
-    return x / maximum(power(total, 1.0 / order), epsilon)
+    size = square(x) if order == 2 else power(absolute(x), float(order))
+    total = reduce_sum(size, axis=axes, keepdims=True)
+    empty = equal(total, 0.0)  # no root there: its slope is infinite
+    total = where_(empty, 1.0, total)
+    most = min(1.0 / epsilon if epsilon else math.inf, FINITE.get(x.dtype, 1e38))
+    inverse = rsqrt(total) if order == 2 else power(total, -1.0 / order)
+    return x * where_(empty, most, minimum(inverse, most))

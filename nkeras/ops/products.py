@@ -11,7 +11,7 @@ from nkeras.core.primitive import op, promoted, to_tensor
 from nkeras.core.spec import normalize_axis
 from nkeras.ops.arranging import moveaxis
 from nkeras.ops.convolution import conv
-from nkeras.ops.elementwise import maximum, multiply, sqrt
+from nkeras.ops.elementwise import multiply, root_of_squares
 from nkeras.ops.linalg import matmul
 from nkeras.ops.padding import pad
 from nkeras.ops.reduction import sum
@@ -216,4 +216,4 @@ def cdist(x: Any, y: Any) -> Any:
     x, y = promoted(x, y)
     dtype = dtypes.result_type(x.dtype, float)
     difference = expand_dims(cast(x, dtype), -2) - expand_dims(cast(y, dtype), -3)
-    return sqrt(maximum(sum(difference * difference, axis=-1), 0.0))
+    return root_of_squares(sum(difference * difference, axis=-1))

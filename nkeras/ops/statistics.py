@@ -22,6 +22,7 @@ from nkeras.ops.elementwise import (
     maximum,
     not_equal,
     rint,
+    root_of_squares,
     sqrt,
     square,
     subtract,
@@ -69,7 +70,7 @@ def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     Returns:
         Tensor, floating.
     """
-    return sqrt(var(x, axis, keepdims))
+    return root_of_squares(var(x, axis, keepdims))
 
 
 @op
@@ -382,7 +383,7 @@ def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 @op
 def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Standard deviation over axes of the elements that are not NaN."""
-    return sqrt(nanvar(x, axis, keepdims))
+    return root_of_squares(nanvar(x, axis, keepdims))
 
 
 def _nan_extreme(

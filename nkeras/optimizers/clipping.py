@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from nkeras import ops
+from nkeras.ops.elementwise import root_of_squares
 
 
 def clip_by_norm(grad: Any, clipnorm: float) -> Any:
     """The gradient, scaled so that its L2 norm is at most `clipnorm`."""
-    norm = ops.sqrt(ops.sum(ops.square(grad)))
+    norm = root_of_squares(ops.sum(ops.square(grad)))
     return grad * (clipnorm / ops.maximum(norm, clipnorm))
 
 
 def global_norm(grads: Sequence[Any]) -> Any:
     """The L2 norm of all gradients as one vector."""
-    return ops.sqrt(sum(ops.sum(ops.square(grad)) for grad in grads))
+    return root_of_squares(sum(ops.sum(ops.square(grad)) for grad in grads))
 
 
 def clip_by_global_norm(grads: Sequence[Any], clipnorm: float) -> list[Any]:

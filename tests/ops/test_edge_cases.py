@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nkeras import ops
+from nkeras import losses, ops
 from nkeras.backend.registry import use_backend
+from nkeras.constraints import MaxNorm, UnitNorm
 from nkeras.core.graph import KerasTensor
 from nkeras.core.tape import GradientTape
+from nkeras.optimizers.clipping import clip_by_norm
 
 NAN, INF = float("nan"), float("inf")
 SPECIAL = np.array([NAN, INF, -INF, 0.0, -1.0, 2.0], "float32")
@@ -137,3 +139,43 @@ def test_indices_out_of_range_are_named() -> None:
 def test_bad_arguments(call: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call(np.ones((2, 3), "float32"))
+
+
+NORMS = {
+    "normalize": lambda x: ops.normalize(x, axis=-1),
+    "normalize, order 1": lambda x: ops.normalize(x, axis=-1, order=1),
+    "normalize, order 3": lambda x: ops.normalize(x, axis=-1, order=3),
+    "cdist": lambda x: ops.cdist(x, x),
+    "std": lambda x: ops.std(x, axis=0),
+    "nanstd": lambda x: ops.nanstd(x, axis=0),
+    "hypot": lambda x: ops.hypot(x[:, 0], x[:, 1]),
+    "UnitNorm": lambda x: UnitNorm(axis=-1)(x),
+    "MaxNorm": lambda x: MaxNorm(axis=-1)(x),
+    "clip_by_norm": lambda x: clip_by_norm(x[0], 1.0),
+    "cosine_similarity": lambda x: losses.cosine_similarity(x[::-1], x),
+}
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_gradient_at_norm_zero(name: str) -> None:
+    """A row of zeros, equal points or a constant column: the gradient stays finite."""
+    x = ops.convert_to_tensor(np.array([[0, 0], [3, 0], [0, 0]], "float32"))
+    with GradientTape() as tape:
+        tape.watch(x)
+        y = ops.sum(NORMS[name](x))
+    assert np.isfinite(y.numpy())
+    assert np.isfinite(tape.gradient(y, x).numpy()).all()
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_normalize_of_zero_is_a_division_by_epsilon(dtype: str, order: int) -> None:
+    x = ops.convert_to_tensor(np.array([[0, 0], [3, 4]], dtype))
+    with GradientTape() as tape:
+        tape.watch(x)
+        y = ops.normalize(x, axis=-1, order=order, epsilon=1e-3)
+    found = tape.gradient(y, x, np.array([[1, 2], [0, 0]], dtype)).numpy()
+    np.testing.assert_allclose(found, [[1e3, 2e3], [0, 0]], rtol=1e-3)
+    norm = (3**order + 4**order) ** (1 / order)
+    np.testing.assert_allclose(y.numpy(), [[0, 0], [3 / norm, 4 / norm]], rtol=2e-3)
+    assert not ops.normalize(ops.zeros((2, 2), dtype), order=order).numpy().any()

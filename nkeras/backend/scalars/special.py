@@ -294,9 +294,9 @@ def hypot(x1, x2):
 
 @hypot.derivative
 def hypot_grad_x1(grad_y, x1, y):
-    return grad_y * x1 / y
+    return grad_y * x1 / _where(y == 0.0, 1.0, y)
 
 
 @hypot.derivative
 def hypot_grad_x2(grad_y, x2, y):
-    return grad_y * x2 / y
+    return grad_y * x2 / _where(y == 0.0, 1.0, y)
