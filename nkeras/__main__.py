@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -29,14 +30,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     options = parser.parse_args(arguments)
-    if "run" not in options:
-        parser.print_help()
-        return 0
     try:
-        return options.run(options)
+        status = options.run(options) if "run" in options else parser.print_help()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        return 141  # as of a program that the signal for it has ended
+    return status or 0
+
+
+def _nobody_reads() -> bool:
+    """Whether standard output is closed at its other end, as by `| head`; then all else is lost."""
+    try:
+        print(flush=True)
+    except BrokenPipeError:
+        # Python writes once more when it ends, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 if __name__ == "__main__":

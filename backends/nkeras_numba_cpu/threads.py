@@ -137,10 +137,16 @@ def _prepare_this_thread() -> None:
 def _from_environment() -> int:
     text = os.environ.get("NKERAS_NUM_THREADS", "").strip()
     if not text:
-        return limit()
+        return min(_from_openmp() or limit(), limit())
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"NKERAS_NUM_THREADS must be a positive integer, received {text!r}")
     return min(int(text), limit())
+
+
+def _from_openmp() -> int | None:
+    """The number in `OMP_NUM_THREADS`; of a list, one number for each level, the first."""
+    text = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(text) if text.isdecimal() and int(text) else None  # nonsense is OpenMP's to refuse
 
 
 def _can_load(name: str) -> bool:

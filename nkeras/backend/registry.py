@@ -113,6 +113,12 @@ def _load(name: str) -> Backend:
         return entries[name].load()()
     except BackendError:
         raise
+    except ModuleNotFoundError as error:
+        if error.name != "numba":
+            raise BackendError(f"Backend {name!r} cannot be loaded: {error}") from error
+        raise BackendError(
+            f"Backend {name!r} needs Numba, which is not installed. Run `pip install numba`."
+        ) from error
     except Exception as error:  # of a plugin: it must not take the other backends with it
         raise BackendError(
             f"Backend {name!r} cannot be loaded: {type(error).__name__}: {error}"

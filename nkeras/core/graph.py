@@ -94,8 +94,27 @@ class KerasTensor(Operators):
             + _user_line()
         )
 
+    def __float__(self) -> float:
+        raise _no_number("float")
+
+    def __int__(self) -> int:
+        raise _no_number("int")
+
+    def __complex__(self) -> complex:
+        raise _no_number("complex")
+
+    def __index__(self) -> int:
+        raise _no_number("index")
+
     def __len__(self) -> int:
         raise TypeError("A symbolic KerasTensor has no len(); use its `.shape`.")
+
+
+def _no_number(kind: str) -> TypeError:
+    return TypeError(
+        f"A symbolic KerasTensor has no values, so it cannot be converted to {kind}. Use the "
+        f"functions in `nkeras.ops`, such as `ops.cast`.{_user_line()}"
+    )
 
 
 def _user_line() -> str:

@@ -27,11 +27,24 @@ class Operators:
     def __getitem__(self, key: Any) -> Any:
         return self.operators["getitem"](self, key)
 
+    def __setitem__(self, key: Any, value: Any) -> None:
+        kind = type(self).__name__
+        raise TypeError(
+            f"{kind}: elements cannot be assigned. `nkeras.ops.slice_update(x, start_indices, "
+            "updates)` and `ops.scatter_update` return a changed tensor, which a variable takes "
+            f"with `assign`. Received: the index {_short(key)}"
+        )
+
     def __round__(self, ndigits: int | None = None) -> Any:
         return self.operators["round"](self, ndigits or 0)
 
     def __hash__(self) -> int:
         return id(self)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 _BINARY = {

@@ -104,6 +104,13 @@ class Optimizer(OptimizerState):
                 f"learning_rate={learning_rate!r}"
             )
 
+    def __repr__(self) -> str:
+        known = vars(self)
+        rate = known.get("_learning_rate")
+        if isinstance(rate, Variable):
+            rate = f"{float(rate):.6g}"
+        return f"<{type(self).__name__} name={known.get('name')}, learning_rate={rate}>"
+
     def _host_variable(self, value: Any, dtype: str | None, name: str) -> Variable:
         """A scalar that lives in NumPy: reading it never waits for a device."""
         with naming.name_scope(self.name):

@@ -81,6 +81,9 @@ class Function:
         """As a method, the function takes the object first."""
         return self if instance is None else types.MethodType(self, instance)
 
+    def __repr__(self) -> str:
+        return f"<nkeras.function {getattr(self._function, '__qualname__', self._function)}>"
+
     def refusals(self) -> list[str]:
         """Why calls are not replayed, for each kind of call that is not."""
         return list(self._plans.refusals().values())

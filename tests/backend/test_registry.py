@@ -99,6 +99,7 @@ def test_without_numba_the_numpy_backend_serves_and_says_so_once() -> None:
     done = run(code)
     assert done.stdout.strip() == "3.0 numpy", done.stderr
     assert done.stderr.count("nkeras uses the slow numpy backend") == 1
+    assert "Run `pip install numba`" in done.stderr
 
 
 def test_cuda_without_a_gpu_is_one_clear_error() -> None:

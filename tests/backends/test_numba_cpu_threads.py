@@ -23,6 +23,7 @@ Y = np.random.default_rng(1).standard_normal((128, 64)).astype(np.float32)
 def run_script(code, **environment):
     """Standard output and error of `code` run in a fresh interpreter."""
     settings = ("NKERAS_NUM_THREADS", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER")
+    settings += ("OMP_NUM_THREADS",)
     inherited = {name: value for name, value in os.environ.items() if name not in settings}
     search_path = os.pathsep.join(path for path in sys.path if path)
     done = subprocess.run(
@@ -126,6 +127,10 @@ def test_thread_count_comes_from_the_environment():
     code = "from nkeras_numba_cpu import threads; print(threads.get_num_threads())"
     assert run_script(code, NKERAS_NUM_THREADS="1", NUMBA_NUM_THREADS="2")[0] == "1\n"
     assert run_script(code, NKERAS_NUM_THREADS="64", NUMBA_NUM_THREADS="2")[0] == "2\n"
+    for omp, count in (("1", "1"), ("1,4", "1"), ("64", "2"), ("many", "2"), ("0", "2")):
+        assert run_script(code, OMP_NUM_THREADS=omp, NUMBA_NUM_THREADS="2")[0] == f"{count}\n"
+    both = {"NKERAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "2"}
+    assert run_script(code, **both)[0] == "2\n"
     wrong = f"""
         try:
             {code}

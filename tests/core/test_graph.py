@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,9 @@ def test_symbolic_tensors_have_no_values() -> None:
         list(x)
     with pytest.raises(TypeError, match=r"where"):
         bool(x > 0.0)
+    for convert in (float, int, complex, operator.index):
+        with pytest.raises(TypeError, match=r"KerasTensor has no values.*test_graph.py, line \d+"):
+            convert(x)
     with pytest.raises(TypeError, match="len"):
         len(x)
     with pytest.raises(ValueError, match=r"test_graph.py, line \d+"):

@@ -54,6 +54,16 @@ def test_numbers_do_not_widen_tensors(operation: Any, scale: Any) -> None:
     assert operation(tensor([1.0]), np.ones(1)).dtype == "float64"  # an array keeps its dtype
 
 
+@pytest.mark.parametrize(
+    "make", [tensor, nkeras.Variable, nkeras.KerasTensor], ids=["tensor", "variable", "symbolic"]
+)
+def test_elements_cannot_be_assigned(make: Callable[[Any], Any]) -> None:
+    x = make(np.ones(2, "int32"))
+    with pytest.raises(TypeError, match=r"ops.slice_update\(x, start_indices, updates\)") as caught:
+        x[list(range(1000))] = 1
+    assert len(str(caught.value)) <= 400
+
+
 def test_unary_operators_and_round() -> None:
     x = tensor([-1.26, 2.5])
     np.testing.assert_array_equal(+x, x)

@@ -57,6 +57,14 @@ def test_arguments_of_single_optimizers() -> None:
         optimizers.SGD(decay=0.1)
 
 
+def test_the_repr_is_short() -> None:
+    assert repr(optimizers.SGD(0.1, name="a")) == "<SGD name=a, learning_rate=0.1>"
+    schedule = optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
+    assert repr(optimizers.Adam(schedule)).startswith("<Adam name=adam")
+    wrapped = optimizers.LossScaleOptimizer(optimizers.SGD(0.1, name="b"), name="c")
+    assert "name=c" in repr(wrapped)
+
+
 def test_a_step_leaves_the_learning_rate_and_the_counter_on_the_host() -> None:
     optimizer = optimizers.Adam()
     with registry.use_backend("numba_cpu"):

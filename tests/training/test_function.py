@@ -41,6 +41,14 @@ def agree(one, other):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 
 
+def test_its_repr_is_short():
+    def double(x):
+        return x * 2.0
+
+    name = "test_its_repr_is_short.<locals>.double"
+    assert repr(nkeras.function(double)) == f"<nkeras.function {name}>"
+
+
 @pytest.mark.parametrize("size", [5, MANY])
 def test_replays_from_the_fourth_call_on(size):
     function, calls = count_calls(lambda x, y: (ops.exp(x) * y, [ops.tanh(x), x + 1.0]))
