@@ -13,6 +13,7 @@ from typing import Any
 from nkeras.core import config
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import op, to_tensor
+from nkeras.core.spec import normalize_axis
 from nkeras.losses.loss import NamedLoss
 from nkeras.losses.weighting import aligned
 from nkeras.ops import crossentropy
@@ -21,7 +22,7 @@ from nkeras.ops.elementwise import clip, log, negative, power
 from nkeras.ops.normalization import softmax
 from nkeras.ops.reduction import mean
 from nkeras.ops.reduction import sum as sum_
-from nkeras.ops.shape import broadcast_to
+from nkeras.ops.shape import broadcast_to, reshape
 
 
 def clipped(probabilities: Any) -> Any:
@@ -141,7 +142,8 @@ def _categorical(
     if not y_pred.shape:
         raise ValueError(f"{owner}: `y_pred` must have at least rank 1. Received a scalar.")
     y_true, y_pred = aligned(y_true, y_pred, owner)
-    if y_pred.shape[-1] == 1:
+    classes = y_pred.shape[normalize_axis(axis, len(y_pred.shape), owner)]
+    if classes == 1:
         warnings.warn(
             f"{owner}: y_pred has the shape {y_pred.shape}, a single class, whose probability is "
             "always 1. For two classes use 'binary_crossentropy'.",
@@ -149,7 +151,7 @@ def _categorical(
             stacklevel=4,
         )
     if label_smoothing:
-        y_true = y_true * (1.0 - label_smoothing) + label_smoothing / y_pred.shape[-1]
+        y_true = y_true * (1.0 - label_smoothing) + label_smoothing / classes
     return _targets(y_true, y_pred), y_pred
 
 
@@ -167,7 +169,8 @@ def categorical_crossentropy(
         y_true: one-hot targets or probabilities `(batch, ..., classes)`.
         y_pred: probabilities or logits of the same shape; probabilities are divided by their sum.
         from_logits: whether `y_pred` are logits.
-        label_smoothing: in [0, 1]; pulls targets towards `1 / classes`.
+        label_smoothing: in [0, 1]; pulls targets towards `1 / classes`, also where the classes are
+            not the last axis (Keras 3.15 divides by the size of the last one).
         axis: axis of the classes.
 
     Returns:
@@ -207,7 +210,8 @@ def categorical_focal_crossentropy(
         alpha: weight, a number or one for each class.
         gamma: focusing exponent.
         from_logits: whether `y_pred` are logits.
-        label_smoothing: in [0, 1]; pulls targets towards `1 / classes`.
+        label_smoothing: in [0, 1]; pulls targets towards `1 / classes`, also where the classes are
+            not the last axis (Keras 3.15 divides by the size of the last one).
         axis: axis of the classes.
 
     Returns:
@@ -220,7 +224,12 @@ def categorical_focal_crossentropy(
         y_true, y_pred, label_smoothing, axis, "categorical_focal_crossentropy"
     )
     chance = normalized(softmax(y_pred, axis=axis) if from_logits else y_pred, axis)
-    weight = power(1.0 - chance, gamma) * to_tensor(alpha, y_pred.dtype)
+    alpha = to_tensor(alpha, y_pred.dtype)
+    if len(alpha.shape) == 1 and alpha.shape[0] > 1:
+        along = [1] * len(y_pred.shape)
+        along[axis] = alpha.shape[0]
+        alpha = reshape(alpha, tuple(along))
+    weight = power(1.0 - chance, gamma) * alpha
     return negative(sum_(weight * y_true * log(chance), axis=axis))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -199,3 +200,38 @@ def test_mixed_policy_computes_in_half_precision() -> None:
 def test_labels_of_text_are_refused() -> None:
     with pytest.raises(ValueError, match=r"labels must be numbers in \[0, 2\]\. Received"):
         losses.SparseCategoricalCrossentropy()(np.array(["a", "b"]), np.full((2, 3), 1 / 3, "f4"))
+
+
+def test_label_smoothing_along_the_class_axis() -> None:
+    """By hand; Keras 3.15 divides by the size of the last axis, whichever holds the classes."""
+    random = np.random.default_rng(0)
+    classes, smoothing = 3, 0.2
+    y_true = np.moveaxis(np.eye(classes, dtype="float32")[random.integers(0, 3, (2, 5))], -1, 1)
+    logits = random.normal(size=(2, classes, 5)).astype("float32")
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    smooth = y_true * (1 - smoothing) + smoothing / classes
+    want = -(smooth * np.log(p)).sum(1)
+    balance = np.array([0.2, 0.3, 0.5], "float32")
+    focal = -(balance[:, None] * (1 - p) ** 2 * smooth * np.log(p)).sum(1)
+    for axis in (1, -2):
+        given = {"label_smoothing": smoothing, "axis": axis}
+        for function, extra, right in (
+            (losses.categorical_crossentropy, {}, want),
+            (losses.categorical_focal_crossentropy, {"alpha": balance}, focal),
+        ):
+            found = function(y_true, p, **given, **extra)
+            np.testing.assert_allclose(found, right, rtol=1e-5)
+            found = function(y_true, logits, from_logits=True, **given, **extra)
+            np.testing.assert_allclose(found, right, rtol=1e-5)
+        loss = losses.CategoricalCrossentropy(**given)(y_true, p)
+        metric = nkeras.metrics.CategoricalCrossentropy(**given)(y_true, p)
+        np.testing.assert_allclose([float(loss), float(metric)], want.mean(), rtol=1e-5)
+
+
+def test_single_class_is_told_by_the_class_axis() -> None:
+    y = np.full((2, 3, 1), 1 / 3, "float32")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        losses.categorical_crossentropy(y, y, axis=1)
+    with pytest.warns(SyntaxWarning, match="single class"):
+        losses.categorical_crossentropy(y[:, :1], y[:, :1], axis=1)
