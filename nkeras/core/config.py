@@ -20,7 +20,7 @@ class _Settings:
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
-        all_changed()
+        all_changed(f"the setting {name}")
 
 
 _settings = _Settings()

@@ -11,20 +11,47 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
+from nkeras.core.python_values import PythonValues, is_of_users
+
 _MANY = 10_000  # a longer container holds data, not objects that a step depends on
+
+_ASKED = ("_learning_rate",)  # a function that each replay calls
 
 switchings = 0
 """Counts changes of switches."""
 
 
 class Guard:
-    """Counts the changes of all objects that a recorded step met."""
+    """Counts the changes of all that a recorded step met.
 
-    __slots__ = ("__weakref__", "changes")
+    Attributes:
+        changes: how many there were.
+        latest: what has changed last.
+    """
 
     def __init__(self) -> None:
         self.changes = 0
+        self.latest = ""
+        self._values = PythonValues(self._meet_guarded)
+        self._containers: dict[int, Any] = {}
         _guards.add(self)
+
+    def check(self) -> int:
+        """`changes`, after a look at the plain values of users' functions."""
+        if self._values and (what := self._values.change()) is not None:
+            self.count(what)
+        return self.changes
+
+    def count(self, what: str) -> None:
+        """A thing has changed."""
+        self.changes += 1
+        self.latest = what
+
+    def _meet_guarded(self, value: Any) -> bool:
+        is_guarded = isinstance(value, Guarded)
+        if is_guarded:
+            self.meet(value)
+        return is_guarded
 
     def meet(self, value: Any) -> None:
         """The step depends on the guarded objects in a value: itself, its attributes and items."""
@@ -35,7 +62,14 @@ class Guard:
             elif self in met_by.guards:
                 return
             met_by.guards.add(self)
-        elif not isinstance(value, (list, tuple, dict, set)) and not _is_of_training(value):
+            if is_of_users(type(value)):
+                self._values.note_object(value)
+        elif isinstance(value, (list, tuple, dict, set)):
+            if id(value) in self._containers or len(value) > _MANY:
+                return
+            self._containers[id(value)] = value
+        elif not _is_of_training(value):
+            self._values.note(value)
             return
         for one in _items(value):
             self.meet(one)
@@ -68,22 +102,22 @@ class GuardedAttributes(Guarded):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if is_change(self, name, value):
-            changed(self)
+            changed(self, name)
         super().__setattr__(name, value)
 
 
-def changed(owner: Any) -> None:
+def changed(owner: Any, name: str) -> None:
     """An attribute of a guarded object has changed."""
     met_by = owner.__dict__.get("_met_by")
     if met_by is not None:
         for guard in list(met_by.guards):
-            guard.changes += 1
+            guard.count(f"{type(owner).__name__}.{name}")
 
 
-def all_changed() -> None:
+def all_changed(what: str) -> None:
     """Something has changed that every step may depend on, such as a setting."""
     for guard in list(_guards):
-        guard.changes += 1
+        guard.count(what)
 
 
 def switched() -> None:
@@ -114,6 +148,6 @@ def _is_of_training(value: Any) -> bool:
 
 def _items(value: Any) -> Iterator[Any]:
     if isinstance(value, (list, tuple, set)):
-        return iter(value if len(value) <= _MANY else ())
-    values = value if isinstance(value, dict) else vars(value)
-    return iter(list(values.values()) if len(values) <= _MANY else ())
+        return iter(list(value))
+    named = value if isinstance(value, dict) else vars(value)
+    return iter([one for name, one in list(named.items()) if name not in _ASKED])

@@ -94,7 +94,7 @@ def reset_global_seed(seed: int | None = None) -> None:
     """Begin again with `seed`, or with a fresh one at the next use."""
     global _global
     _global = None if seed is None else SeedGenerator(seed)
-    all_changed()  # steps that draw from it were recorded with the one before
+    all_changed("the global seed")  # steps that draw from it were recorded with the one before
 
 
 def draw_seed(seed: Any) -> tuple[int, int]:

@@ -46,7 +46,7 @@ class _Guarded:
 
     def __set__(self, variable: Any, value: Any) -> None:
         if variable.__dict__.get(self.name, value) is not value:
-            guards.changed(variable)
+            guards.changed(variable, self.name)
         variable.__dict__[self.name] = value
 
 

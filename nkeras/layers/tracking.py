@@ -53,7 +53,7 @@ class Tracked(guards.Guarded):
                 "are set."
             )
         if _is_setting(name) and guards.is_change(self, name, value):
-            guards.changed(self)
+            guards.changed(self, name)
         super().__setattr__(name, value)
 
     def _check_unlocked(self, what: str) -> None:
@@ -66,7 +66,7 @@ class Tracked(guards.Guarded):
 
     def __delattr__(self, name: str) -> None:
         value = self.__dict__.get(name)
-        guards.changed(self)
+        guards.changed(self, name)
         self._tracked_names.pop(name, None)
         if isinstance(value, Variable):
             self._owned_variables = [one for one in self._owned_variables if one is not value]

@@ -63,7 +63,7 @@ class Metric(guards.Guarded):
             for one in tree.flatten(value):
                 self._track(one)
         if guards.is_change(self, name, value):
-            guards.changed(self)
+            guards.changed(self, name)
         super().__setattr__(name, value)
 
     def _track(self, thing: Any) -> None:

@@ -106,7 +106,7 @@ class Sequential(Model):
 
     def _rebuild(self) -> None:
         if self.__dict__.get("_graph") is not None:
-            guards.changed(self)
+            guards.changed(self, "layers")
         self.__dict__["_graph"] = None
         self.input_spec = None
         if len(self._stack) > 1 and isinstance(self._stack[0], InputLayer):

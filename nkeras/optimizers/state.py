@@ -46,7 +46,7 @@ class OptimizerState(guards.Guarded):
                 for one in value if isinstance(value, (list, tuple)) else (value,):
                     self._track_variable(one)
         if name not in _BOOKKEEPING and guards.is_change(self, name, value):
-            guards.changed(self)
+            guards.changed(self, name)
         super().__setattr__(name, value)
 
     def _track_variable(self, variable: Any) -> None:

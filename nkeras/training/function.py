@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nkeras.core import tree
+from nkeras.core import recording, tree
 from nkeras.core.primitive import has_symbolic, to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.training.plans import Plans
@@ -27,8 +27,11 @@ class Function:
     or draws numbers from NumPy, runs as it stands each time; `refusals` says why.
 
     Tensors and arrays are inputs, in lists, tuples and dicts too. Everything else is a part of
-    which function is meant: numbers and strings by their value, objects by their identity. What the
-    function takes from elsewhere, other than variables, is what it was when it was recorded.
+    which function is meant: numbers and strings by their value, objects by their identity. Plain
+    values that its code reads by name (globals, a closure's, defaults, attributes, what a list or
+    dict holds) may change between calls: they are compared before each replay. What it does beside
+    operations on tensors, such as printing, happens only when it runs; a function that changes what
+    it reads always does.
 
     Args:
         function: takes and returns tensors, or structures with tensors; may read and assign
@@ -69,6 +72,9 @@ class Function:
         outlines = {name: _outline(one, tensors) for name, one in named.items()}
 
         def step(tensors: list[Tensor]) -> Any:
+            recorder = recording.active()
+            if recorder is not None:
+                recorder.guard.meet((self._function, outline, outlines))
             given = iter(tensors)
             values = [_filled(one, given) for one in outline]
             return self._function(

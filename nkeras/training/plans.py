@@ -68,7 +68,12 @@ class _Entry:
 
     def is_valid(self) -> bool:
         """Whether nothing changed since the step was recorded."""
-        return self.changes == self.guard.changes
+        return self.changes == self.guard.check()
+
+    def refusal(self) -> str:
+        """Why it is not planned."""
+        reason = self.refused or ""
+        return f"{reason}: {self.guard.latest}" if reason is CHANGING else reason
 
     def is_open(self) -> bool:
         """Whether it has or may get a plan."""
@@ -129,7 +134,7 @@ class Plans:
 
     def refusals(self) -> dict[Any, str]:
         """Why steps are not planned, by key."""
-        return {key: one.refused for key, one in self._entries.items() if one.refused}
+        return {key: one.refusal() for key, one in self._entries.items() if one.refused}
 
     def run(
         self, kind: str, batch: Any, step: Callable[[Any], Any], deliver: Callable[[Any], Any]
@@ -249,7 +254,7 @@ class Plans:
             recorder.fail("Python or NumPy draws random numbers")
         before, entry.trace = entry.trace, recorder.trace
         returned, entry.outputs = entry.outputs, indices
-        changes_itself = recorder.guard.changes > 0 or guards.switchings != switchings
+        changes_itself = recorder.guard.check() > 0 or guards.switchings != switchings
         entry.guard, entry.changes = recorder.guard, recorder.guard.changes
         entry.recorded += 1
         self._spent += 1
