@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.callbacks.callback import Callback, Logs
+from nkeras.core.errors import refuse
 from nkeras.utils import io_utils
 
 
@@ -73,6 +75,13 @@ class MonitorCallback(Callback):
         return bool(self.monitor_op(value - self.min_delta, reference))
 
 
+def _check_epochs(callback: Callback, **arguments: int) -> None:
+    """Refuse numbers of epochs that are negative or no numbers."""
+    for name, value in arguments.items():
+        if not isinstance(value, numbers.Real) or not value >= 0:
+            refuse(name, value, "a number of epochs, at least 0", type(callback).__name__)
+
+
 class EarlyStopping(MonitorCallback):
     """Stops training when a result has not become better for a while.
 
@@ -105,6 +114,7 @@ class EarlyStopping(MonitorCallback):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta=min_delta)
+        _check_epochs(self, patience=patience, start_from_epoch=start_from_epoch)
         self.patience = patience
         self.verbose = verbose
         self.baseline = baseline
@@ -208,6 +218,7 @@ class ReduceLROnPlateau(MonitorCallback):
                 "ReduceLROnPlateau: argument `factor` must be less than 1. "
                 f"Received: factor={factor}"
             )
+        _check_epochs(self, patience=patience, cooldown=cooldown)
         self.factor = factor
         self.min_lr = min_lr
         self.patience = patience

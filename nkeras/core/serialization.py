@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.core import dtypes, naming
+from nkeras.core.errors import nearest, short
 from nkeras.core.tensor import Tensor, as_tensor
 
 _custom: dict[str, Any] = {}
@@ -226,8 +227,8 @@ def find_class(name: str, module: str | None, registered_name: str | None = None
         if found is not None:
             return found
     raise TypeError(
-        f"Unknown class or function {name!r} (module {module!r}, registered name "
-        f"{registered_name!r}). Pass it in `custom_objects` or register it with "
+        f"Unknown class or function {short(name)} (module {short(module, 60)}, registered name "
+        f"{short(registered_name, 60)}). Pass it in `custom_objects` or register it with "
         "register_keras_serializable."
     )
 
@@ -255,10 +256,8 @@ def resolve(
         found = found()
     if found is not None and (callable(found) or (base is not None and isinstance(found, base))):
         return found
-    raise ValueError(
-        f"Could not interpret {family} identifier: {identifier!r}. Known names are "
-        f"{', '.join(sorted(table))}."
-    )
+    hint = nearest(identifier, table) or " A name, a configuration or an object is expected."
+    raise ValueError(f"Could not interpret {family} identifier: {short(identifier)}.{hint}")
 
 
 def _by_name(name: str, table: Mapping[str, Any]) -> Any:

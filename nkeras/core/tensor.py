@@ -12,7 +12,7 @@ import numpy as np
 from nkeras.backend import registry
 from nkeras.backend.protocol import Array, Backend
 from nkeras.core import config, dtypes, recording
-from nkeras.core.errors import BackendError
+from nkeras.core.errors import BackendError, short
 
 _next_uid = itertools.count().__next__
 
@@ -32,7 +32,7 @@ class Operators:
         raise TypeError(
             f"{kind}: elements cannot be assigned. `nkeras.ops.slice_update(x, start_indices, "
             "updates)` and `ops.scatter_update` return a changed tensor, which a variable takes "
-            f"with `assign`. Received: the index {_short(key)}"
+            f"with `assign`. Received: the index {short(key)}"
         )
 
     def __round__(self, ndigits: int | None = None) -> Any:
@@ -40,11 +40,6 @@ class Operators:
 
     def __hash__(self) -> int:
         return id(self)
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:60]}..."
 
 
 _BINARY = {

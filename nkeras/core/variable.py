@@ -11,6 +11,7 @@ import numpy as np
 from nkeras.backend import registry
 from nkeras.core import dtypes, graph, guards, naming, recording, tape, turns
 from nkeras.core.ahead import ahead
+from nkeras.core.errors import as_bool
 from nkeras.core.scope import Scope
 from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
 
@@ -62,6 +63,7 @@ class _Switch(_Guarded):
         return variable.__dict__[self.name]
 
     def __set__(self, variable: Any, value: Any) -> None:
+        value = as_bool(value, "trainable", "Variable")
         if variable.__dict__.get(self.name, value) is not value:
             guards.switched()
         variable.__dict__[self.name] = value
@@ -119,7 +121,7 @@ class Variable(Operators, guards.Guarded):
         if aggregation not in (None, "none", "mean", "sum", "only_first_replica"):
             raise ValueError(f"Variable: invalid argument `aggregation`: {aggregation!r}")
         self.path = "/".join((*naming.scope_path(), self.name))
-        self.trainable = self._made_trainable = bool(trainable)
+        self.trainable = self._made_trainable = as_bool(trainable, "trainable", "Variable")
         self.autocast = bool(autocast)
         self.aggregation = aggregation
         self.synchronization = synchronization

@@ -10,6 +10,7 @@ import numpy as np
 from nkeras import regularizers
 from nkeras.core import dtypes, graph, naming, policies, recording, serialization, tree
 from nkeras.core.ahead import ahead
+from nkeras.core.errors import as_bool, short
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import has_symbolic, to_tensor
 from nkeras.core.tensor import Tensor
@@ -69,7 +70,7 @@ class Layer(Buildable):
         input_shape = input_shape_argument(kwargs)
         if kwargs:
             raise ValueError(
-                f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}"
+                f"Unrecognized keyword arguments passed to {type(self).__name__}: {short(kwargs)}"
             )
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise ValueError(
@@ -83,7 +84,7 @@ class Layer(Buildable):
         self.built = False
         self.input_spec: Any = None
         self.supports_masking = type(self).compute_mask is not Layer.compute_mask
-        self._trainable = bool(trainable)
+        self._trainable = as_bool(trainable, "trainable", type(self).__name__)
         self._inbound_nodes: list[graph.Node] = []
         self._settled = self._has_run = False
         self._build_shapes: dict[str, Any] | None = None

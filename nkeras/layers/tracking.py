@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.core import graph, guards, recording, tree
+from nkeras.core.errors import as_bool
 from nkeras.core.random import SeedGenerator
 from nkeras.core.variable import Variable
 
@@ -163,7 +164,7 @@ class Tracked(guards.Guarded):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        value = bool(value)
+        value = as_bool(value, "trainable", type(self).__name__)
         if self.__dict__.get("_trainable", True) is not value:
             guards.switched()
         self._trainable = value

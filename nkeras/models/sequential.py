@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nkeras.core import guards, tree
+from nkeras.core.errors import short
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import to_tensor
 from nkeras.layers.base import Layer
@@ -57,14 +58,14 @@ class Sequential(Model):
                 )
             layer = layer.node.operation
         if not isinstance(layer, Layer):
-            if callable(layer):
+            if callable(layer) and not isinstance(layer, type):
                 from nkeras.layers.core import Lambda
 
                 layer = Lambda(layer)
             else:
                 raise ValueError(
                     "Only instances of `nkeras.Layer` can be added to a Sequential model. "
-                    f"Received: {layer} (of type {type(layer)})"
+                    f"Received: {short(layer)} (of type {type(layer)})"
                 )
         if any(layer.name == one.name for one in self._stack):
             raise ValueError(

@@ -36,7 +36,7 @@ def one_hot(
         Tensor with one more axis.
 
     Raises:
-        ValueError: `sparse` is True.
+        ValueError: `num_classes` is negative, or `sparse` is True.
 
     Example:
         >>> import nkeras
@@ -46,6 +46,8 @@ def one_hot(
     """
     if sparse:
         raise ValueError("one_hot: argument `sparse` must be False in nkeras.")
+    if not hasattr(num_classes, "__index__") or num_classes < 0:
+        refuse("num_classes", num_classes, "an int, at least 0", "one_hot")
     labels = cast(x, "int32")
     place = normalize_axis(axis, len(labels.shape) + 1, "one_hot")
     shape = [num_classes if i == place else 1 for i in range(len(labels.shape) + 1)]

@@ -198,8 +198,8 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
     """
     x = to_tensor(x)
     size = x.shape[-1] if x.shape else 0
-    if not 0 <= k <= size:
-        raise ValueError(f"top_k: argument `k` must be in [0, {size}]. Received: k={k}")
+    if not hasattr(k, "__index__") or not 1 <= k <= size:
+        raise ValueError(f"top_k: argument `k` must be in [1, {size}]. Received: k={k}")
     # Sorting the reversed line ascending and reversing it keeps the first of equals first.
     backward = argsort(flip(x, -1), -1)
     order = getitem(flip((size - 1) - backward, -1), (..., builtins.slice(k)))

@@ -162,6 +162,7 @@ class Adadelta(Optimizer):
             name=name,
             **kwargs,
         )
+        self._check_fractions(rho=rho)
         self.rho = rho
         self.epsilon = epsilon
 

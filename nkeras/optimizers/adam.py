@@ -81,6 +81,7 @@ class Adam(Optimizer):
             name=name,
             **kwargs,
         )
+        self._check_fractions(beta_1=beta_1, beta_2=beta_2)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon

@@ -78,6 +78,7 @@ class Adamax(Optimizer):
             name=name,
             **kwargs,
         )
+        self._check_fractions(beta_1=beta_1, beta_2=beta_2)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
@@ -171,6 +172,7 @@ class Nadam(Optimizer):
             name=name,
             **kwargs,
         )
+        self._check_fractions(beta_1=beta_1, beta_2=beta_2)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon

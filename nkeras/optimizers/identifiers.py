@@ -81,6 +81,11 @@ def get(identifier: Any) -> Optimizer | None:
     if identifier is None:
         return None
     found = deserialize(identifier) if isinstance(identifier, dict) else identifier
+    if isinstance(found, type):
+        raise ValueError(
+            f"Could not interpret optimizer identifier: {found!r} is a class. Pass an instance, "
+            f"such as {found.__name__}()."
+        )
     found = resolve(found, OPTIMIZERS, "optimizer", Optimizer)
     if not isinstance(found, Optimizer):
         raise ValueError(f"Could not interpret optimizer identifier: {identifier!r}")

@@ -76,6 +76,7 @@ class Lion(Optimizer):
                 "Lion: argument `beta_1` must be in (0, 1], otherwise the optimizer degenerates to "
                 f"SignSGD. Received: beta_1={beta_1}."
             )
+        self._check_fractions(beta_2=beta_2)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
 
@@ -166,6 +167,7 @@ class Lamb(Optimizer):
             name=name,
             **kwargs,
         )
+        self._check_fractions(beta_1=beta_1, beta_2=beta_2)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon

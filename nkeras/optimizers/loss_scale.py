@@ -7,6 +7,7 @@ from typing import Any
 
 from nkeras import ops
 from nkeras.core import naming
+from nkeras.core.errors import refuse
 from nkeras.core.recording import either, live, on_host
 from nkeras.core.serialization import (
     custom_object_scope,
@@ -65,6 +66,8 @@ class LossScaleOptimizer(Optimizer):
                 "LossScaleOptimizer: argument `dynamic` must be True. Set `loss_scale_factor` of "
                 "the inner optimizer for a fixed factor."
             )
+        if not isinstance(inner_optimizer, Optimizer):
+            refuse("inner_optimizer", inner_optimizer, "an optimizer", "LossScaleOptimizer")
         for argument, default in _INNER.items():
             value = kwargs.pop(argument, default)
             if value is not default and value != default:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 from nkeras import ops
 from nkeras.core import naming, tape
 from nkeras.core.ahead import ahead
+from nkeras.core.errors import refuse
 from nkeras.core.recording import choice, live, plain
 from nkeras.core.serialization import (
     custom_object_scope,
@@ -92,6 +94,11 @@ class Optimizer(OptimizerState):
         self._excluded: list[Variable] = []
         self._excluded_names: re.Pattern[str] | None = None
         self._iterations = self._host_variable(0, "int", "iteration")
+        if isinstance(learning_rate, type):
+            raise ValueError(
+                f"{owner}: argument `learning_rate` must be a LearningRateSchedule, not its class. "
+                f"Received: learning_rate={learning_rate!r}"
+            )
         if isinstance(learning_rate, LearningRateSchedule) or callable(learning_rate):
             self._learning_rate: Any = learning_rate
         elif isinstance(learning_rate, (float, np.floating)):
@@ -152,6 +159,12 @@ class Optimizer(OptimizerState):
                 raise ValueError(
                     f"{owner}: argument `{name}` must not be negative. Received: {name}={value}"
                 )
+
+    def _check_fractions(self, **arguments: float) -> None:
+        """Refuse decay rates outside [0, 1): with 1, nothing new ever counts."""
+        for name, value in arguments.items():
+            if not isinstance(value, numbers.Real) or not 0 <= value < 1:
+                refuse(name, value, "a number in [0, 1)", type(self).__name__)
 
     def _check_learning_rate(self, value: Any) -> None:
         if not float(value) >= 0.0:

@@ -78,6 +78,7 @@ class RMSprop(Optimizer):
             name=name,
             **kwargs,
         )
+        self._check_fractions(rho=rho, momentum=momentum)
         self.rho = rho
         self.momentum = momentum
         self.epsilon = epsilon

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping
 from numbers import Number
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.core import config, dtypes, tree
+from nkeras.core.errors import refuse
 from nkeras.core.tensor import Tensor, from_numpy
 from nkeras.core.variable import Variable
 
@@ -242,6 +244,10 @@ def class_weight_to_sample_weights(y: Any, class_weight: Mapping[int, float]) ->
             "Argument `class_weight` must be a dict from class index to weight. "
             f"Received: class_weight={class_weight!r}"
         )
+    for one in class_weight:
+        # Classes that the dict lacks weigh 1, so that a wrong key would be without any effect.
+        if not isinstance(one, numbers.Real) or one < 0 or one != int(one):
+            refuse("class_weight", one, "a dict whose keys are class indices", "fit()")
     if y is None or isinstance(y, (tuple, Mapping)):
         raise ValueError(
             "Argument `class_weight` is only supported for models with a single output and needs "

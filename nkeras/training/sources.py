@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.core import tree
+from nkeras.core.errors import refuse
 from nkeras.core.random import draw_seed
 from nkeras.training.data import (
     class_weight_to_sample_weights,
@@ -106,6 +107,12 @@ def check_count(name: str, value: Any) -> None:
         raise ValueError(
             f"Argument `{name}` must be a positive integer or None. Received: {name}={value!r}"
         )
+
+
+def check_epochs(name: str, value: Any) -> None:
+    """Refuse what is no integer, or negative."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+        refuse(name, value, "an integer, at least 0", "fit()")
 
 
 class ArraySource(Source):

@@ -24,7 +24,7 @@ from nkeras.training.data import (
     unpack_x_y_sample_weight,
 )
 from nkeras.training.epochs import Epochs
-from nkeras.training.sources import adapt, check_count
+from nkeras.training.sources import adapt, check_count, check_epochs
 from nkeras.training.step import Steps
 
 
@@ -95,6 +95,8 @@ class Trainer(Steps):
         Source: https://keras.io/api/models/model_training_apis/#fit-method
         """
         self._assert_compile_called("fit")
+        check_epochs("epochs", epochs)
+        check_epochs("initial_epoch", initial_epoch)
         check_count("validation_batch_size", validation_batch_size)
         check_count("validation_steps", validation_steps)
         if validation_split != 0:

@@ -277,6 +277,21 @@ def test_reduce_on_plateau(capsys):
         callbacks.ReduceLROnPlateau(factor=1.0)
 
 
+@pytest.mark.parametrize("wrong", [-1, "3", None])
+@pytest.mark.parametrize(
+    ("kind", "argument"),
+    [
+        (callbacks.EarlyStopping, "patience"),
+        (callbacks.EarlyStopping, "start_from_epoch"),
+        (callbacks.ReduceLROnPlateau, "patience"),
+        (callbacks.ReduceLROnPlateau, "cooldown"),
+    ],
+)
+def test_numbers_of_epochs_are_checked(kind, argument, wrong):
+    with pytest.raises(ValueError, match=f"{kind.__name__}: argument `{argument}` must be a numb"):
+        kind(**{argument: wrong})
+
+
 def test_learning_rate_scheduler(capsys):
     one = callbacks.LearningRateScheduler(lambda epoch: 0.5 / (epoch + 1), verbose=1)
     two = callbacks.LearningRateScheduler(lambda epoch, rate: rate * 2)

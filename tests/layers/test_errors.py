@@ -115,3 +115,55 @@ def test_dropout_keeps_the_sum_and_is_the_same_for_a_seed() -> None:
         product = layers.GaussianDropout(0.5, seed=1)(x, training=True).numpy()
         assert abs(product.std() - 1.0) < 0.05
         assert abs(product.mean() - 1.0) < 0.05
+
+
+@pytest.mark.parametrize("wrong", ["False", None, 2, 0.5])
+def test_trainable_is_a_bool(wrong: Any) -> None:
+    message = "argument `trainable` must be True or False. Received: "
+    with pytest.raises(TypeError, match=f"Dense: {message}"):
+        layers.Dense(1, trainable=wrong)
+    layer, variable = layers.Dense(1, trainable=np.bool_(False)), nkeras.Variable([1.0])
+    assert layer.trainable is False
+    for thing in (layer, variable):
+        with pytest.raises(TypeError, match=f"{type(thing).__name__}: {message}"):
+            thing.trainable = wrong
+    assert (layer.trainable, variable.trainable) == (False, True)
+
+
+def test_a_class_is_no_layer() -> None:
+    with pytest.raises(ValueError, match=r"Only instances of `nkeras.Layer`"):
+        nkeras.Sequential([layers.Flatten])
+
+
+@pytest.mark.parametrize(
+    ("get", "wrong", "suggested"),
+    [
+        (nkeras.activations.get, "rleu", "'relu'"),
+        (nkeras.optimizers.get, "adm", "'Adam'"),
+        (nkeras.losses.get, "mean_square_error", "'mean_squared_error'"),
+        (nkeras.metrics.get, "MeanSquareError", "'mean_squared_error'"),
+        (nkeras.initializers.get, "glorot", "'GlorotNormal'"),
+        (nkeras.regularizers.get, "l3", "'l1'"),
+    ],
+)
+def test_unknown_names_get_the_nearest_three(get: Any, wrong: str, suggested: str) -> None:
+    with pytest.raises(ValueError, match=f"identifier: '{wrong}'. Did you mean ") as caught:
+        get(wrong)
+    names = str(caught.value).partition("Did you mean ")[2].rstrip("?").split(", ")
+    assert suggested in names
+    assert len(names) <= 3
+
+
+@pytest.mark.parametrize("wrong", ["x" * 1000, [*range(1000)], {"class_name": "x" * 1000}])
+def test_messages_stay_short(wrong: Any) -> None:
+    if isinstance(wrong, dict):
+        wrong["config"] = {}
+    for make in (
+        lambda: layers.Dense(1, activation=wrong),
+        lambda: nkeras.losses.get(wrong),
+        lambda: layers.Conv2D(wrong, 3),
+        lambda: layers.Dense(1, unknown=wrong),
+    ):
+        with pytest.raises((ValueError, TypeError)) as caught:
+            make()
+        assert len(str(caught.value)) <= 400

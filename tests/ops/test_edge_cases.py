@@ -124,6 +124,8 @@ def test_indices_out_of_range_are_named() -> None:
         (lambda x: ops.quantile(x, 0.5, method="no"), "`method`"),
         (lambda x: ops.split(x, 2, axis=1), "divisor of the size 3"),
         (lambda x: ops.top_k(x, 4), "`k` must be in"),
+        (lambda x: ops.top_k(x, 0), r"`k` must be in \[1, 3\]"),
+        (lambda x: ops.one_hot(x, -1), "`num_classes` must be an int, at least 0. Received: -1"),
         (lambda x: ops.einsum("ij,jk->ik", x, x), "axis 'j'"),
         (lambda x: ops.einsum("ij,jk->ik", x), "names 2 operands"),
         (lambda x: ops.one_hot(x, 3, sparse=True), "`sparse`"),

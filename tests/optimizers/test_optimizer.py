@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 import pickle
 from typing import Any
@@ -23,6 +24,12 @@ ALL = [
     for name, one in vars(optimizers).items()
     if isinstance(one, type) and name not in ("Optimizer", "LossScaleOptimizer")
 ]
+
+
+def has(kind: Any, argument: str) -> bool:
+    return argument in inspect.signature(kind).parameters
+
+
 ONE = np.ones(2, "float32")
 
 
@@ -46,6 +53,31 @@ def test_arguments_are_checked(kind: Any) -> None:
     ]:
         with pytest.raises(ValueError, match=message):
             kind(**arguments)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.0, math.nan, "0.9", None])
+@pytest.mark.parametrize(
+    ("kind", "argument"),
+    [
+        (kind, name)
+        for kind in ALL
+        for name in ("beta_1", "beta_2", "rho")
+        if has(kind, name) and (kind, name) != (optimizers.Lion, "beta_1")  # Keras' own range
+    ],
+)
+def test_decay_rates_are_fractions(kind: Any, argument: str, wrong: Any) -> None:
+    message = f"{kind.__name__}: argument `{argument}` must be a number in"
+    with pytest.raises(ValueError, match=message):
+        kind(**{argument: wrong})
+
+
+def test_classes_instead_of_instances() -> None:
+    with pytest.raises(ValueError, match=r"is a class. Pass an instance, such as Adam\(\)"):
+        optimizers.get(optimizers.Adam)
+    with pytest.raises(ValueError, match="must be a LearningRateSchedule, not its class"):
+        optimizers.SGD(optimizers.schedules.ExponentialDecay)
+    with pytest.raises(ValueError, match="`inner_optimizer` must be an optimizer"):
+        optimizers.LossScaleOptimizer(optimizers.Adam)  # type: ignore[arg-type]
 
 
 def test_arguments_of_single_optimizers() -> None:
