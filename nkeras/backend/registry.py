@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import RLock
 
 from nkeras.backend.protocol import Backend
-from nkeras.core.errors import BackendError
+from nkeras.core.errors import BackendError, warn
 
 GROUP = "nkeras.backends"
 ALIASES = {"cpu": "numba_cpu", "cuda": "numba_cuda"}
@@ -145,5 +144,5 @@ def _first_that_loads() -> Backend:
         try:
             return load(name)
         except BackendError as error:
-            warnings.warn(f"nkeras uses the slow numpy backend: {error}", stacklevel=4)
+            warn(f"nkeras uses the slow numpy backend: {error}")
     return load(PREFERRED[-1])

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import numbers
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from nkeras.callbacks.callback import Callback, Logs
-from nkeras.core.errors import refuse
+from nkeras.core.errors import refuse, warn
 from nkeras.utils import io_utils
 
 
@@ -34,10 +33,9 @@ class MonitorCallback(Callback):
     ) -> None:
         super().__init__()
         if mode not in ("auto", "min", "max"):
-            warnings.warn(
+            warn(
                 f"{type(self).__name__}: mode {mode!r} is unknown, 'auto' is used instead of it "
                 "('min' and 'max' are the others).",
-                stacklevel=3,
             )
             mode = "auto"
         self.monitor = monitor
@@ -173,10 +171,9 @@ class EarlyStopping(MonitorCallback):
         """The watched result, or None with a warning."""
         value = (logs or {}).get(self.monitor)
         if value is None:
-            warnings.warn(
+            warn(
                 f"EarlyStopping: there is no result {self.monitor!r} to watch; there are: "
                 f"{', '.join(logs or {})}.",
-                stacklevel=2,
             )
         return value
 
@@ -240,10 +237,9 @@ class ReduceLROnPlateau(MonitorCallback):
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         current = logs.get(self.monitor)
         if current is None:
-            warnings.warn(
+            warn(
                 f"ReduceLROnPlateau: there is no result {self.monitor!r} to watch; there are: "
                 f"{', '.join(logs)}.",
-                stacklevel=2,
             )
             return
         if self.in_cooldown():

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+
+# Files whose frames are not the user's.
+_OURS = (str(Path(__file__).parents[1]) + os.sep,)
 
 
 class BackendError(RuntimeError):
@@ -47,3 +54,23 @@ def as_bool(value: Any, argument: str, owner: str) -> bool:
     raise TypeError(
         f"{owner}: argument `{argument}` must be True or False. Received: {short(value)}"
     )
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn, at the innermost line that is not in nkeras: that is the one the user can change."""
+    if sys.version_info >= (3, 12):
+        warnings.warn(message, category, stacklevel=2, skip_file_prefixes=_OURS)
+    else:
+        warnings.warn(message, category, stacklevel=_levels_to_the_user())
+
+
+def _levels_to_the_user() -> int:
+    """The `stacklevel` of that line for `warn`; `warnings` does not count frames of imports."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None:
+        frame = frame.f_back
+        name = frame.f_code.co_filename
+        level += not ("importlib" in name and "_bootstrap" in name)
+        if not name.startswith((*_OURS, "<frozen importlib")):
+            break
+    return level

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from nkeras import activations, constraints, initializers, ops, regularizers
-from nkeras.core.errors import refuse
+from nkeras.core.errors import refuse, warn
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
 
@@ -107,9 +106,7 @@ class LeakyReLU(Layer):
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         if "alpha" in kwargs:
             negative_slope = kwargs.pop("alpha")
-            warnings.warn(
-                "Argument `alpha` is deprecated. Use `negative_slope` instead.", stacklevel=2
-            )
+            warn("Argument `alpha` is deprecated. Use `negative_slope` instead.")
         super().__init__(**kwargs)
         _check_not_negative("negative_slope", negative_slope, "LeakyReLU")
         self.negative_slope = negative_slope

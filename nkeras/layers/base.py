@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from nkeras import regularizers
 from nkeras.core import dtypes, graph, naming, policies, recording, serialization, tree
 from nkeras.core.ahead import ahead
-from nkeras.core.errors import as_bool, short
+from nkeras.core.errors import as_bool, short, warn
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import has_symbolic, to_tensor
 from nkeras.core.tensor import Tensor
@@ -162,10 +161,9 @@ class Layer(Buildable):
         if self.supports_masking:
             self._set_masks(first, outputs)
         elif calling.has_mask(first):
-            warnings.warn(
+            warn(
                 f"Layer {self.name!r} (of type {type(self).__name__}) was passed an input with a "
                 "mask attached to it. It does not support masking, so the mask is destroyed here.",
-                stacklevel=3,
             )
         return outputs
 

@@ -7,11 +7,10 @@ Source: https://keras.io/api/losses/probabilistic_losses/
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from nkeras.core import config
-from nkeras.core.errors import refuse
+from nkeras.core.errors import refuse, warn
 from nkeras.core.primitive import op, to_tensor
 from nkeras.core.spec import normalize_axis
 from nkeras.losses.loss import NamedLoss
@@ -144,11 +143,10 @@ def _categorical(
     y_true, y_pred = aligned(y_true, y_pred, owner)
     classes = y_pred.shape[normalize_axis(axis, len(y_pred.shape), owner)]
     if classes == 1:
-        warnings.warn(
+        warn(
             f"{owner}: y_pred has the shape {y_pred.shape}, a single class, whose probability is "
             "always 1. For two classes use 'binary_crossentropy'.",
             SyntaxWarning,
-            stacklevel=4,
         )
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + label_smoothing / classes

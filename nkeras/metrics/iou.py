@@ -6,13 +6,13 @@ Source: https://keras.io/api/metrics/segmentation_metrics/
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from nkeras.core import config, dtypes
+from nkeras.core.errors import warn
 from nkeras.core.primitive import shape_of, to_tensor
 from nkeras.metrics.metric import Metric
 from nkeras.ops.elementwise import (
@@ -124,10 +124,9 @@ class IoU(Metric):
             return to_tensor(np.ones(shape), self.dtype)
         weight = to_tensor(sample_weight)
         if dtypes.is_floating(weight.dtype) and dtypes.is_integer(self.dtype):
-            warnings.warn(
+            warn(
                 f"{self.name}: weights of dtype {weight.dtype} are cut to {self.dtype}; give "
                 "integer weights or another dtype.",
-                stacklevel=4,
             )
         flat = weight if not weight.shape else reshape(weight, (math.prod(weight.shape),))
         return broadcast_to(cast(flat, self.dtype), shape)

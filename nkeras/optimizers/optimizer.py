@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numbers
 import re
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 from nkeras import ops
 from nkeras.core import naming, tape
 from nkeras.core.ahead import ahead
-from nkeras.core.errors import refuse
+from nkeras.core.errors import refuse, warn
 from nkeras.core.recording import choice, live, plain
 from nkeras.core.serialization import (
     custom_object_scope,
@@ -74,9 +73,8 @@ class Optimizer(OptimizerState):
     ) -> None:
         owner = type(self).__name__
         if kwargs.pop("decay", None) is not None:
-            warnings.warn(
+            warn(
                 f"{owner}: argument `decay` is no longer supported and will be ignored.",
-                stacklevel=3,
             )
         if kwargs:
             raise ValueError(f"{owner}: argument(s) not recognized: {kwargs}")
@@ -451,10 +449,9 @@ def _with_gradient(
     if len(missing) == len(variables):
         raise ValueError("No gradients provided for any variable.")
     if missing:
-        warnings.warn(
+        warn(
             f"Gradients do not exist for variables {missing} when minimizing the loss. If using "
             "`model.compile()`, did you forget to provide a `loss` argument?",
-            stacklevel=3,
         )
     pairs = []
     for grad, variable in zip(grads, variables, strict=True):

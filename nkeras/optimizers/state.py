@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from nkeras import initializers
 from nkeras.core import guards, naming
+from nkeras.core.errors import warn
 from nkeras.core.variable import Variable
 
 _BOOKKEEPING = ("built", "learning_rate", "_variables")  # what steps do not depend on
@@ -223,11 +223,10 @@ class OptimizerState(guards.Guarded):
         """Read the state from a mapping; with another number of entries, warn and read nothing."""
         if len(store.keys()) != len(self.variables):
             unbuilt = "" if self.built else " The optimizer has not been built yet."
-            warnings.warn(
+            warn(
                 f"Skipping variable loading for optimizer {self.name!r}, because it has "
                 f"{len(self.variables)} variables whereas the saved optimizer has "
                 f"{len(store.keys())} variables.{unbuilt}",
-                stacklevel=2,
             )
             return
         for i, variable in enumerate(self.variables):

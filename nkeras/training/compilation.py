@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from nkeras import metrics as metrics_module
 from nkeras import optimizers
-from nkeras.core.errors import refuse
+from nkeras.core.errors import refuse, warn
 from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
 from nkeras.training.compile_loss import CompileLoss
 from nkeras.training.compile_metrics import CompileMetrics
@@ -159,12 +158,11 @@ class Compilation:
             config: the dict.
         """
         if type(self).compile is not Compilation.compile:
-            warnings.warn(
+            warn(
                 "`compile()` was not called as part of model loading because the model's "
                 "`compile()` method is custom. Such models should also override "
                 "`get_compile_config()` and `compile_from_config(config)`; or call `compile()` "
                 "after loading.",
-                stacklevel=2,
             )
             return
         self.compile(**deserialize_keras_object(config))

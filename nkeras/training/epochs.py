@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Generator
 from itertools import islice
 from typing import Any
 
+from nkeras.core.errors import warn
 from nkeras.training.sources import Source
 
 
@@ -116,8 +116,7 @@ class Epochs:
             return
         if done == 0 and not self._used:
             raise ValueError("There is no data: `x` gave no batch.")
-        warnings.warn(
+        warn(
             "Your input ran out of data; interrupting training. Make sure that your dataset or "
             "generator can generate at least `steps_per_epoch * epochs` batches.",
-            stacklevel=4,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from nkeras.backend import registry
 from nkeras.callbacks.callback_list import LazyLogs
 from nkeras.core import recording, tree
 from nkeras.core.ahead import ahead, is_ahead
+from nkeras.core.errors import warn
 from nkeras.core.tape import GradientTape
 from nkeras.core.tensor import Tensor
 from nkeras.layers import calling
@@ -90,7 +90,7 @@ class Steps(Compilation):
         if variables:
             self.optimizer.apply(tape.gradient(scaled, variables), variables)
         else:
-            warnings.warn("The model does not have any trainable weights.", stacklevel=2)
+            warn("The model does not have any trainable weights.")
         self._track_loss(loss, x)
         return x, y, y_pred, sample_weight
 
