@@ -69,7 +69,7 @@ class Loss(GuardedAttributes):
         Args:
             y_true: targets `(batch, ...)`, or a structure of them.
             y_pred: predictions; a mask attached to them is heeded.
-            sample_weight: None, or weights that broadcast to what `call` returns.
+            sample_weight: None, or weights of the leading axes of what `call` returns.
 
         Returns:
             Scalar tensor, or one loss per sample for the reduction None.

@@ -14,7 +14,7 @@ from nkeras.core.spec import broadcast_shapes
 from nkeras.ops.elementwise import divide_no_nan, multiply, where_
 from nkeras.ops.reduction import mean
 from nkeras.ops.reduction import sum as sum_
-from nkeras.ops.shape import cast, expand_dims, squeeze
+from nkeras.ops.shape import cast, expand_dims, reshape, squeeze
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 
@@ -87,19 +87,56 @@ def apply_mask(sample_weight: Any, mask: Any, dtype: str, reduction: str | None)
     weight, sample_weight = squeeze_or_expand_to_same_rank(
         weight, cast(to_tensor(sample_weight), dtype)
     )
-    return weighted(sample_weight, weight)
+    rank = max(len(weight.shape), len(sample_weight.shape))
+    weight, sample_weight = behind(weight, rank), behind(sample_weight, rank)
+    try:
+        broadcast_shapes(weight.shape, sample_weight.shape)
+    except ValueError:
+        raise ValueError(
+            f"`sample_weight` of shape {sample_weight.shape} does not fit a mask of shape "
+            f"{weight.shape}: give one weight for each sample or each element of the mask."
+        ) from None
+    return multiply(sample_weight, weight)
+
+
+def behind(weight: Any, rank: int) -> Any:
+    """Weights of leading axes, with axes of size 1 behind them up to a rank."""
+    missing = rank - len(weight.shape)
+    return reshape(weight, (*weight.shape, *[1] * missing)) if missing > 0 else weight
+
+
+def along_leading(sample_weight: Any, shape: tuple[int, ...], owner: str | None = None) -> Any:
+    """Weights laid along the leading axes of a shape: `(batch,)` fits `(batch, steps)`.
+
+    As metrics do; losses of Keras 3.15 lay them along the last axes, where sizes are equal by
+    chance: https://keras.io/api/losses/#usage-of-losses-with-compile-and-fit
+
+    Raises:
+        ValueError: the weights do not fit; the message names `sample_weight` and both shapes.
+    """
+    given = sample_weight.shape
+    if len(given) == len(shape) + 1 and given[-1] == 1:
+        sample_weight = squeeze(sample_weight, -1)
+    sample_weight = behind(sample_weight, len(shape))
+    sizes = zip(sample_weight.shape, shape, strict=False)
+    if len(sample_weight.shape) > len(shape) or any(one not in (1, size) for one, size in sizes):
+        raise ValueError(
+            f"{owner + ': ' if owner else ''}`sample_weight` of shape {given} does not fit values "
+            f"of shape {shape}: give one weight for each sample or value; axes that weights lack "
+            "are the last ones, and sizes of 1 are broadcast."
+        )
+    return sample_weight
 
 
 def weighted(values: Any, sample_weight: Any) -> Any:
-    """The product, with an error that names `sample_weight` where it does not fit."""
-    try:
-        broadcast_shapes(values.shape, sample_weight.shape)
-    except ValueError:
-        raise ValueError(
-            f"`sample_weight` of shape {sample_weight.shape} does not fit values of shape "
-            f"{values.shape}: give one weight for each value, or sizes 1 to be broadcast."
-        ) from None
-    return multiply(values, sample_weight)
+    """The product; weights belong to the leading axes. A single value is weighted by each weight.
+
+    Raises:
+        ValueError: the weights do not fit.
+    """
+    if not values.shape:
+        return multiply(values, sample_weight)
+    return multiply(values, along_leading(sample_weight, values.shape))
 
 
 def reduce_values(values: Any, sample_weight: Any, reduction: str | None) -> Any:
@@ -124,7 +161,8 @@ def reduce_weighted_values(
 
     Args:
         values: tensor of losses.
-        sample_weight: None, or weights that broadcast to `values`; `(batch, 1)` fits `(batch,)`.
+        sample_weight: None, or weights of the leading axes of `values`; `(batch, 1)` fits
+            `(batch,)`.
         mask: None, or a bool tensor: false elements do not count.
         reduction: one of `REDUCTIONS`.
         dtype: dtype to compute in; that of `values` by default.

@@ -15,7 +15,7 @@ import numpy as np
 from nkeras.core import config
 from nkeras.core.primitive import to_tensor
 from nkeras.core.variable import Variable
-from nkeras.losses.weighting import aligned, squeeze_or_expand_to_same_rank
+from nkeras.losses.weighting import aligned, along_leading
 from nkeras.ops.elementwise import ceil, clip, greater, less, maximum, multiply, negative, where_
 from nkeras.ops.indexing import _scatter_nd
 from nkeras.ops.reduction import _argsort, _cumsum
@@ -85,8 +85,7 @@ def update_counts(
     y_true, y_pred = aligned(y_true, cast(to_tensor(y_pred), dtype), owner)
     weight = None
     if sample_weight is not None:
-        weight = expand_dims(cast(to_tensor(sample_weight), dtype), -1)
-        weight = squeeze_or_expand_to_same_rank(y_true, weight, expand_rank_1=False)[1]
+        weight = along_leading(cast(to_tensor(sample_weight), dtype), y_pred.shape, owner)
     if top_k is not None:
         y_pred = _only_top(y_pred, top_k, owner)
     if class_id is not None:

@@ -10,12 +10,13 @@ from typing import Any
 from nkeras.core import config
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import to_tensor
+from nkeras.losses.weighting import along_leading
 from nkeras.metrics.metric import Metric
 from nkeras.ops.elementwise import absolute, greater, greater_equal, logical_and
 from nkeras.ops.reduction import max as max_
 from nkeras.ops.reduction import mean
 from nkeras.ops.reduction import sum as sum_
-from nkeras.ops.shape import cast, expand_dims
+from nkeras.ops.shape import cast
 
 _NAMES = ("true_positives", "false_positives", "false_negatives", "intermediate_weights")
 
@@ -90,7 +91,8 @@ class FBetaScore(Metric):
         y_pred = cast(positive, self.dtype)
         weight = 1.0
         if sample_weight is not None:
-            weight = expand_dims(cast(to_tensor(sample_weight), self.dtype), 1)
+            weight = cast(to_tensor(sample_weight), self.dtype)
+            weight = along_leading(weight, y_pred.shape, self.name)
         axis = None if self.average == "micro" else 0
         counts = (y_pred * y_true, y_pred * (1.0 - y_true), (1.0 - y_pred) * y_true, y_true)
         for name, count in zip(_NAMES, counts, strict=True):

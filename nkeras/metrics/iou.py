@@ -14,6 +14,7 @@ import numpy as np
 from nkeras.core import config, dtypes
 from nkeras.core.errors import warn
 from nkeras.core.primitive import shape_of, to_tensor
+from nkeras.losses.weighting import along_leading
 from nkeras.metrics.metric import Metric
 from nkeras.ops.elementwise import (
     equal,
@@ -93,6 +94,7 @@ class IoU(Metric):
             y_pred: labels, or predictions for each class.
             sample_weight: None, or weights of the shape of the labels.
         """
+        shape = self._shape_of_labels(y_true)
         y_true = self._labels(y_true, self.sparse_y_true)
         y_pred = self._labels(y_pred, self.sparse_y_pred)
         if y_true.shape != y_pred.shape:
@@ -104,7 +106,7 @@ class IoU(Metric):
         if self.ignore_class is not None:
             counted = logical_and(counted, not_equal(y_true, self.ignore_class))
         place = stack([where_(counted, one, to_tensor(0)) for one in (y_true, y_pred)], axis=1)
-        weight = where_(counted, self._weights(sample_weight, y_true.shape), 0)
+        weight = where_(counted, self._weights(sample_weight, y_true.shape, shape), 0)
         self.total_cm.assign_add(
             _scatter_nd(place, cast(weight, self.dtype), shape=self.total_cm.shape)
         )
@@ -116,20 +118,28 @@ class IoU(Metric):
             y = _argmax(y, axis=self.axis % len(y.shape), keepdims=False)
         return cast(reshape(y, (math.prod(y.shape),)), "int32")
 
+    def _shape_of_labels(self, y_true: Any) -> tuple[int, ...]:
+        """The shape of the labels before they are made flat."""
+        shape = list(to_tensor(y_true).shape)
+        if not self.sparse_y_true:
+            del shape[self.axis]
+        return tuple(shape)
+
     def _in_range(self, labels: Any) -> Any:
         return logical_and(greater_equal(labels, 0), less(labels, self.num_classes))
 
-    def _weights(self, sample_weight: Any, shape: tuple[int, ...]) -> Any:
+    def _weights(self, sample_weight: Any, flat: tuple[int, ...], shape: tuple[int, ...]) -> Any:
         if sample_weight is None:
-            return to_tensor(np.ones(shape), self.dtype)
+            return to_tensor(np.ones(flat), self.dtype)
         weight = to_tensor(sample_weight)
         if dtypes.is_floating(weight.dtype) and dtypes.is_integer(self.dtype):
             warn(
                 f"{self.name}: weights of dtype {weight.dtype} are cut to {self.dtype}; give "
                 "integer weights or another dtype.",
             )
-        flat = weight if not weight.shape else reshape(weight, (math.prod(weight.shape),))
-        return broadcast_to(cast(flat, self.dtype), shape)
+        if math.prod(weight.shape) != math.prod(flat):
+            weight = broadcast_to(along_leading(weight, shape, self.name), shape)
+        return reshape(cast(weight, self.dtype), flat)
 
     def result(self) -> Any:
         """The mean over those target classes that occurred, a scalar."""

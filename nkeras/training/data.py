@@ -233,11 +233,15 @@ def class_weight_to_sample_weights(y: Any, class_weight: Mapping[int, float]) ->
     """The weight of each sample's class.
 
     Args:
-        y: integer classes `(batch,)` or `(batch, 1)`, or one-hot rows `(batch, classes)`.
+        y: integer classes `(batch,)` or `(batch, 1)`, or one-hot rows `(batch, classes)`;
+            with an axis of steps too: `(batch, steps, 1)`, `(batch, steps, classes)`.
         class_weight: dict from class to weight; classes that it lacks weigh 1.
 
     Returns:
-        Array `(batch,)` of `floatx`.
+        Array of `floatx`: the shape of `y` without the last axis, or `(batch,)`.
+
+    Raises:
+        ValueError: no mapping, or rows that are not one-hot (Keras 3.15 takes their largest place).
     """
     if not isinstance(class_weight, Mapping):
         raise ValueError(
@@ -254,8 +258,17 @@ def class_weight_to_sample_weights(y: Any, class_weight: Mapping[int, float]) ->
             "targets `y`; use `sample_weight` for several outputs."
         )
     classes = to_array(y, "y")
-    if classes.ndim > 1:
-        classes = classes.argmax(-1) if classes.shape[-1] != 1 else classes[..., 0]
+    if classes.ndim > 1 and classes.shape[-1] == 1:
+        classes = classes[..., 0]
+    elif classes.ndim > 1:
+        if classes.min(initial=0) < 0 or not np.allclose(classes.sum(-1), 1, atol=1e-3):
+            raise ValueError(
+                f"Argument `class_weight` needs targets `y` of classes (batch,) or (batch, ..., 1),"
+                " or rows of one-hot or probabilities, which sum to 1. Received rows that do not, "
+                f"of shape {classes.shape}; give `sample_weight`, or y[..., None] for labels of "
+                "steps."
+            )
+        classes = classes.argmax(-1)
     classes = np.round(classes).astype("int64")
     found, where = np.unique(classes, return_inverse=True)
     weights = np.array(

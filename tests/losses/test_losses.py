@@ -235,3 +235,33 @@ def test_single_class_is_told_by_the_class_axis() -> None:
         losses.categorical_crossentropy(y, y, axis=1)
     with pytest.warns(SyntaxWarning, match="single class"):
         losses.categorical_crossentropy(y[:, :1], y[:, :1], axis=1)
+
+
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", "none"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_weights_of_samples_belong_to_the_leading_axes(reduction: str, masked: bool) -> None:
+    """As many steps as samples: Keras 3.15 lays the weights along the steps."""
+    y_pred = ops.ones((3, 3, 1)) * ops.reshape(ops.arange(1.0, 4.0), (3, 1, 1))
+    mask = np.ones((3, 3), bool)
+    if masked:
+        mask[:, 2] = False
+        y_pred._keras_mask = ops.convert_to_tensor(mask)
+    weight = np.array([1.0, 0.0, 2.0], "float32")
+    loss = losses.MeanSquaredError(reduction=reduction)
+    want = np.array([1.0, 4.0, 9.0])[:, None] * weight[:, None] * mask
+    if reduction == "sum":
+        want = want.sum()
+    elif reduction == "sum_over_batch_size":
+        want = want.sum() / mask.sum()
+    for given in (weight, weight[:, None], np.tile(weight[:, None], 3)):
+        found = loss(np.zeros((3, 3, 1)), y_pred, sample_weight=given)
+        np.testing.assert_allclose(found, want, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("values", "weight"), [((2, 3), (3,)), ((3, 3), (3, 3, 3)), ((1,), (5,)), ((3, 1), (3, 2))]
+)
+def test_weights_never_enlarge_the_losses(values: Any, weight: Any) -> None:
+    y = np.ones((*values, 2))
+    with pytest.raises(ValueError, match="`sample_weight` of shape"):
+        losses.MeanSquaredError()(y, y, np.ones(weight))

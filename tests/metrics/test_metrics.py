@@ -209,3 +209,39 @@ def test_empty_batch_changes_nothing() -> None:
     metric.update_state([[1.0], [0.0]], [[0.9], [0.8]])
     metric.update_state(np.zeros((0, 1)), np.zeros((0, 1)))
     assert float(metric.result()) == 0.5
+
+
+SQUARE = ["MeanSquaredError", "RootMeanSquaredError", "BinaryAccuracy", "Precision", "AUC"]
+SQUARE += ["TruePositives", "BinaryIoU"]
+
+
+@pytest.mark.parametrize("name", SQUARE)
+def test_weights_of_samples_belong_to_the_leading_axes(name: str) -> None:
+    """As many steps as samples: a weight of a sample is that of each of its steps."""
+    random = np.random.default_rng(1)
+    y_true, y_pred = random.integers(0, 2, (3, 3, 3)), random.random((3, 3, 3))
+    weight = np.array([1, 0, 3])
+    whole = np.broadcast_to(weight[:, None, None], (3, 3, 3))
+    values = []
+    for given in (weight, weight[:, None], weight[:, None, None], whole):
+        if given.ndim == 3 and name in ("MeanSquaredError", "BinaryAccuracy"):
+            given = given[..., 0]  # their values are means over the last axis
+        metric = getattr(metrics, name)()
+        metric.update_state(y_true, y_pred, sample_weight=given)
+        values.append(float(metric.result()))
+    np.testing.assert_allclose(values, values[-1], rtol=1e-6)
+    left = getattr(metrics, name)()
+    left.update_state(y_true, y_pred, sample_weight=weight[::-1])
+    assert abs(float(left.result()) - values[0]) > 1e-4
+
+
+def test_f_score_takes_a_column_of_weights() -> None:
+    random = np.random.default_rng(1)
+    y_true, y_pred = np.eye(3)[[0, 1, 1]], random.random((3, 3))
+    weight = np.array([1.0, 0.0, 3.0])
+    one, other = metrics.F1Score(), metrics.F1Score()
+    one.update_state(y_true, y_pred, sample_weight=weight)
+    other.update_state(y_true, y_pred, sample_weight=weight[:, None])
+    np.testing.assert_array_equal(one.result(), other.result())
+    with pytest.raises(ValueError, match="f1_score: `sample_weight` of shape"):
+        one.update_state(y_true, y_pred, sample_weight=np.ones((3, 3, 3)))

@@ -127,6 +127,16 @@ def test_class_weights():
     ]
 
 
+def test_class_weights_of_steps():
+    weights = {0: 2.0, 2: 0.5}
+    labels = np.array([[0, 1], [2, 2], [0, 0]])
+    right = [[2.0, 1.0], [0.5, 0.5], [2.0, 2.0]]
+    for y in (labels[..., None], np.eye(3)[labels]):
+        assert data.class_weight_to_sample_weights(y, weights).tolist() == right
+    with pytest.raises(ValueError, match=r"`class_weight` needs targets `y`.*\(3, 2\)"):
+        data.class_weight_to_sample_weights(labels, weights)
+
+
 def test_one_weight_array_serves_all_outputs():
     (batch,) = batches(np.zeros(3), [np.zeros(3), np.ones(3)], np.arange(3.0))
     assert [one.tolist() for one in batch[2]] == [[0, 1, 2], [0, 1, 2]]
