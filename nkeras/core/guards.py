@@ -42,6 +42,10 @@ class Guard:
             self.count(what)
         return self.changes
 
+    def met_users_code(self) -> bool:
+        """Whether it met code of users."""
+        return self._values.has_code()
+
     def count(self, what: str) -> None:
         """A thing has changed."""
         self.changes += 1

@@ -43,6 +43,7 @@ class PythonValues:
         self._meet = meet
         self._names: set[str] = set()  # in the code of all functions
         self._owners: list[_Owner] = []  # objects whose attributes such names may lead to
+        self._has_code = False
         self._seen: dict[int, Any] = {}  # by id: keeps the id
         self._slots: list[tuple[dict[str, Any], str, Any]] = []  # namespace, name, value
         self._cells: list[tuple[CellType, str, Any]] = []
@@ -51,6 +52,10 @@ class PythonValues:
 
     def __bool__(self) -> bool:
         return bool(self._slots or self._cells or self._attributes or self._contents)
+
+    def has_code(self) -> bool:
+        """Whether functions of users were noted."""
+        return self._has_code
 
     def change(self) -> str | None:
         """What is not any more what it was; None where all is."""
@@ -112,6 +117,7 @@ class PythonValues:
     def _note_function(self, function: FunctionType) -> None:
         if not is_of_users(function) or not self._is_new(function):
             return
+        self._has_code = True
         names = _names(function.__code__)
         self._names |= names
         for name in names:

@@ -63,6 +63,13 @@ class Model(Trainer, Layer):
         own = self._graph.layers
         return own + [layer for layer in tracked if not any(layer is one for one in own)]
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """As `Layer.__call__`; outside of steps and tapes, models of nkeras' layers have plans."""
+        if len(args) == 1 and self.built and not self.run_eagerly and self.jit_compile is not False:
+            if not kwargs or (len(kwargs) == 1 and "training" in kwargs):
+                return self._call_planned(args[0], kwargs, super().__call__)
+        return super().__call__(*args, **kwargs)
+
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Compute the outputs; a subclass that is not functional defines its own."""
         if self._graph is None:

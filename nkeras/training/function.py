@@ -7,14 +7,11 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from nkeras.core import recording, tree
-from nkeras.core.primitive import has_symbolic, to_tensor
+from nkeras.core.primitive import has_symbolic
 from nkeras.core.tensor import Tensor
+from nkeras.training.outline import filled, outlined
 from nkeras.training.plans import Plans
-
-_PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
 class Function:
@@ -68,17 +65,17 @@ class Function:
         if has_symbolic(arguments) or (named and has_symbolic(tree.flatten(named))):
             return self._function(*arguments, **named)
         tensors: list[Tensor] = []
-        outline = tuple([_outline(one, tensors) for one in arguments])
-        outlines = {name: _outline(one, tensors) for name, one in named.items()}
+        outline = tuple([outlined(one, tensors) for one in arguments])
+        outlines = {name: outlined(one, tensors) for name, one in named.items()}
 
         def step(tensors: list[Tensor]) -> Any:
             recorder = recording.active()
             if recorder is not None:
                 recorder.guard.meet((self._function, outline, outlines))
             given = iter(tensors)
-            values = [_filled(one, given) for one in outline]
+            values = [filled(one, given) for one in outline]
             return self._function(
-                *values, **{name: _filled(one, given) for name, one in outlines.items()}
+                *values, **{name: filled(one, given) for name, one in outlines.items()}
             )
 
         return self._plans.call((outline, tuple(outlines.items())), tensors, step)
@@ -93,52 +90,6 @@ class Function:
     def refusals(self) -> list[str]:
         """Why calls are not replayed, for each kind of call that is not."""
         return list(self._plans.refusals().values())
-
-
-class _Is:
-    """A value that is a part of what is called: equal by type and value, or by identity."""
-
-    __slots__ = ("key", "value")
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-        self.key = (type(value), repr(value) if isinstance(value, _PLAIN) else id(value))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Is) and self.key == other.key
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-
-_TENSOR = "tensor"
-
-
-def _outline(value: Any, tensors: list[Tensor]) -> Any:
-    """The value with its tensors, which go to the list, left out: hashable."""
-    if type(value) is Tensor:
-        tensors.append(value)
-        return _TENSOR
-    if isinstance(value, (np.ndarray, np.generic)):
-        tensors.append(to_tensor(value))
-        return _TENSOR
-    if isinstance(value, (list, tuple)):
-        return (type(value), *[_outline(one, tensors) for one in value])
-    if isinstance(value, dict):
-        return (dict, *[(key, _outline(one, tensors)) for key, one in value.items()])
-    return _Is(value)
-
-
-def _filled(outline: Any, tensors: Any) -> Any:
-    if outline is _TENSOR:
-        return next(tensors)
-    if type(outline) is _Is:
-        return outline.value
-    kind, *items = outline
-    if kind is dict:
-        return {key: _filled(one, tensors) for key, one in items}
-    values = [_filled(one, tensors) for one in items]
-    return kind(*values) if hasattr(kind, "_fields") else kind(values)
 
 
 def function(function: Callable[..., Any]) -> Function:

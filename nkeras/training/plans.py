@@ -122,6 +122,7 @@ class Plans:
         self._switches: dict[Any, _Switches] = {}  # that steps of a kind look at
         self._lock = threading.Lock()
         self._holder: int | None = None  # the thread that has the lock
+        self._threads: set[int] = set()  # in which a step runs as it comes
         _all.add(self)
         self._memory: list[Any] = []  # that all plans share: one is replayed at a time
         self._spent = self._earned = 0  # recordings, and replays
@@ -148,7 +149,7 @@ class Plans:
             deliver: makes of the tensors, or of the arrays with their values, which the next step
                 overwrites, what is returned.
         """
-        if not _can_plan():
+        if not can_plan():
             return deliver(step(to_tensors(batch)))
         key, leaves = _leaves(kind, batch)
 
@@ -168,7 +169,7 @@ class Plans:
             tensors: what the step depends on, beside variables.
             step: function of the list.
         """
-        if not _can_plan():
+        if not can_plan():
             return step(tensors)
         backend = registry.active()
         key = (kind, *[(one.shape, one.dtype) for one in tensors])
@@ -214,8 +215,16 @@ class Plans:
             finally:
                 self._holder = None
                 self._lock.release()
-        with ahead():
-            return deliver(step(to_tensors(batch)))
+        self._threads.add(threading.get_ident())
+        try:
+            with ahead():
+                return deliver(step(to_tensors(batch)))
+        finally:
+            self._threads.discard(threading.get_ident())
+
+    def is_in_step(self) -> bool:
+        """Whether this thread is inside a step that runs as it comes."""
+        return threading.get_ident() in self._threads
 
     def _may_plan(self, kind: Any, entry: _Entry) -> bool:
         """Take the lock. Prediction waits for its plan, which rounds other than eager steps."""
@@ -309,7 +318,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_new_locks)
 
 
-def _can_plan() -> bool:
+def can_plan() -> bool:
     """Whether the backend has plans, and nothing around the step watches its operations."""
     return (
         hasattr(registry.active(), "lowering")

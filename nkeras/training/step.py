@@ -20,7 +20,8 @@ from nkeras.ops.reduction import sum as sum_
 from nkeras.training.compilation import Compilation
 from nkeras.training.compile_metrics import CompileMetrics
 from nkeras.training.data import to_tensors, unpack_x_y_sample_weight
-from nkeras.training.plans import Plans
+from nkeras.training.outline import filled, outlined
+from nkeras.training.plans import Plans, can_plan
 
 _MANY = 10_000  # what is larger is not looked into, see `_outline`
 
@@ -252,10 +253,35 @@ class Steps(Compilation):
         if self.run_eagerly or self.jit_compile is False:
             with ahead():
                 return deliver(step(to_tensors(batch)))
+        return self._own_plans().run(kind, batch, step, deliver)
+
+    def _own_plans(self) -> Plans:
         plans = self.__dict__.get("_plans")
         if plans is None:
             plans = self.__dict__["_plans"] = Plans()
-        return plans.run(kind, batch, step, deliver)
+        return plans
+
+    def _call_planned(self, inputs: Any, kwargs: dict[str, Any], call: Any) -> Any:
+        """`call(inputs, **kwargs)` by the model's plans, unless it runs code of the user's."""
+        tensors: list[Tensor] = []
+        outline = outlined(inputs, tensors)
+        plans = self._own_plans()
+        if not tensors or not can_plan() or plans.is_in_step() or calling.has_mask(tensors):
+            return call(inputs, **kwargs)
+        training = kwargs.get("training")
+
+        def step(tensors: list[Tensor]) -> Any:
+            found = call(filled(outline, iter(tensors)), **kwargs)
+            recorder = recording.active()
+            if recorder is not None:
+                if recorder.guard.met_users_code():
+                    recorder.fail("a call runs code of the user's, which may do more than compute")
+                if calling.has_mask(found):
+                    recorder.fail("the result of a call carries a mask")
+            return found
+
+        self._clear_losses()  # type: ignore[attr-defined]
+        return plans.call(("call", training, outline), tensors, step)
 
     def _delivered(self, found: Any) -> None:
         """What a step whose results are metrics delivers."""
