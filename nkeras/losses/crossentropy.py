@@ -222,12 +222,12 @@ def categorical_focal_crossentropy(
         y_true, y_pred, label_smoothing, axis, "categorical_focal_crossentropy"
     )
     chance = normalized(softmax(y_pred, axis=axis) if from_logits else y_pred, axis)
-    alpha = to_tensor(alpha, y_pred.dtype)
-    if len(alpha.shape) == 1 and alpha.shape[0] > 1:
+    factor = to_tensor(alpha, y_pred.dtype)
+    if len(factor.shape) == 1 and factor.shape[0] > 1:
         along = [1] * len(y_pred.shape)
-        along[axis] = alpha.shape[0]
-        alpha = reshape(alpha, tuple(along))
-    weight = power(1.0 - chance, gamma) * alpha
+        along[axis] = factor.shape[0]
+        factor = reshape(factor, tuple(along))
+    weight = power(1.0 - chance, gamma) * factor
     return negative(sum_(weight * y_true * log(chance), axis=axis))
 
 
