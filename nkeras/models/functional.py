@@ -182,16 +182,33 @@ class Graph:
         return values
 
     def _flatten(self, inputs: Any, name: str) -> list[Any]:
+        structure = self.inputs_structure
+        named = list(structure) if isinstance(structure, dict) else self.input_names()
         if isinstance(inputs, dict):
-            names = self.input_names()
-            missing = [one for one in names if one not in inputs]
-            if not missing:
-                return [inputs[one] for one in names]
-            if not isinstance(self.inputs_structure, dict) and len(inputs) != len(names):
+            layers = [getattr(t.node and t.node.operation, "name", t.name) for t in self.inputs]
+            if set(inputs) == set(layers) != set(named):
+                return [inputs[one] for one in layers]
+            missing = [one for one in named if one not in inputs]
+            if missing:
                 raise ValueError(
                     f"Model {name!r} misses the inputs {missing} in the dict with the keys "
                     f"{list(inputs)}."
                 )
+            unknown = [one for one in inputs if one not in named]
+            if unknown:
+                raise ValueError(
+                    f"Model {name!r} has no inputs {unknown}: its inputs are named {named}. Leave "
+                    "these keys out of the dict."
+                )
+            if isinstance(structure, dict):
+                inputs = {one: inputs[one] for one in structure}
+            else:
+                inputs = [inputs[one] for one in named]
+        elif isinstance(structure, dict) and named != sorted(named):
+            raise ValueError(
+                f"Model {name!r} was built with a dict of inputs, {named}: give a dict with these "
+                "keys. The order of a list could be that of the dict or of the sorted names."
+            )
         flat = tree.flatten(inputs)
         if len(flat) != len(self.inputs):
             raise ValueError(

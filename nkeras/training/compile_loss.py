@@ -88,6 +88,8 @@ class CompileLoss:
     def _by_position(self, y_pred: Any) -> tuple[Any, Any]:
         """Losses given by name in the order of outputs that are no dict."""
         loss, weights, names = self._loss, self._loss_weights, self.output_names
+        if isinstance(loss, (list, tuple)) and isinstance(weights, dict):
+            return loss, _in_order(weights, names_of(y_pred, names))
         if not isinstance(loss, dict) or isinstance(y_pred, dict):
             return loss, weights
         if not names and len(loss) == 1 and not tree.is_nested(y_pred):
@@ -98,12 +100,7 @@ class CompileLoss:
                 f"outputs are named {names}."
             )
         if isinstance(weights, dict):
-            if set(weights) != set(names):
-                raise ValueError(
-                    f"compile(): argument `loss_weights` has the keys {list(weights)}, but the "
-                    f"model's outputs are named {names}."
-                )
-            weights = [weights[name] for name in names]
+            weights = _in_order(weights, names)
         return [loss[name] for name in names], weights
 
     def _targets(self, y_true: Any, y_pred: Any, wanted: list[int]) -> list[Any]:
@@ -146,6 +143,16 @@ def _part_name(path: tuple[Any, ...], output_name: str | None, loss: Any) -> str
     if path and not isinstance(path[-1], int):
         return "/".join(map(str, path))
     return "/".join([*map(str, path[:-1]), output_name or loss.name])
+
+
+def _in_order(weights: dict[str, Any], names: Any) -> list[Any]:
+    """Weights given by name, in the order of the outputs."""
+    if set(weights) != set(names):
+        raise ValueError(
+            f"compile(): argument `loss_weights` has the keys {list(weights)}, but the model's "
+            f"outputs are named {names}."
+        )
+    return [weights[name] for name in names]
 
 
 def _check_weights(loss: Any, weights: Any) -> None:
@@ -200,5 +207,10 @@ def _spread(
 
 def _weight_at(weights: Any, key: Any, position: int) -> Any:
     if isinstance(weights, dict):
-        return weights[key] if key in weights else weights[sorted(weights)[position]]
+        if key not in weights:
+            raise ValueError(
+                f"compile(): argument `loss_weights` has the keys {list(weights)}, but no weight "
+                f"of the loss {key!r}."
+            )
+        return weights[key]
     return weights[position] if isinstance(weights, (list, tuple)) else weights

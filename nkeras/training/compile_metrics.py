@@ -148,6 +148,13 @@ class CompileMetrics:
                     f"{tree.map_structure(lambda _: 'X', y_pred)}. Received: {argument}={given}"
                 ) from None
             found[output] = one
+        if isinstance(given, dict) and isinstance(y_pred, dict):
+            unknown = [key for key in given if key not in y_pred]
+            if unknown:
+                raise ValueError(
+                    f"compile(): argument `{argument}` has the keys {unknown}, but the model's "
+                    f"outputs are named {list(y_pred)}."
+                )
         return found
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:

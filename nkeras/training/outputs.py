@@ -58,14 +58,24 @@ def flatten_like(
     else:
         leaves = tree.flatten(structure)
         if len(leaves) == outputs:
+            if outputs > 1 and isinstance(y_pred, dict) and list(y_pred) != sorted(y_pred):
+                raise ValueError(
+                    f"Argument `{argument}` must be a dict, as the outputs {list(y_pred)} are: a "
+                    "list could be in the order of the dict or of the sorted names."
+                )
             return leaves
         if wanted is not None and len(leaves) == len(wanted):
             placed = dict(zip(wanted, leaves, strict=True))
             return [placed.get(i) for i in range(outputs)]
+    unknown = []
+    if isinstance(structure, dict):
+        known = list(y_pred) if isinstance(y_pred, dict) else output_names or []
+        unknown = [key for key in structure if key not in known]
     raise ValueError(
         f"{argument} and y_pred have different structures.\n"
         f"{argument}: {_outline(structure)}\n"
         f"y_pred: {_outline(y_pred)}"
+        + (f"\nThere are no outputs {unknown}." if unknown else "")
         + (f"\nThe model's outputs are named {output_names}." if output_names else "")
     )
 

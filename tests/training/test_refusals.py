@@ -145,3 +145,69 @@ def test_wrong_inputs_are_named_and_not_printed():
         model.predict({"a": X, "c": X}, verbose=0)
     with pytest.raises(ValueError, match=r"expects 2 input.*1 .*Shapes received: \[\(32, 3\)\]$"):
         model.predict(X, verbose=0)
+
+
+def _gap(build):
+    """`zeta - alpha`, named so that the order of building is not that of the alphabet."""
+    zeta, alpha = nkeras.Input((2,), name="zeta"), nkeras.Input((2,), name="alpha")
+    inputs = [zeta, alpha] if build == "list" else {"zeta": zeta, "alpha": alpha}
+    return nkeras.Model(inputs, layers.Subtract(name="gap")([zeta, alpha]))
+
+
+@pytest.mark.parametrize("build", ["list", "dict"])
+def test_inputs_are_matched_by_name(build):
+    model = _gap(build)
+    model.compile("sgd", "mse")
+    zeta, alpha = np.full((4, 2), 5.0, "float32"), np.full((4, 2), 3.0, "float32")
+    for feed in ({"zeta": zeta, "alpha": alpha}, {"alpha": alpha, "zeta": zeta}):
+        np.testing.assert_array_equal(model.predict(feed, verbose=0), np.full((4, 2), 2.0))
+        assert model.evaluate(feed, {"gap": np.zeros((4, 2))}, verbose=0) == 4.0
+    with pytest.raises(ValueError, match=r"no inputs \['aaa'\]: .*\['zeta', 'alpha'\]"):
+        model.predict({"aaa": zeta, "zeta": zeta, "alpha": alpha}, verbose=0)
+    with pytest.raises(ValueError, match=r"misses the inputs .*'alpha'.* keys \['x', 'y'\]"):
+        model.predict({"x": zeta, "y": alpha}, verbose=0)
+    if build == "dict":
+        with pytest.raises(ValueError, match="was built with a dict of inputs"):
+            model([zeta, alpha])
+    else:
+        np.testing.assert_array_equal(model([zeta, alpha]), np.full((4, 2), 2.0))
+
+
+def _apart(build):
+    """Outputs `zeta` of 2 and `alpha` of 3, for inputs of 1."""
+    x = nkeras.Input((1,))
+    zeta = layers.Lambda(lambda v: 2.0 * v, name="zeta")(x)
+    alpha = layers.Lambda(lambda v: 3.0 * v, name="alpha")(x)
+    return nkeras.Model(x, [zeta, alpha] if build == "list" else {"zeta": zeta, "alpha": alpha})
+
+
+@pytest.mark.parametrize("build", ["list", "dict"])
+def test_losses_and_targets_are_matched_by_name(build):
+    x, y = np.ones((4, 1), "float32"), {"zeta": np.zeros((4, 1)), "alpha": np.ones((4, 1))}
+    weights = {"zeta": 10.0, "alpha": 100.0}
+    for loss in ({"alpha": "mae", "zeta": "mse"}, {"zeta": "mse", "alpha": "mae"}):
+        for given in (weights, dict(reversed(weights.items()))):
+            model = _apart(build)
+            model.compile("sgd", loss, loss_weights=given)
+            found = model.evaluate(x, y, verbose=0, return_dict=True)["loss"]
+            assert found == 10 * 4 + 100 * 2
+    model = _apart(build)
+    model.compile("sgd", ["mse", "mse"], loss_weights=weights)
+    assert model.evaluate(x, y, verbose=0, return_dict=True)["loss"] == 10 * 4 + 100 * 4
+    with pytest.raises(ValueError, match=r"no outputs \['aaa'\]"):
+        model.evaluate(x, {**y, "aaa": y["zeta"]}, verbose=0)
+    for given in ({"zeta": 1.0, "aaa": 1.0}, {**weights, "aaa": 1.0}):
+        model = _apart(build)
+        model.compile("sgd", {"alpha": "mae", "zeta": "mse"}, loss_weights=given)
+        with pytest.raises(ValueError, match="`loss_weights`"):
+            model.evaluate(x, y, verbose=0)
+    model.compile("sgd", {"alpha": "mae", "zeta": "mse", "aaa": "mse"})
+    with pytest.raises((ValueError, KeyError), match="aaa"):
+        model.evaluate(x, y, verbose=0)
+    model.compile("sgd", "mse", metrics={"alpha": "mae", "zeta": "mse", "aaa": "mse"})
+    with pytest.raises(ValueError, match="aaa"):
+        model.evaluate(x, y, verbose=0)
+    if build == "dict":
+        model.compile("sgd", "mse")
+        with pytest.raises(ValueError, match="must be a dict, as the outputs"):
+            model.evaluate(x, list(y.values()), verbose=0)
