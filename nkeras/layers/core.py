@@ -11,6 +11,7 @@ from nkeras.core import dtypes, graph
 from nkeras.core.graph import KerasTensor
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
+from nkeras.layers.shapes import is_shape, map_shapes, shapes_of
 from nkeras.ops.dense import dense
 
 
@@ -296,7 +297,8 @@ class Lambda(Layer):
 
     Args:
         function: function of the inputs, and of `mask` or `training` if it has such parameters.
-        output_shape: shape without batch axis, or a function of the input shape; traced by default.
+        output_shape: shape without batch axis, or a list or dict of them, or a function of the
+            input shape or shapes; traced by default.
         mask: the output's mask, or a function `(inputs, mask)` of it.
         arguments: dict of further named arguments for the function.
 
@@ -340,7 +342,8 @@ class Lambda(Layer):
         """The given output shape, where there is one."""
         if self._output_shape is None:
             return super()._spec(*args, **kwargs)
-        return KerasTensor(self.compute_output_shape(args[0].shape), self.compute_dtype)
+        shapes = self.compute_output_shape(shapes_of(args[0]))
+        return map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), shapes)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """`output_shape` if it was given, else traced."""
@@ -348,7 +351,10 @@ class Lambda(Layer):
             return super().compute_output_shape(input_shape)
         if callable(self._output_shape):
             return self._output_shape(input_shape)
-        return (input_shape[0], *self._output_shape)
+        first = input_shape
+        while not is_shape(first):
+            first = next(iter(first.values() if isinstance(first, dict) else first))
+        return map_shapes(lambda shape: (first[0], *shape), self._output_shape)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """The given mask."""

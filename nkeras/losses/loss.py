@@ -56,6 +56,7 @@ class Loss(GuardedAttributes):
     ) -> None:
         self.name = name or naming.auto_name(type(self).__name__)
         self.reduction = standardize_reduction(reduction)
+        self._given_dtype = dtype
         self._dtype: str = policies.get(dtype or settings.floatx()).compute_dtype
 
     @property
@@ -169,10 +170,11 @@ class NamedLoss(LossFunctionWrapper):
             setattr(self, key, value)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, without `dtype`, as in Keras."""
+        """The constructor's arguments; `dtype`, which Keras loses, where it was given."""
         listed = {
             key: value
             for key, value in self._fn_kwargs.items()
             if key not in self.unlisted or value != self.unlisted[key]
         }
-        return {**Loss.get_config(self), **serialization.serialize_keras_object(listed)}
+        given = {} if self._given_dtype is None else {"dtype": self._dtype}
+        return {**Loss.get_config(self), **serialization.serialize_keras_object(listed), **given}

@@ -42,18 +42,19 @@ def dice(y_true: Any, y_pred: Any, axis: Axis = None) -> Any:
 def tversky(
     y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Axis = None
 ) -> Any:
-    """`1 - tp / (tp + alpha * missed + beta * excess + epsilon)`, with sums over elements.
+    """`1 - tp / (tp + alpha * excess + beta * missed + epsilon)`, with sums over elements.
 
-    tp is the sum of `y_true * y_pred`, missed of `y_true * (1 - y_pred)`, excess of
-    `y_pred * (1 - y_true)`.
+    tp is the sum of `y_true * y_pred`, excess of `y_pred * (1 - y_true)`, missed of
+    `y_true * (1 - y_pred)`.
 
-    (Salehi et al., https://arxiv.org/abs/1706.05721)
+    (Salehi et al., https://arxiv.org/abs/1706.05721; Keras 3.15 has alpha and beta exchanged, see
+    https://github.com/keras-team/keras/pull/23333)
 
     Args:
         y_true: targets in [0, 1].
         y_pred: predictions in [0, 1] of the same shape.
-        alpha: weight of what is missed.
-        beta: weight of what is found wrongly.
+        alpha: weight of what is found wrongly.
+        beta: weight of what is missed.
         axis: axes of the sums; None for all.
 
     Returns:
@@ -66,7 +67,7 @@ def tversky(
     both = sum_(y_true * y_pred, axis=axis)
     missed = sum_((1.0 - y_pred) * y_true, axis=axis)
     excess = sum_(y_pred * (1.0 - y_true), axis=axis)
-    return 1.0 - both / (both + missed * alpha + excess * beta + config.epsilon())
+    return 1.0 - both / (both + excess * alpha + missed * beta + config.epsilon())
 
 
 class Dice(NamedLoss):
@@ -95,8 +96,8 @@ class Tversky(NamedLoss):
     """Tversky loss: see `nkeras.losses.tversky`.
 
     Args:
-        alpha: weight of what is missed.
-        beta: weight of what is found wrongly.
+        alpha: weight of what is found wrongly.
+        beta: weight of what is missed.
         axis: axes of the sums; None for all.
         reduction: as in `Loss`.
         name: name.

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from nkeras.core import config
+from nkeras.core.errors import refuse
 from nkeras.core.primitive import op
 from nkeras.losses.loss import NamedLoss
 from nkeras.losses.weighting import aligned
@@ -295,6 +296,8 @@ class Huber(NamedLoss):
         name: str = "huber_loss",
         dtype: Any = None,
     ) -> None:
+        if isinstance(delta, (int, float)) and not delta > 0:
+            refuse("delta", delta, "greater than 0", "Huber")
         super().__init__(huber, reduction, name, dtype, delta=delta)
 
 

@@ -283,6 +283,9 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
 
     Returns:
         Tensor of the same shape.
+
+    Raises:
+        ValueError: as many shifts as axes are needed, or one of either.
     """
     x = to_tensor(x)
     if axis is None:
@@ -290,6 +293,12 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
     axes = list(axis) if hasattr(axis, "__iter__") else [axis]
     shifts = list(shift) if hasattr(shift, "__iter__") else [shift] * len(axes)
     axes = axes * len(shifts) if len(axes) == 1 else axes
+    shifts = shifts * len(axes) if len(shifts) == 1 else shifts
+    if len(axes) != len(shifts):
+        raise ValueError(
+            f"roll: arguments `shift` and `axis` must have one length, or one of them must be a "
+            f"single int. Received: shift={shift}, axis={axis}"
+        )
     for one, by in zip(axes, shifts, strict=True):
         place = normalize_axis(int(one), len(x.shape), "roll")
         size = x.shape[place]

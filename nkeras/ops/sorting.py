@@ -12,7 +12,7 @@ from nkeras.core.errors import refuse
 from nkeras.core.primitive import op, to_tensor
 from nkeras.core.spec import normalize_axis
 from nkeras.core.tensor import as_tensor
-from nkeras.ops.elementwise import greater, isnan, less, less_equal, logical_and
+from nkeras.ops.elementwise import greater, greater_equal, isnan, less, less_equal, logical_and
 from nkeras.ops.indexing import take_along_axis
 from nkeras.ops.reduction import (
     _argmax,
@@ -216,10 +216,10 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
         k: int.
 
     Returns:
-        bool tensor `(batch,)`; False where the target's prediction is not finite.
+        bool tensor `(batch,)`; False where the target is negative or its prediction NaN.
 
     Raises:
-        ValueError: a target is out of range, or the shapes do not fit.
+        ValueError: a target is too large, or the shapes do not fit.
     """
     targets, predictions = to_tensor(targets), to_tensor(predictions)
     if len(predictions.shape) != len(targets.shape) + 1:
@@ -232,7 +232,8 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
         cast(greater(predictions, own), "int32"), axis=(len(targets.shape),), keepdims=False
     )
     any_nan = reduce_any(isnan(own), axis=(len(targets.shape),), keepdims=False)
-    return logical_and(less(above, k), ~any_nan)
+    known = logical_and(~any_nan, greater_equal(targets, 0))
+    return logical_and(less(above, k), known)
 
 
 @op

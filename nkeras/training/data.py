@@ -215,7 +215,9 @@ def train_validation_split(arrays: Any, validation_split: float) -> tuple[Any, A
         to_arrays(one, name) for one, name in zip(arrays, ("x", "y", "sample_weight"), strict=False)
     )
     samples = count_samples(*arrays)
-    cut = math.floor(samples * (1.0 - validation_split))
+    exact = samples * (1.0 - validation_split)
+    cut = round(exact)  # 10 * (1 - 0.9) is a little less than 1
+    cut = cut if math.isclose(exact, cut, abs_tol=1e-12 * samples) else math.floor(exact)
     if cut in (0, samples):
         raise ValueError(
             f"Training data contains {samples} samples, which is not sufficient to split it into a "

@@ -305,6 +305,17 @@ def test_lambda() -> None:
     shaped = layers.Lambda(lambda x: ops.sum(x, axis=-1), output_shape=())
     assert shaped(nkeras.Input((4,))).shape == (None,)
     assert layers.Lambda(ops.square)(nkeras.Input((4,))).shape == (None, 4)
+    pair = [nkeras.Input((4,)), nkeras.Input((2,))]
+    summed = layers.Lambda(lambda x: ops.sum(x[0], -1), output_shape=())
+    assert summed(pair).shape == (None,)
+    named = layers.Lambda(lambda x: x, output_shape={"a": (4,), "b": (2,)})
+    outputs = named(dict(zip("ab", pair, strict=True)))
+    assert {key: one.shape for key, one in outputs.items()} == {"a": (None, 4), "b": (None, 2)}
+    turned = layers.Lambda(lambda x: x[::-1], output_shape=lambda shapes: shapes[::-1])
+    assert [one.shape for one in turned(pair)] == [(None, 2), (None, 4)]
+    model = nkeras.Model(pair, turned(pair))
+    values = model([np.ones((3, 4)), np.ones((3, 2))])
+    assert [one.shape for one in values] == [(3, 2), (3, 4)]
     modes: list[Any] = []
     sees = layers.Lambda(lambda x, training: (modes.append(training), x)[1])
     sees(np.ones((1, 1), "float32"), training=True)

@@ -94,6 +94,13 @@ CASES = [
     _case("MeanSquaredLogarithmicError", "mean_squared_logarithmic_error", "counts"),
 ]
 
+
+def for_keras(case: Case) -> dict[str, Any]:
+    """The arguments that give Keras 3.15 the case: it takes Tversky's alpha for beta."""
+    exchanged = {"alpha": "beta", "beta": "alpha"} if case.cls == "Tversky" else {}
+    return {exchanged.get(key, key): value for key, value in case.arguments.items()}
+
+
 EACH_KIND_OF_SHAPE = [
     _case("MeanSquaredError", "mean_squared_error", "real"),
     _case("MeanSquaredError", "mean_squared_error", "real_images"),

@@ -108,6 +108,7 @@ def test_ignored_label_of_any_integer_type() -> None:
         (lambda: losses.MeanSquaredError(reduction="avg"), "`reduction`"),
         (lambda: losses.BinaryCrossentropy(label_smoothing=1.5), "`label_smoothing`"),
         (lambda: losses.CategoricalGeneralizedCrossEntropy(q=1.0), "`q`"),
+        (lambda: losses.Huber(delta=0.0), "`delta`"),
         (lambda: losses.categorical_crossentropy([[1.0]], [[1.0]], axis=True), "`axis`"),
         (lambda: losses.sparse_categorical_crossentropy([0], [[0.5, 0.5]], axis=4), "axis 4"),
         (lambda: losses.sparse_categorical_crossentropy(0, 0.5), "rank 1"),
@@ -265,3 +266,18 @@ def test_weights_never_enlarge_the_losses(values: Any, weight: Any) -> None:
     y = np.ones((*values, 2))
     with pytest.raises(ValueError, match="`sample_weight` of shape"):
         losses.MeanSquaredError()(y, y, np.ones(weight))
+
+
+def test_tversky_weighs_what_is_found_wrongly_by_alpha() -> None:
+    """The index of the paper; Keras 3.15 has alpha and beta exchanged."""
+    y_true, y_pred = np.array([1.0, 1.0, 0.0, 0.0]), np.array([1.0, 0.0, 1.0, 1.0])
+    for alpha, beta in ((0.3, 0.7), (0.9, 0.1)):
+        found = losses.tversky(y_true, y_pred, alpha=alpha, beta=beta)
+        assert float(found) == pytest.approx(1 - 1 / (1 + alpha * 2 + beta * 1), rel=1e-5)
+
+
+@pytest.mark.parametrize("cls", [losses.MeanSquaredError, losses.Huber, losses.Dice])
+def test_a_given_dtype_is_kept(cls: Any) -> None:
+    loss = cls(dtype="float64")
+    assert losses.deserialize(losses.serialize(loss)).dtype == "float64"
+    assert "dtype" not in cls().get_config()

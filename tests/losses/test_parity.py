@@ -66,7 +66,7 @@ def check(case: loss_cases.Case, oracle: Any, combinations: list[tuple[Any, str]
         expected = oracle.run(
             KERAS,
             case=tuple(case[:2]),
-            arguments=case.arguments,
+            arguments=loss_cases.for_keras(case),
             combinations=combinations,
             weights=weights,
             mask=mask,

@@ -181,3 +181,31 @@ def test_normalize_of_zero_is_a_division_by_epsilon(dtype: str, order: int) -> N
     norm = (3**order + 4**order) ** (1 / order)
     np.testing.assert_allclose(y.numpy(), [[0, 0], [3 / norm, 4 / norm]], rtol=2e-3)
     assert not ops.normalize(ops.zeros((2, 2), dtype), order=order).numpy().any()
+
+
+@pytest.mark.parametrize(
+    ("shift", "axis"), [((1,), (0, 1)), (1, (0, 1)), ((1, 2), 0), ((1, 2), (0, 0)), ((1, 2), None)]
+)
+def test_shifts_and_axes_of_roll_broadcast(shift: Any, axis: Any) -> None:
+    x = np.arange(12).reshape(3, 4)
+    np.testing.assert_array_equal(ops.roll(x, shift, axis), np.roll(x, shift, axis))
+    with pytest.raises(ValueError, match="roll: arguments `shift` and `axis`"):
+        ops.roll(x, (1, 2, 3), (0, 1))
+
+
+def test_in_top_k_of_a_negative_target() -> None:
+    """-1 is no class, and not the last one."""
+    found = ops.in_top_k(np.array([-1, 2, 0]), np.array([[1.0, 2.0, 3.0]] * 3, "float32"), 1)
+    np.testing.assert_array_equal(found, [False, True, False])
+
+
+@pytest.mark.parametrize("name", ["bitwise_and", "bitwise_or", "bitwise_xor", "left_shift"])
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32"])
+def test_dtype_of_bits_with_a_python_number(name: str, dtype: str) -> None:
+    function, symbol, ones = getattr(ops, name), KerasTensor((2,), dtype), np.ones(2, dtype)
+    for one, traced in (
+        (function(ones, 3), function(symbol, 3)),
+        (function(3, ones), function(3, symbol)),
+    ):
+        assert one.dtype == traced.dtype == dtype
+        assert one.shape == traced.shape == (2,)

@@ -115,6 +115,16 @@ def test_steps_decide_the_batch_size():
     assert [len(one) for one in batches(np.zeros(10), steps=3)] == [4, 4, 2]
 
 
+@pytest.mark.parametrize(
+    ("samples", "split", "kept"),
+    [(10, 0.9, 1), (10, 0.1, 9), (100, 0.07, 93), (3, 1 / 3, 2), (3, 2 / 3, 1), (7, 0.5, 3)],
+)
+def test_validation_split_counts_in_decimals(samples, split, kept):
+    """10 * (1 - 0.9) is 0.9999999999999998; Keras 3.15 cuts that to 0."""
+    train, validation = data.train_validation_split((np.arange(samples),), split)
+    assert (len(train[0]), len(validation[0])) == (kept, samples - kept)
+
+
 def test_class_weights():
     weights = {0: 2.0, 2: 0.5}
     sparse = data.class_weight_to_sample_weights(np.array([[0], [1], [2]]), weights)
