@@ -114,12 +114,12 @@ def set_convolution_algorithm(value: str) -> None:
 
 
 def enable_traceback_filtering() -> None:
-    """Accepted for Keras' sake: nkeras' tracebacks are short and always shown whole."""
+    """Leave frames of nkeras out of tracebacks, and say in which layer an error happened."""
     _settings.traceback_filtering = True
 
 
 def disable_traceback_filtering() -> None:
-    """Accepted for Keras' sake: nkeras' tracebacks are short and always shown whole."""
+    """Show all frames in tracebacks."""
     _settings.traceback_filtering = False
 
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 # Files whose frames are not the user's.
-_OURS = (str(Path(__file__).parents[1]) + os.sep,)
+OURS = (str(Path(__file__).parents[1]) + os.sep,)
 
 
 class BackendError(RuntimeError):
@@ -59,7 +59,7 @@ def as_bool(value: Any, argument: str, owner: str) -> bool:
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn, at the innermost line that is not in nkeras: that is the one the user can change."""
     if sys.version_info >= (3, 12):
-        warnings.warn(message, category, stacklevel=2, skip_file_prefixes=_OURS)
+        warnings.warn(message, category, stacklevel=2, skip_file_prefixes=OURS)
     else:
         warnings.warn(message, category, stacklevel=_levels_to_the_user())
 
@@ -71,6 +71,6 @@ def _levels_to_the_user() -> int:
         frame = frame.f_back
         name = frame.f_code.co_filename
         level += not ("importlib" in name and "_bootstrap" in name)
-        if not name.startswith((*_OURS, "<frozen importlib")):
+        if not name.startswith((*OURS, "<frozen importlib")):
             break
     return level

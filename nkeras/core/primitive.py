@@ -27,7 +27,7 @@ import numpy as np
 from nkeras.backend import registry
 from nkeras.backend.protocol import Backend
 from nkeras.backend.scalar import Scalar
-from nkeras.core import dtypes, graph, recording, tape
+from nkeras.core import dtypes, graph, recording, tape, tracebacks
 from nkeras.core.errors import BackendError
 from nkeras.core.rule import Rule, backward
 from nkeras.core.spec import Spec, broadcast_shapes
@@ -395,9 +395,13 @@ def op(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def wrapper(*arguments: Any, **named: Any) -> Any:
-        if has_symbolic(arguments) or (named and has_symbolic(named.values())):
-            return graph.call_symbolic(wrapper, function, arguments, named)
-        return function(*arguments, **named)
+        try:
+            if has_symbolic(arguments) or (named and has_symbolic(named.values())):
+                return graph.call_symbolic(wrapper, function, arguments, named)
+            return function(*arguments, **named)
+        except Exception as error:
+            tracebacks.cut(error)
+            raise
 
     return wrapper
 

@@ -13,6 +13,7 @@ from nkeras.core.ahead import ahead
 from nkeras.core.scope import Scope
 from nkeras.core.spec import Spec
 from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
+from nkeras.core.tracebacks import entry
 
 _tapes: ContextVar[tuple[GradientTape, ...]] = ContextVar("nkeras_tapes", default=())
 active: Callable[[], tuple[GradientTape, ...]] = _tapes.get
@@ -136,6 +137,7 @@ class GradientTape:
         """Record nothing on this tape inside the block."""
         return paused(self)
 
+    @entry
     def gradient(
         self,
         target: Any,

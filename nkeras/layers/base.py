@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nkeras import regularizers
-from nkeras.core import dtypes, graph, naming, policies, recording, serialization, tree
+from nkeras.core import dtypes, graph, naming, policies, recording, serialization, tracebacks, tree
 from nkeras.core.ahead import ahead
 from nkeras.core.errors import as_bool, short, warn
 from nkeras.core.graph import KerasTensor
@@ -94,33 +94,33 @@ class Layer(Buildable):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Build if needed, then `call`, with dtypes, masks and `training` taken care of."""
-        self._check_initialized()
-        info = calling.signature_of(type(self).call)
-        args = tuple([self._convert(one) for one in args])
-        told = None  # `training` for a `call` without it still reaches the layers inside
-        if kwargs:
-            kwargs = {name: self._convert(one) for name, one in kwargs.items()}
-            if "training" in kwargs and not info.has_training and not info.accepts_any:
-                told = kwargs.pop("training")
-        given = info.bind(self, args, kwargs)
-        first = given.get(info.first)
-        if not isinstance(first, Tensor):
-            self._check_tensors(first)
-        if self.input_spec is not None:
-            assert_input_compatibility(self.input_spec, first, self.name)
-        recorder = recording.active()
-        if recorder is not None:
-            recorder.guard.meet(self)
         outer = calling.context.get()
-        token = None
-        if outer is None:
-            outer = calling.CallContext(self)
-            token = calling.context.set(outer)
-            self._clear_losses()
-        previous = outer.training
-        if told is not None:
-            outer.training = told
+        token, given = None, dict[str, Any]()
+        previous = None if outer is None else outer.training
         try:
+            self._check_initialized()
+            info = calling.signature_of(type(self).call)
+            args = tuple([self._convert(one) for one in args])
+            told = None  # `training` for a `call` without it still reaches the layers inside
+            if kwargs:
+                kwargs = {name: self._convert(one) for name, one in kwargs.items()}
+                if "training" in kwargs and not info.has_training and not info.accepts_any:
+                    told = kwargs.pop("training")
+            given = info.bind(self, args, kwargs)
+            first = given.get(info.first)
+            if not isinstance(first, Tensor):
+                self._check_tensors(first)
+            if self.input_spec is not None:
+                assert_input_compatibility(self.input_spec, first, self.name)
+            recorder = recording.active()
+            if recorder is not None:
+                recorder.guard.meet(self)
+            if outer is None:
+                outer = calling.CallContext(self)
+                token = calling.context.set(outer)
+                self._clear_losses()
+            if told is not None:
+                outer.training = told
             # When a model runs the node, masks travel with the tensors again, and `training` comes
             # from the call around.
             recorded = kwargs
@@ -141,8 +141,12 @@ class Layer(Buildable):
             else:
                 outputs = graph.infer_outputs(self._spec, args, kwargs)
                 graph.Node(self, args, recorded, outputs)
+        except Exception as error:
+            tracebacks.pass_layer(error, self, given, outer is None or token is not None)
+            raise
         finally:
-            outer.training = previous
+            if outer is not None:
+                outer.training = previous
             if token is not None:
                 calling.context.reset(token)
         return outputs

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nkeras.core import tree
+from nkeras.core.tracebacks import cut
 from nkeras.layers.base import Layer
 from nkeras.models.functional import Graph
 from nkeras.training.trainer import Trainer
@@ -65,10 +66,14 @@ class Model(Trainer, Layer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """As `Layer.__call__`; outside of steps and tapes, models of nkeras' layers have plans."""
-        if len(args) == 1 and self.built and not self.run_eagerly and self.jit_compile is not False:
-            if not kwargs or (len(kwargs) == 1 and "training" in kwargs):
-                return self._call_planned(args[0], kwargs, super().__call__)
-        return super().__call__(*args, **kwargs)
+        try:
+            if len(args) == 1 and self.built and self._may_be_planned():
+                if not kwargs or (len(kwargs) == 1 and "training" in kwargs):
+                    return self._call_planned(args[0], kwargs, super().__call__)
+            return super().__call__(*args, **kwargs)
+        except Exception as error:
+            cut(error)
+            raise
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Compute the outputs; a subclass that is not functional defines its own."""

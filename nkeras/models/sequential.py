@@ -8,6 +8,7 @@ from nkeras.core import guards, tree
 from nkeras.core.errors import short
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import to_tensor
+from nkeras.core.tracebacks import entry
 from nkeras.layers.base import Layer
 from nkeras.layers.configuration import policy_config
 from nkeras.layers.core import InputLayer
@@ -44,6 +45,7 @@ class Sequential(Model):
             self.add(layer, rebuild=False)
         self._rebuild()
 
+    @entry
     def add(self, layer: Any, rebuild: bool = True) -> None:
         """Put a layer at the end.
 

@@ -11,6 +11,7 @@ from nkeras import metrics as metrics_module
 from nkeras import optimizers
 from nkeras.core.errors import refuse, warn
 from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
+from nkeras.core.tracebacks import entry
 from nkeras.training.compile_loss import CompileLoss
 from nkeras.training.compile_metrics import CompileMetrics
 
@@ -49,6 +50,7 @@ class Compilation:
     stop_training: bool = False
     _compiled: Compiled | None = None
 
+    @entry
     def compile(
         self,
         optimizer: Any = "rmsprop",

@@ -250,10 +250,13 @@ class Steps(Compilation):
 
     def _run_planned(self, kind: str, batch: Any, step: Any, deliver: Any) -> Any:
         """Run a step by the model's plans, see `nkeras.training.plans`; not where they are off."""
-        if self.run_eagerly or self.jit_compile is False:
+        if not self._may_be_planned():
             with ahead():
                 return deliver(step(to_tensors(batch)))
         return self._own_plans().run(kind, batch, step, deliver)
+
+    def _may_be_planned(self) -> bool:
+        return not self.run_eagerly and self.jit_compile is not False
 
     def _own_plans(self) -> Plans:
         plans = self.__dict__.get("_plans")

@@ -12,6 +12,7 @@ from nkeras.callbacks.callback_list import CallbackList, to_numbers
 from nkeras.callbacks.history import History
 from nkeras.core import tape, tree
 from nkeras.core.tensor import Tensor
+from nkeras.core.tracebacks import entry
 from nkeras.training.data import (
     check_split,
     class_weight_to_sample_weights,
@@ -35,6 +36,7 @@ class Trainer(Steps):
     stop_evaluating: bool = False
     stop_predicting: bool = False
 
+    @entry
     def fit(
         self,
         x: Any = None,
@@ -225,6 +227,7 @@ class Trainer(Steps):
         callbacks.on_test_end(numbers)
         return numbers
 
+    @entry
     def evaluate(
         self,
         x: Any = None,
@@ -270,6 +273,7 @@ class Trainer(Steps):
             logs = self._test_steps(data, self._callbacks(callbacks, verbose, 1, data))
         return logs if return_dict else self._in_order(logs)
 
+    @entry
     def predict(
         self,
         x: Any,
@@ -326,6 +330,7 @@ class Trainer(Steps):
         callbacks.on_predict_end()
         return found
 
+    @entry
     def train_on_batch(
         self,
         x: Any,
@@ -366,6 +371,7 @@ class Trainer(Steps):
             sample_weight = class_weight_to_sample_weights(y, class_weight)
         return self._on_batch("train", x, y, sample_weight, return_dict)
 
+    @entry
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
@@ -392,6 +398,7 @@ class Trainer(Steps):
         logs = to_numbers(self._run_step(kind, pack_x_y_sample_weight(*data)))
         return logs if return_dict else self._in_order(logs)
 
+    @entry
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for inputs that fit into one batch.
 

@@ -1,0 +1,110 @@
+"""Tracebacks that end where the user can do something: frames of nkeras are left out.
+
+A public entry, such as `fit`, the call of a layer or an op, lets an error pass with its traceback
+cut to the frames of others. The layer in which it happened adds which one it is and what it was
+called with. `nkeras.config.disable_traceback_filtering()` shows all frames again.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import numpy as np
+
+from nkeras.core import config
+from nkeras.core.errors import OURS, short
+
+_HOME = Path(__file__).parents[2]
+# NumPy's frames below ours, or below the user's line, say nothing that the message does not.
+_HIDDEN = (
+    *OURS,
+    *(str(_HOME / folder / "nkeras_") for folder in ("", "backends")),
+    str(Path(np.__file__).parent) + os.sep,
+)
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def cut(error: Exception) -> None:
+    """Take frames of nkeras out of a traceback. A bare `raise` behind it adds none."""
+    if config.is_traceback_filtering_enabled():
+        error.__traceback__ = _of_others(error.__traceback__)
+        if sys.version_info < (3, 11):  # where a bare `raise` brings the frames back
+            raise error
+
+
+def entry(function: _Function) -> _Function:
+    """Decorator of a public function whose errors are cut."""
+
+    @functools.wraps(function)
+    def wrapper(*arguments: Any, **named: Any) -> Any:
+        try:
+            return function(*arguments, **named)
+        except Exception as error:
+            cut(error)
+            raise
+
+    return wrapper  # type: ignore[return-value]
+
+
+def pass_layer(
+    error: Exception, layer: Any, arguments: Mapping[str, Any], is_outermost: bool
+) -> None:
+    """Let an error pass out of the call of a layer; the innermost one tells what it was given.
+
+    Behind the outermost call, the error has a note with the path of the innermost layer.
+    """
+    if not config.is_traceback_filtering_enabled():
+        return
+    with suppress(AttributeError):  # an error with slots cannot be told
+        told = error.__dict__.setdefault("_layers", [])
+        if not told:
+            lines = [f"  - {name}={_described(one)}" for name, one in arguments.items()]
+            error.__dict__["_call"] = (f"{type(layer).__name__}.call()", lines)
+        told.append(layer.name)
+        if is_outermost and not error.__dict__.get("_is_told", False):
+            error.__dict__["_is_told"] = True
+            _add_note(error)
+    if is_outermost:
+        cut(error)
+
+
+def _add_note(error: Exception) -> None:
+    (call, lines), path = error.__dict__["_call"], "/".join(reversed(error.__dict__["_layers"]))
+    text = f"Exception encountered when calling {call} of layer {path!r}."
+    text = "\n".join([text, *(["Arguments received:", *lines] if lines else [])])
+    add_note = getattr(error, "add_note", None)
+    if add_note is not None:
+        add_note(text)
+    elif error.args and isinstance(error.args[0], str):  # Python 3.10 has no notes
+        error.args = (f"{error.args[0]}\n\n{text}", *error.args[1:])
+
+
+def _described(value: Any) -> str:
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"{type(value).__name__}(shape={tuple(value.shape)}, dtype={value.dtype})"
+    if type(value) in (list, tuple) and len(value) <= 4:
+        return f"[{', '.join(map(_described, value))}]"
+    if type(value) is dict and len(value) <= 4:
+        return "{" + ", ".join(f"{key!r}: {_described(one)}" for key, one in value.items()) + "}"
+    return short(value, 60)
+
+
+def _of_others(traceback: TracebackType | None) -> TracebackType | None:
+    frames: list[TracebackType] = []
+    last = traceback
+    while last is not None:
+        if not last.tb_frame.f_code.co_filename.startswith(_HIDDEN):
+            frames.append(last)
+        last = last.tb_next
+    chain: TracebackType | None = None
+    for one in reversed(frames):
+        chain = TracebackType(chain, one.tb_frame, one.tb_lasti, one.tb_lineno)
+    return chain
