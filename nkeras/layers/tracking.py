@@ -28,6 +28,10 @@ _BOOKKEEPING = frozenset(
 )
 
 
+# Lists and dicts of our own that hold nothing a layer owns.
+_NO_OWN_THINGS = frozenset(("_build_shapes", "_inbound_nodes", "_own_losses", "_owned_variables"))
+
+
 class Tracked(guards.Guarded):
     """Collects what stands in attributes, directly or in lists, tuples and dicts.
 
@@ -41,10 +45,12 @@ class Tracked(guards.Guarded):
 
     def __setattr__(self, name: str, value: Any) -> None:
         tracked = self.__dict__.get("_tracked_names")
-        if tracked is not None and name not in ("_own_losses", "_owned_variables"):
+        if tracked is not None and name not in _NO_OWN_THINGS:
             if isinstance(value, (Tracked, Variable)) and self.__dict__.get(name) is not value:
                 self._check_unlocked(f"the attribute {name!r}")
-            if isinstance(value, (Tracked, SeedGenerator, list, tuple, dict)) or _is_metric(value):
+            if isinstance(value, (Tracked, SeedGenerator, list, dict)) or _is_metric(value):
+                tracked[name] = None
+            elif isinstance(value, tuple) and any(map(_is_owned, tree.flatten(value))):
                 tracked[name] = None
             elif isinstance(value, Variable):
                 self._own(value)
@@ -275,6 +281,10 @@ class Tracked(guards.Guarded):
 def _was_trainable(variable: Variable) -> bool:
     """Whether the variable was made trainable, also if it is frozen now."""
     return variable._made_trainable
+
+
+def _is_owned(value: Any) -> bool:
+    return isinstance(value, (Tracked, Variable, SeedGenerator)) or _is_metric(value)
 
 
 def _is_setting(name: str) -> bool:
