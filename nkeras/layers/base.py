@@ -178,6 +178,7 @@ class Layer(Buildable):
         with self._name_scope():
             outputs = self.call(*args, **kwargs)
         self._settled = all(getattr(one, "built", True) for one in self._flatten_layers())
+        self._is_locked = True
         return outputs
 
     def _spec(self, *args: Any, **kwargs: Any) -> Any:

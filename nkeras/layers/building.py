@@ -11,6 +11,7 @@ from nkeras import constraints, initializers, regularizers
 from nkeras.core import dtypes, graph, naming
 from nkeras.core.graph import KerasTensor
 from nkeras.core.policies import DTypePolicy
+from nkeras.core.primitive import has_symbolic
 from nkeras.core.scope import Scope
 from nkeras.core.variable import Variable, autocast_scope
 from nkeras.layers.shapes import as_shapes, is_tensors, map_shapes, shapes_of
@@ -165,15 +166,18 @@ class Buildable(Tracked):
         with _build_lock:
             if self.built:
                 return
+            if self._is_built_by_call() and not has_symbolic((*args, *kwargs.values())):
+                # The layers inside are built when `call` runs on the data, where Python may look.
+                shapes = _shapes_of_tensors(given)
+                if len(shapes) == 1:
+                    self._build_shapes = {"input_shape": next(iter(shapes.values()))}
+                self._path, self.built = self._scope_path(), True
+                return
             self._build_from(given, args, kwargs)
             self._is_locked = True
 
     def _build_from(self, given: dict[str, Any], args: Any, kwargs: dict[str, Any]) -> None:
-        shapes = {
-            name: shapes_of(value)
-            for name, value in given.items()
-            if is_tensors(value) and not (name == "mask" or name.endswith("_mask"))
-        }
+        shapes = _shapes_of_tensors(given)
         if type(self).build is Buildable.build:
             if self._layers and len(shapes) != 1:
                 self._trace_in_scope(args, kwargs)
@@ -184,6 +188,10 @@ class Buildable(Tracked):
             self.built = True
             return
         self.build(**_fit_build(type(self).build, shapes, self.name))
+
+    def _is_built_by_call(self) -> bool:
+        """Whether all weights are those of layers inside, without a `build` of the layer's own."""
+        return type(self).build is Buildable.build and bool(self._layers)
 
     def _name_scope(self) -> Scope[tuple[str, ...]]:
         return naming.root_scope(*self._scope_path())
@@ -221,6 +229,15 @@ def _building(build: Any) -> Any:
 
     wrapper._is_wrapped = True  # type: ignore[attr-defined]
     return wrapper
+
+
+def _shapes_of_tensors(given: dict[str, Any]) -> dict[str, Any]:
+    """The shapes of the arguments that are tensors, but masks."""
+    return {
+        name: shapes_of(value)
+        for name, value in given.items()
+        if is_tensors(value) and not (name == "mask" or name.endswith("_mask"))
+    }
 
 
 def _fit_build(build: Any, shapes: dict[str, Any], name: str) -> dict[str, Any]:

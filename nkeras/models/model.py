@@ -115,6 +115,9 @@ class Model(Trainer, Layer):
         if self._graph is None and not self.built:
             super().build(input_shape)
 
+    def _is_built_by_call(self) -> bool:
+        return type(self).build is Model.build and self._graph is None and bool(self._layers)
+
     # The symbolic ends of a functional model.
 
     @property

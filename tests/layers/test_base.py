@@ -453,3 +453,31 @@ def test_input_and_output_are_those_of_the_first_symbolic_call() -> None:
     outputs = [dense(one) for one in inputs]
     assert dense.input is inputs[0]
     assert dense.output is outputs[0]
+
+
+def test_python_may_look_at_data_when_a_layer_is_first_called() -> None:
+    class Looks(nkeras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = layers.Dense(3)
+            self.outer = layers.Dense(1)
+            self.seen: list[float] = []
+
+        def call(self, inputs: Any) -> Any:
+            hidden = self.inner(inputs)
+            self.seen.append(float(nkeras.ops.sum(hidden)))
+            return self.outer(np.asarray(hidden) if self.seen[-1] > 1e9 else hidden)
+
+    model = Looks()
+    model.compile("sgd", "mse", run_eagerly=True)
+    model.fit(np.ones((8, 4), "float32"), np.ones((8, 1), "float32"), verbose=0)
+    assert len(model.seen) == 2  # to build, and for the step
+    name = model.name
+    assert [one.path for one in model.variables] == [
+        f"{name}/{inner}/{weight}"
+        for inner in (model.inner.name, model.outer.name)
+        for weight in ("kernel", "bias")
+    ]
+    assert model.get_build_config() == {"input_shape": (8, 4)}
+    with pytest.raises(ValueError, match="already built"):
+        model.more = layers.Dense(1)
