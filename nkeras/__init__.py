@@ -5,6 +5,7 @@ Names are loaded when they are first used: `import nkeras` loads neither numba n
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -55,7 +56,9 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"nkeras.{_NAMES[name]}"), name)
         globals()[name] = value
         return value
-    raise AttributeError(f"module 'nkeras' has no attribute {name!r}")
+    from nkeras.core.missing import error
+
+    raise error(__name__, name, sys._getframe(1))
 
 
 def __dir__() -> list[str]:

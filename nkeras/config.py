@@ -1,5 +1,6 @@
 """Global settings, as `keras.config`."""
 
+from nkeras.core import missing
 from nkeras.core.config import (
     backend,
     convolution_algorithm,
@@ -40,3 +41,5 @@ __all__ = [
     "set_floatx",
     "set_image_data_format",
 ]
+
+missing.explain(__name__)

@@ -1,5 +1,6 @@
 """Nested structures, as `keras.tree`."""
 
+from nkeras.core import missing
 from nkeras.core.tree import (
     assert_same_structure,
     flatten,
@@ -17,3 +18,5 @@ __all__ = [
     "map_structure",
     "pack_sequence_as",
 ]
+
+missing.explain(__name__)

@@ -32,6 +32,7 @@ from nkeras.activations.smooth import (
     swish,
     tanh,
 )
+from nkeras.core import missing
 
 __all__ = [
     "celu",
@@ -70,3 +71,5 @@ __all__ = [
     "tanh_shrink",
     "threshold",
 ]
+
+missing.explain(__name__)

@@ -1,7 +1,8 @@
 """Backends: what they are, and how they are found. Also what scripts for Keras 2 look for here."""
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
+
+from nkeras.core import missing
 
 # Not imported here: they stand on higher floors.
 _FROM_KERAS = {
@@ -14,8 +15,17 @@ _FROM_KERAS = {
     "set_image_data_format": "core.config",
 }
 
+if TYPE_CHECKING:
+    from nkeras.core.config import epsilon as epsilon
+    from nkeras.core.config import floatx as floatx
+    from nkeras.core.config import image_data_format as image_data_format
+    from nkeras.core.config import set_epsilon as set_epsilon
+    from nkeras.core.config import set_floatx as set_floatx
+    from nkeras.core.config import set_image_data_format as set_image_data_format
+    from nkeras.core.session import clear_session as clear_session
 
-def __getattr__(name: str) -> Any:
-    if name in _FROM_KERAS:
-        return getattr(import_module(f"nkeras.{_FROM_KERAS[name]}"), name)
-    raise AttributeError(f"module 'nkeras.backend' has no attribute {name!r}")
+missing.explain(__name__, _FROM_KERAS)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_FROM_KERAS])

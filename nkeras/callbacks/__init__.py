@@ -11,3 +11,6 @@ from nkeras.callbacks.monitor import EarlyStopping as EarlyStopping
 from nkeras.callbacks.monitor import MonitorCallback as MonitorCallback
 from nkeras.callbacks.monitor import ReduceLROnPlateau as ReduceLROnPlateau
 from nkeras.callbacks.monitor import TerminateOnNaN as TerminateOnNaN
+from nkeras.core import missing
+
+missing.explain(__name__)

@@ -1,5 +1,6 @@
 from nkeras.constraints.constraints import Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 from nkeras.constraints.lookup import deserialize, get, serialize
+from nkeras.core import missing
 
 max_norm = MaxNorm
 min_max_norm = MinMaxNorm
@@ -20,3 +21,5 @@ __all__ = [
     "serialize",
     "unit_norm",
 ]
+
+missing.explain(__name__)

@@ -1,3 +1,4 @@
+from nkeras.core import missing
 from nkeras.initializers.constant import Constant, Identity, Initializer, Ones, Zeros
 from nkeras.initializers.lookup import deserialize, get, serialize
 from nkeras.initializers.random import (
@@ -68,3 +69,5 @@ __all__ = [
     "variance_scaling",
     "zeros",
 ]
+
+missing.explain(__name__)

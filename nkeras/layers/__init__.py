@@ -1,5 +1,6 @@
 """Layers, as `keras.layers`."""
 
+from nkeras.core import missing
 from nkeras.layers.activation import (
     ELU,
     Activation,
@@ -174,3 +175,5 @@ __all__ = [
     "multiply",
     "subtract",
 ]
+
+missing.explain(__name__)

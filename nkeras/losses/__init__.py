@@ -1,5 +1,6 @@
 """Losses, as `keras.losses` names them."""
 
+from nkeras.core import missing
 from nkeras.losses.crossentropy import BinaryCrossentropy as BinaryCrossentropy
 from nkeras.losses.crossentropy import BinaryFocalCrossentropy as BinaryFocalCrossentropy
 from nkeras.losses.crossentropy import CategoricalCrossentropy as CategoricalCrossentropy
@@ -59,3 +60,5 @@ from nkeras.losses.sparse_crossentropy import (
 from nkeras.losses.sparse_crossentropy import (
     sparse_categorical_crossentropy as sparse_categorical_crossentropy,
 )
+
+missing.explain(__name__)

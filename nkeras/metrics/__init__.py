@@ -1,5 +1,6 @@
 """Metrics, as `keras.metrics` names them."""
 
+from nkeras.core import missing
 from nkeras.losses.crossentropy import binary_crossentropy as binary_crossentropy
 from nkeras.losses.crossentropy import binary_focal_crossentropy as binary_focal_crossentropy
 from nkeras.losses.crossentropy import categorical_crossentropy as categorical_crossentropy
@@ -83,3 +84,5 @@ from nkeras.metrics.regression import MeanAbsolutePercentageError as MeanAbsolut
 from nkeras.metrics.regression import MeanSquaredError as MeanSquaredError
 from nkeras.metrics.regression import MeanSquaredLogarithmicError as MeanSquaredLogarithmicError
 from nkeras.metrics.regression import RootMeanSquaredError as RootMeanSquaredError
+
+missing.explain(__name__)

@@ -1,7 +1,10 @@
 """Models, as `keras.models`."""
 
+from nkeras.core import missing
 from nkeras.models.cloning import clone_model
 from nkeras.models.model import Functional, Model
 from nkeras.models.sequential import Sequential
 
 __all__ = ["Functional", "Model", "Sequential", "clone_model"]
+
+missing.explain(__name__)

@@ -2,6 +2,7 @@
 
 # ruff: noqa: F401, I001
 # fmt: off
+from nkeras.core import missing
 from nkeras.ops import conv_bias, dense, operators, recurrent
 from nkeras.ops.activation import (
     celu, elu, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_swish, hard_tanh,
@@ -86,3 +87,5 @@ from nkeras.ops.statistics import (
     nanprod, nanquantile, nanstd, nansum, nanvar, percentile, ptp, quantile, std, var,
 )
 # fmt: on
+
+missing.explain(__name__)

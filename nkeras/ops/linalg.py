@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nkeras.core import missing
 from nkeras.core.primitive import op, primitive, promoted
 from nkeras.core.spec import Spec, Typed, broadcast_shapes
 from nkeras.core.tape import sum_to
@@ -58,3 +59,6 @@ def matmul(x1: Any, x2: Any) -> Any:
     if is_column:
         product = squeeze(product, -1)
     return squeeze(product, -1 if is_column else -2) if is_row else product
+
+
+missing.explain(__name__)

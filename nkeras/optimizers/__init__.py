@@ -1,5 +1,6 @@
 """Optimizers, as `keras.optimizers`."""
 
+from nkeras.core import missing
 from nkeras.optimizers import schedules
 from nkeras.optimizers.adafactor import Adafactor
 from nkeras.optimizers.adagrad import Adadelta, Adagrad
@@ -33,3 +34,5 @@ __all__ = [
     "schedules",
     "serialize",
 ]
+
+missing.explain(__name__)

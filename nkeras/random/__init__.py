@@ -1,3 +1,4 @@
+from nkeras.core import missing
 from nkeras.core.random import SeedGenerator
 from nkeras.ops.distributions import beta, binomial, categorical, gamma
 from nkeras.ops.random import (
@@ -22,3 +23,5 @@ __all__ = [
     "truncated_normal",
     "uniform",
 ]
+
+missing.explain(__name__)

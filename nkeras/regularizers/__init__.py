@@ -1,3 +1,4 @@
+from nkeras.core import missing
 from nkeras.regularizers.lookup import deserialize, get, serialize
 from nkeras.regularizers.regularizers import L1, L1L2, L2, OrthogonalRegularizer, Regularizer
 
@@ -20,3 +21,5 @@ __all__ = [
     "orthogonal_regularizer",
     "serialize",
 ]
+
+missing.explain(__name__)

@@ -1,8 +1,8 @@
 """Utilities, as `keras.utils` names them."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from nkeras.core import missing
 from nkeras.core.serialization import custom_object_scope as custom_object_scope
 from nkeras.core.serialization import deserialize_keras_object as deserialize_keras_object
 from nkeras.core.serialization import get_custom_objects as get_custom_objects
@@ -31,12 +31,12 @@ _LATER = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(import_module(f"nkeras.{_LATER[name]}"), name)
-    raise AttributeError(f"module 'nkeras.utils' has no attribute {name!r}")
-
-
 if TYPE_CHECKING:
     from nkeras.training.data import pack_x_y_sample_weight as pack_x_y_sample_weight
     from nkeras.training.data import unpack_x_y_sample_weight as unpack_x_y_sample_weight
+
+missing.explain(__name__, _LATER)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LATER])

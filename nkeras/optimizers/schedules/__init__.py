@@ -1,5 +1,6 @@
 """Learning rates that change with the number of steps, as `keras.optimizers.schedules`."""
 
+from nkeras.core import missing
 from nkeras.optimizers.schedules.base import LearningRateSchedule, deserialize, serialize
 from nkeras.optimizers.schedules.cosine import CosineDecay, CosineDecayRestarts
 from nkeras.optimizers.schedules.decay import (
@@ -20,3 +21,5 @@ __all__ = [
     "deserialize",
     "serialize",
 ]
+
+missing.explain(__name__)

@@ -1,0 +1,247 @@
+"""Names of Keras 3.15 that nkeras lacks, each with its reason.
+
+One table serves the errors of `nkeras.layers.LSTM` and docs/keras-compatibility.md. A module stands
+for all names in it. A test finds what Keras has but is neither offered nor here, and what is both.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from types import FrameType, ModuleType
+from typing import Any
+
+from nkeras.core.errors import nearest
+
+COMING = "coming"
+NOT_OFFERED = "not offered"
+
+# (state, reason, names after "nkeras."); the reason ends a sentence that the error begins.
+_ROWS = (
+    (
+        COMING,
+        "recurrent layers",
+        """layers.Bidirectional layers.ConvLSTM1D layers.ConvLSTM2D layers.ConvLSTM3D layers.GRU
+        layers.GRUCell layers.LSTM layers.LSTMCell layers.Masking layers.RNN layers.SimpleRNN
+        layers.SimpleRNNCell layers.StackedRNNCells layers.TimeDistributed layers.Wrapper""",
+    ),
+    (
+        COMING,
+        "attention and embeddings",
+        """layers.AdditiveAttention layers.Attention layers.EinsumDense layers.Embedding
+        layers.GroupQueryAttention layers.MultiHeadAttention layers.ReversibleEmbedding
+        ops.dot_product_attention config.disable_flash_attention config.enable_flash_attention
+        config.is_flash_attention_enabled""",
+    ),
+    (
+        COMING,
+        "normalization over groups, layers and units, and spectral normalization",
+        """layers.GroupNormalization layers.LayerNormalization layers.RMSNormalization
+        layers.SpectralNormalization layers.UnitNormalization""",
+    ),
+    (
+        COMING,
+        "preprocessing layers for numbers and categories",
+        """layers.CategoryEncoding layers.Discretization layers.HashedCrossing layers.Hashing
+        layers.IntegerLookup layers.Normalization layers.Pipeline layers.Rescaling
+        layers.StringLookup layers.TextVectorization utils.FeatureSpace""",
+    ),
+    (
+        COMING,
+        "image preprocessing and augmentation",
+        """layers.AugMix layers.AutoContrast layers.CenterCrop
+        layers.ContrastLimitedAdaptiveHistogramEqualization layers.CutMix layers.Equalization
+        layers.MixUp layers.RandAugment layers.RandomBrightness layers.RandomColorDegeneration
+        layers.RandomColorJitter layers.RandomContrast layers.RandomCrop
+        layers.RandomElasticTransform layers.RandomErasing layers.RandomFlip
+        layers.RandomGaussianBlur layers.RandomGrayscale layers.RandomHue layers.RandomInvert
+        layers.RandomPerspective layers.RandomPosterization layers.RandomRotation
+        layers.RandomSaturation layers.RandomSharpness layers.RandomShear
+        layers.RandomTranslation layers.RandomZoom layers.Resizing layers.Solarization
+        ops.image""",
+    ),
+    (
+        COMING,
+        "adaptive pooling, and rearranging of patches and depth",
+        """layers.AdaptiveAveragePooling1D layers.AdaptiveAveragePooling2D
+        layers.AdaptiveAveragePooling3D layers.AdaptiveMaxPooling1D layers.AdaptiveMaxPooling2D
+        layers.AdaptiveMaxPooling3D ops.adaptive_average_pool ops.adaptive_max_pool
+        ops.depth_to_space ops.fold ops.rearrange ops.space_to_depth ops.unfold""",
+    ),
+    (
+        COMING,
+        "linear algebra",
+        """ops.linalg ops.cholesky ops.cholesky_inverse ops.det ops.eig ops.eigh ops.inv
+        ops.logdet ops.lstsq ops.lu_factor ops.matrix_rank ops.norm ops.pinv ops.qr ops.slogdet
+        ops.solve ops.solve_triangular ops.svd""",
+    ),
+    (
+        COMING,
+        "model files",
+        """saving models.load_model models.model_from_json models.save_model
+        callbacks.BackupAndRestore callbacks.ModelCheckpoint
+        config.enable_unsafe_deserialization utils.legacy legacy""",
+    ),
+    (
+        COMING,
+        "the remaining callbacks, optimizers, losses, metrics and initializers",
+        """callbacks.SwapEMAWeights callbacks.TensorBoard optimizers.MultiOptimizer
+        optimizers.Muon optimizers.OptimizerMap optimizers.ScheduleFreeAdamW losses.CTC
+        losses.Circle losses.circle losses.ctc ops.ctc_decode ops.ctc_loss metrics.R2Score
+        layers.AlphaDropout""",
+    ),
+    (
+        COMING,
+        "second names and small helpers",
+        """initializers.IdentityInitializer initializers.OrthogonalInitializer
+        layers.Convolution1D layers.Convolution1DTranspose layers.Convolution2D
+        layers.Convolution2DTranspose layers.Convolution3D layers.Convolution3DTranspose
+        layers.SeparableConvolution1D layers.SeparableConvolution2D layers.deserialize
+        layers.serialize FloatDTypePolicy dtype_policies mixed_precision ops.nn ops.numpy
+        ops.vectorize ops.view ops.jvp backend.backend backend.get_uid backend.is_float_dtype
+        backend.is_int_dtype backend.is_keras_tensor backend.result_type
+        backend.standardize_dtype config.max_epochs config.max_steps_per_epoch config.set_backend
+        config.set_max_epochs config.set_max_steps_per_epoch tree.MAP_TO_NONE
+        tree.assert_same_paths tree.lists_to_tuples tree.map_shape_structure
+        tree.map_structure_up_to tree.traverse utils.Config utils.get_source_inputs
+        utils.is_keras_tensor utils.split_dataset utils.standardize_dtype version Operation
+        Function""",
+    ),
+    (
+        COMING,
+        "reading files and padding sequences",
+        """preprocessing utils.array_to_img utils.img_to_array utils.load_img utils.save_img
+        utils.pad_sequences utils.timeseries_dataset_from_array
+        utils.image_dataset_from_directory utils.text_dataset_from_directory
+        utils.audio_dataset_from_directory""",
+    ),
+    (COMING, "the wrappers for scikit-learn", "wrappers"),
+    (COMING, "exporting models", "export"),
+    (COMING, "pictures of models", "utils.model_to_dot utils.plot_model"),
+    (
+        NOT_OFFERED,
+        "nkeras has no complex numbers, which these need",
+        """layers.MelSpectrogram layers.STFTSpectrogram initializers.STFT
+        initializers.STFTInitializer initializers.stft ops.angle ops.conj ops.conjugate
+        ops.extract_sequences ops.fft ops.fft2 ops.ifft2 ops.imag ops.irfft ops.isreal ops.istft
+        ops.polar ops.real ops.rfft ops.stft ops.view_as_complex ops.view_as_real""",
+    ),
+    (
+        NOT_OFFERED,
+        "a model runs on one device; choose it with `nkeras.set_backend`",
+        "distribution device",
+    ),
+    (
+        NOT_OFFERED,
+        "code of another framework cannot run on nkeras' backends",
+        """layers.FlaxLayer layers.JaxLayer layers.TFSMLayer layers.TorchModuleWrapper
+        config.is_nnx_enabled callbacks.OrbaxCheckpoint""",
+    ),
+    (
+        NOT_OFFERED,
+        "nkeras neither downloads nor sends anything; `nkeras.datasets.digits` ships in the wheel",
+        """applications datasets.boston_housing datasets.california_housing datasets.cifar10
+        datasets.cifar100 datasets.fashion_mnist datasets.imdb datasets.mnist datasets.reuters
+        utils.get_file callbacks.RemoteMonitor""",
+    ),
+    (
+        NOT_OFFERED,
+        "there are no kernels for quantized weights",
+        "quantizers Quantizer",
+    ),
+    (
+        NOT_OFFERED,
+        "states are kept in place; use `nkeras.function`, which needs no scopes",
+        "StatelessScope SymbolicScope",
+    ),
+    (
+        NOT_OFFERED,
+        "what the gradient needs is kept, never computed a second time",
+        "RematScope remat",
+    ),
+    (
+        NOT_OFFERED,
+        "it is a `train_step` of some twenty lines; write your own",
+        "distillation",
+    ),
+    (
+        NOT_OFFERED,
+        "nkeras draws no images and knows no bounding boxes",
+        "visualization utils.bounding_boxes layers.MaxNumBoundingBoxes",
+    ),
+    (NOT_OFFERED, "Keras has it for scripts of Keras 2 only", "optimizers.legacy"),
+)
+
+# qualified name -> (state, reason)
+TABLE = {name: (state, reason) for state, reason, names in _ROWS for name in names.split()}
+
+
+def reason(qualified: str) -> tuple[str, str] | None:
+    """State and reason of a name such as `"layers.LSTM"`, or of the module that it is in."""
+    while qualified:
+        if qualified in TABLE:
+            return TABLE[qualified]
+        qualified = qualified.rpartition(".")[0]
+    return None
+
+
+def explain(module: str, later: Mapping[str, str] | None = None) -> None:
+    """Give a module a `__getattr__`, whose error says why the module lacks a name.
+
+    It is set unseen: type checkers believe in every name of a module that defines one.
+
+    Args:
+        module: the module's `__name__`.
+        later: names to load when they are first asked for, and from which module of nkeras.
+    """
+    later = later or {}
+
+    def __getattr__(name: str) -> Any:
+        if name in later:
+            return getattr(import_module(f"nkeras.{later[name]}"), name)
+        raise error(module, name, sys._getframe(1))
+
+    vars(sys.modules[module])["__getattr__"] = __getattr__
+
+
+def error(module: str, name: str, asking: FrameType) -> Exception:
+    """What to raise for a name that a module lacks.
+
+    Args:
+        module: the module's `__name__`.
+        name: the name that it lacks.
+        asking: the frame that asks. `from module import name` hides the text of AttributeErrors.
+    """
+    text = f"module {module!r} has no attribute {name!r}"
+    known = reason(f"{module}.{name}".removeprefix("nkeras."))
+    if known is not None:
+        text = f"{text}, which is {known[0]}: {known[1]}."
+    elif not (name.startswith("_") or "importlib" in asking.f_code.co_filename):
+        text = f"{text}.{nearest(name, public_names(sys.modules[module]))}"
+    if _imports(asking):
+        return ImportError(text, name=module)
+    # With an object, Python would add its own guess behind ours.
+    return AttributeError(text, name=name, obj=None)
+
+
+def public_names(module: ModuleType) -> list[str]:
+    """What a module offers: its `__all__`, or what it has of nkeras that is not private."""
+    if hasattr(module, "__all__"):
+        return sorted(module.__all__)
+    return sorted(name for name in dir(module) if name[0] != "_" and _is_ours(module, name))
+
+
+def _is_ours(module: ModuleType, name: str) -> bool:
+    if name not in vars(module):
+        return True  # it is loaded when it is asked for
+    home = str(getattr(vars(module)[name], "__module__", ""))
+    return home.startswith("nkeras") if hasattr(module, "__path__") else home == module.__name__
+
+
+def _imports(frame: FrameType) -> bool:
+    """Whether a frame is at the instruction of `from ... import ...`."""
+    from opcode import opmap
+
+    at = frame.f_lasti
+    return at >= 0 and frame.f_code.co_code[at] == opmap["IMPORT_FROM"]
