@@ -1,4 +1,4 @@
-"""The README's table, from the answers in benchmarks/results/: one line for each bar.
+"""Figures of docs/benchmarks.md, from the answers in benchmarks/results/, a line for each bar.
 
 python benchmarks/summary.py
 """

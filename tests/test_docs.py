@@ -28,6 +28,21 @@ def test_named_files_exist(page: Path) -> None:
     assert [name for name in names if not (ROOT / name).exists()] == []
 
 
+def test_index_links_all_pages() -> None:
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    linked = set(re.findall(r"\]\(([\w-]+\.md)\)", text))
+    assert linked == {page.name for page in PAGES} - {"index.md"}
+
+
+def test_glossary_is_in_order_a_sentence_for_each_word() -> None:
+    lines = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines()
+    entries = [line for line in lines if line.startswith("- ")]
+    assert [line for line in entries if not re.fullmatch(r"- \*\*.+?\*\*: .+\.", line)] == []
+    names = [line.split("**")[1].lower() for line in entries]
+    assert names == sorted(set(names))
+    assert {"primitive", "kernel", "recording", "guard", "plan", "replay"} <= set(names)
+
+
 def test_python_of_backends_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
     text = (ROOT / "docs" / "backends.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
