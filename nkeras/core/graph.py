@@ -204,6 +204,11 @@ def recording() -> Scope[bool]:
     return Scope(_tracing, False)
 
 
+def symbolic(shape: Sequence[int], dtype: str) -> Any:
+    """The result of an operation that does not trace; see `nkeras.core.typing` for its type."""
+    return KerasTensor(shape, dtype)
+
+
 def _fill(leaf: Any, fill: int) -> Any:
     if not isinstance(leaf, KerasTensor):
         return leaf

@@ -20,24 +20,38 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Generic, ParamSpec, Protocol, TypeAlias, TypeGuard, TypeVar, overload
 
 import numpy as np
 
 from nkeras.backend import registry
-from nkeras.backend.protocol import Backend
+from nkeras.backend.protocol import Backend, Kernel
 from nkeras.backend.scalar import Scalar
 from nkeras.core import dtypes, graph, recording, tape, tracebacks
 from nkeras.core.errors import BackendError
+from nkeras.core.graph import KerasTensor
 from nkeras.core.rule import Rule, backward
 from nkeras.core.spec import Spec, broadcast_shapes
 from nkeras.core.tensor import Operators, Tensor, as_tensor
+from nkeras.core.typing import Nested, Shape, TensorLike
 from nkeras.core.variable import Variable
 
-PRIMITIVES: dict[str, Primitive] = {}
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_R_co = TypeVar("_R_co", covariant=True, bound="Results")
+_Function = TypeVar("_Function", bound=Callable[..., object])
+_Decomposition = TypeVar(
+    "_Decomposition", bound="Callable[..., Tensor | tuple[Tensor | None, ...]]"
+)
+
+Results: TypeAlias = "Tensor | tuple[Tensor, ...]"
+"""What a primitive gives; a result of a tuple may be None, where a kernel was not asked for it."""
+ShapeRule: TypeAlias = "Callable[..., Spec | tuple[Spec, ...]]"
+
+PRIMITIVES: dict[str, Primitive[Results]] = {}
 
 
-class Primitive:
+class Primitive(Generic[_R_co]):
     """A named operation on tensors; call it with tensors, arrays or numbers and static values.
 
     Args:
@@ -49,7 +63,7 @@ class Primitive:
 
     def __init__(
         self,
-        shape_rule: Callable[..., Any],
+        shape_rule: ShapeRule,
         outputs: tuple[str, ...] = ("y",),
         flat: tuple[str, ...] = (),
     ) -> None:
@@ -73,14 +87,14 @@ class Primitive:
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 
-    def vjp(self, *arguments: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def vjp(self, *arguments: str) -> Callable[[_Function], _Function]:
         """Decorator: the gradient by one argument, or a tuple of gradients by several.
 
         A variadic argument's rule returns a sequence with one gradient for each array. A parameter
         `grad_<output>=None` stays None where nothing flows back, instead of zeros.
         """
 
-        def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+        def declare(function: _Function) -> _Function:
             for argument in arguments:
                 if argument not in self.arguments:
                     raise ValueError(f"{self.name} has no argument {argument!r}.")
@@ -89,15 +103,15 @@ class Primitive:
 
         return declare
 
-    def decomposition(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def decomposition(self, function: _Decomposition) -> _Decomposition:
         """Decorator: the same operation in simpler ones, for backends without a kernel."""
         self.decompose = function
         return function
 
-    def __call__(self, *arguments: Any, **static: Any) -> Any:
+    def __call__(self, *arguments: TensorLike | None, **static: object) -> _R_co:
         """Check, then run the kernel and record; on symbolic tensors, infer the result."""
         backend = registry.active()
-        tensors: Sequence[Any] = arguments
+        tensors: Sequence[Any] = arguments  # all tensors, or made so
         for argument in arguments:
             if type(argument) is not Tensor or argument.backend is not backend:
                 if has_symbolic(arguments):
@@ -105,17 +119,17 @@ class Primitive:
                 tensors = [to_tensor(one) for one in arguments]
                 break
         self.shape_rule(*tensors, **static)
-        return self.run(tensors, static)
+        return self.run(tensors, static)  # pyright: ignore[reportArgumentType]  they are tensors
 
-    def _infer(self, *arguments: Any, **static: Any) -> Any:
+    def _infer(self, *arguments: TensorLike | None, **static: object) -> Nested[KerasTensor]:
         """Shape rule on a mixture of symbolic tensors and values."""
         typed = [to_tensor(argument) for argument in arguments]
         specs = self.shape_rule(*typed, **static)
         if isinstance(specs, Spec):
-            return graph.KerasTensor(specs.shape, specs.dtype)
-        return tuple(s if s is None else graph.KerasTensor(s.shape, s.dtype) for s in specs)
+            return KerasTensor(specs.shape, specs.dtype)
+        return tuple(s if s is None else KerasTensor(s.shape, s.dtype) for s in specs)
 
-    def run(self, tensors: Sequence[Tensor | None], static: dict[str, Any]) -> Any:
+    def run(self, tensors: Sequence[Tensor | None], static: dict[str, object]) -> Any:
         """Kernel or decomposition, then the tape; `tensors` are checked already."""
         backend = registry.active()
         kernel = self.kernel(backend)
@@ -128,7 +142,9 @@ class Primitive:
                 values = {name: recording.plain(value) for name, value in static.items()}
             data = kernel(*[None if t is None else t.data for t in tensors], **values)
             if isinstance(data, tuple):
-                results = tuple([None if one is None else Tensor(one, backend) for one in data])
+                results: Any = tuple(
+                    [None if one is None else Tensor(one, backend) for one in data]
+                )
             else:
                 results = Tensor(data, backend)
             if recorder is not None:
@@ -139,11 +155,13 @@ class Primitive:
                 self._record(one, tensors, static, results)
         return results
 
-    def kernel(self, backend: Backend) -> Callable[..., Any] | None:
+    def kernel(self, backend: Backend) -> Kernel | None:
         """The backend's kernel of this name."""
         return backend.kernels.get(self.name)
 
-    def _decomposed(self, backend: Backend, tensors: Any, static: dict[str, Any]) -> Any:
+    def _decomposed(
+        self, backend: Backend, tensors: Sequence[Tensor | None], static: dict[str, object]
+    ) -> Results:
         if self.decompose is None:
             raise BackendError(
                 f"Backend {backend.name!r} has no kernel {self.name!r}, and the primitive has no "
@@ -153,7 +171,11 @@ class Primitive:
             return self.decompose(*tensors, **static)
 
     def _record(
-        self, one: tape.GradientTape, tensors: Sequence[Tensor | None], static: Any, results: Any
+        self,
+        one: tape.GradientTape,
+        tensors: Sequence[Tensor | None],
+        static: dict[str, object],
+        results: Results,
     ) -> None:
         inputs = one.tracked(tensors)
         wanted = [i for i, uid in enumerate(inputs) if uid is not None]
@@ -175,14 +197,31 @@ class Primitive:
         raise NotImplementedError(f"Primitive {self.name!r} has no gradient by {argument!r}.")
 
 
-def primitive(
-    outputs: tuple[str, ...] = ("y",), flat: tuple[str, ...] = ()
-) -> Callable[[Callable[..., Any]], Primitive]:
+class _Declaration(Protocol):
+    """Makes a primitive of its shape rule: one tensor for a Spec, a tuple for a tuple."""
+
+    @overload
+    def __call__(self, shape_rule: Callable[..., Spec], /) -> Primitive[Tensor]: ...
+    @overload
+    def __call__(
+        self, shape_rule: Callable[..., tuple[Spec, Spec]], /
+    ) -> Primitive[tuple[Tensor, Tensor]]: ...
+    @overload
+    def __call__(
+        self, shape_rule: Callable[..., tuple[Spec, Spec, Spec]], /
+    ) -> Primitive[tuple[Tensor, Tensor, Tensor]]: ...
+    @overload
+    def __call__(
+        self, shape_rule: Callable[..., tuple[Spec | None, ...]], /
+    ) -> Primitive[tuple[Tensor, ...]]: ...
+
+
+def primitive(outputs: tuple[str, ...] = ("y",), flat: tuple[str, ...] = ()) -> _Declaration:
     """Decorator: declare a primitive by its shape rule; see the module's docstring."""
     return lambda shape_rule: Primitive(shape_rule, outputs, flat)
 
 
-class Elementwise(Primitive):
+class Elementwise(Primitive[Tensor]):
     """A scalar function mapped over broadcast tensors; its gradient is derived.
 
     Args:
@@ -197,7 +236,7 @@ class Elementwise(Primitive):
         self,
         scalar: Scalar,
         promotion: str = "promote",
-        defaults: tuple[Any, ...] = (),
+        defaults: tuple[float, ...] = (),
         doc: str | None = None,
     ) -> None:
         self.scalar = scalar
@@ -207,14 +246,15 @@ class Elementwise(Primitive):
         self.conditions = tuple(name in scalar.conditions for name in scalar.parameters)
         self._takes_floats = promotion != "bool" and not any(self.conditions)
 
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
+    def __call__(self, *arguments: TensorLike | None, **named: TensorLike | None) -> Tensor:
         """Promote, broadcast and map the scalar function; on symbolic tensors, infer."""
         if named or len(arguments) != len(self.arguments):
             bound = self.__signature__.bind(*arguments, **named)
             bound.apply_defaults()
             arguments = bound.args
-        tensors: Sequence[Any] = arguments
-        if not self._are_ready(arguments):
+        if self._are_ready(arguments):
+            tensors = arguments
+        else:
             if has_symbolic(arguments):
                 return graph.call_symbolic(self, self._infer, arguments, {})
             tensors = self._converted(arguments)
@@ -225,7 +265,7 @@ class Elementwise(Primitive):
                 break
         return self.run(tensors, {})
 
-    def _are_ready(self, arguments: Sequence[Any]) -> bool:
+    def _are_ready(self, arguments: Sequence[object]) -> TypeGuard[Sequence[Tensor]]:
         """Whether they are tensors of one floating dtype that live here, as they are mostly."""
         first = arguments[0]
         if type(first) is not Tensor or not self._takes_floats:
@@ -243,10 +283,10 @@ class Elementwise(Primitive):
             for i, one in enumerate(arguments)
         ]
 
-    def _infer(self, *arguments: Any, **static: Any) -> Any:
+    def _infer(self, *arguments: TensorLike | None, **static: object) -> KerasTensor:
         shapes = [shape_of(argument) for argument in arguments]
         result = self.result_dtype(self.compute_dtype(arguments))
-        return graph.KerasTensor(broadcast_shapes(*shapes, owner=self.name), result)
+        return KerasTensor(broadcast_shapes(*shapes, owner=self.name), result)
 
     def compute_dtype(self, arguments: Sequence[Any]) -> str:
         """The dtype that the scalar function computes in."""
@@ -266,7 +306,7 @@ class Elementwise(Primitive):
         """The dtype of the result."""
         return "bool" if self.scalar.result == "bool" else compute
 
-    def kernel(self, backend: Backend) -> Callable[..., Any] | None:
+    def kernel(self, backend: Backend) -> Kernel | None:
         """The backend's kernel for the scalar function."""
         return backend.kernels.get(self.name) or backend.elementwise(self.scalar)
 
@@ -283,11 +323,11 @@ class Elementwise(Primitive):
 _NUMBERS = frozenset((Tensor, bool, int, float))
 
 
-def _elementwise_rule(gradient: Scalar, argument: str) -> Callable[..., Any]:
+def _elementwise_rule(gradient: Scalar, argument: str) -> Callable[..., Tensor]:
     mapped = _mapped(gradient)
     parameters = (*gradient.parameters, f"{argument}_spec")
 
-    def rule(**named: Any) -> Any:
+    def rule(**named: Any) -> Tensor:
         grad = mapped(*[named[name] for name in gradient.parameters])
         return tape.sum_to(grad, named[f"{argument}_spec"])
 
@@ -298,7 +338,7 @@ def _elementwise_rule(gradient: Scalar, argument: str) -> Callable[..., Any]:
     return rule
 
 
-def _mapped(gradient: Scalar) -> Callable[..., Any]:
+def _mapped(gradient: Scalar) -> Callable[..., Tensor]:
     """The operation of a derivative: an existing one where the formula is the same."""
     formula = gradient.formula
     if formula == "def f(a):\n    return a\n":
@@ -315,10 +355,12 @@ def _mapped(gradient: Scalar) -> Callable[..., Any]:
     return Elementwise(gradient)
 
 
-def _signature_of(scalar: Scalar, defaults: tuple[Any, ...], doc: str | None) -> Any:
+def _signature_of(
+    scalar: Scalar, defaults: tuple[float, ...], doc: str | None
+) -> Callable[..., Spec]:
     """A stand-in declaring function with the scalar's name and parameters."""
 
-    def declared(*arguments: Any) -> None:
+    def declared(*arguments: object) -> Spec:
         raise TypeError("Elementwise primitives infer shapes themselves.")
 
     missing = len(scalar.parameters) - len(defaults)
@@ -337,11 +379,17 @@ def _signature_of(scalar: Scalar, defaults: tuple[Any, ...], doc: str | None) ->
     return declared
 
 
+@overload
+def to_tensor(value: None, dtype: str | None = None) -> None: ...
+@overload
+def to_tensor(value: TensorLike, dtype: str | None = None) -> Tensor: ...
+@overload
+def to_tensor(value: TensorLike | None, dtype: str | None = None) -> Tensor | None: ...
 def to_tensor(value: Any, dtype: str | None = None) -> Any:
     """A tensor of a variable, array, number or list; symbolic tensors and None stay as they are."""
     if type(value) is Tensor:
         return as_tensor(value, dtype)
-    if value is None or isinstance(value, graph.KerasTensor):
+    if value is None or isinstance(value, KerasTensor):
         return value
     if isinstance(value, Variable):
         value = value.value
@@ -350,7 +398,7 @@ def to_tensor(value: Any, dtype: str | None = None) -> Any:
     return as_tensor(value, dtype)
 
 
-def promoted(*values: Any) -> list[Any]:
+def promoted(*values: TensorLike) -> list[Tensor]:
     """Tensors of the values, all of their common dtype."""
     tensors = [to_tensor(value) for value in values]
     found = {tensor.dtype for tensor in tensors}
@@ -360,7 +408,7 @@ def promoted(*values: Any) -> list[Any]:
     return [_cast(tensor, dtype) for tensor in tensors]
 
 
-def to_floating(value: Any) -> Any:
+def to_floating(value: TensorLike) -> Tensor:
     """A tensor of the value's dtype where that is floating, else of float32."""
     tensor = to_tensor(value)
     if dtypes.is_floating(tensor.dtype):
@@ -368,33 +416,33 @@ def to_floating(value: Any) -> Any:
     return _cast(tensor, dtypes.result_type(tensor.dtype, float))
 
 
-def _cast(tensor: Any, dtype: str) -> Any:
+def _cast(tensor: Tensor, dtype: str) -> Tensor:
     return tensor if tensor.dtype == dtype else Operators.operators["cast"](tensor, dtype)
 
 
-def _holds_tensors(values: Any) -> bool:
+def _holds_tensors(values: Sequence[object]) -> bool:
     return any(
         isinstance(one, Operators) or (isinstance(one, (list, tuple)) and _holds_tensors(one))
         for one in values
     )
 
 
-def _weak(value: Any) -> Any:
+def _weak(value: TensorLike) -> object:
     if type(value) is Tensor:
         return value.dtype
     return to_tensor(value).dtype if isinstance(value, (list, tuple)) else value
 
 
-def shape_of(value: Any) -> tuple[int, ...]:
+def shape_of(value: Any) -> Shape:
     """The shape of a tensor, variable, array, list or number."""
     return tuple(value.shape) if hasattr(value, "shape") else to_tensor(value).shape
 
 
-def op(function: Callable[..., Any]) -> Callable[..., Any]:
+def op(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Decorator: a public function made of primitives; on symbolic tensors it is one node."""
 
     @functools.wraps(function)
-    def wrapper(*arguments: Any, **named: Any) -> Any:
+    def wrapper(*arguments: _P.args, **named: _P.kwargs) -> _R:
         try:
             if has_symbolic(arguments) or (named and has_symbolic(named.values())):
                 return graph.call_symbolic(wrapper, function, arguments, named)
@@ -409,12 +457,12 @@ def op(function: Callable[..., Any]) -> Callable[..., Any]:
 _PLAIN = frozenset((Tensor, Variable, np.ndarray, bool, int, float, str, type(None)))
 
 
-def has_symbolic(values: Iterable[Any]) -> bool:
+def has_symbolic(values: Iterable[object]) -> bool:
     """Whether a symbolic tensor is among the values or in lists, tuples and dicts among them."""
     for value in values:
         if type(value) in _PLAIN:
             continue
-        if isinstance(value, graph.KerasTensor):
+        if isinstance(value, KerasTensor):
             return True
         if isinstance(value, (list, tuple)) and has_symbolic(value):
             return True

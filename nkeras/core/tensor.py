@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from nkeras.backend import registry
 from nkeras.backend.protocol import Array, Backend
 from nkeras.core import config, dtypes, recording
 from nkeras.core.errors import BackendError, short
+
+if TYPE_CHECKING:
+    from nkeras.core.typing import TensorLike
 
 _next_uid = itertools.count().__next__
 
@@ -22,12 +25,48 @@ class Operators:
 
     __slots__ = ()
     __array_priority__ = 100
-    operators: ClassVar[dict[str, Any]] = {}
+    operators: ClassVar[dict[str, Callable[..., Tensor]]] = {}
 
-    def __getitem__(self, key: Any) -> Any:
+    if TYPE_CHECKING:  # made below, from the tables
+        # fmt: off
+        def __add__(self, other: TensorLike, /) -> Tensor: ...
+        def __radd__(self, other: TensorLike, /) -> Tensor: ...
+        def __sub__(self, other: TensorLike, /) -> Tensor: ...
+        def __rsub__(self, other: TensorLike, /) -> Tensor: ...
+        def __mul__(self, other: TensorLike, /) -> Tensor: ...
+        def __rmul__(self, other: TensorLike, /) -> Tensor: ...
+        def __truediv__(self, other: TensorLike, /) -> Tensor: ...
+        def __rtruediv__(self, other: TensorLike, /) -> Tensor: ...
+        def __floordiv__(self, other: TensorLike, /) -> Tensor: ...
+        def __rfloordiv__(self, other: TensorLike, /) -> Tensor: ...
+        def __mod__(self, other: TensorLike, /) -> Tensor: ...
+        def __rmod__(self, other: TensorLike, /) -> Tensor: ...
+        def __pow__(self, other: TensorLike, /) -> Tensor: ...
+        def __rpow__(self, other: TensorLike, /) -> Tensor: ...
+        def __matmul__(self, other: TensorLike, /) -> Tensor: ...
+        def __rmatmul__(self, other: TensorLike, /) -> Tensor: ...
+        def __and__(self, other: TensorLike, /) -> Tensor: ...
+        def __rand__(self, other: TensorLike, /) -> Tensor: ...
+        def __or__(self, other: TensorLike, /) -> Tensor: ...
+        def __ror__(self, other: TensorLike, /) -> Tensor: ...
+        def __xor__(self, other: TensorLike, /) -> Tensor: ...
+        def __rxor__(self, other: TensorLike, /) -> Tensor: ...
+        def __lt__(self, other: TensorLike, /) -> Tensor: ...
+        def __le__(self, other: TensorLike, /) -> Tensor: ...
+        def __gt__(self, other: TensorLike, /) -> Tensor: ...
+        def __ge__(self, other: TensorLike, /) -> Tensor: ...
+        def __eq__(self, other: object, /) -> Tensor: ...  # pyright: ignore[reportIncompatibleMethodOverride]
+        def __ne__(self, other: object, /) -> Tensor: ...  # pyright: ignore[reportIncompatibleMethodOverride]
+        def __pos__(self) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __abs__(self) -> Tensor: ...
+        def __invert__(self) -> Tensor: ...
+        # fmt: on
+
+    def __getitem__(self, key: Any) -> Tensor:
         return self.operators["getitem"](self, key)
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: object, value: object) -> None:
         kind = type(self).__name__
         raise TypeError(
             f"{kind}: elements cannot be assigned. `nkeras.ops.slice_update(x, start_indices, "
@@ -35,7 +74,7 @@ class Operators:
             f"with `assign`. Received: the index {short(key)}"
         )
 
-    def __round__(self, ndigits: int | None = None) -> Any:
+    def __round__(self, ndigits: int | None = None) -> Tensor:
         return self.operators["round"](self, ndigits or 0)
 
     def __hash__(self) -> int:
@@ -66,8 +105,8 @@ _COMPARISONS = {
 _UNARY = {"pos": "copy", "neg": "negative", "abs": "absolute", "invert": "logical_not"}
 
 
-def _forward(op: str, reflected: bool = False) -> Any:
-    def operator(self: Any, other: Any) -> Any:
+def _forward(op: str, reflected: bool = False) -> Callable[[Operators, TensorLike], Tensor]:
+    def operator(self: Operators, other: TensorLike) -> Tensor:
         if not _is_operand(type(other)):
             return NotImplemented  # the other may know more; `==` is False, the rest a TypeError
         return Operators.operators[op](*((other, self) if reflected else (self, other)))
@@ -106,7 +145,7 @@ class Tensor(Operators):
         self.shape: tuple[int, ...] = data.shape
         self.dtype: str = dtypes.name_of(data.dtype)
         self.uid: int = _next_uid()
-        self._keras_mask: Any = None  # travels with the tensor from layer to layer
+        self._keras_mask: Tensor | None = None  # travels with the tensor from layer to layer
 
     @property
     def ndim(self) -> int:
@@ -119,7 +158,7 @@ class Tensor(Operators):
         return int(np.prod(self.shape, dtype=np.int64))
 
     @property
-    def T(self) -> Any:
+    def T(self) -> Tensor:
         """The tensor with its axes reversed."""
         return self.operators["transpose"](self)
 
@@ -145,7 +184,7 @@ class Tensor(Operators):
             return self
         return Tensor(target.asarray(self.numpy(), self.dtype), target)
 
-    def item(self) -> Any:
+    def item(self) -> int | float | bool:
         """The single value as a Python number."""
         return self.numpy().item()
 
@@ -153,13 +192,13 @@ class Tensor(Operators):
         """The values as nested lists of Python numbers."""
         return self.numpy().tolist()
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
         array = self.numpy()
         if dtype is not None and array.dtype != dtype:
             return array.astype(dtype)
         return array.copy() if copy else array
 
-    def __dlpack__(self, **arguments: Any) -> Any:
+    def __dlpack__(self, **arguments: object) -> object:
         recorder = recording.active()
         if recorder is not None:
             recorder.look(self)
@@ -169,7 +208,7 @@ class Tensor(Operators):
         return self.data.__dlpack_device__()
 
     @property
-    def __cuda_array_interface__(self) -> dict[str, Any]:
+    def __cuda_array_interface__(self) -> dict[str, object]:
         return self.data.__cuda_array_interface__
 
     def __len__(self) -> int:
@@ -208,10 +247,10 @@ class Tensor(Operators):
     def __copy__(self) -> Tensor:
         return self
 
-    def __deepcopy__(self, memo: Any) -> Tensor:
+    def __deepcopy__(self, memo: object) -> Tensor:
         return self
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[Callable[..., Tensor], tuple[np.ndarray, str]]:
         return from_numpy, (self.numpy(), self.dtype)
 
 

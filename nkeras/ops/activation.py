@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from nkeras.backend.scalar import Scalar
 from nkeras.backend.scalars import activation as scalars
 from nkeras.core.primitive import Elementwise, op, to_floating, to_tensor
 from nkeras.core.spec import normalize_axis
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import TensorLike
 from nkeras.ops.elementwise import elementwise, greater, maximum, negative, subtract, where_
 from nkeras.ops.reduction import _cumsum, _sort, reduce_sum
 from nkeras.ops.shape import cast, getitem
 
 
 def _activation(
-    scalar: Scalar, summary: str, *defaults: Any, promotion: str = "float"
+    scalar: Scalar, summary: str, *defaults: float, promotion: str = "float"
 ) -> Elementwise:
     made = elementwise(scalar, promotion, summary, *defaults)
     made.__doc__ = (made.__doc__ or "").replace("ops/numpy", "ops/nn")
@@ -56,7 +56,7 @@ hard_swish = hard_silu
 
 
 @op
-def gelu(x: Any, approximate: bool = True) -> Any:
+def gelu(x: TensorLike, approximate: bool = True) -> Tensor:
     """Gaussian error linear unit: x times the normal distribution function at x.
 
     Args:
@@ -77,7 +77,7 @@ def gelu(x: Any, approximate: bool = True) -> Any:
 
 
 @op
-def glu(x: Any, axis: int = -1) -> Any:
+def glu(x: TensorLike, axis: int = -1) -> Tensor:
     """Gated linear unit: the first half of `x` times the sigmoid of the second half.
 
     Args:
@@ -112,7 +112,7 @@ def glu(x: Any, axis: int = -1) -> Any:
 
 
 @op
-def sparsemax(x: Any, axis: int = -1) -> Any:
+def sparsemax(x: TensorLike, axis: int = -1) -> Tensor:
     """The point of the probability simplex nearest to `x` along an axis; many zeros.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from nkeras.core import graph
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import op, to_tensor
 from nkeras.core.spec import normalize_axis
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Axis, Sections, ShapeLike, TensorLike, Window
 from nkeras.ops.elementwise import where_
 from nkeras.ops.indexing import take
 from nkeras.ops.padding import pad
@@ -30,7 +32,7 @@ from nkeras.ops.shape import (
 
 
 @op
-def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
+def append(x1: TensorLike, x2: TensorLike, axis: int | None = None) -> Tensor:
     """`x2` behind `x1` along an axis; None flattens both.
 
     Args:
@@ -46,7 +48,7 @@ def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
     return concatenate([x1, x2], axis)
 
 
-def _at_least(x: Any, rank: int) -> Any:
+def _at_least(x: TensorLike, rank: int) -> Tensor:
     x = to_tensor(x)
     if len(x.shape) >= rank:
         return x
@@ -57,33 +59,35 @@ def _at_least(x: Any, rank: int) -> Any:
 
 
 @op
-def hstack(xs: Sequence[Any]) -> Any:
+def hstack(xs: Sequence[TensorLike]) -> Tensor:
     """Join along the second axis, vectors along their only one."""
     tensors = [_at_least(x, 1) for x in xs]
     return concatenate(tensors, 0 if len(tensors[0].shape) == 1 else 1)
 
 
 @op
-def vstack(xs: Sequence[Any]) -> Any:
+def vstack(xs: Sequence[TensorLike]) -> Tensor:
     """Join along the first axis; vectors are rows."""
     return concatenate([_at_least(x, 2) for x in xs], 0)
 
 
 @op
-def dstack(xs: Sequence[Any]) -> Any:
+def dstack(xs: Sequence[TensorLike]) -> Tensor:
     """Join along the third axis, which is made where it is missing."""
     return concatenate([_at_least(x, 3) for x in xs], 2)
 
 
-def _along(x: Any, axis: int, part: builtins.slice) -> Any:
+def _along(x: Tensor, axis: int, part: builtins.slice) -> Tensor:
     return getitem(x, (*[builtins.slice(None)] * axis, part))
 
 
-def _parted(x: Any, indices_or_sections: Any, axis: int, even: bool, owner: str) -> list[Any]:
+def _parted(
+    x: TensorLike, indices_or_sections: Sections, axis: int, even: bool, owner: str
+) -> list[Tensor]:
     x = to_tensor(x)
     axis = normalize_axis(axis, len(x.shape), owner)
     size = x.shape[axis]
-    if hasattr(indices_or_sections, "__iter__"):
+    if isinstance(indices_or_sections, Iterable):
         bounds = [int(index) for index in indices_or_sections]
     else:
         count = int(indices_or_sections)
@@ -101,7 +105,7 @@ def _parted(x: Any, indices_or_sections: Any, axis: int, even: bool, owner: str)
 
 
 @op
-def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+def split(x: TensorLike, indices_or_sections: Sections, axis: int = 0) -> list[Tensor]:
     """Cut a tensor along an axis.
 
     Args:
@@ -124,32 +128,32 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 
 @op
-def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+def array_split(x: TensorLike, indices_or_sections: Sections, axis: int = 0) -> list[Tensor]:
     """As `split`, but the first parts may be longer by one element than the last ones."""
     return _parted(x, indices_or_sections, axis, False, "array_split")
 
 
 @op
-def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+def hsplit(x: TensorLike, indices_or_sections: Sections) -> list[Tensor]:
     """Cut along the second axis, a vector along its only one."""
     x = to_tensor(x)
     return split(x, indices_or_sections, 0 if len(x.shape) == 1 else 1)
 
 
 @op
-def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+def vsplit(x: TensorLike, indices_or_sections: Sections) -> list[Tensor]:
     """Cut along the first axis."""
     return split(x, indices_or_sections, 0)
 
 
 @op
-def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+def dsplit(x: TensorLike, indices_or_sections: Sections) -> list[Tensor]:
     """Cut along the third axis."""
     return split(x, indices_or_sections, 2)
 
 
 @op
-def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
+def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Tensor]:
     """The slices along an axis, without that axis.
 
     Args:
@@ -172,7 +176,7 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
 
 
 @op
-def moveaxis(x: Any, source: Any, destination: Any) -> Any:
+def moveaxis(x: TensorLike, source: Window, destination: Window) -> Tensor:
     """Move axes to other places; the rest keep their order.
 
     Args:
@@ -191,7 +195,7 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     sources, targets = (
         [
             normalize_axis(int(a), rank, "moveaxis")
-            for a in (axes if hasattr(axes, "__iter__") else [axes])
+            for a in (axes if isinstance(axes, Iterable) else [axes])
         ]
         for axes in (source, destination)
     )
@@ -207,25 +211,25 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Any:
 
 
 @op
-def ravel(x: Any) -> Any:
+def ravel(x: TensorLike) -> Tensor:
     """The elements as a vector, in row-major order."""
     return reshape(x, -1)
 
 
 @op
-def fliplr(x: Any) -> Any:
+def fliplr(x: TensorLike) -> Tensor:
     """Reverse the second axis."""
     return flip(x, 1)
 
 
 @op
-def flipud(x: Any) -> Any:
+def flipud(x: TensorLike) -> Tensor:
     """Reverse the first axis."""
     return flip(x, 0)
 
 
 @op
-def tile(x: Any, repeats: Any) -> Any:
+def tile(x: TensorLike, repeats: Window) -> Tensor:
     """The whole tensor, side by side several times.
 
     Args:
@@ -237,7 +241,7 @@ def tile(x: Any, repeats: Any) -> Any:
         Tensor.
     """
     x = to_tensor(x)
-    counts = [int(n) for n in (repeats if hasattr(repeats, "__iter__") else [repeats])]
+    counts = [int(n) for n in (repeats if isinstance(repeats, Iterable) else [repeats])]
     shape = (1,) * (len(counts) - len(x.shape)) + x.shape
     counts = [1] * (len(shape) - len(counts)) + counts
     apart = [size for pair in zip([1] * len(shape), shape, strict=True) for size in pair]
@@ -247,7 +251,7 @@ def tile(x: Any, repeats: Any) -> Any:
 
 
 @op
-def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+def repeat(x: TensorLike, repeats: TensorLike, axis: int | None = None) -> Tensor:
     """Each element several times in a row.
 
     Args:
@@ -273,7 +277,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
 
 
 @op
-def roll(x: Any, shift: Any, axis: Any = None) -> Any:
+def roll(x: TensorLike, shift: Window, axis: Axis = None) -> Tensor:
     """Move elements along axes; those that leave at one end come in at the other.
 
     Args:
@@ -290,8 +294,8 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
     x = to_tensor(x)
     if axis is None:
         return reshape(roll(reshape(x, -1), shift, 0), x.shape)
-    axes = list(axis) if hasattr(axis, "__iter__") else [axis]
-    shifts = list(shift) if hasattr(shift, "__iter__") else [shift] * len(axes)
+    axes = list(axis) if isinstance(axis, Iterable) else [axis]
+    shifts = list(shift) if isinstance(shift, Iterable) else [shift] * len(axes)
     axes = axes * len(shifts) if len(axes) == 1 else axes
     shifts = shifts * len(axes) if len(shifts) == 1 else shifts
     if len(axes) != len(shifts):
@@ -313,7 +317,7 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
 
 
 @op
-def rot90(array: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
+def rot90(array: TensorLike, k: int = 1, axes: Sequence[int] = (0, 1)) -> Tensor:
     """Turn the plane of two axes by 90 degrees, `k` times, from the first towards the second.
 
     Args:
@@ -346,15 +350,15 @@ def rot90(array: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
     return transpose(flip(x, second), order) if turns == 1 else flip(transpose(x, order), second)
 
 
-def _starts(start_indices: Any) -> list[int]:
-    values = start_indices
-    if not isinstance(values, (list, tuple)):
-        values = to_tensor(values).numpy().reshape(-1)
+def _starts(start_indices: TensorLike) -> list[int]:
+    values: Any = start_indices
+    if not isinstance(start_indices, (list, tuple)):
+        values = to_tensor(start_indices).numpy().reshape(-1)
     return [int(value) for value in values]
 
 
 @op
-def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+def slice(inputs: TensorLike, start_indices: TensorLike, shape: ShapeLike) -> Tensor:
     """A block of a tensor.
 
     Args:
@@ -393,7 +397,7 @@ def _block(
 
 
 @op
-def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
+def slice_update(inputs: TensorLike, start_indices: TensorLike, updates: TensorLike) -> Tensor:
     """A copy of a tensor with a block replaced.
 
     Args:

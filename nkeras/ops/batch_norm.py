@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from nkeras.backend.scalars import arithmetic
 from nkeras.core import tape
 from nkeras.core.primitive import primitive
 from nkeras.core.spec import Spec, Typed
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Gradients
 from nkeras.ops.elementwise import elementwise, rsqrt, square
 from nkeras.ops.reduction import reduce_mean, reduce_sum
 
 
 def gradient_through(
-    function: Callable[..., Any], sources: Sequence[Any], grads: Sequence[Any]
-) -> tuple[Any, ...]:
+    function: Callable[..., Sequence[Tensor]], sources: Gradients, grads: Gradients
+) -> Gradients:
     """Gradients by the sources of what simpler ops make of them.
 
     For derivatives of derivatives, which are rare and whose formulas are long.
@@ -46,7 +47,7 @@ def check_vectors(x: Typed, owner: str, **vectors: Typed | None) -> None:
             )
 
 
-def _rows(x: Any) -> tuple[int, ...]:
+def _rows(x: Tensor) -> tuple[int, ...]:
     return tuple(range(len(x.shape) - 1))
 
 
@@ -60,7 +61,9 @@ def _batch_norm(
 
 
 @_batch_norm.decomposition
-def _(x: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
+def _(
+    x: Tensor, gamma: Tensor | None, beta: Tensor | None, epsilon: float
+) -> tuple[Tensor, Tensor, Tensor]:
     mean = reduce_mean(x, axis=_rows(x), keepdims=False)
     variance = reduce_mean(square(x - mean), axis=_rows(x), keepdims=False)
     return _normalized(x, mean, variance, gamma, beta, epsilon), mean, variance
@@ -68,16 +71,16 @@ def _(x: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
 
 @_batch_norm.vjp("x", "gamma", "beta")
 def _(
-    grad_y: Any,
-    x: Any,
-    gamma: Any,
-    beta: Any,
-    mean: Any,
-    variance: Any,
+    grad_y: Tensor,
+    x: Tensor,
+    gamma: Tensor | None,
+    beta: Tensor | None,
+    mean: Tensor,
+    variance: Tensor,
     epsilon: float,
-    grad_mean: Any = None,
-    grad_variance: Any = None,
-) -> Any:
+    grad_mean: Tensor | None = None,
+    grad_variance: Tensor | None = None,
+) -> Gradients:
     grads = _batch_norm_grad(grad_y, x, gamma, mean, variance, epsilon=epsilon)
     grad_x = grads[0]
     count = math.prod(x.shape[:-1])
@@ -99,8 +102,8 @@ def _batch_norm_grad(
 
 @_batch_norm_grad.decomposition
 def _batch_norm_grads(
-    grad_y: Any, x: Any, gamma: Any, mean: Any, variance: Any, epsilon: float
-) -> Any:
+    grad_y: Tensor, x: Tensor, gamma: Tensor | None, mean: Tensor, variance: Tensor, epsilon: float
+) -> tuple[Tensor, Tensor, Tensor]:
     count = math.prod(x.shape[:-1])
     inverse = rsqrt(variance + epsilon)
     normalized = (x - mean) * inverse
@@ -113,16 +116,16 @@ def _batch_norm_grads(
 
 @_batch_norm_grad.vjp("grad_y", "x", "gamma", "mean", "variance")
 def _(
-    grad_grad_x: Any,
-    grad_grad_gamma: Any,
-    grad_grad_beta: Any,
-    grad_y: Any,
-    x: Any,
-    gamma: Any,
-    mean: Any,
-    variance: Any,
+    grad_grad_x: Tensor,
+    grad_grad_gamma: Tensor,
+    grad_grad_beta: Tensor,
+    grad_y: Tensor,
+    x: Tensor,
+    gamma: Tensor | None,
+    mean: Tensor,
+    variance: Tensor,
     epsilon: float,
-) -> Any:
+) -> Gradients:
     return gradient_through(
         lambda *sources: _batch_norm_grads(*sources, epsilon=epsilon),
         (grad_y, x, gamma, mean, variance),
@@ -145,7 +148,14 @@ def _batch_norm_inference(
 
 
 @_batch_norm_inference.decomposition
-def _normalized(x: Any, mean: Any, variance: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
+def _normalized(
+    x: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    gamma: Tensor | None,
+    beta: Tensor | None,
+    epsilon: float,
+) -> Tensor:
     factor = rsqrt(variance + epsilon)
     factor = factor if gamma is None else factor * gamma
     y = (x - mean) * factor
@@ -153,7 +163,15 @@ def _normalized(x: Any, mean: Any, variance: Any, gamma: Any, beta: Any, epsilon
 
 
 @_batch_norm_inference.vjp("x", "mean", "variance", "gamma", "beta")
-def _(grad_y: Any, x: Any, mean: Any, variance: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
+def _(
+    grad_y: Tensor,
+    x: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    gamma: Tensor | None,
+    beta: Tensor | None,
+    epsilon: float,
+) -> Gradients:
     return gradient_through(
         lambda *sources: (_normalized(*sources, epsilon=epsilon),),
         (x, mean, variance, gamma, beta),

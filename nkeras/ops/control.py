@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from nkeras.core import graph, tree
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import has_symbolic, to_tensor
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import T, TensorLike, TensorsLike
 from nkeras.ops.core import where
 from nkeras.ops.shape import concatenate, flip, getitem, stack
 
+R = TypeVar("R")
 
-def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+
+def cond(pred: TensorLike, true_fn: Callable[[], T], false_fn: Callable[[], T]) -> T:
     """The result of `true_fn()` or of `false_fn()`; only that one is called.
 
     Args:
@@ -34,7 +38,7 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
     return true_fn() if bool(pred) else false_fn()
 
 
-def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+def switch(index: int | Tensor, branches: Sequence[Callable[..., T]], *operands: object) -> T:
     """The result of one of several functions.
 
     Args:
@@ -51,7 +55,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
 
 
 def while_loop(
-    cond: Callable[..., Any],
+    cond: Callable[..., Tensor | bool],
     body: Callable[..., Any],
     loop_vars: Any,
     maximum_iterations: int | None = None,
@@ -80,7 +84,9 @@ def while_loop(
     return values if many else values[0]
 
 
-def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
+def fori_loop(
+    lower: int | Tensor, upper: int | Tensor, body_fun: Callable[[int, T], T], init_val: T
+) -> T:
     """`value = body_fun(i, value)` for each i from `lower` to `upper - 1`.
 
     Args:
@@ -98,12 +104,12 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
     return value
 
 
-def _tensors(structure: Any) -> Any:
+def _tensors(structure: T) -> T:
     """Numbers become tensors, as the results of the loop's body will be."""
     return tree.map_structure(to_tensor, structure)
 
 
-def _length(structure: Any, owner: str) -> int:
+def _length(structure: object, owner: str) -> int:
     leaves = [leaf for leaf in tree.flatten(structure) if leaf is not None]
     sizes = {to_tensor(leaf).shape[0] for leaf in leaves}
     if len(sizes) != 1:
@@ -113,15 +119,15 @@ def _length(structure: Any, owner: str) -> int:
     return sizes.pop()
 
 
-def _row(structure: Any, i: int) -> Any:
+def _row(structure: T, i: int) -> T:
     return tree.map_structure(lambda leaf: getitem(to_tensor(leaf), i), structure)
 
 
-def _stacked(rows: Sequence[Any]) -> Any:
+def _stacked(rows: Sequence[T]) -> T:
     return tree.map_structure(lambda *leaves: stack(leaves, 0), *rows)
 
 
-def map(f: Callable[[Any], Any], xs: Any) -> Any:
+def map(f: Callable[[T], R], xs: T) -> R:
     """`f` of each slice along axis 0, stacked.
 
     Args:
@@ -140,19 +146,19 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
     return _stacked([f(_row(xs, i)) for i in range(count)])
 
 
-def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
+def vectorized_map(function: Callable[[T], R], elements: T) -> R:
     """`function` of each slice along axis 0, stacked; as `map`, for Keras' sake."""
     return map(function, elements)
 
 
 def scan(
-    f: Callable[[Any, Any], tuple[Any, Any]],
-    init: Any,
-    xs: Any = None,
+    f: Callable[[T, Any], tuple[T, R]],
+    init: T,
+    xs: TensorsLike | None = None,
     length: int | None = None,
     reverse: bool = False,
     unroll: int | bool = 1,
-) -> tuple[Any, Any]:
+) -> tuple[T, R | None]:
     """`carry, y = f(carry, x)` for each slice of `xs` along axis 0.
 
     Args:
@@ -190,9 +196,7 @@ def scan(
     return carry, _stacked(outputs)
 
 
-def associative_scan(
-    f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0
-) -> Any:
+def associative_scan(f: Callable[[T, T], T], elems: T, reverse: bool = False, axis: int = 0) -> T:
     """Running results of an associative function: the n-th is `f(... f(f(e0, e1), e2) ..., en)`.
 
     Args:
@@ -205,8 +209,8 @@ def associative_scan(
         The structure of `elems`, of the same shapes.
     """
 
-    def part(structure: Any, i: int) -> Any:
-        def cut(leaf: Any) -> Any:
+    def part(structure: T, i: int) -> T:
+        def cut(leaf: Tensor) -> Tensor:
             before = [builtins.slice(None)] * (axis % leaf.ndim)
             return getitem(leaf, (*before, builtins.slice(i, i + 1)))
 

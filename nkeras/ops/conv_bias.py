@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from nkeras.core.primitive import op, primitive, promoted, to_tensor
 from nkeras.core.spec import Pairs, Shape, Spec, Typed
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Gradients, TensorLike
 from nkeras.ops.activation import relu
 from nkeras.ops.convolution import (
     conv_geometry,
@@ -42,13 +43,17 @@ def _conv_bias(
         raise ValueError(
             f'conv_bias: activation must be "linear" or "relu", received {activation!r}.'
         )
-    return conv_primitive.shape_rule(
+    spec = conv_primitive.shape_rule(
         x, kernel, strides=strides, padding=padding, dilation=dilation, groups=groups
     )
+    assert isinstance(spec, Spec)
+    return spec
 
 
 @_conv_bias.decomposition
-def _(x: Any, kernel: Any, bias: Any, *, activation: str, **geometry: Any) -> Any:
+def _(
+    x: Tensor, kernel: Tensor, bias: Tensor | None, *, activation: str, **geometry: object
+) -> Tensor:
     y = conv_primitive(x, kernel, **geometry)
     y = y if bias is None else add(y, bias)
     return relu(y) if activation == "relu" else y
@@ -56,21 +61,21 @@ def _(x: Any, kernel: Any, bias: Any, *, activation: str, **geometry: Any) -> An
 
 @_conv_bias.vjp("x", "kernel", "bias")
 def _(
-    grad_y: Any,
-    x: Any,
-    kernel: Any,
-    y: Any,
+    grad_y: Tensor,
+    x: Tensor,
+    kernel: Tensor,
+    y: Tensor,
     strides: Shape,
     padding: Pairs,
     dilation: Shape,
     groups: int,
     activation: str,
     wanted: frozenset[str],
-) -> tuple[Any, Any, Any]:
+) -> Gradients:
     grad = grad_y
     if activation == "relu":
         grad = relu.rule("x").function(grad_y=grad_y, y=y, x_spec=y)  # type: ignore[union-attr]
-    static: dict[str, Any] = {
+    static: dict[str, object] = {
         "strides": strides,
         "padding": padding,
         "dilation": dilation,
@@ -88,15 +93,15 @@ def _(
 
 @op
 def conv_bias(
-    inputs: Any,
-    kernel: Any,
-    bias: Any = None,
+    inputs: TensorLike,
+    kernel: TensorLike,
+    bias: TensorLike | None = None,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
     activation: str = "linear",
-) -> Any:
+) -> Tensor:
     """`activation(convolution + bias)`, as one kernel.
 
     Args:
@@ -132,15 +137,15 @@ def conv_bias(
 
 @op
 def depthwise_conv_bias(
-    inputs: Any,
-    kernel: Any,
-    bias: Any = None,
+    inputs: TensorLike,
+    kernel: TensorLike,
+    bias: TensorLike | None = None,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
     activation: str = "linear",
-) -> Any:
+) -> Tensor:
     """As `conv_bias`, each channel with its own filters.
 
     Args:

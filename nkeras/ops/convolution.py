@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from nkeras.core import config
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import op, primitive, promoted, to_tensor
 from nkeras.core.spec import Pairs, Shape, Spec, Typed, window_output, window_padding
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import TensorLike
 from nkeras.ops.shape import reshape, transpose
 
 
@@ -30,14 +31,14 @@ def _conv(
 
 @_conv.vjp("x")
 def _(
-    grad_y: Any,
+    grad_y: Tensor,
     x_spec: Spec,
-    kernel: Any,
+    kernel: Tensor,
     strides: Shape,
     padding: Pairs,
     dilation: Shape,
     groups: int,
-) -> Any:
+) -> Tensor:
     return _conv_grad_input(
         grad_y,
         kernel,
@@ -51,14 +52,14 @@ def _(
 
 @_conv.vjp("kernel")
 def _(
-    grad_y: Any,
-    x: Any,
+    grad_y: Tensor,
+    x: Tensor,
     kernel_spec: Spec,
     strides: Shape,
     padding: Pairs,
     dilation: Shape,
     groups: int,
-) -> Any:
+) -> Tensor:
     return _conv_grad_kernel(
         x,
         grad_y,
@@ -86,8 +87,13 @@ def _conv_grad_input(
 
 @_conv_grad_input.vjp("grad_y")
 def _(
-    grad_grad_x: Any, kernel: Any, strides: Shape, padding: Pairs, dilation: Shape, groups: int
-) -> Any:
+    grad_grad_x: Tensor,
+    kernel: Tensor,
+    strides: Shape,
+    padding: Pairs,
+    dilation: Shape,
+    groups: int,
+) -> Tensor:
     return _conv(
         grad_grad_x, kernel, strides=strides, padding=padding, dilation=dilation, groups=groups
     )
@@ -109,14 +115,14 @@ def _conv_grad_kernel(
 
 @_conv_grad_input.vjp("kernel")
 def _(
-    grad_grad_x: Any,
-    grad_y: Any,
+    grad_grad_x: Tensor,
+    grad_y: Tensor,
     kernel_spec: Spec,
     strides: Shape,
     padding: Pairs,
     dilation: Shape,
     groups: int,
-) -> Any:
+) -> Tensor:
     return _conv_grad_kernel(
         grad_grad_x,
         grad_y,
@@ -130,14 +136,14 @@ def _(
 
 @_conv_grad_kernel.vjp("x")
 def _(
-    grad_grad_kernel: Any,
-    grad_y: Any,
+    grad_grad_kernel: Tensor,
+    grad_y: Tensor,
     x_spec: Spec,
     strides: Shape,
     padding: Pairs,
     dilation: Shape,
     groups: int,
-) -> Any:
+) -> Tensor:
     return _conv_grad_input(
         grad_y,
         grad_grad_kernel,
@@ -151,8 +157,13 @@ def _(
 
 @_conv_grad_kernel.vjp("grad_y")
 def _(
-    grad_grad_kernel: Any, x: Any, strides: Shape, padding: Pairs, dilation: Shape, groups: int
-) -> Any:
+    grad_grad_kernel: Tensor,
+    x: Tensor,
+    strides: Shape,
+    padding: Pairs,
+    dilation: Shape,
+    groups: int,
+) -> Tensor:
     return _conv(
         x, grad_grad_kernel, strides=strides, padding=padding, dilation=dilation, groups=groups
     )
@@ -164,13 +175,13 @@ conv_primitive, conv_grad_input, conv_grad_kernel = _conv, _conv_grad_input, _co
 
 @op
 def conv(
-    inputs: Any,
-    kernel: Any,
+    inputs: TensorLike,
+    kernel: TensorLike,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
-) -> Any:
+) -> Tensor:
     """Convolution of any spatial rank (1 to 3); groups follow from the shapes.
 
     Args:
@@ -203,12 +214,12 @@ def conv(
 
 
 def conv_geometry(
-    x: Any,
-    kernel: Any,
+    x: Typed,
+    kernel: Typed,
     strides: int | Sequence[int],
     padding: str,
     dilation_rate: int | Sequence[int],
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The static arguments of a convolution of x, channels last.
 
     Raises:
@@ -234,13 +245,13 @@ def conv_geometry(
 
 @op
 def depthwise_conv(
-    inputs: Any,
-    kernel: Any,
+    inputs: TensorLike,
+    kernel: TensorLike,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
-) -> Any:
+) -> Tensor:
     """Convolution of each channel with its own filters.
 
     Args:
@@ -265,14 +276,14 @@ def depthwise_conv(
 
 @op
 def separable_conv(
-    inputs: Any,
-    depthwise_kernel: Any,
-    pointwise_kernel: Any,
+    inputs: TensorLike,
+    depthwise_kernel: TensorLike,
+    pointwise_kernel: TensorLike,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
-) -> Any:
+) -> Tensor:
     """Depthwise convolution, then a convolution with windows of size 1.
 
     Args:
@@ -293,14 +304,14 @@ def separable_conv(
 
 @op
 def conv_transpose(
-    inputs: Any,
-    kernel: Any,
+    inputs: TensorLike,
+    kernel: TensorLike,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
     output_padding: int | Sequence[int] | None = None,
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
-) -> Any:
+) -> Tensor:
     """Transposed convolution: the gradient of a convolution by its input.
 
     Args:
@@ -383,7 +394,7 @@ def transposed_geometry(
     return tuple(outputs), tuple(pairs)
 
 
-def check_rank(x: Any, kernel: Any, rank: int, owner: str) -> None:
+def check_rank(x: Typed, kernel: Typed, rank: int, owner: str) -> None:
     """Raise a ValueError unless input and kernel have 1 to 3 spatial axes and two others."""
     if not 1 <= rank <= 3 or len(kernel.shape) != rank + 2:
         raise ValueError(
@@ -397,13 +408,13 @@ def is_channels_first(data_format: str | None, owner: str) -> bool:
     return config.standardize_data_format(data_format, owner) == "channels_first"
 
 
-def to_channels_last(x: Any) -> Any:
+def to_channels_last(x: Tensor) -> Tensor:
     """`(batch, channels, *spatial)` to `(batch, *spatial, channels)`."""
     rank = len(x.shape)
     return transpose(x, (0, *range(2, rank), 1))
 
 
-def to_channels_first(x: Any) -> Any:
+def to_channels_first(x: Tensor) -> Tensor:
     """`(batch, *spatial, channels)` to `(batch, channels, *spatial)`."""
     rank = len(x.shape)
     return transpose(x, (0, rank - 1, *range(1, rank - 1)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, overload
 
 import numpy as np
 
@@ -13,12 +13,13 @@ from nkeras.core import dtypes, graph, tape
 from nkeras.core.primitive import op, primitive, shape_of, to_tensor
 from nkeras.core.spec import Shape, Spec, Typed
 from nkeras.core.tensor import Tensor, as_tensor
+from nkeras.core.typing import DTypeLike, Gradients, ShapeLike, TensorLike
 from nkeras.core.variable import Variable
 from nkeras.ops.elementwise import where_
 from nkeras.ops.shape import broadcast_to, cast
 
 
-def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None) -> Any:
+def convert_to_tensor(x: TensorLike, dtype: DTypeLike = None, sparse: bool | None = None) -> Tensor:
     """A tensor on the active backend from an array, number, list, variable or tensor.
 
     Args:
@@ -47,7 +48,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None) -> 
     return x if dtype is None else cast(x, dtype)
 
 
-def convert_to_numpy(x: Any) -> np.ndarray:
+def convert_to_numpy(x: TensorLike) -> np.ndarray:
     """A NumPy copy of a tensor's values.
 
     Args:
@@ -61,34 +62,34 @@ def convert_to_numpy(x: Any) -> np.ndarray:
     return np.array(x)
 
 
-def is_tensor(x: Any) -> bool:
+def is_tensor(x: TensorLike) -> bool:
     """Whether `x` is a tensor (symbolic ones too; variables are none)."""
     return isinstance(x, (Tensor, graph.KerasTensor))
 
 
-def shape(x: Any) -> tuple[Any, ...]:
+def shape(x: TensorLike) -> Shape:
     """The shape as tuple of int; unknown sizes of symbolic tensors are None."""
     return shape_of(x)
 
 
-def ndim(x: Any) -> int:
+def ndim(x: TensorLike) -> int:
     """The number of axes."""
     return len(shape_of(x))
 
 
 @op
-def size(x: Any) -> Any:
+def size(x: TensorLike) -> Tensor:
     """The number of elements, as int32 tensor of rank 0."""
     return as_tensor(math.prod(shape_of(x)), "int32")
 
 
 @op
-def copy(x: Any) -> Any:
+def copy(x: TensorLike) -> Tensor:
     """A tensor of the same values; tensors are immutable, so nothing is copied."""
     return to_tensor(x)
 
 
-def dtype(x: Any) -> str:
+def dtype(x: TensorLike) -> str:
     """The dtype name of a tensor."""
     return to_tensor(x).dtype
 
@@ -103,7 +104,7 @@ def _(x: Tensor) -> Tensor:
     return x.handle()
 
 
-def stop_gradient(variable: Any) -> Any:
+def stop_gradient(variable: TensorLike) -> Tensor:
     """The same values, through which no gradient flows.
 
     Args:
@@ -115,7 +116,13 @@ def stop_gradient(variable: Any) -> Any:
     return _stop_gradient(variable)
 
 
-def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def custom_gradient(
+    f: Callable[_P, tuple[_R, Callable[..., object]]],
+) -> Callable[_P, _R]:
     """Decorator: give a function its gradient by hand.
 
     Args:
@@ -131,6 +138,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         ... def clipped(x):
         ...     return x, lambda upstream: nkeras.ops.clip(upstream, -1.0, 1.0)
     """
+    call: Callable[..., Any] = f
 
     @functools.wraps(f)
     def wrapper(*arguments: Any, **named: Any) -> Any:
@@ -144,9 +152,9 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
             to_tensor(one) if not isinstance(one, (str, bytes)) else one for one in arguments
         ]
         if any(isinstance(one, graph.KerasTensor) for one in tensors):
-            return f(*tensors, **named)[0]
+            return call(*tensors, **named)[0]
         with tape.paused():
-            returned = f(*tensors, **named)
+            returned = call(*tensors, **named)
         if not (isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1])):
             raise TypeError(
                 f"custom_gradient: {f.__name__} must return its outputs and a gradient function. "
@@ -155,9 +163,9 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         outputs, grad_fn = returned
         flat = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
         # Fresh handles: an output may be an input, which has gradients of its own.
-        flat = [one.handle() for one in map(to_tensor, flat)]
+        flat = [to_tensor(one).handle() for one in flat]
 
-        def backward(grads: Sequence[Any], specs: Sequence[Spec]) -> list[Any]:
+        def backward(grads: Gradients, specs: Sequence[Spec]) -> list[Tensor | None]:
             upstream = [
                 tape.zeros(spec) if grad is None else grad
                 for grad, spec in zip(grads, specs, strict=True)
@@ -187,7 +195,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def _call_gradient(grad_fn: Callable[..., Any], upstream: list[Any]) -> Any:
+def _call_gradient(grad_fn: Callable[..., Any], upstream: list[Tensor]) -> Any:
     import inspect
 
     parameters = inspect.signature(grad_fn).parameters
@@ -196,7 +204,7 @@ def _call_gradient(grad_fn: Callable[..., Any], upstream: list[Any]) -> Any:
     return grad_fn(*upstream)
 
 
-def zeros(shape: Any, dtype: Any = None) -> Any:
+def zeros(shape: ShapeLike | int, dtype: DTypeLike = None) -> Tensor:
     """A tensor of zeros.
 
     Args:
@@ -209,7 +217,7 @@ def zeros(shape: Any, dtype: Any = None) -> Any:
     return full(shape, 0, dtypes.standardize(dtype))
 
 
-def ones(shape: Any, dtype: Any = None) -> Any:
+def ones(shape: ShapeLike | int, dtype: DTypeLike = None) -> Tensor:
     """A tensor of ones.
 
     Args:
@@ -222,7 +230,7 @@ def ones(shape: Any, dtype: Any = None) -> Any:
     return full(shape, 1, dtypes.standardize(dtype))
 
 
-def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
+def full(shape: ShapeLike | int, fill_value: TensorLike, dtype: DTypeLike = None) -> Tensor:
     """A tensor filled with one value, or with a value broadcast to `shape`.
 
     Args:
@@ -241,33 +249,41 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
     return broadcast_to(value if dtype is None else cast(value, dtype), sizes)
 
 
-def _sizes(shape: Any) -> Shape:
-    return tuple(int(size) for size in shape) if hasattr(shape, "__iter__") else (int(shape),)
+def _sizes(shape: ShapeLike | int) -> Shape:
+    if isinstance(shape, (int, np.integer)):
+        return (int(shape),)
+    return tuple(int(size) for size in shape)
 
 
 @op
-def zeros_like(x: Any, dtype: Any = None) -> Any:
+def zeros_like(x: TensorLike, dtype: DTypeLike = None) -> Tensor:
     """Zeros with the shape (and dtype) of `x`."""
     x = to_tensor(x)
     return zeros(x.shape, dtype or x.dtype)
 
 
 @op
-def ones_like(x: Any, dtype: Any = None) -> Any:
+def ones_like(x: TensorLike, dtype: DTypeLike = None) -> Tensor:
     """Ones with the shape (and dtype) of `x`."""
     x = to_tensor(x)
     return ones(x.shape, dtype or x.dtype)
 
 
 @op
-def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
+def full_like(x: TensorLike, fill_value: TensorLike, dtype: DTypeLike = None) -> Tensor:
     """One value in the shape (and dtype) of `x`."""
     x = to_tensor(x)
     return full(x.shape, fill_value, dtype or x.dtype)
 
 
+@overload
+def where(condition: TensorLike) -> tuple[Tensor, ...]: ...
+@overload
+def where(condition: TensorLike, x1: TensorLike, x2: TensorLike) -> Tensor: ...
 @op
-def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
+def where(
+    condition: TensorLike, x1: TensorLike | None = None, x2: TensorLike | None = None
+) -> Tensor | tuple[Tensor, ...]:
     """`x1` where the condition holds, else `x2`; with the condition alone, the indices that hold.
 
     Args:
@@ -283,6 +299,6 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     """
     if (x1 is None) != (x2 is None):
         raise ValueError("where: `x1` and `x2` must both be given, or neither.")
-    if x1 is None:
+    if x1 is None or x2 is None:
         return tuple(as_tensor(one, "int32") for one in np.nonzero(to_tensor(condition).numpy()))
     return where_(condition, x1, x2)

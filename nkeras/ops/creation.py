@@ -12,6 +12,7 @@ from nkeras.core.errors import refuse
 from nkeras.core.primitive import op, to_tensor
 from nkeras.core.spec import normalize_axis
 from nkeras.core.tensor import Tensor, as_tensor
+from nkeras.core.typing import DTypeLike, ShapeLike, TensorLike
 from nkeras.core.variable import Variable
 from nkeras.ops.core import convert_to_tensor, ones, zeros
 from nkeras.ops.elementwise import absolute, cos, divide, exp, log, power, sqrt, subtract, where_
@@ -21,24 +22,29 @@ from nkeras.ops.reduction import sum
 from nkeras.ops.shape import broadcast_to, cast, expand_dims, reshape, transpose
 
 
-def array(x: Any, dtype: Any = None) -> Any:
+def array(x: TensorLike, dtype: DTypeLike = None) -> Tensor:
     """A tensor from an array, number or list, as `convert_to_tensor`."""
     return convert_to_tensor(x, dtype)
 
 
-def empty(shape: Any, dtype: Any = None) -> Any:
+def empty(shape: ShapeLike, dtype: DTypeLike = None) -> Tensor:
     """A tensor of any values: zeros, in nkeras."""
     return zeros(shape, dtype)
 
 
 @op
-def empty_like(x: Any, dtype: Any = None) -> Any:
+def empty_like(x: TensorLike, dtype: DTypeLike = None) -> Tensor:
     """A tensor of any values in the shape (and dtype) of `x`: zeros, in nkeras."""
     x = to_tensor(x)
     return zeros(x.shape, dtype or x.dtype)
 
 
-def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:
+def arange(
+    start: TensorLike,
+    stop: TensorLike | None = None,
+    step: TensorLike | None = None,
+    dtype: DTypeLike = None,
+) -> Tensor:
     """Evenly spaced numbers in `[start, stop)`.
 
     Args:
@@ -62,18 +68,18 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     return as_tensor(numbers.astype(dtypes.to_numpy(name)), name)
 
 
-def _number(value: Any) -> Any:
+def _number(value: TensorLike) -> Any:
     return value.numpy().item() if isinstance(value, (Tensor, Variable)) else value
 
 
 @op
 def linspace(
-    start: Any,
-    stop: Any,
+    start: TensorLike,
+    stop: TensorLike,
     num: int = 50,
     endpoint: bool = True,
     retstep: bool = False,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     axis: int = 0,
 ) -> Any:
     """Evenly spaced numbers from `start` to `stop`.
@@ -112,20 +118,20 @@ def linspace(
     return (points, step) if retstep else points
 
 
-def _typed(value: Any) -> Any:
+def _typed(value: TensorLike) -> float | Tensor:
     return value if isinstance(value, (int, float)) else to_tensor(value)
 
 
 @op
 def logspace(
-    start: Any,
-    stop: Any,
+    start: TensorLike,
+    stop: TensorLike,
     num: int = 50,
     endpoint: bool = True,
-    base: Any = 10,
-    dtype: Any = None,
+    base: TensorLike = 10,
+    dtype: DTypeLike = None,
     axis: int = 0,
-) -> Any:
+) -> Tensor:
     """Powers of `base` with evenly spaced exponents from `start` to `stop`.
 
     Args:
@@ -146,13 +152,13 @@ def logspace(
 
 @op
 def geomspace(
-    start: Any,
-    stop: Any,
+    start: TensorLike,
+    stop: TensorLike,
     num: int = 50,
     endpoint: bool = True,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     axis: int = 0,
-) -> Any:
+) -> Tensor:
     """Numbers from `start` to `stop` with a constant ratio; both must have the same sign.
 
     Args:
@@ -180,7 +186,7 @@ def geomspace(
     return points if dtype is None else cast(points, dtype)
 
 
-def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
+def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> Tensor:
     """Ones on a diagonal, zeros elsewhere.
 
     Args:
@@ -202,12 +208,12 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
     return as_tensor(np.eye(int(N), None if M is None else int(M), int(k)), name)
 
 
-def identity(n: int, dtype: Any = None) -> Any:
+def identity(n: int, dtype: DTypeLike = None) -> Tensor:
     """Ones on the main diagonal of a square of size `n`, zeros elsewhere."""
     return eye(n, dtype=dtype)
 
 
-def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
+def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> Tensor:
     """Ones at and below a diagonal, zeros above.
 
     Args:
@@ -225,7 +231,7 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
 
 
 @op
-def tril(x: Any, k: int = 0) -> Any:
+def tril(x: TensorLike, k: int = 0) -> Tensor:
     """`x` with zeros above diagonal `k` of the last two axes."""
     x = to_tensor(x)
     return where_(
@@ -234,7 +240,7 @@ def tril(x: Any, k: int = 0) -> Any:
 
 
 @op
-def triu(x: Any, k: int = 0) -> Any:
+def triu(x: TensorLike, k: int = 0) -> Tensor:
     """`x` with zeros below diagonal `k` of the last two axes."""
     x = to_tensor(x)
     return where_(
@@ -243,7 +249,7 @@ def triu(x: Any, k: int = 0) -> Any:
 
 
 @op
-def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+def diagonal(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """Elements of a diagonal of two axes.
 
     Args:
@@ -276,13 +282,13 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
 
 @op
-def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+def trace(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """Sum over a diagonal of two axes; the arguments are those of `diagonal`."""
     return sum(diagonal(x, offset, axis1, axis2), axis=-1)
 
 
 @op
-def diag(x: Any, k: int = 0) -> Any:
+def diag(x: TensorLike, k: int = 0) -> Tensor:
     """The diagonal `k` of a matrix, or a matrix with a vector on its diagonal `k`.
 
     Args:
@@ -307,13 +313,13 @@ def diag(x: Any, k: int = 0) -> Any:
 
 
 @op
-def diagflat(x: Any, k: int = 0) -> Any:
+def diagflat(x: TensorLike, k: int = 0) -> Tensor:
     """A matrix with the flattened `x` on its diagonal `k`."""
     return diag(reshape(x, -1), k)
 
 
 @op
-def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
+def meshgrid(*x: TensorLike, indexing: str = "xy") -> list[Tensor]:
     """Coordinates of a grid, from one vector for each axis.
 
     Args:
@@ -342,7 +348,7 @@ def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
 
 
 @op
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+def vander(x: TensorLike, N: int | None = None, increasing: bool = False) -> Tensor:
     """Powers of the elements of a vector as columns.
 
     Args:
@@ -359,34 +365,34 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     return power(expand_dims(x, 1), to_tensor(exponents.copy(), x.dtype))
 
 
-def _cosines(x: Any, *coefficients: float) -> Any:
+def _cosines(x: TensorLike, *coefficients: float) -> Tensor:
     """The sum of `c_j * cos(2 pi j n / (size - 1))`: a window of int(x) elements."""
     size = int(_number(x))
     if size <= 1:
         return ones((max(size, 0),))
     angles = 2.0 * math.pi * np.arange(size) / (size - 1)
-    total: Any = 0.0
+    total: Tensor | float = 0.0
     for j, coefficient in enumerate(coefficients):
         total = total + coefficient * cos(to_tensor(j * angles))
     return cast(total, dtypes.standardize(None))
 
 
-def hanning(x: Any) -> Any:
+def hanning(x: TensorLike) -> Tensor:
     """Hann's window of `x` elements."""
     return _cosines(x, 0.5, -0.5)
 
 
-def hamming(x: Any) -> Any:
+def hamming(x: TensorLike) -> Tensor:
     """Hamming's window of `x` elements."""
     return _cosines(x, 0.54, -0.46)
 
 
-def blackman(x: Any) -> Any:
+def blackman(x: TensorLike) -> Tensor:
     """Blackman's window of `x` elements."""
     return _cosines(x, 0.42, -0.5, 0.08)
 
 
-def bartlett(x: Any) -> Any:
+def bartlett(x: TensorLike) -> Tensor:
     """The triangular window of `x` elements."""
     size = int(_number(x))
     if size <= 1:
@@ -394,7 +400,7 @@ def bartlett(x: Any) -> Any:
     return 1.0 - absolute(subtract(linspace(0.0, 2.0, size), 1.0))
 
 
-def kaiser(x: Any, beta: Any) -> Any:
+def kaiser(x: TensorLike, beta: TensorLike) -> Tensor:
     """Kaiser's window of `x` elements, with shape parameter `beta`."""
     size = int(_number(x))
     if size <= 1:
@@ -405,7 +411,7 @@ def kaiser(x: Any, beta: Any) -> Any:
 
 
 @op
-def i0(x: Any) -> Any:
+def i0(x: TensorLike) -> Tensor:
     """Modified Bessel function of order 0.
 
     Args:
@@ -420,11 +426,11 @@ def i0(x: Any) -> Any:
     size = absolute(cast(x, dtypes.result_type(x.dtype, float)))
     near = where_(size < 20.0, size, 20.0)
     quarter = near * near * 0.25
-    series: Any = 1.0
+    series: Tensor | float = 1.0
     for k in range(40, 0, -1):
         series = series * quarter * (1.0 / (k * k)) + 1.0
     far = where_(size < 20.0, 20.0, size)
-    asymptotic: Any = 1.0
+    asymptotic: Tensor | float = 1.0
     for k in range(15, 0, -1):
         asymptotic = asymptotic * ((2 * k - 1) ** 2 / (8.0 * k)) / far + 1.0
     root = sqrt(2.0 * math.pi * far)

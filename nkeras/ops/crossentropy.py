@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,8 @@ from nkeras.core import config, graph
 from nkeras.core.primitive import op, to_floating, to_tensor
 from nkeras.core.recording import on_host
 from nkeras.core.spec import normalize_axis
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import TensorLike
 from nkeras.ops.arranging import moveaxis
 from nkeras.ops.loss import (
     binary_cross_entropy,
@@ -24,7 +25,9 @@ from nkeras.ops.shape import cast, reshape, shaped, squeeze
 
 
 @op
-def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
+def binary_crossentropy(
+    target: TensorLike, output: TensorLike, from_logits: bool = False
+) -> Tensor:
     """`-target * log(p) - (1 - target) * log(1 - p)` of each element.
 
     Args:
@@ -58,8 +61,8 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
 
 @op
 def categorical_crossentropy(
-    target: Any, output: Any, from_logits: bool = False, axis: int = -1
-) -> Any:
+    target: TensorLike, output: TensorLike, from_logits: bool = False, axis: int = -1
+) -> Tensor:
     """`-sum(target * log(p))` along the classes' axis.
 
     Args:
@@ -93,8 +96,8 @@ def categorical_crossentropy(
 
 @op
 def sparse_categorical_crossentropy(
-    target: Any, output: Any, from_logits: bool = False, axis: int = -1
-) -> Any:
+    target: TensorLike, output: TensorLike, from_logits: bool = False, axis: int = -1
+) -> Tensor:
     """`-log(p[label])` along the classes' axis.
 
     Args:
@@ -134,12 +137,12 @@ def sparse_categorical_crossentropy(
     return shaped(loss, expected)
 
 
-def _checked_labels(labels: Any, classes: int) -> Any:
+def _checked_labels(labels: Tensor, classes: int) -> Tensor:
     labels = cast(labels, "int32")
     if isinstance(labels, graph.KerasTensor):
         return labels
 
-    def check(data: Any) -> None:
+    def check(data: TensorLike) -> None:
         values = labels.backend.to_numpy(data)
         # As unsigned numbers, negative ones are the largest.
         if values.size and values.view(np.uint32).max() >= classes:

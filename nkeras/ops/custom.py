@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from inspect import signature
 from types import FunctionType
-from typing import Any
+from typing import overload
 
 from nkeras.backend.scalar import Scalar
 from nkeras.core.primitive import PRIMITIVES, Elementwise
@@ -13,7 +13,15 @@ from nkeras.core.primitive import PRIMITIVES, Elementwise
 _own: dict[str, Elementwise] = {}
 
 
-def elementwise(function: Callable[..., Any] | None = None, *, result: str = "same") -> Any:
+@overload
+def elementwise(function: Callable[..., object], *, result: str = "same") -> Elementwise: ...
+@overload
+def elementwise(
+    function: None = None, *, result: str = "same"
+) -> Callable[[Callable[..., object]], Elementwise]: ...
+def elementwise(
+    function: Callable[..., object] | None = None, *, result: str = "same"
+) -> Elementwise | Callable[[Callable[..., object]], Elementwise]:
     """Decorator: an operation on tensors from a scalar function; shape and gradient are automatic.
 
     The body is free of branches (use `where`), and calls only `exp, log, tanh, erf, where, ...`

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from nkeras.core.primitive import op, primitive, promoted, to_tensor
 from nkeras.core.spec import Spec, Typed
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Gradients, TensorLike
 from nkeras.ops.activation import relu
 from nkeras.ops.batch_norm import gradient_through
 from nkeras.ops.elementwise import add
@@ -29,7 +30,7 @@ def _dense(x: Typed, kernel: Typed, bias: Typed | None, *, activation: str) -> S
 
 
 @_dense.decomposition
-def _(x: Any, kernel: Any, bias: Any, *, activation: str) -> Any:
+def _(x: Tensor, kernel: Tensor, bias: Tensor | None, *, activation: str) -> Tensor:
     y = matmul(x, kernel)
     y = y if bias is None else add(y, bias)
     return relu(y) if activation == "relu" else y
@@ -37,8 +38,8 @@ def _(x: Any, kernel: Any, bias: Any, *, activation: str) -> Any:
 
 @_dense.vjp("x", "kernel", "bias")
 def _(
-    grad_y: Any, x: Any, kernel: Any, y: Any, activation: str, wanted: frozenset[str]
-) -> tuple[Any, Any, Any]:
+    grad_y: Tensor, x: Tensor, kernel: Tensor, y: Tensor, activation: str, wanted: frozenset[str]
+) -> Gradients:
     by = tuple([name for name in ("x", "kernel", "bias") if name in wanted])
     return _dense_grad(grad_y, x, kernel, y, activation=activation, by=by)
 
@@ -57,8 +58,8 @@ def _dense_grad(
 
 @_dense_grad.decomposition
 def _dense_grads(
-    grad_y: Any, x: Any, kernel: Any, y: Any, activation: str, by: tuple[str, ...]
-) -> tuple[Any, Any, Any]:
+    grad_y: Tensor, x: Tensor, kernel: Tensor, y: Tensor, activation: str, by: tuple[str, ...]
+) -> tuple[Tensor | None, ...]:
     if activation == "relu":
         grad_y = relu.rule("x").function(grad_y=grad_y, y=y, x_spec=y)  # type: ignore[union-attr]
     rows = math.prod(x.shape[:-1])
@@ -72,28 +73,30 @@ def _dense_grads(
 
 @_dense_grad.vjp("grad_y", "x", "kernel")
 def _(
-    grad_y: Any,
-    x: Any,
-    kernel: Any,
-    y: Any,
+    grad_y: Tensor,
+    x: Tensor,
+    kernel: Tensor,
+    y: Tensor,
     activation: str,
     by: tuple[str, ...],
-    grad_grad_x: Any = None,
-    grad_grad_kernel: Any = None,
-    grad_grad_bias: Any = None,
-) -> Any:
+    grad_grad_x: Tensor | None = None,
+    grad_grad_kernel: Tensor | None = None,
+    grad_grad_bias: Tensor | None = None,
+) -> Gradients:
     upstream = (grad_grad_x, grad_grad_kernel, grad_grad_bias)
 
-    def used(*sources: Any) -> list[Any]:
-        grads = _dense_grads(*sources, y, activation=activation, by=by)
-        return [one for i, one in enumerate(grads) if upstream[i] is not None]
+    def used(grad_y: Tensor, x: Tensor, kernel: Tensor) -> list[Tensor]:
+        grads = _dense_grads(grad_y, x, kernel, y, activation=activation, by=by)
+        return [one for i, one in enumerate(grads) if one is not None and upstream[i] is not None]
 
     given = [one for one in upstream if one is not None]
     return gradient_through(used, (grad_y, x, kernel), given)
 
 
 @op
-def dense(x: Any, kernel: Any, bias: Any = None, activation: str = "linear") -> Any:
+def dense(
+    x: TensorLike, kernel: TensorLike, bias: TensorLike | None = None, activation: str = "linear"
+) -> Tensor:
     """`activation(x @ kernel + bias)`, as one kernel.
 
     Args:

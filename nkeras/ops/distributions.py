@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from nkeras.core.primitive import op, to_tensor
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import DTypeLike, Seed, ShapeLike, TensorLike
 from nkeras.ops.elementwise import (
     add,
     divide,
@@ -31,7 +31,9 @@ _LEAST = 2.0**-25  # keeps logarithms of uniform numbers finite
 
 
 @op
-def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Any:
+def categorical(
+    logits: TensorLike, num_samples: int, dtype: DTypeLike = "int32", seed: Seed = None
+) -> Tensor:
     """Classes drawn from unnormalised log-probabilities (by the largest of Gumbel numbers).
 
     Args:
@@ -65,7 +67,9 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
     return cast(_argmax(scores, axis=2, keepdims=False), dtype)
 
 
-def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Any:
+def gamma(
+    shape: ShapeLike, alpha: TensorLike, dtype: DTypeLike = None, seed: Seed = None
+) -> Tensor:
     """Gamma distributed numbers of scale 1 (Marsaglia and Tsang 2000).
 
     Args:
@@ -91,7 +95,13 @@ def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Any:
     return cast(_gamma(bits((3 * ATTEMPTS + 1, *shape), seed), alpha), name)
 
 
-def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None) -> Any:
+def beta(
+    shape: ShapeLike,
+    alpha: TensorLike,
+    beta: TensorLike,
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+) -> Tensor:
     """Beta distributed numbers, in [0, 1].
 
     Args:
@@ -121,8 +131,12 @@ def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None)
 
 
 def binomial(
-    shape: Any, counts: Any, probabilities: Any, dtype: Any = None, seed: Any = None
-) -> Any:
+    shape: ShapeLike,
+    counts: TensorLike,
+    probabilities: TensorLike,
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+) -> Tensor:
     """Numbers of successes in `counts` trials, counted one by one.
 
     Args:
@@ -159,7 +173,7 @@ def binomial(
     return cast(reduce_sum(counted, axis=(0,), keepdims=False), name)
 
 
-def _gamma(words: Any, alpha: Any) -> Any:
+def _gamma(words: Tensor, alpha: TensorLike) -> Tensor:
     """float32 gamma numbers from `(3 * ATTEMPTS + 1, *shape)` random words."""
     shape = words.shape[1:]
     unit = _unit(words)

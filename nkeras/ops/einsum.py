@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from nkeras.core.primitive import op, promoted
+from nkeras.core.spec import Shape
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import TensorLike
 from nkeras.ops.creation import diagonal
 from nkeras.ops.linalg import matmul
 from nkeras.ops.reduction import reduce_sum
@@ -17,7 +20,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @op
-def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Any:
+def einsum(subscripts: str, *operands: TensorLike, **kwargs: object) -> Tensor:
     """Sum of products over named axes.
 
     Args:
@@ -85,7 +88,7 @@ def _parse(subscripts: str, ranks: list[int]) -> tuple[list[str], str]:
     return filled, output
 
 
-def _sizes(subscripts: str, inputs: list[str], shapes: list[Any]) -> dict[str, int]:
+def _sizes(subscripts: str, inputs: list[str], shapes: Sequence[Shape]) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for names, shape in zip(inputs, shapes, strict=True):
         for name, size in zip(names, shape, strict=True):
@@ -119,7 +122,7 @@ def _path(inputs: list[str], output: str, sizes: dict[str, int]) -> list[tuple[i
     return pairs
 
 
-def _without_repeats(tensor: Any, names: str) -> tuple[Any, str]:
+def _without_repeats(tensor: Tensor, names: str) -> tuple[Tensor, str]:
     """Names that occur twice in one operand stand for its diagonal."""
     for name in names:
         while names.count(name) > 1:
@@ -130,7 +133,7 @@ def _without_repeats(tensor: Any, names: str) -> tuple[Any, str]:
     return tensor, names
 
 
-def _reduced(tensor: Any, names: str, needed: set[str]) -> tuple[Any, str]:
+def _reduced(tensor: Tensor, names: str, needed: set[str]) -> tuple[Tensor, str]:
     """Sum over the names that nobody needs."""
     gone = tuple(i for i, name in enumerate(names) if name not in needed)
     if gone:
@@ -139,8 +142,8 @@ def _reduced(tensor: Any, names: str, needed: set[str]) -> tuple[Any, str]:
 
 
 def _pair(
-    first: tuple[Any, str], second: tuple[Any, str], needed: set[str], sizes: dict[str, int]
-) -> tuple[Any, str]:
+    first: tuple[Tensor, str], second: tuple[Tensor, str], needed: set[str], sizes: dict[str, int]
+) -> tuple[Tensor, str]:
     """Product of two terms, summed over the names that only they have."""
     x, names1 = _reduced(*_squeezed(*first, sizes), needed | set(second[1]))
     y, names2 = _reduced(*_squeezed(*second, sizes), needed | set(names1))
@@ -163,7 +166,7 @@ def _pair(
     return reshape(product, shape), "".join((*batch, *free1, *free2))
 
 
-def _squeezed(tensor: Any, names: str, sizes: dict[str, int]) -> tuple[Any, str]:
+def _squeezed(tensor: Tensor, names: str, sizes: dict[str, int]) -> tuple[Tensor, str]:
     """Axes of size 1 that meet longer ones are broadcast."""
     shape = [sizes[name] for name in names]
     return (tensor if list(tensor.shape) == shape else broadcast_to(tensor, shape)), names

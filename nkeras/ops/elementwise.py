@@ -6,11 +6,11 @@ least a floating one (`float`), or is `bool`.
 
 from __future__ import annotations
 
-from typing import Any
-
 from nkeras.backend.scalar import Scalar
 from nkeras.backend.scalars import arithmetic, special
 from nkeras.core.primitive import Elementwise, op, to_tensor
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import TensorLike
 
 _DOC = """{summary}
 
@@ -31,7 +31,7 @@ _DTYPES = {
 }
 
 
-def elementwise(scalar: Scalar, promotion: str, summary: str, *defaults: Any) -> Elementwise:
+def elementwise(scalar: Scalar, promotion: str, summary: str, *defaults: float) -> Elementwise:
     """Make the operation of a scalar function, with its docstring."""
     arguments = "".join(f"        {name}: tensor, array or number.\n" for name in scalar.parameters)
     kind = "bool" if scalar.result == "bool" else promotion
@@ -130,7 +130,7 @@ right_shift = bitwise_right_shift
 
 
 @op
-def square(x: Any) -> Any:
+def square(x: TensorLike) -> Tensor:
     """X * x; of a bool as int32.
 
     Args:
@@ -143,7 +143,7 @@ def square(x: Any) -> Any:
 
 
 @op
-def clip(x: Any, x_min: Any, x_max: Any) -> Any:
+def clip(x: TensorLike, x_min: TensorLike, x_max: TensorLike) -> Tensor:
     """Limit values to an interval; the dtype stays that of `x` (bool becomes int32).
 
     Args:
@@ -169,7 +169,7 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
     return _clip(x, to_tensor(x_min, dtype), to_tensor(x_max, dtype))
 
 
-def root_of_squares(squares: Any) -> Any:
+def root_of_squares(squares: TensorLike) -> Tensor:
     """`sqrt` for sums of squares: where they are zero the gradient is zero, and not 0 * infinity.
 
     There the norm has a kink, and zero is the subgradient of least length.

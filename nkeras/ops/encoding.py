@@ -12,6 +12,8 @@ from nkeras.core import dtypes, graph
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import op, to_tensor
 from nkeras.core.spec import normalize_axis
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import DTypeLike, ShapeLike, TensorLike
 from nkeras.ops.core import full, zeros
 from nkeras.ops.elementwise import equal, maximum, minimum, multiply
 from nkeras.ops.indexing import _gather_nd, _scatter_nd, _scatter_update, checked_coordinates, take
@@ -21,8 +23,8 @@ from nkeras.ops.shape import cast, expand_dims, reshape
 
 @op
 def one_hot(
-    x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False
-) -> Any:
+    x: TensorLike, num_classes: int, axis: int = -1, dtype: DTypeLike = None, sparse: bool = False
+) -> Tensor:
     """A vector for each label, 1 at the label and 0 elsewhere.
 
     Args:
@@ -57,13 +59,13 @@ def one_hot(
 
 @op
 def multi_hot(
-    inputs: Any,
+    inputs: TensorLike,
     num_classes: int | None = None,
     axis: int = -1,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     sparse: bool = False,
-    **kwargs: Any,
-) -> Any:
+    **kwargs: int,
+) -> Tensor:
     """One vector for the labels of each row, 1 at each of the labels.
 
     Args:
@@ -91,8 +93,8 @@ def multi_hot(
 
 
 def _segments(
-    data: Any, segment_ids: Any, num_segments: int | None, owner: str
-) -> tuple[Any, np.ndarray, int]:
+    data: TensorLike, segment_ids: TensorLike, num_segments: int | None, owner: str
+) -> tuple[Tensor, np.ndarray, int]:
     """Rows of `data` whose segment exists, their segments, and the number of segments."""
     data, ids = to_tensor(data), to_tensor(segment_ids)
     if len(ids.shape) != 1 or ids.shape[0] != data.shape[0]:
@@ -114,8 +116,8 @@ def _segments(
 
 @op
 def segment_sum(
-    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
-) -> Any:
+    data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
+) -> Tensor:
     """Sums of the rows with equal segment number.
 
     Args:
@@ -136,22 +138,22 @@ def segment_sum(
     return _scatter_nd(to_tensor(numbers[:, None], "int32"), data, shape=shape)
 
 
-def _symbolic(x: Any) -> bool:
+def _symbolic(x: Tensor) -> bool:
     return isinstance(x, graph.KerasTensor)
 
 
-def _like(x: Any, shape: Any) -> Any:
-    return graph.KerasTensor(shape, x.dtype)
+def _like(x: Tensor, shape: ShapeLike) -> Tensor:
+    return graph.symbolic(shape, x.dtype)
 
 
 def _segment_reduce(
-    function: Callable[[Any, Any], Any],
+    function: Callable[[Tensor, Tensor], Tensor],
     empty: Callable[[str], float],
-    data: Any,
-    segment_ids: Any,
+    data: TensorLike,
+    segment_ids: TensorLike,
     num_segments: int | None,
     owner: str,
-) -> Any:
+) -> Tensor:
     data, numbers, count = _segments(data, segment_ids, num_segments, owner)
     shape = (count, *data.shape[1:])
     if _symbolic(data):
@@ -160,7 +162,12 @@ def _segment_reduce(
     return combine(function, start, numbers[:, None], data)
 
 
-def combine(function: Any, x: Any, coordinates: np.ndarray, updates: Any) -> Any:
+def combine(
+    function: Callable[[Tensor, Tensor], Tensor],
+    x: Tensor,
+    coordinates: np.ndarray,
+    updates: Tensor,
+) -> Tensor:
     """`x[coordinates] = function(x[coordinates], updates)`, one update of a place after the other.
 
     Args:
@@ -196,8 +203,8 @@ def _highest(dtype: str) -> float:
 
 @op
 def segment_max(
-    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
-) -> Any:
+    data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
+) -> Tensor:
     """Largest of the rows with equal segment number; an empty segment has the least value.
 
     The arguments are those of `segment_sum`.
@@ -207,8 +214,8 @@ def segment_max(
 
 @op
 def segment_min(
-    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
-) -> Any:
+    data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
+) -> Tensor:
     """Smallest of the rows with equal segment number; an empty segment has the greatest value.
 
     The arguments are those of `segment_sum`.
@@ -218,8 +225,8 @@ def segment_min(
 
 @op
 def segment_prod(
-    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
-) -> Any:
+    data: TensorLike, segment_ids: TensorLike, num_segments: int | None = None, sorted: bool = False
+) -> Tensor:
     """Product of the rows with equal segment number; an empty segment has the product 1.
 
     The arguments are those of `segment_sum`.
@@ -228,7 +235,9 @@ def segment_prod(
 
 
 @op
-def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> Any:
+def scatter_update(
+    inputs: TensorLike, indices: TensorLike, updates: TensorLike, reduction: str | None = None
+) -> Tensor:
     """A copy of `inputs` with `updates` written at coordinates.
 
     Args:

@@ -10,6 +10,7 @@ from nkeras.core import dtypes, graph
 from nkeras.core.primitive import op, primitive, to_tensor
 from nkeras.core.spec import Shape, Spec, Typed, broadcast_shapes, normalize_axis
 from nkeras.core.tensor import Tensor
+from nkeras.core.typing import ShapeLike, TensorLike
 from nkeras.ops.shape import cast, reshape, stack
 
 
@@ -19,7 +20,7 @@ def _take(x: Typed, indices: Typed, *, axis: int) -> Spec:
 
 
 @_take.vjp("x")
-def _(grad_y: Any, x_spec: Spec, indices: Any, axis: int) -> Any:
+def _(grad_y: Tensor, x_spec: Spec, indices: Tensor, axis: int) -> Tensor:
     return _take_grad(grad_y, indices, shape=x_spec.shape, axis=axis)
 
 
@@ -29,7 +30,7 @@ def _take_grad(grad_y: Typed, indices: Typed, *, shape: Shape, axis: int) -> Spe
 
 
 @_take_grad.vjp("grad_y")
-def _(grad_grad_x: Any, indices: Any, axis: int) -> Any:
+def _(grad_grad_x: Tensor, indices: Tensor, axis: int) -> Tensor:
     return _take(grad_grad_x, indices, axis=axis)
 
 
@@ -42,7 +43,7 @@ def _take_along_axis(x: Typed, indices: Typed, *, axis: int) -> Spec:
 
 
 @_take_along_axis.vjp("x")
-def _(grad_y: Any, x_spec: Spec, indices: Any, axis: int) -> Any:
+def _(grad_y: Tensor, x_spec: Spec, indices: Tensor, axis: int) -> Tensor:
     return _take_along_axis_grad(grad_y, indices, shape=x_spec.shape, axis=axis)
 
 
@@ -52,7 +53,7 @@ def _take_along_axis_grad(grad_y: Typed, indices: Typed, *, shape: Shape, axis: 
 
 
 @_take_along_axis_grad.vjp("grad_y")
-def _(grad_grad_x: Any, indices: Any, axis: int) -> Any:
+def _(grad_grad_x: Tensor, indices: Tensor, axis: int) -> Tensor:
     return _take_along_axis(grad_grad_x, indices, axis=axis)
 
 
@@ -62,7 +63,7 @@ def _gather_nd(x: Typed, indices: Typed) -> Spec:
 
 
 @_gather_nd.vjp("x")
-def _(grad_y: Any, x_spec: Spec, indices: Any) -> Any:
+def _(grad_y: Tensor, x_spec: Spec, indices: Tensor) -> Tensor:
     return _scatter_nd(indices, grad_y, shape=x_spec.shape)
 
 
@@ -78,7 +79,7 @@ def _scatter_nd(indices: Typed, values: Typed, *, shape: Shape) -> Spec:
 
 
 @_scatter_nd.vjp("values")
-def _(grad_y: Any, indices: Any) -> Any:
+def _(grad_y: Tensor, indices: Tensor) -> Tensor:
     return _gather_nd(grad_y, indices)
 
 
@@ -94,12 +95,12 @@ def _scatter_update(x: Typed, indices: Typed, updates: Typed) -> Spec:
 
 
 @_scatter_update.vjp("x")
-def _(grad_y: Any, indices: Any, updates_spec: Spec) -> Any:
+def _(grad_y: Tensor, indices: Tensor, updates_spec: Spec) -> Tensor:
     return _scatter_update(grad_y, indices, to_tensor(np.zeros(updates_spec.shape), grad_y.dtype))
 
 
 @_scatter_update.vjp("updates")
-def _(grad_y: Any, x_spec: Spec, indices: Any, updates_spec: Spec) -> Any:
+def _(grad_y: Tensor, x_spec: Spec, indices: Tensor, updates_spec: Spec) -> Tensor:
     """Of several writes to one place only the last one has a gradient."""
     rows = int(np.prod(indices.shape[:-1]))
     numbers = reshape(to_tensor(np.arange(rows)), indices.shape[:-1])
@@ -110,7 +111,7 @@ def _(grad_y: Any, x_spec: Spec, indices: Any, updates_spec: Spec) -> Any:
     return _gather_nd(grad_y, indices) * mask
 
 
-def checked_indices(indices: Any, size: int, owner: str) -> Any:
+def checked_indices(indices: TensorLike, size: int, owner: str) -> Tensor:
     """Integer indices as non-negative int32 tensor.
 
     Raises:
@@ -135,7 +136,7 @@ def checked_indices(indices: Any, size: int, owner: str) -> Any:
 
 
 @op
-def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
     """Elements of `x` at integer positions along an axis.
 
     Args:
@@ -162,7 +163,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
 
 
 @op
-def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
+def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
     """Elements of `x` at one position per line along an axis.
 
     Args:
@@ -190,7 +191,7 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
     )
 
 
-def checked_coordinates(indices: Any, shape: Shape, owner: str) -> Any:
+def checked_coordinates(indices: TensorLike, shape: Shape, owner: str) -> Tensor:
     """Coordinates `(..., depth)` as non-negative int32 tensor, checked against a shape."""
     indices = to_tensor(indices)
     depth = indices.shape[-1] if indices.shape else 0
@@ -206,7 +207,7 @@ def checked_coordinates(indices: Any, shape: Shape, owner: str) -> Any:
 
 
 @op
-def scatter(indices: Any, values: Any, shape: Any) -> Any:
+def scatter(indices: TensorLike, values: TensorLike, shape: ShapeLike) -> Tensor:
     """Zeros of `shape` with `values` added at coordinates.
 
     Args:
@@ -226,7 +227,7 @@ def scatter(indices: Any, values: Any, shape: Any) -> Any:
     )
 
 
-def advanced_getitem(x: Any, keys: tuple[Any, ...]) -> Any:
+def advanced_getitem(x: Tensor, keys: tuple[Any, ...]) -> Tensor:
     """`x[keys]` where some keys are integer tensors or boolean masks."""
     if any(isinstance(key, graph.KerasTensor) for key in keys) and len(keys) == 1:
         return take(x, keys[0], axis=0)

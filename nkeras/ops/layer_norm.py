@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from nkeras.core.primitive import primitive
 from nkeras.core.spec import Spec, Typed
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Gradients
 from nkeras.ops.batch_norm import check_vectors, gradient_through
 from nkeras.ops.elementwise import rsqrt, square
 from nkeras.ops.reduction import reduce_mean, reduce_sum
 from nkeras.ops.shape import expand_dims
 
 
-def _row_mean(x: Any, keepdims: bool = True) -> Any:
+def _row_mean(x: Tensor, keepdims: bool = True) -> Tensor:
     return reduce_mean(x, axis=(len(x.shape) - 1,), keepdims=keepdims)
 
 
-def _over_rows(x: Any) -> Any:
+def _over_rows(x: Tensor) -> Tensor:
     return reduce_sum(x, axis=tuple(range(len(x.shape) - 1)), keepdims=False)
 
 
@@ -30,7 +30,7 @@ def _layer_norm(
 
 
 @_layer_norm.decomposition
-def _(x: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
+def _(x: Tensor, gamma: Tensor | None, beta: Tensor | None, epsilon: float) -> tuple[Tensor, ...]:
     mean = _row_mean(x, keepdims=False)
     centred = x - expand_dims(mean, -1)
     inverse = rsqrt(_row_mean(square(centred), keepdims=False) + epsilon)
@@ -41,15 +41,15 @@ def _(x: Any, gamma: Any, beta: Any, epsilon: float) -> Any:
 
 @_layer_norm.vjp("x", "gamma", "beta")
 def _(
-    grad_y: Any,
-    x: Any,
-    gamma: Any,
-    beta: Any,
-    mean: Any,
-    inverse: Any,
-    grad_mean: Any = None,
-    grad_inverse: Any = None,
-) -> Any:
+    grad_y: Tensor,
+    x: Tensor,
+    gamma: Tensor | None,
+    beta: Tensor | None,
+    mean: Tensor,
+    inverse: Tensor,
+    grad_mean: Tensor | None = None,
+    grad_inverse: Tensor | None = None,
+) -> Gradients:
     grads = _layer_norm_grad(grad_y, x, gamma, mean, inverse)
     grad_x = grads[0]
     if grad_mean is not None:
@@ -70,7 +70,9 @@ def _layer_norm_grad(
 
 
 @_layer_norm_grad.decomposition
-def _layer_norm_grads(grad_y: Any, x: Any, gamma: Any, mean: Any, inverse: Any) -> Any:
+def _layer_norm_grads(
+    grad_y: Tensor, x: Tensor, gamma: Tensor | None, mean: Tensor, inverse: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     factor = expand_dims(inverse, -1)
     normalized = (x - expand_dims(mean, -1)) * factor
     grad = grad_y if gamma is None else grad_y * gamma
@@ -80,15 +82,15 @@ def _layer_norm_grads(grad_y: Any, x: Any, gamma: Any, mean: Any, inverse: Any) 
 
 @_layer_norm_grad.vjp("grad_y", "x", "gamma", "mean", "inverse")
 def _(
-    grad_grad_x: Any,
-    grad_grad_gamma: Any,
-    grad_grad_beta: Any,
-    grad_y: Any,
-    x: Any,
-    gamma: Any,
-    mean: Any,
-    inverse: Any,
-) -> Any:
+    grad_grad_x: Tensor,
+    grad_grad_gamma: Tensor,
+    grad_grad_beta: Tensor,
+    grad_y: Tensor,
+    x: Tensor,
+    gamma: Tensor | None,
+    mean: Tensor,
+    inverse: Tensor,
+) -> Gradients:
     grads = grad_grad_x, grad_grad_gamma, grad_grad_beta
     return gradient_through(_layer_norm_grads, (grad_y, x, gamma, mean, inverse), grads)
 
@@ -100,14 +102,16 @@ def _rms_norm(x: Typed, scale: Typed | None, *, epsilon: float) -> tuple[Spec, S
 
 
 @_rms_norm.decomposition
-def _(x: Any, scale: Any, epsilon: float) -> Any:
+def _(x: Tensor, scale: Tensor | None, epsilon: float) -> tuple[Tensor, ...]:
     inverse = rsqrt(_row_mean(square(x), keepdims=False) + epsilon)
     y = x * expand_dims(inverse, -1)
     return y if scale is None else y * scale, inverse
 
 
 @_rms_norm.vjp("x", "scale")
-def _(grad_y: Any, x: Any, scale: Any, inverse: Any, grad_inverse: Any = None) -> Any:
+def _(
+    grad_y: Tensor, x: Tensor, scale: Tensor, inverse: Tensor, grad_inverse: Tensor | None = None
+) -> Gradients:
     grad_x, grad_scale = _rms_norm_grad(grad_y, x, scale, inverse)
     if grad_inverse is not None:
         slope = grad_inverse * inverse * square(inverse) / x.shape[-1]
@@ -124,7 +128,9 @@ def _rms_norm_grad(
 
 
 @_rms_norm_grad.decomposition
-def _rms_norm_grads(grad_y: Any, x: Any, scale: Any, inverse: Any) -> Any:
+def _rms_norm_grads(
+    grad_y: Tensor, x: Tensor, scale: Tensor | None, inverse: Tensor
+) -> tuple[Tensor, ...]:
     factor = expand_dims(inverse, -1)
     normalized = x * factor
     grad = grad_y if scale is None else grad_y * scale
@@ -133,7 +139,14 @@ def _rms_norm_grads(grad_y: Any, x: Any, scale: Any, inverse: Any) -> Any:
 
 
 @_rms_norm_grad.vjp("grad_y", "x", "scale", "inverse")
-def _(grad_grad_x: Any, grad_grad_scale: Any, grad_y: Any, x: Any, scale: Any, inverse: Any) -> Any:
+def _(
+    grad_grad_x: Tensor,
+    grad_grad_scale: Tensor,
+    grad_y: Tensor,
+    x: Tensor,
+    scale: Tensor,
+    inverse: Tensor,
+) -> Gradients:
     sources = grad_y, x, scale, inverse
     return gradient_through(_rms_norm_grads, sources, (grad_grad_x, grad_grad_scale))
 

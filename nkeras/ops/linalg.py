@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from nkeras.core import missing
 from nkeras.core.primitive import op, primitive, promoted
 from nkeras.core.spec import Spec, Typed, broadcast_shapes
 from nkeras.core.tape import sum_to
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import TensorLike
 from nkeras.ops.shape import expand_dims, squeeze, turned
 
 
@@ -23,17 +23,17 @@ def _matmul(x: Typed, y: Typed) -> Spec:
 
 
 @_matmul.vjp("x")
-def _(grad_product: Any, x_spec: Spec, y: Any) -> Any:
+def _(grad_product: Tensor, x_spec: Spec, y: Tensor) -> Tensor:
     return sum_to(_matmul(grad_product, turned(y)), x_spec)
 
 
 @_matmul.vjp("y")
-def _(grad_product: Any, x: Any, y_spec: Spec) -> Any:
+def _(grad_product: Tensor, x: Tensor, y_spec: Spec) -> Tensor:
     return sum_to(_matmul(turned(x), grad_product), y_spec)
 
 
 @op
-def matmul(x1: Any, x2: Any) -> Any:
+def matmul(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Matrix product; leading axes broadcast; vectors are treated as in NumPy.
 
     Args:

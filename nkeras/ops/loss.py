@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -11,6 +10,8 @@ from nkeras.backend.scalars import losses
 from nkeras.core.primitive import primitive, to_tensor
 from nkeras.core.spec import Spec, Typed
 from nkeras.core.tape import GradientTape
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Gradients
 from nkeras.ops.elementwise import (
     clip,
     elementwise,
@@ -51,7 +52,7 @@ def sparse_softmax_cross_entropy(logits: Typed, labels: Typed) -> tuple[Spec, Sp
 
 
 @sparse_softmax_cross_entropy.decomposition
-def _(logits: Any, labels: Any) -> tuple[Any, Any]:
+def _(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     log_probabilities = _log_softmax(logits, axis=1)
     chosen = take_along_axis(log_probabilities, expand_dims(labels, 1), 1)
     return negative(squeeze(chosen, 1)), log_probabilities
@@ -59,8 +60,11 @@ def _(logits: Any, labels: Any) -> tuple[Any, Any]:
 
 @sparse_softmax_cross_entropy.vjp("logits")
 def _(
-    grad_loss: Any, labels: Any, log_probabilities: Any, grad_log_probabilities: Any = None
-) -> Any:
+    grad_loss: Tensor,
+    labels: Tensor,
+    log_probabilities: Tensor,
+    grad_log_probabilities: Tensor | None = None,
+) -> Tensor:
     grad = sparse_softmax_cross_entropy_grad(grad_loss, log_probabilities, labels)
     if grad_log_probabilities is not None:
         grad = grad + _log_softmax_grad(grad_log_probabilities, log_probabilities, axis=1)
@@ -75,28 +79,28 @@ def sparse_softmax_cross_entropy_grad(
     return Spec(log_probabilities.shape, log_probabilities.dtype)
 
 
-def _softmax_minus_onehot(log_probabilities: Any, labels: Any) -> Any:
+def _softmax_minus_onehot(log_probabilities: Tensor, labels: Tensor) -> Tensor:
     return exp(log_probabilities) - _onehot(labels, log_probabilities)
 
 
-def _onehot(labels: Any, like: Any) -> Any:
+def _onehot(labels: Tensor, like: Tensor) -> Tensor:
     classes = to_tensor(np.arange(like.shape[1]), "int32")
     return cast(equal(expand_dims(labels, 1), classes), like.dtype)
 
 
 @sparse_softmax_cross_entropy_grad.decomposition
-def _(grad_loss: Any, log_probabilities: Any, labels: Any) -> Any:
+def _(grad_loss: Tensor, log_probabilities: Tensor, labels: Tensor) -> Tensor:
     return _softmax_minus_onehot(log_probabilities, labels) * expand_dims(grad_loss, 1)
 
 
 @sparse_softmax_cross_entropy_grad.vjp("grad_loss")
-def _(grad_grad_logits: Any, log_probabilities: Any, labels: Any) -> Any:
+def _(grad_grad_logits: Tensor, log_probabilities: Tensor, labels: Tensor) -> Tensor:
     product = grad_grad_logits * _softmax_minus_onehot(log_probabilities, labels)
     return reduce_sum(product, axis=(1,), keepdims=False)
 
 
 @sparse_softmax_cross_entropy_grad.vjp("log_probabilities")
-def _(grad_grad_logits: Any, grad_loss: Any, log_probabilities: Any) -> Any:
+def _(grad_grad_logits: Tensor, grad_loss: Tensor, log_probabilities: Tensor) -> Tensor:
     return grad_grad_logits * exp(log_probabilities) * expand_dims(grad_loss, 1)
 
 
@@ -108,21 +112,24 @@ def softmax_cross_entropy(target: Typed, logits: Typed) -> tuple[Spec, Spec]:
 
 
 @softmax_cross_entropy.decomposition
-def _(target: Any, logits: Any) -> tuple[Any, Any]:
+def _(target: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
     log_probabilities = _log_softmax(logits, axis=1)
     product = target * log_probabilities
     return negative(reduce_sum(product, axis=(1,), keepdims=False)), log_probabilities
 
 
 @softmax_cross_entropy.vjp("target")
-def _(grad_loss: Any, log_probabilities: Any) -> Any:
+def _(grad_loss: Tensor, log_probabilities: Tensor) -> Tensor:
     return negative(expand_dims(grad_loss, 1)) * log_probabilities
 
 
 @softmax_cross_entropy.vjp("logits")
 def _(
-    grad_loss: Any, target: Any, log_probabilities: Any, grad_log_probabilities: Any = None
-) -> Any:
+    grad_loss: Tensor,
+    target: Tensor,
+    log_probabilities: Tensor,
+    grad_log_probabilities: Tensor | None = None,
+) -> Tensor:
     grad = softmax_cross_entropy_grad(grad_loss, target, log_probabilities)
     if grad_log_probabilities is not None:
         grad = grad + _log_softmax_grad(grad_log_probabilities, log_probabilities, axis=1)
@@ -136,13 +143,15 @@ def softmax_cross_entropy_grad(grad_loss: Typed, target: Typed, log_probabilitie
 
 
 @softmax_cross_entropy_grad.decomposition
-def _softmax_grad_formula(grad_loss: Any, target: Any, log_probabilities: Any) -> Any:
+def _softmax_grad_formula(grad_loss: Tensor, target: Tensor, log_probabilities: Tensor) -> Tensor:
     difference = exp(log_probabilities) * _total(target) - target
     return difference * expand_dims(grad_loss, 1)
 
 
 @softmax_cross_entropy_grad.vjp("grad_loss", "target", "log_probabilities")
-def _(grad_grad_logits: Any, grad_loss: Any, target: Any, log_probabilities: Any) -> Any:
+def _(
+    grad_grad_logits: Tensor, grad_loss: Tensor, target: Tensor, log_probabilities: Tensor
+) -> Gradients:
     arguments = (grad_loss, target, log_probabilities)
     return _vjp(_softmax_grad_formula, arguments, grad_grad_logits)
 
@@ -157,11 +166,13 @@ def _specs(owner: str, scores: Typed, name: str, other: Typed, rank: int) -> Spe
     return Spec(scores.shape[:1], scores.dtype)
 
 
-def _total(x: Any) -> Any:
+def _total(x: Tensor) -> Tensor:
     return reduce_sum(x, axis=(1,), keepdims=True)
 
 
-def _vjp(formula: Callable[..., Any], arguments: tuple[Any, ...], upstream: Any) -> list[Any]:
+def _vjp(
+    formula: Callable[..., Tensor], arguments: Sequence[Tensor], upstream: Tensor
+) -> Gradients:
     """Gradients of a formula by its arguments, where `upstream` is the one by its result."""
     with GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(arguments)
@@ -176,14 +187,14 @@ def sparse_cross_entropy(probabilities: Typed, labels: Typed, *, epsilon: float)
 
 
 @sparse_cross_entropy.decomposition
-def _(probabilities: Any, labels: Any, epsilon: float) -> Any:
+def _(probabilities: Tensor, labels: Tensor, epsilon: float) -> Tensor:
     chosen = take_along_axis(probabilities, expand_dims(labels, 1), 1)
     chances = clip(chosen / _total(probabilities), epsilon, 1.0 - epsilon)
     return negative(log(squeeze(chances, 1)))
 
 
 @sparse_cross_entropy.vjp("probabilities")
-def _(grad_loss: Any, probabilities: Any, labels: Any, epsilon: float) -> Any:
+def _(grad_loss: Tensor, probabilities: Tensor, labels: Tensor, epsilon: float) -> Tensor:
     return sparse_cross_entropy_grad(grad_loss, probabilities, labels, epsilon=epsilon)
 
 
@@ -196,7 +207,9 @@ def sparse_cross_entropy_grad(
 
 
 @sparse_cross_entropy_grad.decomposition
-def _sparse_grad(grad_loss: Any, probabilities: Any, labels: Any, epsilon: float) -> Any:
+def _sparse_grad(
+    grad_loss: Tensor, probabilities: Tensor, labels: Tensor, epsilon: float
+) -> Tensor:
     total = _total(probabilities)
     chosen = take_along_axis(probabilities, expand_dims(labels, 1), 1)
     chance = chosen / total
@@ -208,9 +221,13 @@ def _sparse_grad(grad_loss: Any, probabilities: Any, labels: Any, epsilon: float
 
 @sparse_cross_entropy_grad.vjp("grad_loss", "probabilities")
 def _(
-    grad_grad_probabilities: Any, grad_loss: Any, probabilities: Any, labels: Any, epsilon: float
-) -> Any:
-    def formula(grad_loss: Any, probabilities: Any) -> Any:
+    grad_grad_probabilities: Tensor,
+    grad_loss: Tensor,
+    probabilities: Tensor,
+    labels: Tensor,
+    epsilon: float,
+) -> Gradients:
+    def formula(grad_loss: Tensor, probabilities: Tensor) -> Tensor:
         return _sparse_grad(grad_loss, probabilities, labels, epsilon)
 
     return _vjp(formula, (grad_loss, probabilities), grad_grad_probabilities)
@@ -223,22 +240,22 @@ def cross_entropy(target: Typed, probabilities: Typed, *, epsilon: float) -> Spe
 
 
 @cross_entropy.decomposition
-def _(target: Any, probabilities: Any, epsilon: float) -> Any:
+def _(target: Tensor, probabilities: Tensor, epsilon: float) -> Tensor:
     log_chances = _log_chances(probabilities, epsilon)
     return negative(reduce_sum(target * log_chances, axis=(1,), keepdims=False))
 
 
-def _log_chances(probabilities: Any, epsilon: float) -> Any:
+def _log_chances(probabilities: Tensor, epsilon: float) -> Tensor:
     return log(clip(probabilities / _total(probabilities), epsilon, 1.0 - epsilon))
 
 
 @cross_entropy.vjp("target")
-def _(grad_loss: Any, probabilities: Any, epsilon: float) -> Any:
+def _(grad_loss: Tensor, probabilities: Tensor, epsilon: float) -> Tensor:
     return negative(expand_dims(grad_loss, 1)) * _log_chances(probabilities, epsilon)
 
 
 @cross_entropy.vjp("probabilities")
-def _(grad_loss: Any, target: Any, probabilities: Any, epsilon: float) -> Any:
+def _(grad_loss: Tensor, target: Tensor, probabilities: Tensor, epsilon: float) -> Tensor:
     return cross_entropy_grad(grad_loss, target, probabilities, epsilon=epsilon)
 
 
@@ -251,7 +268,7 @@ def cross_entropy_grad(
 
 
 @cross_entropy_grad.decomposition
-def _dense_grad(grad_loss: Any, target: Any, probabilities: Any, epsilon: float) -> Any:
+def _dense_grad(grad_loss: Tensor, target: Tensor, probabilities: Tensor, epsilon: float) -> Tensor:
     total = _total(probabilities)
     chances = probabilities / total
     outside = logical_or(less(chances, epsilon), greater(chances, 1.0 - epsilon))
@@ -261,13 +278,13 @@ def _dense_grad(grad_loss: Any, target: Any, probabilities: Any, epsilon: float)
 
 @cross_entropy_grad.vjp("grad_loss", "target", "probabilities")
 def _(
-    grad_grad_probabilities: Any,
-    grad_loss: Any,
-    target: Any,
-    probabilities: Any,
+    grad_grad_probabilities: Tensor,
+    grad_loss: Tensor,
+    target: Tensor,
+    probabilities: Tensor,
     epsilon: float,
-) -> Any:
-    def formula(grad_loss: Any, target: Any, probabilities: Any) -> Any:
+) -> Gradients:
+    def formula(grad_loss: Tensor, target: Tensor, probabilities: Tensor) -> Tensor:
         return _dense_grad(grad_loss, target, probabilities, epsilon)
 
     return _vjp(formula, (grad_loss, target, probabilities), grad_grad_probabilities)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 from nkeras.core import config, dtypes
 from nkeras.core.primitive import op, primitive, to_floating, to_tensor
 from nkeras.core.spec import Spec, Typed, normalize_axes, normalize_axis
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Axis, TensorLike
 from nkeras.ops.batch_norm import batch_norm_inference
 from nkeras.ops.elementwise import (
     absolute,
@@ -35,12 +37,12 @@ def _softmax(x: Typed, *, axis: int) -> Spec:
 
 
 @_softmax.vjp("x")
-def _(grad_y: Any, y: Any, axis: int) -> Any:
+def _(grad_y: Tensor, y: Tensor, axis: int) -> Tensor:
     return _softmax_grad(grad_y, y, axis=axis)
 
 
 @_softmax.decomposition
-def _(x: Any, axis: int) -> Any:
+def _(x: Tensor, axis: int) -> Tensor:
     e = exp(x - reduce_max(x, axis=(axis,), keepdims=True))
     return e / reduce_sum(e, axis=(axis,), keepdims=True)
 
@@ -51,18 +53,18 @@ def _softmax_grad(grad_y: Typed, y: Typed, *, axis: int) -> Spec:
 
 
 @_softmax_grad.decomposition
-def _(grad_y: Any, y: Any, axis: int) -> Any:
+def _(grad_y: Tensor, y: Tensor, axis: int) -> Tensor:
     return y * (grad_y - reduce_sum(grad_y * y, axis=(axis,), keepdims=True))
 
 
 @_softmax_grad.vjp("grad_y")
-def _(grad_grad_x: Any, y: Any, axis: int) -> Any:
+def _(grad_grad_x: Tensor, y: Tensor, axis: int) -> Tensor:
     return _softmax_grad(grad_grad_x, y, axis=axis)
 
 
 @_softmax_grad.vjp("y")
-def _(grad_grad_x: Any, grad_y: Any, y: Any, axis: int) -> Any:
-    def total(product: Any) -> Any:
+def _(grad_grad_x: Tensor, grad_y: Tensor, y: Tensor, axis: int) -> Tensor:
+    def total(product: Tensor) -> Tensor:
         return reduce_sum(product, axis=(axis,), keepdims=True)
 
     return grad_grad_x * (grad_y - total(grad_y * y)) - grad_y * total(grad_grad_x * y)
@@ -74,12 +76,12 @@ def _log_softmax(x: Typed, *, axis: int) -> Spec:
 
 
 @_log_softmax.vjp("x")
-def _(grad_y: Any, y: Any, axis: int) -> Any:
+def _(grad_y: Tensor, y: Tensor, axis: int) -> Tensor:
     return _log_softmax_grad(grad_y, y, axis=axis)
 
 
 @_log_softmax.decomposition
-def _(x: Any, axis: int) -> Any:
+def _(x: Tensor, axis: int) -> Tensor:
     shifted = subtract(x, reduce_max(x, axis=(axis,), keepdims=True))
     return shifted - log(reduce_sum(exp(shifted), axis=(axis,), keepdims=True))
 
@@ -90,21 +92,21 @@ def _log_softmax_grad(grad_y: Typed, y: Typed, *, axis: int) -> Spec:
 
 
 @_log_softmax_grad.decomposition
-def _(grad_y: Any, y: Any, axis: int) -> Any:
+def _(grad_y: Tensor, y: Tensor, axis: int) -> Tensor:
     return grad_y - exp(y) * reduce_sum(grad_y, axis=(axis,), keepdims=True)
 
 
 @_log_softmax_grad.vjp("grad_y")
-def _(grad_grad_x: Any, y: Any, axis: int) -> Any:
+def _(grad_grad_x: Tensor, y: Tensor, axis: int) -> Tensor:
     return grad_grad_x - reduce_sum(grad_grad_x * exp(y), axis=(axis,), keepdims=True)
 
 
 @_log_softmax_grad.vjp("y")
-def _(grad_grad_x: Any, grad_y: Any, y: Any, axis: int) -> Any:
+def _(grad_grad_x: Tensor, grad_y: Tensor, y: Tensor, axis: int) -> Tensor:
     return multiply(-grad_grad_x * exp(y), reduce_sum(grad_y, axis=(axis,), keepdims=True))
 
 
-def _along(function: Any, x: Any, axis: Any, owner: str) -> Any:
+def _along(function: Callable[..., Tensor], x: TensorLike, axis: Axis, owner: str) -> Tensor:
     """Apply along one axis, along several flattened together, or (None) along all."""
     x = to_floating(x)
     rank = len(x.shape)
@@ -121,7 +123,7 @@ def _along(function: Any, x: Any, axis: Any, owner: str) -> Any:
 
 
 @op
-def softmax(x: Any, axis: Any = -1) -> Any:
+def softmax(x: TensorLike, axis: Axis = -1) -> Tensor:
     """`exp(x) / sum(exp(x))` along an axis, stable.
 
     Args:
@@ -140,7 +142,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
 
 
 @op
-def log_softmax(x: Any, axis: Any = -1) -> Any:
+def log_softmax(x: TensorLike, axis: Axis = -1) -> Tensor:
     """`log(softmax(x))` along an axis, stable.
 
     Args:
@@ -153,20 +155,20 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
     return _along(_log_softmax, x, axis, "log_softmax")
 
 
-def _along_axis(vector: Any, rank: int, axis: int) -> Any:
+def _along_axis(vector: Tensor, rank: int, axis: int) -> Tensor:
     return reshape(vector, [-1 if i == axis else 1 for i in range(rank)])
 
 
 @op
 def batch_normalization(
-    x: Any,
-    mean: Any,
-    variance: Any,
+    x: TensorLike,
+    mean: TensorLike,
+    variance: TensorLike,
     axis: int,
-    offset: Any = None,
-    scale: Any = None,
+    offset: TensorLike | None = None,
+    scale: TensorLike | None = None,
     epsilon: float = 1e-3,
-) -> Any:
+) -> Tensor:
     """`(x - mean) / sqrt(variance + epsilon) * scale + offset`, with vectors along one axis.
 
     Args:
@@ -198,13 +200,13 @@ def batch_normalization(
 
 @op
 def layer_normalization(
-    x: Any,
-    gamma: Any = None,
-    beta: Any = None,
-    axis: Any = -1,
+    x: TensorLike,
+    gamma: TensorLike | None = None,
+    beta: TensorLike | None = None,
+    axis: Axis = -1,
     epsilon: float | None = None,
-    **kwargs: Any,
-) -> Any:
+    **kwargs: object,
+) -> Tensor:
     """Mean 0 and variance 1 over axes, then `* gamma + beta`; computed in float32 at least.
 
     Args:
@@ -231,7 +233,7 @@ def layer_normalization(
     axes = normalize_axes(axis, len(x.shape), "layer_normalization")
     shape = [size if i in axes else 1 for i, size in enumerate(x.shape)]
 
-    def fitted(weights: Any) -> Any:
+    def fitted(weights: TensorLike) -> Tensor:
         return reshape(cast(weights, wide.dtype), shape)
 
     epsilon = config.epsilon() if epsilon is None else epsilon
@@ -252,8 +254,8 @@ def layer_normalization(
 
 @op
 def rms_normalization(
-    x: Any, scale: Any = None, axis: Any = -1, epsilon: float | None = None
-) -> Any:
+    x: TensorLike, scale: TensorLike | None = None, axis: Axis = -1, epsilon: float | None = None
+) -> Tensor:
     """`x / sqrt(mean(x**2) + epsilon) * scale` over axes; computed in float32 at least.
 
     Args:
@@ -282,19 +284,21 @@ def rms_normalization(
     return cast(y if scale is None else y * scale, x.dtype)
 
 
-def _are_last(axes: tuple[int, ...], x: Any) -> bool:
+def _are_last(axes: tuple[int, ...], x: Tensor) -> bool:
     """Whether these are the last axes, none of them empty."""
     rank = len(x.shape)
     return axes == tuple(range(rank - len(axes), rank)) and 0 not in x.shape and bool(axes)
 
 
-def _rows(x: Any, axes: tuple[int, ...]) -> Any:
+def _rows(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     """The tensor with its last axes made one."""
     return x if len(axes) == 1 else reshape(x, (*x.shape[: -len(axes)], -1))
 
 
 @op
-def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: float | None = None) -> Any:
+def normalize(
+    x: TensorLike, axis: Axis = -1, order: int = 2, epsilon: float | None = None
+) -> Tensor:
     """`x` divided by its norm along axes.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from nkeras.core import dtypes, graph
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import op, shape_of, to_floating, to_tensor
 from nkeras.core.spec import broadcast_shapes, normalize_axis
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import DTypeLike, ShapeLike, TensorLike
 from nkeras.ops.elementwise import (
     absolute,
     clip,
@@ -44,7 +46,7 @@ _nan_to_number = elementwise(
 
 
 @op
-def round(x: Any, decimals: int = 0) -> Any:
+def round(x: TensorLike, decimals: int = 0) -> Tensor:
     """Round to a number of decimals, ties to even.
 
     Args:
@@ -69,25 +71,25 @@ def round(x: Any, decimals: int = 0) -> Any:
 
 
 @op
-def fabs(x: Any) -> Any:
+def fabs(x: TensorLike) -> Tensor:
     """Absolute value as floating tensor."""
     return absolute(to_floating(x))
 
 
 @op
-def deg2rad(x: Any) -> Any:
+def deg2rad(x: TensorLike) -> Tensor:
     """Degrees to radians."""
     return multiply(to_floating(x), math.pi / 180.0)
 
 
 @op
-def rad2deg(x: Any) -> Any:
+def rad2deg(x: TensorLike) -> Tensor:
     """Radians to degrees."""
     return multiply(to_floating(x), 180.0 / math.pi)
 
 
 @op
-def ldexp(x1: Any, x2: Any) -> Any:
+def ldexp(x1: TensorLike, x2: TensorLike) -> Tensor:
     """`x1 * 2**x2` for integer `x2`."""
     x2 = to_tensor(x2)
     if dtypes.is_floating(x2.dtype):
@@ -102,7 +104,12 @@ def ldexp(x1: Any, x2: Any) -> Any:
 
 
 @op
-def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+def nan_to_num(
+    x: TensorLike,
+    nan: TensorLike = 0.0,
+    posinf: TensorLike | None = None,
+    neginf: TensorLike | None = None,
+) -> Tensor:
     """Numbers in place of NaN and infinities.
 
     Args:
@@ -127,8 +134,8 @@ def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -
 
 @op
 def isclose(
-    x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-) -> Any:
+    x1: TensorLike, x2: TensorLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Tensor:
     """Whether `|x1 - x2| <= atol + rtol * |x2|`.
 
     Args:
@@ -150,13 +157,13 @@ def isclose(
 
 @op
 def allclose(
-    x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-) -> Any:
+    x1: TensorLike, x2: TensorLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Tensor:
     """Whether all elements are close; the arguments are those of `isclose`."""
     return all(isclose(x1, x2, rtol, atol, equal_nan))
 
 
-def _integers(x1: Any, x2: Any, owner: str) -> tuple[Any, Any]:
+def _integers(x1: TensorLike, x2: TensorLike, owner: str) -> tuple[Tensor, Tensor]:
     x1, x2 = to_tensor(x1), to_tensor(x2)
     dtype = dtypes.result_type(x1.dtype, x2.dtype)
     if dtypes.is_floating(dtype):
@@ -165,7 +172,7 @@ def _integers(x1: Any, x2: Any, owner: str) -> tuple[Any, Any]:
 
 
 @op
-def gcd(x1: Any, x2: Any) -> Any:
+def gcd(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Greatest common divisor of integers, by Euclid's algorithm.
 
     Args:
@@ -181,7 +188,7 @@ def gcd(x1: Any, x2: Any) -> Any:
     a, b = (absolute(x) for x in _integers(x1, x2, "gcd"))
     shape = broadcast_shapes(shape_of(a), shape_of(b), owner="gcd")
     if isinstance(a, graph.KerasTensor) or isinstance(b, graph.KerasTensor):
-        return graph.KerasTensor(shape, a.dtype)
+        return graph.symbolic(shape, a.dtype)
     a, b = a + 0 * b, b + 0 * a
     while b.numpy().any():
         going = b != 0
@@ -191,7 +198,7 @@ def gcd(x1: Any, x2: Any) -> Any:
 
 
 @op
-def lcm(x1: Any, x2: Any) -> Any:
+def lcm(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Least common multiple of integers.
 
     Args:
@@ -209,7 +216,7 @@ def lcm(x1: Any, x2: Any) -> Any:
 
 
 @op
-def nextafter(x1: Any, x2: Any) -> Any:
+def nextafter(x1: TensorLike, x2: TensorLike) -> Tensor:
     """The next floating number after `x1` in the direction of `x2`; it has no gradient.
 
     Args:
@@ -223,13 +230,13 @@ def nextafter(x1: Any, x2: Any) -> Any:
     dtype = dtypes.result_type(x1.dtype, x2.dtype, float)
     shape = broadcast_shapes(x1.shape, x2.shape, owner="nextafter")
     if isinstance(x1, graph.KerasTensor) or isinstance(x2, graph.KerasTensor):
-        return graph.KerasTensor(shape, dtype)
+        return graph.symbolic(shape, dtype)
     values = [cast(x, dtype).numpy() for x in (x1, x2)]
     return to_tensor(np.nextafter(*values), dtype)
 
 
 @op
-def saturate_cast(x: Any, dtype: Any) -> Any:
+def saturate_cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
     """Convert to another dtype; what lies outside its range becomes its nearest value.
 
     Args:
@@ -271,7 +278,7 @@ def _limits(dtype: str) -> tuple[int, int]:
 
 
 @op
-def psnr(x1: Any, x2: Any, max_val: float) -> Any:
+def psnr(x1: TensorLike, x2: TensorLike, max_val: float) -> Tensor:
     """Peak signal-to-noise ratio in decibel: `20 log10(max_val) - 10 log10(mse)`.
 
     Args:
@@ -294,12 +301,12 @@ def psnr(x1: Any, x2: Any, max_val: float) -> Any:
     return 20.0 * math.log10(max_val) - multiply(log10(error), 10.0)
 
 
-def _cut(x: Any, axis: int, part: slice) -> Any:
+def _cut(x: Tensor, axis: int, part: slice) -> Tensor:
     return getitem(x, (*[slice(None)] * axis, part))
 
 
 @op
-def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
+def diff(a: TensorLike, n: int = 1, axis: int = -1) -> Tensor:
     """Differences of neighbours along an axis, `n` times.
 
     Args:
@@ -327,7 +334,9 @@ def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
 
 
 @op
-def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+def trapezoid(
+    y: TensorLike, x: TensorLike | None = None, dx: TensorLike = 1.0, axis: int = -1
+) -> Tensor:
     """Integral along an axis by the trapezoidal rule.
 
     Args:
@@ -356,7 +365,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 
 
 @op
-def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
+def unravel_index(indices: TensorLike, shape: ShapeLike | int) -> tuple[Tensor, ...]:
     """Coordinates of positions in a flattened tensor.
 
     Args:
@@ -367,9 +376,9 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
         One tensor for each axis.
     """
     rest = to_tensor(indices)
-    sizes = [int(size) for size in (shape if hasattr(shape, "__iter__") else [shape])]
+    sizes = [int(size) for size in (shape if isinstance(shape, Iterable) else [shape])]
     rest = where_(rest < 0, rest + math.prod(sizes), rest)
-    coordinates: list[Any] = []
+    coordinates: list[Tensor] = []
     for size in reversed(sizes):
         coordinates.insert(0, rest % size)
         rest = rest // size
@@ -377,7 +386,9 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:
 
 
 @op
-def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
+def select(
+    condlist: Sequence[TensorLike], choicelist: Sequence[TensorLike], default: TensorLike = 0
+) -> Tensor:
     """From the first choice whose condition holds, else the default.
 
     Args:
@@ -396,7 +407,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
             "select: `condlist` and `choicelist` must be equally long and not empty. Received "
             f"lengths {len(condlist)} and {len(choicelist)}"
         )
-    result = default
+    result: Any = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         result = where_(condition, choice, result)
     return result

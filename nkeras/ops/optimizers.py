@@ -5,14 +5,13 @@ Formulas: docs/kernels.md; they are those of https://keras.io/api/optimizers/.
 
 from __future__ import annotations
 
-from typing import Any
-
 from nkeras.core.primitive import primitive
 from nkeras.core.spec import Spec, Typed
+from nkeras.core.tensor import Tensor
 from nkeras.ops.elementwise import maximum, rsqrt, sqrt, square
 
 
-def _specs(owner: str, w: Typed, grad: Typed, *buffers: Typed | None) -> tuple[Any, ...]:
+def _specs(owner: str, w: Typed, grad: Typed, *buffers: Typed | None) -> tuple[Spec | None, ...]:
     """Specs of the new variable and buffers; kernels rely on equal shapes and dtypes."""
     for one in (grad, *buffers):
         if one is not None and (one.shape != w.shape or one.dtype != w.dtype):
@@ -32,15 +31,15 @@ def sgd_update(
     learning_rate: float,
     momentum: float,
     nesterov: bool,
-) -> tuple[Any, ...]:
+) -> tuple[Spec | None, ...]:
     """Stochastic gradient descent, with momentum where `velocity` is given."""
     return _specs("sgd_update", w, grad, velocity)
 
 
 @sgd_update.decomposition
 def _(
-    w: Any, grad: Any, velocity: Any, learning_rate: float, momentum: float, nesterov: bool
-) -> tuple[Any, ...]:
+    w: Tensor, grad: Tensor, velocity: Tensor, learning_rate: float, momentum: float, nesterov: bool
+) -> tuple[Tensor | None, ...]:
     step = learning_rate * grad
     if velocity is None:
         return w - step, None
@@ -59,15 +58,22 @@ def adam_update(
     beta_1: float,
     beta_2: float,
     epsilon: float,
-) -> tuple[Any, ...]:
+) -> tuple[Spec | None, ...]:
     """Adam; `alpha` is the learning rate with both bias corrections."""
     return _specs("adam_update", w, grad, m, v)
 
 
 @adam_update.decomposition
 def _(
-    w: Any, grad: Any, m: Any, v: Any, alpha: float, beta_1: float, beta_2: float, epsilon: float
-) -> tuple[Any, ...]:
+    w: Tensor,
+    grad: Tensor,
+    m: Tensor,
+    v: Tensor,
+    alpha: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> tuple[Tensor | None, ...]:
     m = m + (grad - m) * (1.0 - beta_1)
     v = v + (square(grad) - v) * (1.0 - beta_2)
     return w - m * alpha / (sqrt(v) + epsilon), m, v
@@ -85,23 +91,23 @@ def amsgrad_update(
     beta_1: float,
     beta_2: float,
     epsilon: float,
-) -> tuple[Any, ...]:
+) -> tuple[Spec | None, ...]:
     """Adam with the largest second moment so far."""
     return _specs("amsgrad_update", w, grad, m, v, v_hat)
 
 
 @amsgrad_update.decomposition
 def _(
-    w: Any,
-    grad: Any,
-    m: Any,
-    v: Any,
-    v_hat: Any,
+    w: Tensor,
+    grad: Tensor,
+    m: Tensor,
+    v: Tensor,
+    v_hat: Tensor,
     alpha: float,
     beta_1: float,
     beta_2: float,
     epsilon: float,
-) -> tuple[Any, ...]:
+) -> tuple[Tensor | None, ...]:
     m = m + (grad - m) * (1.0 - beta_1)
     v = v + (square(grad) - v) * (1.0 - beta_2)
     v_hat = maximum(v_hat, v)
@@ -124,24 +130,24 @@ def rmsprop_update(
     momentum: float,
     epsilon: float,
     centered: bool,
-) -> tuple[Any, ...]:
+) -> tuple[Spec | None, ...]:
     """RMSprop; `average_grad` where centered, `momentum_buffer` where momentum is positive."""
     return _specs("rmsprop_update", w, grad, v, momentum_buffer, average_grad)
 
 
 @rmsprop_update.decomposition
 def _(
-    w: Any,
-    grad: Any,
-    v: Any,
-    momentum_buffer: Any,
-    average_grad: Any,
+    w: Tensor,
+    grad: Tensor,
+    v: Tensor,
+    momentum_buffer: Tensor,
+    average_grad: Tensor,
     learning_rate: float,
     rho: float,
     momentum: float,
     epsilon: float,
     centered: bool,
-) -> tuple[Any, ...]:
+) -> tuple[Tensor | None, ...]:
     v = rho * v + (1.0 - rho) * square(grad)
     denominator = v + epsilon
     if centered:

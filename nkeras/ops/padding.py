@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from nkeras.core.primitive import op, primitive, to_tensor
 from nkeras.core.spec import Pairs, Spec, Typed
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Padding, TensorLike
 from nkeras.ops.shape import _flip, _slice, _slice_grad
 
 
@@ -16,7 +19,7 @@ def _pad(x: Typed, *, pad_width: Pairs, mode: str, constant: float) -> Spec:
 
 
 @_pad.vjp("x")
-def _(grad_y: Any, x_spec: Spec, pad_width: Pairs, mode: str) -> Any:
+def _(grad_y: Tensor, x_spec: Spec, pad_width: Pairs, mode: str) -> Tensor:
     if mode == "constant":
         index = tuple(
             (low, low + size, 1) for (low, _), size in zip(pad_width, x_spec.shape, strict=True)
@@ -27,17 +30,17 @@ def _(grad_y: Any, x_spec: Spec, pad_width: Pairs, mode: str) -> Any:
     return grad_y
 
 
-def _fold(grad: Any, axis: int, pair: tuple[int, int], size: int, skip: int) -> Any:
+def _fold(grad: Tensor, axis: int, pair: tuple[int, int], size: int, skip: int) -> Tensor:
     """Add what mirrored padding gave back onto the cells that it copied."""
     low, high = pair
 
-    def part(start: int, stop: int) -> Any:
+    def part(start: int, stop: int) -> Tensor:
         index = tuple(
             (start, stop, 1) if i == axis else (0, length, 1) for i, length in enumerate(grad.shape)
         )
         return _slice(grad, index=index)
 
-    def placed(piece: Any, start: int) -> Any:
+    def placed(piece: Tensor, start: int) -> Tensor:
         shape = tuple(size if i == axis else length for i, length in enumerate(grad.shape))
         index = tuple(
             (start, start + piece.shape[axis], 1) if i == axis else (0, length, 1)
@@ -55,8 +58,11 @@ def _fold(grad: Any, axis: int, pair: tuple[int, int], size: int, skip: int) -> 
 
 @op
 def pad(
-    x: Any, pad_width: Any, mode: str = "constant", constant_values: float | None = None
-) -> Any:
+    x: TensorLike,
+    pad_width: Padding,
+    mode: str = "constant",
+    constant_values: float | None = None,
+) -> Tensor:
     """Pad a tensor.
 
     Args:
@@ -94,10 +100,10 @@ def pad(
     return _pad(x, pad_width=pairs, mode=mode, constant=constant_values or 0)
 
 
-def _pairs(pad_width: Any, rank: int) -> Pairs:
-    if not hasattr(pad_width, "__iter__"):
+def _pairs(pad_width: Padding, rank: int) -> Pairs:
+    if not isinstance(pad_width, Iterable):
         pad_width = (pad_width, pad_width)
-    widths: list[Any] = [tuple(w) if hasattr(w, "__iter__") else w for w in pad_width]
+    widths: list[Any] = [tuple(w) if isinstance(w, Iterable) else w for w in pad_width]
     if widths and not isinstance(widths[0], tuple):
         widths = [tuple(widths) * (2 if len(widths) == 1 else 1)] * rank
     elif len(widths) == 1:

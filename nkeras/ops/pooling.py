@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
 
-from nkeras.core.primitive import op, primitive, to_tensor
+from nkeras.core.primitive import Primitive, Results, op, primitive, to_tensor
 from nkeras.core.spec import Pairs, Shape, Spec, Typed, window_output
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import TensorLike, Window
 from nkeras.ops.convolution import (
     is_channels_first,
     pads,
@@ -40,8 +41,8 @@ def _max_pool(x: Typed, *, pool_size: Shape, strides: Shape, padding: Pairs) -> 
 
 @_max_pool.vjp("x")
 def _(
-    grad_y: Any, winner: Any, x_spec: Spec, pool_size: Shape, strides: Shape, padding: Pairs
-) -> Any:
+    grad_y: Tensor, winner: Tensor, x_spec: Spec, pool_size: Shape, strides: Shape, padding: Pairs
+) -> Tensor:
     """The first maximum of a window, in row-major order, takes the whole gradient."""
     return _max_pool_grad(
         grad_y,
@@ -67,7 +68,9 @@ def _max_pool_grad(
 
 
 @_max_pool_grad.vjp("grad_y")
-def _(grad_grad_x: Any, winner: Any, pool_size: Shape, strides: Shape, padding: Pairs) -> Any:
+def _(
+    grad_grad_x: Tensor, winner: Tensor, pool_size: Shape, strides: Shape, padding: Pairs
+) -> Tensor:
     return _max_pool_take(
         grad_grad_x, winner, pool_size=pool_size, strides=strides, padding=padding
     )
@@ -82,8 +85,8 @@ def _max_pool_take(
 
 @_max_pool_take.vjp("x")
 def _(
-    grad_y: Any, winner: Any, x_spec: Spec, pool_size: Shape, strides: Shape, padding: Pairs
-) -> Any:
+    grad_y: Tensor, winner: Tensor, x_spec: Spec, pool_size: Shape, strides: Shape, padding: Pairs
+) -> Tensor:
     return _max_pool_grad(
         grad_y,
         winner,
@@ -100,7 +103,7 @@ def _average_pool(x: Typed, *, pool_size: Shape, strides: Shape, padding: Pairs)
 
 
 @_average_pool.vjp("x")
-def _(grad_y: Any, x_spec: Spec, pool_size: Shape, strides: Shape, padding: Pairs) -> Any:
+def _(grad_y: Tensor, x_spec: Spec, pool_size: Shape, strides: Shape, padding: Pairs) -> Tensor:
     return _average_pool_grad(
         grad_y, input_shape=x_spec.shape, pool_size=pool_size, strides=strides, padding=padding
     )
@@ -114,18 +117,18 @@ def _average_pool_grad(
 
 
 @_average_pool_grad.vjp("grad_y")
-def _(grad_grad_x: Any, pool_size: Shape, strides: Shape, padding: Pairs) -> Any:
+def _(grad_grad_x: Tensor, pool_size: Shape, strides: Shape, padding: Pairs) -> Tensor:
     return _average_pool(grad_grad_x, pool_size=pool_size, strides=strides, padding=padding)
 
 
 @op
 def max_pool(
-    inputs: Any,
+    inputs: TensorLike,
     pool_size: int | Sequence[int],
     strides: int | Sequence[int] | None = None,
     padding: str = "valid",
     data_format: str | None = None,
-) -> Any:
+) -> Tensor:
     """Largest element of each window; of equal ones the first gets the gradient.
 
     Args:
@@ -154,12 +157,12 @@ def max_pool(
 
 @op
 def average_pool(
-    inputs: Any,
+    inputs: TensorLike,
     pool_size: int | Sequence[int],
     strides: int | Sequence[int] | None = None,
     padding: str = "valid",
     data_format: str | None = None,
-) -> Any:
+) -> Tensor:
     """Mean of each window; padded cells do not count.
 
     Args:
@@ -179,14 +182,14 @@ def average_pool(
 
 
 def _pool(
-    function: Any,
-    inputs: Any,
-    pool_size: Any,
-    strides: Any,
+    function: Primitive[Results],
+    inputs: TensorLike,
+    pool_size: Window,
+    strides: Window | None,
     padding: str,
     data_format: str | None,
     owner: str,
-) -> Any:
+) -> Tensor:
     x = to_tensor(inputs)
     rank = len(x.shape) - 2
     if not 1 <= rank <= 3:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from nkeras.core import dtypes
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import op, promoted, to_tensor
 from nkeras.core.spec import normalize_axis
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import TensorLike
 from nkeras.ops.arranging import moveaxis
 from nkeras.ops.convolution import conv
 from nkeras.ops.elementwise import multiply, root_of_squares
@@ -19,7 +21,9 @@ from nkeras.ops.shape import cast, expand_dims, flip, getitem, reshape, stack, t
 
 
 @op
-def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
+def tensordot(
+    x1: TensorLike, x2: TensorLike, axes: int | Sequence[int | Sequence[int]] = 2
+) -> Tensor:
     """Sum of products over pairs of axes.
 
     Args:
@@ -40,8 +44,8 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     """
     x1, x2 = promoted(x1, x2)
     rank1, rank2 = len(x1.shape), len(x2.shape)
-    if hasattr(axes, "__iter__"):
-        given = [list(one) if hasattr(one, "__iter__") else [one] for one in axes]
+    if isinstance(axes, Iterable):
+        given = [list(one) if isinstance(one, Iterable) else [one] for one in axes]
         if len(given) != 2 or len(given[0]) != len(given[1]):
             refuse("axes", axes, "an int or two equally long sequences of axes", "tensordot")
         first = [normalize_axis(int(a), rank1, "tensordot") for a in given[0]]
@@ -65,7 +69,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
 
 
 @op
-def dot(x1: Any, x2: Any) -> Any:
+def dot(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Sum over the last axis of `x1` and the second to last of `x2`; scalars multiply.
 
     Args:
@@ -82,7 +86,7 @@ def dot(x1: Any, x2: Any) -> Any:
 
 
 @op
-def inner(x1: Any, x2: Any) -> Any:
+def inner(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Sum over the last axes of both; scalars multiply."""
     x1, x2 = promoted(x1, x2)
     if not x1.shape or not x2.shape:
@@ -91,19 +95,19 @@ def inner(x1: Any, x2: Any) -> Any:
 
 
 @op
-def outer(x1: Any, x2: Any) -> Any:
+def outer(x1: TensorLike, x2: TensorLike) -> Tensor:
     """All products of an element of `x1` and one of `x2`, both flattened."""
     return multiply(reshape(x1, (-1, 1)), reshape(x2, (1, -1)))
 
 
 @op
-def vdot(x1: Any, x2: Any) -> Any:
+def vdot(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Sum of products of the elements of two flattened tensors."""
     return matmul(reshape(x1, -1), reshape(x2, -1))
 
 
 @op
-def kron(x1: Any, x2: Any) -> Any:
+def kron(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Each element of `x1` times the whole of `x2`, as blocks.
 
     Args:
@@ -125,13 +129,13 @@ def kron(x1: Any, x2: Any) -> Any:
 
 @op
 def cross(
-    x1: Any,
-    x2: Any,
+    x1: TensorLike,
+    x2: TensorLike,
     axisa: int = -1,
     axisb: int = -1,
     axisc: int = -1,
     axis: int | None = None,
-) -> Any:
+) -> Tensor:
     """Cross product of vectors of 2 or 3 components.
 
     Args:
@@ -167,7 +171,7 @@ def cross(
 
 
 @op
-def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
+def correlate(x1: TensorLike, x2: TensorLike, mode: str = "valid") -> Tensor:
     """Correlation of two vectors: sums of products at every shift.
 
     Args:
@@ -203,7 +207,7 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
 
 
 @op
-def cdist(x: Any, y: Any) -> Any:
+def cdist(x: TensorLike, y: TensorLike) -> Tensor:
     """Euclidean distances between all pairs of rows.
 
     Args:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 from nkeras.backend.scalars import random as scalars
 from nkeras.core import dtypes
 from nkeras.core.primitive import op, primitive, to_tensor
 from nkeras.core.random import draw_seed
 from nkeras.core.spec import Spec, Typed, normalize_axis
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import DTypeLike, Seed, ShapeLike, TensorLike
 from nkeras.ops.elementwise import (
     add,
     bitwise_left_shift,
@@ -44,33 +46,33 @@ def _dropout(x: Typed, *, key: tuple[int, int], rate: float) -> Spec:
 
 
 @_dropout.decomposition
-def _(x: Any, key: tuple[int, int], rate: float) -> Any:
+def _(x: Tensor, key: tuple[int, int], rate: float) -> Tensor:
     words = reshape(random_bits(key=key, size=math.prod(x.shape)), x.shape)
     wide = cast(x, dtypes.result_type(x.dtype, "float32"))
     return cast(where_(_kept(words, rate), multiply(wide, 1.0 / (1.0 - rate)), 0.0), x.dtype)
 
 
 @_dropout.vjp("x")
-def _(grad_y: Any, key: tuple[int, int], rate: float) -> Any:
+def _(grad_y: Tensor, key: tuple[int, int], rate: float) -> Tensor:
     return _dropout(grad_y, key=key, rate=rate)
 
 
-def _kept(words: Any, rate: float) -> Any:
+def _kept(words: Tensor, rate: float) -> Tensor:
     return greater_equal(_unit(words), rate)
 
 
-def bits(shape: Any, seed: Any) -> Any:
+def bits(shape: ShapeLike, seed: Seed) -> Tensor:
     """uint32 tensor of random bits; a SeedGenerator moves on."""
     shape = tuple(int(size) for size in shape)
     return reshape(random_bits(key=draw_seed(seed), size=math.prod(shape)), shape)
 
 
-def _unit(words: Any, digits: int = 24) -> Any:
+def _unit(words: Tensor, digits: int = 24) -> Tensor:
     """uint32 words as float32 in [0, 1) with that many binary digits, exact on every backend."""
     return multiply(cast(bitwise_right_shift(words, 32 - digits), "float32"), 2.0**-digits)
 
 
-def _units(count: int, shape: Any, seed: Any, dtype: str) -> list[Any]:
+def _units(count: int, shape: ShapeLike, seed: Seed, dtype: str) -> list[Tensor]:
     """`count` tensors of uniform numbers in [0, 1): float64 for that dtype, else float32.
 
     The half precision dtypes get as many digits as they have, for 0.9999 would be rounded to 1.
@@ -87,8 +89,12 @@ def _units(count: int, shape: Any, seed: Any, dtype: str) -> list[Any]:
 
 
 def uniform(
-    shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None
-) -> Any:
+    shape: ShapeLike,
+    minval: float | Tensor = 0.0,
+    maxval: float | Tensor = 1.0,
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+) -> Tensor:
     """Uniformly distributed numbers in [minval, maxval).
 
     Args:
@@ -117,8 +123,12 @@ def uniform(
 
 
 def normal(
-    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None
-) -> Any:
+    shape: ShapeLike,
+    mean: TensorLike = 0.0,
+    stddev: TensorLike = 1.0,
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+) -> Tensor:
     """Normally distributed numbers (Box and Muller 1958).
 
     Args:
@@ -147,8 +157,12 @@ def normal(
 
 
 def truncated_normal(
-    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None
-) -> Any:
+    shape: ShapeLike,
+    mean: TensorLike = 0.0,
+    stddev: TensorLike = 1.0,
+    dtype: DTypeLike = None,
+    seed: Seed = None,
+) -> Tensor:
     """Normally distributed numbers, those beyond two standard deviations left out.
 
     Args:
@@ -176,7 +190,9 @@ def truncated_normal(
     return cast(add(multiply(truncated_normal_quantile(unit), stddev), mean), name)
 
 
-def randint(shape: Any, minval: int, maxval: int, dtype: Any = "int32", seed: Any = None) -> Any:
+def randint(
+    shape: ShapeLike, minval: int, maxval: int, dtype: DTypeLike = "int32", seed: Seed = None
+) -> Tensor:
     """Uniformly distributed integers in [minval, maxval).
 
     Args:
@@ -221,7 +237,7 @@ def randint(shape: Any, minval: int, maxval: int, dtype: Any = "int32", seed: An
 
 
 @op
-def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Any:
+def shuffle(x: TensorLike, axis: int = 0, seed: Seed = None) -> Tensor:
     """The slices of a tensor along an axis, in random order.
 
     Args:
@@ -249,7 +265,12 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Any:
 
 
 @op
-def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
+def dropout(
+    inputs: TensorLike,
+    rate: float,
+    noise_shape: Sequence[int | None] | None = None,
+    seed: Seed = None,
+) -> Tensor:
     """Set a random part of the elements to 0 and scale up the others, so that the sum is kept.
 
     Args:
@@ -290,7 +311,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
     return where_(_kept(bits(shape, seed), rate), multiply(x, 1.0 / (1.0 - rate)), 0.0)
 
 
-def _floating(dtype: Any, owner: str) -> str:
+def _floating(dtype: DTypeLike, owner: str) -> str:
     name = dtypes.standardize(dtype)
     if not dtypes.is_floating(name):
         raise ValueError(f"{owner}: argument `dtype` must be floating. Received: dtype={dtype!r}")

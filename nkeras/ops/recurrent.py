@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from nkeras.core.primitive import primitive
 from nkeras.core.spec import Spec, Typed
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Gradients
 from nkeras.ops.activation import sigmoid
 from nkeras.ops.arranging import split
 from nkeras.ops.batch_norm import gradient_through
@@ -56,7 +56,9 @@ def _lstm(
 
 
 @_lstm.decomposition
-def _lstm_steps(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+def _lstm_steps(
+    x: Tensor, h: Tensor, c: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor | None
+) -> tuple[Tensor, ...]:
     products = matmul(x, kernel)
     products = products if bias is None else products + bias
     outputs, gates, cells = [], [], []
@@ -73,21 +75,21 @@ def _lstm_steps(x: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias
 
 @_lstm.vjp("x", "h", "c", "kernel", "recurrent_kernel", "bias")
 def _(
-    x: Any,
-    h: Any,
-    c: Any,
-    kernel: Any,
-    recurrent_kernel: Any,
-    bias: Any,
-    y: Any,
-    gates: Any,
-    cells: Any,
-    grad_y: Any = None,
-    grad_last_h: Any = None,
-    grad_last_c: Any = None,
-    grad_gates: Any = None,
-    grad_cells: Any = None,
-) -> Any:
+    x: Tensor,
+    h: Tensor,
+    c: Tensor,
+    kernel: Tensor,
+    recurrent_kernel: Tensor,
+    bias: Tensor | None,
+    y: Tensor,
+    gates: Tensor,
+    cells: Tensor,
+    grad_y: Tensor | None = None,
+    grad_last_h: Tensor | None = None,
+    grad_last_c: Tensor | None = None,
+    grad_gates: Tensor | None = None,
+    grad_cells: Tensor | None = None,
+) -> Gradients:
     sources = x, h, c, kernel, recurrent_kernel
     if grad_gates is None and grad_cells is None:
         grads = _lstm_grad(grad_y, grad_last_h, grad_last_c, *sources, y, gates, cells)
@@ -121,18 +123,18 @@ def _lstm_grad(
 
 @_lstm_grad.decomposition
 def _lstm_grad_steps(
-    grad_y: Any,
-    grad_last_h: Any,
-    grad_last_c: Any,
-    x: Any,
-    h: Any,
-    c: Any,
-    kernel: Any,
-    recurrent_kernel: Any,
-    y: Any,
-    gates: Any,
-    cells: Any,
-) -> Any:
+    grad_y: Tensor | None,
+    grad_last_h: Tensor | None,
+    grad_last_c: Tensor | None,
+    x: Tensor,
+    h: Tensor,
+    c: Tensor,
+    kernel: Tensor,
+    recurrent_kernel: Tensor,
+    y: Tensor,
+    gates: Tensor,
+    cells: Tensor,
+) -> tuple[Tensor, ...]:
     grad_h = zeros_like(h) if grad_last_h is None else grad_last_h
     grad_c = zeros_like(c) if grad_last_c is None else grad_last_c
     steps = []
@@ -179,24 +181,24 @@ def _lstm_grad_steps(
     "cells",
 )
 def _(
-    grad_grad_x: Any,
-    grad_grad_h: Any,
-    grad_grad_c: Any,
-    grad_grad_kernel: Any,
-    grad_grad_recurrent_kernel: Any,
-    grad_grad_bias: Any,
-    grad_y: Any,
-    grad_last_h: Any,
-    grad_last_c: Any,
-    x: Any,
-    h: Any,
-    c: Any,
-    kernel: Any,
-    recurrent_kernel: Any,
-    y: Any,
-    gates: Any,
-    cells: Any,
-) -> Any:
+    grad_grad_x: Tensor,
+    grad_grad_h: Tensor,
+    grad_grad_c: Tensor,
+    grad_grad_kernel: Tensor,
+    grad_grad_recurrent_kernel: Tensor,
+    grad_grad_bias: Tensor,
+    grad_y: Tensor,
+    grad_last_h: Tensor,
+    grad_last_c: Tensor,
+    x: Tensor,
+    h: Tensor,
+    c: Tensor,
+    kernel: Tensor,
+    recurrent_kernel: Tensor,
+    y: Tensor,
+    gates: Tensor,
+    cells: Tensor,
+) -> Gradients:
     sources = (grad_y, grad_last_h, grad_last_c, x, h, c, kernel, recurrent_kernel, y, gates, cells)
     grads = (
         grad_grad_x,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from nkeras.core.primitive import Primitive, op, primitive, to_floating, to_tensor
 from nkeras.core.spec import Spec, Typed, normalize_axes, reduced_shape
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Axis, DTypeLike, TensorLike
 from nkeras.ops.core import stop_gradient
 from nkeras.ops.elementwise import (
     divide_no_nan,
@@ -28,7 +29,7 @@ def _reduced(x: Typed, axis: Axes, keepdims: bool) -> Spec:
     return Spec(reduced_shape(x.shape, axis, keepdims), x.dtype)
 
 
-def _spread(grad: Any, spec: Spec, axis: Axes) -> Any:
+def _spread(grad: Tensor, spec: Spec, axis: Axes) -> Tensor:
     """A reduced tensor brought back to the shape before the reduction."""
     return broadcast_to(reshape(grad, reduced_shape(spec.shape, axis, True)), spec.shape)
 
@@ -40,7 +41,7 @@ def reduce_sum(x: Typed, *, axis: Axes, keepdims: bool) -> Spec:
 
 
 @reduce_sum.vjp("x")
-def _(grad_y: Any, x_spec: Spec, axis: Axes) -> Any:
+def _(grad_y: Tensor, x_spec: Spec, axis: Axes) -> Tensor:
     return _spread(grad_y, x_spec, axis)
 
 
@@ -51,7 +52,7 @@ def reduce_mean(x: Typed, *, axis: Axes, keepdims: bool) -> Spec:
 
 
 @reduce_mean.vjp("x")
-def _(grad_y: Any, x_spec: Spec, axis: Axes) -> Any:
+def _(grad_y: Tensor, x_spec: Spec, axis: Axes) -> Tensor:
     count = math.prod(x_spec.shape[i] for i in axis)
     return _spread(grad_y * (1.0 / (count or 1)), x_spec, axis)
 
@@ -63,7 +64,7 @@ def reduce_prod(x: Typed, *, axis: Axes, keepdims: bool) -> Spec:
 
 
 @reduce_prod.vjp("x")
-def _(grad_y: Any, x: Any, axis: Axes) -> Any:
+def _(grad_y: Tensor, x: Tensor, axis: Axes) -> Tensor:
     """Products of all the others, from both sides, so that zeros do no harm."""
     rank = len(x.shape)
     kept = [i for i in range(rank) if i not in axis]
@@ -76,7 +77,7 @@ def _(grad_y: Any, x: Any, axis: Axes) -> Any:
     return transpose(reshape(grad, moved.shape), inverse)
 
 
-def _exclusive(x: Any, reverse: bool) -> Any:
+def _exclusive(x: Tensor, reverse: bool) -> Tensor:
     """Products of all elements before (or behind) each one along the last axis."""
     x = flip(x, -1) if reverse else x
     widths = [(0, 0)] * (len(x.shape) - 1) + [(1, 0)]
@@ -85,9 +86,9 @@ def _exclusive(x: Any, reverse: bool) -> Any:
     return flip(product, -1) if reverse else product
 
 
-def _extreme_rule(function: Primitive) -> None:
+def _extreme_rule(function: Primitive[Tensor]) -> None:
     @function.vjp("x")
-    def _(grad_y: Any, x: Any, y: Any, axis: Axes) -> Any:
+    def _(grad_y: Tensor, x: Tensor, y: Tensor, axis: Axes) -> Tensor:
         """Split evenly between equal extremes, as JAX does."""
         spec = Spec(x.shape, x.dtype)
         chosen = cast(equal(x, _spread(y, spec, axis)), x.dtype)
@@ -139,7 +140,7 @@ def _cumsum(x: Typed, *, axis: int) -> Spec:
 
 
 @_cumsum.vjp("x")
-def _(grad_y: Any, axis: int) -> Any:
+def _(grad_y: Tensor, axis: int) -> Tensor:
     return flip(_cumsum(flip(grad_y, axis), axis=axis), axis)
 
 
@@ -149,7 +150,7 @@ def _cumprod(x: Typed, *, axis: int) -> Spec:
 
 
 @_cumprod.vjp("x")
-def _(grad_y: Any, x: Any, axis: int) -> Any:
+def _(grad_y: Tensor, x: Tensor, axis: int) -> Tensor:
     """Sum over k >= i of grad_k * product of x_j, j <= k, j != i; quadratic, right at zeros."""
     size = x.shape[axis]
     columns = []
@@ -169,7 +170,7 @@ def _sort(x: Typed, *, axis: int) -> Spec:
 
 
 @_sort.vjp("x")
-def _(grad_y: Any, x: Any, axis: int) -> Any:
+def _(grad_y: Tensor, x: Tensor, axis: int) -> Tensor:
     from nkeras.ops.indexing import take_along_axis
 
     inverse = _argsort(_argsort(x, axis=axis), axis=axis)
@@ -181,11 +182,11 @@ def _argsort(x: Typed, *, axis: int) -> Spec:
     return Spec(x.shape, "int32")
 
 
-def _axes(x: Any, axis: Any, owner: str) -> Axes:
+def _axes(x: Tensor, axis: Axis, owner: str) -> Axes:
     return normalize_axes(axis, len(x.shape), owner)
 
 
-def _widened(x: Any) -> Any:
+def _widened(x: Tensor) -> Tensor:
     """Bool and small integers become 32 bits wide, as sums and products need it."""
     if x.dtype in ("bool", "int8", "int16"):
         return cast(x, "int32")
@@ -193,7 +194,7 @@ def _widened(x: Any) -> Any:
 
 
 @op
-def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Sum over axes; bool and small integers are added as int32.
 
     Args:
@@ -214,7 +215,7 @@ def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op
-def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Mean over axes; integers give a float.
 
     Args:
@@ -230,7 +231,9 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op
-def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+def prod(
+    x: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: DTypeLike = None
+) -> Tensor:
     """Product over axes; bool and small integers are multiplied as int32.
 
     Args:
@@ -247,7 +250,14 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) ->
     return reduce_prod(x, axis=_axes(x, axis, "prod"), keepdims=keepdims)
 
 
-def _extreme(function: Any, x: Any, axis: Any, keepdims: bool, initial: Any, owner: str) -> Any:
+def _extreme(
+    function: Primitive[Tensor],
+    x: TensorLike,
+    axis: Axis,
+    keepdims: bool,
+    initial: TensorLike | None,
+    owner: str,
+) -> Tensor:
     x = to_tensor(x)
     axes = _axes(x, axis, owner)
     is_max = function is reduce_max
@@ -267,13 +277,15 @@ def _extreme(function: Any, x: Any, axis: Any, keepdims: bool, initial: Any, own
     return (maximum if is_max else minimum)(y, to_tensor(initial, x.dtype))
 
 
-def any_empty(x: Any, axes: Axes) -> bool:
+def any_empty(x: Typed, axes: Axes) -> bool:
     """Whether one of the axes has size 0."""
     return 0 in [x.shape[i] for i in axes]
 
 
 @op
-def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+def max(
+    x: TensorLike, axis: Axis = None, keepdims: bool = False, initial: TensorLike | None = None
+) -> Tensor:
     """Largest element over axes; NaN is kept, equal ones share the gradient.
 
     Args:
@@ -292,7 +304,9 @@ def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -
 
 
 @op
-def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+def min(
+    x: TensorLike, axis: Axis = None, keepdims: bool = False, initial: TensorLike | None = None
+) -> Tensor:
     """Smallest element over axes; NaN is kept, equal ones share the gradient.
 
     Args:
@@ -311,19 +325,19 @@ def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -
 
 
 @op
-def amax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def amax(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Largest element over axes, as `max`."""
     return _extreme(reduce_max, x, axis, keepdims, None, "amax")
 
 
 @op
-def amin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def amin(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Smallest element over axes, as `min`."""
     return _extreme(reduce_min, x, axis, keepdims, None, "amin")
 
 
 @op
-def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def any(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether any element is true (not 0).
 
     Args:
@@ -339,7 +353,7 @@ def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op
-def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def all(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether all elements are true (not 0).
 
     Args:
@@ -355,7 +369,7 @@ def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op
-def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """`log(sum(exp(x)))` over axes, stable.
 
     Args:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from nkeras.core import dtypes
 from nkeras.core.primitive import op, primitive, promoted, shape_of, to_tensor
 from nkeras.core.spec import (
@@ -17,6 +19,8 @@ from nkeras.core.spec import (
     normalize_axis,
 )
 from nkeras.core.tape import sum_to
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import DTypeLike, ShapeLike, TensorLike
 
 Index = tuple[tuple[int, int | None, int], ...]
 
@@ -32,7 +36,7 @@ def _reshape(x: Typed, *, shape: Shape) -> Spec:
 
 
 @_reshape.vjp("x")
-def _(grad_y: Any, x_spec: Spec) -> Any:
+def _(grad_y: Tensor, x_spec: Spec) -> Tensor:
     return _reshape(grad_y, shape=x_spec.shape)
 
 
@@ -42,7 +46,7 @@ def _transpose(x: Typed, *, axes: tuple[int, ...]) -> Spec:
 
 
 @_transpose.vjp("x")
-def _(grad_y: Any, axes: tuple[int, ...]) -> Any:
+def _(grad_y: Tensor, axes: tuple[int, ...]) -> Tensor:
     inverse = sorted(range(len(axes)), key=lambda axis: axes[axis])
     return _transpose(grad_y, axes=tuple(inverse))
 
@@ -55,7 +59,7 @@ def _broadcast_to(x: Typed, *, shape: Shape) -> Spec:
 
 
 @_broadcast_to.vjp("x")
-def _(grad_y: Any, x_spec: Spec) -> Any:
+def _(grad_y: Tensor, x_spec: Spec) -> Tensor:
     return sum_to(grad_y, x_spec)
 
 
@@ -75,7 +79,7 @@ def _concatenate(*xs: Typed, axis: int) -> Spec:
 
 
 @_concatenate.vjp("xs")
-def _(grad_y: Any, xs_spec: list[Spec], axis: int) -> list[Any]:
+def _(grad_y: Tensor, xs_spec: list[Spec], axis: int) -> list[Tensor]:
     grads, start = [], 0
     for spec in xs_spec:
         stop = start + spec.shape[axis]
@@ -100,7 +104,7 @@ def _slice(x: Typed, *, index: Index) -> Spec:
 
 
 @_slice.vjp("x")
-def _(grad_y: Any, x_spec: Spec, index: Index) -> Any:
+def _(grad_y: Tensor, x_spec: Spec, index: Index) -> Tensor:
     return _slice_grad(grad_y, shape=x_spec.shape, index=index)
 
 
@@ -110,7 +114,7 @@ def _slice_grad(grad_y: Typed, *, shape: Shape, index: Index) -> Spec:
 
 
 @_slice_grad.vjp("grad_y")
-def _(grad_y: Any, index: Index) -> Any:
+def _(grad_y: Tensor, index: Index) -> Tensor:
     return _slice(grad_y, index=index)
 
 
@@ -120,7 +124,7 @@ def _flip(x: Typed, *, axis: tuple[int, ...]) -> Spec:
 
 
 @_flip.vjp("x")
-def _(grad_y: Any, axis: tuple[int, ...]) -> Any:
+def _(grad_y: Tensor, axis: tuple[int, ...]) -> Tensor:
     return _flip(grad_y, axis=axis)
 
 
@@ -130,12 +134,12 @@ def _cast(x: Typed, *, dtype: str) -> Spec:
 
 
 @_cast.vjp("x")
-def _(grad_y: Any, x_spec: Spec) -> Any:
+def _(grad_y: Tensor, x_spec: Spec) -> Tensor:
     return _cast(grad_y, dtype=x_spec.dtype)
 
 
 @op
-def cast(x: Any, dtype: Any) -> Any:
+def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
     """Convert to another dtype; float to int truncates.
 
     Args:
@@ -158,7 +162,7 @@ def cast(x: Any, dtype: Any) -> Any:
 
 
 @op
-def reshape(x: Any, newshape: Any) -> Any:
+def reshape(x: TensorLike, newshape: ShapeLike | int) -> Tensor:
     """Give a tensor another shape, elements in row-major order.
 
     Args:
@@ -177,7 +181,9 @@ def reshape(x: Any, newshape: Any) -> Any:
         (4,)
     """
     x = to_tensor(x)
-    shape = [int(size) for size in (newshape if hasattr(newshape, "__iter__") else (newshape,))]
+    shape = [
+        int(size) for size in ((newshape,) if isinstance(newshape, (int, np.integer)) else newshape)
+    ]
     if shape.count(-1) > 1 or min(shape, default=0) < -1:
         raise ValueError(f"reshape: argument `newshape` may hold one -1. Received: {tuple(shape)}")
     if -1 in shape:
@@ -189,19 +195,19 @@ def reshape(x: Any, newshape: Any) -> Any:
     return shaped(x, tuple(shape))
 
 
-def shaped(x: Any, shape: Shape) -> Any:
+def shaped(x: Tensor, shape: Shape) -> Tensor:
     """A tensor in another shape, whose sizes are all known."""
     return x if x.shape == shape else _reshape(x, shape=shape)
 
 
-def turned(x: Any) -> Any:
+def turned(x: Tensor) -> Tensor:
     """A tensor with its last two axes exchanged."""
     rank = len(x.shape)
     return _transpose(x, axes=(*range(rank - 2), rank - 1, rank - 2))
 
 
 @op
-def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
+def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Tensor:
     """Permute the axes.
 
     Args:
@@ -234,7 +240,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
 
 
 @op
-def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
+def broadcast_to(x: TensorLike, shape: Sequence[int]) -> Tensor:
     """Repeat along new axes and axes of size 1.
 
     Args:
@@ -253,7 +259,7 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
 
 
 @op
-def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
+def concatenate(xs: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """Join tensors along an existing axis; dtypes are promoted.
 
     Args:
@@ -279,7 +285,7 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
 
 
 @op
-def stack(x: Sequence[Any], axis: int = 0) -> Any:
+def stack(x: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """Join tensors of one shape along a new axis.
 
     Args:
@@ -294,7 +300,7 @@ def stack(x: Sequence[Any], axis: int = 0) -> Any:
 
 
 @op
-def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
+def expand_dims(x: TensorLike, axis: int | Sequence[int]) -> Tensor:
     """Insert axes of size 1.
 
     Args:
@@ -313,7 +319,7 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
 
 
 @op
-def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+def squeeze(x: TensorLike, axis: int | Sequence[int] | None = None) -> Tensor:
     """Remove axes of size 1.
 
     Args:
@@ -336,7 +342,7 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
 
 
 @op
-def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
     """Exchange two axes.
 
     Args:
@@ -356,7 +362,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
 
 
 @op
-def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+def flip(x: TensorLike, axis: int | Sequence[int] | None = None) -> Tensor:
     """Reverse the order of elements along axes.
 
     Args:
@@ -371,7 +377,7 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
 
 
 @op
-def getitem(x: Any, key: Any) -> Any:
+def getitem(x: TensorLike, key: Any) -> Tensor:
     """`x[key]` with ints, slices, None, Ellipsis, integer tensors or a boolean mask.
 
     Args:

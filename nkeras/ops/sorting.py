@@ -9,9 +9,10 @@ import numpy as np
 
 from nkeras.core import graph
 from nkeras.core.errors import refuse
-from nkeras.core.primitive import op, to_tensor
+from nkeras.core.primitive import Primitive, op, to_tensor
 from nkeras.core.spec import normalize_axis
-from nkeras.core.tensor import as_tensor
+from nkeras.core.tensor import Tensor, as_tensor
+from nkeras.core.typing import DTypeLike, TensorLike
 from nkeras.ops.elementwise import greater, greater_equal, isnan, less, less_equal, logical_and
 from nkeras.ops.indexing import take_along_axis
 from nkeras.ops.reduction import (
@@ -27,7 +28,7 @@ from nkeras.ops.reduction import (
 from nkeras.ops.shape import cast, expand_dims, flip, getitem, reshape
 
 
-def _line(x: Any, axis: int | None, owner: str) -> tuple[Any, int]:
+def _line(x: TensorLike, axis: int | None, owner: str) -> tuple[Tensor, int]:
     """The tensor and a non-negative axis; None flattens."""
     x = to_tensor(x)
     x = reshape(x, -1) if axis is None or not x.shape else x
@@ -35,7 +36,7 @@ def _line(x: Any, axis: int | None, owner: str) -> tuple[Any, int]:
 
 
 @op
-def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def cumsum(x: TensorLike, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """Sums of all elements up to each one.
 
     Args:
@@ -56,7 +57,7 @@ def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
 
 @op
-def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def cumprod(x: TensorLike, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """Products of all elements up to each one.
 
     Args:
@@ -71,7 +72,9 @@ def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     return _cumprod(cast(x, dtype or ("int32" if x.dtype == "bool" else x.dtype)), axis=axis)
 
 
-def _position(function: Any, x: Any, axis: int | None, keepdims: bool, owner: str) -> Any:
+def _position(
+    function: Primitive[Tensor], x: TensorLike, axis: int | None, keepdims: bool, owner: str
+) -> Tensor:
     x = to_tensor(x)
     rank = len(x.shape)
     line, number = _line(x, axis, owner)
@@ -84,7 +87,7 @@ def _position(function: Any, x: Any, axis: int | None, keepdims: bool, owner: st
 
 
 @op
-def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def argmax(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Position of the first largest element; NaN counts as the largest.
 
     Args:
@@ -107,7 +110,7 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 
 @op
-def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def argmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Position of the first smallest element; NaN counts as the smallest.
 
     Args:
@@ -125,7 +128,7 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 
 @op
-def sort(x: Any, axis: int | None = -1) -> Any:
+def sort(x: TensorLike, axis: int | None = -1) -> Tensor:
     """Elements in ascending order, NaN last.
 
     Args:
@@ -142,7 +145,7 @@ def sort(x: Any, axis: int | None = -1) -> Any:
 
 
 @op
-def argsort(x: Any, axis: int | None = -1) -> Any:
+def argsort(x: TensorLike, axis: int | None = -1) -> Tensor:
     """Positions that sort a tensor; equal elements keep their order.
 
     Args:
@@ -157,7 +160,7 @@ def argsort(x: Any, axis: int | None = -1) -> Any:
 
 
 @op
-def argpartition(x: Any, kth: int, axis: int | None = -1) -> Any:
+def argpartition(x: TensorLike, kth: int, axis: int | None = -1) -> Tensor:
     """Positions that bring the `kth` smallest element to its place, smaller ones before it.
 
     Args:
@@ -177,7 +180,7 @@ def argpartition(x: Any, kth: int, axis: int | None = -1) -> Any:
 
 
 @op
-def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
+def top_k(x: TensorLike, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
     """The `k` largest elements along the last axis, and their positions.
 
     Args:
@@ -207,7 +210,7 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
 
 
 @op
-def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
+def in_top_k(targets: TensorLike, predictions: TensorLike, k: int) -> Tensor:
     """Whether fewer than `k` classes have a larger prediction than the target's.
 
     Args:
@@ -237,7 +240,7 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
 
 
 @op
-def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
+def searchsorted(sorted_sequence: TensorLike, values: TensorLike, side: str = "left") -> Tensor:
     """Where values must be inserted into a sorted sequence to keep it sorted.
 
     Args:
@@ -263,7 +266,7 @@ def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
 
 
 @op
-def digitize(x: Any, bins: Any) -> Any:
+def digitize(x: TensorLike, bins: TensorLike) -> Tensor:
     """The number of the bin that each element falls into.
 
     Args:
@@ -277,7 +280,9 @@ def digitize(x: Any, bins: Any) -> Any:
 
 
 @op
-def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> Any:
+def isin(
+    x1: TensorLike, x2: TensorLike, assume_unique: bool = False, invert: bool = False
+) -> Tensor:
     """Whether each element of `x1` occurs in `x2`.
 
     Args:
@@ -295,7 +300,7 @@ def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) ->
     return ~found if invert else found
 
 
-def nonzero(x: Any) -> tuple[Any, ...]:
+def nonzero(x: TensorLike) -> tuple[Tensor, ...]:
     """Positions of the elements that are not 0.
 
     Args:
@@ -311,14 +316,14 @@ def nonzero(x: Any) -> tuple[Any, ...]:
 
 
 def unique(
-    x: Any,
+    x: TensorLike,
     sorted: bool = True,
     return_index: bool = False,
     return_inverse: bool = False,
     return_counts: bool = False,
     axis: int | None = None,
     size: int | None = None,
-    fill_value: Any = None,
+    fill_value: TensorLike | None = None,
 ) -> Any:
     """The different elements, ascending.
 
@@ -358,7 +363,7 @@ def unique(
     return tuple(chosen) if len(chosen) > 1 else chosen[0]
 
 
-def _resized(array: np.ndarray, size: int, fill: Any, axis: int) -> np.ndarray:
+def _resized(array: np.ndarray, size: int, fill: TensorLike | None, axis: int) -> np.ndarray:
     count = array.shape[axis]
     if count >= size:
         return np.take(array, range(size), axis)
@@ -366,7 +371,7 @@ def _resized(array: np.ndarray, size: int, fill: Any, axis: int) -> np.ndarray:
     return np.concatenate([array, rest if fill is None else np.full_like(rest, fill)], axis)
 
 
-def _concrete(x: Any, owner: str) -> np.ndarray:
+def _concrete(x: TensorLike, owner: str) -> np.ndarray:
     x = to_tensor(x)
     if isinstance(x, graph.KerasTensor):
         raise ValueError(

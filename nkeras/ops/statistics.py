@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,8 @@ from nkeras.core import dtypes, graph
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import op, to_floating, to_tensor
 from nkeras.core.spec import normalize_axes, reduced_shape
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Axis, DTypeLike, TensorLike
 from nkeras.ops.core import full, stop_gradient, zeros
 from nkeras.ops.elementwise import (
     ceil,
@@ -36,7 +37,7 @@ from nkeras.ops.sorting import argmax, argmin, cumprod, cumsum, searchsorted, so
 
 
 @op
-def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def var(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Variance over axes: the mean of squared distances from the mean.
 
     Args:
@@ -59,7 +60,7 @@ def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op
-def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def std(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Standard deviation over axes: the root of `var`.
 
     Args:
@@ -74,15 +75,15 @@ def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op
-def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def ptp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Largest minus smallest element over axes."""
     return subtract(amax(x, axis, keepdims), amin(x, axis, keepdims))
 
 
 @op
 def moments(
-    x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False
-) -> tuple[Any, Any]:
+    x: TensorLike, axes: Axis, keepdims: bool = False, synchronized: bool = False
+) -> tuple[Tensor, Tensor]:
     """Mean and variance over axes; half precision is computed in float32.
 
     Args:
@@ -104,7 +105,7 @@ def moments(
 
 
 @op
-def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
+def average(x: TensorLike, axis: Axis = None, weights: TensorLike | None = None) -> Tensor:
     """Weighted mean over axes.
 
     Args:
@@ -139,8 +140,8 @@ _METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 @op
 def quantile(
-    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
-) -> Any:
+    x: TensorLike, q: TensorLike, axis: Axis = None, method: str = "linear", keepdims: bool = False
+) -> Tensor:
     """Quantiles over axes; a NaN among the elements gives NaN.
 
     Args:
@@ -168,7 +169,7 @@ def quantile(
     return _arranged(result, q, shape)
 
 
-def _lines(x: Any, axis: Any, keepdims: bool, owner: str) -> tuple[Any, tuple[int, ...]]:
+def _lines(x: TensorLike, axis: Axis, keepdims: bool, owner: str) -> tuple[Tensor, tuple[int, ...]]:
     """The reduced axes flattened into the last one, and the shape of the result."""
     x = to_floating(x)
     axes = normalize_axes(axis, len(x.shape), owner)
@@ -179,14 +180,14 @@ def _lines(x: Any, axis: Any, keepdims: bool, owner: str) -> tuple[Any, tuple[in
     return lines, reduced_shape(x.shape, axes, keepdims)
 
 
-def _fractions(q: Any) -> np.ndarray:
+def _fractions(q: TensorLike) -> np.ndarray:
     fractions = np.asarray(to_tensor(q).numpy(), "float64").ravel()
     if ((fractions < 0) | (fractions > 1)).any():
         refuse("q", q, "between 0 and 1", "quantile")
     return fractions
 
 
-def _quantiles(ordered: Any, positions: np.ndarray, method: str) -> Any:
+def _quantiles(ordered: Tensor, positions: np.ndarray, method: str) -> Tensor:
     """`(..., quantiles)`: what stands at positions, which may lie between, of sorted lines."""
     if method not in _METHODS:
         refuse("method", method, f"one of {_METHODS}", "quantile")
@@ -206,7 +207,7 @@ def _quantiles(ordered: Any, positions: np.ndarray, method: str) -> Any:
     return where_(to_tensor(weight == 0.0), low, where_(to_tensor(weight == 1.0), high, mixed))
 
 
-def _arranged(result: Any, q: Any, shape: tuple[int, ...]) -> Any:
+def _arranged(result: Tensor, q: TensorLike, shape: tuple[int, ...]) -> Tensor:
     """`(..., quantiles)` in the shape that the caller expects."""
     rank = len(result.shape)
     first = transpose(result, (rank - 1, *range(rank - 1)))
@@ -215,14 +216,14 @@ def _arranged(result: Any, q: Any, shape: tuple[int, ...]) -> Any:
 
 @op
 def percentile(
-    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
-) -> Any:
+    x: TensorLike, q: TensorLike, axis: Axis = None, method: str = "linear", keepdims: bool = False
+) -> Tensor:
     """Quantiles, given in percent; the arguments are those of `quantile`."""
     return quantile(x, to_tensor(q).numpy() / 100.0, axis, method, keepdims)
 
 
 @op
-def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def median(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The middle element, or the mean of the two middle ones, over axes.
 
     Args:
@@ -237,12 +238,14 @@ def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op
-def count_nonzero(x: Any, axis: Any = None) -> Any:
+def count_nonzero(x: TensorLike, axis: Axis = None) -> Tensor:
     """How many elements are not 0, over axes, as int32."""
     return sum(cast(cast(x, "bool"), "int32"), axis)
 
 
-def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Any:
+def bincount(
+    x: TensorLike, weights: TensorLike | None = None, minlength: int = 0, sparse: bool = False
+) -> Tensor:
     """How often each number occurs.
 
     Args:
@@ -278,7 +281,9 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     return scatter(np.stack([rows, numbers], -1), added, (x.shape[0], length))
 
 
-def histogram(x: Any, bins: Any = 10, range: Any = None) -> tuple[Any, Any]:
+def histogram(
+    x: TensorLike, bins: int | TensorLike = 10, range: tuple[float, float] | None = None
+) -> tuple[Tensor, Tensor]:
     """Counts of elements in bins.
 
     Args:
@@ -313,7 +318,7 @@ def histogram(x: Any, bins: Any = 10, range: Any = None) -> tuple[Any, Any]:
 
 
 @op
-def corrcoef(x: Any) -> Any:
+def corrcoef(x: TensorLike) -> Tensor:
     """Pearson's correlation between the rows.
 
     Args:
@@ -332,7 +337,7 @@ def corrcoef(x: Any) -> Any:
     return reshape(result, ()) if line else result
 
 
-def _filled(x: Any, value: float) -> tuple[Any, Any]:
+def _filled(x: TensorLike, value: float) -> tuple[Tensor, Tensor]:
     """`x` with a number in place of NaN, and where NaN stood."""
     x = to_tensor(x)
     if not dtypes.is_floating(x.dtype):
@@ -342,31 +347,31 @@ def _filled(x: Any, value: float) -> tuple[Any, Any]:
 
 
 @op
-def nansum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nansum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Sum over axes, NaN counted as 0."""
     return sum(_filled(x, 0.0)[0], axis, keepdims)
 
 
 @op
-def nanprod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanprod(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Product over axes, NaN counted as 1."""
     return prod(_filled(x, 1.0)[0], axis, keepdims)
 
 
 @op
-def nancumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def nancumsum(x: TensorLike, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """Sums of all elements up to each one, NaN counted as 0."""
     return cumsum(_filled(x, 0.0)[0], axis, dtype)
 
 
 @op
-def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def nancumprod(x: TensorLike, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """Products of all elements up to each one, NaN counted as 1."""
     return cumprod(_filled(x, 1.0)[0], axis, dtype)
 
 
 @op
-def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanmean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Mean over axes of the elements that are not NaN."""
     filled, missing = _filled(x, 0.0)
     count = sum(cast(~missing, "int32"), axis, keepdims)
@@ -374,21 +379,21 @@ def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op
-def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanvar(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Variance over axes of the elements that are not NaN."""
     x = to_floating(x)
     return nanmean(square(x - nanmean(x, axis, True)), axis, keepdims)
 
 
 @op
-def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanstd(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Standard deviation over axes of the elements that are not NaN."""
     return root_of_squares(nanvar(x, axis, keepdims))
 
 
 def _nan_extreme(
-    function: Callable[..., Any], x: Any, axis: Any, keepdims: bool, worst: float
-) -> Any:
+    function: Callable[..., Tensor], x: TensorLike, axis: Axis, keepdims: bool, worst: float
+) -> Tensor:
     filled, missing = _filled(x, worst)
     y = function(filled, axis, keepdims)
     if not dtypes.is_floating(filled.dtype):
@@ -398,19 +403,19 @@ def _nan_extreme(
 
 
 @op
-def nanmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanmax(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Largest element over axes that is not NaN; NaN where there is none."""
     return _nan_extreme(amax, x, axis, keepdims, -math.inf)
 
 
 @op
-def nanmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanmin(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Smallest element over axes that is not NaN; NaN where there is none."""
     return _nan_extreme(amin, x, axis, keepdims, math.inf)
 
 
 @op
-def nanargmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def nanargmax(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Position of the first largest element that is not NaN; -1 where there is none."""
     filled, missing = _filled(x, -math.inf)
     place = argmax(filled, axis, keepdims)
@@ -418,7 +423,7 @@ def nanargmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 
 @op
-def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def nanargmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Position of the first smallest element that is not NaN; -1 where there is none."""
     filled, missing = _filled(x, math.inf)
     place = argmin(filled, axis, keepdims)
@@ -427,8 +432,8 @@ def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 @op
 def nanquantile(
-    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
-) -> Any:
+    x: TensorLike, q: TensorLike, axis: Axis = None, method: str = "linear", keepdims: bool = False
+) -> Tensor:
     """As `quantile`, of the elements that are not NaN."""
     if method not in _METHODS:
         refuse("method", method, f"one of {_METHODS}", "nanquantile")
@@ -443,7 +448,7 @@ def nanquantile(
     return _arranged(concatenate(results, -1), q, shape)
 
 
-def _quantile_of_first(ordered: Any, count: Any, fraction: float, method: str) -> Any:
+def _quantile_of_first(ordered: Tensor, count: Tensor, fraction: float, method: str) -> Tensor:
     """`(..., 1)`: a quantile of the first `count` elements of each sorted line."""
     position = maximum(fraction * (count - 1.0), 0.0)
     below, above = floor(position), ceil(position)
@@ -461,13 +466,13 @@ def _quantile_of_first(ordered: Any, count: Any, fraction: float, method: str) -
 
 @op
 def nanpercentile(
-    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
-) -> Any:
+    x: TensorLike, q: TensorLike, axis: Axis = None, method: str = "linear", keepdims: bool = False
+) -> Tensor:
     """Quantiles in percent of the elements that are not NaN."""
     return nanquantile(x, to_tensor(q).numpy() / 100.0, axis, method, keepdims)
 
 
 @op
-def nanmedian(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanmedian(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Median over axes of the elements that are not NaN."""
     return nanquantile(x, 0.5, axis, "linear", keepdims)

@@ -58,7 +58,7 @@ def _one_hot_tensor(x: Any, num_classes: int | None) -> Any:
     return ops.one_hot(x, num_classes)
 
 
-def normalize(x: Any, axis: int = -1, order: int | float = 2) -> Any:
+def normalize(x: Any, axis: int = -1, order: float = 2) -> Any:
     """Divide by the norm along an axis, so that it becomes 1; zeros stay zeros.
 
     Args:
@@ -79,6 +79,6 @@ def normalize(x: Any, axis: int = -1, order: int | float = 2) -> Any:
     if not isinstance(x, np.ndarray):
         from nkeras import ops
 
-        return ops.normalize(x, axis=axis, order=order)
+        return ops.normalize(x, axis=axis, order=order)  # pyright: ignore[reportArgumentType]
     norm: npt.NDArray[Any] = np.asarray(np.linalg.norm(x, order, axis, keepdims=True))
     return x / np.where(norm == 0, 1, norm)
