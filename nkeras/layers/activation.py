@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nkeras import activations, constraints, initializers, ops, regularizers
+from nkeras import activations, ops
 from nkeras.core.errors import refuse, warn
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
@@ -30,7 +30,6 @@ class Activation(Layer):
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
         self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """`activation(inputs)`."""
@@ -77,7 +76,6 @@ class ReLU(Layer):
         self.negative_slope = negative_slope
         self.threshold = threshold
         self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The rectified inputs."""
@@ -111,7 +109,6 @@ class LeakyReLU(Layer):
         _check_not_negative("negative_slope", negative_slope, "LeakyReLU")
         self.negative_slope = negative_slope
         self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The rectified inputs."""
@@ -144,7 +141,6 @@ class ELU(Layer):
         super().__init__(**kwargs)
         self.alpha = alpha
         self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """`elu(inputs)`."""
@@ -179,9 +175,7 @@ class PReLU(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer = regularizers.get(alpha_regularizer)
-        self.alpha_constraint = constraints.get(alpha_constraint)
+        self._set_options("alpha", alpha_initializer, alpha_regularizer, alpha_constraint)
         if shared_axes is not None:
             shared_axes = list(shared_axes) if hasattr(shared_axes, "__iter__") else [shared_axes]
         self.shared_axes = shared_axes
@@ -195,13 +189,7 @@ class PReLU(Layer):
             if not 1 <= axis <= len(shape):
                 refuse("shared_axes", self.shared_axes, f"in 1 to {len(shape)}", "PReLU")
             shape[axis - 1] = 1
-        self.alpha = self.add_weight(
-            name="alpha",
-            shape=shape,
-            initializer=self.alpha_initializer,
-            regularizer=self.alpha_regularizer,
-            constraint=self.alpha_constraint,
-        )
+        self.alpha = self.add_weight("alpha", shape)
         axes = {i: input_shape[i] for i in range(1, len(input_shape)) if i not in shared}
         self.input_spec = InputSpec(ndim=len(input_shape), axes=axes if shared else {})
 
@@ -236,7 +224,6 @@ class Softmax(Layer):
         super().__init__(**kwargs)
         self.axis = axis
         self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """The softmax, 0 where the mask is False."""
@@ -276,7 +263,6 @@ class ThresholdedReLU(Layer):
         _check_not_negative("theta", theta, "ThresholdedReLU")
         self.theta = theta
         self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The inputs above theta."""

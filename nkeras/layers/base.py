@@ -12,6 +12,7 @@ from nkeras.core.ahead import ahead
 from nkeras.core.errors import as_bool, short, warn
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import has_symbolic, to_tensor
+from nkeras.core.python_values import is_of_users
 from nkeras.core.tensor import Tensor
 from nkeras.core.variable import Variable, autocast_scope
 from nkeras.layers import calling
@@ -80,7 +81,8 @@ class Layer(Buildable):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.dtype_policy = policies.get(dtype)
         self.autocast = autocast
-        self.built = False
+        # A layer of the user's without `build` may hold layers, to be built in its first call.
+        self.built = type(self).build is Buildable.build and not is_of_users(type(self))
         self.input_spec: Any = None
         self.supports_masking = type(self).compute_mask is not Layer.compute_mask
         self._trainable = as_bool(trainable, "trainable", type(self).__name__)

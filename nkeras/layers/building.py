@@ -92,6 +92,10 @@ class Buildable(Tracked):
     ) -> Variable:
         """Make a variable that the layer owns.
 
+        `add_weight("kernel", shape)` is short for a weight whose initializer, regularizer and
+        constraint are the layer's attributes `kernel_initializer`, `kernel_regularizer` and
+        `kernel_constraint`; where there are none, those of the name without `_kernel`.
+
         Args:
             shape: tuple of int; `()` by default.
             initializer: name, object or function; Glorot uniform (floats) or zeros by default.
@@ -109,6 +113,9 @@ class Buildable(Tracked):
         """
         self._check_initialized()
         self._check_unlocked("a weight")
+        if isinstance(shape, str):
+            name, shape = shape, initializer
+            initializer, regularizer, constraint = self._options_of(name)
         dtype = self.variable_dtype if dtype is None else dtypes.standardize(dtype)
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_floating(dtype) else "zeros"
@@ -134,6 +141,21 @@ class Buildable(Tracked):
         variable.trainable = bool(trainable) and self.trainable
         self._own(variable)
         return variable
+
+    def _set_options(
+        self, name: str, initializer: Any, regularizer: Any = None, constraint: Any = None
+    ) -> None:
+        """Keep what the weight of a name is made with, as attributes of Keras' names."""
+        setattr(self, f"{name}_initializer", initializers.get(initializer))
+        setattr(self, f"{name}_regularizer", regularizers.get(regularizer))
+        setattr(self, f"{name}_constraint", constraints.get(constraint))
+
+    def _options_of(self, name: str) -> list[Any]:
+        """Initializer, regularizer and constraint of the weight of a name."""
+        if not hasattr(self, f"{name}_initializer"):
+            name = name.removesuffix("_kernel")
+        kinds = ("initializer", "regularizer", "constraint")
+        return [getattr(self, f"{name}_{kind}", None) for kind in kinds]
 
     @property
     def dtype(self) -> str:

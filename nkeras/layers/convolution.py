@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nkeras import activations, constraints, initializers, ops, regularizers
+from nkeras import activations, ops
 from nkeras.core.config import standardize_data_format
 from nkeras.layers.arguments import int_tuple, padding_mode, positive_int
 from nkeras.layers.base import Layer
@@ -44,9 +44,7 @@ class Convolution(Layer):
     ) -> None:
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.bias_initializer = initializers.get(initializer)
-        self.bias_regularizer = regularizers.get(regularizer)
-        self.bias_constraint = constraints.get(constraint)
+        self._set_options("bias", initializer, regularizer, constraint)
 
     def _channels(self, input_shape: Any) -> int:
         """Number of input channels, which the layer accepts alone from now on."""
@@ -61,15 +59,7 @@ class Convolution(Layer):
         return channels
 
     def _add_bias(self, size: int) -> None:
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(size,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+        self.bias = self.add_weight("bias", (size,)) if self.use_bias else None
 
     def _finish(self, outputs: Any) -> Any:
         """`activation(outputs + bias)`."""
@@ -137,9 +127,7 @@ class _Conv(Convolution):
                 f"Received: filters={filters}, groups={groups}"
             )
         self._set_windows(kernel_size, strides, padding, data_format, dilation_rate)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
+        self._set_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self._set_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape: Any) -> None:
@@ -150,13 +138,8 @@ class _Conv(Convolution):
                 f"{type(self).__name__}: input channels must be a multiple of `groups`. "
                 f"Received: groups={self.groups}, input_shape={tuple(input_shape)}"
             )
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(*self.kernel_size, channels // self.groups, self.filters),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        shape = (*self.kernel_size, channels // self.groups, self.filters)
+        self.kernel = self.add_weight("kernel", shape)
         self._add_bias(self.filters)
 
     def call(self, inputs: Any) -> Any:

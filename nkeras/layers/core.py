@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from nkeras import activations, constraints, initializers, regularizers
+from nkeras import activations
 from nkeras.core import dtypes, graph
 from nkeras.core.graph import KerasTensor
 from nkeras.layers.base import Layer
@@ -85,7 +85,6 @@ class InputLayer(Layer):
         if tensor is None:
             tensor = KerasTensor(self.batch_shape, self._input_dtype, name=self.name)
         graph.Node(self, (), {}, tensor)
-        self.built = True
 
     def call(self) -> None:
         """Never called: the model feeds the tensor."""
@@ -230,12 +229,8 @@ class Dense(Layer):
         self.units = int(units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self._set_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self._set_options("bias", bias_initializer, bias_regularizer, bias_constraint)
         if quantization_config is not None:
             raise ValueError("Dense: argument `quantization_config` must be None in nkeras.")
         self.lora_rank = lora_rank
@@ -246,22 +241,8 @@ class Dense(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Make kernel and bias."""
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(input_shape[-1], self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(self.units,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+        self.kernel = self.add_weight("kernel", (input_shape[-1], self.units))
+        self.bias = self.add_weight("bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -285,7 +266,6 @@ class Identity(Layer):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The input."""
@@ -327,7 +307,6 @@ class Lambda(Layer):
         self.supports_masking = mask is not None
         self._output_shape = output_shape
         self._names = set(inspect.signature(function).parameters)
-        self.built = True
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         """The function's value."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nkeras import constraints, initializers, ops, regularizers
+from nkeras import ops
 from nkeras.layers.arguments import positive_int
 from nkeras.layers.convolution import Convolution
 from nkeras.ops.conv_bias import conv_bias, depthwise_conv_bias
@@ -19,18 +19,10 @@ class _Depthwise(Convolution):
         self.depth_multiplier = positive_int(
             depth_multiplier, "depth_multiplier", type(self).__name__
         )
-        self.depthwise_initializer = initializers.get(initializer)
-        self.depthwise_regularizer = regularizers.get(regularizer)
-        self.depthwise_constraint = constraints.get(constraint)
+        self._set_options("depthwise", initializer, regularizer, constraint)
 
-    def _add_depthwise_kernel(self, name: str, channels: int) -> Any:
-        return self.add_weight(
-            name=name,
-            shape=(*self.kernel_size, channels, self.depth_multiplier),
-            initializer=self.depthwise_initializer,
-            regularizer=self.depthwise_regularizer,
-            constraint=self.depthwise_constraint,
-        )
+    def _depthwise_shape(self, channels: int) -> tuple[int, ...]:
+        return (*self.kernel_size, channels, self.depth_multiplier)
 
 
 class _DepthwiseConv(_Depthwise):
@@ -63,7 +55,14 @@ class _DepthwiseConv(_Depthwise):
     def build(self, input_shape: Any) -> None:
         """Make kernel and bias."""
         channels = self._channels(input_shape)
-        self.kernel = self._add_depthwise_kernel("kernel", channels)
+        initializer, regularizer, constraint = self._options_of("depthwise")
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=self._depthwise_shape(channels),
+            initializer=initializer,
+            regularizer=regularizer,
+            constraint=constraint,
+        )
         self._add_bias(channels * self.depth_multiplier)
 
     def call(self, inputs: Any) -> Any:
@@ -169,22 +168,17 @@ class _SeparableConv(_Depthwise):
         self._set_depthwise(
             depth_multiplier, depthwise_initializer, depthwise_regularizer, depthwise_constraint
         )
-        self.pointwise_initializer = initializers.get(pointwise_initializer)
-        self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
-        self.pointwise_constraint = constraints.get(pointwise_constraint)
+        self._set_options(
+            "pointwise", pointwise_initializer, pointwise_regularizer, pointwise_constraint
+        )
         self._set_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape: Any) -> None:
         """Make both kernels and the bias."""
         channels = self._channels(input_shape)
-        self.depthwise_kernel = self._add_depthwise_kernel("depthwise_kernel", channels)
-        self.pointwise_kernel = self.add_weight(
-            name="pointwise_kernel",
-            shape=(*(1,) * self.rank, channels * self.depth_multiplier, self.filters),
-            initializer=self.pointwise_initializer,
-            regularizer=self.pointwise_regularizer,
-            constraint=self.pointwise_constraint,
-        )
+        shape = (*(1,) * self.rank, channels * self.depth_multiplier, self.filters)
+        self.depthwise_kernel = self.add_weight("depthwise_kernel", self._depthwise_shape(channels))
+        self.pointwise_kernel = self.add_weight("pointwise_kernel", shape)
         self._add_bias(self.filters)
 
     def call(self, inputs: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nkeras import constraints, initializers, ops, regularizers
+from nkeras import initializers, ops
 from nkeras.core import dtypes, tape
 from nkeras.core.config import epsilon as fuzz
 from nkeras.core.errors import refuse
@@ -89,14 +89,10 @@ class BatchNormalization(Layer):
         self.epsilon = float(epsilon)
         self.center = center
         self.scale = scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
+        self._set_options("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self._set_options("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
         self.renorm = renorm
         self.renorm_clipping = _checked_clipping(renorm_clipping) if renorm else renorm_clipping
         self.renorm_momentum = renorm_momentum
@@ -111,25 +107,8 @@ class BatchNormalization(Layer):
                 "axis", self.axis, f"an axis of shape {tuple(input_shape)}", "BatchNormalization"
             )
         shape = (input_shape[self.axis],)
-        self.gamma = self.beta = None
-        if self.scale:
-            self.gamma = self.add_weight(
-                name="gamma",
-                shape=shape,
-                initializer=self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-                autocast=False,
-            )
-        if self.center:
-            self.beta = self.add_weight(
-                name="beta",
-                shape=shape,
-                initializer=self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-                autocast=False,
-            )
+        self.gamma = self.add_weight("gamma", shape, autocast=False) if self.scale else None
+        self.beta = self.add_weight("beta", shape, autocast=False) if self.center else None
         self.moving_mean = self._statistic("moving_mean", shape, self.moving_mean_initializer)
         variance = self.moving_variance_initializer
         self.moving_variance = self._statistic("moving_variance", shape, variance)

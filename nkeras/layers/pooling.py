@@ -35,7 +35,6 @@ class _Pooling(Layer):
         self.padding = padding_mode(padding, owner)
         self.data_format = standardize_data_format(data_format, owner)
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The pooled inputs."""
@@ -214,7 +213,6 @@ class _GlobalPooling(Layer):
         self.data_format = standardize_data_format(data_format, type(self).__name__)
         self.keepdims = keepdims
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The reduced inputs."""

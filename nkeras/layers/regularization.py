@@ -49,7 +49,6 @@ class Dropout(Layer):
         if rate > 0:
             self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """The inputs, in training with holes."""
@@ -200,7 +199,6 @@ class GaussianNoise(Layer):
         if stddev > 0:
             self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """The inputs, in training with noise."""
@@ -246,7 +244,6 @@ class GaussianDropout(Layer):
         if rate > 0:
             self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """The inputs, in training with noise."""
@@ -283,7 +280,6 @@ class ActivityRegularization(Layer):
         self.l1 = l1
         self.l2 = l2
         self.supports_masking = True
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The input."""

@@ -67,7 +67,6 @@ class Reshape(Layer):
         self.target_shape = tuple(target_shape)
         if any(size < -1 for size in self.target_shape) or self.target_shape.count(-1) > 1:
             refuse("target_shape", target_shape, "sizes >= 0 and at most one -1", "Reshape")
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The reshaped inputs."""

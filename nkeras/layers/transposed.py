@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nkeras import constraints, initializers, ops, regularizers
+from nkeras import ops
 from nkeras.layers.arguments import int_tuple, positive_int
 from nkeras.layers.convolution import Convolution
 
@@ -42,20 +42,13 @@ class _ConvTranspose(Convolution):
                     f"output_padding={output_padding}, strides={self.strides}"
                 )
         self.output_padding = output_padding
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
+        self._set_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self._set_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape: Any) -> None:
         """Make kernel and bias."""
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(*self.kernel_size, self.filters, self._channels(input_shape)),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        shape = (*self.kernel_size, self.filters, self._channels(input_shape))
+        self.kernel = self.add_weight("kernel", shape)
         self._add_bias(self.filters)
 
     def call(self, inputs: Any) -> Any:

@@ -82,7 +82,9 @@ def test_a_child_sees_no_values_and_is_not_seen(name, tmp_path):
 def test_an_exception_of_the_user_comes_once(tmp_path):
     facts = Facts("failing", tmp_path)
     assert facts.forks
-    assert facts.result == ["as the user wrote it", 1, "none"]
+    message, *others = facts.result
+    assert message.splitlines()[0] == "as the user wrote it"  # Python 3.10 has no notes for more
+    assert others == [1, "none"]
 
 
 def test_an_interrupt_leaves_neither_processes_nor_half_files(tmp_path):

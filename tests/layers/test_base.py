@@ -481,3 +481,31 @@ def test_python_may_look_at_data_when_a_layer_is_first_called() -> None:
     assert model.get_build_config() == {"input_shape": (8, 4)}
     with pytest.raises(ValueError, match="already built"):
         model.more = layers.Dense(1)
+
+
+def test_add_weight_finds_initializer_regularizer_and_constraint_by_name() -> None:
+    class Own(nkeras.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale_initializer, self.scale_constraint = "ones", "nonneg"
+            self.inner_regularizer = "l2"
+            self.inner_initializer = nkeras.initializers.Constant(2.0)
+
+        def build(self, input_shape: Any) -> None:
+            self.scale = self.add_weight("scale", (2,))
+            self.kernel = self.add_weight("inner_kernel", (3,), trainable=False)
+
+    layer = Own()
+    assert not layer.built
+    layer.build((1, 2))
+    assert layer.scale.numpy().tolist() == [1.0, 1.0]
+    assert isinstance(layer.scale.constraint, nkeras.constraints.NonNeg)
+    assert layer.scale.regularizer is None
+    assert layer.kernel.numpy().tolist() == [2.0, 2.0, 2.0]
+    assert isinstance(layer.kernel.regularizer, nkeras.regularizers.L2)
+    assert (layer.scale.name, layer.kernel.name) == ("scale", "inner_kernel")
+
+
+def test_a_layer_without_build_is_built() -> None:
+    assert layers.ReLU().built
+    assert not layers.Dense(1).built
