@@ -41,6 +41,23 @@ def test_no_silent_broadcasting(metric: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("weights", "hits"),
+    [
+        (0.5, [1.0, 1.0]),
+        ([1.0, 0.0, 2.0], [3.0, 2.0]),
+        ([[1.0], [0.0], [2.0]], [3.0, 2.0]),
+        ([[1.0, 5.0], [0.0, 0.0], [2.0, 7.0]], [3.0, 7.0]),
+    ],
+)
+def test_weights_of_f_scores_may_have_any_rank(weights: Any, hits: list[float]) -> None:
+    """Keras 3.15.1 fails on numbers and on weights of each class (pull request 23335)."""
+    metric = metrics.FBetaScore(threshold=0.5)
+    y_true = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    metric.update_state(y_true, y_true, sample_weight=np.array(weights))
+    assert metric.true_positives.numpy().tolist() == hits
+
+
+@pytest.mark.parametrize(
     "function",
     [metrics.sparse_categorical_accuracy, metrics.sparse_top_k_categorical_accuracy],
 )

@@ -97,6 +97,8 @@ def test_given_derivative_is_the_derived_one(operation: Elementwise, argument: s
 
 def is_of_a_test(one: Primitive) -> bool:
     """Other tests of this process may have registered their own; derived ones have no module."""
+    if isinstance(one, Elementwise) and "<doctest" in one.scalar.function.__code__.co_filename:
+        return True
     return not (one.__module__ or "nkeras").startswith("nkeras")
 
 
