@@ -44,6 +44,8 @@ class KerasTensor(Operators):
         name: shown in `summary()`.
     """
 
+    _keras_mask: Any  # a mask, set where there is one
+
     def __init__(
         self,
         shape: Sequence[int | None],

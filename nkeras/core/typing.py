@@ -7,7 +7,7 @@ say `Tensor` all the same, since both are used alike: shape, dtype, operators, o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar
 
 import numpy as np
 
@@ -15,11 +15,14 @@ from nkeras.core.spec import Pairs as Pairs
 from nkeras.core.spec import Shape as Shape
 
 if TYPE_CHECKING:
+    from nkeras.constraints import Constraint
     from nkeras.core.graph import KerasTensor
     from nkeras.core.policies import DTypePolicy
     from nkeras.core.random import SeedGenerator
     from nkeras.core.tensor import Tensor
     from nkeras.core.variable import Variable
+    from nkeras.initializers import Initializer
+    from nkeras.regularizers import Regularizer
 
 T = TypeVar("T")
 
@@ -71,5 +74,60 @@ Window: TypeAlias = "int | Sequence[int]"
 Padding: TypeAlias = "int | Sequence[int] | Sequence[Sequence[int]]"
 """How much to add at the two ends of an axis: for all axes, or a pair for each."""
 
-Activation: TypeAlias = "str | Callable[[Tensor], Tensor] | None"
-"""A name, a function, or None for the identity."""
+Config: TypeAlias = "dict[str, Any]"
+"""The arguments that make an object again, as JSON has them."""
+
+Shapes: TypeAlias = "Any"
+"""A `PartialShape`, or lists and dicts of them, as a layer's inputs are: each layer has its own."""
+
+Masks: TypeAlias = "Any"
+"""A boolean tensor, None, or lists and dicts of them, likewise."""
+
+Layout: TypeAlias = "str | None"
+"""`"channels_last"`, `"channels_first"`, or None for the setting."""
+
+ActivationLike: TypeAlias = "str | Config | Callable[..., Any] | None"
+"""A name, a configuration, a function or layer; None for the identity."""
+
+InitializerLike: TypeAlias = (
+    "str | Config | Initializer | type[Initializer] | Callable[..., TensorLike] | TensorLike | None"
+)
+"""A name, a configuration, an object, a function of shape and dtype, or the value itself."""
+
+RegularizerLike: TypeAlias = "str | Config | Regularizer | Callable[[Any], TensorLike] | None"
+"""A name, a configuration, an object, or a function of the weights that gives a penalty."""
+
+ConstraintLike: TypeAlias = "str | Config | Constraint | Callable[[Any], TensorLike] | None"
+"""A name, a configuration, an object, or a function that gives the weights that are allowed."""
+
+
+class InputOptions(TypedDict, total=False):
+    """The shape of the inputs, for a first layer."""
+
+    input_shape: Sequence[int | None]
+    batch_input_shape: Sequence[int | None]
+    input_dim: int
+
+
+class LayerOptions(InputOptions, total=False):
+    """What every layer takes beside its own arguments."""
+
+    name: str | None
+    dtype: PolicyLike
+    trainable: bool
+    autocast: bool
+
+
+class AllLayerOptions(LayerOptions, total=False):
+    """The same for layers without an argument for it."""
+
+    activity_regularizer: RegularizerLike
+
+
+class UnnamedLayerOptions(InputOptions, total=False):
+    """The same for layers with an argument `name`."""
+
+    dtype: PolicyLike
+    trainable: bool
+    autocast: bool
+    activity_regularizer: RegularizerLike

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from nkeras import activations, ops
 from nkeras.core.errors import refuse, warn
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import (
+    ActivationLike,
+    AllLayerOptions,
+    Axis,
+    Config,
+    ConstraintLike,
+    InitializerLike,
+    PartialShape,
+    RegularizerLike,
+)
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Activation(Layer):
@@ -26,12 +41,12 @@ class Activation(Layer):
     Source: https://keras.io/api/layers/core_layers/activation/
     """
 
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
+    def __init__(self, activation: ActivationLike, **kwargs: Unpack[AllLayerOptions]) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """`activation(inputs)`."""
         return self.activation(inputs)
 
@@ -65,7 +80,7 @@ class ReLU(Layer):
         max_value: float | None = None,
         negative_slope: float = 0.0,
         threshold: float = 0.0,
-        **kwargs: Any,
+        **kwargs: Unpack[AllLayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         if max_value is not None:
@@ -77,7 +92,7 @@ class ReLU(Layer):
         self.threshold = threshold
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The rectified inputs."""
         return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
 
@@ -101,7 +116,7 @@ class LeakyReLU(Layer):
     Source: https://keras.io/api/layers/activation_layers/leaky_relu/
     """
 
-    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Unpack[AllLayerOptions]) -> None:
         if "alpha" in kwargs:
             negative_slope = kwargs.pop("alpha")
             warn("Argument `alpha` is deprecated. Use `negative_slope` instead.")
@@ -110,11 +125,11 @@ class LeakyReLU(Layer):
         self.negative_slope = negative_slope
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The rectified inputs."""
         return activations.leaky_relu(inputs, self.negative_slope)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The constructor's arguments; the slope under its present name."""
         config = super().get_config() | {"negative_slope": self.negative_slope}
         config.pop("alpha", None)
@@ -137,12 +152,12 @@ class ELU(Layer):
     Source: Clevert et al. 2016, https://arxiv.org/abs/1511.07289
     """
 
-    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+    def __init__(self, alpha: float = 1.0, **kwargs: Unpack[AllLayerOptions]) -> None:
         super().__init__(**kwargs)
         self.alpha = alpha
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """`elu(inputs)`."""
         return activations.elu(inputs, alpha=self.alpha)
 
@@ -168,20 +183,20 @@ class PReLU(Layer):
 
     def __init__(
         self,
-        alpha_initializer: Any = "Zeros",
-        alpha_regularizer: Any = None,
-        alpha_constraint: Any = None,
-        shared_axes: Any = None,
-        **kwargs: Any,
+        alpha_initializer: InitializerLike = "Zeros",
+        alpha_regularizer: RegularizerLike = None,
+        alpha_constraint: ConstraintLike = None,
+        shared_axes: Axis = None,
+        **kwargs: Unpack[AllLayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self._set_options("alpha", alpha_initializer, alpha_regularizer, alpha_constraint)
         if shared_axes is not None:
-            shared_axes = list(shared_axes) if hasattr(shared_axes, "__iter__") else [shared_axes]
+            shared_axes = list(shared_axes) if isinstance(shared_axes, Iterable) else [shared_axes]
         self.shared_axes = shared_axes
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Make `alpha`."""
         shape = list(input_shape[1:])
         shared = self.shared_axes or ()
@@ -193,7 +208,7 @@ class PReLU(Layer):
         axes = {i: input_shape[i] for i in range(1, len(input_shape)) if i not in shared}
         self.input_spec = InputSpec(ndim=len(input_shape), axes=axes if shared else {})
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """`relu(inputs) - alpha * relu(-inputs)`."""
         return ops.subtract(ops.relu(inputs), self.alpha * ops.relu(-inputs))
 
@@ -220,12 +235,12 @@ class Softmax(Layer):
     Source: https://keras.io/api/layers/activation_layers/softmax/
     """
 
-    def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: Axis = -1, **kwargs: Unpack[AllLayerOptions]) -> None:
         super().__init__(**kwargs)
         self.axis = axis
         self.supports_masking = True
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """The softmax, 0 where the mask is False."""
         axis = tuple(self.axis) if isinstance(self.axis, (list, tuple)) else self.axis
         if mask is None:
@@ -258,23 +273,23 @@ class ThresholdedReLU(Layer):
     Source: Konda et al. 2014, https://arxiv.org/abs/1402.3337
     """
 
-    def __init__(self, theta: float = 1.0, **kwargs: Any) -> None:
+    def __init__(self, theta: float = 1.0, **kwargs: Unpack[AllLayerOptions]) -> None:
         super().__init__(**kwargs)
         _check_not_negative("theta", theta, "ThresholdedReLU")
         self.theta = theta
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The inputs above theta."""
         return ops.threshold(inputs, self.theta, 0.0)
 
 
-def _check_not_negative(argument: str, value: Any, owner: str) -> None:
+def _check_not_negative(argument: str, value: float, owner: str) -> None:
     if value is None or value < 0:
         refuse(argument, value, "a number >= 0", owner)
 
 
-def _check_mask(mask: Any, inputs: Any) -> None:
+def _check_mask(mask: Tensor, inputs: Tensor) -> None:
     rank = len(mask.shape)
     sizes = zip(mask.shape[::-1], inputs.shape[::-1], strict=False)
     if rank > len(inputs.shape) or any(size not in (1, expected) for size, expected in sizes):

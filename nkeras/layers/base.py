@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,12 +15,24 @@ from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import has_symbolic, to_tensor
 from nkeras.core.python_values import is_of_users
 from nkeras.core.tensor import Tensor
+from nkeras.core.typing import (
+    Config,
+    InputOptions,
+    Masks,
+    PartialShape,
+    PolicyLike,
+    RegularizerLike,
+    Shapes,
+)
 from nkeras.core.variable import Variable, autocast_scope
 from nkeras.layers import calling
 from nkeras.layers.building import Buildable
 from nkeras.layers.configuration import capture, config_value, input_shape_argument, policy_config
-from nkeras.layers.input_spec import assert_input_compatibility
+from nkeras.layers.input_spec import InputSpec, assert_input_compatibility
 from nkeras.layers.shapes import map_shapes, shapes_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
 
 
 class Layer(Buildable):
@@ -48,9 +61,9 @@ class Layer(Buildable):
     Source: https://keras.io/api/layers/base_layer/
     """
 
-    _captured: dict[str, Any]
+    _captured: dict[str, object]
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
         """Remember the constructor's arguments."""
         layer = super().__new__(cls)
         object.__setattr__(layer, "_captured", capture(cls, args, kwargs))
@@ -59,12 +72,12 @@ class Layer(Buildable):
     def __init__(
         self,
         *,
-        activity_regularizer: Any = None,
+        activity_regularizer: RegularizerLike = None,
         trainable: bool = True,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         autocast: bool = True,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[InputOptions],
     ) -> None:
         super().__init__()
         input_shape = input_shape_argument(kwargs)
@@ -83,12 +96,12 @@ class Layer(Buildable):
         self.autocast = autocast
         # A layer of the user's without `build` may hold layers, to be built in its first call.
         self.built = type(self).build is Buildable.build and not is_of_users(type(self))
-        self.input_spec: Any = None
+        self.input_spec: InputSpec | Sequence[InputSpec] | None = None
         self.supports_masking = type(self).compute_mask is not Layer.compute_mask
         self._trainable = as_bool(trainable, "trainable", type(self).__name__)
         self._inbound_nodes: list[graph.Node] = []
         self._settled = self._has_run = False
-        self._build_shapes: dict[str, Any] | None = None
+        self._build_shapes: dict[str, object] | None = None
         self._path: tuple[str, ...] = ()
         self._input_shape_arg = input_shape
 
@@ -97,7 +110,7 @@ class Layer(Buildable):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Build if needed, then `call`, with dtypes, masks and `training` taken care of."""
         outer = calling.context.get()
-        token, given = None, dict[str, Any]()
+        token, given = None, dict[str, object]()
         previous = None if outer is None else outer.training
         try:
             self._check_initialized()
@@ -199,10 +212,10 @@ class Layer(Buildable):
         """KerasTensors of the outputs for KerasTensors of the inputs."""
         return graph.infer_outputs(self._run, args, kwargs)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shapes) -> Shapes:
         """The output shape for an input shape (or structures of them), by tracing `call`."""
 
-        def symbolic(shape: Any) -> KerasTensor:
+        def symbolic(shape: PartialShape) -> KerasTensor:
             return KerasTensor(shape, self.input_dtype)
 
         inputs = map_shapes(symbolic, input_shape)
@@ -212,7 +225,7 @@ class Layer(Buildable):
         rule = self.compute_output_spec if own_rule else self._run
         return shapes_of(graph.infer_outputs(rule, (inputs,), {}))
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Masks) -> Masks:
         """The mask of the output; the input's by default."""
         return previous_mask
 
@@ -253,7 +266,7 @@ class Layer(Buildable):
                     calling.set_mask(tensor, mask)
         return tensor
 
-    def _check_tensors(self, value: Any) -> None:
+    def _check_tensors(self, value: object) -> None:
         for leaf in tree.flatten(value):
             if leaf is not None and not isinstance(leaf, (Tensor, KerasTensor)):
                 if not getattr(self, "_allow_non_tensor_positional_args", False):
@@ -264,10 +277,14 @@ class Layer(Buildable):
                     )
 
     def _with_training(
-        self, info: calling.CallSignature, given: dict[str, Any], kwargs: Any, outer: Any
-    ) -> dict[str, Any]:
+        self,
+        info: calling.CallSignature,
+        given: dict[str, object],
+        kwargs: dict[str, object],
+        outer: calling.CallContext,
+    ) -> Config:
         """`training` from the argument, else from the call around, else from the signature."""
-        training = given.get("training")
+        training: Any = given.get("training")
         if training is None:
             training = outer.training
         if training is None and info.has_training:
@@ -281,8 +298,8 @@ class Layer(Buildable):
         return kwargs
 
     def _with_masks(
-        self, info: calling.CallSignature, given: dict[str, Any], kwargs: dict[str, Any]
-    ) -> dict[str, Any]:
+        self, info: calling.CallSignature, given: dict[str, object], kwargs: dict[str, object]
+    ) -> Config:
         """Masks that travel with the inputs fill mask arguments that were not given."""
         for name in info.mask_names:
             source = info.first if name == "mask" else name.removesuffix("_mask")
@@ -313,9 +330,9 @@ class Layer(Buildable):
 
     # Configuration.
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The constructor's arguments: captured, with what the layer made of them."""
-        config: dict[str, Any] = {
+        config: dict[str, object] = {
             "name": self.name,
             "trainable": self.trainable,
             "dtype": policy_config(self.dtype_policy),
@@ -330,9 +347,9 @@ class Layer(Buildable):
         return config
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A layer from what `get_config` returned."""
-        values = {
+        values: Config = {
             name: serialization.deserialize_keras_object(value)
             if isinstance(value, dict) and "class_name" in value
             else value
@@ -344,5 +361,5 @@ class Layer(Buildable):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
-def _is_numbers(values: Any) -> bool:
+def _is_numbers(values: Iterable[object]) -> bool:
     return all(isinstance(one, (int, float)) for one in values)

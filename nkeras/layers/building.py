@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Callable, Sequence
 from threading import RLock
-from typing import Any
+from typing import Any, overload
 
 from nkeras import constraints, initializers, regularizers
 from nkeras.core import dtypes, graph, naming
@@ -13,6 +14,15 @@ from nkeras.core.graph import KerasTensor
 from nkeras.core.policies import DTypePolicy
 from nkeras.core.primitive import has_symbolic
 from nkeras.core.scope import Scope
+from nkeras.core.typing import (
+    Config,
+    ConstraintLike,
+    DTypeLike,
+    InitializerLike,
+    PartialShape,
+    RegularizerLike,
+    Shapes,
+)
 from nkeras.core.variable import Variable, autocast_scope
 from nkeras.layers.shapes import as_shapes, is_tensors, map_shapes, shapes_of
 from nkeras.layers.tracking import Tracked
@@ -26,15 +36,15 @@ class Buildable(Tracked):
     name: str
     dtype_policy: DTypePolicy
     built: bool
-    _build_shapes: dict[str, Any] | None
+    _build_shapes: dict[str, object] | None
     _path: tuple[str, ...]
 
-    def __init_subclass__(cls, **named: Any) -> None:
+    def __init_subclass__(cls, **named: object) -> None:
         super().__init_subclass__(**named)
         if "build" in cls.__dict__:
             cls.build = _building(cls.__dict__["build"])
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shapes) -> None:
         """Make the weights; the default builds sublayers by tracing `call`.
 
         Args:
@@ -44,8 +54,8 @@ class Buildable(Tracked):
             self._trace_to_build(input_shape)
         self.built = True
 
-    def _trace_to_build(self, input_shape: Any) -> None:
-        def symbolic(shape: Any) -> KerasTensor:
+    def _trace_to_build(self, input_shape: Shapes) -> None:
+        def symbolic(shape: PartialShape) -> KerasTensor:
             return KerasTensor(shape, self.input_dtype)
 
         try:
@@ -56,20 +66,20 @@ class Buildable(Tracked):
                 f"on inputs of shape {input_shape}: {error}"
             ) from error
 
-    def _trace_in_scope(self, args: Any, kwargs: dict[str, Any]) -> None:
+    def _trace_in_scope(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """Run `call` on symbolic tensors, so that sublayers are built, in this layer's scope."""
         self._path = self._scope_path()
         with self._name_scope():
             graph.infer_outputs(self.call, args, kwargs)
 
-    def build_from_config(self, config: dict[str, Any]) -> None:
+    def build_from_config(self, config: Config) -> None:
         """Build from what `get_build_config` returned."""
         if "input_shape" in config:
             self.build(as_shapes(config["input_shape"]))
         elif "shapes_dict" in config:
             self.build(**{key: as_shapes(value) for key, value in config["shapes_dict"].items()})
 
-    def get_build_config(self) -> dict[str, Any] | None:
+    def get_build_config(self) -> dict[str, object] | None:
         """The shapes that the layer was built with."""
         if self._build_shapes is None:
             return None
@@ -77,15 +87,33 @@ class Buildable(Tracked):
             return {"input_shape": next(iter(self._build_shapes.values()))}
         return {"shapes_dict": self._build_shapes}
 
+    @overload
+    def add_weight(
+        self, shape: str, initializer: Sequence[int | None], /, *, autocast: bool = ...
+    ) -> Variable: ...
+    @overload
+    def add_weight(
+        self,
+        shape: Sequence[int | None] | int | None = None,
+        initializer: InitializerLike = None,
+        dtype: DTypeLike = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
+        aggregation: str = "none",
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+    ) -> Variable: ...
     def add_weight(
         self,
         shape: Any = None,
         initializer: Any = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         trainable: bool = True,
         autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
         aggregation: str = "none",
         overwrite_with_gradient: bool = False,
         name: str | None = None,
@@ -120,7 +148,8 @@ class Buildable(Tracked):
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_floating(dtype) else "zeros"
         shape = () if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
-        if any(size is None for size in shape):
+        known = [size for size in shape if size is not None]
+        if len(known) < len(shape):
             raise ValueError(
                 f"Layer {self.name!r}: a weight needs a known shape. Received: shape={shape}; the "
                 "input shape leaves a size open that the weight depends on."
@@ -128,7 +157,7 @@ class Buildable(Tracked):
         with self._name_scope():
             variable = Variable(
                 initializers.get(initializer),
-                shape=shape,
+                shape=known,
                 dtype=dtype,
                 trainable=trainable,
                 autocast=autocast,
@@ -143,7 +172,11 @@ class Buildable(Tracked):
         return variable
 
     def _set_options(
-        self, name: str, initializer: Any, regularizer: Any = None, constraint: Any = None
+        self,
+        name: str,
+        initializer: InitializerLike,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
     ) -> None:
         """Keep what the weight of a name is made with, as attributes of Keras' names."""
         setattr(self, f"{name}_initializer", initializers.get(initializer))
@@ -183,7 +216,9 @@ class Buildable(Tracked):
             f"Layer {type(self).__name__} does not have a `call()` method implemented."
         )
 
-    def _build_for(self, given: dict[str, Any], args: Any, kwargs: dict[str, Any]) -> None:
+    def _build_for(
+        self, given: dict[str, object], args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> None:
         """Build with the shapes of the arguments that are tensors."""
         with _build_lock:
             if self.built:
@@ -198,7 +233,9 @@ class Buildable(Tracked):
             self._build_from(given, args, kwargs)
             self._is_locked = True
 
-    def _build_from(self, given: dict[str, Any], args: Any, kwargs: dict[str, Any]) -> None:
+    def _build_from(
+        self, given: dict[str, object], args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> None:
         shapes = _shapes_of_tensors(given)
         if type(self).build is Buildable.build:
             if self._layers and len(shapes) != 1:
@@ -229,7 +266,7 @@ class Buildable(Tracked):
             )
 
 
-def _building(build: Any) -> Any:
+def _building(build: Callable[..., None]) -> Callable[..., None]:
     """Wrap a `build`: name scope, shapes remembered, `built` set."""
     if getattr(build, "_is_wrapped", False):
         return build
@@ -253,7 +290,7 @@ def _building(build: Any) -> Any:
     return wrapper
 
 
-def _shapes_of_tensors(given: dict[str, Any]) -> dict[str, Any]:
+def _shapes_of_tensors(given: dict[str, object]) -> Config:
     """The shapes of the arguments that are tensors, but masks."""
     return {
         name: shapes_of(value)
@@ -262,7 +299,7 @@ def _shapes_of_tensors(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _fit_build(build: Any, shapes: dict[str, Any], name: str) -> dict[str, Any]:
+def _fit_build(build: Callable[..., None], shapes: dict[str, object], name: str) -> Config:
     """Arguments for `build`: one shape under whatever name, or `<argument>_shape` each."""
     parameters = list(inspect.signature(build).parameters.values())[1:]
     named = {p.name for p in parameters}

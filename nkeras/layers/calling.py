@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from nkeras.core import tree
+from nkeras.core.graph import KerasTensor
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Masks
+
+if TYPE_CHECKING:
+    from nkeras.layers.base import Layer
 
 
 class CallContext:
@@ -15,7 +22,7 @@ class CallContext:
 
     __slots__ = ("entry", "training")
 
-    def __init__(self, entry: Any) -> None:
+    def __init__(self, entry: Layer) -> None:
         self.entry = entry
         self.training: bool | None = None
 
@@ -26,7 +33,7 @@ context: ContextVar[CallContext | None] = ContextVar("nkeras_call_context", defa
 class CallSignature:
     """What is known of a layer class' `call` from its signature."""
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Callable[..., object]) -> None:
         self.signature = inspect.signature(function)
         parameters = list(self.signature.parameters.values())[1:]  # without self
         self.names = [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
@@ -46,7 +53,9 @@ class CallSignature:
         )
         self.mask_names = [name for name in self.names if name == "mask" or name.endswith("_mask")]
 
-    def bind(self, layer: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+    def bind(
+        self, layer: Layer, arguments: tuple[object, ...], named: dict[str, object]
+    ) -> dict[str, object]:
         """The given arguments by name, in the order of the signature.
 
         Raises:
@@ -68,27 +77,27 @@ class CallSignature:
 
 
 @cache
-def signature_of(function: Any) -> CallSignature:
+def signature_of(function: Callable[..., object]) -> CallSignature:
     """The signature of a `call` function, read once."""
     return CallSignature(function)
 
 
-def get_mask(tensor: Any) -> Any:
+def get_mask(tensor: object) -> Tensor | None:
     """The mask that travels with a tensor, or None."""
     return getattr(tensor, "_keras_mask", None)
 
 
-def set_mask(tensor: Any, mask: Any) -> None:
+def set_mask(tensor: Tensor | KerasTensor, mask: Tensor | None) -> None:
     """Let a mask travel with a tensor."""
     tensor._keras_mask = mask
 
 
-def masks_of(structure: Any) -> Any:
+def masks_of(structure: object) -> Masks:
     """The masks of all tensors in a structure."""
     return tree.map_structure(get_mask, structure)
 
 
-def has_mask(structure: Any) -> bool:
+def has_mask(structure: object) -> bool:
     """Whether any tensor in a structure carries a mask."""
     if hasattr(structure, "shape"):
         return get_mask(structure) is not None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from nkeras.core import serialization
+from nkeras.core.policies import DTypePolicy
+from nkeras.core.typing import Config, InputOptions, PartialShape
 
 
-def capture(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+def capture(cls: type, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Config:
     """The constructor's arguments by name, defaults included."""
     signature = inspect.signature(cls.__init__)
     try:
@@ -25,7 +28,7 @@ def capture(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[st
     return captured
 
 
-def input_shape_argument(kwargs: dict[str, Any]) -> Any:
+def input_shape_argument(kwargs: InputOptions) -> PartialShape | None:
     """The legacy arguments `input_shape`, `batch_input_shape` and `input_dim` of a first layer."""
     if "input_shape" in kwargs:
         return (None, *kwargs.pop("input_shape"))
@@ -36,7 +39,7 @@ def input_shape_argument(kwargs: dict[str, Any]) -> Any:
     return None
 
 
-def policy_config(policy: Any) -> dict[str, Any]:
+def policy_config(policy: DTypePolicy) -> Config:
     """A dtype policy as configuration."""
     return {
         "module": "keras",
@@ -46,7 +49,7 @@ def policy_config(policy: Any) -> dict[str, Any]:
     }
 
 
-def config_value(value: Any) -> Any:
+def config_value(value: object) -> Any:
     """A constructor argument as configuration."""
     if isinstance(value, dict):
         return {key: config_value(one) for key, one in value.items()}

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from nkeras import activations, ops
 from nkeras.core.config import standardize_data_format
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import (
+    ActivationLike,
+    Config,
+    ConstraintLike,
+    InitializerLike,
+    LayerOptions,
+    PartialShape,
+    RegularizerLike,
+    Window,
+)
+from nkeras.core.variable import Variable
 from nkeras.layers.arguments import int_tuple, padding_mode, positive_int
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
 from nkeras.ops.conv_bias import conv_bias
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Convolution(Layer):
@@ -20,11 +36,11 @@ class Convolution(Layer):
 
     def _set_windows(
         self,
-        kernel_size: Any,
-        strides: Any,
-        padding: Any,
+        kernel_size: Window,
+        strides: Window,
+        padding: str,
         data_format: str | None,
-        dilation_rate: Any,
+        dilation_rate: Window,
     ) -> None:
         owner = type(self).__name__
         self.kernel_size = int_tuple(kernel_size, self.rank, "kernel_size", owner)
@@ -40,13 +56,18 @@ class Convolution(Layer):
             )
 
     def _set_bias(
-        self, activation: Any, use_bias: bool, initializer: Any, regularizer: Any, constraint: Any
+        self,
+        activation: ActivationLike,
+        use_bias: bool,
+        initializer: InitializerLike,
+        regularizer: RegularizerLike,
+        constraint: ConstraintLike,
     ) -> None:
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self._set_options("bias", initializer, regularizer, constraint)
 
-    def _channels(self, input_shape: Any) -> int:
+    def _channels(self, input_shape: PartialShape) -> int:
         """Number of input channels, which the layer accepts alone from now on."""
         axis = 1 if self.data_format == "channels_first" else -1
         channels = input_shape[axis]
@@ -61,7 +82,7 @@ class Convolution(Layer):
     def _add_bias(self, size: int) -> None:
         self.bias = self.add_weight("bias", (size,)) if self.use_bias else None
 
-    def _finish(self, outputs: Any) -> Any:
+    def _finish(self, outputs: Tensor) -> Tensor:
         """`activation(outputs + bias)`."""
         if self.bias is not None:
             bias = self.bias.value
@@ -70,7 +91,9 @@ class Convolution(Layer):
             outputs = ops.add(outputs, bias)
         return self.activation(outputs)
 
-    def _convolve(self, function: Any, inputs: Any, kernel: Any) -> Any:
+    def _convolve(
+        self, function: Callable[..., Tensor], inputs: Tensor, kernel: Tensor | Variable
+    ) -> Tensor:
         """`activation(convolution + bias)`: one operation, where it knows the activation."""
         fused = self.activation is activations.relu
         outputs = function(
@@ -82,7 +105,7 @@ class Convolution(Layer):
         )
         return outputs if fused else self.activation(outputs)
 
-    def _window_arguments(self) -> dict[str, Any]:
+    def _window_arguments(self) -> Config:
         return {
             "strides": self.strides,
             "padding": self.padding,
@@ -90,7 +113,7 @@ class Convolution(Layer):
             "dilation_rate": self.dilation_rate,
         }
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The constructor's arguments; the activity regularizer also where there is none."""
         return {"activity_regularizer": None, **super().get_config()}
 
@@ -101,22 +124,22 @@ class _Conv(Convolution):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: Window,
+        strides: Window = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: Window = 1,
         groups: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = positive_int(filters, "filters", type(self).__name__)
@@ -130,7 +153,7 @@ class _Conv(Convolution):
         self._set_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self._set_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Make kernel and bias."""
         channels = self._channels(input_shape)
         if channels % self.groups:
@@ -142,7 +165,7 @@ class _Conv(Convolution):
         self.kernel = self.add_weight("kernel", shape)
         self._add_bias(self.filters)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """`activation(convolution + bias)`."""
         return self._convolve(conv_bias, inputs, self.kernel)
 

@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from nkeras import activations
 from nkeras.core import dtypes, graph
 from nkeras.core.graph import KerasTensor
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import (
+    ActivationLike,
+    AllLayerOptions,
+    Config,
+    ConstraintLike,
+    DTypeLike,
+    InitializerLike,
+    InputOptions,
+    LayerOptions,
+    Masks,
+    PartialShape,
+    PolicyLike,
+    RegularizerLike,
+    Shapes,
+)
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
 from nkeras.layers.shapes import is_shape, map_shapes, shapes_of
 from nkeras.ops.dense import dense
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class InputLayer(Layer):
@@ -38,16 +57,16 @@ class InputLayer(Layer):
 
     def __init__(
         self,
-        shape: Any = None,
+        shape: Sequence[int | None] | None = None,
         batch_size: int | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         sparse: bool | None = None,
         ragged: bool | None = None,
-        batch_shape: Any = None,
-        input_tensor: Any = None,
+        batch_shape: Sequence[int | None] | None = None,
+        input_tensor: KerasTensor | None = None,
         optional: bool = False,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[InputOptions],
     ) -> None:
         super().__init__(name=name)
         if "input_shape" in kwargs:
@@ -70,7 +89,7 @@ class InputLayer(Layer):
             raise ValueError("You cannot pass both `shape` and `batch_shape` at the same time.")
         elif shape is None and batch_shape is None:
             raise ValueError("You must pass a `shape` argument.")
-        if batch_shape is None:
+        if batch_shape is None and shape is not None:
             batch_shape = (batch_size, *_shape(shape))
         elif batch_size is not None:
             raise ValueError(
@@ -86,7 +105,7 @@ class InputLayer(Layer):
             tensor = KerasTensor(self.batch_shape, self._input_dtype, name=self.name)
         graph.Node(self, (), {}, tensor)
 
-    def call(self) -> None:
+    def call(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Never called: the model feeds the tensor."""
         raise NotImplementedError("An InputLayer is fed by its model.")
 
@@ -95,7 +114,7 @@ class InputLayer(Layer):
         """The dtype of the input."""
         return self._input_dtype
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The constructor's arguments."""
         return {
             "batch_shape": self.batch_shape,
@@ -107,7 +126,7 @@ class InputLayer(Layer):
         }
 
 
-def _shape(shape: Any) -> tuple[Any, ...]:
+def _shape(shape: Any) -> PartialShape:
     sizes = (shape,) if isinstance(shape, int) else tuple(shape)
     for size in sizes:
         if size is not None and (not hasattr(size, "__index__") or int(size) < 0):
@@ -118,14 +137,14 @@ def _shape(shape: Any) -> tuple[Any, ...]:
 
 
 def Input(
-    shape: Any = None,
+    shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
-    batch_shape: Any = None,
+    batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
-    tensor: Any = None,
+    tensor: KerasTensor | None = None,
     optional: bool = False,
 ) -> KerasTensor:
     """A symbolic tensor: the input of a model.
@@ -203,19 +222,19 @@ class Dense(Layer):
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         lora_rank: int | None = None,
         lora_alpha: float | None = None,
-        quantization_config: Any = None,
-        **kwargs: Any,
+        quantization_config: object = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         if isinstance(units, bool) or not hasattr(units, "__index__") or int(units) <= 0:
@@ -239,13 +258,13 @@ class Dense(Layer):
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Make kernel and bias."""
         self.kernel = self.add_weight("kernel", (input_shape[-1], self.units))
         self.bias = self.add_weight("bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """`activation(inputs @ kernel + bias)`."""
         if self.activation is activations.relu:
             return dense(inputs, self.kernel, self.bias, activation="relu")
@@ -263,11 +282,11 @@ class Identity(Layer):
     Source: https://keras.io/api/layers/core_layers/identity/
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[AllLayerOptions]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The input."""
         return inputs
 
@@ -293,10 +312,10 @@ class Lambda(Layer):
     def __init__(
         self,
         function: Callable[..., Any],
-        output_shape: Any = None,
-        mask: Any = None,
-        arguments: dict[str, Any] | None = None,
-        **kwargs: Any,
+        output_shape: Callable[[Any], Any] | Sequence[int | None] | None = None,
+        mask: Tensor | None = None,
+        arguments: Config | None = None,
+        **kwargs: Unpack[AllLayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         if not callable(function):
@@ -308,7 +327,9 @@ class Lambda(Layer):
         self._output_shape = output_shape
         self._names = set(inspect.signature(function).parameters)
 
-    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+    def call(
+        self, inputs: Tensor, mask: Tensor | None = None, training: bool | None = None
+    ) -> Tensor:
         """The function's value."""
         named = dict(self.arguments)
         if "mask" in self._names:
@@ -324,7 +345,7 @@ class Lambda(Layer):
         shapes = self.compute_output_shape(shapes_of(args[0]))
         return map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), shapes)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shapes) -> Shapes:
         """`output_shape` if it was given, else traced."""
         if self._output_shape is None:
             return super().compute_output_shape(input_shape)
@@ -335,11 +356,11 @@ class Lambda(Layer):
             first = next(iter(first.values() if isinstance(first, dict) else first))
         return map_shapes(lambda shape: (first[0], *shape), self._output_shape)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Masks) -> Masks:
         """The given mask."""
         return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The constructor's arguments.
 
         Raises:

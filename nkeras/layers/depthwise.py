@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from nkeras import ops
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import (
+    ActivationLike,
+    ConstraintLike,
+    InitializerLike,
+    LayerOptions,
+    PartialShape,
+    RegularizerLike,
+    Window,
+)
 from nkeras.layers.arguments import positive_int
 from nkeras.layers.convolution import Convolution
 from nkeras.ops.conv_bias import conv_bias, depthwise_conv_bias
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class _Depthwise(Convolution):
     """Depthwise windows, their kernel's initializer, regularizer and constraint."""
 
     def _set_depthwise(
-        self, depth_multiplier: int, initializer: Any, regularizer: Any, constraint: Any
+        self,
+        depth_multiplier: int,
+        initializer: InitializerLike,
+        regularizer: RegularizerLike,
+        constraint: ConstraintLike,
     ) -> None:
         self.depth_multiplier = positive_int(
             depth_multiplier, "depth_multiplier", type(self).__name__
@@ -28,22 +45,22 @@ class _Depthwise(Convolution):
 class _DepthwiseConv(_Depthwise):
     def __init__(
         self,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: Window,
+        strides: Window = 1,
         padding: str = "valid",
         depth_multiplier: int = 1,
         data_format: str | None = None,
-        dilation_rate: Any = 1,
-        activation: Any = None,
+        dilation_rate: Window = 1,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self._set_windows(kernel_size, strides, padding, data_format, dilation_rate)
@@ -52,7 +69,7 @@ class _DepthwiseConv(_Depthwise):
         )
         self._set_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Make kernel and bias."""
         channels = self._channels(input_shape)
         initializer, regularizer, constraint = self._options_of("depthwise")
@@ -65,7 +82,7 @@ class _DepthwiseConv(_Depthwise):
         )
         self._add_bias(channels * self.depth_multiplier)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """`activation(depthwise convolution + bias)`."""
         return self._convolve(depthwise_conv_bias, inputs, self.kernel)
 
@@ -142,25 +159,25 @@ class _SeparableConv(_Depthwise):
     def __init__(
         self,
         filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
+        kernel_size: Window,
+        strides: Window = 1,
         padding: str = "valid",
         data_format: str | None = None,
-        dilation_rate: Any = 1,
+        dilation_rate: Window = 1,
         depth_multiplier: int = 1,
-        activation: Any = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        pointwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        pointwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        pointwise_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        pointwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        pointwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        pointwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = positive_int(filters, "filters", type(self).__name__)
@@ -173,7 +190,7 @@ class _SeparableConv(_Depthwise):
         )
         self._set_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Make both kernels and the bias."""
         channels = self._channels(input_shape)
         shape = (*(1,) * self.rank, channels * self.depth_multiplier, self.filters)
@@ -181,12 +198,14 @@ class _SeparableConv(_Depthwise):
         self.pointwise_kernel = self.add_weight("pointwise_kernel", shape)
         self._add_bias(self.filters)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """`activation(depthwise, then pointwise convolution + bias)`."""
         outputs = ops.depthwise_conv(inputs, self.depthwise_kernel, **self._window_arguments())
         return self._convolve(self._pointwise, outputs, self.pointwise_kernel)
 
-    def _pointwise(self, inputs: Any, kernel: Any, bias: Any, activation: str, **_: Any) -> Any:
+    def _pointwise(
+        self, inputs: Tensor, kernel: Tensor, bias: Tensor, activation: str, **_: object
+    ) -> Tensor:
         return conv_bias(inputs, kernel, bias, data_format=self.data_format, activation=activation)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from nkeras.core import dtypes, tree
+from nkeras.core.typing import Config, PartialShape, PolicyLike
 
 
 class InputSpec:
@@ -26,8 +27,8 @@ class InputSpec:
 
     def __init__(
         self,
-        dtype: Any = None,
-        shape: Any = None,
+        dtype: PolicyLike = None,
+        shape: Sequence[int | None] | None = None,
         ndim: int | None = None,
         max_ndim: int | None = None,
         min_ndim: int | None = None,
@@ -53,16 +54,16 @@ class InputSpec:
         shown = {key: value for key, value in vars(self).items() if value not in (None, {}, False)}
         return f"InputSpec({', '.join(f'{key}={value}' for key, value in shown.items())})"
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The constructor's arguments."""
         return dict(vars(self))
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> InputSpec:
+    def from_config(cls, config: Config) -> InputSpec:
         """The inverse of `get_config`."""
         return cls(**config)
 
-    def refuse(self, shape: tuple[Any, ...], dtype: str) -> str | None:
+    def refuse(self, shape: PartialShape, dtype: str) -> str | None:
         """Why an input does not fit, or None where it does."""
         if self.shape is not None and self.allow_last_axis_squeeze:
             if shape and shape[-1] == 1:
@@ -93,7 +94,9 @@ class InputSpec:
         return None
 
 
-def assert_input_compatibility(input_spec: Any, inputs: Any, layer_name: str) -> None:
+def assert_input_compatibility(
+    input_spec: InputSpec | Sequence[InputSpec], inputs: object, layer_name: str
+) -> None:
     """Check inputs against one InputSpec or a structure of them.
 
     Raises:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from nkeras import ops
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import AllLayerOptions, Axis, Masks, PartialShape, Shapes
 from nkeras.layers.base import Layer
 from nkeras.layers.calling import get_mask
 from nkeras.layers.shapes import is_shape
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class _Merge(Layer):
     """An elementwise function of a list of tensors; ranks are made equal at axis 1."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[AllLayerOptions]) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shapes) -> None:
         """Check the shapes."""
         shapes = self._shapes(input_shape)
         batches = {shape[0] for shape in shapes if shape} - {None}
@@ -37,7 +42,7 @@ class _Merge(Layer):
                     f"input_shape={input_shape}"
                 )
 
-    def _shapes(self, input_shape: Any) -> list[Any]:
+    def _shapes(self, input_shape: Shapes) -> list[PartialShape]:
         if is_shape(input_shape) or not input_shape:
             raise ValueError(
                 f"{type(self).__name__}: this layer must be called on a list of at least 1 input. "
@@ -45,7 +50,7 @@ class _Merge(Layer):
             )
         return list(input_shape)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """The merged inputs."""
         if not isinstance(inputs, (list, tuple)):
             raise ValueError(
@@ -57,11 +62,11 @@ class _Merge(Layer):
         same_rank = [x if len(x.shape) == rank else _lift(x, rank) for x in inputs]
         return self.merge(same_rank, masks)
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         """The function, of tensors of equal rank and their masks."""
         raise NotImplementedError
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Masks) -> Masks:
         """Whatever one of the masks keeps, if all inputs have one."""
         masks = _check_masks(inputs, previous_mask)
         if not masks or any(mask is None for mask in masks):
@@ -85,7 +90,7 @@ class Add(_Merge):
     Source: https://keras.io/api/layers/merging_layers/add/
     """
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         """The sum."""
         return _fold(ops.add, inputs)
 
@@ -103,7 +108,7 @@ class Subtract(_Merge):
     Source: https://keras.io/api/layers/merging_layers/subtract/
     """
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shapes) -> None:
         """Check the shapes."""
         super().build(input_shape)
         if len(input_shape) != 2:
@@ -112,7 +117,7 @@ class Subtract(_Merge):
                 f"input_shape={input_shape}"
             )
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         """The difference."""
         return ops.subtract(inputs[0], inputs[1])
 
@@ -130,7 +135,7 @@ class Multiply(_Merge):
     Source: https://keras.io/api/layers/merging_layers/multiply/
     """
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         """The product."""
         masks = [_spread(mask, x) for mask, x in zip(masks, inputs, strict=True)]
         kept = [
@@ -138,9 +143,10 @@ class Multiply(_Merge):
             for x, mask in zip(inputs, masks, strict=True)
         ]
         product = _fold(ops.multiply, kept)
-        if any(mask is None for mask in masks):
+        given = [mask for mask in masks if mask is not None]
+        if len(given) < len(masks):
             return product
-        return ops.where(_fold(ops.logical_or, masks), product, ops.zeros_like(product))
+        return ops.where(_fold(ops.logical_or, given), product, ops.zeros_like(product))
 
 
 class Average(_Merge):
@@ -156,7 +162,7 @@ class Average(_Merge):
     Source: https://keras.io/api/layers/merging_layers/average/
     """
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         """The mean."""
         return ops.divide(_fold(ops.add, inputs), len(inputs))
 
@@ -174,7 +180,7 @@ class Maximum(_Merge):
     Source: https://keras.io/api/layers/merging_layers/maximum/
     """
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         """The maximum."""
         return _fold_kept(ops.maximum, inputs, masks)
 
@@ -192,7 +198,7 @@ class Minimum(_Merge):
     Source: https://keras.io/api/layers/merging_layers/minimum/
     """
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         """The minimum."""
         return _fold_kept(ops.minimum, inputs, masks)
 
@@ -214,11 +220,11 @@ class Concatenate(_Merge):
     Source: https://keras.io/api/layers/merging_layers/concatenate/
     """
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int = -1, **kwargs: Unpack[AllLayerOptions]) -> None:
         super().__init__(**kwargs)
         self.axis = axis
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shapes) -> None:
         """Check the shapes."""
         shapes = self._shapes(input_shape)
         rank = len(shapes[0])
@@ -232,11 +238,11 @@ class Concatenate(_Merge):
             if axis != self.axis % rank and len(set(sizes) - {None}) > 1:
                 raise ValueError(message)
 
-    def merge(self, inputs: list[Any], masks: list[Any]) -> Any:
+    def merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
         """The inputs joined."""
         return ops.concatenate(inputs, axis=self.axis)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Masks) -> Masks:
         """The masks joined; an input without one is kept as a whole."""
         masks = _check_masks(inputs, previous_mask)
         if not masks or all(mask is None for mask in masks):
@@ -274,7 +280,9 @@ class Dot(_Merge):
     Source: https://keras.io/api/layers/merging_layers/dot/
     """
 
-    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, axes: Axis, normalize: bool = False, **kwargs: Unpack[AllLayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         if not isinstance(axes, (int, list, tuple)):
             raise TypeError(
@@ -287,7 +295,7 @@ class Dot(_Merge):
         self.axes = axes
         self.normalize = normalize
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shapes) -> None:
         """Check the shapes."""
         shapes = self._shapes(input_shape)
         if len(shapes) != 2:
@@ -302,7 +310,7 @@ class Dot(_Merge):
                 f"axes not 0. Received: input_shape={input_shape}"
             )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """The dot products."""
         if not isinstance(inputs, (list, tuple)) or len(inputs) != 2:
             raise ValueError(f"Dot: this layer must be called on a list of 2 inputs, not {inputs}")
@@ -320,66 +328,72 @@ class Dot(_Merge):
         y = ops.reshape(ops.transpose(y, (0, second, *rest_y)), (batch, size, math.prod(sizes_y)))
         return ops.reshape(ops.matmul(x, y), (batch, *(sizes_x + sizes_y or (1,))))
 
-    def _axes(self, first: Any, second: Any) -> tuple[int, int]:
+    def _axes(self, first: PartialShape, second: PartialShape) -> tuple[int, int]:
         axes = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
         for axis, shape in zip(axes, (first, second), strict=True):
             if not -len(shape) <= axis < len(shape):
                 raise ValueError(f"Dot: axis {axis} is out of range for the shape {tuple(shape)}.")
         return axes[0] % len(first), axes[1] % len(second)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Masks) -> Masks:
         """None: what was masked is summed over."""
         return None
 
 
-def add(inputs: Any, **kwargs: Any) -> Any:
+def add(inputs: Sequence[Tensor], **kwargs: Unpack[AllLayerOptions]) -> Tensor:
     """The sum of a list of tensors; see `Add`."""
     return Add(**kwargs)(inputs)
 
 
-def subtract(inputs: Any, **kwargs: Any) -> Any:
+def subtract(inputs: Sequence[Tensor], **kwargs: Unpack[AllLayerOptions]) -> Tensor:
     """The difference of a list of two tensors; see `Subtract`."""
     return Subtract(**kwargs)(inputs)
 
 
-def multiply(inputs: Any, **kwargs: Any) -> Any:
+def multiply(inputs: Sequence[Tensor], **kwargs: Unpack[AllLayerOptions]) -> Tensor:
     """The product of a list of tensors; see `Multiply`."""
     return Multiply(**kwargs)(inputs)
 
 
-def average(inputs: Any, **kwargs: Any) -> Any:
+def average(inputs: Sequence[Tensor], **kwargs: Unpack[AllLayerOptions]) -> Tensor:
     """The mean of a list of tensors; see `Average`."""
     return Average(**kwargs)(inputs)
 
 
-def maximum(inputs: Any, **kwargs: Any) -> Any:
+def maximum(inputs: Sequence[Tensor], **kwargs: Unpack[AllLayerOptions]) -> Tensor:
     """The elementwise maximum of a list of tensors; see `Maximum`."""
     return Maximum(**kwargs)(inputs)
 
 
-def minimum(inputs: Any, **kwargs: Any) -> Any:
+def minimum(inputs: Sequence[Tensor], **kwargs: Unpack[AllLayerOptions]) -> Tensor:
     """The elementwise minimum of a list of tensors; see `Minimum`."""
     return Minimum(**kwargs)(inputs)
 
 
-def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+def concatenate(
+    inputs: Sequence[Tensor], axis: int = -1, **kwargs: Unpack[AllLayerOptions]
+) -> Tensor:
     """A list of tensors joined along an axis; see `Concatenate`."""
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
-def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
+def dot(inputs: Sequence[Tensor], axes: Axis = -1, **kwargs: Unpack[AllLayerOptions]) -> Tensor:
     """Dot products of a list of two tensors; see `Dot`."""
     return Dot(axes=axes, **kwargs)(inputs)
 
 
-def _fold(function: Callable[[Any, Any], Any], values: list[Any]) -> Any:
+def _fold(function: Callable[[Tensor, Tensor], Tensor], values: Sequence[Tensor]) -> Tensor:
     result = values[0]
     for value in values[1:]:
         result = function(result, value)
     return result
 
 
-def _fold_kept(function: Callable[[Any, Any], Any], inputs: list[Any], masks: list[Any]) -> Any:
+def _fold_kept(
+    function: Callable[[Tensor, Tensor], Tensor],
+    inputs: Sequence[Tensor],
+    masks: Sequence[Tensor | None],
+) -> Tensor:
     """Fold; where one side is masked, both sides become the other one."""
     result, kept = inputs[0], _spread(masks[0], inputs[0])
     for x, mask in zip(inputs[1:], masks[1:], strict=True):
@@ -393,19 +407,19 @@ def _fold_kept(function: Callable[[Any, Any], Any], inputs: list[Any], masks: li
     return result
 
 
-def _lift(x: Any, rank: int) -> Any:
+def _lift(x: Tensor, rank: int) -> Tensor:
     """New axes of size 1 behind the batch axis."""
     return ops.reshape(x, (x.shape[0], *(1,) * (rank - len(x.shape)), *x.shape[1:]))
 
 
-def _spread(mask: Any, x: Any) -> Any:
+def _spread(mask: Tensor | None, x: Tensor) -> Tensor | None:
     """A mask in the shape of its tensor."""
     if mask is None:
         return None
     return ops.broadcast_to(ops.expand_dims(mask, -1), x.shape)
 
 
-def _check_masks(inputs: Any, masks: Any) -> list[Any]:
+def _check_masks(inputs: Sequence[Tensor], masks: Masks) -> list[Tensor | None]:
     if masks is None:
         return []
     if not isinstance(masks, (list, tuple)) or len(masks) != len(inputs):
@@ -416,6 +430,6 @@ def _check_masks(inputs: Any, masks: Any) -> list[Any]:
     return list(masks)
 
 
-def _unit(x: Any, axis: int) -> Any:
+def _unit(x: Tensor, axis: int) -> Tensor:
     length = ops.sqrt(ops.maximum(ops.sum(ops.square(x), axis=axis, keepdims=True), 1e-12))
     return ops.divide(x, length)

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from nkeras import initializers, ops
 from nkeras.core import dtypes, tape
 from nkeras.core.config import epsilon as fuzz
 from nkeras.core.errors import refuse
+from nkeras.core.spec import Shape
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import (
+    AllLayerOptions,
+    ConstraintLike,
+    DTypeLike,
+    InitializerLike,
+    PartialShape,
+    RegularizerLike,
+)
+from nkeras.core.variable import Variable
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
 from nkeras.ops.batch_norm import batch_norm, batch_norm_inference, moving_average
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class BatchNormalization(Layer):
@@ -65,19 +80,19 @@ class BatchNormalization(Layer):
         epsilon: float = 0.001,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        moving_mean_initializer: Any = "zeros",
-        moving_variance_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        moving_mean_initializer: InitializerLike = "zeros",
+        moving_variance_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         renorm: bool = False,
         renorm_clipping: dict[str, float] | None = None,
         renorm_momentum: float = 0.99,
         synchronized: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[AllLayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         if not hasattr(axis, "__index__"):
@@ -99,7 +114,7 @@ class BatchNormalization(Layer):
         self.synchronized = synchronized
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: PartialShape) -> None:
         """Make gamma, beta and the moving statistics."""
         rank = len(input_shape)
         if not -rank <= self.axis < rank:
@@ -114,7 +129,7 @@ class BatchNormalization(Layer):
         self.moving_variance = self._statistic("moving_variance", shape, variance)
         if self.renorm:
 
-            def root(shape: Any, dtype: Any = None) -> Any:
+            def root(shape: Shape, dtype: DTypeLike = None) -> Tensor:
                 return ops.sqrt(variance(shape, dtype=dtype))
 
             self.moving_stddev = self._statistic("moving_stddev", shape, root)
@@ -122,12 +137,16 @@ class BatchNormalization(Layer):
             self.renorm_stddev = self._statistic("renorm_stddev", shape, root)
         self.input_spec = InputSpec(ndim=rank, axes={self.axis: shape[0]})
 
-    def _statistic(self, name: str, shape: Any, initializer: Any) -> Any:
+    def _statistic(
+        self, name: str, shape: Sequence[int | None], initializer: InitializerLike
+    ) -> Variable:
         return self.add_weight(
             name=name, shape=shape, initializer=initializer, trainable=False, autocast=False
         )
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def call(
+        self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None
+    ) -> Tensor:
         """The normalized inputs."""
         if mask is not None and len(mask.shape) != len(inputs.shape) - 1:
             raise ValueError(
@@ -157,10 +176,10 @@ class BatchNormalization(Layer):
             y = y + self._wide(beta, x)
         return ops.cast(y, self.compute_dtype)
 
-    def _fused(self, x: Any, training: bool | None) -> Any:
+    def _fused(self, x: Tensor, training: bool | None) -> Tensor:
         """Channels last, which one kernel does."""
 
-        def vector(variable: Any) -> Any:
+        def vector(variable: Variable | None) -> Tensor | None:
             return variable if variable is None else ops.cast(variable, x.dtype)
 
         gamma, beta = vector(self.gamma), vector(self.beta)
@@ -172,7 +191,7 @@ class BatchNormalization(Layer):
         mean, variance = vector(self.moving_mean), vector(self.moving_variance)
         return batch_norm_inference(x, mean, variance, gamma, beta, epsilon=self.epsilon)
 
-    def _batch_statistics(self, x: Any, mask: Any) -> tuple[Any, Any, Any]:
+    def _batch_statistics(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Mean and variance with all axes kept, and x without its mean (needed twice)."""
         kept = self.axis % len(x.shape)
         axes = tuple(axis for axis in range(len(x.shape)) if axis != kept)
@@ -187,13 +206,13 @@ class BatchNormalization(Layer):
         squares = ops.square(ops.where(counted, centered, 0.0))
         return mean, ops.sum(squares, axis=axes, keepdims=True) / count, centered
 
-    def _wide(self, vector: Any, x: Any) -> Any:
+    def _wide(self, vector: Tensor | Variable, x: Tensor) -> Tensor:
         """A vector along `axis`, broadcastable to x, in its dtype."""
         vector = ops.cast(vector, x.dtype)
         behind = len(x.shape) - 1 - self.axis % len(x.shape)
         return ops.reshape(vector, (-1, *(1,) * behind)) if behind else vector
 
-    def _update_moving(self, mean: Any, variance: Any) -> None:
+    def _update_moving(self, mean: Tensor, variance: Tensor) -> None:
         mean, variance = ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,))
         if not self.renorm:
             _move(self.moving_mean, mean, self.momentum)
@@ -206,7 +225,7 @@ class BatchNormalization(Layer):
         moved = _move(self.moving_stddev, deviation, self.momentum)
         self.moving_variance.assign(ops.relu(moved * moved - self.epsilon))
 
-    def _corrected(self, mean: Any, variance: Any) -> tuple[Any, Any]:
+    def _corrected(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
         """Gamma and beta that move the batch's statistics towards those of renorm."""
         limits = self.renorm_clipping or {}
         with tape.paused():
@@ -227,7 +246,7 @@ class BatchNormalization(Layer):
         return r, d if self.beta is None else d + ops.cast(self.beta, d.dtype)
 
 
-def _move(variable: Any, value: Any, momentum: float) -> Any:
+def _move(variable: Variable, value: Tensor, momentum: float) -> Tensor:
     """Let a moving statistic follow a value; returns what it has become."""
     moved = moving_average(ops.cast(variable, value.dtype), value, momentum, 1.0 - momentum)
     variable.assign(moved)

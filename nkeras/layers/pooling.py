@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from nkeras import ops
 from nkeras.core.config import standardize_data_format
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import AllLayerOptions, Masks, UnnamedLayerOptions, Window
 from nkeras.layers.arguments import int_tuple, padding_mode
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class _Pooling(Layer):
     """An op over windows; `rank` is that of space."""
 
     rank: int
-    op: Any
+    op: Callable[..., Tensor]
 
     def __init__(
         self,
-        pool_size: Any = 2,
-        strides: Any = None,
+        pool_size: Window = 2,
+        strides: Window | None = None,
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedLayerOptions],
     ) -> None:
         super().__init__(name=name, **kwargs)
         owner = type(self).__name__
@@ -36,7 +42,7 @@ class _Pooling(Layer):
         self.data_format = standardize_data_format(data_format, owner)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The pooled inputs."""
         return type(self).op(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
@@ -141,12 +147,12 @@ class AveragePooling1D(_Pooling):
 
     def __init__(
         self,
-        pool_size: Any,
-        strides: Any = None,
+        pool_size: Window,
+        strides: Window | None = None,
         padding: str = "valid",
         data_format: str | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[UnnamedLayerOptions],
     ) -> None:
         super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
 
@@ -204,17 +210,20 @@ class _GlobalPooling(Layer):
     """A reduction over all spatial axes."""
 
     rank: int
-    op: Any
+    op: Callable[..., Tensor]
 
     def __init__(
-        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
+        self,
+        data_format: str | None = None,
+        keepdims: bool = False,
+        **kwargs: Unpack[AllLayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format, type(self).__name__)
         self.keepdims = keepdims
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The reduced inputs."""
         return type(self).op(inputs, axis=self._spatial_axes(), keepdims=self.keepdims)
 
@@ -309,12 +318,15 @@ class GlobalAveragePooling1D(_GlobalPooling):
     op = staticmethod(ops.mean)
 
     def __init__(
-        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
+        self,
+        data_format: str | None = None,
+        keepdims: bool = False,
+        **kwargs: Unpack[AllLayerOptions],
     ) -> None:
         super().__init__(data_format, keepdims, **kwargs)
         self.supports_masking = True
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """The mean of the steps that the mask keeps."""
         if mask is None:
             return super().call(inputs)
@@ -323,7 +335,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
         options = {"axis": self._spatial_axes(), "keepdims": self.keepdims}
         return ops.sum(kept, **options) / ops.sum(ops.cast(mask, inputs.dtype), **options)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Masks) -> Masks:
         """None: the steps are gone."""
         return None
 

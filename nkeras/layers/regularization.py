@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from nkeras import ops, regularizers
 from nkeras.core.config import standardize_data_format
 from nkeras.core.errors import refuse
 from nkeras.core.random import SeedGenerator
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import AllLayerOptions, Config, LayerOptions, PolicyLike
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
 from nkeras.ops.random import dropout, normal
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Dropout(Layer):
@@ -39,7 +45,11 @@ class Dropout(Layer):
     """
 
     def __init__(
-        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        **kwargs: Unpack[AllLayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         _check_part("rate", rate, type(self).__name__)
@@ -50,7 +60,7 @@ class Dropout(Layer):
             self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The inputs, in training with holes."""
         if not training or self.rate == 0:
             return inputs
@@ -58,7 +68,7 @@ class Dropout(Layer):
             return ops.zeros_like(inputs)
         return dropout(inputs, self.rate, self._mask_shape(inputs), self.seed_generator)
 
-    def _mask_shape(self, inputs: Any) -> Any:
+    def _mask_shape(self, inputs: Tensor) -> Sequence[int | None] | None:
         return self.noise_shape
 
 
@@ -73,17 +83,17 @@ class _SpatialDropout(Dropout):
         data_format: str | None = None,
         seed: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(rate, seed=seed, name=name, dtype=dtype)
         self.data_format = standardize_data_format(data_format, type(self).__name__)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
-    def _mask_shape(self, inputs: Any) -> Any:
+    def _mask_shape(self, inputs: Tensor) -> Sequence[int | None] | None:
         ones = (1,) * self.rank
         return (None, None, *ones) if self.data_format == "channels_first" else (None, *ones, None)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The constructor's arguments, without `trainable`."""
         config = {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype}
         return config | {"data_format": self.data_format}
@@ -111,11 +121,15 @@ class SpatialDropout1D(_SpatialDropout):
     rank = 1
 
     def __init__(
-        self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None
+        self,
+        rate: float,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(rate, "channels_last", seed, name, dtype)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The constructor's arguments, without `trainable`."""
         config = super().get_config()
         del config["data_format"]
@@ -191,7 +205,9 @@ class GaussianNoise(Layer):
     Source: https://keras.io/api/layers/regularization_layers/gaussian_noise/
     """
 
-    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, stddev: float, seed: int | None = None, **kwargs: Unpack[AllLayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         _check_part("stddev", stddev, "GaussianNoise")
         self.stddev = stddev
@@ -200,7 +216,7 @@ class GaussianNoise(Layer):
             self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The inputs, in training with noise."""
         if not training or self.stddev == 0:
             return inputs
@@ -232,7 +248,9 @@ class GaussianDropout(Layer):
     Source: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
     """
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, rate: float, seed: int | None = None, **kwargs: Unpack[AllLayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         if rate == 1:
             refuse(
@@ -245,7 +263,7 @@ class GaussianDropout(Layer):
             self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The inputs, in training with noise."""
         if not training or self.rate == 0:
             return inputs
@@ -275,29 +293,29 @@ class ActivityRegularization(Layer):
     Source: https://keras.io/api/layers/regularization_layers/activity_regularization/
     """
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
         self.l1 = l1
         self.l2 = l2
         self.supports_masking = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The input."""
         return inputs
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The constructor's arguments; the regularizer follows from them."""
         config = super().get_config()
         del config["activity_regularizer"]
         return config
 
 
-def _check_part(argument: str, value: Any, owner: str) -> None:
+def _check_part(argument: str, value: float, owner: str) -> None:
     if isinstance(value, bool) or not 0 <= value <= 1:
         refuse(argument, value, "a number between 0 and 1", owner)
 
 
-def _noise_shape(noise_shape: Any) -> tuple[int | None, ...] | None:
+def _noise_shape(noise_shape: Sequence[int | None] | None) -> tuple[int | None, ...] | None:
     if noise_shape is None:
         return None
     if isinstance(noise_shape, str) or not hasattr(noise_shape, "__iter__"):

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from nkeras import ops
 from nkeras.core import graph
 from nkeras.core.config import standardize_data_format
 from nkeras.core.errors import refuse
 from nkeras.core.graph import KerasTensor
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import AllLayerOptions
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Flatten(Layer):
@@ -30,12 +36,12 @@ class Flatten(Layer):
     Source: https://keras.io/api/layers/reshaping_layers/flatten/
     """
 
-    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, data_format: str | None = None, **kwargs: Unpack[AllLayerOptions]) -> None:
         super().__init__(**kwargs)
         self.data_format = standardize_data_format(data_format, "Flatten")
         self.input_spec = InputSpec(min_ndim=1)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The flattened inputs."""
         rank = len(inputs.shape)
         if self.data_format == "channels_first" and rank > 2:
@@ -62,21 +68,21 @@ class Reshape(Layer):
     Source: https://keras.io/api/layers/reshaping_layers/reshape/
     """
 
-    def __init__(self, target_shape: Any, **kwargs: Any) -> None:
+    def __init__(self, target_shape: Sequence[int], **kwargs: Unpack[AllLayerOptions]) -> None:
         super().__init__(**kwargs)
         self.target_shape = tuple(target_shape)
         if any(size < -1 for size in self.target_shape) or self.target_shape.count(-1) > 1:
             refuse("target_shape", target_shape, "sizes >= 0 and at most one -1", "Reshape")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The reshaped inputs."""
         return ops.reshape(inputs, (inputs.shape[0], *self._resolve(inputs)))
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: Tensor) -> Any:
         """Symbolic output: numbers that stand for unknown sizes need not be divisible."""
         return KerasTensor((inputs.shape[0], *self._resolve(inputs)), inputs.dtype)
 
-    def _resolve(self, inputs: Any) -> tuple[int, ...]:
+    def _resolve(self, inputs: Tensor) -> tuple[int, ...]:
         size = math.prod(inputs.shape[1:])
         known = math.prod(one for one in self.target_shape if one != -1)
         unknown = None in graph.known_shape(inputs)[1:]
@@ -109,14 +115,14 @@ class Permute(Layer):
     Source: https://keras.io/api/layers/reshaping_layers/permute/
     """
 
-    def __init__(self, dims: Any, **kwargs: Any) -> None:
+    def __init__(self, dims: Sequence[int], **kwargs: Unpack[AllLayerOptions]) -> None:
         super().__init__(**kwargs)
         self.dims = tuple(dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             refuse("dims", dims, "a permutation of 1, 2, ...", "Permute")
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The transposed inputs."""
         return ops.transpose(inputs, (0, *self.dims))
 
@@ -141,7 +147,7 @@ class RepeatVector(Layer):
     Source: https://keras.io/api/layers/reshaping_layers/repeat_vector/
     """
 
-    def __init__(self, n: int, **kwargs: Any) -> None:
+    def __init__(self, n: int, **kwargs: Unpack[AllLayerOptions]) -> None:
         super().__init__(**kwargs)
         if isinstance(n, bool) or not isinstance(n, int):
             raise TypeError(f"RepeatVector: argument `n` must be an int. Received: n={n!r}")
@@ -150,7 +156,7 @@ class RepeatVector(Layer):
         self.n = n
         self.input_spec = InputSpec(ndim=2)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The repeated inputs."""
         batch, features = inputs.shape
         return ops.broadcast_to(ops.expand_dims(inputs, 1), (batch, self.n, features))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nkeras import ops
 from nkeras.core import graph
 from nkeras.core.config import standardize_data_format
 from nkeras.core.errors import refuse
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import AllLayerOptions, Padding, Window
 from nkeras.layers.arguments import int_pairs, int_tuple
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class _Resizing(Layer):
@@ -27,7 +32,12 @@ class _Resizing(Layer):
 
 
 class _ZeroPadding(_Resizing):
-    def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        padding: Padding = 1,
+        data_format: str | None = None,
+        **kwargs: Unpack[AllLayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         owner = type(self).__name__
         if self.rank == 1:
@@ -36,7 +46,7 @@ class _ZeroPadding(_Resizing):
             self.padding = int_pairs(padding, self.rank, "padding", owner)
         self._set_layout(data_format)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The inputs with zeros around them."""
         pairs = (self.padding,) if self.rank == 1 else self.padding
         before = ((0, 0),) * self._first_spatial_axis()
@@ -109,7 +119,7 @@ class ZeroPadding3D(_ZeroPadding):
 class _Cropping(_Resizing):
     cropping: Any
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The inputs without their borders."""
         pairs = (self.cropping,) if self.rank == 1 else self.cropping
         first = self._first_spatial_axis()
@@ -144,7 +154,7 @@ class Cropping1D(_Cropping):
 
     rank = 1
 
-    def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
+    def __init__(self, cropping: Padding = (1, 1), **kwargs: Unpack[AllLayerOptions]) -> None:
         super().__init__(**kwargs)
         self.cropping = int_tuple(cropping, 2, "cropping", "Cropping1D", least=0)
         self._set_layout("channels_last")
@@ -171,7 +181,10 @@ class Cropping2D(_Cropping):
     rank = 2
 
     def __init__(
-        self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any
+        self,
+        cropping: Padding = ((0, 0), (0, 0)),
+        data_format: str | None = None,
+        **kwargs: Unpack[AllLayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.cropping = int_pairs(cropping, 2, "cropping", "Cropping2D")
@@ -200,9 +213,9 @@ class Cropping3D(_Cropping):
 
     def __init__(
         self,
-        cropping: Any = ((1, 1), (1, 1), (1, 1)),
+        cropping: Padding = ((1, 1), (1, 1), (1, 1)),
         data_format: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[AllLayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.cropping = int_pairs(cropping, 3, "cropping", "Cropping3D")
@@ -212,7 +225,7 @@ class Cropping3D(_Cropping):
 class _UpSampling(_Resizing):
     size: Any
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The inputs with each cell repeated."""
         sizes = (self.size,) if self.rank == 1 else self.size
         for axis, times in enumerate(sizes, start=self._first_spatial_axis()):
@@ -238,7 +251,7 @@ class UpSampling1D(_UpSampling):
 
     rank = 1
 
-    def __init__(self, size: int = 2, **kwargs: Any) -> None:
+    def __init__(self, size: int = 2, **kwargs: Unpack[AllLayerOptions]) -> None:
         super().__init__(**kwargs)
         (self.size,) = int_tuple(size, 1, "size", "UpSampling1D")
         self._set_layout("channels_last")
@@ -269,10 +282,10 @@ class UpSampling2D(_UpSampling):
 
     def __init__(
         self,
-        size: Any = (2, 2),
+        size: Window = (2, 2),
         data_format: str | None = None,
         interpolation: str = "nearest",
-        **kwargs: Any,
+        **kwargs: Unpack[AllLayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.size = int_tuple(size, 2, "size", "UpSampling2D")
@@ -302,14 +315,17 @@ class UpSampling3D(_UpSampling):
     rank = 3
 
     def __init__(
-        self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any
+        self,
+        size: Window = (2, 2, 2),
+        data_format: str | None = None,
+        **kwargs: Unpack[AllLayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.size = int_tuple(size, 3, "size", "UpSampling3D")
         self._set_layout(data_format)
 
 
-def _repeat(x: Any, times: int, axis: int) -> Any:
+def _repeat(x: Tensor, times: int, axis: int) -> Tensor:
     """Each slice along the axis `times` times, one behind the other."""
     before, size, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
     wide = ops.broadcast_to(ops.expand_dims(x, axis + 1), (*before, size, times, *after))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,21 +10,22 @@ import numpy as np
 from nkeras.core import graph, tree
 from nkeras.core.graph import KerasTensor
 from nkeras.core.tensor import Tensor
+from nkeras.core.typing import PartialShape, Shapes
 
 
-def shapes_of(value: Any) -> Any:
+def shapes_of(value: object) -> Shapes:
     """Shapes of a structure of tensors; sizes that are unknown in a trace are None."""
     return tree.map_structure(lambda leaf: None if leaf is None else graph.known_shape(leaf), value)
 
 
-def is_shape(value: Any) -> bool:
+def is_shape(value: object) -> bool:
     """Whether a value is a shape rather than a structure of shapes."""
     return isinstance(value, (list, tuple)) and all(
         one is None or isinstance(one, (int, np.integer)) for one in value
     )
 
 
-def map_shapes(function: Any, shapes: Any) -> Any:
+def map_shapes(function: Callable[[PartialShape], object], shapes: Shapes) -> Any:
     """Apply a function to each shape of a structure."""
     if shapes is None:
         return None
@@ -34,12 +36,12 @@ def map_shapes(function: Any, shapes: Any) -> Any:
     return [map_shapes(function, one) for one in shapes]
 
 
-def as_shapes(shapes: Any) -> Any:
+def as_shapes(shapes: Shapes) -> Shapes:
     """The structure with every shape a tuple."""
     return map_shapes(lambda shape: shape, shapes)
 
 
-def is_tensors(value: Any) -> bool:
+def is_tensors(value: object) -> bool:
     """Whether a value is a tensor or a structure of tensors (and None)."""
     leaves = tree.flatten(value)
     return (

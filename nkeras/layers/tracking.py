@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import get_ident, local
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 from nkeras.core import graph, guards, recording, tree
 from nkeras.core.errors import as_bool
 from nkeras.core.random import SeedGenerator
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import T, TensorLike
 from nkeras.core.variable import Variable
 
 
@@ -41,9 +43,9 @@ class Tracked(guards.Guarded):
     def __init__(self) -> None:
         self._owned_variables: list[Variable] = []
         self._tracked_names: dict[str, None] = {}
-        self._own_losses: dict[int, list[Any]] = {}
+        self._own_losses: dict[int, list[Tensor]] = {}
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         tracked = self.__dict__.get("_tracked_names")
         if tracked is not None and name not in _NO_OWN_THINGS:
             if isinstance(value, (Tracked, Variable)) and self.__dict__.get(name) is not value:
@@ -83,7 +85,7 @@ class Tracked(guards.Guarded):
         if not any(one is variable for one in self._owned_variables):
             self._owned_variables.append(variable)
 
-    def _attributes(self) -> Iterator[Any]:
+    def _attributes(self) -> Iterator[object]:
         """The objects in tracked attributes, containers flattened."""
         for name in list(self._tracked_names):
             value = self.__dict__.get(name)
@@ -193,7 +195,7 @@ class Tracked(guards.Guarded):
         """Variables of all metrics."""
         return [variable for metric in self.metrics for variable in metric.variables]
 
-    def add_loss(self, loss: Any) -> None:
+    def add_loss(self, loss: TensorLike | Sequence[TensorLike] | Callable[[], TensorLike]) -> None:
         """Add a scalar tensor (or a list of them) to the loss that training minimises.
 
         Call it in `call`; what was added is forgotten at the next call of the outermost layer.
@@ -210,15 +212,15 @@ class Tracked(guards.Guarded):
                 recorder.losses.append((self, one))
 
     @property
-    def losses(self) -> list[Any]:
+    def losses(self) -> list[Tensor]:
         """Losses added in the last call by this thread, and those of weight regularizers."""
-        found: list[Any] = []
+        found: list[Tensor] = []
         for layer in self._flatten_layers():
             found += layer._own_losses.get(get_ident(), [])
         found += [v.regularizer(v) for v in self.trainable_variables if v.regularizer is not None]
         return found
 
-    def _replace_losses(self, losses: list[Any]) -> None:
+    def _replace_losses(self, losses: list[Tensor]) -> None:
         """The losses that a replayed step has added."""
         self._own_losses[get_ident()] = losses
         _this_thread.has_losses = True
@@ -246,7 +248,7 @@ class Tracked(guards.Guarded):
         """Copies of the weights as NumPy arrays, in the order of `weights`."""
         return [variable.numpy() for variable in self.weights]
 
-    def set_weights(self, weights: Any) -> None:
+    def set_weights(self, weights: Iterable[TensorLike]) -> None:
         """Set all weights, or none.
 
         Args:
@@ -283,7 +285,7 @@ def _was_trainable(variable: Variable) -> bool:
     return variable._made_trainable
 
 
-def _is_owned(value: Any) -> bool:
+def _is_owned(value: object) -> bool:
     return isinstance(value, (Tracked, Variable, SeedGenerator)) or _is_metric(value)
 
 
@@ -292,11 +294,11 @@ def _is_setting(name: str) -> bool:
     return name not in _BOOKKEEPING
 
 
-def _is_metric(value: Any) -> bool:
+def _is_metric(value: object) -> bool:
     return hasattr(value, "update_state") and hasattr(value, "reset_state")
 
 
-def _unique(items: Any) -> list[Any]:
+def _unique(items: Iterable[T]) -> list[T]:
     seen: set[int] = set()
     found = []
     for item in items:
