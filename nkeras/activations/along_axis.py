@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Axis, TensorLike
 from nkeras.ops import activation as ops
 from nkeras.ops import normalization
 
 
-def softmax(x: Any, axis: Any = -1) -> Any:
+def softmax(x: TensorLike, axis: Axis = -1) -> Tensor:
     """`exp(x) / sum(exp(x))` along an axis: positive numbers that sum to 1.
 
     Args:
@@ -26,7 +26,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     return normalization.softmax(x, axis)
 
 
-def log_softmax(x: Any, axis: Any = -1) -> Any:
+def log_softmax(x: TensorLike, axis: Axis = -1) -> Tensor:
     """`log(softmax(x))` along an axis, stable for any x.
 
     Args:
@@ -44,7 +44,7 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
     return normalization.log_softmax(x, axis)
 
 
-def sparsemax(x: Any, axis: int = -1) -> Any:
+def sparsemax(x: TensorLike, axis: int = -1) -> Tensor:
     """The point of the probability simplex nearest to x along an axis; many zeros.
 
     Args:
@@ -64,7 +64,7 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
     return ops.sparsemax(x, axis)
 
 
-def glu(x: Any, axis: int = -1) -> Any:
+def glu(x: TensorLike, axis: int = -1) -> Tensor:
     """Gated linear unit: the first half of x times the sigmoid of the second half.
 
     Args:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nkeras.activations import along_axis, rectified, smooth
 from nkeras.activations.smooth import linear
 from nkeras.core.serialization import deserialize_keras_object, resolve, serialize_keras_object
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import ActivationLike, Config
 
 _NAMES = {
     along_axis: "softmax log_softmax sparsemax glu",
@@ -21,7 +23,7 @@ ACTIVATIONS = {
 }
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: ActivationLike) -> Callable[..., Any]:
     """The activation function that a name, config or callable stands for.
 
     Args:
@@ -47,7 +49,7 @@ def get(identifier: Any) -> Any:
     return resolve(identifier, ACTIVATIONS, "activation function")
 
 
-def serialize(activation: Any) -> Any:
+def serialize(activation: Callable[..., object]) -> str | Config:
     """The name of an activation function, or the config of a custom one.
 
     Args:
@@ -67,7 +69,9 @@ def serialize(activation: Any) -> Any:
     return serialize_keras_object(activation)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def deserialize(
+    config: str | Config, custom_objects: Mapping[str, object] | None = None
+) -> Callable[..., Tensor]:
     """The activation function of a name or config.
 
     Args:

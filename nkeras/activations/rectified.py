@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import TensorLike
 from nkeras.ops import activation as ops
 
 
 def relu(
-    x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
-) -> Any:
+    x: TensorLike,
+    negative_slope: float = 0.0,
+    max_value: float | None = None,
+    threshold: float = 0.0,
+) -> Tensor:
     """Rectified linear unit: `max(x, 0)` with the default arguments.
 
     Below `threshold` it is `negative_slope * (x - threshold)`, above it x, at most `max_value`.
@@ -35,7 +39,7 @@ def relu(
     return ops.threshold_relu(x, negative_slope, limit, threshold)
 
 
-def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
+def leaky_relu(x: TensorLike, negative_slope: float = 0.2) -> Tensor:
     """Rectified linear unit with a slope: x, or `negative_slope * x` below 0.
 
     Args:
@@ -53,7 +57,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
     return ops.leaky_relu(x, negative_slope)
 
 
-def relu6(x: Any) -> Any:
+def relu6(x: TensorLike) -> Tensor:
     """`min(max(x, 0), 6)`.
 
     Args:
@@ -70,7 +74,7 @@ def relu6(x: Any) -> Any:
     return ops.relu6(x)
 
 
-def elu(x: Any, alpha: float = 1.0) -> Any:
+def elu(x: TensorLike, alpha: float = 1.0) -> Tensor:
     """Exponential linear unit: x, or `alpha * (exp(x) - 1)` below 0.
 
     Args:
@@ -90,7 +94,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     return ops.elu(x, alpha)
 
 
-def selu(x: Any) -> Any:
+def selu(x: TensorLike) -> Tensor:
     """Scaled exponential linear unit: `1.0507 * elu(x, 1.67326)`.
 
     Args:
@@ -109,7 +113,7 @@ def selu(x: Any) -> Any:
     return ops.selu(x)
 
 
-def celu(x: Any, alpha: float = 1.0) -> Any:
+def celu(x: TensorLike, alpha: float = 1.0) -> Tensor:
     """Continuously differentiable elu: x, or `alpha * (exp(x / alpha) - 1)` below 0.
 
     Args:
@@ -129,7 +133,7 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     return ops.celu(x, alpha)
 
 
-def threshold(x: Any, threshold: float, default_value: float) -> Any:
+def threshold(x: TensorLike, threshold: float, default_value: float) -> Tensor:
     """Replace x by a fixed value unless it is above a threshold.
 
     Args:
@@ -148,7 +152,7 @@ def threshold(x: Any, threshold: float, default_value: float) -> Any:
     return ops.threshold(x, threshold, default_value)
 
 
-def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
+def hard_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
     """Replace x by 0 unless `|x| > threshold`.
 
     Args:
@@ -166,7 +170,7 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
     return ops.hard_shrink(x, threshold)
 
 
-def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
+def soft_shrink(x: TensorLike, threshold: float = 0.5) -> Tensor:
     """Move x towards 0 by `threshold`, to 0 where it is nearer than that.
 
     Args:
@@ -184,7 +188,7 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     return ops.soft_shrink(x, threshold)
 
 
-def tanh_shrink(x: Any) -> Any:
+def tanh_shrink(x: TensorLike) -> Tensor:
     """`x - tanh(x)`.
 
     Args:
@@ -201,7 +205,7 @@ def tanh_shrink(x: Any) -> Any:
     return ops.tanh_shrink(x)
 
 
-def hard_tanh(x: Any) -> Any:
+def hard_tanh(x: TensorLike) -> Tensor:
     """Limit x to [-1, 1].
 
     Args:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import T, TensorLike
 from nkeras.ops import activation as ops
 from nkeras.ops.elementwise import exp as _exp
 from nkeras.ops.elementwise import tanh as _tanh
 
 
-def sigmoid(x: Any) -> Any:
+def sigmoid(x: TensorLike) -> Tensor:
     """`1 / (1 + exp(-x))`, stable for any x.
 
     Args:
@@ -26,7 +26,7 @@ def sigmoid(x: Any) -> Any:
     return ops.sigmoid(x)
 
 
-def log_sigmoid(x: Any) -> Any:
+def log_sigmoid(x: TensorLike) -> Tensor:
     """`log(sigmoid(x))`, stable for any x.
 
     Args:
@@ -43,7 +43,7 @@ def log_sigmoid(x: Any) -> Any:
     return ops.log_sigmoid(x)
 
 
-def hard_sigmoid(x: Any) -> Any:
+def hard_sigmoid(x: TensorLike) -> Tensor:
     """`x / 6 + 0.5` limited to [0, 1].
 
     Args:
@@ -60,7 +60,7 @@ def hard_sigmoid(x: Any) -> Any:
     return ops.hard_sigmoid(x)
 
 
-def sparse_sigmoid(x: Any) -> Any:
+def sparse_sigmoid(x: TensorLike) -> Tensor:
     """`(x + 1) / 2` limited to [0, 1].
 
     Args:
@@ -79,7 +79,7 @@ def sparse_sigmoid(x: Any) -> Any:
     return ops.sparse_sigmoid(x)
 
 
-def tanh(x: Any) -> Any:
+def tanh(x: TensorLike) -> Tensor:
     """Hyperbolic tangent.
 
     Args:
@@ -96,7 +96,7 @@ def tanh(x: Any) -> Any:
     return _tanh(x)
 
 
-def exponential(x: Any) -> Any:
+def exponential(x: TensorLike) -> Tensor:
     """`exp(x)`.
 
     Args:
@@ -113,7 +113,7 @@ def exponential(x: Any) -> Any:
     return _exp(x)
 
 
-def softplus(x: Any) -> Any:
+def softplus(x: TensorLike) -> Tensor:
     """`log(1 + exp(x))`, stable for any x.
 
     Args:
@@ -130,7 +130,7 @@ def softplus(x: Any) -> Any:
     return ops.softplus(x)
 
 
-def sparse_plus(x: Any) -> Any:
+def sparse_plus(x: TensorLike) -> Tensor:
     """0 up to -1, x from 1 on, and `(x + 1)**2 / 4` between.
 
     Args:
@@ -149,7 +149,7 @@ def sparse_plus(x: Any) -> Any:
     return ops.sparse_plus(x)
 
 
-def squareplus(x: Any, b: float = 4) -> Any:
+def squareplus(x: TensorLike, b: float = 4) -> Tensor:
     """`(x + sqrt(x**2 + b)) / 2`.
 
     Args:
@@ -169,7 +169,7 @@ def squareplus(x: Any, b: float = 4) -> Any:
     return ops.squareplus(x, b)
 
 
-def softsign(x: Any) -> Any:
+def softsign(x: TensorLike) -> Tensor:
     """`x / (1 + |x|)`.
 
     Args:
@@ -186,7 +186,7 @@ def softsign(x: Any) -> Any:
     return ops.softsign(x)
 
 
-def silu(x: Any) -> Any:
+def silu(x: TensorLike) -> Tensor:
     """`x * sigmoid(x)`, also called swish.
 
     Args:
@@ -205,7 +205,7 @@ def silu(x: Any) -> Any:
     return ops.silu(x)
 
 
-def hard_silu(x: Any) -> Any:
+def hard_silu(x: TensorLike) -> Tensor:
     """`x * hard_sigmoid(x)`, also called hard_swish.
 
     Args:
@@ -224,7 +224,7 @@ def hard_silu(x: Any) -> Any:
     return ops.hard_silu(x)
 
 
-def gelu(x: Any, approximate: bool = False) -> Any:
+def gelu(x: TensorLike, approximate: bool = False) -> Tensor:
     """Gaussian error linear unit: x times the normal distribution function at x.
 
     Args:
@@ -244,7 +244,7 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     return ops.gelu(x, approximate)
 
 
-def mish(x: Any) -> Any:
+def mish(x: TensorLike) -> Tensor:
     """`x * tanh(softplus(x))`.
 
     Args:
@@ -263,7 +263,7 @@ def mish(x: Any) -> Any:
     return ops.mish(x)
 
 
-def linear(x: Any) -> Any:
+def linear(x: T) -> T:
     """Return x itself, unchanged.
 
     Args:

@@ -6,8 +6,8 @@ say `Tensor` all the same, since both are used alike: shape, dtype, operators, o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from nkeras.core.spec import Pairs as Pairs
 from nkeras.core.spec import Shape as Shape
 
 if TYPE_CHECKING:
+    from nkeras.callbacks import Callback, CallbackList
     from nkeras.constraints import Constraint
     from nkeras.core.graph import KerasTensor
     from nkeras.core.policies import DTypePolicy
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
     from nkeras.core.tensor import Tensor
     from nkeras.core.variable import Variable
     from nkeras.initializers import Initializer
+    from nkeras.losses import Loss
+    from nkeras.metrics import Metric
+    from nkeras.optimizers import Optimizer
     from nkeras.regularizers import Regularizer
+    from nkeras.utils import PyDataset
 
 T = TypeVar("T")
 
@@ -99,6 +104,46 @@ RegularizerLike: TypeAlias = "str | Config | Regularizer | Callable[[Any], Tenso
 
 ConstraintLike: TypeAlias = "str | Config | Constraint | Callable[[Any], TensorLike] | None"
 """A name, a configuration, an object, or a function that gives the weights that are allowed."""
+
+Structure: TypeAlias = "Any"
+"""A leaf, or lists, tuples and dicts of leaves, as the user's data and model have them."""
+
+Logs: TypeAlias = "Mapping[str, Any]"
+"""Results by their names: numbers, or tensors until somebody looks."""
+
+SupportsArray: TypeAlias = "np.ndarray | Tensor | Variable | _HasArray"
+"""What NumPy makes an array of, tables included."""
+
+Data: TypeAlias = "SupportsArray | PyDataset | Iterable[Any] | Mapping[str, Any] | float | None"
+"""Arrays, structures of them, or what gives batches: a PyDataset, generator or DataLoader."""
+
+LossLike: TypeAlias = "str | Config | Loss | Callable[[Any, Any], Any] | None"
+"""A name, a configuration, an object, or a function of targets and predictions."""
+
+LossesLike: TypeAlias = "LossLike | Sequence[LossesLike] | Mapping[str, LossesLike]"
+"""A loss, or one for each output."""
+
+MetricLike: TypeAlias = "str | Config | Metric | Callable[[Any, Any], Any] | None"
+"""A name, a configuration, an object, or a function of targets and predictions."""
+
+MetricsLike: TypeAlias = "MetricLike | Sequence[MetricsLike] | Mapping[str, MetricsLike]"
+"""Metrics, or some for each output."""
+
+LossWeights: TypeAlias = "float | Sequence[float] | Mapping[str, float] | None"
+"""A factor for each output."""
+
+OptimizerLike: TypeAlias = "str | Config | Optimizer | None"
+"""A name, a configuration or an object."""
+
+CallbacksLike: TypeAlias = "Callback | Sequence[Callback] | CallbackList | None"
+"""A callback, several, or a list of nkeras' own."""
+
+Verbose: TypeAlias = "str | int | bool"
+"""0, 1, 2 or `"auto"`."""
+
+
+class _HasArray(Protocol):
+    def __array__(self) -> np.ndarray: ...
 
 
 class InputOptions(TypedDict, total=False):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from nkeras.core.graph import KerasTensor
 from nkeras.core.tensor import Tensor
+from nkeras.core.typing import TensorLike
 
 
-def to_categorical(x: Any, num_classes: int | None = None) -> Any:
+def to_categorical(x: TensorLike, num_classes: int | None = None) -> Any:
     """Turn classes into rows with a one at the class and zeros elsewhere.
 
     Args:
@@ -48,7 +48,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     return np.eye(num_classes)[classes]
 
 
-def _one_hot_tensor(x: Any, num_classes: int | None) -> Any:
+def _one_hot_tensor(x: Tensor | KerasTensor, num_classes: int | None) -> Tensor:
     from nkeras import ops
 
     if num_classes is None:
@@ -58,7 +58,7 @@ def _one_hot_tensor(x: Any, num_classes: int | None) -> Any:
     return ops.one_hot(x, num_classes)
 
 
-def normalize(x: Any, axis: int = -1, order: float = 2) -> Any:
+def normalize(x: TensorLike, axis: int = -1, order: float = 2) -> Any:
     """Divide by the norm along an axis, so that it becomes 1; zeros stay zeros.
 
     Args:
@@ -80,5 +80,5 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> Any:
         from nkeras import ops
 
         return ops.normalize(x, axis=axis, order=order)  # pyright: ignore[reportArgumentType]
-    norm: npt.NDArray[Any] = np.asarray(np.linalg.norm(x, order, axis, keepdims=True))
+    norm: np.ndarray = np.asarray(np.linalg.norm(x, order, axis, keepdims=True))
     return x / np.where(norm == 0, 1, norm)

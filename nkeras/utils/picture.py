@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -113,7 +112,7 @@ def training_picture(
 
 def _check(
     images: npt.ArrayLike, labels: npt.ArrayLike, predictions: npt.ArrayLike
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[Any], npt.NDArray[Any]]:
+) -> tuple[npt.NDArray[np.float64], np.ndarray, np.ndarray]:
     pixels = np.asarray(images, dtype=np.float64)
     if pixels.ndim == 4 and pixels.shape[-1] == 1:
         pixels = pixels[..., 0]

@@ -10,7 +10,6 @@ import sys
 import unicodedata
 from collections.abc import Iterable
 from time import monotonic
-from typing import Any
 
 import numpy as np
 
@@ -82,7 +81,7 @@ class Progbar:
         self._in_terminal = _is_terminal()
         self._redraws = _redraws_in_place()
         self._seen_so_far = 0
-        self._values: dict[str, tuple[Any, int]] = {}  # name: (sum, count), in order of arrival
+        self._values: dict[str, tuple[float, int]] = {}  # name: (sum, count), in order of arrival
         self._start = monotonic()
         self._after_first_step: float | None = None
         self._last_update = -math.inf
@@ -91,7 +90,7 @@ class Progbar:
     def update(
         self,
         current: int,
-        values: Iterable[tuple[str, Any]] | None = None,
+        values: Iterable[tuple[str, float]] | None = None,
         finalize: bool | None = None,
     ) -> None:
         """Show that `current` steps are done.
@@ -119,7 +118,7 @@ class Progbar:
             line = f"{count} - {now - self._start:.0f}s - {pace}{self._format_metrics()}"
             io_utils.print_msg(line)
 
-    def add(self, n: int, values: Iterable[tuple[str, Any]] | None = None) -> None:
+    def add(self, n: int, values: Iterable[tuple[str, float]] | None = None) -> None:
         """Show that `n` more steps are done.
 
         Args:
@@ -128,7 +127,7 @@ class Progbar:
         """
         self.update(self._seen_so_far + n, values)
 
-    def _take(self, current: int, values: Iterable[tuple[str, Any]], finalize: bool) -> None:
+    def _take(self, current: int, values: Iterable[tuple[str, float]], finalize: bool) -> None:
         # Values stay what they are, perhaps arrays on a device, until a line is drawn.
         for name, value in values:
             if self.stateless_metrics is None:

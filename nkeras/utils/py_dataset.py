@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
+
+from nkeras.core.typing import Structure
 
 
 class PyDataset:
@@ -55,11 +56,11 @@ class PyDataset:
     use_multiprocessing: bool = False
     max_queue_size: int = 10
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> Structure:
         """The batch at a position."""
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__(index).")
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Structure]:
         count = self.num_batches
         for index in itertools.count() if count is None else range(count):
             yield self[index]

@@ -6,21 +6,26 @@ import math
 import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nkeras.core import dtypes, tree
 from nkeras.core.graph import Node
+from nkeras.core.typing import AnyTensor, Structure
 from nkeras.utils import io_utils
 from nkeras.utils.summary_table import summary_table
+
+if TYPE_CHECKING:
+    from nkeras.layers.base import Layer
+    from nkeras.models.model import Model
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
 def print_summary(
-    model: Any,
+    model: Model,
     line_length: int | None = None,
     positions: Sequence[float] | None = None,
-    print_fn: Callable[[str], Any] | None = None,
+    print_fn: Callable[[str], object] | None = None,
     expand_nested: bool = False,
     show_trainable: bool = False,
     layer_range: Sequence[str] | None = None,
@@ -75,13 +80,13 @@ def print_summary(
 class _Table:
     """What stands in the columns; calls of ops are rows like layers."""
 
-    def __init__(self, model: Any, expand_nested: bool, show_trainable: bool) -> None:
+    def __init__(self, model: Model, expand_nested: bool, show_trainable: bool) -> None:
         from nkeras.models.configuration import operation_names
         from nkeras.models.sequential import Sequential
 
         self.expand_nested = expand_nested
         self.show_trainable = show_trainable
-        self.layers: list[Any] = model.layers
+        self.layers: list[Layer] = model.layers
         self.names: dict[int, str] = {}
         self.nodes: list[Node] | None = None
         graph = None if isinstance(model, Sequential) else getattr(model, "_graph", None)
@@ -102,7 +107,7 @@ class _Table:
             self.headers.append("Trainable")
             self.alignments.append("center")
 
-    def rows(self, layer: Any, level: int = 0) -> list[list[str]]:
+    def rows(self, layer: Layer, level: int = 0) -> list[list[str]]:
         """The row of a layer, and those of the layers in it."""
         prefix = "   " * level + "└ " if level else ""
         fields = [
@@ -123,11 +128,11 @@ class _Table:
                 found += self.rows(inner, level + 1)
         return found
 
-    def name(self, layer: Any) -> str:
+    def name(self, layer: Layer) -> str:
         """The name of a layer, or that of an op's call."""
         return self.names[id(layer)] if isinstance(layer, Node) else layer.name
 
-    def connections(self, layer: Any) -> str:
+    def connections(self, layer: Layer) -> str:
         """The tensors that a layer takes: name, number of the call, number of the output."""
         members = {id(node) for node in self.nodes or ()}
         found = []
@@ -149,7 +154,7 @@ def _layer_of(node: Node) -> Any:
     return node.operation if hasattr(node.operation, "_inbound_nodes") else node
 
 
-def _calls(layer: Any) -> list[Node]:
+def _calls(layer: Layer) -> list[Node]:
     return [layer] if isinstance(layer, Node) else layer._inbound_nodes
 
 
@@ -164,7 +169,7 @@ def _is_chain(nodes: Sequence[Node]) -> bool:
     return one_each and len(set(parents)) == len(parents)
 
 
-def _class_name(layer: Any) -> str:
+def _class_name(layer: Layer) -> str:
     if not isinstance(layer, Node):
         return type(layer).__name__
     words = layer.operation.__name__.split("_")
@@ -189,7 +194,7 @@ def _output_shape(layer: Any) -> str:
     return flat[0] if len(flat) == 1 else str(shapes).replace("'", "")
 
 
-def _shapes(structure: Any) -> Any:
+def _shapes(structure: Structure) -> Structure:
     """A structure of shapes with each shape as text."""
     if isinstance(structure, dict):
         return {key: _shapes(one) for key, one in structure.items()}
@@ -198,18 +203,18 @@ def _shapes(structure: Any) -> Any:
     return type(structure)(_shapes(one) for one in structure)
 
 
-def _shape(shape: Iterable[Any]) -> str:
+def _shape(shape: Iterable[int | None]) -> str:
     return f"({', '.join(str(size) for size in shape)})"
 
 
-def _parameters(layer: Any) -> str:
+def _parameters(layer: Layer) -> str:
     if isinstance(layer, Node):
         return "0"
     return f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
 
 
 def _bounds(
-    layers: Sequence[Any], layer_range: Sequence[str] | None, name: Callable[[Any], str]
+    layers: Sequence[Layer], layer_range: Sequence[str] | None, name: Callable[[Layer], str]
 ) -> tuple[int, int]:
     """First and end index of the layers to show."""
     if layer_range is None:
@@ -233,7 +238,7 @@ def _bounds(
     return one[0], other[-1] + 1
 
 
-def _totals(model: Any) -> list[str]:
+def _totals(model: Model) -> list[str]:
     counted = {
         "Trainable": model.trainable_weights,
         "Non-trainable": model.non_trainable_weights,
@@ -251,7 +256,7 @@ def _total(kind: str, count: float, size: float) -> str:
     return f" {kind} params: {count:,} ({readable_size(size)})"
 
 
-def count_params(weights: Iterable[Any]) -> int:
+def count_params(weights: Iterable[AnyTensor]) -> int:
     """The number of elements of all weights.
 
     Example:
@@ -262,7 +267,7 @@ def count_params(weights: Iterable[Any]) -> int:
     return sum(math.prod(weight.shape) for weight in weights)
 
 
-def memory_size(weights: Iterable[Any]) -> int:
+def memory_size(weights: Iterable[AnyTensor]) -> int:
     """The bytes that weights take, each counted once.
 
     Example:
