@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from nkeras.core.configurable import Configurable
+
 Logs = dict[str, Any] | None
 
 
-class Callback:
+class Callback(Configurable):
     """Base class of callbacks; override the methods of the moments that matter.
 
     `logs` hold Python floats. Methods for batches cost time on each step only if they are

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from nkeras.core import config, dtypes
+from nkeras.core.configurable import Configurable
 from nkeras.core.guards import GuardedAttributes
 from nkeras.core.primitive import to_tensor
 from nkeras.ops.elementwise import clip, maximum, root_of_squares, square
@@ -15,7 +16,7 @@ from nkeras.ops.reduction import sum
 from nkeras.ops.shape import cast
 
 
-class Constraint(GuardedAttributes):
+class Constraint(Configurable, GuardedAttributes):
     """Base of constraints: a callable from a weight to a weight of the same shape.
 
     Example:
@@ -30,15 +31,6 @@ class Constraint(GuardedAttributes):
     def __call__(self, w: Any) -> Any:
         """The weight as it should be."""
         return w
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Constraint:
-        """The inverse of `get_config`."""
-        return cls(**config)
 
 
 class MaxNorm(Constraint):
@@ -65,10 +57,6 @@ class MaxNorm(Constraint):
         """The weight with shortened vectors."""
         w, norms = _with_norms(w, self.axis)
         return w * (clip(norms, 0, self.max_value) / (norms + config.epsilon()))
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {"max_value": self.max_value, "axis": self.axis}
 
 
 class NonNeg(Constraint):
@@ -106,10 +94,6 @@ class UnitNorm(Constraint):
         w, norms = _with_norms(w, self.axis)
         return w / (norms + config.epsilon())
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {"axis": self.axis}
-
 
 class MinMaxNorm(Constraint):
     """Moves the norm of vectors into an interval.
@@ -141,15 +125,6 @@ class MinMaxNorm(Constraint):
         limited = clip(norms, self.min_value, self.max_value)
         desired = limited * self.rate + norms * (1.0 - self.rate)
         return w * (desired / (norms + config.epsilon()))
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            "min_value": self.min_value,
-            "max_value": self.max_value,
-            "rate": self.rate,
-            "axis": self.axis,
-        }
 
 
 def _with_norms(w: Any, axis: Any) -> tuple[Any, Any]:

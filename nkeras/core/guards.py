@@ -15,7 +15,8 @@ from nkeras.core.python_values import PythonValues, is_of_users
 
 _MANY = 10_000  # a longer container holds data, not objects that a step depends on
 
-_ASKED = ("_learning_rate",)  # a function that each replay calls
+# A function that each replay calls, and what a constructor was given, which attributes follow from.
+_PASSED_BY = ("_learning_rate", "_captured")
 
 switchings = 0
 """Counts changes of switches."""
@@ -154,4 +155,4 @@ def _items(value: Any) -> Iterator[Any]:
     if isinstance(value, (list, tuple, set)):
         return iter(list(value))
     named = value if isinstance(value, dict) else vars(value)
-    return iter([one for name, one in list(named.items()) if name not in _ASKED])
+    return iter([one for name, one in list(named.items()) if name not in _PASSED_BY])

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import random as python_random
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
 from nkeras.core import graph, naming, recording
+from nkeras.core.configurable import Configurable
 from nkeras.core.guards import all_changed
 from nkeras.core.recording import Live, live
 from nkeras.core.variable import Variable
 
 
-class SeedGenerator:
+class SeedGenerator(Configurable):
     """A source of fresh seeds for random functions: a state of (seed, count).
 
     Args:
@@ -30,6 +32,8 @@ class SeedGenerator:
 
     Source: https://keras.io/api/random/seed_generator/
     """
+
+    config_reads: ClassVar[Mapping[str, str]] = {"seed": "_initial_seed"}
 
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         if seed is None:
@@ -62,15 +66,6 @@ class SeedGenerator:
         if not graph.tracing():
             self.state.assign(np.array([key, (count + 1) % 2**32], "uint32"))
         return key, count
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {"seed": self._initial_seed, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
-        """The inverse of `get_config`."""
-        return cls(**config)
 
 
 _global: SeedGenerator | None = None

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from nkeras.core import dtypes
+from nkeras.core.configurable import Configurable
 from nkeras.core.primitive import to_tensor
-from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
 from nkeras.ops.core import full, ones, zeros
 from nkeras.ops.elementwise import multiply
 from nkeras.ops.shape import cast
 
 
-class Initializer:
+class Initializer(Configurable):
     """Base of initializers: a callable from a shape and a dtype to a tensor. Subclass it.
 
     Example:
@@ -32,15 +32,6 @@ class Initializer:
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
         """A tensor of `shape`; `floatx` is the default dtype."""
         raise NotImplementedError(f"{type(self).__name__} does not implement __call__().")
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Initializer:
-        """The inverse of `get_config`."""
-        return cls(**config)
 
     def clone(self) -> Initializer:
         """A new one with the same arguments."""
@@ -66,15 +57,6 @@ class Constant(Initializer):
         """A tensor of `shape`."""
         name = dtypes.standardize(dtype)
         return full(shape, cast(to_tensor(self.value), name), name)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {"value": serialize_keras_object(self.value)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Constant:
-        """The inverse of `get_config`."""
-        return cls(deserialize_keras_object(config["value"]))
 
 
 class Zeros(Initializer):
@@ -132,8 +114,3 @@ class Identity(Initializer):
                 f"Received: shape={tuple(shape)} of rank {len(shape)}"
             )
         return multiply(to_tensor(np.eye(*shape), dtypes.standardize(dtype)), self.gain)
-
-    # Keras' Identity has no get_config() of its own and so loses `gain` when it is saved.
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {"gain": self.gain}

@@ -6,14 +6,15 @@ Source: https://keras.io/api/layers/initializers/
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
 from nkeras.core import dtypes
 from nkeras.core.primitive import to_tensor
 from nkeras.core.random import SeedGenerator, make_default_seed
-from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
+from nkeras.core.serialization import deserialize_keras_object
 from nkeras.initializers.constant import Initializer
 from nkeras.ops.random import normal, truncated_normal, uniform
 
@@ -31,6 +32,8 @@ class RandomInitializer(Initializer):
         ValueError: the seed is something else.
     """
 
+    config_reads: ClassVar[Mapping[str, str]] = {"seed": "_init_seed"}
+
     def __init__(self, seed: Any = None) -> None:
         self._init_seed = seed
         if seed is None:
@@ -43,10 +46,6 @@ class RandomInitializer(Initializer):
                 f"None. Received: seed={seed!r}"
             )
         self.seed = seed
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {"seed": serialize_keras_object(self._init_seed)}
 
 
 class RandomNormal(RandomInitializer):
@@ -71,10 +70,6 @@ class RandomNormal(RandomInitializer):
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
         """A tensor of `shape`."""
         return normal(shape, self.mean, self.stddev, dtype, self.seed)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
 
 
 class TruncatedNormal(RandomNormal):
@@ -119,10 +114,6 @@ class RandomUniform(RandomInitializer):
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
         """A tensor of `shape`."""
         return uniform(shape, self.minval, self.maxval, dtype, self.seed)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {**super().get_config(), "minval": self.minval, "maxval": self.maxval}
 
 
 class VarianceScaling(RandomInitializer):
@@ -192,17 +183,6 @@ class VarianceScaling(RandomInitializer):
         limit = math.sqrt(3.0 * variance)
         return uniform(shape, -limit, limit, dtype, self.seed)
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "scale": self.scale,
-            "mode": self.mode,
-            "distribution": self.distribution,
-            "input_axes": self.input_axes,
-            "output_axes": self.output_axes,
-        }
-
 
 class Orthogonal(RandomInitializer):
     """A matrix with orthonormal rows or columns, times `gain`; all axes but the last count as one.
@@ -244,10 +224,6 @@ class Orthogonal(RandomInitializer):
         return to_tensor(
             np.ascontiguousarray(q.reshape(shape)) * self.gain, dtypes.standardize(dtype)
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {**super().get_config(), "gain": self.gain}
 
 
 def compute_fans(shape: Any, input_axes: Any = None, output_axes: Any = None) -> tuple[int, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from nkeras.core.serialization import serialize_keras_object
 from nkeras.initializers.random import VarianceScaling
 
 
@@ -16,14 +15,6 @@ class _Named(VarianceScaling):
     def __init__(self, seed: Any = None, input_axes: Any = None, output_axes: Any = None) -> None:
         scale, mode, distribution = self.fixed
         super().__init__(scale, mode, distribution, seed, input_axes, output_axes)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            "seed": serialize_keras_object(self._init_seed),
-            "input_axes": self.input_axes,
-            "output_axes": self.output_axes,
-        }
 
 
 class GlorotUniform(_Named):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 from nkeras import activations, ops
+from nkeras.core.configurable import ANY
 from nkeras.core.errors import refuse, warn
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import (
     ActivationLike,
     AllLayerOptions,
     Axis,
-    Config,
     ConstraintLike,
     InitializerLike,
     PartialShape,
@@ -116,6 +116,8 @@ class LeakyReLU(Layer):
     Source: https://keras.io/api/layers/activation_layers/leaky_relu/
     """
 
+    config_omits: ClassVar[Mapping[str, object]] = {**Layer.config_omits, "alpha": ANY}
+
     def __init__(self, negative_slope: float = 0.3, **kwargs: Unpack[AllLayerOptions]) -> None:
         if "alpha" in kwargs:
             negative_slope = kwargs.pop("alpha")
@@ -128,12 +130,6 @@ class LeakyReLU(Layer):
     def call(self, inputs: Tensor) -> Tensor:
         """The rectified inputs."""
         return activations.leaky_relu(inputs, self.negative_slope)
-
-    def get_config(self) -> Config:
-        """The constructor's arguments; the slope under its present name."""
-        config = super().get_config() | {"negative_slope": self.negative_slope}
-        config.pop("alpha", None)
-        return config
 
 
 class ELU(Layer):

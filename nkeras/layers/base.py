@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from nkeras import regularizers
-from nkeras.core import dtypes, graph, naming, policies, recording, serialization, tracebacks, tree
+from nkeras.core import dtypes, graph, naming, policies, recording, tracebacks, tree
 from nkeras.core.ahead import ahead
+from nkeras.core.configurable import ANY, Configurable
 from nkeras.core.errors import as_bool, short, warn
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import has_symbolic, to_tensor
@@ -27,15 +28,14 @@ from nkeras.core.typing import (
 from nkeras.core.variable import Variable, autocast_scope
 from nkeras.layers import calling
 from nkeras.layers.building import Buildable
-from nkeras.layers.configuration import capture, config_value, input_shape_argument, policy_config
 from nkeras.layers.input_spec import InputSpec, assert_input_compatibility
 from nkeras.layers.shapes import map_shapes, shapes_of
 
 if TYPE_CHECKING:
-    from typing_extensions import Self, Unpack
+    from typing_extensions import Unpack
 
 
-class Layer(Buildable):
+class Layer(Configurable, Buildable):
     """Parameters and a function of tensors.
 
     A subclass defines `__init__`, `build(input_shape)` if it has weights of its own, and
@@ -61,13 +61,18 @@ class Layer(Buildable):
     Source: https://keras.io/api/layers/base_layer/
     """
 
-    _captured: dict[str, object]
-
-    def __new__(cls, *args: object, **kwargs: object) -> Self:
-        """Remember the constructor's arguments."""
-        layer = super().__new__(cls)
-        object.__setattr__(layer, "_captured", capture(cls, args, kwargs))
-        return layer
+    config_reads: ClassVar[Mapping[str, str]] = {
+        "name": "name",
+        "trainable": "trainable",
+        "dtype": "dtype_policy",
+        "batch_input_shape": "_input_shape_arg",
+    }
+    config_first: ClassVar[tuple[str, ...]] = ("name", "trainable", "dtype")
+    config_omits: ClassVar[Mapping[str, object]] = {
+        "activity_regularizer": None,
+        "autocast": ANY,
+        "batch_input_shape": None,
+    }
 
     def __init__(
         self,
@@ -80,7 +85,7 @@ class Layer(Buildable):
         **kwargs: Unpack[InputOptions],
     ) -> None:
         super().__init__()
-        input_shape = input_shape_argument(kwargs)
+        input_shape = _input_shape_argument(kwargs)
         if kwargs:
             raise ValueError(
                 f"Unrecognized keyword arguments passed to {type(self).__name__}: {short(kwargs)}"
@@ -328,38 +333,17 @@ class Layer(Buildable):
             )
         return self._inbound_nodes[0]
 
-    # Configuration.
-
-    def get_config(self) -> Config:
-        """The constructor's arguments: captured, with what the layer made of them."""
-        config: dict[str, object] = {
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": policy_config(self.dtype_policy),
-        }
-        if self.activity_regularizer is not None:
-            config["activity_regularizer"] = config_value(self.activity_regularizer)
-        if self._input_shape_arg is not None:
-            config["batch_input_shape"] = self._input_shape_arg
-        for name, value in self._captured.items():
-            if name not in ("name", "trainable", "dtype", "activity_regularizer", "autocast"):
-                config[name] = config_value(self.__dict__.get(name, value))
-        return config
-
-    @classmethod
-    def from_config(cls, config: Config) -> Self:
-        """A layer from what `get_config` returned."""
-        values: Config = {
-            name: serialization.deserialize_keras_object(value)
-            if isinstance(value, dict) and "class_name" in value
-            else value
-            for name, value in config.items()
-        }
-        return cls(**values)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
 
 def _is_numbers(values: Iterable[object]) -> bool:
     return all(isinstance(one, (int, float)) for one in values)
+
+
+def _input_shape_argument(kwargs: InputOptions) -> PartialShape | None:
+    """The legacy arguments `input_shape`, `batch_input_shape` and `input_dim` of a first layer."""
+    if "input_shape" in kwargs:
+        return (None, *kwargs.pop("input_shape"))
+    if "batch_input_shape" in kwargs:
+        return tuple(kwargs.pop("batch_input_shape"))
+    if "input_dim" in kwargs:
+        return (None, kwargs.pop("input_dim"))
+    return None

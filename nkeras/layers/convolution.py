@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 from nkeras import activations, ops
 from nkeras.core.config import standardize_data_format
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 class Convolution(Layer):
     """What convolutions share: windows, layout, bias and activation; `rank` is that of space."""
 
+    # Keras writes the activity regularizer also where there is none.
+    config_omits: ClassVar[Mapping[str, object]] = {
+        name: value for name, value in Layer.config_omits.items() if name != "activity_regularizer"
+    }
     rank: int
     allows_causal = False
 
@@ -112,10 +116,6 @@ class Convolution(Layer):
             "data_format": self.data_format,
             "dilation_rate": self.dilation_rate,
         }
-
-    def get_config(self) -> Config:
-        """The constructor's arguments; the activity regularizer also where there is none."""
-        return {"activity_regularizer": None, **super().get_config()}
 
 
 class _Conv(Convolution):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nkeras import activations
 from nkeras.core import dtypes, graph
+from nkeras.core.configurable import ANY
 from nkeras.core.graph import KerasTensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import (
@@ -54,6 +55,13 @@ class InputLayer(Layer):
 
     Source: https://keras.io/api/layers/core_layers/input_layer/
     """
+
+    config_reads: ClassVar[Mapping[str, str]] = {"dtype": "dtype"}
+    config_omits: ClassVar[Mapping[str, object]] = dict.fromkeys(
+        "shape batch_size input_tensor input_shape batch_input_shape trainable autocast "
+        "activity_regularizer".split(),
+        ANY,
+    )
 
     def __init__(
         self,
@@ -113,17 +121,6 @@ class InputLayer(Layer):
     def dtype(self) -> str:
         """The dtype of the input."""
         return self._input_dtype
-
-    def get_config(self) -> Config:
-        """The constructor's arguments."""
-        return {
-            "batch_shape": self.batch_shape,
-            "dtype": self.dtype,
-            "sparse": self.sparse,
-            "ragged": self.ragged,
-            "name": self.name,
-            "optional": self.optional,
-        }
 
 
 def _shape(shape: Any) -> PartialShape:
@@ -309,6 +306,11 @@ class Lambda(Layer):
     Source: https://keras.io/api/layers/core_layers/lambda/
     """
 
+    config_reads: ClassVar[Mapping[str, str]] = {
+        **Layer.config_reads,
+        "output_shape": "_output_shape",
+    }
+
     def __init__(
         self,
         function: Callable[..., Any],
@@ -359,11 +361,3 @@ class Lambda(Layer):
     def compute_mask(self, inputs: Any, previous_mask: Masks) -> Masks:
         """The given mask."""
         return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
-
-    def get_config(self) -> Config:
-        """The constructor's arguments.
-
-        Raises:
-            ValueError: the function is a Python lambda, which has no name to find it by.
-        """
-        return super().get_config() | {"output_shape": self._output_shape}

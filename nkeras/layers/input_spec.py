@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nkeras.core import dtypes, tree
-from nkeras.core.typing import Config, PartialShape, PolicyLike
+from nkeras.core.configurable import Configurable
+from nkeras.core.typing import PartialShape, PolicyLike
 
 
-class InputSpec:
+class InputSpec(Configurable):
     """Rank, shape, dtype and axes that an input must have.
 
     Args:
@@ -49,19 +50,6 @@ class InputSpec:
         limit = self.ndim if self.ndim is not None else max_ndim
         if self.axes and limit is not None and max(self.axes) >= limit:
             raise ValueError(f"InputSpec: axis {max(self.axes)} is greater than the rank {limit}.")
-
-    def __repr__(self) -> str:
-        shown = {key: value for key, value in vars(self).items() if value not in (None, {}, False)}
-        return f"InputSpec({', '.join(f'{key}={value}' for key, value in shown.items())})"
-
-    def get_config(self) -> Config:
-        """The constructor's arguments."""
-        return dict(vars(self))
-
-    @classmethod
-    def from_config(cls, config: Config) -> InputSpec:
-        """The inverse of `get_config`."""
-        return cls(**config)
 
     def refuse(self, shape: PartialShape, dtype: str) -> str | None:
         """Why an input does not fit, or None where it does."""

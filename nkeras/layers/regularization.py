@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from nkeras import ops, regularizers
 from nkeras.core.config import standardize_data_format
+from nkeras.core.configurable import ANY
 from nkeras.core.errors import refuse
 from nkeras.core.random import SeedGenerator
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import AllLayerOptions, Config, LayerOptions, PolicyLike
+from nkeras.core.typing import AllLayerOptions, LayerOptions, PolicyLike
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
 from nkeras.ops.random import dropout, normal
@@ -75,6 +76,7 @@ class Dropout(Layer):
 class _SpatialDropout(Dropout):
     """Dropout of whole channels."""
 
+    config_reads: ClassVar[Mapping[str, str]] = {**Layer.config_reads, "dtype": "dtype"}
     rank: int
 
     def __init__(
@@ -92,11 +94,6 @@ class _SpatialDropout(Dropout):
     def _mask_shape(self, inputs: Tensor) -> Sequence[int | None] | None:
         ones = (1,) * self.rank
         return (None, None, *ones) if self.data_format == "channels_first" else (None, *ones, None)
-
-    def get_config(self) -> Config:
-        """The constructor's arguments, without `trainable`."""
-        config = {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype}
-        return config | {"data_format": self.data_format}
 
 
 class SpatialDropout1D(_SpatialDropout):
@@ -128,12 +125,6 @@ class SpatialDropout1D(_SpatialDropout):
         dtype: PolicyLike = None,
     ) -> None:
         super().__init__(rate, "channels_last", seed, name, dtype)
-
-    def get_config(self) -> Config:
-        """The constructor's arguments, without `trainable`."""
-        config = super().get_config()
-        del config["data_format"]
-        return config
 
 
 class SpatialDropout2D(_SpatialDropout):
@@ -293,6 +284,11 @@ class ActivityRegularization(Layer):
     Source: https://keras.io/api/layers/regularization_layers/activity_regularization/
     """
 
+    config_omits: ClassVar[Mapping[str, object]] = {
+        **Layer.config_omits,
+        "activity_regularizer": ANY,
+    }
+
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
         self.l1 = l1
@@ -302,12 +298,6 @@ class ActivityRegularization(Layer):
     def call(self, inputs: Tensor) -> Tensor:
         """The input."""
         return inputs
-
-    def get_config(self) -> Config:
-        """The constructor's arguments; the regularizer follows from them."""
-        config = super().get_config()
-        del config["activity_regularizer"]
-        return config
 
 
 def _check_part(argument: str, value: float, owner: str) -> None:

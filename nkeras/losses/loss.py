@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nkeras.core import config as settings
-from nkeras.core import naming, policies, serialization, tree
+from nkeras.core import naming, policies, tree
+from nkeras.core.configurable import Configurable
 from nkeras.core.guards import GuardedAttributes
 from nkeras.core.primitive import to_tensor
 from nkeras.losses.weighting import (
@@ -24,7 +25,7 @@ from nkeras.ops.elementwise import logical_and
 from nkeras.ops.shape import cast
 
 
-class Loss(GuardedAttributes):
+class Loss(Configurable, GuardedAttributes):
     """Base class of losses: a subclass gives `call(y_true, y_pred)`.
 
     Args:
@@ -48,6 +49,10 @@ class Loss(GuardedAttributes):
     Source: https://keras.io/api/losses/#base-loss-api
     """
 
+    config_reads: ClassVar[Mapping[str, str]] = {"dtype": "_given_dtype"}
+    config_first: ClassVar[tuple[str, ...]] = ("name", "reduction")
+    config_omits: ClassVar[Mapping[str, Any]] = {"dtype": None}  # Keras never writes it
+
     def __init__(
         self,
         name: str | None = None,
@@ -56,8 +61,8 @@ class Loss(GuardedAttributes):
     ) -> None:
         self.name = name or naming.auto_name(type(self).__name__)
         self.reduction = standardize_reduction(reduction)
-        self._given_dtype = dtype
         self._dtype: str = policies.get(dtype or settings.floatx()).compute_dtype
+        self._given_dtype = None if dtype is None else self._dtype
 
     @property
     def dtype(self) -> str:
@@ -94,15 +99,6 @@ class Loss(GuardedAttributes):
         """Losses of shape `(batch, ...)`; for subclasses."""
         raise NotImplementedError(f"{type(self).__name__} must implement call(y_true, y_pred).")
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {"name": self.name, "reduction": self.reduction}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """The inverse of `get_config`."""
-        return cls(**config)
-
 
 class LossFunctionWrapper(Loss):
     """A loss of a function `fn(y_true, y_pred, **kwargs)` that returns losses `(batch, ...)`.
@@ -135,14 +131,6 @@ class LossFunctionWrapper(Loss):
             y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
         return self.fn(y_true, y_pred, **self._fn_kwargs)
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "fn": serialization.serialize_keras_object(self.fn),
-            **serialization.serialize_keras_object(self._fn_kwargs),
-        }
-
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """The inverse of `get_config`."""
@@ -150,17 +138,11 @@ class LossFunctionWrapper(Loss):
             from nkeras.losses.identifiers import get
 
             config = {**config, "fn": get(config["fn"])}
-        return cls(**serialization.deserialize_keras_object(config))
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}({self.fn.__name__}, kwargs={self._fn_kwargs})>"
+        return super().from_config(config)
 
 
 class NamedLoss(LossFunctionWrapper):
     """A built-in loss: the arguments of its function are attributes and stand in its config."""
-
-    unlisted: ClassVar[Mapping[str, Any]] = {}
-    """Arguments that Keras' config loses, with their defaults: ours has them where they differ."""
 
     def __init__(
         self, fn: Callable[..., Any], reduction: str | None, name: str, dtype: Any, **kwargs: Any
@@ -168,13 +150,3 @@ class NamedLoss(LossFunctionWrapper):
         super().__init__(fn, reduction, name, dtype, **kwargs)
         for key, value in kwargs.items():
             setattr(self, key, value)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments; `dtype`, which Keras loses, where it was given."""
-        listed = {
-            key: value
-            for key, value in self._fn_kwargs.items()
-            if key not in self.unlisted or value != self.unlisted[key]
-        }
-        given = {} if self._given_dtype is None else {"dtype": self._dtype}
-        return {**Loss.get_config(self), **serialization.serialize_keras_object(listed), **given}

@@ -263,7 +263,7 @@ class CosineSimilarity(NamedLoss):
     Source: https://keras.io/api/losses/regression_losses/
     """
 
-    unlisted: ClassVar[Mapping[str, Any]] = {"axis": -1}
+    config_omits: ClassVar[Mapping[str, Any]] = {**NamedLoss.config_omits, "axis": -1}
 
     def __init__(
         self,
@@ -287,7 +287,7 @@ class Huber(NamedLoss):
     Source: https://keras.io/api/losses/regression_losses/
     """
 
-    unlisted: ClassVar[Mapping[str, Any]] = {"delta": 1.0}
+    config_omits: ClassVar[Mapping[str, Any]] = {**NamedLoss.config_omits, "delta": 1.0}
 
     def __init__(
         self,

@@ -222,7 +222,7 @@ class SparseCategoricalCrossentropy(NamedLoss):
         0.6931
     """
 
-    unlisted: ClassVar[Mapping[str, Any]] = {"axis": -1}
+    config_omits: ClassVar[Mapping[str, Any]] = {**NamedLoss.config_omits, "axis": -1}
 
     def __init__(
         self,

@@ -306,7 +306,7 @@ class SparseTopKCategoricalAccuracy(NamedMetric):
     Source: https://keras.io/api/metrics/accuracy_metrics/#sparsetopkcategoricalaccuracy-class
     """
 
-    unlisted: ClassVar[Mapping[str, Any]] = {"from_sorted_ids": False}
+    config_omits: ClassVar[Mapping[str, Any]] = {"from_sorted_ids": False}
     _direction = "up"
 
     def __init__(

@@ -5,8 +5,8 @@ Source: https://keras.io/api/metrics/classification_metrics/#auc-class
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -70,6 +70,12 @@ class AUC(Metric):
         0.75
     """
 
+    config_reads: ClassVar[Mapping[str, str]] = {
+        **Metric.config_reads,
+        "thresholds": "_given_thresholds",
+        "from_logits": "_from_logits",
+    }
+    config_omits: ClassVar[Mapping[str, Any]] = {"thresholds": None}
     _direction = "up"
 
     def __init__(
@@ -114,7 +120,6 @@ class AUC(Metric):
 
     def _set_thresholds(self, num_thresholds: int, thresholds: Sequence[float] | None) -> None:
         """A threshold just below 0 and one just above 1 stand at the ends."""
-        self._init_from_thresholds = thresholds is not None
         if thresholds is not None:
             inner = sorted(float(one) for one in thresholds)
             self._even = are_even([0.0, *inner, 1.0])
@@ -126,6 +131,7 @@ class AUC(Metric):
         else:
             inner, self._even = even_thresholds(num_thresholds)[1:-1], True
         self.num_thresholds = len(inner) + 2
+        self._given_thresholds = None if thresholds is None else inner
         self._thresholds = [0.0 - config.epsilon(), *inner, 1.0 + config.epsilon()]
 
     @property
@@ -211,22 +217,6 @@ class AUC(Metric):
             return mean(by_label)
         weights = to_tensor(self.label_weights, by_label.dtype)
         return divide_no_nan(sum_(by_label * weights), sum_(weights))
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        config = {
-            **super().get_config(),
-            "num_thresholds": self.num_thresholds,
-            "curve": self.curve,
-            "summation_method": self.summation_method,
-            "multi_label": self.multi_label,
-            "num_labels": self.num_labels,
-            "label_weights": self.label_weights,
-            "from_logits": self._from_logits,
-        }
-        if self._init_from_thresholds:
-            config["thresholds"] = self.thresholds[1:-1]
-        return config
 
 
 def _lower(x: Any) -> Any:

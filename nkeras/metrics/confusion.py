@@ -5,6 +5,7 @@ Source: https://keras.io/api/metrics/classification_metrics/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from nkeras.metrics.counting import NEGATIVE_INFINITY, are_even, thresholds_of, update_counts
@@ -17,6 +18,10 @@ class _Count(Metric):
     """One cell of the confusion matrix, for each threshold."""
 
     cell: ClassVar[str]
+    config_reads: ClassVar[Mapping[str, str]] = {
+        **Metric.config_reads,
+        "thresholds": "init_thresholds",
+    }
 
     def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
@@ -47,10 +52,6 @@ class _Count(Metric):
         """The count: a scalar for one threshold, else `(thresholds,)`."""
         value = self.accumulator.value
         return getitem(value, 0) if len(self.thresholds) == 1 else value
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {**super().get_config(), "thresholds": self.init_thresholds}
 
 
 class TruePositives(_Count):
@@ -118,6 +119,7 @@ class _Share(Metric):
     """True positives divided by their sum with another cell, for each threshold."""
 
     other: ClassVar[str]
+    config_reads: ClassVar[Mapping[str, str]] = _Count.config_reads
     other_name: ClassVar[str]
     _direction = "up"
 
@@ -165,15 +167,6 @@ class _Share(Metric):
         hits = self.true_positives.value
         share = divide_no_nan(hits, add(hits, self._other))
         return getitem(share, 0) if len(self.thresholds) == 1 else share
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "thresholds": self.init_thresholds,
-            "top_k": self.top_k,
-            "class_id": self.class_id,
-        }
 
 
 class Precision(_Share):

@@ -111,15 +111,6 @@ class FBetaScore(Metric):
             return sum_(score * (true / (sum_(true) + epsilon)))
         return score if self.average is None else mean(score)
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "average": self.average,
-            "beta": self.beta,
-            "threshold": self.threshold,
-        }
-
 
 class F1Score(FBetaScore):
     """`2 * precision * recall / (precision + recall)`.
@@ -141,9 +132,3 @@ class F1Score(FBetaScore):
         dtype: Any = None,
     ) -> None:
         super().__init__(average=average, beta=1.0, threshold=threshold, name=name, dtype=dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        config = super().get_config()
-        del config["beta"]
-        return config

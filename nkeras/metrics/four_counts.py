@@ -97,15 +97,6 @@ class _BestUnderConstraint(Metric):
         feasible = greater_equal(constrained, self.value)
         return max_(where_(feasible, dependent, 0.0), initial=0.0)
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "class_id": self.class_id,
-            "num_thresholds": self.num_thresholds,
-            self.constraint: self.value,
-        }
-
     def _sensitivity(self) -> Any:
         tp, _, _, fn = values(self._cells)
         return divide_no_nan(tp, tp + fn)

@@ -153,22 +153,6 @@ class IoU(Metric):
         share = where_(occurred, hits / (union + config.epsilon()), 0.0)
         return sum_(share) / (sum_(cast(occurred, "float32")) + config.epsilon())
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "num_classes": self.num_classes,
-            "target_class_ids": self.target_class_ids,
-            "ignore_class": self.ignore_class,
-            "sparse_y_true": self.sparse_y_true,
-            "sparse_y_pred": self.sparse_y_pred,
-            "axis": self.axis,
-        }
-
-    def _config_without(self, *names: str) -> dict[str, Any]:
-        config = IoU.get_config(self)
-        return {name: value for name, value in config.items() if name not in names}
-
 
 class BinaryIoU(IoU):
     """Intersection over union of the classes 0 and 1, predicted by a threshold.
@@ -208,11 +192,6 @@ class BinaryIoU(IoU):
         y_pred = greater_equal(cast(to_tensor(y_pred), "float32"), self.threshold)
         super().update_state(y_true, cast(y_pred, "int32"), sample_weight)
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        kept = ("name", "dtype", "target_class_ids")
-        return {name: IoU.get_config(self)[name] for name in kept} | {"threshold": self.threshold}
-
 
 class MeanIoU(IoU):
     """Intersection over union, mean over all classes.
@@ -250,10 +229,6 @@ class MeanIoU(IoU):
             axis,
         )
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return self._config_without("target_class_ids")
-
 
 class OneHotIoU(IoU):
     """Intersection over union of one-hot targets.
@@ -284,10 +259,6 @@ class OneHotIoU(IoU):
             num_classes, target_class_ids, name, dtype, ignore_class, False, sparse_y_pred, axis
         )
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return self._config_without("sparse_y_true")
-
 
 class OneHotMeanIoU(MeanIoU):
     """Intersection over union of one-hot targets, mean over all classes.
@@ -313,7 +284,3 @@ class OneHotMeanIoU(MeanIoU):
         axis: int = -1,
     ) -> None:
         super().__init__(num_classes, name, dtype, ignore_class, False, sparse_y_pred, axis)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return self._config_without("target_class_ids", "sparse_y_true")

@@ -5,17 +5,18 @@ Source: https://keras.io/api/metrics/base_metric/
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from nkeras import initializers
 from nkeras.core import config as settings
 from nkeras.core import guards, naming, policies, tree
+from nkeras.core.configurable import Configurable
 from nkeras.core.variable import Variable
 from nkeras.ops.core import zeros
 
 
-class Metric(guards.Guarded):
+class Metric(Configurable, guards.Guarded):
     """Base class of metrics: a subclass makes variables and gives `update_state` and `result`.
 
     Args:
@@ -38,6 +39,8 @@ class Metric(guards.Guarded):
     Source: https://keras.io/api/metrics/base_metric/#metric-class
     """
 
+    config_reads: ClassVar[Mapping[str, str]] = {"dtype": "_dtype"}
+    config_first: ClassVar[tuple[str, ...]] = ("name", "dtype")
     _variables: list[Variable]
     _metrics: list[Metric]
 
@@ -145,18 +148,6 @@ class Metric(guards.Guarded):
         self._check_super_called()
         self.update_state(*args, **kwargs)
         return self.result()
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {"name": self.name, "dtype": self.dtype}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """The inverse of `get_config`."""
-        return cls(**config)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}>"
 
 
 def _zeros(shape: Sequence[int], dtype: Any = None) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from nkeras.core import serialization
 from nkeras.core.primitive import to_tensor
 from nkeras.losses.identifiers import TABLE as LOSSES
 from nkeras.losses.weighting import (
@@ -129,6 +128,8 @@ class MeanMetricWrapper(Mean):
     Source: https://keras.io/api/metrics/reduction_metrics/#meanmetricwrapper-class
     """
 
+    config_reads: ClassVar[Mapping[str, str]] = {**Metric.config_reads, "fn": "_fn"}
+
     def __init__(
         self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any
     ) -> None:
@@ -150,14 +151,6 @@ class MeanMetricWrapper(Mean):
         weight = apply_mask(sample_weight, mask_of(y_pred), self.dtype, "sum")
         super().update_state(values, sample_weight=weight)
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "fn": serialization.serialize_keras_object(self._fn),
-            **serialization.serialize_keras_object(self._fn_kwargs),
-        }
-
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """The inverse of `get_config`."""
@@ -165,26 +158,15 @@ class MeanMetricWrapper(Mean):
             from nkeras.metrics.identifiers import function
 
             config = {**config, "fn": function(config["fn"])}
-        return cls(**serialization.deserialize_keras_object(config))
+        return super().from_config(config)
 
 
 class NamedMetric(MeanMetricWrapper):
     """A built-in mean: the arguments of its function are attributes and stand in its config."""
 
-    unlisted: ClassVar[Mapping[str, Any]] = {}
-    """Arguments that Keras' config loses, with their defaults: ours has them where they differ."""
     _direction: str | None = "down"
 
     def __init__(self, fn: Callable[..., Any], name: str, dtype: Any, **kwargs: Any) -> None:
         super().__init__(fn, name, dtype, **kwargs)
         for key, value in kwargs.items():
             setattr(self, key, value)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        listed = {
-            key: value
-            for key, value in self._fn_kwargs.items()
-            if key not in self.unlisted or value != self.unlisted[key]
-        }
-        return {**Metric.get_config(self), **serialization.serialize_keras_object(listed)}

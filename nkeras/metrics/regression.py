@@ -139,7 +139,7 @@ class CosineSimilarity(NamedMetric):
     Source: https://keras.io/api/metrics/regression_metrics/
     """
 
-    unlisted: ClassVar[Mapping[str, Any]] = {"axis": -1}
+    config_omits: ClassVar[Mapping[str, Any]] = {"axis": -1}
     _direction = "up"
 
     def __init__(self, name: str = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:

@@ -10,7 +10,6 @@ from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tracebacks import entry
 from nkeras.layers.base import Layer
-from nkeras.layers.configuration import policy_config
 from nkeras.layers.core import InputLayer
 from nkeras.layers.shapes import is_shape
 from nkeras.models.functional import Graph
@@ -164,7 +163,7 @@ class Sequential(Model):
         from nkeras.core.serialization import serialize_keras_object
 
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
-        config["dtype"] = policy_config(self.dtype_policy)
+        config["dtype"] = serialize_keras_object(self.dtype_policy)
         config["layers"] = [serialize_keras_object(layer) for layer in self._stack]
         if self._graph is None and self._build_shapes:
             config["build_input_shape"] = next(iter(self._build_shapes.values()))

@@ -135,17 +135,6 @@ class Adafactor(Optimizer):
         update = update / ops.maximum(_rms(update) / self.clip_threshold, 1.0)
         self.assign_sub(variable, ops.maximum(_rms(variable), self.epsilon_2) * rho * update)
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "beta_2_decay": self.beta_2_decay,
-            "epsilon_1": self.epsilon_1,
-            "epsilon_2": self.epsilon_2,
-            "clip_threshold": self.clip_threshold,
-            "relative_step": self.relative_step,
-        }
-
 
 def _rms(x: Any) -> Any:
     """Root mean square."""

@@ -91,14 +91,6 @@ class Adagrad(Optimizer):
         step = learning_rate * gradient / ops.sqrt(accumulator + self.epsilon)
         self.assign_sub(variable, step)
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "initial_accumulator_value": self.initial_accumulator_value,
-            "epsilon": self.epsilon,
-        }
-
 
 class Adadelta(Optimizer):
     """Gradient descent whose step size comes from the steps before.
@@ -185,11 +177,3 @@ class Adadelta(Optimizer):
         delta = gradient * ratio
         steps.assign(self.rho * steps + (1.0 - self.rho) * ops.square(delta))
         self.assign_sub(variable, learning_rate * delta)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "rho": self.rho,
-            "epsilon": self.epsilon,
-        }

@@ -128,16 +128,6 @@ class Adam(Optimizer):
         """What makes up for moments that began at zero."""
         return (1.0 - self.beta_2**step) ** 0.5 / (1.0 - self.beta_1**step)
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-            "amsgrad": self.amsgrad,
-        }
-
 
 class AdamW(Adam):
     """Adam with weight decay beside the gradient: `w -= learning_rate * weight_decay * w` first.

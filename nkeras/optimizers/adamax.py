@@ -99,15 +99,6 @@ class Adamax(Optimizer):
         scale = learning_rate / (1.0 - self.beta_1 ** (self._updates_made() + 1))
         self.assign_sub(variable, scale * m / (norm + self.epsilon))
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-        }
-
 
 class Nadam(Optimizer):
     """Adam with Nesterov momentum.
@@ -214,12 +205,3 @@ class Nadam(Optimizer):
         m_hat = m_hat + gradient * ((1.0 - now) / (1.0 - product))
         v_hat = v / (1.0 - self.beta_2**step)
         self.assign_sub(variable, learning_rate * m_hat / (ops.sqrt(v_hat) + self.epsilon))
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-        }

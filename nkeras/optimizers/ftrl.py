@@ -128,15 +128,3 @@ class Ftrl(Optimizer):
         quadratic = ops.power(total, power) / learning_rate + 2.0 * l2
         self.assign(variable, (ops.clip(linear, -l1, l1) - linear) / quadratic)
         accumulator.assign(total)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "learning_rate_power": self.learning_rate_power,
-            "initial_accumulator_value": self.initial_accumulator_value,
-            "l1_regularization_strength": self.l1_regularization_strength,
-            "l2_regularization_strength": self.l2_regularization_strength,
-            "l2_shrinkage_regularization_strength": self.l2_shrinkage_regularization_strength,
-            "beta": self.beta,
-        }

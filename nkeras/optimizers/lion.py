@@ -95,14 +95,6 @@ class Lion(Optimizer):
         self.assign_sub(variable, learning_rate * direction)
         m.assign(self.beta_2 * m + (1.0 - self.beta_2) * gradient)
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-        }
-
 
 class Lamb(Optimizer):
     """Adam whose step is scaled to the norm of the variable, for large batches.
@@ -195,12 +187,3 @@ class Lamb(Optimizer):
         usable = ops.logical_and(variable_norm > 0.0, update_norm > 0.0)
         ratio = ops.where(usable, variable_norm / ops.where(usable, update_norm, 1.0), 1.0)
         self.assign_sub(variable, ratio * update * learning_rate)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-        }

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from nkeras import ops
 from nkeras.core import naming
+from nkeras.core.configurable import ANY
 from nkeras.core.errors import refuse
 from nkeras.core.recording import either, live, on_host
-from nkeras.core.serialization import (
-    custom_object_scope,
-    deserialize_keras_object,
-    serialize_keras_object,
-)
 from nkeras.core.variable import Variable
 from nkeras.optimizers.optimizer import Optimizer
 
@@ -52,6 +48,10 @@ class LossScaleOptimizer(Optimizer):
 
     Source: https://keras.io/api/optimizers/loss_scale_optimizer/
     """
+
+    config_omits: ClassVar[Mapping[str, Any]] = dict.fromkeys(
+        ["learning_rate", "decay", "dynamic", *_INNER], ANY
+    )
 
     def __init__(
         self,
@@ -161,22 +161,3 @@ class LossScaleOptimizer(Optimizer):
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """As the inner optimizer does."""
         self.inner_optimizer.finalize_variable_values(var_list)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            "name": self.name,
-            "inner_optimizer": serialize_keras_object(self.inner_optimizer),
-            "initial_scale": self.initial_scale,
-            "dynamic_growth_steps": self.dynamic_growth_steps,
-        }
-
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
-    ) -> LossScaleOptimizer:
-        """An optimizer without state from the result of `get_config`."""
-        arguments = dict(config)
-        with custom_object_scope(custom_objects or {}):
-            inner = deserialize_keras_object(arguments.pop("inner_optimizer"))
-        return cls(inner, **arguments)

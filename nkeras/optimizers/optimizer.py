@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import numbers
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from nkeras import ops
 from nkeras.core import naming, tape
 from nkeras.core.ahead import ahead
+from nkeras.core.configurable import ANY, Configurable
 from nkeras.core.errors import refuse, warn
 from nkeras.core.recording import choice, live, plain
-from nkeras.core.serialization import (
-    custom_object_scope,
-    deserialize_keras_object,
-    serialize_keras_object,
-)
+from nkeras.core.serialization import custom_object_scope
+from nkeras.core.typing import Config
 from nkeras.core.variable import Variable, autocast_scope
 from nkeras.optimizers.clipping import clip_by_global_norm, clip_by_norm
 from nkeras.optimizers.schedules.base import LearningRateSchedule
 from nkeras.optimizers.state import OptimizerState, Slots
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-class Optimizer(OptimizerState):
+
+class Optimizer(Configurable, OptimizerState):
     """Base of all optimizers. Subclasses define `build`, `update_step` and `get_config`.
 
     Args:
@@ -55,6 +56,14 @@ class Optimizer(OptimizerState):
 
     Source: https://keras.io/api/optimizers/
     """
+
+    config_reads: ClassVar[Mapping[str, str]] = {"learning_rate": "_learning_rate_of_now"}
+    config_first: ClassVar[tuple[str, ...]] = (
+        *("name", "learning_rate", "weight_decay", "clipnorm", "global_clipnorm", "clipvalue"),
+        *("use_ema", "ema_momentum", "ema_overwrite_frequency", "loss_scale_factor"),
+        "gradient_accumulation_steps",
+    )
+    config_omits: ClassVar[Mapping[str, Any]] = {"decay": ANY}
 
     def __init__(
         self,
@@ -108,13 +117,6 @@ class Optimizer(OptimizerState):
                 "function without arguments that returns the learning rate. Received: "
                 f"learning_rate={learning_rate!r}"
             )
-
-    def __repr__(self) -> str:
-        known = vars(self)
-        rate = known.get("_learning_rate")
-        if isinstance(rate, Variable):
-            rate = f"{float(rate):.6g}"
-        return f"<{type(self).__name__} name={known.get('name')}, learning_rate={rate}>"
 
     def _host_variable(self, value: Any, dtype: str | None, name: str) -> Variable:
         """A scalar that lives in NumPy: reading it never waits for a device."""
@@ -212,6 +214,18 @@ class Optimizer(OptimizerState):
             )
         self._check_learning_rate(learning_rate)
         before.assign(np.asarray(learning_rate))
+
+    @property
+    def _learning_rate_of_now(self) -> Any:
+        """A number, or the schedule or function that gives it."""
+        known = self._learning_rate
+        return float(known) if isinstance(known, Variable) else known
+
+    @classmethod
+    def from_config(cls, config: Config, custom_objects: Mapping[str, Any] | None = None) -> Self:
+        """An optimizer without state from the result of `get_config`."""
+        with custom_object_scope(custom_objects or {}):
+            return super().from_config(config)
 
     def build(self, variables: Sequence[Variable]) -> None:
         """Make the state for the variables that will be trained."""
@@ -407,38 +421,6 @@ class Optimizer(OptimizerState):
     def scale_loss(self, loss: Any) -> Any:
         """The loss times `loss_scale_factor`."""
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, with the learning rate of now."""
-        if isinstance(self._learning_rate, Variable):
-            learning_rate: Any = float(self._learning_rate)
-        else:
-            learning_rate = serialize_keras_object(self._learning_rate)
-        return {
-            "name": self.name,
-            "learning_rate": learning_rate,
-            "weight_decay": self.weight_decay,
-            "clipnorm": self.clipnorm,
-            "global_clipnorm": self.global_clipnorm,
-            "clipvalue": self.clipvalue,
-            "use_ema": self.use_ema,
-            "ema_momentum": self.ema_momentum,
-            "ema_overwrite_frequency": self.ema_overwrite_frequency,
-            "loss_scale_factor": self.loss_scale_factor,
-            "gradient_accumulation_steps": self.gradient_accumulation_steps,
-        }
-
-    @classmethod
-    def from_config(
-        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
-    ) -> Optimizer:
-        """An optimizer without state from the result of `get_config`."""
-        arguments = dict(config)
-        if isinstance(arguments.get("learning_rate"), dict):
-            with custom_object_scope(custom_objects or {}):
-                arguments["learning_rate"] = deserialize_keras_object(arguments["learning_rate"])
-        make: Callable[..., Optimizer] = cls
-        return make(**arguments)
 
 
 def _with_gradient(

@@ -116,13 +116,3 @@ class RMSprop(Optimizer):
         for one, value in zip((variable, *state), new_values, strict=True):
             if one is not None:
                 self.assign(one, value)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            **super().get_config(),
-            "rho": self.rho,
-            "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "centered": self.centered,
-        }

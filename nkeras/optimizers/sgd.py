@@ -106,7 +106,3 @@ class SGD(Optimizer):
         self.assign(variable, new)
         if velocity is not None:
             self.assign(velocity, new_velocity)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}

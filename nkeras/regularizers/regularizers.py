@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.core import config
+from nkeras.core.configurable import Configurable
 from nkeras.core.guards import GuardedAttributes
 from nkeras.core.primitive import to_tensor
 from nkeras.ops.elementwise import absolute, maximum, multiply, sqrt, square
@@ -19,7 +20,7 @@ from nkeras.ops.reduction import sum
 from nkeras.ops.shape import cast, transpose
 
 
-class Regularizer(GuardedAttributes):
+class Regularizer(Configurable, GuardedAttributes):
     """Base of regularizers: a callable from a tensor to a scalar. Subclass it for your own.
 
     Example:
@@ -34,15 +35,6 @@ class Regularizer(GuardedAttributes):
     def __call__(self, x: Any) -> Any:
         """The penalty of a tensor."""
         return 0.0
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Regularizer:
-        """The inverse of `get_config`."""
-        return cls(**config)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        raise NotImplementedError(f"{type(self).__name__} does not implement get_config().")
 
 
 class L1L2(Regularizer):
@@ -75,10 +67,6 @@ class L1L2(Regularizer):
             penalty = penalty + sum(square(x)) * self.l2
         return penalty
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {"l1": self.l1, "l2": self.l2}
-
 
 class L1(Regularizer):
     """Penalty `l1 * sum(|x|)`.
@@ -102,10 +90,6 @@ class L1(Regularizer):
         """The penalty, a scalar tensor of the dtype of `x`."""
         return multiply(sum(absolute(to_tensor(x))), self.l1)
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {"l1": self.l1}
-
 
 class L2(Regularizer):
     """Penalty `l2 * sum(x**2)`.
@@ -128,10 +112,6 @@ class L2(Regularizer):
     def __call__(self, x: Any) -> Any:
         """The penalty, a scalar tensor of the dtype of `x`."""
         return multiply(sum(square(to_tensor(x))), self.l2)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {"l2": self.l2}
 
 
 class OrthogonalRegularizer(Regularizer):
@@ -178,10 +158,6 @@ class OrthogonalRegularizer(Regularizer):
         others = to_tensor(1.0 - np.eye(size), x.dtype)
         pairs = max(size * (size - 1) / 2, 1.0)  # a single row has none, and no penalty
         return sum(cosines * others) * (0.5 * self.factor / pairs)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {"factor": self.factor, "mode": self.mode}
 
 
 def _factor(value: Any, name: str, owner: str) -> float:

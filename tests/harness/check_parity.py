@@ -147,7 +147,8 @@ def compare(case: Any, answer: dict[str, Any]) -> None:
     layer.set_weights(weights_for(layer))
     named = {"training": False} if has_training(layer) else {}
     outputs = layer(inputs, **named)
-    assert _config(layer) == _without(answer["config"])
+    found, expected = _config(layer), _without(answer["config"])
+    assert not (keys := differing(found, expected)), f"config of {case} differs in {keys}"
     described = [(v.path, tuple(v.shape), v.trainable) for v in layer.weights]
     assert described == [tuple(one) for one in answer["weights"]]
     _close(outputs, answer["output"])
@@ -185,6 +186,12 @@ def _close(found: Any, expected: Any) -> None:
     found, expected = np.asarray(found), np.asarray(expected)
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-5)
+
+
+def differing(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
+    """Which keys of two configs differ, and how."""
+    keys = [key for key in {**expected, **found} if found.get(key, "-") != expected.get(key, "-")]
+    return [f"{key}: {found.get(key, '-')!r}, not {expected.get(key, '-')!r}" for key in keys]
 
 
 def _config(layer: Any) -> Any:

@@ -201,7 +201,7 @@ def test_metric_of_metrics() -> None:
     assert int(pair.steps) == 2
     pair.reset_state()
     assert [float(v) for v in pair.variables] == [0.0] * 4
-    assert repr(pair) == "<Pair name=a/pair>"
+    assert repr(pair) == "Pair()"
 
 
 def test_forgotten_super() -> None:

@@ -90,11 +90,12 @@ def test_arguments_of_single_optimizers() -> None:
 
 
 def test_the_repr_is_short() -> None:
-    assert repr(optimizers.SGD(0.1, name="a")) == "<SGD name=a, learning_rate=0.1>"
+    assert repr(optimizers.SGD(0.1, name="a")) == 'SGD(learning_rate=0.1, name="a")'
     schedule = optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
-    assert repr(optimizers.Adam(schedule)).startswith("<Adam name=adam")
+    expected = 'Adam(learning_rate=ExponentialDecay(0.1, 2, 0.5), name="adam")'
+    assert repr(optimizers.Adam(schedule, name="adam")) == expected
     wrapped = optimizers.LossScaleOptimizer(optimizers.SGD(0.1, name="b"), name="c")
-    assert "name=c" in repr(wrapped)
+    assert repr(wrapped) == 'LossScaleOptimizer(SGD(learning_rate=0.1, name="b"), name="c")'
 
 
 def test_a_step_leaves_the_learning_rate_and_the_counter_on_the_host() -> None:

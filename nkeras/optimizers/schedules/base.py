@@ -9,11 +9,12 @@ import numpy as np
 
 from nkeras import ops
 from nkeras.core import config
+from nkeras.core.configurable import Configurable
 from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
 from nkeras.core.variable import Variable
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(Configurable):
     """A learning rate that depends on the step; subclass it and define `__call__(step)`.
 
     Example:
@@ -32,18 +33,6 @@ class LearningRateSchedule:
         raise NotImplementedError(
             f"The learning rate schedule {type(self).__name__} must define `__call__(self, step)`."
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        raise NotImplementedError(
-            f"The learning rate schedule {type(self).__name__} must define `get_config()` to be "
-            "serializable."
-        )
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> LearningRateSchedule:
-        """A schedule from the result of `get_config`."""
-        return cls(**config)
 
 
 class Formula(LearningRateSchedule):

@@ -63,17 +63,6 @@ class CosineDecay(Formula):
         cosine = 0.5 * (1.0 + maths.cos(math.pi * fraction))
         return start * ((1.0 - self.alpha) * cosine + self.alpha)
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "decay_steps": self.decay_steps,
-            "alpha": self.alpha,
-            "name": self.name,
-            "warmup_target": self.warmup_target,
-            "warmup_steps": self.warmup_steps,
-        }
-
 
 class CosineDecayRestarts(Formula):
     """Half a cosine again and again, each `t_mul` times as long and starting at `m_mul` times.
@@ -127,14 +116,3 @@ class CosineDecayRestarts(Formula):
         height = maths.power(float(self.m_mul), restarts)
         cosine = 0.5 * height * (1.0 + maths.cos(math.pi * fraction))
         return self.initial_learning_rate * ((1.0 - self.alpha) * cosine + self.alpha)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "first_decay_steps": self.first_decay_steps,
-            "t_mul": self.t_mul,
-            "m_mul": self.m_mul,
-            "alpha": self.alpha,
-            "name": self.name,
-        }

@@ -49,16 +49,6 @@ class ExponentialDecay(Formula):
             periods = maths.floor(periods)
         return self.initial_learning_rate * maths.power(self.decay_rate, periods)
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "decay_steps": self.decay_steps,
-            "decay_rate": self.decay_rate,
-            "staircase": self.staircase,
-            "name": self.name,
-        }
-
 
 class InverseTimeDecay(Formula):
     """Inverse time decay: `initial_learning_rate / (1 + decay_rate * step / decay_steps)`.
@@ -99,16 +89,6 @@ class InverseTimeDecay(Formula):
         if self.staircase:
             periods = maths.floor(periods)
         return self.initial_learning_rate / (1.0 + self.decay_rate * periods)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "decay_steps": self.decay_steps,
-            "decay_rate": self.decay_rate,
-            "staircase": self.staircase,
-            "name": self.name,
-        }
 
 
 class PolynomialDecay(Formula):
@@ -160,17 +140,6 @@ class PolynomialDecay(Formula):
         span = self.initial_learning_rate - self.end_learning_rate
         return span * maths.power(1.0 - fraction, self.power) + self.end_learning_rate
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "decay_steps": self.decay_steps,
-            "end_learning_rate": self.end_learning_rate,
-            "power": self.power,
-            "cycle": self.cycle,
-            "name": self.name,
-        }
-
 
 class PiecewiseConstantDecay(Formula):
     """Piecewise constant: `values[i]` up to and including step `boundaries[i]`.
@@ -213,7 +182,3 @@ class PiecewiseConstantDecay(Formula):
         ):
             value = maths.where(step <= boundary, rate, value)
         return value
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {"boundaries": self.boundaries, "values": self.values, "name": self.name}
