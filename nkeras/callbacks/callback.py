@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nkeras.core.configurable import Configurable
+from nkeras.core.typing import Config
 
-Logs = dict[str, Any] | None
+if TYPE_CHECKING:
+    from nkeras.models.model import Model
+
+Logs: TypeAlias = "Config | None"
 
 
 class Callback(Configurable):
@@ -34,19 +38,19 @@ class Callback(Configurable):
     accepts_lazy_logs = False  # True: batch methods get the mapping as it is, perhaps not computed
 
     def __init__(self) -> None:
-        self.params: dict[str, Any] | None = None
+        self.params: Config | None = None
         self._model: Any = None
 
-    def set_params(self, params: dict[str, Any]) -> None:
+    def set_params(self, params: Config) -> None:
         """Called before the first event with `verbose`, `epochs` and `steps`."""
         self.params = params
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: Model) -> None:
         """Called before the first event with the model."""
         self._model = model
 
     @property
-    def model(self) -> Any:
+    def model(self) -> Model:
         """The model that is trained."""
         return self._model
 
@@ -134,13 +138,13 @@ class LambdaCallback(Callback):
 
     def __init__(
         self,
-        on_epoch_begin: Callable[..., Any] | None = None,
-        on_epoch_end: Callable[..., Any] | None = None,
-        on_train_begin: Callable[..., Any] | None = None,
-        on_train_end: Callable[..., Any] | None = None,
-        on_train_batch_begin: Callable[..., Any] | None = None,
-        on_train_batch_end: Callable[..., Any] | None = None,
-        **kwargs: Any,
+        on_epoch_begin: Callable[..., object] | None = None,
+        on_epoch_end: Callable[..., object] | None = None,
+        on_train_begin: Callable[..., object] | None = None,
+        on_train_end: Callable[..., object] | None = None,
+        on_train_batch_begin: Callable[..., object] | None = None,
+        on_train_batch_end: Callable[..., object] | None = None,
+        **kwargs: Callable[..., object],
     ) -> None:
         super().__init__()
         given = {

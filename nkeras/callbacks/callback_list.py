@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nkeras.callbacks.callback import Callback
 from nkeras.callbacks.history import History, ProgbarLogger
 from nkeras.core import tree
+from nkeras.core.typing import CallbacksLike, Config, Logs
+
+if TYPE_CHECKING:
+    from nkeras.models.model import Model
 
 _ALIASES = {
     "on_train_batch_begin": "on_batch_begin",
@@ -22,11 +26,11 @@ class LazyLogs(Mapping[str, Any]):
         compute: function that returns the results, a dict of numbers or tensors.
     """
 
-    def __init__(self, compute: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, compute: Callable[[], Logs]) -> None:
         self._compute = compute
-        self._found: Mapping[str, Any] | None = None
+        self._found: Logs | None = None
 
-    def _results(self) -> Mapping[str, Any]:
+    def _results(self) -> Logs:
         if self._found is None:
             self._found = self._compute()
         return self._found
@@ -41,9 +45,9 @@ class LazyLogs(Mapping[str, Any]):
         return len(self._results())
 
 
-def to_numbers(logs: Mapping[str, Any] | None) -> dict[str, Any]:
+def to_numbers(logs: Logs | None) -> Config:
     """A new dict of Python floats by name; what is no single number stays what it is."""
-    numbers: dict[str, Any] = {}
+    numbers: Config = {}
     for name, value in sorted((logs or {}).items()):
         if isinstance(value, Mapping):
             numbers.update(to_numbers(value))
@@ -77,21 +81,21 @@ class CallbackList(Callback):
 
     def __init__(
         self,
-        callbacks: Any = None,
+        callbacks: CallbacksLike = None,
         add_history: bool = False,
         add_progbar: bool = False,
         model: Any = None,
-        **params: Any,
+        **params: object,
     ) -> None:
         super().__init__()
-        self.callbacks: list[Any] = tree.flatten(callbacks) if callbacks else []
+        self.callbacks: list[Callback] = tree.flatten(callbacks) if callbacks else []
         for callback in self.callbacks:
             if isinstance(callback, type) or not hasattr(callback, "set_model"):
                 raise TypeError(
                     "Argument `callbacks` must hold instances of nkeras.callbacks.Callback. "
                     f"Received: {callback!r} (of type {type(callback).__name__})"
                 )
-        self._listeners: dict[str, list[Any]] = {}
+        self._listeners: dict[str, list[Callback]] = {}
         self._history = self._find(History)
         if self._history is None and add_history:
             self._history = History()
@@ -104,19 +108,19 @@ class CallbackList(Callback):
     def _find(self, kind: type) -> Any:
         return next((one for one in self.callbacks if isinstance(one, kind)), None)
 
-    def append(self, callback: Any) -> None:
+    def append(self, callback: Callback) -> None:
         """Add a callback at the end."""
         self.callbacks.append(callback)
         self._listeners.clear()
 
-    def set_params(self, params: dict[str, Any]) -> None:
+    def set_params(self, params: Config) -> None:
         """Hand on the parameters."""
         self.params = params
         if params:
             for callback in self.callbacks:
                 callback.set_params(params)
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: Model | None) -> None:
         """Hand on the model, and give it the History."""
         if model is None:
             return
@@ -126,12 +130,14 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             callback.set_model(model)
 
-    def _tell(self, event: str, *arguments: Any, logs: Any) -> None:
+    def _tell(self, event: str, *arguments: object, logs: Logs | None) -> None:
         numbers = to_numbers(logs)
         for callback in self.callbacks:
             getattr(callback, event)(*arguments, numbers)
 
-    def _tell_batch(self, event: str, batch: int, logs: Any, as_numbers: bool = True) -> None:
+    def _tell_batch(
+        self, event: str, batch: int, logs: Logs | None, as_numbers: bool = True
+    ) -> None:
         # Steps are many: only those are told who listen, and numbers are made only for them.
         if event not in self._listeners:
             self._listeners[event] = [one for one in self.callbacks if _listens(one, event)]
@@ -144,72 +150,72 @@ class CallbackList(Callback):
                 numbers = to_numbers(logs)
             getattr(callback, event)(batch, logs=numbers)
 
-    def on_batch_begin(self, batch: int, logs: Any = None) -> None:
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Tell all."""
         self._tell_batch("on_batch_begin", batch, logs)
 
-    def on_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Tell all."""
         self._tell_batch("on_batch_end", batch, logs)
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Tell all."""
         self._tell("on_epoch_begin", epoch, logs=logs)
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Tell all."""
         self._tell("on_epoch_end", epoch, logs=logs)
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Tell all."""
         self._tell_batch("on_train_batch_begin", batch, logs)
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Tell all."""
         self._tell_batch("on_train_batch_end", batch, logs)
 
-    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Tell all."""
         self._tell_batch("on_test_batch_begin", batch, logs)
 
-    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Tell all."""
         self._tell_batch("on_test_batch_end", batch, logs)
 
-    def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Tell all."""
         self._tell_batch("on_predict_batch_begin", batch, logs)
 
-    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Tell all; outputs stay arrays."""
         self._tell_batch("on_predict_batch_end", batch, logs, as_numbers=False)
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         """Tell all."""
         self._tell("on_train_begin", logs=logs)
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: Logs | None = None) -> None:
         """Tell all."""
         self._tell("on_train_end", logs=logs)
 
-    def on_test_begin(self, logs: Any = None) -> None:
+    def on_test_begin(self, logs: Logs | None = None) -> None:
         """Tell all."""
         self._tell("on_test_begin", logs=logs)
 
-    def on_test_end(self, logs: Any = None) -> None:
+    def on_test_end(self, logs: Logs | None = None) -> None:
         """Tell all."""
         self._tell("on_test_end", logs=logs)
 
-    def on_predict_begin(self, logs: Any = None) -> None:
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
         """Tell all."""
         self._tell("on_predict_begin", logs=logs)
 
-    def on_predict_end(self, logs: Any = None) -> None:
+    def on_predict_end(self, logs: Logs | None = None) -> None:
         """Tell all."""
         self._tell("on_predict_end", logs=logs)
 
 
-def _listens(callback: Any, event: str) -> bool:
+def _listens(callback: Callback, event: str) -> bool:
     """Whether the callback does anything at an event of a step."""
     names = [event, _ALIASES[event]] if event in _ALIASES else [event]
     if not isinstance(callback, Callback):

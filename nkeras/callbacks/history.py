@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from time import monotonic
 from typing import IO, Any
@@ -12,6 +12,7 @@ from typing import IO, Any
 import numpy as np
 
 from nkeras.callbacks.callback import Callback, Logs
+from nkeras.core.typing import Config
 from nkeras.utils import io_utils
 from nkeras.utils.progbar import Progbar
 
@@ -34,7 +35,7 @@ class History(Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self.history: dict[str, list[Any]] = {}
+        self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -74,7 +75,7 @@ class ProgbarLogger(Callback):
         self._called_in_fit = False
         self._last_look = 0.0
 
-    def set_params(self, params: dict[str, Any]) -> None:
+    def set_params(self, params: Config) -> None:
         """Take over `verbose`, `epochs` and `steps`."""
         verbose = params["verbose"]
         self.verbose = 1 if verbose == "auto" else int(verbose)
@@ -104,16 +105,16 @@ class ProgbarLogger(Callback):
         if self.verbose and self.epochs > 1:
             io_utils.print_msg(f"Epoch {epoch + 1}/{self.epochs}")
 
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Draw, if it is time."""
         self._draw(batch, logs)
 
-    def on_test_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Draw, if it is time."""
         if not self._called_in_fit:
             self._draw(batch, logs)
 
-    def on_predict_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Draw, if it is time; outputs are not shown."""
         self._draw(batch, None)
 
@@ -135,7 +136,7 @@ class ProgbarLogger(Callback):
         self._last_look = 0.0
         self.progbar = Progbar(target=self.target, verbose=self.verbose, stateless_metrics=())
 
-    def _draw(self, batch: int, logs: Mapping[str, Any] | None) -> None:
+    def _draw(self, batch: int, logs: Logs | None) -> None:
         self.seen = batch + 1
         if self.progbar is None:
             self._new_bar()
@@ -153,7 +154,7 @@ class ProgbarLogger(Callback):
         self.progbar.update(self.target, _in_order(logs), finalize=True)
 
 
-def _in_order(logs: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+def _in_order(logs: Logs | None) -> list[tuple[str, Any]]:
     """Names and results as Keras shows them: by name."""
     return sorted((logs or {}).items(), key=lambda item: item[0])
 
@@ -224,7 +225,7 @@ class CSVLogger(Callback):
             self._close()
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     if isinstance(value, str) or not isinstance(value, Iterable):
         return value
     if isinstance(value, np.ndarray) and value.ndim == 0:

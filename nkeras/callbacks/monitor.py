@@ -42,7 +42,7 @@ class MonitorCallback(Callback):
         self.mode = mode
         self.best: Any = baseline
         self.min_delta = abs(min_delta)
-        self.monitor_op: Callable[[Any, Any], Any] | None = None
+        self.monitor_op: Callable[[float, float], bool] | None = None
 
     def _set_monitor_op(self) -> None:
         mode = self._direction() if self.mode == "auto" else self.mode
@@ -64,7 +64,7 @@ class MonitorCallback(Callback):
             "high or low. Pass mode='max' or mode='min'."
         )
 
-    def _is_improvement(self, value: Any, reference: Any) -> bool:
+    def _is_improvement(self, value: float, reference: float) -> bool:
         if reference is None:
             return True
         if self.monitor_op is None:
@@ -167,7 +167,7 @@ class EarlyStopping(MonitorCallback):
                 )
             self.model.set_weights(self.best_weights)
 
-    def get_monitor_value(self, logs: Logs) -> Any:
+    def get_monitor_value(self, logs: Logs) -> float | None:
         """The watched result, or None with a warning."""
         value = (logs or {}).get(self.monitor)
         if value is None:

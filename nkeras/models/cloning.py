@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from nkeras.core import tree
+from nkeras.core.graph import KerasTensor
+from nkeras.core.typing import Config, Structure
 from nkeras.layers.base import Layer
 from nkeras.layers.core import Input, InputLayer
 from nkeras.models.model import Functional, Model
@@ -13,13 +15,13 @@ from nkeras.models.sequential import Sequential
 
 
 def clone_model(
-    model: Any,
-    input_tensors: Any = None,
-    clone_function: Callable[[Any], Any] | None = None,
-    call_function: Callable[..., Any] | None = None,
+    model: Model,
+    input_tensors: Structure = None,
+    clone_function: Callable[[Layer], Layer] | None = None,
+    call_function: Callable[..., Structure] | None = None,
     recursive: bool = False,
-    **kwargs: Any,
-) -> Any:
+    **kwargs: dict[int, Layer],
+) -> Model:
     """A model with the same layers and calls, and newly initialised weights.
 
     Args:
@@ -44,11 +46,11 @@ def clone_model(
 
     Source: https://keras.io/api/models/model_saving_apis/
     """
-    cache = kwargs.pop("cache", {})
+    cache: dict[int, Any] = kwargs.pop("cache", {})
     if kwargs:
         raise ValueError(f"Unexpected keyword argument(s): {tuple(kwargs)}")
 
-    def clone(layer: Any) -> Any:
+    def clone(layer: Layer) -> Layer:
         if id(layer) not in cache:
             if recursive and isinstance(layer, Model) and layer._graph is not None:
                 made = clone_model(
@@ -83,8 +85,10 @@ def clone_model(
     return type(model).from_config(model.get_config())
 
 
-def _clone_sequential(model: Sequential, input_tensors: Any, clone: Callable[[Any], Any]) -> Any:
-    layers: list[Any] = [clone(layer) for layer in model.layers]
+def _clone_sequential(
+    model: Sequential, input_tensors: Structure, clone: Callable[[Layer], Layer]
+) -> Sequential:
+    layers: list[Layer | KerasTensor] = [clone(layer) for layer in model.layers]
     if input_tensors is not None:
         flat = tree.flatten(input_tensors)
         if len(flat) != 1:
@@ -97,9 +101,12 @@ def _clone_sequential(model: Sequential, input_tensors: Any, clone: Callable[[An
 
 
 def _clone_functional(
-    model: Any, input_tensors: Any, clone: Callable[[Any], Any], call_function: Any
-) -> Any:
-    graph = model._graph
+    model: Model,
+    input_tensors: Structure,
+    clone: Callable[[Layer], Layer],
+    call_function: Callable[..., Structure] | None,
+) -> Functional:
+    graph: Any = model._graph
     if input_tensors is None:
         inputs = tree.map_structure(
             lambda tensor: Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name),
@@ -108,7 +115,7 @@ def _clone_functional(
     else:
         inputs = tree.pack_sequence_as(graph.inputs_structure, tree.flatten(input_tensors))
 
-    def call(operation: Any, args: Any, kwargs: Any) -> Any:
+    def call(operation: Layer | Callable[..., Any], args: Structure, kwargs: Config) -> Structure:
         if not isinstance(operation, Layer):
             return operation(*args, **kwargs)
         if call_function is not None:

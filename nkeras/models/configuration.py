@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from nkeras import ops
 from nkeras.core import naming, tree
 from nkeras.core.graph import KerasTensor, Node
 from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
 from nkeras.core.tensor import Operators
+from nkeras.core.typing import Config, Structure
 from nkeras.layers.base import Layer
 from nkeras.layers.core import InputLayer
 
+if TYPE_CHECKING:
+    from nkeras.models.model import Model
 
-def is_graph_config(config: dict[str, Any]) -> bool:
+
+def is_graph_config(config: Config) -> bool:
     """Whether a config describes a functional model."""
     return {"layers", "input_layers", "output_layers"} <= set(config)
 
 
-def graph_config(model: Any) -> dict[str, Any]:
+def graph_config(model: Model) -> Config:
     """Layers, their calls, and which tensors are inputs and outputs."""
     graph = model._need_graph()
     names = operation_names(graph.operations)
@@ -95,7 +99,7 @@ def operation_names(operations: Iterable[Any]) -> dict[int, str]:
     return names
 
 
-def _describe(operation: Any, name: str) -> dict[str, Any]:
+def _describe(operation: Any, name: str) -> Config:
     if isinstance(operation, Layer):
         return serialize_keras_object(operation)
     function = operation.operation
@@ -107,7 +111,7 @@ def _describe(operation: Any, name: str) -> dict[str, Any]:
     }
 
 
-def _describe_argument(value: Any, reference: Any) -> Any:
+def _describe_argument(value: Any, reference: Callable[[KerasTensor], list[Any]]) -> Any:
     if isinstance(value, KerasTensor):
         return {
             "class_name": "__keras_tensor__",
@@ -129,14 +133,14 @@ def _describe_argument(value: Any, reference: Any) -> Any:
     return serialize_keras_object(value)
 
 
-def graph_from_config(cls: type, config: dict[str, Any]) -> Any:
+def graph_from_config(cls: type, config: Config) -> Any:
     """A functional model from its configuration.
 
     Raises:
         ValueError: a call refers to a layer that the config does not describe.
     """
-    operations: dict[str, Any] = {}
-    waiting: list[tuple[str, int, dict[str, Any]]] = []
+    operations: Config = {}
+    waiting: list[tuple[str, int, Config]] = []
     tensors: dict[tuple[str, int], list[KerasTensor]] = {}
     for described in config["layers"]:
         name = described.get("name") or described["config"]["name"]
@@ -168,7 +172,7 @@ def graph_from_config(cls: type, config: dict[str, Any]) -> Any:
             )
         waiting = later
 
-    def find(structure: Any) -> Any:
+    def find(structure: Structure) -> Structure:
         if isinstance(structure, (list, tuple)) and structure and isinstance(structure[0], str):
             name, number, index = structure[:3]
             return tensors[name, number][index]
@@ -187,7 +191,7 @@ def graph_from_config(cls: type, config: dict[str, Any]) -> Any:
     return model
 
 
-def _operation_from(described: dict[str, Any]) -> Any:
+def _operation_from(described: Config) -> Callable[..., Structure]:
     if described.get("module") == "nkeras.ops":
         return _op_named(described["class_name"])
     if str(described.get("module")).startswith("keras.src.ops."):
@@ -199,7 +203,7 @@ def _op_named(name: str) -> Any:
     return getattr(ops, name, None) or Operators.operators.get(name)
 
 
-def _keras_op(described: dict[str, Any]) -> Any:
+def _keras_op(described: Config) -> Callable[..., Structure]:
     """The function of a Keras op node, whose static arguments stand in its config."""
     name = naming.to_snake_case(described["class_name"])
     function = _op_named("getitem" if name == "get_item" else name)
@@ -211,7 +215,7 @@ def _keras_op(described: dict[str, Any]) -> Any:
     return functools.partial(function, **deserialize_keras_object(options)) if options else function
 
 
-def _references(value: Any) -> list[tuple[str, int, int]]:
+def _references(value: object) -> list[tuple[str, int, int]]:
     if isinstance(value, dict):
         if value.get("class_name") == "__keras_tensor__":
             name, number, index = value["config"]["keras_history"]

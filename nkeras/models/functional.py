@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from nkeras import ops
 from nkeras.core import graph, tree
 from nkeras.core.graph import KerasTensor, Node
 from nkeras.core.primitive import to_tensor
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Structure
 from nkeras.layers.base import Layer
 from nkeras.layers.calling import set_mask
 from nkeras.layers.core import InputLayer
@@ -27,7 +30,7 @@ class Graph:
             depend on the inputs alone, or two layers have the same name.
     """
 
-    def __init__(self, inputs: Any, outputs: Any) -> None:
+    def __init__(self, inputs: Structure, outputs: Structure) -> None:
         self.inputs_structure = inputs
         self.outputs_structure = outputs
         self.inputs: list[KerasTensor] = _symbolic(inputs, "inputs")
@@ -114,7 +117,7 @@ class Graph:
                         stack.append((tensor.node, False))
         return done, index
 
-    def run(self, values: list[Any], call: Any = None) -> Any:
+    def run(self, values: list[Tensor], call: Callable[..., Structure] | None = None) -> Structure:
         """Compute the outputs from input tensors.
 
         Args:
@@ -123,7 +126,7 @@ class Graph:
         """
         known = {id(tensor): value for tensor, value in zip(self.inputs, values, strict=True)}
 
-        def look_up(leaf: Any) -> Any:
+        def look_up(leaf: Structure) -> Structure:
             return known[id(leaf)] if isinstance(leaf, KerasTensor) else leaf
 
         for node in self.nodes:
@@ -140,7 +143,7 @@ class Graph:
                 known[id(tensor)] = value
         return tree.map_structure(look_up, self.outputs_structure)
 
-    def input_specs(self) -> Any:
+    def input_specs(self) -> Structure:
         """What the model accepts: one InputSpec for each input."""
         specs = [
             InputSpec(
@@ -163,7 +166,7 @@ class Graph:
         """Names of the operations that make the outputs."""
         return [getattr(t.node and t.node.operation, "name", t.name) for t in self.outputs]
 
-    def standardize(self, inputs: Any, masks: Any, name: str) -> list[Any]:
+    def standardize(self, inputs: Structure, masks: Structure, name: str) -> list[Structure]:
         """The inputs as flat list of tensors of the ranks that the graph expects."""
         flat = self._flatten(inputs, name)
         values = []
@@ -181,7 +184,7 @@ class Graph:
                     set_mask(value, mask)
         return values
 
-    def _flatten(self, inputs: Any, name: str) -> list[Any]:
+    def _flatten(self, inputs: Structure, name: str) -> list[Structure]:
         structure = self.inputs_structure
         named = list(structure) if isinstance(structure, dict) else self.input_names()
         if isinstance(inputs, dict):
@@ -218,7 +221,7 @@ class Graph:
         return flat
 
 
-def _symbolic(structure: Any, argument: str) -> list[KerasTensor]:
+def _symbolic(structure: Structure, argument: str) -> list[KerasTensor]:
     flat = tree.flatten(structure)
     for one in flat:
         if not isinstance(one, KerasTensor):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from nkeras.core import tree
+from nkeras.core.graph import KerasTensor
 from nkeras.core.tracebacks import cut
+from nkeras.core.typing import Config, Shapes, Structure
 from nkeras.layers.base import Layer
 from nkeras.models.functional import Graph
 from nkeras.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Model(Trainer, Layer):
@@ -57,7 +63,7 @@ class Model(Trainer, Layer):
             self.built = True
 
     @property
-    def _layers(self) -> list[Any]:
+    def _layers(self) -> list[Layer]:
         tracked = super()._layers
         if self._graph is None:
             return tracked
@@ -75,7 +81,7 @@ class Model(Trainer, Layer):
             cut(error)
             raise
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def call(self, inputs: Structure, training: bool | None = None, mask: Structure = None) -> Any:
         """Compute the outputs; a subclass that is not functional defines its own."""
         if self._graph is None:
             raise NotImplementedError(
@@ -84,11 +90,11 @@ class Model(Trainer, Layer):
         return self._graph.run(self._graph.standardize(inputs, mask, self.name))
 
     @property
-    def layers(self) -> list[Any]:
+    def layers(self) -> list[Layer]:
         """The direct sublayers; of a functional model in order of depth, inputs first."""
         return [one for one in self._layers if isinstance(one, Layer)]
 
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name or by index.
 
         Raises:
@@ -110,7 +116,7 @@ class Model(Trainer, Layer):
             f"No such layer: {name}. Existing layers are: {[layer.name for layer in self.layers]}."
         )
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shapes) -> None:
         """Make the weights for an input shape, with the batch axis."""
         if self._graph is None and not self.built:
             super().build(input_shape)
@@ -121,32 +127,32 @@ class Model(Trainer, Layer):
     # The symbolic ends of a functional model.
 
     @property
-    def inputs(self) -> list[Any]:
+    def inputs(self) -> list[KerasTensor]:
         """Symbolic inputs, flat."""
         return self._need_graph().inputs
 
     @property
-    def outputs(self) -> list[Any]:
+    def outputs(self) -> list[KerasTensor]:
         """Symbolic outputs, flat."""
         return self._need_graph().outputs
 
     @property
-    def input(self) -> Any:
+    def input(self) -> Structure:
         """Symbolic input or structure of them."""
         return self._need_graph().inputs_structure
 
     @property
-    def output(self) -> Any:
+    def output(self) -> Structure:
         """Symbolic output or structure of them."""
         return self._need_graph().outputs_structure
 
     @property
-    def input_shape(self) -> Any:
+    def input_shape(self) -> Shapes:
         """Shape of the input, or a structure of shapes."""
         return tree.map_structure(lambda tensor: tensor.shape, self.input)
 
     @property
-    def output_shape(self) -> Any:
+    def output_shape(self) -> Shapes:
         """Shape of the output, or a structure of shapes."""
         return tree.map_structure(lambda tensor: tensor.shape, self.output)
 
@@ -161,7 +167,7 @@ class Model(Trainer, Layer):
         return self._need_graph().output_names()
 
     @property
-    def operations(self) -> list[Any]:
+    def operations(self) -> list[Layer]:
         """Layers and op calls in order of depth."""
         return self._need_graph().operations
 
@@ -177,10 +183,10 @@ class Model(Trainer, Layer):
         self,
         line_length: int | None = None,
         positions: list[float] | None = None,
-        print_fn: Any = None,
+        print_fn: Callable[[str], object] | None = None,
         expand_nested: bool = False,
         show_trainable: bool = False,
-        layer_range: Any = None,
+        layer_range: Sequence[str] | None = None,
     ) -> None:
         """Print a table of the layers, their output shapes and numbers of parameters.
 
@@ -204,7 +210,7 @@ class Model(Trainer, Layer):
             layer_range=layer_range,
         )
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Constructor arguments, or for functional models the graph."""
         if self._graph is None:
             return super().get_config()
@@ -213,7 +219,7 @@ class Model(Trainer, Layer):
         return graph_config(self)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+    def from_config(cls, config: Config, custom_objects: Config | None = None) -> Self:
         """A model from what `get_config` returned."""
         from nkeras.core.serialization import custom_object_scope
         from nkeras.models.configuration import graph_from_config, is_graph_config
@@ -234,11 +240,13 @@ class Functional(Model):
         **kwargs: as `Layer`.
     """
 
-    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, inputs: Structure, outputs: Structure, name: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
 
 
-def _is_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def _is_functional(args: tuple[Any, ...], kwargs: dict[str, object]) -> bool:
     return (
         len(args) == 2
         or (len(args) == 1 and "outputs" in kwargs)
@@ -246,7 +254,7 @@ def _is_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     )
 
 
-def _split(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any, Any]:
+def _split(args: tuple[Any, ...], kwargs: Config) -> tuple[Any, Any, Any, Any]:
     kwargs = dict(kwargs)
     given = list(args)
     inputs = given.pop(0) if given else kwargs.pop("inputs")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from nkeras.core import guards, tree
 from nkeras.core.errors import short
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tracebacks import entry
+from nkeras.core.typing import Config, Shapes, Structure
 from nkeras.layers.base import Layer
 from nkeras.layers.core import InputLayer
 from nkeras.layers.shapes import is_shape
 from nkeras.models.functional import Graph
 from nkeras.models.model import Model
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Sequential(Model):
@@ -36,7 +41,12 @@ class Sequential(Model):
     Source: https://keras.io/api/models/sequential/
     """
 
-    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
+    def __init__(
+        self,
+        layers: Iterable[Layer | KerasTensor] | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+    ) -> None:
         super().__init__(trainable=trainable, name=name)
         self._stack: list[Layer] = []
         self._is_deferred = False  # built from data: no Input was given
@@ -45,7 +55,7 @@ class Sequential(Model):
         self._rebuild()
 
     @entry
-    def add(self, layer: Any, rebuild: bool = True) -> None:
+    def add(self, layer: Layer | KerasTensor, rebuild: bool = True) -> None:
         """Put a layer at the end.
 
         Raises:
@@ -89,7 +99,7 @@ class Sequential(Model):
         if rebuild:
             self._rebuild()
 
-    def pop(self, rebuild: bool = True) -> Any:
+    def pop(self, rebuild: bool = True) -> Layer:
         """Remove the last layer and return it."""
         layer = self._stack.pop()
         self.built = False
@@ -98,11 +108,11 @@ class Sequential(Model):
         return layer
 
     @property
-    def _layers(self) -> list[Any]:
+    def _layers(self) -> list[Layer]:
         return list(self.__dict__.get("_stack", []))
 
     @property
-    def layers(self) -> list[Any]:
+    def layers(self) -> list[Layer]:
         """The layers without the input."""
         return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
 
@@ -114,7 +124,7 @@ class Sequential(Model):
         if len(self._stack) > 1 and isinstance(self._stack[0], InputLayer):
             self.build()
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Shapes = None) -> None:
         """Make the weights for an input shape with the batch axis; without one, from the `Input`.
 
         Raises:
@@ -144,7 +154,7 @@ class Sequential(Model):
             self.input_spec = self._need_graph().input_specs()
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def call(self, inputs: Structure, training: bool | None = None, mask: Structure = None) -> Any:
         """The layers' calls, one after the other."""
         if self._graph is not None:
             return self._graph.run(self._graph.standardize(inputs, mask, self.name))
@@ -158,11 +168,11 @@ class Sequential(Model):
         """The dtype of the first layer's input."""
         return self._stack[0].input_dtype if self.__dict__.get("_stack") else super().input_dtype
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Name, dtype and the layers' configurations."""
         from nkeras.core.serialization import serialize_keras_object
 
-        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
+        config: Config = {"name": self.name, "trainable": self.trainable}
         config["dtype"] = serialize_keras_object(self.dtype_policy)
         config["layers"] = [serialize_keras_object(layer) for layer in self._stack]
         if self._graph is None and self._build_shapes:
@@ -172,7 +182,7 @@ class Sequential(Model):
         return config
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+    def from_config(cls, config: Config, custom_objects: Config | None = None) -> Self:
         """A model from what `get_config` returned."""
         from nkeras.core.serialization import custom_object_scope, deserialize_keras_object
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,8 +12,20 @@ from nkeras import optimizers
 from nkeras.core.errors import refuse, warn
 from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
 from nkeras.core.tracebacks import entry
+from nkeras.core.typing import (
+    Config,
+    LossesLike,
+    LossWeights,
+    MetricsLike,
+    OptimizerLike,
+    Structure,
+)
+from nkeras.core.variable import Variable
 from nkeras.training.compile_loss import CompileLoss
 from nkeras.training.compile_metrics import CompileMetrics
+
+if TYPE_CHECKING:
+    from nkeras.metrics import Mean
 
 
 @dataclass
@@ -22,15 +34,15 @@ class Compiled:
 
     loss: CompileLoss | None
     metrics: CompileMetrics | None
-    loss_tracker: Any
-    arguments: dict[str, Any]
-    variables: list[Any] | None = (
+    loss_tracker: Mean
+    arguments: Config
+    variables: list[Variable] | None = (
         None  # those that an epoch of `fit` trains: found once, not each step
     )
 
-    def all_metrics(self) -> list[Any]:
+    def all_metrics(self) -> list[Structure]:
         """Loss tracker, metrics, losses of the outputs."""
-        found = [self.loss_tracker]
+        found: list[Any] = [self.loss_tracker]
         if self.metrics is not None:
             found.append(self.metrics)
         if self.loss is not None:
@@ -43,21 +55,21 @@ class Compilation:
 
     # Class attributes instead of an __init__: subclasses may set attributes in any order.
     optimizer: Any = None
-    loss: Any = None
+    loss: LossesLike = None
     steps_per_execution: int = 1
     run_eagerly: bool = False
-    jit_compile: Any = "auto"
+    jit_compile: bool | str = "auto"
     stop_training: bool = False
     _compiled: Compiled | None = None
 
     @entry
     def compile(
         self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
+        optimizer: OptimizerLike = "rmsprop",
+        loss: LossesLike = None,
+        loss_weights: LossWeights = None,
+        metrics: MetricsLike = None,
+        weighted_metrics: MetricsLike = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: bool | str = "auto",
@@ -121,7 +133,7 @@ class Compilation:
         self._compiled = compiled
         self.__dict__.pop("_plans", None)
 
-    def _scaled(self, optimizer: Any, auto_scale_loss: bool) -> Any:
+    def _scaled(self, optimizer: OptimizerLike, auto_scale_loss: bool) -> Structure:
         policy = getattr(self, "dtype_policy", None)
         if not auto_scale_loss or policy is None or policy.name != "mixed_float16":
             return optimizer
@@ -145,7 +157,7 @@ class Compilation:
             raise ValueError(f"You must call `compile()` before calling `{method}()`.")
         return self._compiled
 
-    def get_compile_config(self) -> dict[str, Any]:
+    def get_compile_config(self) -> Config:
         """The arguments of `compile` as a dict for JSON; empty before `compile`."""
         if self._compiled is None:
             return {}
@@ -153,7 +165,7 @@ class Compilation:
             name: serialize_keras_object(value) for name, value in self._compiled.arguments.items()
         }
 
-    def compile_from_config(self, config: dict[str, Any]) -> None:
+    def compile_from_config(self, config: Config) -> None:
         """Call `compile` with what `get_compile_config` returned.
 
         Args:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nkeras import losses, metrics
 from nkeras.core import tape, tree
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import LossesLike, LossLike, LossWeights, Structure
 from nkeras.training.outputs import (
     flatten_like,
     kind_of_classes,
@@ -15,8 +17,11 @@ from nkeras.training.outputs import (
     weights_like,
 )
 
+if TYPE_CHECKING:
+    from nkeras.metrics import Metric
 
-def get_loss(identifier: Any, y_true: Any, y_pred: Any) -> Any:
+
+def get_loss(identifier: LossLike, y_true: Structure, y_pred: Structure) -> Structure:
     """A Loss from a name, function, config or Loss; `"crossentropy"` is chosen by the shapes."""
     if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
         found = losses.get(f"{kind_of_classes(y_true, y_pred)}_crossentropy")
@@ -30,8 +35,8 @@ def get_loss(identifier: Any, y_true: Any, y_pred: Any) -> Any:
 
 class _Part(NamedTuple):
     output: int  # index of the output in flat order
-    loss: Any
-    weight: Any
+    loss: Callable[..., Tensor]
+    weight: float | None
     name: str
 
 
@@ -48,7 +53,10 @@ class CompileLoss:
     """
 
     def __init__(
-        self, loss: Any, loss_weights: Any = None, output_names: list[str] | None = None
+        self,
+        loss: LossesLike,
+        loss_weights: LossWeights = None,
+        output_names: list[str] | None = None,
     ) -> None:
         if loss_weights is not None and not isinstance(
             loss_weights, (list, tuple, dict, int, float)
@@ -59,13 +67,13 @@ class CompileLoss:
             )
         self.name = "compile_loss"
         self.output_names = output_names
-        self.metrics: list[Any] = []
+        self.metrics: list[Metric] = []
         self.built = False
         self._loss = loss
         self._loss_weights = loss_weights
         self._parts: list[_Part] = []
 
-    def build(self, y_true: Any, y_pred: Any) -> None:
+    def build(self, y_true: Structure, y_pred: Structure) -> None:
         """Find the loss of each output.
 
         Raises:
@@ -85,7 +93,7 @@ class CompileLoss:
             self.metrics = [metrics.Mean(name=f"{part.name}_loss") for part in self._parts]
         self.built = True
 
-    def _by_position(self, y_pred: Any) -> tuple[Any, Any]:
+    def _by_position(self, y_pred: Structure) -> tuple[Structure, Structure]:
         """Losses given by name in the order of outputs that are no dict."""
         loss, weights, names = self._loss, self._loss_weights, self.output_names
         if isinstance(loss, (list, tuple)) and isinstance(weights, dict):
@@ -103,7 +111,7 @@ class CompileLoss:
             weights = _in_order(weights, names)
         return [loss[name] for name in names], weights
 
-    def _targets(self, y_true: Any, y_pred: Any, wanted: list[int]) -> list[Any]:
+    def _targets(self, y_true: Structure, y_pred: Structure, wanted: list[int]) -> list[Structure]:
         if y_true is None:
             raise ValueError(
                 "The model was compiled with a loss, which needs targets: argument `y` is None, or "
@@ -119,7 +127,9 @@ class CompileLoss:
             )
         return targets
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(
+        self, y_true: Structure, y_pred: Structure, sample_weight: Structure = None
+    ) -> Structure:
         """The total loss, a scalar tensor; the parts are kept in `metrics`."""
         if not self.built:
             self.build(y_true, y_pred)
@@ -145,7 +155,7 @@ def _part_name(path: tuple[Any, ...], output_name: str | None, loss: Any) -> str
     return "/".join([*map(str, path[:-1]), output_name or loss.name])
 
 
-def _in_order(weights: dict[str, Any], names: Any) -> list[Any]:
+def _in_order(weights: Mapping[Any, float], names: Iterable[str | None]) -> list[float]:
     """Weights given by name, in the order of the outputs."""
     if set(weights) != set(names):
         raise ValueError(
@@ -155,7 +165,7 @@ def _in_order(weights: dict[str, Any], names: Any) -> list[Any]:
     return [weights[name] for name in names]
 
 
-def _check_weights(loss: Any, weights: Any) -> None:
+def _check_weights(loss: LossesLike, weights: LossWeights) -> None:
     if weights is None:
         return
     if len(tree.flatten(loss)) != len(tree.flatten(weights)):
@@ -166,8 +176,8 @@ def _check_weights(loss: Any, weights: Any) -> None:
 
 
 def _spread(
-    loss: Any, weights: Any, y_pred: Any, start: int, path: tuple[Any, ...]
-) -> Iterator[tuple[int, Any, Any, tuple[Any, ...]]]:
+    loss: Structure, weights: Structure, y_pred: Structure, start: int, path: tuple[Any, ...]
+) -> Iterator[tuple[int, Structure, Structure, tuple[Structure, ...]]]:
     """(output, loss, weight, path) for each output below `y_pred` that has a loss."""
     leaves = tree.flatten_with_path(y_pred)
     if loss is None:
@@ -205,7 +215,7 @@ def _spread(
         )
 
 
-def _weight_at(weights: Any, key: Any, position: int) -> Any:
+def _weight_at(weights: Structure, key: Hashable, position: int) -> Structure:
     if isinstance(weights, dict):
         if key not in weights:
             raise ValueError(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from nkeras import metrics as metrics_module
 from nkeras.core import tree
+from nkeras.core.typing import MetricLike, MetricsLike, Structure
 from nkeras.training.outputs import (
     flatten_like,
     kind_of_classes,
@@ -15,6 +16,9 @@ from nkeras.training.outputs import (
     weights_like,
 )
 
+if TYPE_CHECKING:
+    from nkeras.metrics import Metric
+
 _ACCURACIES = {
     "binary": metrics_module.BinaryAccuracy,
     "categorical": metrics_module.CategoricalAccuracy,
@@ -22,7 +26,7 @@ _ACCURACIES = {
 }
 
 
-def get_metric(identifier: Any, y_true: Any, y_pred: Any) -> Any:
+def get_metric(identifier: MetricLike, y_true: Structure, y_pred: Structure) -> Structure:
     """A Metric from a name, function, config or Metric; `"accuracy"` and `"crossentropy"` by shape.
 
     Raises:
@@ -32,7 +36,7 @@ def get_metric(identifier: Any, y_true: Any, y_pred: Any) -> Any:
         raise ValueError("compile(): expected a metric, received None.")
     lowered = identifier.lower() if isinstance(identifier, str) else None
     if lowered in ("accuracy", "acc"):
-        found: Any = _ACCURACIES[kind_of_classes(y_true, y_pred)](name=identifier)
+        found: Metric = _ACCURACIES[kind_of_classes(y_true, y_pred)](name=identifier)
     elif lowered in ("crossentropy", "ce"):
         found = metrics_module.get(f"{kind_of_classes(y_true, y_pred)}_crossentropy")
     else:
@@ -46,7 +50,7 @@ def get_metric(identifier: Any, y_true: Any, y_pred: Any) -> Any:
 
 class _OutputMetric(NamedTuple):
     output: int  # index of the output in flat order
-    metric: Any
+    metric: Metric
     prefix: str | None
     weighted: bool
 
@@ -64,7 +68,10 @@ class CompileMetrics:
     """
 
     def __init__(
-        self, metrics: Any, weighted_metrics: Any, output_names: list[str] | None = None
+        self,
+        metrics: MetricsLike,
+        weighted_metrics: MetricsLike,
+        output_names: list[str] | None = None,
     ) -> None:
         for argument, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
             if value and not isinstance(value, (list, tuple, dict)):
@@ -79,16 +86,16 @@ class CompileMetrics:
         self._parts: list[_OutputMetric] = []
 
     @property
-    def metrics(self) -> list[Any]:
+    def metrics(self) -> list[Structure]:
         """The metrics, once they are known."""
         return [part.metric for part in self._parts]
 
     @property
-    def variables(self) -> list[Any]:
+    def variables(self) -> list[Structure]:
         """Their variables."""
         return [variable for metric in self.metrics for variable in metric.variables]
 
-    def build(self, y_true: Any, y_pred: Any) -> None:
+    def build(self, y_true: Structure, y_pred: Structure) -> None:
         """Find the metrics of each output."""
         names = names_of(y_pred, self.output_names)
         outputs = tree.flatten(y_pred)
@@ -109,15 +116,15 @@ class CompileMetrics:
         self.built = True
 
     def _spread(
-        self, argument: str, given: Any, y_pred: Any, names: list[str | None]
-    ) -> Iterator[tuple[int, Any]]:
+        self, argument: str, given: Structure, y_pred: Structure, names: list[str | None]
+    ) -> Iterator[tuple[int, Structure]]:
         """(output, metric) for all metrics, in the order of the outputs."""
         outputs = len(names)
         if outputs == 1:
             yield from ((0, one) for one in tree.flatten(given) if one is not None)
             return
         model_names = self.output_names if self.output_names is not None else names
-        by_output: dict[int, Any]
+        by_output: dict[int, Structure]
         if isinstance(given, (list, tuple)) and len(given) == outputs:
             by_output = dict(enumerate(given))
         elif isinstance(given, dict) and set(given) <= set(names):
@@ -133,9 +140,9 @@ class CompileMetrics:
         for output in sorted(by_output):
             yield from ((output, one) for one in tree.flatten(by_output[output]) if one is not None)
 
-    def _nested(self, argument: str, given: Any, y_pred: Any) -> dict[int, Any]:
+    def _nested(self, argument: str, given: Structure, y_pred: Structure) -> dict[int, Structure]:
         """Metrics in the structure of nested outputs."""
-        found: dict[int, Any] = {}
+        found: dict[int, Structure] = {}
         for output, (path, _) in enumerate(tree.flatten_with_path(y_pred)):
             one = given
             try:
@@ -157,7 +164,9 @@ class CompileMetrics:
                 )
         return found
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: Structure, y_pred: Structure, sample_weight: Structure = None
+    ) -> None:
         """Take in a batch."""
         if not self.built:
             self.build(y_true, y_pred)
@@ -176,7 +185,7 @@ class CompileMetrics:
         for metric in self.metrics:
             metric.reset_state()
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> dict[str, Structure]:
         """The results by name; a name that comes twice gets `weighted_` before or `_1` behind it.
 
         Raises:
@@ -184,7 +193,7 @@ class CompileMetrics:
         """
         if not self.built:
             raise ValueError("Cannot get result() since the metric has not yet been built.")
-        results: dict[str, Any] = {}
+        results: dict[str, Structure] = {}
         repeats: dict[str, int] = {}
         for _, metric, prefix, weighted in self._parts:
             name = f"{prefix}_{metric.name}" if prefix else metric.name

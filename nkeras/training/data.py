@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Number
-from typing import Any
 
 import numpy as np
 
 from nkeras.core import config, dtypes, tree
 from nkeras.core.errors import refuse
 from nkeras.core.tensor import Tensor, from_numpy
+from nkeras.core.typing import Structure
 from nkeras.core.variable import Variable
 
 
-def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+def unpack_x_y_sample_weight(data: Structure) -> tuple[Structure, Structure, Structure]:
     """A batch as `(x, y, sample_weight)`, with None for what it lacks.
 
     Args:
@@ -46,7 +46,9 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     return x, y, sample_weight
 
 
-def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+def pack_x_y_sample_weight(
+    x: Structure, y: Structure = None, sample_weight: Structure = None
+) -> Structure:
     """The shortest form of a batch: `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
 
     Args:
@@ -71,14 +73,14 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
     return x, y, sample_weight
 
 
-def is_array_like(value: Any) -> bool:
+def is_array_like(value: object) -> bool:
     """Whether it is one array, also a pandas frame or another framework's tensor."""
     return isinstance(value, (np.ndarray, Tensor, Variable)) or (
         hasattr(value, "__array__") and not isinstance(value, (type, str))
     )
 
 
-def holds_arrays(structure: Any) -> bool:
+def holds_arrays(structure: Structure) -> bool:
     """Whether all leaves are arrays or None, lists of numbers included."""
     if structure is None or is_array_like(structure):
         return True
@@ -89,14 +91,14 @@ def holds_arrays(structure: Any) -> bool:
     return False
 
 
-def _is_numbers(structure: Any) -> bool:
+def _is_numbers(structure: Structure) -> bool:
     """Whether it is a nested list of numbers or texts, which is one array."""
     if isinstance(structure, (list, tuple)):
         return all(_is_numbers(one) for one in structure)
     return isinstance(structure, (Number, np.generic, str, bytes))
 
 
-def to_arrays(structure: Any, argument: str) -> Any:
+def to_arrays(structure: Structure, argument: str) -> Structure:
     """A structure of NumPy arrays with at least one dimension; floats become `floatx`.
 
     Raises:
@@ -112,7 +114,7 @@ def to_arrays(structure: Any, argument: str) -> Any:
     return to_array(structure, argument)
 
 
-def to_array(value: Any, argument: str) -> np.ndarray:
+def to_array(value: Structure, argument: str) -> np.ndarray:
     """One NumPy array in the machine's byte order; floats become `floatx`."""
     if hasattr(value, "tocoo"):
         raise ValueError(
@@ -137,10 +139,10 @@ def to_array(value: Any, argument: str) -> np.ndarray:
     return array
 
 
-def to_tensors(batch: Any) -> Any:
+def to_tensors(batch: Structure) -> Structure:
     """A batch with tensors on the active backend; text and None stay what they are."""
 
-    def convert(leaf: Any) -> Any:
+    def convert(leaf: Structure) -> Structure:
         if leaf is None or isinstance(leaf, Tensor):
             return leaf
         array = to_array(leaf, "x")
@@ -149,7 +151,7 @@ def to_tensors(batch: Any) -> Any:
     return _map_batch(convert, batch)
 
 
-def _map_batch(function: Any, batch: Any) -> Any:
+def _map_batch(function: Callable[[Structure], Structure], batch: Structure) -> Structure:
     """As `tree.map_structure`, but a list of numbers is one leaf."""
     if isinstance(batch, Mapping):
         return {key: _map_batch(function, value) for key, value in batch.items()}
@@ -159,7 +161,7 @@ def _map_batch(function: Any, batch: Any) -> Any:
     return function(batch)
 
 
-def count_samples(x: Any, y: Any = None, sample_weight: Any = None) -> int:
+def count_samples(x: Structure, y: Structure = None, sample_weight: Structure = None) -> int:
     """The number of samples, which all arrays must share.
 
     Raises:
@@ -182,7 +184,7 @@ def count_samples(x: Any, y: Any = None, sample_weight: Any = None) -> int:
     return counts.pop()
 
 
-def check_split(validation_split: Any) -> None:
+def check_split(validation_split: float) -> None:
     """Refuse what is no share of the samples."""
     if not isinstance(validation_split, (int, float, np.number)) or not 0 < validation_split < 1:
         raise ValueError(
@@ -191,7 +193,9 @@ def check_split(validation_split: Any) -> None:
         )
 
 
-def train_validation_split(arrays: Any, validation_split: float) -> tuple[Any, Any]:
+def train_validation_split(
+    arrays: Structure, validation_split: float
+) -> tuple[Structure, Structure]:
     """Cut the last part of the samples off, for validation.
 
     Args:
@@ -225,13 +229,13 @@ def train_validation_split(arrays: Any, validation_split: float) -> tuple[Any, A
             "Provide more data, or a different value for the argument `validation_split`."
         )
 
-    def part(start: int, stop: int) -> Any:
+    def part(start: int, stop: int) -> Structure:
         return tree.map_structure(lambda one: None if one is None else one[start:stop], arrays)
 
     return part(0, cut), part(cut, samples)
 
 
-def class_weight_to_sample_weights(y: Any, class_weight: Mapping[int, float]) -> np.ndarray:
+def class_weight_to_sample_weights(y: Structure, class_weight: Mapping[int, float]) -> np.ndarray:
     """The weight of each sample's class.
 
     Args:

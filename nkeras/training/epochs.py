@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from itertools import islice
-from typing import Any
 
 from nkeras.core.errors import warn
+from nkeras.core.typing import Structure
 from nkeras.training.sources import Source
 
 
@@ -25,8 +25,8 @@ class Epochs:
         self._source = source
         self._steps = steps
         self._at_once = steps_per_execution
-        self._iterator: Generator[Any, None, None] | None = None
-        self._first: list[Any] = []
+        self._iterator: Generator[Structure, None, None] | None = None
+        self._first: list[Structure] = []
         self._used = False
         self._seen = 0  # batches taken from the iterator
         self._measured: int | None = None
@@ -37,7 +37,7 @@ class Epochs:
         """Steps of an epoch, as far as they are known."""
         return self._steps or self._source.num_batches or self._measured
 
-    def peek(self) -> Any:
+    def peek(self) -> Structure:
         """The first batch; it still comes."""
         if not self._first:
             self._open()
@@ -58,7 +58,7 @@ class Epochs:
         self._iterator = self._source.batches()
         self._seen = 0
 
-    def _take(self, count: int) -> list[Any]:
+    def _take(self, count: int) -> list[Structure]:
         assert self._iterator is not None
         if count == 1 and not self._first:  # the most frequent case, without a list in between
             for batch in self._iterator:
@@ -70,7 +70,7 @@ class Epochs:
         self._seen += len(batches)
         return batches
 
-    def steps(self) -> Generator[tuple[int, int, list[Any]], None, None]:
+    def steps(self) -> Generator[tuple[int, int, list[Structure]], None, None]:
         """One epoch: (index of first step, index of last step, their batches)."""
         self._source.on_epoch_begin()
         try:
@@ -80,7 +80,7 @@ class Epochs:
                 self.close()
             self._source.on_epoch_end()
 
-    def _epoch(self) -> Generator[tuple[int, int, list[Any]], None, None]:
+    def _epoch(self) -> Generator[tuple[int, int, list[Structure]], None, None]:
         fresh = bool(self._first)
         if not fresh and (
             self._iterator is None or (self._steps is None and self._source.restarts)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import Callable
-from typing import Any
 
 from nkeras.core import recording, tree
 from nkeras.core.primitive import has_symbolic
 from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Structure
 from nkeras.training.outline import filled, outlined
 from nkeras.training.plans import Plans
 
@@ -53,14 +53,14 @@ class Function:
     Source: https://www.tensorflow.org/api_docs/python/tf/function, which it stands for.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., object]) -> None:
         if not callable(function):
             raise TypeError(f"nkeras.function: a function is expected. Received: {function!r}")
         self._function = function
         self._plans = Plans()
         functools.update_wrapper(self, function)
 
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
+    def __call__(self, *arguments: object, **named: object) -> Structure:
         """Call the function, or replay it."""
         if has_symbolic(arguments) or (named and has_symbolic(tree.flatten(named))):
             return self._function(*arguments, **named)
@@ -68,7 +68,7 @@ class Function:
         outline = tuple([outlined(one, tensors) for one in arguments])
         outlines = {name: outlined(one, tensors) for name, one in named.items()}
 
-        def step(tensors: list[Tensor]) -> Any:
+        def step(tensors: list[Tensor]) -> Structure:
             recorder = recording.active()
             if recorder is not None:
                 recorder.guard.meet((self._function, outline, outlines))
@@ -80,7 +80,7 @@ class Function:
 
         return self._plans.call((outline, tuple(outlines.items())), tensors, step)
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+    def __get__(self, instance: object, owner: type | None = None) -> Structure:
         """As a method, the function takes the object first."""
         return self if instance is None else types.MethodType(self, instance)
 
@@ -92,6 +92,6 @@ class Function:
         return list(self._plans.refusals().values())
 
 
-def function(function: Callable[..., Any]) -> Function:
+def function(function: Callable[..., object]) -> Function:
     """Decorator: let a function of tensors be recorded and replayed; see `Function`."""
     return Function(function)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Structure
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
@@ -18,7 +18,7 @@ class _Is:
 
     __slots__ = ("key", "value")
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: Structure) -> None:
         self.value = value
         self.key = (type(value), repr(value) if isinstance(value, _PLAIN) else id(value))
 
@@ -32,7 +32,7 @@ class _Is:
 _TENSOR = "tensor"
 
 
-def outlined(value: Any, tensors: list[Tensor]) -> Any:
+def outlined(value: Structure, tensors: list[Tensor]) -> Structure:
     """The value with its tensors, which go to the list, left out: hashable."""
     if type(value) is Tensor:
         tensors.append(value)
@@ -47,7 +47,7 @@ def outlined(value: Any, tensors: list[Tensor]) -> Any:
     return _Is(value)
 
 
-def filled(outline: Any, tensors: Iterator[Tensor]) -> Any:
+def filled(outline: Structure, tensors: Iterator[Tensor]) -> Structure:
     """The value again, with the next tensors."""
     if outline is _TENSOR:
         return next(tensors)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from nkeras.core import tree
+from nkeras.core.typing import Structure
 
 
-def names_of(y_pred: Any, output_names: list[str] | None) -> list[str | None]:
+def names_of(y_pred: Structure, output_names: list[str] | None) -> list[str | None]:
     """A name for each output in flat order: dict keys, the model's names, or None."""
     paths = [path for path, _ in tree.flatten_with_path(y_pred)]
     if all(path and isinstance(path[-1], str) for path in paths):
@@ -18,12 +19,12 @@ def names_of(y_pred: Any, output_names: list[str] | None) -> list[str | None]:
 
 
 def flatten_like(
-    structure: Any,
-    y_pred: Any,
+    structure: Structure,
+    y_pred: Structure,
     output_names: list[str] | None,
     argument: str,
     wanted: list[int] | None = None,
-) -> list[Any]:
+) -> list[Structure]:
     """The leaves of `structure`, one for each output.
 
     Args:
@@ -80,7 +81,9 @@ def flatten_like(
     )
 
 
-def weights_like(sample_weight: Any, y_pred: Any, output_names: list[str] | None) -> list[Any]:
+def weights_like(
+    sample_weight: Structure, y_pred: Structure, output_names: list[str] | None
+) -> list[Structure]:
     """Sample weights for each output; one array stands for all."""
     outputs = len(tree.flatten(y_pred))
     if not tree.is_nested(sample_weight):
@@ -92,7 +95,7 @@ def weights_like(sample_weight: Any, y_pred: Any, output_names: list[str] | None
     )
 
 
-def kind_of_classes(y_true: Any, y_pred: Any) -> str:
+def kind_of_classes(y_true: Structure, y_pred: Structure) -> str:
     """`"binary"`, `"sparse_categorical"` or `"categorical"`, by the shapes."""
     if y_pred.shape and y_pred.shape[-1] == 1:
         return "binary"
@@ -113,7 +116,7 @@ def name_of(thing: Any) -> str:
     return to_snake_case(type(thing).__name__)
 
 
-def _outline(structure: Any) -> Any:
+def _outline(structure: Structure) -> Structure:
     return tree.map_structure(
         lambda leaf: None if leaf is None else tuple(getattr(leaf, "shape", ())), structure
     )

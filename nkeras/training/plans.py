@@ -17,20 +17,25 @@ import pickle
 import random
 import threading
 import weakref
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nkeras.backend import registry
+from nkeras.backend.protocol import Array
 from nkeras.core import graph, guards, recording, tape, tree, turns
 from nkeras.core.ahead import ahead
 from nkeras.core.fusion import fused
 from nkeras.core.guards import Guard
 from nkeras.core.plan import Plan, Unplannable
 from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Structure
 from nkeras.layers import calling
 from nkeras.training.data import to_tensors
+
+if TYPE_CHECKING:
+    from nkeras.layers.base import Layer
 
 MOST = 16  # entries of a model: the oldest make room
 WORTH = 4  # replays that a plan must have served on average, else steps stay unplanned
@@ -61,8 +66,8 @@ class _Entry:
         self.changes = -1  # of the guard when the step was recorded
         self.plan: Plan | None = None
         self.trace: recording.Trace | None = None
-        self.outputs: Any = None  # structure of indices
-        self.losses: list[tuple[Any, list[int]]] = []  # by layer: outputs that it has added
+        self.outputs: Structure = None  # structure of indices
+        self.losses: list[tuple[Layer, list[int]]] = []  # by layer: outputs that it has added
         self.recorded = self.replayed = self.quiet = 0
         self.refused: str | None = None
 
@@ -96,10 +101,10 @@ class _Switches:
         self._switchings = -1
         self._states: tuple[bool | None, ...] = ()
 
-    def _owners(self) -> list[Any]:
+    def _owners(self) -> list[Structure]:
         return [one for reference in self._references if (one := reference()) is not None]
 
-    def knows(self, owners: Iterable[Any]) -> bool:
+    def knows(self, owners: Iterable[object]) -> bool:
         """Whether all of these are among them."""
         return all(id(one) in self._ids for one in owners)
 
@@ -117,29 +122,33 @@ class Plans:
     """The plans of one model."""
 
     def __init__(self) -> None:
-        self._entries: dict[Any, _Entry] = {}
-        self._choices: dict[Any, list[recording.Choice]] = {}  # that steps of a kind make
-        self._switches: dict[Any, _Switches] = {}  # that steps of a kind look at
+        self._entries: dict[Hashable, _Entry] = {}
+        self._choices: dict[Hashable, list[recording.Choice]] = {}  # that steps of a kind make
+        self._switches: dict[Hashable, _Switches] = {}  # that steps of a kind look at
         self._lock = threading.Lock()
         self._holder: int | None = None  # the thread that has the lock
         self._threads: set[int] = set()  # in which a step runs as it comes
         _all.add(self)
-        self._memory: list[Any] = []  # that all plans share: one is replayed at a time
+        self._memory: list[Array] = []  # that all plans share: one is replayed at a time
         self._spent = self._earned = 0  # recordings, and replays
 
-    def __deepcopy__(self, memo: Any) -> Plans:
+    def __deepcopy__(self, memo: object) -> Plans:
         return Plans()
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[type[Plans], tuple[()]]:
         return Plans, ()
 
-    def refusals(self) -> dict[Any, str]:
+    def refusals(self) -> dict[Structure, str]:
         """Why steps are not planned, by key."""
         return {key: one.refusal() for key, one in self._entries.items() if one.refused}
 
     def run(
-        self, kind: str, batch: Any, step: Callable[[Any], Any], deliver: Callable[[Any], Any]
-    ) -> Any:
+        self,
+        kind: str,
+        batch: Structure,
+        step: Callable[[Structure], Structure],
+        deliver: Callable[[Structure], Structure],
+    ) -> Structure:
         """Do a step.
 
         Args:
@@ -153,7 +162,7 @@ class Plans:
             return deliver(step(to_tensors(batch)))
         key, leaves = _leaves(kind, batch)
 
-        def replay(plan: Plan) -> list[Any]:
+        def replay(plan: Plan) -> list[Structure]:
             for buffer, leaf in zip(plan.inputs, leaves, strict=True):
                 buffer[...] = leaf
             plan.replay()
@@ -161,7 +170,9 @@ class Plans:
 
         return self._run(kind, key, batch, step, deliver, replay)
 
-    def call(self, kind: Any, tensors: list[Tensor], step: Callable[[list[Tensor]], Any]) -> Any:
+    def call(
+        self, kind: Hashable, tensors: list[Tensor], step: Callable[[list[Tensor]], Structure]
+    ) -> Structure:
         """Do a step whose results belong to the caller.
 
         Args:
@@ -174,20 +185,20 @@ class Plans:
         backend = registry.active()
         key = (kind, *[(one.shape, one.dtype) for one in tensors])
 
-        def replay(plan: Plan) -> list[Any]:
+        def replay(plan: Plan) -> list[Structure]:
             return [Tensor(one, backend) for one in plan.call([one.data for one in tensors])]
 
         return self._run(kind, key, tensors, step, _itself, replay)
 
     def _run(
         self,
-        kind: Any,
-        key: Any,
-        batch: Any,
-        step: Callable[[Any], Any],
-        deliver: Callable[[Any], Any],
-        replay: Callable[[Plan], list[Any]],
-    ) -> Any:
+        kind: Hashable,
+        key: tuple[Hashable, ...],
+        batch: Structure,
+        step: Callable[[Structure], Structure],
+        deliver: Callable[[Structure], Structure],
+        replay: Callable[[Plan], list[Tensor]],
+    ) -> Structure:
         if key is not None:
             choices, switches = self._choices.get(kind, ()), self._switches.get(kind)
             answers = tuple([one.ask() for one in choices])
@@ -226,7 +237,7 @@ class Plans:
         """Whether this thread is inside a step that runs as it comes."""
         return threading.get_ident() in self._threads
 
-    def _may_plan(self, kind: Any, entry: _Entry) -> bool:
+    def _may_plan(self, kind: Hashable, entry: _Entry) -> bool:
         """Take the lock. Prediction waits for its plan, which rounds other than eager steps."""
         if self._holder == threading.get_ident():  # a function of the host inside a step
             return False
@@ -237,7 +248,13 @@ class Plans:
         """Whether recording has been worth its while; not where shapes are too many."""
         return self._spent < CREDIT + self._earned
 
-    def _record(self, key: Any, entry: _Entry, batch: Any, step: Callable[[Any], Any]) -> Any:
+    def _record(
+        self,
+        key: tuple[Hashable, ...],
+        entry: _Entry,
+        batch: Structure,
+        step: Callable[[Structure], Structure],
+    ) -> Structure:
         """Do a step and record it; the second time in a row that it is the same, make the plan."""
         kind, backend = key[0], registry.active()
         if not entry.is_valid() or entry.plan is not None:
@@ -294,7 +311,11 @@ class Plans:
         return found
 
     def _learn_switches(
-        self, key: Any, entry: _Entry, switches: Iterable[Any], changes_itself: bool
+        self,
+        key: tuple[Hashable, ...],
+        entry: _Entry,
+        switches: Iterable[object],
+        changes_itself: bool,
     ) -> None:
         """From now on, steps are looked up by the states of these switches."""
         known = self._switches.get(key[0])
@@ -329,7 +350,7 @@ def can_plan() -> bool:
     )
 
 
-def _leaves(kind: str, batch: Any) -> tuple[Any, list[Any]]:
+def _leaves(kind: str, batch: Structure) -> tuple[Structure, list[Structure]]:
     """What a plan is looked up by, and the arrays in the order of its inputs."""
     if type(batch) is np.ndarray:
         return (kind, batch.shape, batch.dtype), [batch]
@@ -347,11 +368,11 @@ def _leaves(kind: str, batch: Any) -> tuple[Any, list[Any]]:
     return (kind, outline, *[(one.shape, one.dtype) for one in leaves]), leaves
 
 
-def _give_outputs(recorder: recording.Recorder, found: Any) -> Any:
+def _give_outputs(recorder: recording.Recorder, found: Structure) -> Structure:
     """Tell which tensors a step returns; the structure with their positions."""
     position = 0
 
-    def give(leaf: Any) -> Any:
+    def give(leaf: Structure) -> Structure:
         nonlocal position
         if not isinstance(leaf, Tensor):
             return leaf
@@ -362,13 +383,13 @@ def _give_outputs(recorder: recording.Recorder, found: Any) -> Any:
     return tree.map_structure(give, found)
 
 
-def _itself(found: Any) -> Any:
+def _itself(found: Structure) -> Structure:
     return found
 
 
-def _give_losses(recorder: recording.Recorder) -> list[tuple[Any, list[int]]]:
+def _give_losses(recorder: recording.Recorder) -> list[tuple[Structure, list[int]]]:
     """Tell which losses layers hold in the end; their positions behind the other outputs."""
-    found: dict[int, tuple[Any, list[int]]] = {}
+    found: dict[int, tuple[Layer, list[int]]] = {}
     for layer, loss in recorder.losses:
         if any(loss is one for one in layer._own_losses.get(threading.get_ident(), [])):
             recorder.output(loss)
@@ -377,7 +398,7 @@ def _give_losses(recorder: recording.Recorder) -> list[tuple[Any, list[int]]]:
     return list(found.values())
 
 
-def _tensor(output: Any) -> Tensor:
+def _tensor(output: Structure) -> Tensor:
     """An output as tensor of its own."""
     return output if isinstance(output, Tensor) else Tensor(output.copy(), registry.active())
 
@@ -400,14 +421,14 @@ def _is_same(one: Any, other: Any) -> bool:
     return isinstance(one, (int, float, str)) and one == other
 
 
-def _host_randomness() -> Any:
+def _host_randomness() -> Structure:
     """The state of `random` and `np.random`, where no other thread can be who draws."""
     if threading.active_count() > 1:
         return None
     return random.getstate(), pickle.dumps(np.random.get_state(legacy=False))  # noqa: NPY002
 
 
-def _fill(structure: Any, arrays: list[Any]) -> Any:
+def _fill(structure: Structure, arrays: list[Tensor]) -> Structure:
     if type(structure) is _Position:
         return arrays[structure]
     return tree.map_structure(lambda one: arrays[one] if type(one) is _Position else one, structure)

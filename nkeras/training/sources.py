@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 from nkeras.core import tree
 from nkeras.core.errors import refuse
 from nkeras.core.random import draw_seed
+from nkeras.core.typing import Structure
 from nkeras.training.data import (
     class_weight_to_sample_weights,
     count_samples,
@@ -38,7 +39,7 @@ class Source:
     num_batches: int | None = None
     restarts = True
 
-    def batches(self) -> Generator[Any, None, None]:
+    def batches(self) -> Generator[Structure, None, None]:
         """The batches, NumPy arrays or whatever the user's data hold."""
         raise NotImplementedError
 
@@ -50,9 +51,9 @@ class Source:
 
 
 def adapt(
-    x: Any,
-    y: Any = None,
-    sample_weight: Any = None,
+    x: Structure,
+    y: Structure = None,
+    sample_weight: Structure = None,
     batch_size: int | None = None,
     steps: int | None = None,
     shuffle: bool | str = False,
@@ -94,12 +95,12 @@ def adapt(
     )
 
 
-def _is_stream(x: Any) -> bool:
+def _is_stream(x: Structure) -> bool:
     plain = (str, bytes, list, tuple, Mapping)
     return hasattr(x, "__iter__") and not isinstance(x, plain) and not is_array_like(x)
 
 
-def check_count(name: str, value: Any) -> None:
+def check_count(name: str, value: object) -> None:
     """Refuse what is neither None nor a positive integer."""
     if value is None:
         return
@@ -109,7 +110,7 @@ def check_count(name: str, value: Any) -> None:
         )
 
 
-def check_epochs(name: str, value: Any) -> None:
+def check_epochs(name: str, value: object) -> None:
     """Refuse what is no integer, or negative."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
         refuse(name, value, "an integer, at least 0", "fit()")
@@ -130,9 +131,9 @@ class ArraySource(Source):
 
     def __init__(
         self,
-        x: Any,
-        y: Any,
-        sample_weight: Any,
+        x: Structure,
+        y: Structure,
+        sample_weight: Structure,
         batch_size: int | None,
         steps: int | None,
         shuffle: bool | str,
@@ -152,7 +153,12 @@ class ArraySource(Source):
         self._rng = rng
 
     @staticmethod
-    def standardize(x: Any, y: Any, sample_weight: Any, class_weight: Any) -> tuple[Any, Any, Any]:
+    def standardize(
+        x: Structure,
+        y: Structure,
+        sample_weight: Structure,
+        class_weight: Mapping[int, float] | None,
+    ) -> tuple[Structure, Structure, Structure]:
         """Arrays, with weights for each output."""
         x, y = to_arrays(x, "x"), to_arrays(y, "y")
         sample_weight = to_arrays(sample_weight, "sample_weight")
@@ -170,14 +176,14 @@ class ArraySource(Source):
             sample_weight = _weights_by_output(y, sample_weight)
         return x, y, sample_weight
 
-    def batches(self) -> Generator[Any, None, None]:
+    def batches(self) -> Generator[Structure, None, None]:
         """Slices in order, or rows in drawn order."""
         order = None
         if self._shuffle is True and self._rng is not None:
             order = self._rng.permutation(self.samples)
         for start in range(0, self.samples, self.batch_size):
             stop = min(start + self.batch_size, self.samples)
-            rows: Any = slice(start, stop)
+            rows: slice | np.ndarray = slice(start, stop)
             if order is not None:
                 rows = order[start:stop]
             elif self._shuffle == "batch" and self._rng is not None:
@@ -185,7 +191,7 @@ class ArraySource(Source):
             yield _cut(self._data, rows)
 
 
-def _cut(data: Any, rows: Any) -> Any:
+def _cut(data: Structure, rows: slice | np.ndarray) -> Structure:
     """The rows of all arrays of a structure: a slice of them, or those of an array of indices."""
     if type(data) is tuple and all(type(one) is np.ndarray for one in data):
         if type(rows) is slice:
@@ -194,7 +200,7 @@ def _cut(data: Any, rows: Any) -> Any:
     return tree.map_structure(lambda one: None if one is None else one[rows], data)
 
 
-def _weights_by_output(y: Any, sample_weight: Any) -> Any:
+def _weights_by_output(y: Structure, sample_weight: Structure) -> Structure:
     if tree.is_nested(sample_weight):
         try:
             tree.map_structure(lambda *leaves: None, y, sample_weight)
@@ -213,11 +219,11 @@ def _weights_by_output(y: Any, sample_weight: Any) -> Any:
     return tree.map_structure(lambda _: sample_weight, y)
 
 
-def _outline(structure: Any) -> Any:
+def _outline(structure: Structure) -> Structure:
     return tree.map_structure(lambda one: None if one is None else tuple(one.shape), structure)
 
 
-def _with_class_weight(batch: Any, class_weight: Mapping[int, float] | None) -> Any:
+def _with_class_weight(batch: Structure, class_weight: Mapping[int, float] | None) -> Structure:
     if class_weight is None:
         return batch
     x, y, sample_weight = unpack_x_y_sample_weight(batch)
@@ -229,7 +235,7 @@ def _with_class_weight(batch: Any, class_weight: Mapping[int, float] | None) -> 
 class StreamSource(Source):
     """Batches from a generator, or from anything that can be iterated (data loaders, tf.data)."""
 
-    def __init__(self, stream: Any, class_weight: Mapping[int, float] | None) -> None:
+    def __init__(self, stream: Structure, class_weight: Mapping[int, float] | None) -> None:
         self._stream = stream
         self._class_weight = class_weight
         self.restarts = not hasattr(stream, "__next__")
@@ -241,7 +247,7 @@ class StreamSource(Source):
             if self.num_batches == 0:
                 raise ValueError(f"There is no data: the {type(stream).__name__} has length 0.")
 
-    def batches(self) -> Generator[Any, None, None]:
+    def batches(self) -> Generator[Structure, None, None]:
         """What the stream gives."""
         for batch in self._stream:
             yield _with_class_weight(batch, self._class_weight)
@@ -272,10 +278,10 @@ class PyDatasetSource(Source):
         self._dataset.on_epoch_end()
         self.num_batches = self._dataset.num_batches
 
-    def batches(self) -> Generator[Any, None, None]:
+    def batches(self) -> Generator[Structure, None, None]:
         """The dataset's batches, in drawn order if they are shuffled."""
         count = self._dataset.num_batches
-        order: Any = itertools.count() if count is None else range(count)
+        order: Iterable[int] = itertools.count() if count is None else range(count)
         if count is not None and self._rng is not None:
             order = [int(one) for one in self._rng.permutation(count)]
         workers, processes = self._dataset.workers, self._dataset.use_multiprocessing
@@ -287,7 +293,7 @@ class PyDatasetSource(Source):
             for index in order:
                 yield self._standardize(self._dataset[index])
 
-    def _standardize(self, batch: Any) -> Any:
+    def _standardize(self, batch: Structure) -> Structure:
         if not isinstance(batch, (list, tuple, Mapping)):
             batch = (batch,)
         if isinstance(batch, (list, tuple)) and not 1 <= len(batch) <= 3:
@@ -301,20 +307,20 @@ class PyDatasetSource(Source):
 _worker_dataset: Any = None
 
 
-def _adopt(dataset: Any) -> None:
+def _adopt(dataset: PyDataset) -> None:
     global _worker_dataset
     _worker_dataset = dataset
 
 
-def _batch_in_worker(index: int) -> Any:
+def _batch_in_worker(index: int) -> Structure:
     return _worker_dataset[index]
 
 
 def _made_ahead(
     dataset: PyDataset, order: Iterator[int], workers: int, processes: bool
-) -> Generator[Any, None, None]:
+) -> Generator[Structure, None, None]:
     """Batches in `order`, of which up to `max_queue_size` are made ahead."""
-    make: Callable[[int], Any] = dataset.__getitem__
+    make: Callable[[int], Structure] = dataset.__getitem__
     if processes:
         import multiprocessing
 
@@ -326,7 +332,7 @@ def _made_ahead(
         )
     else:
         pool = ThreadPoolExecutor(workers, thread_name_prefix="nkeras_dataset")
-    waiting: deque[Future[Any]] = deque()
+    waiting: deque[Future[Structure]] = deque()
     try:
         for index in itertools.islice(order, dataset.max_queue_size):
             waiting.append(pool.submit(make, index))

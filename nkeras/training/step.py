@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from nkeras.core.ahead import ahead, is_ahead
 from nkeras.core.errors import warn
 from nkeras.core.tape import GradientTape
 from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Logs, Structure
 from nkeras.layers import calling
 from nkeras.ops.reduction import sum as sum_
 from nkeras.training.compilation import Compilation
@@ -29,7 +29,7 @@ _MANY = 10_000  # what is larger is not looked into, see `_outline`
 class Steps(Compilation):
     """The part of a model that knows what happens to one batch."""
 
-    def train_step(self, data: Any) -> Mapping[str, Any]:
+    def train_step(self, data: Structure) -> Logs:
         """Compute the loss of a batch, its gradients, and update weights and metrics.
 
         Override it for training of your own kind, with `nkeras.GradientTape`. As in Keras, what it
@@ -46,7 +46,7 @@ class Steps(Compilation):
         """
         return self.compute_metrics(*self._update_weights(data))
 
-    def test_step(self, data: Any) -> Mapping[str, Any]:
+    def test_step(self, data: Structure) -> Logs:
         """Compute the loss of a batch and update the metrics.
 
         Args:
@@ -57,7 +57,7 @@ class Steps(Compilation):
         """
         return self.compute_metrics(*self._evaluate_loss(data))
 
-    def predict_step(self, data: Any) -> Any:
+    def predict_step(self, data: Structure) -> Structure:
         """The model's outputs for a batch.
 
         Args:
@@ -69,12 +69,12 @@ class Steps(Compilation):
         x, _, _ = unpack_x_y_sample_weight(data)
         return self._forward(x, training=False)
 
-    def _forward(self, x: Any, training: bool) -> Any:
+    def _forward(self, x: Structure, training: bool) -> Structure:
         if calling.signature_of(type(self).call).has_training:  # type: ignore[attr-defined]
             return self(x, training=training)  # type: ignore[operator]
         return self(x)  # type: ignore[operator]
 
-    def _update_weights(self, data: Any) -> tuple[Any, Any, Any, Any]:
+    def _update_weights(self, data: Structure) -> tuple[Structure, Structure, Structure, Structure]:
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         with GradientTape() as tape:
             y_pred = self._forward(x, training=True)
@@ -95,19 +95,26 @@ class Steps(Compilation):
         self._track_loss(loss, x)
         return x, y, y_pred, sample_weight
 
-    def _evaluate_loss(self, data: Any) -> tuple[Any, Any, Any, Any]:
+    def _evaluate_loss(self, data: Structure) -> tuple[Structure, Structure, Structure, Structure]:
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self._forward(x, training=False)
         loss = self._loss_of(x, y, y_pred, sample_weight, training=False)
         self._track_loss(loss, x)
         return x, y, y_pred, sample_weight
 
-    def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
+    def _loss_of(
+        self,
+        x: Structure,
+        y: Structure,
+        y_pred: Structure,
+        sample_weight: Structure,
+        training: bool,
+    ) -> Structure:
         if calling.signature_of(type(self).compute_loss).has_training:
             return self.compute_loss(x, y, y_pred, sample_weight, training=training)
         return self.compute_loss(x, y, y_pred, sample_weight)
 
-    def _track_loss(self, loss: Any, x: Any) -> None:
+    def _track_loss(self, loss: Tensor, x: Structure) -> None:
         first = next(one for one in tree.flatten(x) if one is not None)
         samples = float(first.shape[0])
         tracker = self._assert_compile_called("train_step").loss_tracker
@@ -117,12 +124,12 @@ class Steps(Compilation):
 
     def compute_loss(
         self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
+        x: Structure = None,
+        y: Structure = None,
+        y_pred: Structure = None,
+        sample_weight: Structure = None,
         training: bool = True,
-    ) -> Any:
+    ) -> Structure:
         """The total loss: that of `compile`, and what layers added with `add_loss`.
 
         Args:
@@ -156,8 +163,8 @@ class Steps(Compilation):
         return total
 
     def compute_metrics(
-        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
-    ) -> Mapping[str, Any]:
+        self, x: Structure, y: Structure, y_pred: Structure, sample_weight: Structure = None
+    ) -> Logs:
         """Update the metrics of `compile` with a batch.
 
         Args:
@@ -172,14 +179,14 @@ class Steps(Compilation):
         self._update_metrics(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
-    def _update_metrics(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
+    def _update_metrics(self, y: Structure, y_pred: Structure, sample_weight: Structure) -> None:
         compiled = self._compiled
         if compiled is not None and compiled.metrics is not None:
             compiled.metrics.update_state(y, y_pred, sample_weight)
 
-    def get_metrics_result(self) -> dict[str, Any]:
+    def get_metrics_result(self) -> dict[str, Structure]:
         """The results of all metrics by name, scalar tensors."""
-        results: dict[str, Any] = {}
+        results: dict[str, Structure] = {}
         for metric in self.metrics:
             result = metric.result()
             if isinstance(result, dict):
@@ -189,7 +196,7 @@ class Steps(Compilation):
         return results
 
     @property
-    def metrics(self) -> list[Any]:
+    def metrics(self) -> list[Structure]:
         """Loss tracker, metrics of `compile`, losses of the outputs, metrics of the layers."""
         found = [] if self._compiled is None else self._compiled.all_metrics()
         found += self._metrics  # type: ignore[attr-defined]
@@ -209,7 +216,7 @@ class Steps(Compilation):
         for metric in self.metrics:
             metric.reset_state()
 
-    def _run_step(self, kind: str, batch: Any) -> Mapping[str, Any]:
+    def _run_step(self, kind: str, batch: Structure) -> Logs:
         """`train_step` or `test_step`; results of the built-in ones wait until somebody looks."""
         name = f"{kind}_step"
         if self._overrides(name) or self._overrides("compute_metrics"):
@@ -222,18 +229,18 @@ class Steps(Compilation):
         )
         return LazyLogs(self.get_metrics_result)
 
-    def _train(self, data: Any) -> None:
+    def _train(self, data: Structure) -> None:
         _, y, y_pred, sample_weight = self._watched(self._update_weights, data)
         self._update_metrics(y, y_pred, sample_weight)
 
-    def _test(self, data: Any) -> None:
+    def _test(self, data: Structure) -> None:
         _, y, y_pred, sample_weight = self._watched(self._evaluate_loss, data)
         self._update_metrics(y, y_pred, sample_weight)
 
-    def _predict(self, data: Any) -> Any:
+    def _predict(self, data: Structure) -> Structure:
         return self._watched(self.predict_step, data)
 
-    def _watched(self, step: Any, data: Any) -> Any:
+    def _watched(self, step: Callable[[Structure], Structure], data: Structure) -> Structure:
         """A step; one that counts in a list or dict of a layer is not planned."""
         recorder = recording.active()
         if recorder is None:
@@ -245,10 +252,16 @@ class Steps(Compilation):
             recorder.fail("a step changes what an attribute of a layer holds")
         return found
 
-    def _outline(self) -> Any:
+    def _outline(self) -> Structure:
         return [_outline(vars(one)) for one in self._flatten_layers()]  # type: ignore[attr-defined]
 
-    def _run_planned(self, kind: str, batch: Any, step: Any, deliver: Any) -> Any:
+    def _run_planned(
+        self,
+        kind: str,
+        batch: Structure,
+        step: Callable[[Structure], Structure],
+        deliver: Callable[[Structure], None],
+    ) -> Structure:
         """Run a step by the model's plans, see `nkeras.training.plans`; not where they are off."""
         if not self._may_be_planned():
             with ahead():
@@ -264,7 +277,9 @@ class Steps(Compilation):
             plans = self.__dict__["_plans"] = Plans()
         return plans
 
-    def _call_planned(self, inputs: Any, kwargs: dict[str, Any], call: Any) -> Any:
+    def _call_planned(
+        self, inputs: Structure, kwargs: dict[str, object], call: Callable[..., Structure]
+    ) -> Structure:
         """`call(inputs, **kwargs)` by the model's plans, unless it runs code of the user's."""
         tensors: list[Tensor] = []
         outline = outlined(inputs, tensors)
@@ -273,7 +288,7 @@ class Steps(Compilation):
             return call(inputs, **kwargs)
         training = kwargs.get("training")
 
-        def step(tensors: list[Tensor]) -> Any:
+        def step(tensors: list[Tensor]) -> Structure:
             found = call(filled(outline, iter(tensors)), **kwargs)
             recorder = recording.active()
             if recorder is not None:
@@ -286,7 +301,7 @@ class Steps(Compilation):
         self._clear_losses()  # type: ignore[attr-defined]
         return plans.call(("call", training, outline), tensors, step)
 
-    def _delivered(self, found: Any) -> None:
+    def _delivered(self, found: Structure) -> None:
         """What a step whose results are metrics delivers."""
         if is_ahead():
             self.get_metrics_result()
@@ -294,7 +309,7 @@ class Steps(Compilation):
     def _overrides(self, name: str) -> bool:
         return name in self.__dict__ or getattr(type(self), name) is not getattr(Steps, name)
 
-    def _results(self, logs: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _results(self, logs: Logs) -> Logs:
         """The metrics' results, unless a step of the user's returned something else."""
         if isinstance(logs, LazyLogs):
             return self.get_metrics_result()
@@ -312,7 +327,7 @@ class Steps(Compilation):
                 return logs  # a step of the user's own that has a "loss" but does not track it
         return results
 
-    def _in_order(self, logs: Mapping[str, Any]) -> Any:
+    def _in_order(self, logs: Logs) -> Structure:
         """Results in the order of `metrics`, others behind by name; a single one alone."""
         names: list[str] = []
         for metric in self.metrics:
@@ -325,7 +340,7 @@ class Steps(Compilation):
         return ordered[0] if len(ordered) == 1 else ordered
 
 
-def _outline(value: Any) -> Any:
+def _outline(value: Structure) -> Structure:
     """What shows whether Python has changed a structure: its numbers, and which objects it has."""
     if isinstance(value, (bool, int, float, str)):
         return repr(value)
@@ -341,18 +356,18 @@ def _outline(value: Any) -> Any:
     return value.tobytes() if is_small else id(value)
 
 
-def _logs(found: Any) -> Any:
+def _logs(found: Structure) -> Structure:
     """What a step of the user's returned, with tensors that later steps do not overwrite."""
     return tree.map_structure(
         lambda one: Tensor(one.copy(), registry.active()) if type(one) is np.ndarray else one, found
     )
 
 
-def _flat(logs: Any) -> Any:
+def _flat(logs: Logs) -> Structure:
     """Results without nesting: `{m.name: m.result() for m in self.metrics}` has a dict inside."""
     if not isinstance(logs, Mapping) or not any(isinstance(one, Mapping) for one in logs.values()):
         return logs
-    flat: dict[str, Any] = {}
+    flat: dict[str, Structure] = {}
     for name, value in logs.items():
         flat.update(_flat(value) if isinstance(value, Mapping) else {name: value})
     return flat

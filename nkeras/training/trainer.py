@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from nkeras.callbacks.history import History
 from nkeras.core import tape, tree
 from nkeras.core.tensor import Tensor
 from nkeras.core.tracebacks import entry
+from nkeras.core.typing import CallbacksLike, Data, Logs, Structure, Verbose
 from nkeras.training.data import (
     check_split,
     class_weight_to_sample_weights,
@@ -39,17 +39,17 @@ class Trainer(Steps):
     @entry
     def fit(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Data = None,
+        y: Data = None,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: str | int = "auto",
-        callbacks: Any = None,
+        callbacks: CallbacksLike = None,
         validation_split: float = 0.0,
-        validation_data: Any = None,
+        validation_data: Data = None,
         shuffle: bool | str = True,
         class_weight: Mapping[int, float] | None = None,
-        sample_weight: Any = None,
+        sample_weight: Data = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
@@ -140,7 +140,12 @@ class Trainer(Steps):
         return is_graph or type(self).call is not Model.call  # type: ignore[attr-defined]
 
     def _callbacks(
-        self, callbacks: Any, verbose: Any, epochs: int, data: Epochs, add_history: bool = False
+        self,
+        callbacks: CallbacksLike,
+        verbose: Verbose,
+        epochs: int,
+        data: Epochs,
+        add_history: bool = False,
     ) -> CallbackList:
         if verbose not in ("auto", 0, 1, 2):
             raise ValueError(
@@ -165,10 +170,10 @@ class Trainer(Steps):
         callbacks: CallbackList,
         initial_epoch: int,
         epochs: int,
-        validation_freq: Any,
+        validation_freq: int | Sequence[int],
     ) -> None:
         self.stop_training = False
-        logs: dict[str, Any] = {}
+        logs: dict[str, Structure] = {}
         callbacks.on_train_begin()
         try:
             for epoch in range(initial_epoch, epochs):
@@ -192,8 +197,8 @@ class Trainer(Steps):
                 )
         callbacks.on_train_end(logs)
 
-    def _train_steps(self, data: Epochs, callbacks: CallbackList) -> Mapping[str, Any]:
-        logs: Mapping[str, Any] = {}
+    def _train_steps(self, data: Epochs, callbacks: CallbackList) -> Logs:
+        logs: Logs = {}
         compiled = self._assert_compile_called("fit")
         if self.built:  # type: ignore[attr-defined]
             compiled.variables = self.trainable_variables  # type: ignore[attr-defined]
@@ -210,8 +215,8 @@ class Trainer(Steps):
             compiled.variables = None
         return logs
 
-    def _test_steps(self, data: Epochs, callbacks: CallbackList) -> dict[str, Any]:
-        logs: Mapping[str, Any] = {}
+    def _test_steps(self, data: Epochs, callbacks: CallbackList) -> dict[str, Structure]:
+        logs: Logs = {}
         self.stop_evaluating = False
         callbacks.on_test_begin()
         self.reset_metrics()
@@ -230,15 +235,15 @@ class Trainer(Steps):
     @entry
     def evaluate(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Data = None,
+        y: Data = None,
         batch_size: int | None = None,
         verbose: str | int = "auto",
-        sample_weight: Any = None,
+        sample_weight: Data = None,
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: CallbacksLike = None,
         return_dict: bool = False,
-    ) -> Any:
+    ) -> Structure:
         """Loss and metrics on data.
 
         Args:
@@ -276,12 +281,12 @@ class Trainer(Steps):
     @entry
     def predict(
         self,
-        x: Any,
+        x: Data,
         batch_size: int | None = None,
         verbose: str | int = "auto",
         steps: int | None = None,
-        callbacks: Any = None,
-    ) -> Any:
+        callbacks: CallbacksLike = None,
+    ) -> Structure:
         """The outputs for inputs.
 
         It never changes the model, and several threads may call it at once. Arrays of one batch or
@@ -315,10 +320,10 @@ class Trainer(Steps):
             found = self._predict_steps(data, self._callbacks(callbacks, verbose, 1, data))
         return tree.map_structure(lambda *parts: np.concatenate(parts), *found)
 
-    def _predict_steps(self, data: Epochs, callbacks: CallbackList) -> list[Any]:
+    def _predict_steps(self, data: Epochs, callbacks: CallbackList) -> list[Structure]:
         if self.stop_predicting:
             self.stop_predicting = False
-        found: list[Any] = []
+        found: list[Structure] = []
         callbacks.on_predict_begin()
         with closing(data.steps()) as steps:
             for begin, end, batches in steps:
@@ -333,12 +338,12 @@ class Trainer(Steps):
     @entry
     def train_on_batch(
         self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        x: Data,
+        y: Data = None,
+        sample_weight: Data = None,
         class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,
-    ) -> Any:
+    ) -> Structure:
         """One step of training.
 
         Args:
@@ -373,8 +378,8 @@ class Trainer(Steps):
 
     @entry
     def test_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
-    ) -> Any:
+        self, x: Data, y: Data = None, sample_weight: Data = None, return_dict: bool = False
+    ) -> Structure:
         """Loss and metrics on one batch.
 
         Args:
@@ -391,7 +396,9 @@ class Trainer(Steps):
         self._assert_compile_called("test_on_batch")
         return self._on_batch("test", x, y, sample_weight, return_dict)
 
-    def _on_batch(self, kind: str, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:
+    def _on_batch(
+        self, kind: str, x: Structure, y: Structure, sample_weight: Structure, return_dict: bool
+    ) -> Structure:
         data = to_arrays(x, "x"), to_arrays(y, "y"), to_arrays(sample_weight, "sample_weight")
         count_samples(*data)
         self.reset_metrics()
@@ -399,7 +406,7 @@ class Trainer(Steps):
         return logs if return_dict else self._in_order(logs)
 
     @entry
-    def predict_on_batch(self, x: Any) -> Any:
+    def predict_on_batch(self, x: Data) -> Structure:
         """The outputs for inputs that fit into one batch.
 
         Args:
@@ -414,18 +421,18 @@ class Trainer(Steps):
             return self._predict_batch(pack_x_y_sample_weight(x))
         return self._predict_batch(x)
 
-    def _predict_batch(self, batch: Any) -> Any:
+    def _predict_batch(self, batch: Structure) -> Structure:
         return self._run_planned("predict", batch, self._predict, _to_numpy)
 
 
-def _to_numpy(outputs: Any) -> Any:
+def _to_numpy(outputs: Structure) -> Structure:
     # Copies: an output may share its memory with an input or a weight.
     if type(outputs) is np.ndarray:
         return outputs.copy()
     return tree.map_structure(np.array, outputs)
 
 
-def _fits_one_batch(x: Any, batch_size: int | None, verbose: Any) -> bool:
+def _fits_one_batch(x: Structure, batch_size: int | None, verbose: Verbose) -> bool:
     if isinstance(x, (Tensor, np.ndarray)):
         samples = x.shape[0] if x.shape else 1
     elif x is not None and holds_arrays(x):
@@ -435,13 +442,13 @@ def _fits_one_batch(x: Any, batch_size: int | None, verbose: Any) -> bool:
     return samples == 0 or (verbose in ("auto", 0) and samples <= (batch_size or 32))
 
 
-def _unpack_validation(validation_data: Any) -> tuple[Any, Any, Any]:
+def _unpack_validation(validation_data: Data) -> tuple[Structure, Structure, Structure]:
     if isinstance(validation_data, (list, tuple)):
         return unpack_x_y_sample_weight(validation_data)
     return validation_data, None, None
 
 
-def _is_due(epoch: int, validation_freq: Any) -> bool:
+def _is_due(epoch: int, validation_freq: int | Sequence[int]) -> bool:
     if isinstance(validation_freq, int) and validation_freq > 0:
         return (epoch + 1) % validation_freq == 0
     if isinstance(validation_freq, (list, tuple, set)):
