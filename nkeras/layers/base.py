@@ -174,7 +174,8 @@ class Layer(Configurable, Buildable):
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         """`call` in the layer's dtype scope, then activity regularizer and masks."""
         with autocast_scope(self.compute_dtype if self.autocast else None):
-            outputs = self._call_in_scope(*args, **kwargs)
+            call = self.call if self._settled else self._call_first
+            outputs = call(*args, **kwargs)
         if self.activity_regularizer is not None:
             for output in tree.flatten(outputs):
                 if isinstance(output, Tensor):
@@ -191,10 +192,8 @@ class Layer(Configurable, Buildable):
             )
         return outputs
 
-    def _call_in_scope(self, *args: Any, **kwargs: Any) -> Any:
-        """`call`; sublayers that are built in it get this layer's path."""
-        if self._settled:
-            return self.call(*args, **kwargs)
+    def _call_first(self, *args: Any, **kwargs: Any) -> Any:
+        """`call`, until all layers inside are built: they get this layer's path."""
         with self._name_scope():
             outputs = self.call(*args, **kwargs)
         self._settled = all(getattr(one, "built", True) for one in self._flatten_layers())
