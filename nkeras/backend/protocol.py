@@ -26,7 +26,7 @@ class Lowering(Protocol):
         name: str,
         kernel: Kernel,
         arrays: Sequence[Array | None],
-        static: Mapping[str, Any],
+        static: Mapping[str, object],
         cells: Mapping[str, Array],
         fixed: Sequence[bool],
     ) -> tuple[tuple[Array | None, ...], list[Step], list[Step]]:

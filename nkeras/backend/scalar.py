@@ -49,7 +49,7 @@ class Scalar:
     def __repr__(self) -> str:
         return f"<scalar {self.name}({', '.join(self.parameters)})>"
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: derive.Operand) -> Any:
         """Trace the scalar inside another one."""
         return self.trace(*arguments)
 
@@ -69,15 +69,15 @@ class Scalar:
         """Raise the error that a branch or an unknown operation in the body deserves."""
         self.trace(*(derive.Expression("argument", name) for name in self.parameters))
 
-    def bind(self, table: Mapping[str, Any], dtype: str | None) -> Callable[..., Any]:
+    def bind(self, table: Mapping[str, object], dtype: str | None) -> Callable[..., Any]:
         """The same code with the names of `table`, its constants narrowed to `dtype`."""
         return self.bind_with(table, dtype, lambda function: function)
 
     def bind_with(
-        self, table: Mapping[str, Any], dtype: str | None, wrap: Callable[[FunctionType], Any]
+        self, table: Mapping[str, object], dtype: str | None, wrap: Callable[[FunctionType], Any]
     ) -> Any:
         """As `bind`, with each function (this one, the scalars it calls) passed through `wrap`."""
-        names: dict[str, Any] = {"__builtins__": {}}
+        names: dict[str, object] = {"__builtins__": {}}
         for name, value in self.names.items():
             if isinstance(value, Scalar):
                 names[name] = value.bind_with(table, dtype, wrap)
@@ -177,7 +177,7 @@ def _free_name(parameters: tuple[str, ...]) -> str:
     return next(name for name in ("y", "y2", "y3", "y4", "y5") if name not in taken)
 
 
-def _resolve(function: FunctionType) -> dict[str, Any]:
+def _resolve(function: FunctionType) -> dict[str, object]:
     """The globals and closure cells that the function's body names."""
     if function.__code__.co_freevars:
         cells = inspect.getclosurevars(function).nonlocals
@@ -185,7 +185,7 @@ def _resolve(function: FunctionType) -> dict[str, Any]:
             f"The scalar function {function.__name__} captures {sorted(cells)} from the function "
             "around it; pass them as arguments or make them module constants."
         )
-    names: dict[str, Any] = {}
+    names: dict[str, object] = {}
     for name in function.__code__.co_names:
         value = function.__globals__.get(name, derive.FUNCTIONS.get(name))
         value = getattr(value, "scalar", value)  # an operation made of a scalar function
@@ -205,7 +205,7 @@ def _resolve(function: FunctionType) -> dict[str, Any]:
     return names
 
 
-_SAME_AS_TABLE: dict[Any, derive.Function] = {
+_SAME_AS_TABLE: dict[object, derive.Function] = {
     getattr(np, name): function for name, function in derive.FUNCTIONS.items() if hasattr(np, name)
 }
 
@@ -217,5 +217,5 @@ def _narrow(value: Any, dtype: str | None) -> Any:
     return value
 
 
-def _identity(value: Any) -> str:
+def _identity(value: object) -> str:
     return value.name if isinstance(value, derive.Function) else repr(value)

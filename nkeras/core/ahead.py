@@ -7,7 +7,7 @@ that were made there: that ends the step, like an exception.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -31,27 +31,27 @@ class _Blind(recording.Recorder):
         self._first = Tensor(np.zeros(()), self.backend).uid
         self._known: set[int] = set()
 
-    def look(self, tensor: Any) -> None:
+    def look(self, tensor: Tensor) -> None:
         if tensor.backend is self.backend and not self._has_values(tensor):
             raise Looked
 
-    def same(self, tensor: Any, handle: Any) -> None:
+    def same(self, tensor: Tensor, handle: Tensor) -> None:
         if self._has_values(tensor):
             self._known.add(handle.uid)
 
-    def _has_values(self, tensor: Any) -> bool:
+    def _has_values(self, tensor: Tensor) -> bool:
         return tensor.uid < self._first or tensor.uid in self._known
 
-    def live(self, function: Callable[[], Any], key: Any = None) -> Any:
+    def live(self, function: Callable[[], Any], key: Hashable = None) -> Any:
         return function()
 
     def choice(self, choice: recording.Choice) -> Any:
         return choice.ask()
 
-    def either(self, flag: Any, body: Callable[[], None], otherwise: Callable[[], None]) -> None:
+    def either(self, flag: Tensor, body: Callable[[], None], otherwise: Callable[[], None]) -> None:
         body()
 
-    def on_host(self, function: Callable[..., Any], tensors: Sequence[Any]) -> None:
+    def on_host(self, function: Callable[..., object], tensors: Sequence[Tensor]) -> None:
         if not tensors:
             function()
 

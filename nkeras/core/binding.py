@@ -45,7 +45,7 @@ class Binding:
         do(steps)
         return [one.copy() if make is None else make(memory) for one, make in self._outputs]
 
-    def _make_of(self, structure: Any) -> Make | None:
+    def _make_of(self, structure: object) -> Make | None:
         """What makes the structure with its arrays moved; None where it has none to move."""
         if isinstance(structure, np.ndarray):
             return self._make_array(structure)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from nkeras.core.errors import refuse
 from nkeras.core.guards import all_changed
@@ -18,7 +17,7 @@ class _Settings:
     run_eagerly: bool = False
     convolution_algorithm: str = "auto"
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
         all_changed(f"the setting {name}")
 

@@ -18,10 +18,10 @@ INTEGERS = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "in
 DTYPES = ("bool", *INTEGERS, *FLOATS)
 HALVES = ("bfloat16", "float16")
 
-_NUMPY: dict[str, np.dtype[Any]] = {
+_NUMPY: dict[str, np.dtype] = {
     name: np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name) for name in DTYPES
 }
-_NAMES: dict[Any, str] = {dtype: name for name, dtype in _NUMPY.items()}
+_NAMES: dict[object, str] = {dtype: name for name, dtype in _NUMPY.items()}
 
 # Edges of the promotion lattice; "int" and "float" are the weak types of Python numbers.
 _ABOVE: dict[str, tuple[str, ...]] = {
@@ -62,15 +62,15 @@ def standardize(dtype: Any) -> str:
     return name
 
 
-_PYTHON: dict[Any, str] = {bool: "bool", int: "int32", float: "float32", "int": "int32"}
+_PYTHON: dict[object, str] = {bool: "bool", int: "int32", float: "float32", "int": "int32"}
 
 
-def name_of(dtype: np.dtype[Any]) -> str:
+def name_of(dtype: np.dtype) -> str:
     """The name of an array's dtype, fast; KeyError where nkeras does not have it."""
     return _NAMES[dtype]
 
 
-def to_numpy(name: str) -> np.dtype[Any]:
+def to_numpy(name: str) -> np.dtype:
     """The NumPy dtype of a name."""
     return _NUMPY[name]
 
@@ -103,7 +103,7 @@ def _result(names: tuple[str, ...], floatx: str) -> str:
     return {"int": "int32", "float": floatx}.get(joined, joined)
 
 
-def weak(value: Any) -> str:
+def weak(value: object) -> str:
     """The lattice name of a value or type: Python numbers are weak."""
     if type(value) is str and value in _ABOVE:
         return value
@@ -119,7 +119,7 @@ def weak(value: Any) -> str:
     return dtype if isinstance(dtype, str) and dtype in _ABOVE else standardize(dtype)
 
 
-def result_type(*values: Any) -> str:
+def result_type(*values: object) -> str:
     """The dtype that an operation over `values` (tensors, dtypes, Python types, numbers) has.
 
     Example:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def nearest(name: object, known: Iterable[str]) -> str:
     return f" Did you mean {', '.join(map(repr, found))}?" if found else ""
 
 
-def as_bool(value: Any, argument: str, owner: str) -> bool:
+def as_bool(value: object, argument: str, owner: str) -> bool:
     """A switch: True or False, or 1 or 0, but no text such as "False", which would be true.
 
     Raises:

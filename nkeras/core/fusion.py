@@ -8,8 +8,6 @@ zeros around an image are part of the convolution behind them.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from nkeras.core.recording import Call, Host, Trace, Value
@@ -111,8 +109,15 @@ def _fold_batch_norm(steps: _Steps, call: Call) -> None:
 
 
 def folded_weights(
-    kernel: Any, bias: Any, mean: Any, variance: Any, gamma: Any, beta: Any, *, epsilon: float
-) -> tuple[Any, Any]:
+    kernel: np.ndarray,
+    bias: np.ndarray | None,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    gamma: np.ndarray | None,
+    beta: np.ndarray | None,
+    *,
+    epsilon: float,
+) -> tuple[np.ndarray, np.ndarray]:
     """Kernel `(..., filters)` and bias that have batch normalization in them."""
     wide = np.float64
     scale = 1.0 / np.sqrt(variance.astype(wide) + epsilon)

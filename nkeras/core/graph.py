@@ -6,14 +6,19 @@ traces is unknown in the result. So shape rules and layers only ever meet number
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from nkeras.core import dtypes, naming, tree
 from nkeras.core.scope import Scope
-from nkeras.core.tensor import Operators
+from nkeras.core.tensor import Operators, Tensor
+from nkeras.core.typing import DTypeLike, PartialShape, Structure
+
+Operation: TypeAlias = "Any"  # a layer, or a function of ops
 
 _tracing: ContextVar[bool] = ContextVar("nkeras_tracing", default=False)
 tracing: Callable[[], bool] = _tracing.get
@@ -49,7 +54,7 @@ class KerasTensor(Operators):
     def __init__(
         self,
         shape: Sequence[int | None],
-        dtype: Any = "float32",
+        dtype: DTypeLike = "float32",
         sparse: bool = False,
         ragged: bool = False,
         record_history: bool = True,
@@ -72,7 +77,7 @@ class KerasTensor(Operators):
         return len(self.shape)
 
     @property
-    def _keras_history(self) -> tuple[Any, int, int] | None:
+    def _keras_history(self) -> tuple[Operation, int, int] | None:
         if self.node is None:
             return None
         nodes = getattr(self.node.operation, "_inbound_nodes", [self.node])
@@ -81,13 +86,13 @@ class KerasTensor(Operators):
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape} dtype={self.dtype} name={self.name}>"
 
-    def __array__(self, *arguments: Any, **named: Any) -> Any:
+    def __array__(self, *arguments: object, **named: object) -> np.ndarray:
         raise ValueError(
             "A symbolic KerasTensor has no values, so NumPy functions cannot be applied to it. Use "
             f"the function of the same name in `nkeras.ops`.{_user_line()}"
         )
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Tensor]:
         raise TypeError("A symbolic KerasTensor cannot be iterated over; use `nkeras.ops.unstack`.")
 
     def __bool__(self) -> bool:
@@ -137,7 +142,11 @@ class Node:
     """One call of an operation (a layer or an op) on symbolic tensors."""
 
     def __init__(
-        self, operation: Any, arguments: tuple[Any, ...], named: dict[str, Any], outputs: Any
+        self,
+        operation: Operation,
+        arguments: tuple[object, ...],
+        named: dict[str, Any],
+        outputs: Structure,
     ) -> None:
         self.operation = operation
         self.arguments = arguments
@@ -164,15 +173,15 @@ class Node:
         return f"<Node of {getattr(self.operation, 'name', self.operation)}>"
 
 
-def symbolic_in(structure: Any) -> list[KerasTensor]:
+def symbolic_in(structure: Structure) -> list[KerasTensor]:
     """The symbolic tensors among the leaves."""
     return [leaf for leaf in tree.flatten(structure) if isinstance(leaf, KerasTensor)]
 
 
 def call_symbolic(
-    operation: Any,
-    infer: Callable[..., Any],
-    arguments: tuple[Any, ...],
+    operation: Operation,
+    infer: Callable[..., Structure],
+    arguments: tuple[object, ...],
     named: dict[str, Any],
 ) -> Any:
     """Infer the outputs of a call on symbolic tensors; outside a trace, record its node."""
@@ -183,7 +192,9 @@ def call_symbolic(
     return outputs
 
 
-def infer_outputs(infer: Callable[..., Any], arguments: Any, named: dict[str, Any]) -> Any:
+def infer_outputs(
+    infer: Callable[..., Structure], arguments: Structure, named: dict[str, Any]
+) -> Structure:
     """Fresh KerasTensors with the shapes and dtypes that `infer(*arguments, **named)` gives."""
     unknown = any(None in leaf.shape for leaf in symbolic_in((arguments, named)))
     traces = []
@@ -211,7 +222,7 @@ def symbolic(shape: Sequence[int], dtype: str) -> Any:
     return KerasTensor(shape, dtype)
 
 
-def _fill(leaf: Any, fill: int) -> Any:
+def _fill(leaf: Structure, fill: int) -> Structure:
     if not isinstance(leaf, KerasTensor):
         return leaf
     filled = KerasTensor(
@@ -222,7 +233,7 @@ def _fill(leaf: Any, fill: int) -> Any:
     return filled
 
 
-def _merge(*leaves: Any) -> Any:
+def _merge(*leaves: Structure) -> Structure:
     first = leaves[0]
     if not isinstance(first, KerasTensor):
         return first
@@ -239,11 +250,11 @@ def _merge(*leaves: Any) -> Any:
     return merged
 
 
-def _is_unknown(sizes: Sequence[Any]) -> bool:
+def _is_unknown(sizes: Sequence[int | None]) -> bool:
     return any(size is None for size in sizes)
 
 
-def known_shape(tensor: Any) -> tuple[Any, ...]:
+def known_shape(tensor: Any) -> PartialShape:
     """The shape with None for sizes that are unknown in the trace around."""
     return tuple(None if isinstance(size, _Unknown) else size for size in tensor.shape)
 

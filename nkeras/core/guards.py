@@ -34,7 +34,7 @@ class Guard:
         self.changes = 0
         self.latest = ""
         self._values = PythonValues(self._meet_guarded)
-        self._containers: dict[int, Any] = {}
+        self._containers: dict[int, object] = {}
         _guards.add(self)
 
     def check(self) -> int:
@@ -52,13 +52,13 @@ class Guard:
         self.changes += 1
         self.latest = what
 
-    def _meet_guarded(self, value: Any) -> bool:
+    def _meet_guarded(self, value: object) -> bool:
         is_guarded = isinstance(value, Guarded)
         if is_guarded:
             self.meet(value)
         return is_guarded
 
-    def meet(self, value: Any) -> None:
+    def meet(self, value: object) -> None:
         """The step depends on the guarded objects in a value: itself, its attributes and items."""
         if isinstance(value, Guarded):
             met_by = value.__dict__.get("_met_by")
@@ -91,10 +91,10 @@ class _MetBy:
     def __init__(self) -> None:
         self.guards: weakref.WeakSet[Guard] = weakref.WeakSet()
 
-    def __deepcopy__(self, memo: Any) -> _MetBy:
+    def __deepcopy__(self, memo: object) -> _MetBy:
         return _MetBy()
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[type[_MetBy], tuple[()]]:
         return _MetBy, ()
 
 
@@ -105,13 +105,13 @@ class Guarded:
 class GuardedAttributes(Guarded):
     """An object all of whose attributes recorded steps depend on."""
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if is_change(self, name, value):
             changed(self, name)
         super().__setattr__(name, value)
 
 
-def changed(owner: Any, name: str) -> None:
+def changed(owner: object, name: str) -> None:
     """An attribute of a guarded object has changed."""
     met_by = owner.__dict__.get("_met_by")
     if met_by is not None:
@@ -131,7 +131,7 @@ def switched() -> None:
     switchings += 1
 
 
-def is_change(owner: Any, name: str, value: Any) -> bool:
+def is_change(owner: object, name: str, value: object) -> bool:
     """Whether setting an attribute replaces a value, one of the class included, by another one."""
     before = owner.__dict__.get(name, _unset)
     if before is _unset:
@@ -146,12 +146,12 @@ def is_change(owner: Any, name: str, value: Any) -> bool:
 _unset = object()
 
 
-def _is_of_training(value: Any) -> bool:
+def _is_of_training(value: object) -> bool:
     """What `compile` made holds losses and metrics."""
     return type(value).__module__.startswith("nkeras.training.compil")
 
 
-def _items(value: Any) -> Iterator[Any]:
+def _items(value: Any) -> Iterator[object]:
     if isinstance(value, (list, tuple, set)):
         return iter(list(value))
     named = value if isinstance(value, dict) else vars(value)

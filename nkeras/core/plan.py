@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from nkeras.backend.protocol import Array, Backend, Lowering, Step
 from nkeras.core import dtypes, turns, variable
 from nkeras.core.binding import LARGE, Binding, can_stand_in, is_used
 from nkeras.core.recording import Call, Host, Live, Part, Trace, plain
+from nkeras.core.variable import Variable
 
 
 class Unplannable(Exception):
@@ -241,7 +241,7 @@ class Plan:
         self._targets.setdefault(id(live), []).append(cell)
         return cell
 
-    def _may_overwrite(self, one: Any, index: int, position: int) -> bool:
+    def _may_overwrite(self, one: Variable, index: int, position: int) -> bool:
         """Whether the old value of a variable is not needed any more when its new one is made."""
         storage, array = one.storage(), self._arrays[index]
         if array.shape != storage.shape or not array.flags.c_contiguous:
@@ -261,7 +261,7 @@ class Plan:
         self.steps.append((np.copyto, (copy, output)))
         return copy
 
-    def _assign(self, variables: Sequence[Any]) -> None:
+    def _assign(self, variables: Sequence[Variable]) -> None:
         """Copy new values of variables to where the next replay looks for them."""
         storages = [one.storage() for one in self._written]
         for one in variables:
@@ -273,7 +273,7 @@ class Plan:
             self.steps.append((np.copyto, (storage, array)))
 
 
-def _sample(shape: tuple[int, ...], dtype: str) -> Any:
+def _sample(shape: tuple[int, ...], dtype: str) -> Array:
     """What inputs hold while a plan is made: ordinary numbers; zeros where they may be indices."""
     if not dtypes.is_floating(dtype):
         return 0
@@ -294,7 +294,7 @@ def _do_part(flag: Array, steps: list[Step], otherwise: Callable[[], None]) -> N
         otherwise()
 
 
-def _assigned_in(step: Call | Host) -> Sequence[Any]:
+def _assigned_in(step: Call | Host) -> Sequence[Variable]:
     """The variables that the part which a step ends assigns."""
     return step.part.assigned if isinstance(step, Host) and step.part and not step.inputs else ()
 

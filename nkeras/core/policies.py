@@ -5,9 +5,8 @@ Source: https://keras.io/api/mixed_precision/policy/
 
 from __future__ import annotations
 
-from typing import Any
-
 from nkeras.core import config, dtypes
+from nkeras.core.typing import Config, PolicyLike
 
 
 class DTypePolicy:
@@ -57,12 +56,12 @@ class DTypePolicy:
         """The dtype that variables are kept in."""
         return self._variable_dtype
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """The constructor's arguments."""
         return {"name": self._name}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
+    def from_config(cls, config: Config) -> DTypePolicy:
         """The inverse of `get_config`."""
         return cls(**config)
 
@@ -84,13 +83,13 @@ def dtype_policy() -> DTypePolicy:
     return _default or DTypePolicy(config.floatx())
 
 
-def set_dtype_policy(policy: Any) -> None:
+def set_dtype_policy(policy: PolicyLike) -> None:
     """Set the policy of layers that are given none (a name or a DTypePolicy)."""
     global _default
     _default = None if policy is None else get(policy)
 
 
-def get(identifier: Any) -> DTypePolicy:
+def get(identifier: PolicyLike | Config) -> DTypePolicy:
     """A policy from a policy, a name, a dtype, a config dict or None (the default)."""
     if identifier is None:
         return dtype_policy()

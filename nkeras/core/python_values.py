@@ -39,15 +39,15 @@ class PythonValues:
         meet: is told of each object that is found; says whether that is all there is to do.
     """
 
-    def __init__(self, meet: Callable[[Any], bool]) -> None:
+    def __init__(self, meet: Callable[[object], bool]) -> None:
         self._meet = meet
         self._names: set[str] = set()  # in the code of all functions
         self._owners: list[_Owner] = []  # objects whose attributes such names may lead to
         self._has_code = False
-        self._seen: dict[int, Any] = {}  # by id: keeps the id
-        self._slots: list[tuple[dict[str, Any], str, Any]] = []  # namespace, name, value
-        self._cells: list[tuple[CellType, str, Any]] = []
-        self._attributes: list[tuple[Any, str, Any]] = []
+        self._seen: dict[int, object] = {}  # by id: keeps the id
+        self._slots: list[tuple[dict[str, object], str, object]] = []  # namespace, name, value
+        self._cells: list[tuple[CellType, str, object]] = []
+        self._attributes: list[tuple[object, str, object]] = []
         self._contents: list[tuple[Any, str, Any]] = []  # container, name, copy
 
     def __bool__(self) -> bool:
@@ -76,7 +76,7 @@ class PythonValues:
                 return f"what {name} holds"
         return None
 
-    def note(self, value: Any) -> None:
+    def note(self, value: object) -> None:
         """Note what a function, or an object of a user's class, can reach."""
         if isinstance(value, (FunctionType, MethodType, functools.partial)) or (
             _is_plain_object(value) and not isinstance(value, (type, ModuleType, *_CONTAINERS))
@@ -84,12 +84,12 @@ class PythonValues:
             self._note(value, "a function")
             self._note_attributes()
 
-    def note_object(self, value: Any) -> None:
+    def note_object(self, value: object) -> None:
         """Note what the functions of an object's class can reach, its attributes among it."""
         self._add_owner(value, type(value).__name__, 0)
         self._note_attributes()
 
-    def _note(self, value: Any, name: str, depth: int = 0) -> None:
+    def _note(self, value: object, name: str, depth: int = 0) -> None:
         if isinstance(value, _PLAIN) or depth > _DEEP:
             return
         if isinstance(value, FunctionType):
@@ -143,7 +143,7 @@ class PythonValues:
         for one in list(value.values() if isinstance(value, dict) else value):
             self._note(one, name, depth + 1)
 
-    def _add_owner(self, value: Any, name: str, depth: int) -> None:
+    def _add_owner(self, value: object, name: str, depth: int) -> None:
         if self._is_new(value):
             self._owners.append(_Owner(value, depth, set()))
             if not isinstance(value, ModuleType):
@@ -175,7 +175,7 @@ class PythonValues:
                 continue
             self._note(found, name, owner.depth + 1)
 
-    def _is_new(self, value: Any) -> bool:
+    def _is_new(self, value: object) -> bool:
         if id(value) in self._seen or len(self._seen) > _MOST:
             return False
         self._seen[id(value)] = value
@@ -183,21 +183,21 @@ class PythonValues:
 
 
 class _Owner(NamedTuple):
-    value: Any
+    value: object
     depth: int
     known: set[str]  # names that have been looked up
 
 
-def is_of_users(thing: Any) -> bool:
+def is_of_users(thing: object) -> bool:
     """Whether a function or class is neither ours nor of a library that reads no users' values."""
     return _root(thing) not in _KNOWN
 
 
-def _root(thing: Any) -> str:
+def _root(thing: object) -> str:
     return str(getattr(thing, "__module__", None) or "builtins").partition(".")[0]
 
 
-def _is_plain_object(value: Any) -> bool:
+def _is_plain_object(value: object) -> bool:
     """An object of a user's class, or a bare namespace."""
     return _root(type(value)) not in _KNOWN or type(value).__name__ == "SimpleNamespace"
 
@@ -222,7 +222,7 @@ def _functions(cls: type) -> Iterator[FunctionType]:
                 yield found
 
 
-def _of_class(cls: type, name: str) -> Any:
+def _of_class(cls: type, name: str) -> object:
     """What a user's class has under a name."""
     for base in cls.__mro__:
         if _root(base) not in _KNOWN and name in vars(base):
@@ -238,7 +238,7 @@ def _slot_names(cls: type) -> frozenset[str]:
     return frozenset(names)
 
 
-def _content(cell: CellType) -> Any:
+def _content(cell: CellType) -> object:
     try:
         return cell.cell_contents
     except ValueError:  # empty
@@ -260,13 +260,13 @@ def _holds(container: Any, copy: Any) -> bool:
     return _hold_same(container, copy)
 
 
-def _hold_same(values: Iterable[Any], others: Iterable[Any]) -> bool:
+def _hold_same(values: Iterable[object], others: Iterable[object]) -> bool:
     return all(
         one is other or _is_same(one, other) for one, other in zip(values, others, strict=True)
     )
 
 
-def _is_same(one: Any, other: Any) -> bool:
+def _is_same(one: object, other: Any) -> bool:
     """Whether two values are equal plain ones: 1 and 1.0 are not, nor 0.0 and -0.0."""
     if type(one) is not type(other):
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random as python_random
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from nkeras.core import graph, naming, recording
 from nkeras.core.configurable import Configurable
 from nkeras.core.guards import all_changed
 from nkeras.core.recording import Live, live
+from nkeras.core.typing import Seed
 from nkeras.core.variable import Variable
 
 
@@ -92,7 +93,7 @@ def reset_global_seed(seed: int | None = None) -> None:
     all_changed("the global seed")  # steps that draw from it were recorded with the one before
 
 
-def draw_seed(seed: Any) -> tuple[int, int]:
+def draw_seed(seed: Seed) -> tuple[int, int]:
     """A pair of ints from a SeedGenerator, an int, a pair, or None (the global generator)."""
     if isinstance(seed, SeedGenerator):
         return seed.next()

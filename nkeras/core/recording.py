@@ -12,15 +12,19 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from nkeras.backend.protocol import Backend, Kernel
 from nkeras.core.guards import Guard
+
+if TYPE_CHECKING:
+    from nkeras.core.tensor import Tensor
+    from nkeras.core.variable import Variable
 
 _recorder: ContextVar[Recorder | None] = ContextVar("nkeras_recorder", default=None)
 active: Callable[[], Recorder | None] = _recorder.get
@@ -52,7 +56,7 @@ class Call(NamedTuple):
 class Part(NamedTuple):
     """Steps that are done only where a tensor holds."""
 
-    assigned: list[Any]  # variables, nowhere else
+    assigned: list[Variable]  # variables, nowhere else
 
 
 class Host(NamedTuple):
@@ -62,10 +66,10 @@ class Host(NamedTuple):
     whether the part is done, and called where it is not.
     """
 
-    function: Callable[..., Any]
+    function: Callable[..., object]
     inputs: tuple[int, ...]
     live: Live | None = None
-    numbers: tuple[Any, ...] = ()  # that the step combined it with
+    numbers: tuple[float, ...] = ()  # that the step combined it with
     part: Part | None = None
 
 
@@ -74,7 +78,7 @@ class Trace(NamedTuple):
 
     values: list[Value]
     steps: list[Call | Host]
-    assigned: dict[Any, int]  # by variable: the value that it has at the end
+    assigned: dict[Variable, int]  # by variable: the value that it has at the end
     outputs: list[int]
 
 
@@ -82,7 +86,7 @@ class Choice(NamedTuple):
     """A question to the host; the answer decides how a step goes on."""
 
     ask: Callable[[], Any]
-    variable: Any  # of the host, from which the answer follows
+    variable: Variable  # of the host, from which the answer follows
 
 
 class Live:
@@ -129,13 +133,13 @@ class Live:
     def __bool__(self) -> bool:
         return bool(self._escape())
 
-    def __array__(self, *arguments: Any, **named: Any) -> Any:
+    def __array__(self, *arguments: Any, **named: object) -> np.ndarray:
         return np.array(self._escape(), *arguments)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._escape())
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: int) -> Any:
         return self._escape()[key]
 
     def __len__(self) -> int:
@@ -150,10 +154,10 @@ class Live:
     def __format__(self, spec: str) -> str:
         return format(self._escape(), spec)
 
-    def __divmod__(self, other: Any) -> Any:
+    def __divmod__(self, other: float) -> Any:
         return divmod(self._escape(), plain(other))
 
-    def __rdivmod__(self, other: Any) -> Any:
+    def __rdivmod__(self, other: float) -> Any:
         return divmod(other, self._escape())
 
     def __hash__(self) -> int:
@@ -161,7 +165,7 @@ class Live:
 
 
 def _arithmetic(function: Callable[[Any, Any], Any], reflected: bool = False) -> Any:
-    def method(self: Live, other: Any) -> Any:
+    def method(self: Live, other: float) -> Any:
         if not isinstance(other, (int, float, Live)):
             return NotImplemented
         key = (function, reflected, self, other)
@@ -196,12 +200,12 @@ def plain(value: Any) -> Any:
     return value.value if type(value) is Live else value
 
 
-def number(value: Any) -> Any:
+def number(value: float) -> float:
     """`float(value)`, or the Live that it is."""
     return value if type(value) is Live else float(value)
 
 
-def live(function: Callable[[], Any], key: Any = None) -> Any:
+def live(function: Callable[[], Any], key: Hashable = None) -> Any:
     """`function()`; while a step is recorded, a Live that each replay computes at this place.
 
     Where a `key` is given and nothing happened on the host since it was given last, the Live is the
@@ -211,7 +215,7 @@ def live(function: Callable[[], Any], key: Any = None) -> Any:
     return function() if recorder is None else recorder.live(function, key)
 
 
-def choice(ask: Callable[[], Any], variable: Any) -> Any:
+def choice(ask: Callable[[], Any], variable: Variable) -> Any:
     """`ask()`, by which Python goes one way or another: each answer has a plan of its own.
 
     The answer must follow from `variable`, one of the host, as it is when the step begins. Asking
@@ -221,7 +225,7 @@ def choice(ask: Callable[[], Any], variable: Any) -> Any:
     return ask() if recorder is None else recorder.choice(Choice(ask, variable))
 
 
-def on_host(function: Callable[..., Any], *tensors: Any) -> None:
+def on_host(function: Callable[..., object], *tensors: Tensor) -> None:
     """Call `function` with the arrays of tensors, now and at this place of each replay.
 
     It may raise, count, or assign variables of the host; it must not compute what other operations
@@ -234,7 +238,7 @@ def on_host(function: Callable[..., Any], *tensors: Any) -> None:
         recorder.on_host(function, tensors)
 
 
-def either(flag: Any, body: Callable[[], None], otherwise: Callable[[], None]) -> None:
+def either(flag: Tensor, body: Callable[[], None], otherwise: Callable[[], None]) -> None:
     """Call `body` where a boolean tensor holds, else `otherwise`, also in each replay.
 
     What `body` computes is not used behind it, and what it assigns is assigned there only.
@@ -268,15 +272,15 @@ class Recorder:
         self.backend = backend
         self.asked: list[Choice] = []
         self.is_cut = False
-        self.losses: list[tuple[Any, Any]] = []
+        self.losses: list[tuple[Any, Tensor]] = []
         self.guard = Guard()
-        self.switches: dict[Any, None] = {}
+        self.switches: dict[object, None] = {}
         self._part: Part | None = None  # that is being recorded
-        self._places: dict[Any, Part | None] = {}  # by variable: where it is assigned
+        self._places: dict[Variable, Part | None] = {}  # by variable: where it is assigned
         self._versions = {one: one.variable.version for one in choices}
         self.failure: str | None = None
         self.trace = Trace([], [], {}, [])
-        self._numbers: dict[Any, Live] = {}  # by key
+        self._numbers: dict[Hashable, Live] = {}  # by key
         self._indices: dict[int, int] = {}  # of values, by the uid of the tensor
 
     @contextmanager
@@ -303,42 +307,42 @@ class Recorder:
 
     # What tensors are.
 
-    def _add(self, tensor: Any, kind: str, source: Any) -> int:
+    def _add(self, tensor: Tensor, kind: str, source: object) -> int:
         self.trace.values.append(Value(kind, source, tensor.shape, tensor.dtype))
         index = self._indices[tensor.uid] = len(self.trace.values) - 1
         return index
 
-    def _index(self, tensor: Any) -> int:
+    def _index(self, tensor: Tensor) -> int:
         """Tensors that nobody told of do not depend on the step: constants."""
         known = self._indices.get(tensor.uid)
         return self._add(tensor, "constant", tensor.data) if known is None else known
 
-    def _is_dynamic(self, tensor: Any) -> bool:
+    def _is_dynamic(self, tensor: Tensor) -> bool:
         known = self._indices.get(tensor.uid)
         return known is not None and self.trace.values[known].kind != "constant"
 
-    def input(self, tensor: Any) -> None:
+    def input(self, tensor: Tensor) -> None:
         """A tensor that each replay is given, in this order."""
         self._add(tensor, "input", sum(one.kind == "input" for one in self.trace.values))
 
-    def output(self, tensor: Any) -> None:
+    def output(self, tensor: Tensor) -> None:
         """A tensor that each replay gives back, in this order."""
         self.trace.outputs.append(self._index(tensor))
 
-    def number(self, tensor: Any, source: Live) -> None:
+    def number(self, tensor: Tensor, source: Live) -> None:
         """A tensor made of a live number."""
         self._add(tensor, "live", source)
 
-    def same(self, tensor: Any, handle: Any) -> None:
+    def same(self, tensor: Tensor, handle: Tensor) -> None:
         """Another handle of a tensor."""
         if tensor.uid in self._indices:
             self._indices[handle.uid] = self._indices[tensor.uid]
 
-    def look_at_switch(self, owner: Any) -> None:
+    def look_at_switch(self, owner: object) -> None:
         """Python looks at an attribute that comes and goes."""
         self.switches[owner] = None
 
-    def look(self, tensor: Any) -> None:
+    def look(self, tensor: Tensor) -> None:
         """Python looks at the values of a tensor."""
         if self._is_dynamic(tensor):
             self.fail("Python looks at the values of a tensor")
@@ -346,7 +350,12 @@ class Recorder:
     # What happens.
 
     def call(
-        self, name: str, kernel: Kernel, tensors: Sequence[Any], static: Any, results: Any
+        self,
+        name: str,
+        kernel: Kernel,
+        tensors: Sequence[Tensor | None],
+        static: dict[str, object],
+        results: Any,
     ) -> None:
         """A kernel was called. Where nothing changes from step to step, so are the results."""
         given = [one for one in tensors if one is not None]
@@ -360,7 +369,7 @@ class Recorder:
         )
         self.trace.steps.append(Call(name, kernel, inputs, static, outputs))
 
-    def live(self, function: Callable[[], Any], key: Any = None) -> Live:
+    def live(self, function: Callable[[], Any], key: Hashable = None) -> Live:
         """A number that each replay computes at this place."""
         number = self._numbers.get(key)
         if number is None:
@@ -383,7 +392,7 @@ class Recorder:
         with self.suspended():
             return choice.ask()
 
-    def on_host(self, function: Callable[..., Any], tensors: Sequence[Any]) -> None:
+    def on_host(self, function: Callable[..., object], tensors: Sequence[Tensor]) -> None:
         """Call a function of the host at this place of each replay."""
         with self.suspended():
             function(*[tensor.data for tensor in tensors])
@@ -391,7 +400,7 @@ class Recorder:
         indices = tuple(self._index(tensor) for tensor in tensors)
         self.trace.steps.append(Host(function, indices))
 
-    def either(self, flag: Any, body: Callable[[], None], otherwise: Callable[[], None]) -> None:
+    def either(self, flag: Tensor, body: Callable[[], None], otherwise: Callable[[], None]) -> None:
         """Do a part of the step, or something else instead."""
         with self.suspended():
             if not bool(flag):
@@ -409,7 +418,7 @@ class Recorder:
         self._part = None
         return None
 
-    def read(self, variable: Any, tensor: Any) -> None:
+    def read(self, variable: Variable, tensor: Tensor) -> None:
         """A variable's value was read."""
         self.guard.meet(variable)
         if variable.host:
@@ -420,7 +429,7 @@ class Recorder:
             else:
                 self._add(tensor, "variable", variable)
 
-    def assign(self, variable: Any, tensor: Any) -> None:
+    def assign(self, variable: Variable, tensor: Tensor) -> None:
         """A variable was assigned."""
         self.guard.meet(variable)
         if variable.host:
@@ -465,7 +474,7 @@ def _equal(one: Any, other: Any) -> bool:
     return one is other or one.tobytes() == other.tobytes()
 
 
-def _same_static(one: dict[str, Any], other: dict[str, Any]) -> bool:
+def _same_static(one: dict[str, object], other: dict[str, object]) -> bool:
     return one.keys() == other.keys() and all(
         type(value) is type(other[name]) and (type(value) is Live or value == other[name])
         for name, value in one.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nkeras.core import tape
@@ -11,7 +11,7 @@ from nkeras.core.spec import Spec
 from nkeras.core.tensor import Tensor
 
 if TYPE_CHECKING:
-    from nkeras.core.primitive import Primitive
+    from nkeras.core.primitive import Primitive, Results
 
 
 class Rule:
@@ -25,7 +25,7 @@ class Rule:
     """
 
     def __init__(
-        self, owner: Primitive, arguments: tuple[str, ...], function: Callable[..., Any]
+        self, owner: Primitive[Results], arguments: tuple[str, ...], function: Callable[..., Any]
     ) -> None:
         self.function = function
         self.variadic = owner.variadic
@@ -42,12 +42,12 @@ class Rule:
     def save(
         self,
         tensors: Sequence[Tensor | None],
-        static: Any,
-        outputs: Sequence[Any],
+        static: Mapping[str, object],
+        outputs: Sequence[Tensor | None],
         wanted: Sequence[str],
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """What the rule will need of a call."""
-        saves: dict[str, Any] = {}
+        saves: dict[str, object] = {}
         for name, kind, where in self.saved:
             if kind == "tensor":
                 saves[name] = tensors[where]
@@ -68,10 +68,10 @@ class Rule:
 
     def __call__(
         self,
-        saves: dict[str, Any],
+        saves: dict[str, object],
         grads: Sequence[Tensor | None],
         specs: Sequence[Spec],
-        result: list[Any],
+        result: list[Tensor | None],
     ) -> None:
         """Put the gradients by the arguments into `result`; `grads` are those by the outputs."""
         upstream = {}
@@ -90,7 +90,7 @@ class Rule:
                 result[place] = found[i]
 
 
-def _source(owner: Primitive, name: str) -> tuple[str, Any]:
+def _source(owner: Primitive[Results], name: str) -> tuple[str, Any]:
     """What a saved parameter of a rule is, and where it is found."""
     argument = name.removesuffix("_spec")
     declared = owner.__signature__.parameters.get(name)
@@ -106,13 +106,13 @@ def _source(owner: Primitive, name: str) -> tuple[str, Any]:
 
 
 def backward(
-    calls: Sequence[tuple[Rule, dict[str, Any]]],
+    calls: Sequence[tuple[Rule, dict[str, object]]],
     count: int,
     grads: Sequence[Tensor | None],
     specs: Sequence[Spec],
-) -> list[Any]:
+) -> list[Tensor | None]:
     """Gradients by each array argument of a recorded call, None where there is none."""
-    result: list[Any] = [None] * count
+    result: list[Tensor | None] = [None] * count
     for rule, saves in calls:
         rule(saves, grads, specs, result)
     return result

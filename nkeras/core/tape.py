@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -14,6 +14,10 @@ from nkeras.core.scope import Scope
 from nkeras.core.spec import Spec
 from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
 from nkeras.core.tracebacks import entry
+from nkeras.core.typing import AnyTensor, Gradients, Structure
+
+if TYPE_CHECKING:
+    from nkeras.core.variable import Variable
 
 _tapes: ContextVar[tuple[GradientTape, ...]] = ContextVar("nkeras_tapes", default=())
 active: Callable[[], tuple[GradientTape, ...]] = _tapes.get
@@ -24,8 +28,11 @@ def paused(*tapes: GradientTape) -> Scope[tuple[GradientTape, ...]]:
     return Scope(_tapes, tuple([one for one in active() if tapes and one not in tapes]))
 
 
+Backward: TypeAlias = "Callable[[Sequence[Tensor | None], Sequence[Spec]], Gradients]"
+
+
 class _Entry(NamedTuple):
-    backward: Callable[[Sequence[Any], Sequence[Spec]], list[Any]]
+    backward: Backward
     inputs: Sequence[int | None]
     outputs: list[int | None]
     specs: list[Spec]
@@ -59,7 +66,7 @@ class GradientTape:
         """Forget everything recorded and watched."""
         self._entries: list[_Entry] = []
         self._tracked: set[int] = set()
-        self._variables: dict[int, tuple[Any, list[int]]] = {}
+        self._variables: dict[int, tuple[Variable, list[int]]] = {}
         self._used = False
 
     def __enter__(self) -> GradientTape:
@@ -71,7 +78,7 @@ class GradientTape:
     def __exit__(self, *exception: object) -> None:
         _tapes.set(tuple([one for one in active() if one is not self]))
 
-    def watch(self, tensor: Any) -> None:
+    def watch(self, tensor: Structure) -> None:
         """Watch a tensor, a variable, or a nested structure of them.
 
         Raises:
@@ -88,7 +95,7 @@ class GradientTape:
                 raise ValueError(f"Only tensors and variables can be watched. Received: {one!r}")
             self.read(one, value, explicit=True)
 
-    def read(self, variable: Any, value: Tensor, explicit: bool = False) -> None:
+    def read(self, variable: Variable, value: Tensor, explicit: bool = False) -> None:
         """Called when a variable's value is read while the tape records."""
         if not explicit and not (self._watch_variables and variable.trainable):
             return
@@ -100,7 +107,7 @@ class GradientTape:
             elif value.uid not in known[1]:
                 known[1].append(value.uid)
 
-    def watched_variables(self) -> list[Any]:
+    def watched_variables(self) -> list[Variable]:
         """The variables watched so far."""
         return [variable for variable, _ in self._variables.values()]
 
@@ -110,7 +117,7 @@ class GradientTape:
         return [None if t is None or t.uid not in known else t.uid for t in tensors]
 
     def append(
-        self, backward: Any, inputs: Sequence[int | None], outputs: Sequence[Tensor | None]
+        self, backward: Backward, inputs: Sequence[int | None], outputs: Sequence[Tensor | None]
     ) -> None:
         """Record one call: `backward(output gradients, output specs)` gives input gradients.
 
@@ -140,11 +147,11 @@ class GradientTape:
     @entry
     def gradient(
         self,
-        target: Any,
-        sources: Any,
-        output_gradients: Any = None,
+        target: Structure,
+        sources: Structure,
+        output_gradients: Structure = None,
         unconnected_gradients: str = "none",
-    ) -> Any:
+    ) -> Structure:
         """Gradients of the sum of `target` by `sources`.
 
         Args:
@@ -192,7 +199,9 @@ class GradientTape:
             found.append(total)
         return tree.pack_sequence_as_from(sources, iter(found))
 
-    def jacobian(self, target: Any, sources: Any, unconnected_gradients: str = "none") -> Any:
+    def jacobian(
+        self, target: Structure, sources: Structure, unconnected_gradients: str = "none"
+    ) -> Structure:
         """Derivatives of each element of `target` by each element of `sources`.
 
         Args:
@@ -221,14 +230,14 @@ class GradientTape:
             self._entries.clear()
         stack, reshape = Operators.operators["stack"], Operators.operators["reshape"]
 
-        def join(source: Any, *gradients: Any) -> Any:
+        def join(source: AnyTensor, *gradients: Tensor | None) -> Tensor | None:
             if gradients[0] is None:
                 return None
             return reshape(stack(gradients), (*target.shape, *source.shape))
 
         return tree.map_structure(join, sources, *rows)
 
-    def _seeds(self, target: Any, output_gradients: Any) -> dict[int, Tensor]:
+    def _seeds(self, target: Structure, output_gradients: Structure) -> dict[int, Tensor]:
         targets = tree.flatten(target)
         given = (
             [None] * len(targets) if output_gradients is None else tree.flatten(output_gradients)
@@ -248,7 +257,7 @@ class GradientTape:
             seeds[one.uid] = _add(seeds[one.uid], seed) if one.uid in seeds else seed
         return seeds
 
-    def _walk(self, grads: dict[int, Any], wanted: set[int]) -> dict[int, Tensor]:
+    def _walk(self, grads: dict[int, Tensor], wanted: set[int]) -> dict[int, Tensor]:
         """Entries (with their saves) and gradients are dropped as soon as they are used."""
         entries = self._entries
         for i in range(len(entries) - 1, -1, -1):
@@ -266,7 +275,7 @@ class GradientTape:
                     grads[uid] = _add(grads[uid], gradient) if uid in grads else gradient
         return grads
 
-    def _uids(self, source: Any) -> list[int]:
+    def _uids(self, source: object) -> list[int]:
         if isinstance(source, Tensor):
             return [source.uid]
         if id(source) in self._variables:

@@ -318,7 +318,7 @@ def _int_name(array: np.ndarray) -> str:
     return "int32" if fits else "int64"
 
 
-def _asarray(value: Any) -> np.ndarray:
+def _asarray(value: object) -> np.ndarray:
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:

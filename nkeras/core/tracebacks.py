@@ -14,12 +14,15 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from nkeras.core import config
 from nkeras.core.errors import OURS, short
+
+if TYPE_CHECKING:
+    from nkeras.layers.base import Layer
 
 _HOME = Path(__file__).parents[2]
 # NumPy's frames below ours, or below the user's line, say nothing that the message does not.
@@ -29,7 +32,7 @@ _HIDDEN = (
     str(Path(np.__file__).parent) + os.sep,
 )
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+_Function = TypeVar("_Function", bound=Callable[..., object])
 
 
 def cut(error: Exception) -> None:
@@ -55,7 +58,7 @@ def entry(function: _Function) -> _Function:
 
 
 def pass_layer(
-    error: Exception, layer: Any, arguments: Mapping[str, Any], is_outermost: bool
+    error: Exception, layer: Layer, arguments: Mapping[str, object], is_outermost: bool
 ) -> None:
     """Let an error pass out of the call of a layer; the innermost one tells what it was given.
 

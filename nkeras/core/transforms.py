@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from nkeras.core import tree
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tape import GradientTape
 from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Structure, TensorLike
 from nkeras.core.variable import Variable
 
 
 def value_and_grad(
-    function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
-) -> Callable[..., Any]:
+    function: Callable[..., Structure], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Structure]:
     """A function that returns the value of `function` and its gradient.
 
     Args:
@@ -39,7 +39,7 @@ def value_and_grad(
     positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
     @functools.wraps(function)
-    def wrapper(*arguments: Any, **named: Any) -> Any:
+    def wrapper(*arguments: Structure, **named: Structure) -> Structure:
         given = list(arguments)
         with GradientTape(watch_accessed_variables=False) as tape:
             for position in positions:
@@ -59,8 +59,8 @@ def value_and_grad(
 
 
 def grad(
-    function: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
-) -> Callable[..., Any]:
+    function: Callable[..., Structure], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Structure]:
     """A function that returns the gradient of `function`; see `value_and_grad`.
 
     Args:
@@ -79,12 +79,12 @@ def grad(
     both = value_and_grad(function, argnums, has_aux)
 
     @functools.wraps(function)
-    def wrapper(*arguments: Any, **named: Any) -> Any:
+    def wrapper(*arguments: Structure, **named: Structure) -> Structure:
         result, gradient = both(*arguments, **named)
         return (gradient, result[1]) if has_aux else gradient
 
     return wrapper
 
 
-def _source(leaf: Any) -> Any:
+def _source(leaf: TensorLike) -> Variable | Tensor:
     return leaf if isinstance(leaf, Variable) else to_tensor(leaf)

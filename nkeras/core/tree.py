@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from nkeras.core.typing import Structure
 
-def is_nested(structure: Any) -> bool:
+
+def is_nested(structure: Structure) -> bool:
     """Whether it is a list, tuple or dict.
 
     Example:
@@ -16,7 +18,7 @@ def is_nested(structure: Any) -> bool:
     return isinstance(structure, (list, tuple, dict))
 
 
-def flatten(structure: Any) -> list[Any]:
+def flatten(structure: Structure) -> list[Structure]:
     """The leaves, depth first.
 
     Example:
@@ -27,7 +29,7 @@ def flatten(structure: Any) -> list[Any]:
         structure = [structure[key] for key in _keys(structure)]
     elif not isinstance(structure, (list, tuple)):
         return [structure]
-    leaves: list[Any] = []
+    leaves: list[Structure] = []
     for item in structure:
         if isinstance(item, (dict, list, tuple)):
             leaves += flatten(item)
@@ -36,14 +38,14 @@ def flatten(structure: Any) -> list[Any]:
     return leaves
 
 
-def _keys(mapping: dict[Any, Any]) -> list[Any]:
+def _keys(mapping: dict[Any, object]) -> list[Structure]:
     try:
         return sorted(mapping)
     except TypeError:  # keys of several types keep their order
         return list(mapping)
 
 
-def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
+def flatten_with_path(structure: Structure) -> list[tuple[tuple[Any, ...], Structure]]:
     """Pairs of (path, leaf)."""
     if isinstance(structure, dict):
         children = [(key, structure[key]) for key in _keys(structure)]
@@ -56,7 +58,7 @@ def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
     ]
 
 
-def map_structure(function: Callable[..., Any], *structures: Any) -> Any:
+def map_structure(function: Callable[..., Structure], *structures: Structure) -> Structure:
     """Apply a function to the leaves of one or more structures of the same shape.
 
     Example:
@@ -81,7 +83,7 @@ def map_structure(function: Callable[..., Any], *structures: Any) -> Any:
     return type(first)(*items) if hasattr(first, "_fields") else type(first)(items)
 
 
-def pack_sequence_as(structure: Any, flat_sequence: Any) -> Any:
+def pack_sequence_as(structure: Structure, flat_sequence: Iterable[Structure]) -> Structure:
     """A structure of the same shape with other leaves.
 
     Raises:
@@ -97,7 +99,7 @@ def pack_sequence_as(structure: Any, flat_sequence: Any) -> Any:
     return pack_sequence_as_from(structure, rest)
 
 
-def pack_sequence_as_from(structure: Any, rest: Iterator[Any]) -> Any:
+def pack_sequence_as_from(structure: Structure, rest: Iterator[Structure]) -> Structure:
     """As `pack_sequence_as`, taking leaves from an iterator."""
     if isinstance(structure, dict):
         ordered = {key: pack_sequence_as_from(structure[key], rest) for key in _keys(structure)}
@@ -113,7 +115,7 @@ def pack_sequence_as_from(structure: Any, rest: Iterator[Any]) -> Any:
     return next(rest)
 
 
-def assert_same_structure(a: Any, b: Any) -> None:
+def assert_same_structure(a: Structure, b: Structure) -> None:
     """Raise a ValueError where two structures differ."""
     map_structure(lambda *leaves: None, a, b)
     map_structure(lambda *leaves: None, b, a)

@@ -10,10 +10,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-Variables = frozenset[Any]
-Steps = Sequence[tuple[Callable[..., Any], Sequence[Any]]]
+if TYPE_CHECKING:
+    from nkeras.core.variable import Variable
+
+Variables = frozenset["Variable"]
+Steps = Sequence[tuple[Callable[..., object], Sequence[object]]]
 
 lock = threading.RLock()  # of the thread that writes
 _writer: int | None = None

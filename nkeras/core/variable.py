@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 from nkeras.backend import registry
+from nkeras.backend.protocol import Array
 from nkeras.core import dtypes, graph, guards, naming, recording, tape, turns
 from nkeras.core.ahead import ahead
 from nkeras.core.errors import as_bool
 from nkeras.core.scope import Scope
 from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
+from nkeras.core.typing import DTypeLike, TensorLike
 
 _autocast: ContextVar[str | None] = ContextVar("nkeras_autocast", default=None)
 
@@ -45,7 +47,7 @@ class _Guarded:
     def __get__(self, variable: Any, owner: type | None = None) -> Any:
         return self if variable is None else variable.__dict__[self.name]
 
-    def __set__(self, variable: Any, value: Any) -> None:
+    def __set__(self, variable: Variable, value: object) -> None:
         if variable.__dict__.get(self.name, value) is not value:
             guards.changed(variable, self.name)
         variable.__dict__[self.name] = value
@@ -62,7 +64,7 @@ class _Switch(_Guarded):
             recorder.look_at_switch(variable)
         return variable.__dict__[self.name]
 
-    def __set__(self, variable: Any, value: Any) -> None:
+    def __set__(self, variable: Variable, value: object) -> None:
         value = as_bool(value, "trainable", "Variable")
         if variable.__dict__.get(self.name, value) is not value:
             guards.switched()
@@ -102,9 +104,9 @@ class Variable(Operators, guards.Guarded):
 
     def __init__(
         self,
-        initializer: Any,
+        initializer: TensorLike | Callable[..., TensorLike],
         shape: Sequence[int] | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
         trainable: bool = True,
         autocast: bool = True,
         aggregation: str = "none",
@@ -142,7 +144,12 @@ class Variable(Operators, guards.Guarded):
         # None after a plan has written the storage, until somebody wants the value.
         self._tensor: Tensor | None = tensor
 
-    def _initial(self, initializer: Any, shape: Sequence[int] | None, dtype: Any) -> Tensor:
+    def _initial(
+        self,
+        initializer: TensorLike | Callable[..., TensorLike],
+        shape: Sequence[int] | None,
+        dtype: DTypeLike,
+    ) -> Tensor:
         if callable(initializer):
             if shape is None:
                 raise ValueError(
@@ -250,7 +257,7 @@ class Variable(Operators, guards.Guarded):
         self._changed()  # last: a plan of another thread must not take the old value for the new
         return self
 
-    def assign_add(self, value: Any) -> Variable:
+    def assign_add(self, value: TensorLike) -> Variable:
         """Replace the value by its sum with `value`."""
         if self.host:
             number = np.asarray(value)
@@ -264,13 +271,13 @@ class Variable(Operators, guards.Guarded):
         changes += 1
         self.version += 1
 
-    def _replace(self, number: Any) -> None:
+    def _replace(self, number: float | np.ndarray) -> None:
         """Assign a number to a variable of the host, many times in a step."""
         before = self._current()
         self._tensor = Tensor(np.array(number, before.data.dtype), before.backend)
         self._changed()
 
-    def assign_sub(self, value: Any) -> Variable:
+    def assign_sub(self, value: TensorLike) -> Variable:
         """Replace the value by its difference from `value`."""
         if self.host:
             number = np.asarray(value)
@@ -281,7 +288,7 @@ class Variable(Operators, guards.Guarded):
 
     # How plans reach the value: it lives in an array of its own, at one address.
 
-    def storage(self) -> Any:
+    def storage(self) -> Array:
         """The array that holds the value, for plans to read and write from now on."""
         with turns.lock:
             if self._storage is None:
@@ -309,7 +316,7 @@ class Variable(Operators, guards.Guarded):
             self._is_away = True
             moves += 1
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """A copy has a storage of its own, when a plan wants one."""
         return {**self.__dict__, "_tensor": self._current(), **_NO_STORAGE}
 
@@ -324,11 +331,11 @@ class Variable(Operators, guards.Guarded):
         """A copy of the value as NumPy array."""
         return np.array(self._seen().numpy())
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)
 
-    def _number(self) -> Any:
+    def _number(self) -> float:
         tensor = self._seen()
         return tensor.data.item() if self.host else tensor.item()
 

@@ -22,7 +22,6 @@ from nkeras.core.typing import (
     LayerOptions,
     Masks,
     PartialShape,
-    PolicyLike,
     RegularizerLike,
     Shapes,
 )
@@ -67,7 +66,7 @@ class InputLayer(Layer):
         self,
         shape: Sequence[int | None] | None = None,
         batch_size: int | None = None,
-        dtype: PolicyLike = None,
+        dtype: DTypeLike = None,
         sparse: bool | None = None,
         ragged: bool | None = None,
         batch_shape: Sequence[int | None] | None = None,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from nkeras.core import dtypes, tree
 from nkeras.core.configurable import Configurable
-from nkeras.core.typing import PartialShape, PolicyLike
+from nkeras.core.typing import DTypeLike, PartialShape
 
 
 class InputSpec(Configurable):
@@ -28,7 +28,7 @@ class InputSpec(Configurable):
 
     def __init__(
         self,
-        dtype: PolicyLike = None,
+        dtype: DTypeLike = None,
         shape: Sequence[int | None] | None = None,
         ndim: int | None = None,
         max_ndim: int | None = None,
