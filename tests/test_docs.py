@@ -8,8 +8,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+import nkeras
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -48,6 +51,22 @@ def test_python_of_backends_page_runs(capsys: pytest.CaptureFixture[str]) -> Non
     (block,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     exec(compile(block, "backends.md", "exec"), {})
     assert capsys.readouterr().out.splitlines()[-1] == "numba_cpu"
+
+
+def test_the_recipe_of_an_optimizer() -> None:
+    text = (ROOT / "docs" / "adding.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    block = next(block for block in blocks if "SignSGD" in block)
+    imports = "from nkeras import ops\nfrom nkeras.optimizers.optimizer import Optimizer\n"
+    imports += "from nkeras.optimizers.shared import with_shared_arguments\n"
+    names: dict[str, Any] = {}
+    exec(f"from __future__ import annotations\n{imports}{block}", names)
+    made = names["SignSGD"](0.5, 0.0, None, 2.0)
+    assert (made.clipnorm, "clipnorm: " in type(made).__doc__) == (2.0, True)
+    w = nkeras.Variable([1.0, -1.0])
+    made.apply([nkeras.ops.convert_to_tensor([3.0, -2.0])], [w])
+    assert w.numpy().tolist() == [0.5, -0.5]
+    assert type(made).from_config(made.get_config()).get_config() == made.get_config()
 
 
 # The recipes of adding.md, done in a copy of the sources.

@@ -163,6 +163,26 @@ class LayerOptions(InputOptions, total=False):
     autocast: bool
 
 
+class FurtherOptimizerOptions(TypedDict, total=False):
+    """What every optimizer takes beside learning rate, weight decay and its own arguments."""
+
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    loss_scale_factor: float | None
+    gradient_accumulation_steps: int | None
+    name: str | None
+
+
+class OptimizerOptions(FurtherOptimizerOptions, total=False):
+    """The same for optimizers without an argument for the weight decay."""
+
+    weight_decay: float | None
+
+
 class AllLayerOptions(LayerOptions, total=False):
     """The same for layers without an argument for it."""
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nkeras import ops
 from nkeras.core import naming
 from nkeras.core.recording import live, plain
+from nkeras.core.typing import OptimizerOptions
 from nkeras.core.variable import Variable
 from nkeras.optimizers.optimizer import Optimizer
+from nkeras.optimizers.shared import with_shared_arguments
 from nkeras.optimizers.state import Slots
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
+
+@with_shared_arguments
 class Adafactor(Optimizer):
     """Adam's second moment kept as one row and one column per matrix: little memory.
 
@@ -25,16 +31,7 @@ class Adafactor(Optimizer):
         epsilon_2: smallest scale of a variable.
         clip_threshold: largest root mean square of an update.
         relative_step: use at most `1 / sqrt(t)` as learning rate.
-        weight_decay: see Optimizer, as all that follow.
-        clipnorm: largest norm of each gradient.
-        clipvalue: largest absolute value of a gradient's elements.
-        global_clipnorm: largest norm of all gradients together.
-        use_ema: keep a moving average of the variables.
-        ema_momentum: momentum of that average.
-        ema_overwrite_frequency: after how many steps it overwrites the variables.
-        loss_scale_factor: factor of the loss.
-        gradient_accumulation_steps: how many gradients are averaged for one update.
-        name: name.
+        **shared: what every optimizer takes: see `Optimizer`.
 
     Example:
         >>> import nkeras
@@ -55,32 +52,9 @@ class Adafactor(Optimizer):
         epsilon_2: float = 1e-3,
         clip_threshold: float = 1.0,
         relative_step: bool = True,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = None,
-        **kwargs: Any,
+        **shared: Unpack[OptimizerOptions],
     ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            **kwargs,
-        )
+        super().__init__(learning_rate, **shared)
         self.beta_2_decay = beta_2_decay
         self.epsilon_1 = epsilon_1
         self.epsilon_2 = epsilon_2

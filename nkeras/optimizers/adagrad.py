@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nkeras import initializers, ops
+from nkeras.core.typing import OptimizerOptions
 from nkeras.core.variable import Variable
 from nkeras.optimizers.optimizer import Optimizer
+from nkeras.optimizers.shared import with_shared_arguments
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
+@with_shared_arguments
 class Adagrad(Optimizer):
     """Gradient descent divided by the root of the sum of squared gradients.
 
@@ -19,16 +25,7 @@ class Adagrad(Optimizer):
         learning_rate: float, LearningRateSchedule, or a function without arguments.
         initial_accumulator_value: where `a` starts.
         epsilon: small number that keeps the quotient finite.
-        weight_decay: see Optimizer, as all that follow.
-        clipnorm: largest norm of each gradient.
-        clipvalue: largest absolute value of a gradient's elements.
-        global_clipnorm: largest norm of all gradients together.
-        use_ema: keep a moving average of the variables.
-        ema_momentum: momentum of that average.
-        ema_overwrite_frequency: after how many steps it overwrites the variables.
-        loss_scale_factor: factor of the loss.
-        gradient_accumulation_steps: how many gradients are averaged for one update.
-        name: name.
+        **shared: what every optimizer takes: see `Optimizer`.
 
     Example:
         >>> import nkeras
@@ -45,32 +42,9 @@ class Adagrad(Optimizer):
         learning_rate: Any = 0.001,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = None,
-        **kwargs: Any,
+        **shared: Unpack[OptimizerOptions],
     ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            **kwargs,
-        )
+        super().__init__(learning_rate, **shared)
         self.initial_accumulator_value = initial_accumulator_value
         self.epsilon = epsilon
 
@@ -92,6 +66,7 @@ class Adagrad(Optimizer):
         self.assign_sub(variable, step)
 
 
+@with_shared_arguments
 class Adadelta(Optimizer):
     """Gradient descent whose step size comes from the steps before.
 
@@ -102,16 +77,7 @@ class Adadelta(Optimizer):
         learning_rate: float, LearningRateSchedule, or a function without arguments.
         rho: decay of both means.
         epsilon: small number that keeps the quotient finite.
-        weight_decay: see Optimizer, as all that follow.
-        clipnorm: largest norm of each gradient.
-        clipvalue: largest absolute value of a gradient's elements.
-        global_clipnorm: largest norm of all gradients together.
-        use_ema: keep a moving average of the variables.
-        ema_momentum: momentum of that average.
-        ema_overwrite_frequency: after how many steps it overwrites the variables.
-        loss_scale_factor: factor of the loss.
-        gradient_accumulation_steps: how many gradients are averaged for one update.
-        name: name.
+        **shared: what every optimizer takes: see `Optimizer`.
 
     Example:
         >>> import nkeras
@@ -128,32 +94,9 @@ class Adadelta(Optimizer):
         learning_rate: Any = 0.001,
         rho: float = 0.95,
         epsilon: float = 1e-7,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = None,
-        **kwargs: Any,
+        **shared: Unpack[OptimizerOptions],
     ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            **kwargs,
-        )
+        super().__init__(learning_rate, **shared)
         self._check_fractions(rho=rho)
         self.rho = rho
         self.epsilon = epsilon

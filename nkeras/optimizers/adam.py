@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nkeras import ops
-from nkeras.core.recording import live, plain
+from nkeras.core.typing import FurtherOptimizerOptions, OptimizerOptions
 from nkeras.core.variable import Variable
 from nkeras.ops.optimizers import adam_update, amsgrad_update
 from nkeras.optimizers.optimizer import Optimizer
+from nkeras.optimizers.shared import with_shared_arguments
 from nkeras.optimizers.state import Slots
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
+
+@with_shared_arguments
 class Adam(Optimizer):
     """Gradient descent by running means of the gradient and of its square.
 
@@ -26,16 +30,7 @@ class Adam(Optimizer):
         beta_2: decay of the mean of its square.
         epsilon: small number that keeps the quotient finite.
         amsgrad: divide by the root of the largest `v` so far.
-        weight_decay: see Optimizer, as all that follow.
-        clipnorm: largest norm of each gradient.
-        clipvalue: largest absolute value of a gradient's elements.
-        global_clipnorm: largest norm of all gradients together.
-        use_ema: keep a moving average of the variables.
-        ema_momentum: momentum of that average.
-        ema_overwrite_frequency: after how many steps it overwrites the variables.
-        loss_scale_factor: factor of the loss.
-        gradient_accumulation_steps: how many gradients are averaged for one update.
-        name: name.
+        **shared: what every optimizer takes: see `Optimizer`.
 
     Example:
         >>> import nkeras
@@ -55,32 +50,9 @@ class Adam(Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = None,
-        **kwargs: Any,
+        **shared: Unpack[OptimizerOptions],
     ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            **kwargs,
-        )
+        super().__init__(learning_rate, **shared)
         self._check_fractions(beta_1=beta_1, beta_2=beta_2)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
@@ -101,34 +73,26 @@ class Adam(Optimizer):
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """One fused update of a variable and its moments."""
-        step = self._updates_made() + 1
-        alpha = live(
-            lambda: float(plain(learning_rate)) * self._correction(plain(step)),
-            (self, "alpha", step, learning_rate),
-        )
-        state = [
-            self._slot(slots, variable)
-            for slots in (self._momentums, self._velocities, self._velocity_hats)
-            if slots
-        ]
-        update = amsgrad_update if self.amsgrad else adam_update
-        new_values = update(
+        slots = [self._momentums, self._velocities]
+        slots += [self._velocity_hats] if self.amsgrad else []
+        self._apply_kernel(
+            amsgrad_update if self.amsgrad else adam_update,
+            gradient,
             variable,
-            ops.cast(gradient, variable.dtype),
-            *state,
-            alpha=alpha,
+            *slots,
+            alpha=self._each_step(self._alpha, learning_rate, self._updates_made() + 1),
             beta_1=self.beta_1,
             beta_2=self.beta_2,
             epsilon=self.epsilon,
         )
-        for one, value in zip((variable, *state), new_values, strict=True):
-            self.assign(one, value)
 
-    def _correction(self, step: int) -> float:
-        """What makes up for moments that began at zero."""
-        return (1.0 - self.beta_2**step) ** 0.5 / (1.0 - self.beta_1**step)
+    def _alpha(self, learning_rate: Any, t: int) -> float:
+        """The learning rate, times what makes up for moments that began at zero."""
+        correction = (1.0 - self.beta_2**t) ** 0.5 / (1.0 - self.beta_1**t)
+        return float(learning_rate) * correction
 
 
+@with_shared_arguments
 class AdamW(Adam):
     """Adam with weight decay beside the gradient: `w -= learning_rate * weight_decay * w` first.
 
@@ -139,15 +103,7 @@ class AdamW(Adam):
         beta_2: decay of the mean of its square.
         epsilon: small number that keeps the quotient finite.
         amsgrad: divide by the root of the largest `v` so far.
-        clipnorm: largest norm of each gradient; see Optimizer, as all that follow.
-        clipvalue: largest absolute value of a gradient's elements.
-        global_clipnorm: largest norm of all gradients together.
-        use_ema: keep a moving average of the variables.
-        ema_momentum: momentum of that average.
-        ema_overwrite_frequency: after how many steps it overwrites the variables.
-        loss_scale_factor: factor of the loss.
-        gradient_accumulation_steps: how many gradients are averaged for one update.
-        name: name.
+        **shared: what every optimizer takes: see `Optimizer`.
 
     Example:
         >>> import nkeras
@@ -169,16 +125,7 @@ class AdamW(Adam):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = None,
-        **kwargs: Any,
+        **shared: Unpack[FurtherOptimizerOptions],
     ) -> None:
         if weight_decay is None:
             raise ValueError("AdamW: argument `weight_decay` must be a float. Received: None")
@@ -189,14 +136,5 @@ class AdamW(Adam):
             epsilon=epsilon,
             amsgrad=amsgrad,
             weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            **kwargs,
+            **shared,
         )

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nkeras import ops
 from nkeras.core import config, naming
 from nkeras.core.recording import live, on_host, plain
+from nkeras.core.typing import OptimizerOptions
 from nkeras.core.variable import Variable
 from nkeras.optimizers.optimizer import Optimizer
+from nkeras.optimizers.shared import with_shared_arguments
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
+@with_shared_arguments
 class Adamax(Optimizer):
     """Adam with the infinity norm in place of the mean square.
 
@@ -25,16 +31,7 @@ class Adamax(Optimizer):
         beta_1: decay of the mean of the gradient.
         beta_2: decay of the infinity norm.
         epsilon: small number that keeps the quotient finite.
-        weight_decay: see Optimizer, as all that follow.
-        clipnorm: largest norm of each gradient.
-        clipvalue: largest absolute value of a gradient's elements.
-        global_clipnorm: largest norm of all gradients together.
-        use_ema: keep a moving average of the variables.
-        ema_momentum: momentum of that average.
-        ema_overwrite_frequency: after how many steps it overwrites the variables.
-        loss_scale_factor: factor of the loss.
-        gradient_accumulation_steps: how many gradients are averaged for one update.
-        name: name.
+        **shared: what every optimizer takes: see `Optimizer`.
 
     Example:
         >>> import nkeras
@@ -52,32 +49,9 @@ class Adamax(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = None,
-        **kwargs: Any,
+        **shared: Unpack[OptimizerOptions],
     ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            **kwargs,
-        )
+        super().__init__(learning_rate, **shared)
         self._check_fractions(beta_1=beta_1, beta_2=beta_2)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
@@ -100,6 +74,7 @@ class Adamax(Optimizer):
         self.assign_sub(variable, scale * m / (norm + self.epsilon))
 
 
+@with_shared_arguments
 class Nadam(Optimizer):
     """Adam with Nesterov momentum.
 
@@ -110,16 +85,7 @@ class Nadam(Optimizer):
         beta_1: decay of the mean of the gradient.
         beta_2: decay of the mean of its square.
         epsilon: small number that keeps the quotient finite.
-        weight_decay: see Optimizer, as all that follow.
-        clipnorm: largest norm of each gradient.
-        clipvalue: largest absolute value of a gradient's elements.
-        global_clipnorm: largest norm of all gradients together.
-        use_ema: keep a moving average of the variables.
-        ema_momentum: momentum of that average.
-        ema_overwrite_frequency: after how many steps it overwrites the variables.
-        loss_scale_factor: factor of the loss.
-        gradient_accumulation_steps: how many gradients are averaged for one update.
-        name: name.
+        **shared: what every optimizer takes: see `Optimizer`.
 
     Example:
         >>> import nkeras
@@ -137,32 +103,9 @@ class Nadam(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = None,
-        **kwargs: Any,
+        **shared: Unpack[OptimizerOptions],
     ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            **kwargs,
-        )
+        super().__init__(learning_rate, **shared)
         self._check_fractions(beta_1=beta_1, beta_2=beta_2)
         self.beta_1 = beta_1
         self.beta_2 = beta_2

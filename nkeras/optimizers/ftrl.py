@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nkeras import initializers, ops
+from nkeras.core.typing import OptimizerOptions
 from nkeras.core.variable import Variable
 from nkeras.optimizers.optimizer import Optimizer
+from nkeras.optimizers.shared import with_shared_arguments
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
+@with_shared_arguments
 class Ftrl(Optimizer):
     """Follow the regularized leader: sparse weights for wide linear models.
 
@@ -23,16 +29,7 @@ class Ftrl(Optimizer):
         l2_regularization_strength: L2 penalty that holds the weights near 0.
         l2_shrinkage_regularization_strength: L2 penalty on their size, in the gradient.
         beta: `beta` of the paper.
-        weight_decay: see Optimizer, as all that follow.
-        clipnorm: largest norm of each gradient.
-        clipvalue: largest absolute value of a gradient's elements.
-        global_clipnorm: largest norm of all gradients together.
-        use_ema: keep a moving average of the variables.
-        ema_momentum: momentum of that average.
-        ema_overwrite_frequency: after how many steps it overwrites the variables.
-        loss_scale_factor: factor of the loss.
-        gradient_accumulation_steps: how many gradients are averaged for one update.
-        name: name.
+        **shared: what every optimizer takes: see `Optimizer`.
 
     Example:
         >>> import nkeras
@@ -53,32 +50,9 @@ class Ftrl(Optimizer):
         l2_regularization_strength: float = 0.0,
         l2_shrinkage_regularization_strength: float = 0.0,
         beta: float = 0.0,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = None,
-        **kwargs: Any,
+        **shared: Unpack[OptimizerOptions],
     ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            **kwargs,
-        )
+        super().__init__(learning_rate, **shared)
         if learning_rate_power > 0.0:
             raise ValueError(
                 "Ftrl: argument `learning_rate_power` must be negative or zero. Received: "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -242,6 +242,25 @@ class Optimizer(Configurable, OptimizerState):
                 )
         self._trainable_variables = variables
         self.built = True
+
+    def _each_step(self, formula: Callable[..., float], *numbers: Any) -> Any:
+        """`formula(*numbers)` on the host: computed again at each step, once for all variables."""
+        return live(lambda: formula(*map(plain, numbers)), (formula, *numbers))
+
+    def _apply_kernel(
+        self,
+        kernel: Callable[..., Any],
+        gradient: Any,
+        variable: Variable,
+        *slots: Slots,
+        **numbers: Any,
+    ) -> None:
+        """Assign what a kernel makes of a variable, its gradient and its state."""
+        state = [self._slot(kept, variable) for kept in slots]
+        made = kernel(variable, ops.cast(gradient, variable.dtype), *state, **numbers)
+        for target, value in zip((variable, *state), made, strict=True):
+            if target is not None:
+                self.assign(target, value)
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """Update one variable and its state; `learning_rate` is a Python float."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nkeras import ops
 from nkeras.core.recording import number
+from nkeras.core.typing import OptimizerOptions
 from nkeras.core.variable import Variable
 from nkeras.ops.optimizers import rmsprop_update
 from nkeras.optimizers.optimizer import Optimizer
+from nkeras.optimizers.shared import with_shared_arguments
 from nkeras.optimizers.state import Slots
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
+
+@with_shared_arguments
 class RMSprop(Optimizer):
     """Gradient descent divided by the root of a running mean of the gradient's square.
 
@@ -24,16 +29,7 @@ class RMSprop(Optimizer):
         momentum: how much of the last step is added to the next.
         epsilon: small number that keeps the quotient finite.
         centered: divide by the root of the variance: take off the square of the mean gradient.
-        weight_decay: see Optimizer, as all that follow.
-        clipnorm: largest norm of each gradient.
-        clipvalue: largest absolute value of a gradient's elements.
-        global_clipnorm: largest norm of all gradients together.
-        use_ema: keep a moving average of the variables.
-        ema_momentum: momentum of that average.
-        ema_overwrite_frequency: after how many steps it overwrites the variables.
-        loss_scale_factor: factor of the loss.
-        gradient_accumulation_steps: how many gradients are averaged for one update.
-        name: name.
+        **shared: what every optimizer takes: see `Optimizer`.
 
     Example:
         >>> import nkeras
@@ -52,32 +48,9 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
         epsilon: float = 1e-7,
         centered: bool = False,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        loss_scale_factor: float | None = None,
-        gradient_accumulation_steps: int | None = None,
-        name: str | None = None,
-        **kwargs: Any,
+        **shared: Unpack[OptimizerOptions],
     ) -> None:
-        super().__init__(
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-            use_ema=use_ema,
-            ema_momentum=ema_momentum,
-            ema_overwrite_frequency=ema_overwrite_frequency,
-            loss_scale_factor=loss_scale_factor,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            name=name,
-            **kwargs,
-        )
+        super().__init__(learning_rate, **shared)
         self._check_fractions(rho=rho, momentum=momentum)
         self.rho = rho
         self.momentum = momentum
@@ -99,20 +72,16 @@ class RMSprop(Optimizer):
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """One fused update of a variable and its means."""
-        state = [
-            self._slot(slots, variable)
-            for slots in (self._velocities, self._momentums, self._average_gradients)
-        ]
-        new_values = rmsprop_update(
+        self._apply_kernel(
+            rmsprop_update,
+            gradient,
             variable,
-            ops.cast(gradient, variable.dtype),
-            *state,
+            self._velocities,
+            self._momentums,
+            self._average_gradients,
             learning_rate=number(learning_rate),
             rho=self.rho,
             momentum=self.momentum,
             epsilon=self.epsilon,
             centered=self.centered,
         )
-        for one, value in zip((variable, *state), new_values, strict=True):
-            if one is not None:
-                self.assign(one, value)

@@ -89,6 +89,20 @@ def test_arguments_of_single_optimizers() -> None:
         optimizers.SGD(decay=0.1)
 
 
+def test_shared_arguments_are_shown_and_taken_by_position() -> None:
+    for kind in (optimizers.Adam, optimizers.AdamW, optimizers.SGD, optimizers.Ftrl):
+        names = list(inspect.signature(kind).parameters)
+        shared = inspect.signature(optimizers.Optimizer).parameters
+        further = [name for name in shared if name not in names[:2]]
+        assert names[-len(further) :] == further
+        assert all(f"{name}: " in str(kind.__doc__) for name in names[:-1])
+        assert "shared" not in str(kind.__doc__)
+    make: Any = optimizers.SGD
+    assert make(0.1, 0.5, False, None, 2.0).clipnorm == 2.0
+    with pytest.raises(TypeError, match="SGD: multiple values for argument 'momentum'"):
+        make(0.1, 0.5, momentum=0.5)
+
+
 def test_the_repr_is_short() -> None:
     assert repr(optimizers.SGD(0.1, name="a")) == 'SGD(learning_rate=0.1, name="a")'
     schedule = optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
