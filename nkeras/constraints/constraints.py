@@ -5,12 +5,12 @@ Source: https://keras.io/api/layers/constraints/
 
 from __future__ import annotations
 
-from typing import Any
-
 from nkeras.core import config, dtypes
 from nkeras.core.configurable import Configurable
 from nkeras.core.guards import GuardedAttributes
 from nkeras.core.primitive import to_tensor
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Axis, TensorLike
 from nkeras.ops.elementwise import clip, maximum, root_of_squares, square
 from nkeras.ops.reduction import sum
 from nkeras.ops.shape import cast
@@ -28,7 +28,7 @@ class Constraint(Configurable, GuardedAttributes):
         array([0.5, 0.5], dtype=float32)
     """
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: TensorLike) -> TensorLike:
         """The weight as it should be."""
         return w
 
@@ -49,11 +49,11 @@ class MaxNorm(Constraint):
                [4.]], dtype=float32)
     """
 
-    def __init__(self, max_value: float = 2, axis: Any = 0) -> None:
+    def __init__(self, max_value: float = 2, axis: Axis = 0) -> None:
         self.max_value = max_value
         self.axis = axis
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: TensorLike) -> Tensor:
         """The weight with shortened vectors."""
         w, norms = _with_norms(w, self.axis)
         return w * (clip(norms, 0, self.max_value) / (norms + config.epsilon()))
@@ -68,7 +68,7 @@ class NonNeg(Constraint):
         array([0., 2.], dtype=float32)
     """
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: TensorLike) -> Tensor:
         """The weight without negative values."""
         return maximum(to_tensor(w), 0)
 
@@ -86,10 +86,10 @@ class UnitNorm(Constraint):
                [0.8]], dtype=float32)
     """
 
-    def __init__(self, axis: Any = 0) -> None:
+    def __init__(self, axis: Axis = 0) -> None:
         self.axis = axis
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: TensorLike) -> Tensor:
         """The weight with vectors of norm 1."""
         w, norms = _with_norms(w, self.axis)
         return w / (norms + config.epsilon())
@@ -112,14 +112,14 @@ class MinMaxNorm(Constraint):
     """
 
     def __init__(
-        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Any = 0
+        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axis = 0
     ) -> None:
         self.min_value = min_value
         self.max_value = max_value
         self.rate = rate
         self.axis = axis
 
-    def __call__(self, w: Any) -> Any:
+    def __call__(self, w: TensorLike) -> Tensor:
         """The weight with norms in the interval."""
         w, norms = _with_norms(w, self.axis)
         limited = clip(norms, self.min_value, self.max_value)
@@ -127,7 +127,7 @@ class MinMaxNorm(Constraint):
         return w * (desired / (norms + config.epsilon()))
 
 
-def _with_norms(w: Any, axis: Any) -> tuple[Any, Any]:
+def _with_norms(w: TensorLike, axis: Axis) -> tuple[Tensor, Tensor]:
     w = to_tensor(w)
     w = cast(w, dtypes.result_type(w.dtype, float))
     axis = tuple(axis) if isinstance(axis, list) else axis

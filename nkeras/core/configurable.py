@@ -53,11 +53,13 @@ class Configurable:
     __signature__ = _Signature()
     _captured: dict[str, object]
 
-    def __new__(cls, *args: object, **kwargs: object) -> Self:
-        """Remember the constructor's arguments."""
-        made = super().__new__(cls)
-        made.__dict__["_captured"] = _bound(cls.__init__, args, kwargs)
-        return made
+    if not TYPE_CHECKING:  # editors shall show the constructor's arguments
+
+        def __new__(cls, *args: object, **kwargs: object) -> Self:
+            """Remember the constructor's arguments."""
+            made = super().__new__(cls)
+            made.__dict__["_captured"] = _bound(cls.__init__, args, kwargs)
+            return made
 
     def get_config(self) -> Config:
         """The constructor's arguments, ready for JSON.

@@ -8,24 +8,29 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from nkeras.core import dtypes, naming
 from nkeras.core.errors import nearest, short
 from nkeras.core.tensor import Tensor, as_tensor
+from nkeras.core.typing import Config, Structure
+
+T = TypeVar("T")
 
 _custom: dict[str, Any] = {}
-_names: dict[Any, str] = {}
-_scoped: ContextVar[dict[str, Any] | None] = ContextVar("nkeras_custom_objects", default=None)
+_names: dict[object, str] = {}
+_scoped: ContextVar[dict[str, object] | None] = ContextVar("nkeras_custom_objects", default=None)
 
 
-def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Any:
+def register_keras_serializable(
+    package: str = "Custom", name: str | None = None
+) -> Callable[[T], T]:
     """Decorator: make a class or function known to deserialization as `package>name`.
 
     Args:
@@ -53,7 +58,9 @@ def get_registered_name(thing: Any) -> str:
 
 
 def get_registered_object(
-    name: str, custom_objects: Mapping[str, Any] | None = None, module_objects: Any = None
+    name: str,
+    custom_objects: Mapping[str, object] | None = None,
+    module_objects: Mapping[str, object] | None = None,
 ) -> Any:
     """The class or function of a (registered) name, or None."""
     for table in (_scoped.get() or {}, _custom, custom_objects or {}, module_objects or {}):
@@ -63,7 +70,7 @@ def get_registered_object(
 
 
 @contextmanager
-def custom_object_scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
+def custom_object_scope(custom_objects: Mapping[str, object]) -> Iterator[None]:
     """Inside, deserialization also knows these classes and functions by name."""
     token = _scoped.set({**(_scoped.get() or {}), **custom_objects})
     try:
@@ -72,12 +79,12 @@ def custom_object_scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
         _scoped.reset(token)
 
 
-def get_custom_objects() -> dict[str, Any]:
+def get_custom_objects() -> Config:
     """The registered objects; what is added to the dict is known to deserialization."""
     return _custom
 
 
-def serialize_keras_object(obj: Any) -> Any:
+def serialize_keras_object(obj: Any) -> Structure:
     """A JSON-compatible description of an object, as Keras writes it."""
     if obj is None or isinstance(obj, (bool, int, float, str)):
         return obj
@@ -112,11 +119,11 @@ def serialize_keras_object(obj: Any) -> Any:
     return described
 
 
-def _serialize_config(config: dict[str, Any]) -> dict[str, Any]:
+def _serialize_config(config: Config) -> Config:
     return {key: serialize_keras_object(value) for key, value in config.items()}
 
 
-def _serialize_function(function: Any) -> Any:
+def _serialize_function(function: Any) -> str | Config:
     name = getattr(function, "__name__", None)
     if name is None or name == "<lambda>":
         raise ValueError(
@@ -150,7 +157,7 @@ def _public_module(cls: type) -> str:
 
 
 def deserialize_keras_object(
-    config: Any, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True
+    config: Structure, custom_objects: Mapping[str, object] | None = None, safe_mode: bool = True
 ) -> Any:
     """The inverse of `serialize_keras_object`.
 
@@ -166,7 +173,7 @@ def deserialize_keras_object(
         return _deserialize(config)
 
 
-def _deserialize(config: Any) -> Any:
+def _deserialize(config: Structure) -> Structure:
     if isinstance(config, (list, tuple)):
         return type(config)(_deserialize(one) for one in config)
     if not isinstance(config, dict):
@@ -202,7 +209,7 @@ def _nests(cls: type) -> bool:
     return bool(getattr(cls, "deserializes_itself", False))
 
 
-def _deserialize_config(config: dict[str, Any]) -> dict[str, Any]:
+def _deserialize_config(config: Config) -> Config:
     return {key: _deserialize(value) for key, value in config.items()}
 
 
@@ -234,7 +241,7 @@ def find_class(name: str, module: str | None, registered_name: str | None = None
 
 
 def resolve(
-    identifier: Any, table: Mapping[str, Any], family: str, base: type | None = None
+    identifier: object, table: Mapping[str, object], family: str, base: type | None = None
 ) -> Any:
     """What `get(identifier)` of a family of objects does.
 
@@ -260,11 +267,11 @@ def resolve(
     raise ValueError(f"Could not interpret {family} identifier: {short(identifier)}.{hint}")
 
 
-def _by_name(name: str, table: Mapping[str, Any]) -> Any:
+def _by_name(name: str, table: Mapping[str, object]) -> object:
     if name in table:
         return table[name]
     lowered = {key.lower(): value for key, value in table.items()}
-    snake: dict[str, Any] = {naming.to_snake_case(key): value for key, value in table.items()}
+    snake = {naming.to_snake_case(key): value for key, value in table.items()}
     return snake.get(name) or lowered.get(name.lower())
 
 
@@ -277,12 +284,12 @@ class Family:
         base: a class whose instances belong to the family even if they cannot be called.
     """
 
-    def __init__(self, noun: str, table: Mapping[str, Any], base: type | None = None) -> None:
+    def __init__(self, noun: str, table: Mapping[str, object], base: type | None = None) -> None:
         self.noun = noun
         self.table = table
         self.base = base
 
-    def get(self, identifier: Any) -> Any:
+    def get(self, identifier: object) -> Any:
         """What a name, config, class or object stands for; None stays None.
 
         Args:
@@ -301,7 +308,7 @@ class Family:
             identifier = self.deserialize(identifier)
         return resolve(identifier, self.table, self.noun, self.base)
 
-    def serialize(self, thing: Any) -> Any:
+    def serialize(self, thing: object) -> Any:
         """The configuration: a dict, or the name of a built-in function.
 
         Args:
@@ -312,7 +319,9 @@ class Family:
         """
         return serialize_keras_object(thing)
 
-    def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    def deserialize(
+        self, config: Structure, custom_objects: Mapping[str, object] | None = None
+    ) -> Any:
         """The inverse of `serialize`.
 
         Args:

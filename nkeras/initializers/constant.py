@@ -5,13 +5,13 @@ Source: https://keras.io/api/layers/initializers/
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from nkeras.core import dtypes
 from nkeras.core.configurable import Configurable
 from nkeras.core.primitive import to_tensor
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import DTypeLike, ShapeLike, TensorLike
 from nkeras.ops.core import full, ones, zeros
 from nkeras.ops.elementwise import multiply
 from nkeras.ops.shape import cast
@@ -29,7 +29,7 @@ class Initializer(Configurable):
         array([2., 2.], dtype=float32)
     """
 
-    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+    def __call__(self, shape: ShapeLike, dtype: DTypeLike = None) -> Tensor:
         """A tensor of `shape`; `floatx` is the default dtype."""
         raise NotImplementedError(f"{type(self).__name__} does not implement __call__().")
 
@@ -50,10 +50,10 @@ class Constant(Initializer):
         array([3., 3.], dtype=float32)
     """
 
-    def __init__(self, value: Any = 0.0) -> None:
+    def __init__(self, value: TensorLike = 0.0) -> None:
         self.value = value
 
-    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+    def __call__(self, shape: ShapeLike, dtype: DTypeLike = None) -> Tensor:
         """A tensor of `shape`."""
         name = dtypes.standardize(dtype)
         return full(shape, cast(to_tensor(self.value), name), name)
@@ -68,7 +68,7 @@ class Zeros(Initializer):
         array([0., 0.], dtype=float32)
     """
 
-    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+    def __call__(self, shape: ShapeLike, dtype: DTypeLike = None) -> Tensor:
         """A tensor of `shape`."""
         return zeros(shape, dtype)
 
@@ -82,7 +82,7 @@ class Ones(Initializer):
         array([1., 1.], dtype=float32)
     """
 
-    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+    def __call__(self, shape: ShapeLike, dtype: DTypeLike = None) -> Tensor:
         """A tensor of `shape`."""
         return ones(shape, dtype)
 
@@ -106,11 +106,11 @@ class Identity(Initializer):
     def __init__(self, gain: float = 1.0) -> None:
         self.gain = gain
 
-    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+    def __call__(self, shape: ShapeLike, dtype: DTypeLike = None) -> Tensor:
         """A tensor of `shape`."""
         if len(shape) != 2:
             raise ValueError(
                 "Identity: an identity matrix has two dimensions. "
                 f"Received: shape={tuple(shape)} of rank {len(shape)}"
             )
-        return multiply(to_tensor(np.eye(*shape), dtypes.standardize(dtype)), self.gain)
+        return multiply(to_tensor(np.eye(shape[0], shape[1]), dtypes.standardize(dtype)), self.gain)

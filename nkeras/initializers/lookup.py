@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from nkeras.core import dtypes
 from nkeras.core.primitive import to_tensor
 from nkeras.core.serialization import Family
 from nkeras.core.tensor import Tensor
-from nkeras.initializers.constant import Constant, Identity, Ones, Zeros
+from nkeras.core.typing import DTypeLike, InitializerLike, ShapeLike
+from nkeras.initializers.constant import Constant, Identity, Initializer, Ones, Zeros
 from nkeras.initializers.random import (
     Orthogonal,
     RandomNormal,
@@ -28,11 +30,13 @@ from nkeras.initializers.scaled import (
 )
 from nkeras.ops.shape import cast
 
-_CLASSES: list[Any] = [Constant, Identity, Ones, Zeros, Orthogonal, RandomNormal, RandomUniform]
-_CLASSES += [TruncatedNormal, VarianceScaling, GlorotNormal, GlorotUniform, HeNormal, HeUniform]
-_CLASSES += [LecunNormal, LecunUniform]
-INITIALIZERS: dict[str, Any] = {cls.__name__: cls for cls in _CLASSES}
-INITIALIZERS |= {
+_CLASSES: tuple[type[Initializer], ...] = (
+    *(Constant, Identity, Ones, Zeros, Orthogonal, RandomNormal, RandomUniform, TruncatedNormal),
+    *(VarianceScaling, GlorotNormal, GlorotUniform, HeNormal, HeUniform),
+    *(LecunNormal, LecunUniform),
+)
+INITIALIZERS = {
+    **{cls.__name__: cls for cls in _CLASSES},
     "IdentityInitializer": Identity,
     "OrthogonalInitializer": Orthogonal,
     "normal": RandomNormal,
@@ -46,7 +50,7 @@ serialize = _family.serialize
 deserialize = _family.deserialize
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: InitializerLike) -> Any:
     """The initializer that a name, config, class or callable stands for; None stays None.
 
     Args:
@@ -69,8 +73,8 @@ def get(identifier: Any) -> Any:
     return _family.get(identifier)
 
 
-def _exactly(values: Any) -> Any:
-    def initialize(shape: Any, dtype: Any = None) -> Any:
+def _exactly(values: Tensor | np.ndarray | np.generic) -> Callable[..., Tensor]:
+    def initialize(shape: ShapeLike, dtype: DTypeLike = None) -> Tensor:
         if tuple(shape) != tuple(values.shape):
             raise ValueError(
                 f"An initializer given as an array of shape {tuple(values.shape)} cannot fill the "

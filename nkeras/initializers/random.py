@@ -6,8 +6,8 @@ Source: https://keras.io/api/layers/initializers/
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from nkeras.core import dtypes
 from nkeras.core.primitive import to_tensor
 from nkeras.core.random import SeedGenerator, make_default_seed
 from nkeras.core.serialization import deserialize_keras_object
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Config, DTypeLike, Seed, ShapeLike
 from nkeras.initializers.constant import Initializer
 from nkeras.ops.random import normal, truncated_normal, uniform
 
@@ -34,18 +36,19 @@ class RandomInitializer(Initializer):
 
     config_reads: ClassVar[Mapping[str, str]] = {"seed": "_init_seed"}
 
-    def __init__(self, seed: Any = None) -> None:
+    def __init__(self, seed: Seed | Config = None) -> None:
         self._init_seed = seed
-        if seed is None:
-            seed = make_default_seed()
-        elif isinstance(seed, dict):
-            seed = deserialize_keras_object(seed)
-        elif isinstance(seed, bool) or not isinstance(seed, (int, np.integer, SeedGenerator)):
+        if isinstance(seed, dict):
+            self.seed: Seed = deserialize_keras_object(seed)
+        elif seed is None:
+            self.seed = make_default_seed()
+        elif not isinstance(seed, (int, np.integer, SeedGenerator)) or isinstance(seed, bool):
             raise ValueError(
                 f"{type(self).__name__}: argument `seed` must be an integer, a SeedGenerator or "
                 f"None. Received: seed={seed!r}"
             )
-        self.seed = seed
+        else:
+            self.seed = seed
 
 
 class RandomNormal(RandomInitializer):
@@ -62,12 +65,12 @@ class RandomNormal(RandomInitializer):
         (2, 3)
     """
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Seed = None) -> None:
         self.mean = mean
         self.stddev = stddev
         super().__init__(seed)
 
-    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+    def __call__(self, shape: ShapeLike, dtype: DTypeLike = None) -> Tensor:
         """A tensor of `shape`."""
         return normal(shape, self.mean, self.stddev, dtype, self.seed)
 
@@ -87,7 +90,7 @@ class TruncatedNormal(RandomNormal):
         True
     """
 
-    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+    def __call__(self, shape: ShapeLike, dtype: DTypeLike = None) -> Tensor:
         """A tensor of `shape`."""
         return truncated_normal(shape, self.mean, self.stddev, dtype, self.seed)
 
@@ -106,12 +109,12 @@ class RandomUniform(RandomInitializer):
         True
     """
 
-    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Any = None) -> None:
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Seed = None) -> None:
         self.minval = minval
         self.maxval = maxval
         super().__init__(seed)
 
-    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+    def __call__(self, shape: ShapeLike, dtype: DTypeLike = None) -> Tensor:
         """A tensor of `shape`."""
         return uniform(shape, self.minval, self.maxval, dtype, self.seed)
 
@@ -142,9 +145,9 @@ class VarianceScaling(RandomInitializer):
         scale: float = 1.0,
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
-        seed: Any = None,
-        input_axes: Any = None,
-        output_axes: Any = None,
+        seed: Seed = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ) -> None:
         owner = type(self).__name__
         if not scale > 0.0:
@@ -170,7 +173,7 @@ class VarianceScaling(RandomInitializer):
         self.output_axes = output_axes
         super().__init__(seed)
 
-    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+    def __call__(self, shape: ShapeLike, dtype: DTypeLike = None) -> Tensor:
         """A tensor of `shape`."""
         fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2.0}
@@ -203,11 +206,11 @@ class Orthogonal(RandomInitializer):
     Source: Saxe et al. 2014, https://arxiv.org/abs/1312.6120
     """
 
-    def __init__(self, gain: float = 1.0, seed: Any = None) -> None:
+    def __init__(self, gain: float = 1.0, seed: Seed = None) -> None:
         self.gain = gain
         super().__init__(seed)
 
-    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+    def __call__(self, shape: ShapeLike, dtype: DTypeLike = None) -> Tensor:
         """A tensor of `shape`."""
         shape = tuple(int(size) for size in shape)
         if len(shape) < 2:
@@ -226,7 +229,11 @@ class Orthogonal(RandomInitializer):
         )
 
 
-def compute_fans(shape: Any, input_axes: Any = None, output_axes: Any = None) -> tuple[int, int]:
+def compute_fans(
+    shape: ShapeLike,
+    input_axes: Sequence[int] | None = None,
+    output_axes: Sequence[int] | None = None,
+) -> tuple[int, int]:
     """Numbers of inputs and outputs of a unit whose kernel has a shape.
 
     Args:

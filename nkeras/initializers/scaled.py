@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
+from nkeras.core.typing import Seed
 from nkeras.initializers.random import VarianceScaling
 
 
@@ -12,7 +14,12 @@ class _Named(VarianceScaling):
 
     fixed: ClassVar[tuple[float, str, str]]
 
-    def __init__(self, seed: Any = None, input_axes: Any = None, output_axes: Any = None) -> None:
+    def __init__(
+        self,
+        seed: Seed = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ) -> None:
         scale, mode, distribution = self.fixed
         super().__init__(scale, mode, distribution, seed, input_axes, output_axes)
 

@@ -6,7 +6,6 @@ Source: https://keras.io/api/layers/regularizers/
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,8 @@ from nkeras.core import config
 from nkeras.core.configurable import Configurable
 from nkeras.core.guards import GuardedAttributes
 from nkeras.core.primitive import to_tensor
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import TensorLike
 from nkeras.ops.elementwise import absolute, maximum, multiply, sqrt, square
 from nkeras.ops.linalg import matmul
 from nkeras.ops.reduction import sum
@@ -32,7 +33,7 @@ class Regularizer(Configurable, GuardedAttributes):
         3.0
     """
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: TensorLike) -> TensorLike:
         """The penalty of a tensor."""
         return 0.0
 
@@ -57,7 +58,7 @@ class L1L2(Regularizer):
         self.l1 = _factor(0.0 if l1 is None else l1, "l1", "L1L2")
         self.l2 = _factor(0.0 if l2 is None else l2, "l2", "L1L2")
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: TensorLike) -> Tensor:
         """The penalty, a scalar tensor of the dtype of `x`."""
         x = to_tensor(x)
         penalty = cast(0.0, x.dtype)
@@ -86,7 +87,7 @@ class L1(Regularizer):
     def __init__(self, l1: float | None = 0.01) -> None:
         self.l1 = _factor(0.01 if l1 is None else l1, "l1", "L1")
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: TensorLike) -> Tensor:
         """The penalty, a scalar tensor of the dtype of `x`."""
         return multiply(sum(absolute(to_tensor(x))), self.l1)
 
@@ -109,7 +110,7 @@ class L2(Regularizer):
     def __init__(self, l2: float | None = 0.01) -> None:
         self.l2 = _factor(0.01 if l2 is None else l2, "l2", "L2")
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: TensorLike) -> Tensor:
         """The penalty, a scalar tensor of the dtype of `x`."""
         return multiply(sum(square(to_tensor(x))), self.l2)
 
@@ -143,7 +144,7 @@ class OrthogonalRegularizer(Regularizer):
             )
         self.mode = mode
 
-    def __call__(self, inputs: Any) -> Any:
+    def __call__(self, inputs: TensorLike) -> Tensor:
         """The penalty, a scalar tensor of the dtype of `inputs`."""
         x = to_tensor(inputs)
         if len(x.shape) != 2:
@@ -160,7 +161,7 @@ class OrthogonalRegularizer(Regularizer):
         return sum(cosines * others) * (0.5 * self.factor / pairs)
 
 
-def _factor(value: Any, name: str, owner: str) -> float:
+def _factor(value: object, name: str, owner: str) -> float:
     number = isinstance(value, (int, float, np.integer, np.floating))
     if not number or not math.isfinite(value) or value < 0:
         raise ValueError(

@@ -9,9 +9,12 @@ _logger = logging.getLogger("nkeras")
 _interactive = True
 
 # For terminals that cannot show box drawing, such as a Windows console with a legacy code page.
-_PLAIN = {character: "|" for character in "┃│"}
-_PLAIN |= {character: "=" for character in "━═"} | {"─": "-", "…": "~", "└": "`"}
-_PLAIN |= {character: "+" for character in "┏┳┓┡╇┩├┼┤┴┘"}
+_PLAIN = {
+    **dict.fromkeys("┃│", "|"),
+    **dict.fromkeys("━═", "="),
+    **dict.fromkeys("┏┳┓┡╇┩├┼┤┴┘", "+"),
+    **{"─": "-", "…": "~", "└": "`"},
+}
 
 
 def enable_interactive_logging() -> None:
