@@ -8,9 +8,9 @@ The torch loop has the fused Adam and the faster of both memory formats.
 
 from __future__ import annotations
 
-from measuring import Question, options
+from measuring import CASES, Question, options
 
-from nkeras.cli.peers import CASES, Bar, Row
+from nkeras.cli.peers import Bar, Row
 
 FRAMEWORKS = ("nkeras", "keras-jax", "keras-tensorflow", "torch")
 

@@ -17,6 +17,7 @@ from nkeras.cli.peers import Measured, Peer, Row, take_turns, versions
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results"
+CASES = FOLDER / "peer_cases.py"
 
 
 def options(description: str | None, rounds: int) -> argparse.ArgumentParser:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from measuring import FOLDER, Question, options
 
-from nkeras.cli.peers import WORKER, Bar, Measured, Row, environment
+from nkeras.cli.peers import Bar, Measured, Row, environment
 
 FRAMEWORKS = ("nkeras", "keras-jax", "keras-tensorflow", "torch")
 CHILD = FOLDER / "memory_worker.py"
@@ -23,7 +23,7 @@ CHILD = FOLDER / "memory_worker.py"
 
 def peak(python: str, framework: str, samples: int, threads: int) -> float:
     """Bytes at the end of a process of its own."""
-    command = [python, str(CHILD), framework, str(samples), str(WORKER.parent)]
+    command = [python, str(CHILD), framework, str(samples)]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env=environment(threads)
     )

@@ -1,8 +1,6 @@
 """The process that memory.py starts: trains for one epoch and prints its peak memory in bytes.
 
-    python memory_worker.py FRAMEWORK SAMPLES FOLDER
-
-FOLDER holds peer_models.py.
+python memory_worker.py FRAMEWORK SAMPLES
 """
 
 from __future__ import annotations
@@ -13,8 +11,7 @@ import sys
 
 
 def main(arguments: list[str]) -> None:
-    framework, samples, folder = arguments[0], int(arguments[1]), arguments[2]
-    sys.path.append(folder)
+    framework, samples = arguments[0], int(arguments[1])
     if framework == "torch":
         import peer_torch
         import torch

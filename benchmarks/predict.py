@@ -9,9 +9,9 @@ Times are medians of many calls.
 
 from __future__ import annotations
 
-from measuring import Question, options
+from measuring import CASES, Question, options
 
-from nkeras.cli.peers import CASES, KERAS, Bar, Row
+from nkeras.cli.peers import KERAS, Bar, Row
 
 FRAMEWORKS = ("nkeras", "keras-jax", "keras-tensorflow", "torch", "onnxruntime")
 TO_KERAS, TO_ONNX = Bar(10.0, KERAS), Bar(0.7, ("onnxruntime",))

@@ -18,7 +18,7 @@ from pathlib import Path
 from measuring import FOLDER, Question, options
 
 from nkeras.cli.peer_table import duration
-from nkeras.cli.peers import WORKER, Bar, Measured, Row, environment
+from nkeras.cli.peers import Bar, Measured, Row, environment
 
 FRAMEWORKS = ("nkeras", "keras-jax", "keras-tensorflow", "torch")
 CHILD = FOLDER / "start_up_worker.py"
@@ -36,7 +36,7 @@ ROWS = [
 
 def seconds(python: str, framework: str, do: str, threads: int, cache: str) -> float:
     """The time from the start of a process until it says that it is done."""
-    command = [python, str(CHILD), framework, do, str(WORKER.parent)]
+    command = [python, str(CHILD), framework, do]
     changed = environment(threads) | {"NUMBA_CACHE_DIR": cache}
     started = time.perf_counter()
     with subprocess.Popen(

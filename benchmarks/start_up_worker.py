@@ -1,8 +1,8 @@
 """The process that start_up.py starts: does one thing, says "done" and ends.
 
-    python start_up_worker.py FRAMEWORK train|predict|import FOLDER
+    python start_up_worker.py FRAMEWORK train|predict|import
 
-FOLDER holds peer_models.py. Nothing is loaded that the framework does not load itself.
+Nothing is loaded that the framework does not load itself.
 """
 
 from __future__ import annotations
@@ -53,10 +53,9 @@ def with_torch(do: str) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    framework, do, folder = arguments
+    framework, do = arguments
     answers: Any = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    sys.path.append(folder)
     if framework == "torch":
         with_torch(do)
     else:

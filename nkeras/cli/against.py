@@ -8,12 +8,13 @@ import platform
 import sys
 from typing import Any
 
+from nkeras.cli.peer_cases import SHAPES
 from nkeras.cli.peer_table import Table, remarks
 from nkeras.cli.peers import CASES, MODULES, Measured, Peer, Row, take_turns, versions
 
 # Raw JAX and TensorFlow have no models; `benchmarks/ops.py` compares with them.
 PEERS = [name for name in MODULES if name not in ("nkeras", "jax", "tensorflow")]
-MODELS = ("mlp", "convnet")
+MODELS = tuple(SHAPES)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

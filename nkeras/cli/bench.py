@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nkeras.cli import against, peer_models
+from nkeras.cli import against, peer_cases
 
 DESCRIPTION = "time a model on each backend, layer by layer, or against other frameworks"
 
@@ -118,7 +118,7 @@ def built_in(name: str) -> Any:
     """One of the models that every peer has: `"mlp"` or `"convnet"`, compiled."""
     import nkeras
 
-    model = peer_models.keras_model(nkeras, name, set_weights=False)
+    model = peer_cases.keras_model(nkeras, name)
     model.compile(optimizer="adam", loss="categorical_crossentropy")
     return model
 
