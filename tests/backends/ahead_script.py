@@ -187,6 +187,7 @@ class _Waits(layers.Layer):
 
 def interrupted() -> Any:
     """Ctrl-C leaves neither processes nor half files."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
     model, (x, y) = _model(_Waits()), _data()
     try:
         model.train_on_batch(x, y)

@@ -7,11 +7,11 @@ import pytest
 
 from nkeras.backend.registry import use_backend
 from nkeras.backend.scalar import Scalar
-from nkeras.core.primitive import PRIMITIVES, Elementwise, Primitive
+from nkeras.core.primitive import PRIMITIVES, Elementwise
 from tests.harness import check_op as harness
 from tests.harness.check_op import check_op
 from tests.ops.cases import CASES, Case
-from tests.ops.cases_elementwise import RANGES, case_of, elementwise_operations
+from tests.ops.cases_elementwise import RANGES, case_of, elementwise_operations, is_of_a_test
 
 ELEMENTWISE = elementwise_operations()
 _FLAT = [(name, case) for name, cases in CASES.items() for case in cases]
@@ -93,13 +93,6 @@ def test_given_derivative_is_the_derived_one(operation: Elementwise, argument: s
     np.testing.assert_allclose(
         np.broadcast_to(got, upstream.shape), np.broadcast_to(want, upstream.shape), 1e-6, 1e-9
     )
-
-
-def is_of_a_test(one: Primitive) -> bool:
-    """Other tests of this process may have registered their own; derived ones have no module."""
-    if isinstance(one, Elementwise) and "<doctest" in one.scalar.function.__code__.co_filename:
-        return True
-    return not (one.__module__ or "nkeras").startswith("nkeras")
 
 
 def to64(value: np.ndarray) -> np.ndarray:
