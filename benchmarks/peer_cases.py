@@ -18,7 +18,7 @@ import numpy as np
 import peer_models
 
 
-def make(framework: str, case: dict[str, Any]) -> Callable[[], Any] | None:
+def make(framework: str, case: dict[str, Any]) -> Callable[[], object] | None:
     """The function to time, or None where the framework cannot do that."""
     name, do, batch = case["model"], case["do"], case["batch"]
     samples = case.get("samples", batch)
@@ -41,5 +41,5 @@ def make(framework: str, case: dict[str, Any]) -> Callable[[], Any] | None:
     return lambda: _nothing(model.fit(x, y, batch_size=batch, verbose=0))
 
 
-def _nothing(result: Any) -> None:
+def _nothing(result: object) -> None:
     """Losses with dropout and shuffled data are not to be compared."""

@@ -7,13 +7,16 @@ same weights, in this order and in Keras' layouts. It needs no nkeras: peers loa
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeAlias
 
 import numpy as np
 
-Layers = list[tuple[Any, ...]]
+Kind: TypeAlias = "tuple[Any, ...]"  # a layer: its kind, numbers and options
+Layers: TypeAlias = "list[Kind]"
 EPSILON = 1e-3  # of batch normalization, Keras' default
 
 
@@ -26,7 +29,7 @@ class Model:
     classes: int
 
 
-def _residual(filters: int, strides: int, changes: bool) -> tuple[Any, ...]:
+def _residual(filters: int, strides: int, changes: bool) -> Kind:
     branch: Layers = [
         ("conv", filters, 3, strides, "same", None, False),
         ("norm",),
@@ -130,7 +133,7 @@ def weights(model: Model) -> list[np.ndarray]:
     return result
 
 
-def output_shape(layer: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+def output_shape(layer: Kind, shape: tuple[int, ...]) -> tuple[int, ...]:
     """One sample's shape behind a layer, channels last."""
     kind, *numbers = layer
     if kind == "conv":
@@ -156,7 +159,7 @@ def output_shape(layer: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[int, .
 # Keras
 
 
-def keras_of(framework: str) -> Any:
+def keras_of(framework: str) -> ModuleType:
     """The module to use as `keras`: nkeras, or Keras with a backend."""
     if framework == "nkeras":
         return import_module("nkeras")
@@ -164,12 +167,12 @@ def keras_of(framework: str) -> Any:
     return import_module("keras")
 
 
-def keras_model(keras: Any, name: str, set_weights: bool = True) -> Any:
+def keras_model(keras: ModuleType, name: str, set_weights: bool = True) -> Any:
     """A Keras model; Sequential where its layers are a sequence, as users write it."""
     model = MODELS[name]
     made: list[Any] = []
 
-    def make(kind: str, *numbers: Any) -> Any:
+    def make(kind: str, *numbers: object) -> Any:
         made.append(_keras_layer(keras.layers, kind, numbers))
         return made[-1]
 
@@ -197,7 +200,7 @@ def keras_model(keras: Any, name: str, set_weights: bool = True) -> Any:
     return result
 
 
-def _keras_layer(layers: Any, kind: str, numbers: tuple[Any, ...]) -> Any:
+def _keras_layer(layers: ModuleType, kind: str, numbers: Sequence[Any]) -> Any:
     if kind == "conv":
         filters, size, strides, padding, activation, bias = numbers
         return layers.Conv2D(filters, size, strides, padding, activation=activation, use_bias=bias)

@@ -44,7 +44,7 @@ class _Graph:
             shape = peer_models.output_shape((kind, *numbers), shape)
         return x
 
-    def _node(self, kind: str, *inputs: str, **attributes: Any) -> str:
+    def _node(self, kind: str, *inputs: str, **attributes: object) -> str:
         output = f"y{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, [*inputs], [output], **attributes))
         return output
@@ -112,7 +112,7 @@ class _Graph:
         return self._node("Relu", x) if name == "relu" else x
 
 
-def predict(name: str, samples: int, batch: int) -> Callable[[], Any]:
+def predict(name: str, samples: int, batch: int) -> Callable[[], np.ndarray]:
     """Probabilities of samples as NumPy array, batch by batch."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = int(os.environ["OMP_NUM_THREADS"])

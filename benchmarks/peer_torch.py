@@ -14,7 +14,7 @@ from torch import nn
 FORMATS = (torch.contiguous_format, torch.channels_last)
 
 
-def faster(functions: Sequence[Callable[[], Any]], calls: int = 4) -> Callable[[], Any]:
+def faster(functions: Sequence[Callable[[], object]], calls: int = 4) -> Callable[[], object]:
     """The one of some functions that takes the least time."""
     best = []
     for function in functions:
@@ -35,7 +35,7 @@ class _Add(nn.Module):
         super().__init__()
         self.branch, self.shortcut = branch, shortcut
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The sum of both ways."""
         return self.branch(x) + self.shortcut(x)
 
@@ -43,7 +43,7 @@ class _Add(nn.Module):
 class _Average(nn.Module):
     """Global average pooling."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The mean over the positions."""
         return x.mean((2, 3))
 
@@ -131,14 +131,17 @@ def _set(module: nn.Module, **values: np.ndarray) -> None:
             getattr(module, name).copy_(torch.from_numpy(np.ascontiguousarray(value)))
 
 
-def model(name: str, softmax: bool) -> Any:
+def model(name: str, softmax: bool) -> nn.Module:
     """A module; without softmax it gives logits, for training."""
     builder = _Builder(name, softmax)
     return builder.build(builder.model.layers, builder.model.input_shape)
 
 
 def training(
-    name: str, samples: int, batch: int, memory_format: Any = torch.contiguous_format
+    name: str,
+    samples: int,
+    batch: int,
+    memory_format: torch.memory_format = torch.contiguous_format,
 ) -> Callable[[], None]:
     """An epoch of a plain training loop with Adam, loss and accuracy."""
     images, labels = peer_models.data(name, samples)
@@ -166,7 +169,10 @@ def training(
 
 
 def prediction(
-    name: str, samples: int, batch: int, memory_format: Any = torch.contiguous_format
+    name: str,
+    samples: int,
+    batch: int,
+    memory_format: torch.memory_format = torch.contiguous_format,
 ) -> Callable[[], np.ndarray]:
     """Probabilities of samples as NumPy array, batch by batch."""
     data = peer_models.channels_first(peer_models.data(name, samples)[0])
@@ -182,7 +188,9 @@ def prediction(
     return run
 
 
-def fastest(way: Callable[..., Any], name: str, samples: int, batch: int) -> Callable[[], Any]:
+def fastest(
+    way: Callable[..., Callable[[], object]], name: str, samples: int, batch: int
+) -> Callable[[], object]:
     """`training` or `prediction` in the faster memory format."""
     if len(peer_models.MODELS[name].input_shape) == 1:
         return way(name, samples, batch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nkeras.callbacks.callback import Callback
 from nkeras.callbacks.history import History, ProgbarLogger
@@ -12,6 +12,8 @@ from nkeras.core.typing import CallbacksLike, Config, Logs
 
 if TYPE_CHECKING:
     from nkeras.models.model import Model
+
+_Kind = TypeVar("_Kind", bound=Callback)
 
 _ALIASES = {
     "on_train_batch_begin": "on_batch_begin",
@@ -105,7 +107,7 @@ class CallbackList(Callback):
         self.set_model(model)
         self.set_params(params)
 
-    def _find(self, kind: type) -> Any:
+    def _find(self, kind: type[_Kind]) -> _Kind | None:
         return next((one for one in self.callbacks if isinstance(one, kind)), None)
 
     def append(self, callback: Callback) -> None:

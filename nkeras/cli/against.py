@@ -6,7 +6,6 @@ import argparse
 import os
 import platform
 import sys
-from typing import Any
 
 from nkeras.cli.peer_cases import SHAPES
 from nkeras.cli.peer_table import Table, remarks
@@ -61,7 +60,7 @@ def rows(model: str, batch: int) -> list[Row]:
 
 def compare(
     model: str, against: list[str], python: str, threads: int, rounds: int, batch: int
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Measure a built-in model in nkeras and its peers, printing a table.
 
     Args:

@@ -8,13 +8,18 @@ import runpy
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nkeras.cli import against, peer_cases
+
+if TYPE_CHECKING:
+    from nkeras.backend.protocol import Backend
+    from nkeras.core.typing import Config, Shapes, Structure
+    from nkeras.models import Model
 
 DESCRIPTION = "time a model on each backend, layer by layer, or against other frameworks"
 
@@ -101,7 +106,7 @@ def _backends(wanted: list[str] | None) -> list[str]:
 # Models
 
 
-def model_of(name: str) -> Any:
+def model_of(name: str) -> Model:
     """A built-in model, or what `path.py:function` returns."""
     if name in against.MODELS:
         return built_in(name)
@@ -114,7 +119,7 @@ def model_of(name: str) -> Any:
     return names[function]()
 
 
-def built_in(name: str) -> Any:
+def built_in(name: str) -> Model:
     """One of the models that every peer has: `"mlp"` or `"convnet"`, compiled."""
     import nkeras
 
@@ -126,7 +131,7 @@ def built_in(name: str) -> Any:
 # Measuring
 
 
-def compare(model: Any, names: list[str], batch: int, seconds: float) -> dict[str, Any]:
+def compare(model: Model, names: list[str], batch: int, seconds: float) -> dict[str, Any]:
     """Time a functional or Sequential model with one input and one output on several backends.
 
     Args:
@@ -173,14 +178,14 @@ def compare(model: Any, names: list[str], batch: int, seconds: float) -> dict[st
     return {"model": model.name, "parameters": parameters, "batch": batch, "backends": measured}
 
 
-def sample_shape(shape: Any) -> tuple[int, ...]:
+def sample_shape(shape: Shapes) -> tuple[int, ...]:
     """The sizes of one sample; unknown ones become 32."""
     if not isinstance(shape, tuple):
         raise ValueError(f"A model with one input is needed. Received: input_shape={shape}")
     return tuple(32 if size is None else size for size in shape[1:])
 
 
-def measure(function: Callable[[], Any], seconds: float = 1.0) -> float:
+def measure(function: Callable[[], object], seconds: float = 1.0) -> float:
     """The median time of a call in seconds, after two calls to compile and warm up.
 
     Args:
@@ -198,13 +203,13 @@ def measure(function: Callable[[], Any], seconds: float = 1.0) -> float:
     return statistics.median(times)
 
 
-def _layer_times(model: Any, x: Any, backend: Any, seconds: float) -> dict[str, float]:
+def _layer_times(model: Model, x: np.ndarray, backend: Backend, seconds: float) -> dict[str, float]:
     """The median forward time of each layer (or call of an op), in their order."""
     import nkeras
 
     times: dict[str, list[float]] = {}
 
-    def call(operation: Any, arguments: Any, named: Any) -> Any:
+    def call(operation: Any, arguments: Sequence[object], named: Config) -> Structure:
         started = time.perf_counter()
         result = operation(*arguments, **named)
         backend.synchronize()
@@ -212,7 +217,7 @@ def _layer_times(model: Any, x: Any, backend: Any, seconds: float) -> dict[str, 
         times.setdefault(name, []).append(time.perf_counter() - started)
         return result
 
-    graph = model._graph
+    graph = model._need_graph()
     inputs = [nkeras.ops.convert_to_tensor(x)]
     measure(lambda: graph.run(inputs, call), seconds)
     return {name: statistics.median(own[2:] or own) for name, own in times.items()}

@@ -7,9 +7,12 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import nkeras as keras
 
 DESCRIPTION = "train a small CNN on real handwritten digits and draw the result"
 
@@ -101,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def digits_convnet(small: bool = False) -> Any:
+def digits_convnet(small: bool = False) -> keras.Model:
     """The model: keras.io's Simple MNIST convnet, cut to images of 8x8 pixels.
 
     Args:

@@ -9,9 +9,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeVar
 
 import numpy as np
+
+_Function = TypeVar("_Function", bound=Callable[[], object])
 
 SHAPES: dict[str, tuple[int, ...]] = {"mlp": (784,), "convnet": (28, 28, 1)}
 _CLASSES = 10
@@ -20,7 +23,7 @@ _KERNELS = {"mlp": [(784, 128), (128, 10)], "convnet": [(3, 3, 1, 32), (3, 3, 32
 _FLATTENED = (5, 5, 64)
 
 
-def make(framework: str, case: dict[str, Any]) -> Callable[[], Any] | None:
+def make(framework: str, case: dict[str, Any]) -> Callable[[], object] | None:
     """The function to time: `predict` or `train step`, of one batch; None where there is none."""
     name, training = case["model"], case["do"] == "train step"
     x, y = _data(name, case["batch"])
@@ -41,7 +44,7 @@ def make(framework: str, case: dict[str, Any]) -> Callable[[], Any] | None:
     return step
 
 
-def keras_model(keras: Any, name: str) -> Any:
+def keras_model(keras: ModuleType, name: str) -> Any:
     """A model, as users of Keras write it: `"mlp"`, or keras.io's convnet for MNIST."""
     layers = keras.layers
     sequence = [layers.Dense(128, activation="relu")]
@@ -91,7 +94,7 @@ def _weights_first(name: str) -> Iterator[np.ndarray]:
         yield np.ascontiguousarray(array)
 
 
-def _torch_model(name: str, memory_format: Any) -> Any:
+def _torch_model(name: str, memory_format: object) -> Any:
     """A module that gives logits."""
     torch = import_module("torch")
     nn = torch.nn
@@ -111,7 +114,7 @@ def _torch_prediction(name: str, x: np.ndarray) -> Callable[[], np.ndarray]:
     torch = import_module("torch")
     images = torch.from_numpy(_images_first(x))
 
-    def prediction(memory_format: Any) -> Callable[[], np.ndarray]:
+    def prediction(memory_format: object) -> Callable[[], np.ndarray]:
         model = _torch_model(name, memory_format).eval()
 
         @torch.inference_mode()
@@ -128,7 +131,7 @@ def _torch_training(name: str, x: np.ndarray, y: np.ndarray) -> Callable[[], Non
     torch = import_module("torch")
     labels = torch.from_numpy(y).long()
 
-    def training(memory_format: Any) -> Callable[[], None]:
+    def training(memory_format: object) -> Callable[[], None]:
         images = torch.from_numpy(_images_first(x)).contiguous(memory_format=memory_format)
         model = _torch_model(name, memory_format).train()
         optimizer = torch.optim.Adam(model.parameters(), fused=True)
@@ -146,7 +149,7 @@ def _torch_training(name: str, x: np.ndarray, y: np.ndarray) -> Callable[[], Non
     return _in_the_faster_format(training, name)
 
 
-def _in_the_faster_format(way: Callable[[Any], Any], name: str) -> Callable[[], Any]:
+def _in_the_faster_format(way: Callable[[object], _Function], name: str) -> _Function:
     """A way of torch in the memory format in which it takes less time."""
     torch = import_module("torch")
     if len(SHAPES[name]) == 1:
@@ -155,7 +158,7 @@ def _in_the_faster_format(way: Callable[[Any], Any], name: str) -> Callable[[], 
     return min(functions, key=_least_time)
 
 
-def _least_time(function: Callable[[], Any]) -> float:
+def _least_time(function: Callable[[], object]) -> float:
     times = []
     for _ in range(5):
         started = time.perf_counter()

@@ -40,18 +40,20 @@ def limit_threads(framework: str, threads: int) -> None:
 class Timer:
     """Makes the function of a case, and times it in bursts."""
 
-    def __init__(self, framework: str, make: Callable[[str, Any], Any]) -> None:
+    def __init__(
+        self, framework: str, make: Callable[[str, Any], Callable[[], object] | None]
+    ) -> None:
         self.framework = framework
         self.make = make
-        self.function: Callable[[], Any] | None = None
+        self.function: Callable[[], object] | None = None
         self.calls = 1
         self.wakes = True
 
-    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, request: dict[str, Any]) -> dict[str, object]:
         """Prepare a case, or measure a burst of what was prepared last."""
         return self.prepare(**request) if "case" in request else {"seconds": self.burst()}
 
-    def prepare(self, case: Any, seconds: float) -> dict[str, Any]:
+    def prepare(self, case: dict[str, object], seconds: float) -> dict[str, object]:
         """Make the function, compile and warm it, choose the calls of a burst of some seconds."""
         self.function = None
         gc.collect()
@@ -84,7 +86,7 @@ class Timer:
         return times
 
 
-def magnitude(result: Any) -> float | None:
+def magnitude(result: object) -> float | None:
     """The root mean square of the arrays in a result, the same in every memory layout."""
     import numpy as np
 
@@ -109,7 +111,7 @@ def main() -> None:
     os.dup2(2, 1)
     sys.path.insert(0, str(Path(file).resolve().parent))
 
-    def reply(answer: dict[str, Any]) -> None:
+    def reply(answer: dict[str, object]) -> None:
         print(json.dumps(answer), file=answers, flush=True)
 
     try:

@@ -70,7 +70,7 @@ class Row:
     """One thing to measure in every framework; rows of a group differ in their sizes only."""
 
     name: str
-    case: dict[str, Any]
+    case: dict[str, object]
     bars: tuple[Bar, ...] = ()
     samples: int | None = None
     flops: float | None = None
@@ -116,7 +116,7 @@ class Measured:
         sizes = [(name, size) for name, size in self.magnitudes.items() if size is not None]
         return [name for name, size in sizes if not abs(size - own) <= 0.01 * abs(own)]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Everything, with medians and ratios."""
         compared = "nkeras" in self.rounds
         fastest = self.fastest()
@@ -134,7 +134,7 @@ class Measured:
         }
 
 
-def _bar_as_json(measured: Measured, bar: Bar) -> dict[str, Any]:
+def _bar_as_json(measured: Measured, bar: Bar) -> dict[str, object]:
     if bar.at_most is not None:
         return {"name": bar.name, "at most": bar.at_most, "met": measured.met(bar)}
     return {"ratio": bar.ratio, "against": list(bar.against), "met": measured.met(bar)}
@@ -187,7 +187,7 @@ class Peer:
         self.command = [python, str(WORKER), name, file, str(threads)]
         self.environment = environment(threads)
         self.process: subprocess.Popen[str] | None = None
-        self.errors: Any = None
+        self.errors: IO[str]  # since it was started
         self.lines: queue.Queue[str] = queue.Queue()
 
     def start(self) -> None:
@@ -216,7 +216,7 @@ class Peer:
             self.close()
             raise RuntimeError(answer["error"])
 
-    def ask(self, **request: Any) -> dict[str, Any]:
+    def ask(self, **request: object) -> dict[str, Any]:
         """Send a request and wait for its answer.
 
         Raises:

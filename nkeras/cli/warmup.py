@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nkeras.cli import bench
+
+if TYPE_CHECKING:
+    from nkeras.models import Model
 
 DESCRIPTION = "compile the kernels that a model predicts and trains with, and keep them on disk"
 
@@ -52,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def warm_up(model: Any, batch: int = 32, train: bool = True) -> None:
+def warm_up(model: Model, batch: int = 32, train: bool = True) -> None:
     """Predict one sample and a batch, and train for two steps, on random data.
 
     The weights are put back afterwards.

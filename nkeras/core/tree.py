@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Iterator
 
 from nkeras.core.typing import Structure
 
@@ -38,14 +37,14 @@ def flatten(structure: Structure) -> list[Structure]:
     return leaves
 
 
-def _keys(mapping: dict[Any, object]) -> list[Structure]:
+def _keys(mapping: dict[Structure, Structure]) -> list[Structure]:
     try:
         return sorted(mapping)
     except TypeError:  # keys of several types keep their order
         return list(mapping)
 
 
-def flatten_with_path(structure: Structure) -> list[tuple[tuple[Any, ...], Structure]]:
+def flatten_with_path(structure: Structure) -> list[tuple[tuple[Hashable, ...], Structure]]:
     """Pairs of (path, leaf)."""
     if isinstance(structure, dict):
         children = [(key, structure[key]) for key in _keys(structure)]

@@ -24,6 +24,7 @@ from nkeras.core.typing import (
     PolicyLike,
     RegularizerLike,
     Shapes,
+    Structure,
 )
 from nkeras.core.variable import Variable, autocast_scope
 from nkeras.layers import calling
@@ -171,7 +172,7 @@ class Layer(Configurable, Buildable):
                 calling.context.reset(token)
         return outputs
 
-    def _run(self, *args: Any, **kwargs: Any) -> Any:
+    def _run(self, *args: object, **kwargs: object) -> Structure:
         """`call` in the layer's dtype scope, then activity regularizer and masks."""
         with autocast_scope(self.compute_dtype if self.autocast else None):
             call = self.call if self._settled else self._call_first
@@ -192,7 +193,7 @@ class Layer(Configurable, Buildable):
             )
         return outputs
 
-    def _call_first(self, *args: Any, **kwargs: Any) -> Any:
+    def _call_first(self, *args: object, **kwargs: object) -> Structure:
         """`call`, until all layers inside are built: they get this layer's path."""
         with self._name_scope():
             outputs = self.call(*args, **kwargs)
@@ -229,11 +230,11 @@ class Layer(Configurable, Buildable):
         rule = self.compute_output_spec if own_rule else self._run
         return shapes_of(graph.infer_outputs(rule, (inputs,), {}))
 
-    def compute_mask(self, inputs: Any, previous_mask: Masks) -> Masks:
+    def compute_mask(self, inputs: Structure, previous_mask: Masks) -> Masks:
         """The mask of the output; the input's by default."""
         return previous_mask
 
-    def _set_masks(self, inputs: Any, outputs: Any) -> None:
+    def _set_masks(self, inputs: Structure, outputs: Structure) -> None:
         if not calling.has_mask(inputs) and type(self).compute_mask is Layer.compute_mask:
             return
         flat = tree.flatten(outputs)
@@ -247,7 +248,7 @@ class Layer(Configurable, Buildable):
             if mask is not None and isinstance(output, (Tensor, KerasTensor)):
                 calling.set_mask(output, mask)
 
-    def _convert(self, value: Any) -> Any:
+    def _convert(self, value: Structure) -> Structure:
         if isinstance(value, (Tensor, KerasTensor)):
             return self._cast_input(value)
         if isinstance(value, (list, tuple, dict)):
@@ -260,7 +261,7 @@ class Layer(Configurable, Buildable):
             return self._cast_input(to_tensor(value))
         return value
 
-    def _cast_input(self, tensor: Any) -> Any:
+    def _cast_input(self, tensor: Tensor | KerasTensor) -> Tensor | KerasTensor:
         dtype = self.input_dtype
         if self.autocast and tensor.dtype != dtype and dtypes.is_floating(tensor.dtype):
             if dtypes.is_floating(dtype):
@@ -315,12 +316,12 @@ class Layer(Configurable, Buildable):
     # Symbolic inputs and outputs.
 
     @property
-    def input(self) -> Any:
+    def input(self) -> Structure:
         """The symbolic input of the first symbolic call."""
         return self._first_node("input").arguments[0]
 
     @property
-    def output(self) -> Any:
+    def output(self) -> Structure:
         """The symbolic output of the first symbolic call."""
         return self._first_node("output").outputs
 

@@ -24,6 +24,7 @@ from nkeras.core.typing import (
     PartialShape,
     RegularizerLike,
     Shapes,
+    Structure,
 )
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
@@ -312,9 +313,9 @@ class Lambda(Layer):
 
     def __init__(
         self,
-        function: Callable[..., Any],
-        output_shape: Callable[[Any], Any] | Sequence[int | None] | None = None,
-        mask: Tensor | None = None,
+        function: Callable[..., Structure],
+        output_shape: Callable[[Shapes], Shapes] | Sequence[int | None] | None = None,
+        mask: Callable[..., Masks] | Tensor | None = None,
         arguments: Config | None = None,
         **kwargs: Unpack[AllLayerOptions],
     ) -> None:
@@ -357,6 +358,6 @@ class Lambda(Layer):
             first = next(iter(first.values() if isinstance(first, dict) else first))
         return map_shapes(lambda shape: (first[0], *shape), self._output_shape)
 
-    def compute_mask(self, inputs: Any, previous_mask: Masks) -> Masks:
+    def compute_mask(self, inputs: Structure, previous_mask: Masks) -> Masks:
         """The given mask."""
         return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask

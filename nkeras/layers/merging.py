@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nkeras import ops
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import AllLayerOptions, Axis, Masks, PartialShape, Shapes
+from nkeras.core.typing import AllLayerOptions, Axis, Masks, PartialShape, Shapes, Structure
 from nkeras.layers.base import Layer
 from nkeras.layers.calling import get_mask
 from nkeras.layers.shapes import is_shape
@@ -66,7 +66,7 @@ class _Merge(Layer):
         """The function, of tensors of equal rank and their masks."""
         raise NotImplementedError
 
-    def compute_mask(self, inputs: Any, previous_mask: Masks) -> Masks:
+    def compute_mask(self, inputs: Structure, previous_mask: Masks) -> Masks:
         """Whatever one of the masks keeps, if all inputs have one."""
         masks = _check_masks(inputs, previous_mask)
         if not masks or any(mask is None for mask in masks):
@@ -242,7 +242,7 @@ class Concatenate(_Merge):
         """The inputs joined."""
         return ops.concatenate(inputs, axis=self.axis)
 
-    def compute_mask(self, inputs: Any, previous_mask: Masks) -> Masks:
+    def compute_mask(self, inputs: Structure, previous_mask: Masks) -> Masks:
         """The masks joined; an input without one is kept as a whole."""
         masks = _check_masks(inputs, previous_mask)
         if not masks or all(mask is None for mask in masks):
@@ -335,7 +335,7 @@ class Dot(_Merge):
                 raise ValueError(f"Dot: axis {axis} is out of range for the shape {tuple(shape)}.")
         return axes[0] % len(first), axes[1] % len(second)
 
-    def compute_mask(self, inputs: Any, previous_mask: Masks) -> Masks:
+    def compute_mask(self, inputs: Structure, previous_mask: Masks) -> Masks:
         """None: what was masked is summed over."""
         return None
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nkeras import ops
 from nkeras.core.config import standardize_data_format
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import AllLayerOptions, Masks, UnnamedLayerOptions, Window
+from nkeras.core.typing import AllLayerOptions, Masks, Structure, UnnamedLayerOptions, Window
 from nkeras.layers.arguments import int_tuple, padding_mode
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
@@ -335,7 +335,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
         options = {"axis": self._spatial_axes(), "keepdims": self.keepdims}
         return ops.sum(kept, **options) / ops.sum(ops.cast(mask, inputs.dtype), **options)
 
-    def compute_mask(self, inputs: Any, previous_mask: Masks) -> Masks:
+    def compute_mask(self, inputs: Structure, previous_mask: Masks) -> Masks:
         """None: the steps are gone."""
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nkeras import ops
 from nkeras.core import graph
@@ -78,7 +78,7 @@ class Reshape(Layer):
         """The reshaped inputs."""
         return ops.reshape(inputs, (inputs.shape[0], *self._resolve(inputs)))
 
-    def compute_output_spec(self, inputs: Tensor) -> Any:
+    def compute_output_spec(self, inputs: Tensor) -> KerasTensor:
         """Symbolic output: numbers that stand for unknown sizes need not be divisible."""
         return KerasTensor((inputs.shape[0], *self._resolve(inputs)), inputs.dtype)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from nkeras.core import graph, tree
 from nkeras.core.graph import KerasTensor
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import PartialShape, Shapes
+from nkeras.core.typing import PartialShape, Shapes, Structure
 
 
 def shapes_of(value: object) -> Shapes:
@@ -25,7 +24,7 @@ def is_shape(value: object) -> bool:
     )
 
 
-def map_shapes(function: Callable[[PartialShape], object], shapes: Shapes) -> Any:
+def map_shapes(function: Callable[[PartialShape], object], shapes: Shapes) -> Structure:
     """Apply a function to each shape of a structure."""
     if shapes is None:
         return None

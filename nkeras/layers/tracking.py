@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import get_ident, local
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,10 @@ from nkeras.core.random import SeedGenerator
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import T, TensorLike
 from nkeras.core.variable import Variable
+
+if TYPE_CHECKING:
+    from nkeras.layers.base import Layer
+    from nkeras.metrics import Metric
 
 
 class _Thread(local):
@@ -115,7 +119,7 @@ class Tracked(guards.Guarded):
         own = _unique([*self._owned_variables, *self._variables_in_containers()])
         return [v for v in own if _was_trainable(v)] + [v for v in own if not _was_trainable(v)]
 
-    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Any]:
+    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Layer]:
         """This layer and all below it, each once."""
         found: list[Any] = [self] if include_self else []
         for layer in self._layers:
@@ -183,7 +187,7 @@ class Tracked(guards.Guarded):
             layer.trainable = value
 
     @property
-    def metrics(self) -> list[Any]:
+    def metrics(self) -> list[Metric]:
         """Metrics of this layer and its sublayers."""
         found = list(self._metrics)
         for layer in self._layers:

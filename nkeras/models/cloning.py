@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from nkeras.core import tree
 from nkeras.core.graph import KerasTensor
@@ -46,7 +45,7 @@ def clone_model(
 
     Source: https://keras.io/api/models/model_saving_apis/
     """
-    cache: dict[int, Any] = kwargs.pop("cache", {})
+    cache: dict[int, Layer] = kwargs.pop("cache", {})
     if kwargs:
         raise ValueError(f"Unexpected keyword argument(s): {tuple(kwargs)}")
 
@@ -106,7 +105,7 @@ def _clone_functional(
     clone: Callable[[Layer], Layer],
     call_function: Callable[..., Structure] | None,
 ) -> Functional:
-    graph: Any = model._graph
+    graph = model._need_graph()
     if input_tensors is None:
         inputs = tree.map_structure(
             lambda tensor: Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name),
@@ -115,7 +114,9 @@ def _clone_functional(
     else:
         inputs = tree.pack_sequence_as(graph.inputs_structure, tree.flatten(input_tensors))
 
-    def call(operation: Layer | Callable[..., Any], args: Structure, kwargs: Config) -> Structure:
+    def call(
+        operation: Layer | Callable[..., Structure], args: Structure, kwargs: Config
+    ) -> Structure:
         if not isinstance(operation, Layer):
             return operation(*args, **kwargs)
         if call_function is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nkeras import ops
 from nkeras.core import naming, tree
@@ -17,6 +17,8 @@ from nkeras.layers.core import InputLayer
 
 if TYPE_CHECKING:
     from nkeras.models.model import Model
+
+_Model = TypeVar("_Model", bound="Model")
 
 
 def is_graph_config(config: Config) -> bool:
@@ -33,7 +35,7 @@ def graph_config(model: Model) -> Config:
     }
     numbers = _node_numbers(graph.operations, members)
 
-    def reference(tensor: KerasTensor) -> list[Any]:
+    def reference(tensor: KerasTensor) -> list[str | int]:
         node = tensor.node
         assert node is not None
         return [names[_identity(node)], numbers[id(node)], tensor.index]
@@ -67,12 +69,12 @@ def _identity(node: Node) -> int:
     return id(node.operation) if isinstance(node.operation, Layer) else id(node)
 
 
-def _nodes_of(operation: Any, members: set[int]) -> list[Node]:
+def _nodes_of(operation: Layer | Node, members: set[int]) -> list[Node]:
     nodes = operation._inbound_nodes if isinstance(operation, Layer) else [operation]
     return [node for node in nodes if id(node) in members]
 
 
-def _node_numbers(operations: list[Any], members: set[int]) -> dict[int, int]:
+def _node_numbers(operations: list[Layer | Node], members: set[int]) -> dict[int, int]:
     return {
         id(node): number
         for operation in operations
@@ -80,7 +82,7 @@ def _node_numbers(operations: list[Any], members: set[int]) -> dict[int, int]:
     }
 
 
-def operation_names(operations: Iterable[Any]) -> dict[int, str]:
+def operation_names(operations: Iterable[Layer | Node]) -> dict[int, str]:
     """Names by identity; calls of ops get the op's name and a number that no layer has."""
     operations = list(operations)
     names: dict[int, str] = {}
@@ -99,7 +101,7 @@ def operation_names(operations: Iterable[Any]) -> dict[int, str]:
     return names
 
 
-def _describe(operation: Any, name: str) -> Config:
+def _describe(operation: Layer | Node, name: str) -> Config:
     if isinstance(operation, Layer):
         return serialize_keras_object(operation)
     function = operation.operation
@@ -111,7 +113,9 @@ def _describe(operation: Any, name: str) -> Config:
     }
 
 
-def _describe_argument(value: Any, reference: Callable[[KerasTensor], list[Any]]) -> Any:
+def _describe_argument(
+    value: Structure, reference: Callable[[KerasTensor], list[str | int]]
+) -> Structure:
     if isinstance(value, KerasTensor):
         return {
             "class_name": "__keras_tensor__",
@@ -133,7 +137,7 @@ def _describe_argument(value: Any, reference: Callable[[KerasTensor], list[Any]]
     return serialize_keras_object(value)
 
 
-def graph_from_config(cls: type, config: Config) -> Any:
+def graph_from_config(cls: type[_Model], config: Config) -> _Model:
     """A functional model from its configuration.
 
     Raises:
@@ -226,7 +230,7 @@ def _references(value: object) -> list[tuple[str, int, int]]:
     return []
 
 
-def _restore(value: Any, tensors: dict[tuple[str, int], list[KerasTensor]]) -> Any:
+def _restore(value: Structure, tensors: dict[tuple[str, int], list[KerasTensor]]) -> Structure:
     if isinstance(value, dict):
         kind = value.get("class_name")
         if kind == "__keras_tensor__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 from nkeras import ops
 from nkeras.core import graph, tree
@@ -58,7 +57,7 @@ class Graph:
         """The layers, inputs first, in Keras' order: by depth, then by first use."""
         return [one for one in self.operations if isinstance(one, Layer)]
 
-    def _order(self) -> tuple[list[Node], list[Any]]:
+    def _order(self) -> tuple[list[Node], list[Layer | Node]]:
         found = graph.sort_nodes(self.outputs, self.inputs)  # checks that nothing is missing
         members = {id(node) for node in found}
         input_nodes = [tensor.node for tensor in self.inputs if tensor.node is not None]
@@ -237,11 +236,11 @@ def _key(node: Node) -> int:
     return id(_operation(node))
 
 
-def _operation(node: Node) -> Any:
+def _operation(node: Node) -> Layer | Node:
     return node.operation if isinstance(node.operation, Layer) else node
 
 
-def _fit_rank(value: Any, tensor: KerasTensor) -> Any:
+def _fit_rank(value: Tensor, tensor: KerasTensor) -> Tensor:
     """Add or drop a last axis of size 1, as Keras does."""
     rank, expected = len(value.shape), len(tensor.shape)
     if rank == expected:

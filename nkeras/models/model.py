@@ -16,6 +16,8 @@ from nkeras.training.trainer import Trainer
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from nkeras.core.graph import Node
+
 
 class Model(Trainer, Layer):
     """A layer with `compile`, `fit`, `evaluate` and `predict`.
@@ -167,7 +169,7 @@ class Model(Trainer, Layer):
         return self._need_graph().output_names()
 
     @property
-    def operations(self) -> list[Layer]:
+    def operations(self) -> list[Layer | Node]:
         """Layers and op calls in order of depth."""
         return self._need_graph().operations
 
@@ -246,7 +248,7 @@ class Functional(Model):
         super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
 
 
-def _is_functional(args: tuple[Any, ...], kwargs: dict[str, object]) -> bool:
+def _is_functional(args: tuple[object, ...], kwargs: dict[str, object]) -> bool:
     return (
         len(args) == 2
         or (len(args) == 1 and "outputs" in kwargs)
@@ -254,7 +256,9 @@ def _is_functional(args: tuple[Any, ...], kwargs: dict[str, object]) -> bool:
     )
 
 
-def _split(args: tuple[Any, ...], kwargs: Config) -> tuple[Any, Any, Any, Any]:
+def _split(
+    args: tuple[object, ...], kwargs: dict[str, object]
+) -> tuple[Structure, Structure, tuple[object, ...], Config]:
     kwargs = dict(kwargs)
     given = list(args)
     inputs = given.pop(0) if given else kwargs.pop("inputs")

@@ -13,7 +13,7 @@ from nkeras.core import dtypes, graph, tape
 from nkeras.core.primitive import op, primitive, shape_of, to_tensor
 from nkeras.core.spec import Shape, Spec, Typed
 from nkeras.core.tensor import Tensor, as_tensor
-from nkeras.core.typing import DTypeLike, Gradients, ShapeLike, TensorLike
+from nkeras.core.typing import DTypeLike, Gradients, ShapeLike, Structure, TensorLike
 from nkeras.core.variable import Variable
 from nkeras.ops.elementwise import where_
 from nkeras.ops.shape import broadcast_to, cast
@@ -138,10 +138,10 @@ def custom_gradient(
         ... def clipped(x):
         ...     return x, lambda upstream: nkeras.ops.clip(upstream, -1.0, 1.0)
     """
-    call: Callable[..., Any] = f
+    call: Callable[..., Structure] = f
 
     @functools.wraps(f)
-    def wrapper(*arguments: Any, **named: Any) -> Any:
+    def wrapper(*arguments: Any, **named: Any) -> Structure:
         for name, value in named.items():
             if isinstance(value, (Tensor, Variable)):
                 raise TypeError(
@@ -195,7 +195,7 @@ def custom_gradient(
     return wrapper
 
 
-def _call_gradient(grad_fn: Callable[..., Any], upstream: list[Tensor]) -> Any:
+def _call_gradient(grad_fn: Callable[..., Structure], upstream: list[Tensor]) -> Structure:
     import inspect
 
     parameters = inspect.signature(grad_fn).parameters

@@ -429,7 +429,7 @@ def getitem(x: TensorLike, key: Any) -> Tensor:
     return reshape(x, tuple(shape))
 
 
-def _is_advanced(key: Any) -> bool:
+def _is_advanced(key: object) -> bool:
     if key is None or key is Ellipsis or isinstance(key, (int, slice)):
         return isinstance(key, bool)
     return not (hasattr(key, "__index__") and shape_of(key) == ())

@@ -149,7 +149,7 @@ class CompileLoss:
         return total
 
 
-def _part_name(path: tuple[Any, ...], output_name: str | None, loss: Any) -> str:
+def _part_name(path: tuple[Hashable, ...], output_name: str | None, loss: losses.Loss) -> str:
     if path and not isinstance(path[-1], int):
         return "/".join(map(str, path))
     return "/".join([*map(str, path[:-1]), output_name or loss.name])
@@ -176,7 +176,7 @@ def _check_weights(loss: LossesLike, weights: LossWeights) -> None:
 
 
 def _spread(
-    loss: Structure, weights: Structure, y_pred: Structure, start: int, path: tuple[Any, ...]
+    loss: Structure, weights: Structure, y_pred: Structure, start: int, path: tuple[Hashable, ...]
 ) -> Iterator[tuple[int, Structure, Structure, tuple[Structure, ...]]]:
     """(output, loss, weight, path) for each output below `y_pred` that has a loss."""
     leaves = tree.flatten_with_path(y_pred)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from nkeras.core import tree
 from nkeras.core.typing import Structure
 
@@ -105,7 +103,7 @@ def kind_of_classes(y_true: Structure, y_pred: Structure) -> str:
     return "categorical"
 
 
-def name_of(thing: Any) -> str:
+def name_of(thing: Structure) -> str:
     """The name of a loss, a metric or a function."""
     if hasattr(thing, "name"):
         return thing.name

@@ -94,7 +94,7 @@ class _Entry:
 class _Switches:
     """Objects whose attribute `trainable` steps of a kind look at; weakly held."""
 
-    def __init__(self, before: _Switches | None, more: Iterable[Any]) -> None:
+    def __init__(self, before: _Switches | None, more: Iterable[Structure]) -> None:
         known = [] if before is None else before._owners()
         self._references = [weakref.ref(one) for one in dict.fromkeys([*known, *more])]
         self._ids = {id(one()) for one in self._references}
@@ -407,13 +407,13 @@ class _Position(int):
     """Stands for an output."""
 
 
-def _are_same(one: Any, other: Any) -> bool:
+def _are_same(one: Structure, other: Structure) -> bool:
     """Whether what a step returns beside tensors is the same."""
     leaves, others = tree.flatten(one), tree.flatten(other)
     return len(leaves) == len(others) and all(map(_is_same, leaves, others))
 
 
-def _is_same(one: Any, other: Any) -> bool:
+def _is_same(one: object, other: Any) -> bool:
     if one is other or type(one) is not type(other):
         return one is other
     if isinstance(one, (np.ndarray, np.generic)):

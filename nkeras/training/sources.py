@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
-from typing import Any
 
 import numpy as np
 
@@ -304,7 +303,7 @@ class PyDatasetSource(Source):
         return _with_class_weight(batch, self._class_weight)
 
 
-_worker_dataset: Any = None
+_worker_dataset: PyDataset
 
 
 def _adopt(dataset: PyDataset) -> None:

@@ -6,7 +6,7 @@ import math
 import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nkeras.core import dtypes, tree
 from nkeras.core.graph import Node
@@ -128,11 +128,11 @@ class _Table:
                 found += self.rows(inner, level + 1)
         return found
 
-    def name(self, layer: Layer) -> str:
+    def name(self, layer: Layer | Node) -> str:
         """The name of a layer, or that of an op's call."""
         return self.names[id(layer)] if isinstance(layer, Node) else layer.name
 
-    def connections(self, layer: Layer) -> str:
+    def connections(self, layer: Layer | Node) -> str:
         """The tensors that a layer takes: name, number of the call, number of the output."""
         members = {id(node) for node in self.nodes or ()}
         found = []
@@ -149,12 +149,12 @@ class _Table:
         return ", ".join(found) or "-"
 
 
-def _layer_of(node: Node) -> Any:
+def _layer_of(node: Node) -> Layer | Node:
     """The layer that a call belongs to; for a call of an op the call itself."""
     return node.operation if hasattr(node.operation, "_inbound_nodes") else node
 
 
-def _calls(layer: Layer) -> list[Node]:
+def _calls(layer: Layer | Node) -> list[Node]:
     return [layer] if isinstance(layer, Node) else layer._inbound_nodes
 
 
@@ -169,14 +169,14 @@ def _is_chain(nodes: Sequence[Node]) -> bool:
     return one_each and len(set(parents)) == len(parents)
 
 
-def _class_name(layer: Layer) -> str:
+def _class_name(layer: Layer | Node) -> str:
     if not isinstance(layer, Node):
         return type(layer).__name__
     words = layer.operation.__name__.split("_")
     return "".join(word[:1].upper() + word[1:] for word in words)
 
 
-def _output_shape(layer: Any) -> str:
+def _output_shape(layer: Structure) -> str:
     calls = _calls(layer)
     if calls:
         shapes = [_shape(tensor.shape) for tensor in calls[-1].output_tensors]
@@ -207,7 +207,7 @@ def _shape(shape: Iterable[int | None]) -> str:
     return f"({', '.join(str(size) for size in shape)})"
 
 
-def _parameters(layer: Layer) -> str:
+def _parameters(layer: Layer | Node) -> str:
     if isinstance(layer, Node):
         return "0"
     return f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
