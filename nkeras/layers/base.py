@@ -28,6 +28,7 @@ from nkeras.core.typing import (
 )
 from nkeras.core.variable import Variable, autocast_scope
 from nkeras.layers import calling
+from nkeras.layers.added_losses import AddsLosses
 from nkeras.layers.building import Buildable
 from nkeras.layers.input_spec import InputSpec, assert_input_compatibility
 from nkeras.layers.shapes import map_shapes, shapes_of
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class Layer(Configurable, Buildable):
+class Layer(Configurable, Buildable, AddsLosses):
     """Parameters and a function of tensors.
 
     A subclass defines `__init__`, `build(input_shape)` if it has weights of its own, and

@@ -1,43 +1,33 @@
-"""The weights of a layer: made when the shapes of its inputs are known."""
+"""Building a layer, when the shapes of its inputs are known."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from threading import RLock
-from typing import Any, overload
+from typing import Any
 
-from nkeras import constraints, initializers, regularizers
-from nkeras.core import dtypes, graph, naming
+from nkeras.core import graph, naming
 from nkeras.core.graph import KerasTensor
-from nkeras.core.policies import DTypePolicy
 from nkeras.core.primitive import has_symbolic
-from nkeras.core.scope import Scope
 from nkeras.core.typing import (
     Config,
-    ConstraintLike,
-    DTypeLike,
-    InitializerLike,
     PartialShape,
-    RegularizerLike,
     Shapes,
 )
-from nkeras.core.variable import Variable, autocast_scope
+from nkeras.core.variable import autocast_scope
 from nkeras.layers.shapes import as_shapes, is_tensors, map_shapes, shapes_of
-from nkeras.layers.tracking import Tracked
+from nkeras.layers.weights import Weighted
 
 _build_lock = RLock()
 
 
-class Buildable(Tracked):
-    """The part of a layer that makes its weights."""
+class Buildable(Weighted):
+    """The part of a layer that is built before its first call."""
 
-    name: str
-    dtype_policy: DTypePolicy
     built: bool
     _build_shapes: dict[str, object] | None
-    _path: tuple[str, ...]
 
     def __init_subclass__(cls, **named: object) -> None:
         super().__init_subclass__(**named)
@@ -87,129 +77,6 @@ class Buildable(Tracked):
             return {"input_shape": next(iter(self._build_shapes.values()))}
         return {"shapes_dict": self._build_shapes}
 
-    @overload
-    def add_weight(
-        self, shape: str, initializer: Sequence[int | None], /, *, autocast: bool = ...
-    ) -> Variable: ...
-    @overload
-    def add_weight(
-        self,
-        shape: Sequence[int | None] | int | None = None,
-        initializer: InitializerLike = None,
-        dtype: DTypeLike = None,
-        trainable: bool = True,
-        autocast: bool = True,
-        regularizer: RegularizerLike = None,
-        constraint: ConstraintLike = None,
-        aggregation: str = "none",
-        overwrite_with_gradient: bool = False,
-        name: str | None = None,
-    ) -> Variable: ...
-    def add_weight(
-        self,
-        shape: Any = None,
-        initializer: Any = None,
-        dtype: DTypeLike = None,
-        trainable: bool = True,
-        autocast: bool = True,
-        regularizer: RegularizerLike = None,
-        constraint: ConstraintLike = None,
-        aggregation: str = "none",
-        overwrite_with_gradient: bool = False,
-        name: str | None = None,
-    ) -> Variable:
-        """Make a variable that the layer owns.
-
-        `add_weight("kernel", shape)` is short for a weight whose initializer, regularizer and
-        constraint are the layer's attributes `kernel_initializer`, `kernel_regularizer` and
-        `kernel_constraint`; where there are none, those of the name without `_kernel`.
-
-        Args:
-            shape: tuple of int; `()` by default.
-            initializer: name, object or function; Glorot uniform (floats) or zeros by default.
-            dtype: dtype; the layer's variable dtype by default.
-            trainable: whether training updates it.
-            autocast: whether it is read in the compute dtype.
-            regularizer: penalty added to the loss.
-            constraint: function applied after each update.
-            aggregation: kept for Keras' sake.
-            overwrite_with_gradient: the optimizer replaces the value by its gradient.
-            name: name.
-
-        Returns:
-            The variable.
-        """
-        self._check_initialized()
-        self._check_unlocked("a weight")
-        if isinstance(shape, str):
-            name, shape = shape, initializer
-            initializer, regularizer, constraint = self._options_of(name)
-        dtype = self.variable_dtype if dtype is None else dtypes.standardize(dtype)
-        if initializer is None:
-            initializer = "glorot_uniform" if dtypes.is_floating(dtype) else "zeros"
-        shape = () if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
-        known = [size for size in shape if size is not None]
-        if len(known) < len(shape):
-            raise ValueError(
-                f"Layer {self.name!r}: a weight needs a known shape. Received: shape={shape}; the "
-                "input shape leaves a size open that the weight depends on."
-            )
-        with self._name_scope():
-            variable = Variable(
-                initializers.get(initializer),
-                shape=known,
-                dtype=dtype,
-                trainable=trainable,
-                autocast=autocast,
-                aggregation=aggregation,
-                name=name,
-            )
-        variable.regularizer = regularizers.get(regularizer)
-        variable.constraint = constraints.get(constraint)
-        variable.overwrite_with_gradient = overwrite_with_gradient
-        variable.trainable = bool(trainable) and self.trainable
-        self._own(variable)
-        return variable
-
-    def _set_options(
-        self,
-        name: str,
-        initializer: InitializerLike,
-        regularizer: RegularizerLike = None,
-        constraint: ConstraintLike = None,
-    ) -> None:
-        """Keep what the weight of a name is made with, as attributes of Keras' names."""
-        setattr(self, f"{name}_initializer", initializers.get(initializer))
-        setattr(self, f"{name}_regularizer", regularizers.get(regularizer))
-        setattr(self, f"{name}_constraint", constraints.get(constraint))
-
-    def _options_of(self, name: str) -> list[Any]:
-        """Initializer, regularizer and constraint of the weight of a name."""
-        if not hasattr(self, f"{name}_initializer"):
-            name = name.removesuffix("_kernel")
-        kinds = ("initializer", "regularizer", "constraint")
-        return [getattr(self, f"{name}_{kind}", None) for kind in kinds]
-
-    @property
-    def dtype(self) -> str:
-        """The dtype of the variables."""
-        return self.dtype_policy.variable_dtype
-
-    @property
-    def variable_dtype(self) -> str:
-        """The dtype of the variables."""
-        return self.dtype_policy.variable_dtype
-
-    @property
-    def compute_dtype(self) -> str:
-        """The dtype that inputs and variables are cast to."""
-        return self.dtype_policy.compute_dtype
-
-    @property
-    def input_dtype(self) -> str:
-        """The dtype that inputs are cast to."""
-        return self.dtype_policy.compute_dtype
-
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """What the layer computes; a subclass defines it."""
         raise NotImplementedError(
@@ -251,19 +118,6 @@ class Buildable(Tracked):
     def _is_built_by_call(self) -> bool:
         """Whether all weights are those of layers inside, without a `build` of the layer's own."""
         return type(self).build is Buildable.build and bool(self._layers)
-
-    def _name_scope(self) -> Scope[tuple[str, ...]]:
-        return naming.root_scope(*self._scope_path())
-
-    def _scope_path(self) -> tuple[str, ...]:
-        return self._path or (*naming.scope_path(), self.name)
-
-    def _check_initialized(self) -> None:
-        if "_inbound_nodes" not in self.__dict__:
-            raise RuntimeError(
-                f"In layer {type(self).__name__}, you forgot to call `super().__init__()` as the "
-                "first statement in the `__init__()` method."
-            )
 
 
 def _building(build: Callable[..., None]) -> Callable[..., None]:
