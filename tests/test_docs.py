@@ -79,13 +79,6 @@ def squared_distances(x: Any, y: Any) -> Any:
     """Squared distances."""
     return _squared_distances(*promoted(x, y))
 ''',
-    "metric": '''
-class RootError(NamedMetric):
-    """Mean of `nkeras.losses.root_error`."""
-
-    def __init__(self, name: str = "root_error", dtype: Any = None) -> None:
-        super().__init__(root_error, name, dtype)
-''',
 }
 CHECKS = (
     "tests/ops/test_primitives.py",
@@ -232,15 +225,10 @@ def _add_layer_loss_and_metric(copy: Copy) -> None:
         for name in ("RootError", "root_error")
     )
     copy.append("nkeras/losses/__init__.py", imports)
-    table = "nkeras/losses/identifiers.py"
-    copy.insert(table, "    regression.CosineSimilarity,", "    regression.RootError,\n")
-    copy.insert(table, "    regression.cosine_similarity,", "    regression.root_error,\n")
-    copy.append("nkeras/metrics/regression.py", MISSING_PARTS["metric"])
+    copy.append("nkeras/metrics/regression.py", copy.block("(NamedMetric"))
     copy.insert("nkeras/metrics/regression.py", "    mean_absolute_error,\n", "    root_error,\n")
     exported = "from nkeras.metrics.regression import RootError as RootError\n"
     copy.append("nkeras/metrics/__init__.py", exported)
-    table = "nkeras/metrics/identifiers.py"
-    copy.insert(table, "    regression.CosineSimilarity,", "    regression.RootError,\n")
     for kind, row in (
         ("losses/loss_cases.py", '_case("RootError", "root_error", "real"),'),
         ("metrics/metric_cases.py", '_case("RootError", "real"),'),

@@ -8,10 +8,10 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -273,6 +273,17 @@ def _by_name(name: str, table: Mapping[str, object]) -> object:
     lowered = {key.lower(): value for key, value in table.items()}
     snake = {naming.to_snake_case(key): value for key, value in table.items()}
     return snake.get(name) or lowered.get(name.lower())
+
+
+def classes_in(modules: Iterable[ModuleType], base: type[T]) -> dict[str, type[T]]:
+    """The public subclasses of a class that modules define, by name; also itself."""
+    return {
+        name: thing
+        for module in modules
+        for name, thing in vars(module).items()
+        if isinstance(thing, type) and issubclass(thing, base)
+        if thing.__module__ == module.__name__ and not name.startswith("_")
+    }
 
 
 class Family:

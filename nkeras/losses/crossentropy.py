@@ -13,6 +13,7 @@ from nkeras.core import config
 from nkeras.core.errors import refuse, warn
 from nkeras.core.primitive import op, to_tensor
 from nkeras.core.spec import normalize_axis
+from nkeras.core.typing import PolicyLike
 from nkeras.losses.loss import NamedLoss
 from nkeras.losses.weighting import aligned
 from nkeras.ops import crossentropy
@@ -231,24 +232,14 @@ def categorical_focal_crossentropy(
     return negative(sum_(weight * y_true * log(chance), axis=axis))
 
 
-class BinaryCrossentropy(NamedLoss):
+class BinaryCrossentropy(NamedLoss, fn=binary_crossentropy):
     """Cross-entropy of binary targets: see `nkeras.losses.binary_crossentropy`.
-
-    Args:
-        from_logits: whether predictions are logits.
-        label_smoothing: in [0, 1]; pulls targets towards 0.5.
-        axis: axis of the mean.
-        reduction: as in `Loss`.
-        name: name.
-        dtype: dtype to compute in.
 
     Example:
         >>> import nkeras
         >>> loss = nkeras.losses.BinaryCrossentropy(from_logits=True)
         >>> round(float(loss([[1.0], [0.0]], [[0.0], [0.0]])), 4)
         0.6931
-
-    Source: https://keras.io/api/losses/probabilistic_losses/#binarycrossentropy-class
     """
 
     def __init__(
@@ -258,36 +249,17 @@ class BinaryCrossentropy(NamedLoss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str = "binary_crossentropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         _check_smoothing(label_smoothing, "BinaryCrossentropy")
-        super().__init__(
-            binary_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        super().__init__(reduction, name, dtype)
+        self.from_logits = from_logits
+        self.label_smoothing = label_smoothing
+        self.axis = axis
 
 
-class BinaryFocalCrossentropy(NamedLoss):
-    """Focal cross-entropy of binary targets: see `nkeras.losses.binary_focal_crossentropy`.
-
-    Args:
-        apply_class_balancing: whether class 1 weighs `alpha` and class 0 `1 - alpha`.
-        alpha: weight of class 1.
-        gamma: focusing exponent.
-        from_logits: whether predictions are logits.
-        label_smoothing: in [0, 1]; pulls targets towards 0.5.
-        axis: axis of the mean.
-        reduction: as in `Loss`.
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/losses/probabilistic_losses/#binaryfocalcrossentropy-class
-    """
+class BinaryFocalCrossentropy(NamedLoss, fn=binary_focal_crossentropy):
+    """Focal loss of binary targets: see `nkeras.losses.binary_focal_crossentropy`."""
 
     def __init__(
         self,
@@ -299,36 +271,20 @@ class BinaryFocalCrossentropy(NamedLoss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str = "binary_focal_crossentropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         _check_smoothing(label_smoothing, "BinaryFocalCrossentropy")
-        super().__init__(
-            binary_focal_crossentropy,
-            reduction,
-            name,
-            dtype,
-            apply_class_balancing=apply_class_balancing,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        super().__init__(reduction, name, dtype)
+        self.apply_class_balancing = apply_class_balancing
+        self.alpha = alpha
+        self.gamma = gamma
+        self.from_logits = from_logits
+        self.label_smoothing = label_smoothing
+        self.axis = axis
 
 
-class CategoricalCrossentropy(NamedLoss):
-    """Cross-entropy of one-hot targets: see `nkeras.losses.categorical_crossentropy`.
-
-    Args:
-        from_logits: whether predictions are logits.
-        label_smoothing: in [0, 1]; pulls targets towards `1 / classes`.
-        axis: axis of the classes.
-        reduction: as in `Loss`.
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/losses/probabilistic_losses/#categoricalcrossentropy-class
-    """
+class CategoricalCrossentropy(NamedLoss, fn=categorical_crossentropy):
+    """Cross-entropy of one-hot targets: see `nkeras.losses.categorical_crossentropy`."""
 
     def __init__(
         self,
@@ -337,35 +293,17 @@ class CategoricalCrossentropy(NamedLoss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str = "categorical_crossentropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         _check_smoothing(label_smoothing, "CategoricalCrossentropy")
-        super().__init__(
-            categorical_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        super().__init__(reduction, name, dtype)
+        self.from_logits = from_logits
+        self.label_smoothing = label_smoothing
+        self.axis = axis
 
 
-class CategoricalFocalCrossentropy(NamedLoss):
-    """Focal cross-entropy of one-hot targets: see `nkeras.losses.categorical_focal_crossentropy`.
-
-    Args:
-        alpha: weight, a number or one for each class.
-        gamma: focusing exponent.
-        from_logits: whether predictions are logits.
-        label_smoothing: in [0, 1]; pulls targets towards `1 / classes`.
-        axis: axis of the classes.
-        reduction: as in `Loss`.
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/losses/probabilistic_losses/#categoricalfocalcrossentropy-class
-    """
+class CategoricalFocalCrossentropy(NamedLoss, fn=categorical_focal_crossentropy):
+    """Focal loss of one-hot targets: see `nkeras.losses.categorical_focal_crossentropy`."""
 
     def __init__(
         self,
@@ -376,17 +314,12 @@ class CategoricalFocalCrossentropy(NamedLoss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str = "categorical_focal_crossentropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         _check_smoothing(label_smoothing, "CategoricalFocalCrossentropy")
-        super().__init__(
-            categorical_focal_crossentropy,
-            reduction,
-            name,
-            dtype,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        super().__init__(reduction, name, dtype)
+        self.alpha = alpha
+        self.gamma = gamma
+        self.from_logits = from_logits
+        self.label_smoothing = label_smoothing
+        self.axis = axis

@@ -59,41 +59,9 @@ def poisson(y_true: Any, y_pred: Any) -> Any:
     return mean(y_pred - y_true * log(y_pred + config.epsilon()), axis=-1)
 
 
-class KLDivergence(NamedLoss):
-    """Kullback-Leibler divergence: see `nkeras.losses.kl_divergence`.
-
-    Args:
-        reduction: as in `Loss`.
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/losses/probabilistic_losses/
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "kl_divergence",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(kl_divergence, reduction, name, dtype)
+class KLDivergence(NamedLoss, fn=kl_divergence):
+    """Kullback-Leibler divergence: see `nkeras.losses.kl_divergence`."""
 
 
-class Poisson(NamedLoss):
-    """Negative log-likelihood of counts: see `nkeras.losses.poisson`.
-
-    Args:
-        reduction: as in `Loss`.
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/losses/probabilistic_losses/
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "poisson",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(poisson, reduction, name, dtype)
+class Poisson(NamedLoss, fn=poisson):
+    """Negative log-likelihood of counts: see `nkeras.losses.poisson`."""

@@ -15,6 +15,8 @@ from nkeras.core import naming, policies, tree
 from nkeras.core.configurable import Configurable
 from nkeras.core.guards import GuardedAttributes
 from nkeras.core.primitive import to_tensor
+from nkeras.core.typing import PolicyLike
+from nkeras.losses.named import Named
 from nkeras.losses.weighting import (
     mask_of,
     reduce_weighted_values,
@@ -57,7 +59,7 @@ class Loss(Configurable, GuardedAttributes):
         self,
         name: str | None = None,
         reduction: str | None = "sum_over_batch_size",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         self.name = name or naming.auto_name(type(self).__name__)
         self.reduction = standardize_reduction(reduction)
@@ -118,7 +120,7 @@ class LossFunctionWrapper(Loss):
         fn: Callable[..., Any],
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
@@ -129,7 +131,10 @@ class LossFunctionWrapper(Loss):
         """The function's losses; `(n,)` against `(n, 1)` is made equal first."""
         if not tree.is_nested(y_true) and not tree.is_nested(y_pred):
             y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
-        return self.fn(y_true, y_pred, **self._fn_kwargs)
+        return self.fn(y_true, y_pred, **self._fn_options())
+
+    def _fn_options(self) -> dict[str, Any]:
+        return self._fn_kwargs
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
@@ -141,12 +146,18 @@ class LossFunctionWrapper(Loss):
         return super().from_config(config)
 
 
-class NamedLoss(LossFunctionWrapper):
-    """A built-in loss: the arguments of its function are attributes and stand in its config."""
+class NamedLoss(Named, LossFunctionWrapper):
+    """A built-in loss.
+
+    Args:
+        name: name.
+        dtype: dtype to compute in.
+    """
 
     def __init__(
-        self, fn: Callable[..., Any], reduction: str | None, name: str, dtype: Any, **kwargs: Any
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: PolicyLike = None,
     ) -> None:
-        super().__init__(fn, reduction, name, dtype, **kwargs)
-        for key, value in kwargs.items():
-            setattr(self, key, value)
+        LossFunctionWrapper.__init__(self, self.function, reduction, name, dtype)

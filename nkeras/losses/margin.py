@@ -84,61 +84,13 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
     return maximum(negative - positive + 1.0, 0.0)
 
 
-class Hinge(NamedLoss):
-    """Margin loss: see `nkeras.losses.hinge`.
-
-    Args:
-        reduction: as in `Loss`.
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/losses/hinge_losses/
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(hinge, reduction, name, dtype)
+class Hinge(NamedLoss, fn=hinge):
+    """Margin loss: see `nkeras.losses.hinge`."""
 
 
-class SquaredHinge(NamedLoss):
-    """Squared margin loss: see `nkeras.losses.squared_hinge`.
-
-    Args:
-        reduction: as in `Loss`.
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/losses/hinge_losses/
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "squared_hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(squared_hinge, reduction, name, dtype)
+class SquaredHinge(NamedLoss, fn=squared_hinge):
+    """Squared margin loss: see `nkeras.losses.squared_hinge`."""
 
 
-class CategoricalHinge(NamedLoss):
-    """Margin between the true class and the best other one: see `nkeras.losses.categorical_hinge`.
-
-    Args:
-        reduction: as in `Loss`.
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/losses/hinge_losses/
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "categorical_hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(categorical_hinge, reduction, name, dtype)
+class CategoricalHinge(NamedLoss, fn=categorical_hinge):
+    """Margin between the true class and the best other: see `nkeras.losses.categorical_hinge`."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from nkeras.core import config
 from nkeras.core.primitive import op
+from nkeras.core.typing import PolicyLike
 from nkeras.losses.loss import NamedLoss
 from nkeras.losses.weighting import aligned
 from nkeras.ops.reduction import sum as sum_
@@ -70,41 +71,22 @@ def tversky(
     return 1.0 - both / (both + excess * alpha + missed * beta + config.epsilon())
 
 
-class Dice(NamedLoss):
-    """Dice loss: see `nkeras.losses.dice`.
-
-    Args:
-        axis: axes of the sums; None for all.
-        reduction: as in `Loss`.
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/losses/
-    """
+class Dice(NamedLoss, fn=dice):
+    """Dice loss: see `nkeras.losses.dice`."""
 
     def __init__(
         self,
         reduction: str | None = "sum_over_batch_size",
         name: str = "dice",
         axis: Axis = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
-        super().__init__(dice, reduction, name, dtype, axis=axis)
+        super().__init__(reduction, name, dtype)
+        self.axis = axis
 
 
-class Tversky(NamedLoss):
-    """Tversky loss: see `nkeras.losses.tversky`.
-
-    Args:
-        alpha: weight of what is found wrongly.
-        beta: weight of what is missed.
-        axis: axes of the sums; None for all.
-        reduction: as in `Loss`.
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/losses/
-    """
+class Tversky(NamedLoss, fn=tversky):
+    """Tversky loss: see `nkeras.losses.tversky`."""
 
     def __init__(
         self,
@@ -113,6 +95,9 @@ class Tversky(NamedLoss):
         reduction: str | None = "sum_over_batch_size",
         name: str = "tversky",
         axis: Axis = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
-        super().__init__(tversky, reduction, name, dtype, alpha=alpha, beta=beta, axis=axis)
+        super().__init__(reduction, name, dtype)
+        self.alpha = alpha
+        self.beta = beta
+        self.axis = axis

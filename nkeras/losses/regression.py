@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from nkeras.core import config
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import op
+from nkeras.core.typing import PolicyLike
 from nkeras.losses.loss import NamedLoss
 from nkeras.losses.weighting import aligned
 from nkeras.ops import loss as loss_ops
@@ -171,97 +172,24 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     return negative(sum_(unit(y_true, axis) * unit(y_pred, axis), axis=axis))
 
 
-class MeanSquaredError(NamedLoss):
-    """Mean of squared errors: see `nkeras.losses.mean_squared_error`.
-
-    Args:
-        reduction: as in `Loss`.
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/losses/regression_losses/
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "mean_squared_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(mean_squared_error, reduction, name, dtype)
+class MeanSquaredError(NamedLoss, fn=mean_squared_error):
+    """Mean of squared errors: see `nkeras.losses.mean_squared_error`."""
 
 
-class MeanAbsoluteError(NamedLoss):
-    """Mean of absolute errors: see `nkeras.losses.mean_absolute_error`.
-
-    Args:
-        reduction: as in `Loss`.
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/losses/regression_losses/
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "mean_absolute_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(mean_absolute_error, reduction, name, dtype)
+class MeanAbsoluteError(NamedLoss, fn=mean_absolute_error):
+    """Mean of absolute errors: see `nkeras.losses.mean_absolute_error`."""
 
 
-class MeanAbsolutePercentageError(NamedLoss):
-    """Mean of errors in percent: see `nkeras.losses.mean_absolute_percentage_error`.
-
-    Args:
-        reduction: as in `Loss`.
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/losses/regression_losses/
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "mean_absolute_percentage_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(mean_absolute_percentage_error, reduction, name, dtype)
+class MeanAbsolutePercentageError(NamedLoss, fn=mean_absolute_percentage_error):
+    """Mean of errors in percent: see `nkeras.losses.mean_absolute_percentage_error`."""
 
 
-class MeanSquaredLogarithmicError(NamedLoss):
-    """Mean squared ratio in logarithms: see `nkeras.losses.mean_squared_logarithmic_error`.
-
-    Args:
-        reduction: as in `Loss`.
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/losses/regression_losses/
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "mean_squared_logarithmic_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(mean_squared_logarithmic_error, reduction, name, dtype)
+class MeanSquaredLogarithmicError(NamedLoss, fn=mean_squared_logarithmic_error):
+    """Mean squared ratio in logarithms: see `nkeras.losses.mean_squared_logarithmic_error`."""
 
 
-class CosineSimilarity(NamedLoss):
-    """Minus the cosine of the angle: see `nkeras.losses.cosine_similarity`.
-
-    Args:
-        axis: axis of the vectors.
-        reduction: as in `Loss`.
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/losses/regression_losses/
-    """
+class CosineSimilarity(NamedLoss, fn=cosine_similarity):
+    """Minus the cosine of the angle: see `nkeras.losses.cosine_similarity`."""
 
     config_omits: ClassVar[Mapping[str, Any]] = {**NamedLoss.config_omits, "axis": -1}
 
@@ -270,22 +198,14 @@ class CosineSimilarity(NamedLoss):
         axis: int = -1,
         reduction: str | None = "sum_over_batch_size",
         name: str = "cosine_similarity",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
-        super().__init__(cosine_similarity, reduction, name, dtype, axis=axis)
+        super().__init__(reduction, name, dtype)
+        self.axis = axis
 
 
-class Huber(NamedLoss):
-    """Squared error near zero, absolute error beyond: see `nkeras.losses.huber`.
-
-    Args:
-        delta: where the quadratic part ends.
-        reduction: as in `Loss`.
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/losses/regression_losses/
-    """
+class Huber(NamedLoss, fn=huber):
+    """Squared error near zero, absolute error beyond: see `nkeras.losses.huber`."""
 
     config_omits: ClassVar[Mapping[str, Any]] = {**NamedLoss.config_omits, "delta": 1.0}
 
@@ -294,28 +214,13 @@ class Huber(NamedLoss):
         delta: float = 1.0,
         reduction: str | None = "sum_over_batch_size",
         name: str = "huber_loss",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         if isinstance(delta, (int, float)) and not delta > 0:
             refuse("delta", delta, "greater than 0", "Huber")
-        super().__init__(huber, reduction, name, dtype, delta=delta)
+        super().__init__(reduction, name, dtype)
+        self.delta = delta
 
 
-class LogCosh(NamedLoss):
-    """Logarithm of the hyperbolic cosine of the error: see `nkeras.losses.log_cosh`.
-
-    Args:
-        reduction: as in `Loss`.
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/losses/regression_losses/
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "log_cosh",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(log_cosh, reduction, name, dtype)
+class LogCosh(NamedLoss, fn=log_cosh):
+    """Logarithm of the hyperbolic cosine of the error: see `nkeras.losses.log_cosh`."""

@@ -16,6 +16,7 @@ from nkeras.core.primitive import op, shape_of, to_tensor
 from nkeras.core.recording import on_host
 from nkeras.core.spec import normalize_axis
 from nkeras.core.tensor import Tensor
+from nkeras.core.typing import PolicyLike
 from nkeras.losses.crossentropy import check_axis
 from nkeras.losses.loss import NamedLoss
 from nkeras.ops.elementwise import (
@@ -204,16 +205,8 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
     return _nan_where(wrong, (1.0 - power(chance, q)) / q)
 
 
-class SparseCategoricalCrossentropy(NamedLoss):
+class SparseCategoricalCrossentropy(NamedLoss, fn=sparse_categorical_crossentropy):
     """Cross-entropy of integer labels: see `nkeras.losses.sparse_categorical_crossentropy`.
-
-    Args:
-        from_logits: whether predictions are logits.
-        ignore_class: a label whose elements do not count, for example -1 or 255.
-        reduction: as in `Loss`.
-        axis: axis of the classes.
-        name: name.
-        dtype: dtype to compute in.
 
     Example:
         >>> import nkeras
@@ -231,47 +224,34 @@ class SparseCategoricalCrossentropy(NamedLoss):
         reduction: str | None = "sum_over_batch_size",
         axis: int = -1,
         name: str = "sparse_categorical_crossentropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
-        super().__init__(
-            sparse_categorical_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-            axis=axis,
-        )
+        super().__init__(reduction, name, dtype)
+        self.from_logits = from_logits
+        self.ignore_class = ignore_class
+        self.axis = axis
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The reduced loss; labels in a NumPy array are checked before a device takes them."""
         if isinstance(y_true, np.ndarray):
-            classes = shape_of(y_pred)[self._fn_kwargs["axis"]]
-            check_labels(y_true, classes, self.name, self._fn_kwargs["ignore_class"])
+            classes = shape_of(y_pred)[self.axis]
+            check_labels(y_true, classes, self.name, self.ignore_class)
         return super().__call__(y_true, y_pred, sample_weight)
 
 
-class CategoricalGeneralizedCrossEntropy(NamedLoss):
-    """See `nkeras.losses.categorical_generalized_cross_entropy`.
-
-    Args:
-        q: in (0, 1).
-        reduction: as in `Loss`.
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/losses/probabilistic_losses/
-    """
+class CategoricalGeneralizedCrossEntropy(NamedLoss, fn=categorical_generalized_cross_entropy):
+    """See `nkeras.losses.categorical_generalized_cross_entropy`."""
 
     def __init__(
         self,
         q: float = 0.5,
         reduction: str | None = "sum_over_batch_size",
         name: str = "categorical_generalized_cross_entropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         if not 0 < q < 1:
             raise ValueError(
                 f"{type(self).__name__}: argument `q` must be in (0, 1). Received: q={q}"
             )
-        super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)
+        super().__init__(reduction, name, dtype)
+        self.q = q

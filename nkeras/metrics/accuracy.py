@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 
 from nkeras.core import config
 from nkeras.core.primitive import op, to_tensor
+from nkeras.core.typing import PolicyLike
 from nkeras.losses.weighting import aligned
-from nkeras.metrics.reduction import NamedMetric
+from nkeras.metrics.named import NamedMetric
 from nkeras.ops.elementwise import equal, greater, greater_equal, less, logical_and, where_
 from nkeras.ops.indexing import _take_along_axis
 from nkeras.ops.reduction import _argmax, reduce_any, reduce_sum
@@ -203,108 +204,56 @@ def sparse_top_k_categorical_accuracy(
     return reshape(cast(matches, config.floatx()), shape)
 
 
-class Accuracy(NamedMetric):
+class Accuracy(NamedMetric, fn=accuracy):
     """How often predictions equal targets.
-
-    Args:
-        name: name.
-        dtype: dtype to compute in.
 
     Example:
         >>> import nkeras
         >>> float(nkeras.metrics.Accuracy()([1, 2, 3, 4], [0, 2, 3, 4]))
         0.75
-
-    Source: https://keras.io/api/metrics/accuracy_metrics/#accuracy-class
     """
 
     _direction = "up"
 
-    def __init__(self, name: str = "accuracy", dtype: Any = None) -> None:
-        super().__init__(accuracy, name, dtype)
 
-
-class BinaryAccuracy(NamedMetric):
-    """How often predictions above a threshold are right.
-
-    Args:
-        name: name.
-        dtype: dtype to compute in.
-        threshold: predictions above it count as 1.
-
-    Source: https://keras.io/api/metrics/accuracy_metrics/#binaryaccuracy-class
-    """
+class BinaryAccuracy(NamedMetric, fn=binary_accuracy):
+    """How often predictions above a threshold are right."""
 
     _direction = "up"
 
     def __init__(
-        self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5
+        self, name: str = "binary_accuracy", dtype: PolicyLike = None, threshold: float = 0.5
     ) -> None:
-        super().__init__(binary_accuracy, name, dtype, threshold=threshold)
+        super().__init__(name, dtype)
+        self.threshold = threshold
 
 
-class CategoricalAccuracy(NamedMetric):
-    """How often the largest prediction belongs to the class of a one-hot target.
-
-    Args:
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/metrics/accuracy_metrics/#categoricalaccuracy-class
-    """
+class CategoricalAccuracy(NamedMetric, fn=categorical_accuracy):
+    """How often the largest prediction belongs to the class of a one-hot target."""
 
     _direction = "up"
 
-    def __init__(self, name: str = "categorical_accuracy", dtype: Any = None) -> None:
-        super().__init__(categorical_accuracy, name, dtype)
 
-
-class SparseCategoricalAccuracy(NamedMetric):
-    """How often the largest prediction belongs to the labelled class.
-
-    Args:
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/metrics/accuracy_metrics/#sparsecategoricalaccuracy-class
-    """
+class SparseCategoricalAccuracy(NamedMetric, fn=sparse_categorical_accuracy):
+    """How often the largest prediction belongs to the labelled class."""
 
     _direction = "up"
 
-    def __init__(self, name: str = "sparse_categorical_accuracy", dtype: Any = None) -> None:
-        super().__init__(sparse_categorical_accuracy, name, dtype)
 
-
-class TopKCategoricalAccuracy(NamedMetric):
-    """How often the class of a one-hot target is among the `k` largest predictions.
-
-    Args:
-        k: how many.
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/metrics/accuracy_metrics/#topkcategoricalaccuracy-class
-    """
+class TopKCategoricalAccuracy(NamedMetric, fn=top_k_categorical_accuracy):
+    """How often the class of a one-hot target is among the `k` largest predictions."""
 
     _direction = "up"
 
     def __init__(
-        self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: Any = None
+        self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: PolicyLike = None
     ) -> None:
-        super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
+        super().__init__(name, dtype)
+        self.k = k
 
 
-class SparseTopKCategoricalAccuracy(NamedMetric):
-    """How often the label is among the `k` largest predictions.
-
-    Args:
-        k: how many.
-        name: name.
-        dtype: dtype to compute in.
-        from_sorted_ids: whether predictions are class labels, the best first.
-
-    Source: https://keras.io/api/metrics/accuracy_metrics/#sparsetopkcategoricalaccuracy-class
-    """
+class SparseTopKCategoricalAccuracy(NamedMetric, fn=sparse_top_k_categorical_accuracy):
+    """How often the label is among the `k` largest predictions."""
 
     config_omits: ClassVar[Mapping[str, Any]] = {"from_sorted_ids": False}
     _direction = "up"
@@ -313,9 +262,9 @@ class SparseTopKCategoricalAccuracy(NamedMetric):
         self,
         k: int = 5,
         name: str = "sparse_top_k_categorical_accuracy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         from_sorted_ids: bool = False,
     ) -> None:
-        super().__init__(
-            sparse_top_k_categorical_accuracy, name, dtype, k=k, from_sorted_ids=from_sorted_ids
-        )
+        super().__init__(name, dtype)
+        self.k = k
+        self.from_sorted_ids = from_sorted_ids

@@ -9,8 +9,9 @@ from typing import Any
 
 from nkeras.core import config
 from nkeras.core.primitive import op
+from nkeras.core.typing import PolicyLike
 from nkeras.losses.weighting import aligned
-from nkeras.metrics.reduction import NamedMetric
+from nkeras.metrics.named import NamedMetric
 from nkeras.ops.elementwise import square
 from nkeras.ops.reduction import mean
 from nkeras.ops.statistics import std, var
@@ -62,39 +63,25 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     return mean(2.0 * covariance / norm, axis=axis)
 
 
-class PearsonCorrelation(NamedMetric):
-    """Mean of `nkeras.metrics.pearson_correlation`.
-
-    Args:
-        name: name.
-        dtype: dtype to compute in.
-        axis: axis along which targets and predictions are correlated.
-
-    Source: https://keras.io/api/metrics/regression_metrics/
-    """
+class PearsonCorrelation(NamedMetric, fn=pearson_correlation):
+    """Mean of `nkeras.metrics.pearson_correlation`."""
 
     _direction = "up"
 
     def __init__(
-        self, name: str = "pearson_correlation", dtype: Any = None, axis: int = -1
+        self, name: str = "pearson_correlation", dtype: PolicyLike = None, axis: int = -1
     ) -> None:
-        super().__init__(pearson_correlation, name, dtype, axis=axis)
+        super().__init__(name, dtype)
+        self.axis = axis
 
 
-class ConcordanceCorrelation(NamedMetric):
-    """Mean of `nkeras.metrics.concordance_correlation`.
-
-    Args:
-        name: name.
-        dtype: dtype to compute in.
-        axis: axis along which targets and predictions are correlated.
-
-    Source: https://keras.io/api/metrics/regression_metrics/
-    """
+class ConcordanceCorrelation(NamedMetric, fn=concordance_correlation):
+    """Mean of `nkeras.metrics.concordance_correlation`."""
 
     _direction = "up"
 
     def __init__(
-        self, name: str = "concordance_correlation", dtype: Any = None, axis: int = -1
+        self, name: str = "concordance_correlation", dtype: PolicyLike = None, axis: int = -1
     ) -> None:
-        super().__init__(concordance_correlation, name, dtype, axis=axis)
+        super().__init__(name, dtype)
+        self.axis = axis

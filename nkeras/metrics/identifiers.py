@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nkeras.core import naming
-from nkeras.core.serialization import Family, resolve
-from nkeras.losses.identifiers import FUNCTIONS as LOSS_FUNCTIONS
+from nkeras.core.serialization import Family, classes_in, resolve
 from nkeras.losses.identifiers import TABLE as LOSSES
 from nkeras.metrics import (
     accuracy,
@@ -22,65 +21,16 @@ from nkeras.metrics import (
     reduction,
     regression,
 )
+from nkeras.metrics.named import NamedMetric
 
-CLASSES = (
-    metric.Metric,
-    reduction.Mean,
-    reduction.MeanMetricWrapper,
-    reduction.Sum,
-    accuracy.Accuracy,
-    accuracy.BinaryAccuracy,
-    accuracy.CategoricalAccuracy,
-    accuracy.SparseCategoricalAccuracy,
-    accuracy.SparseTopKCategoricalAccuracy,
-    accuracy.TopKCategoricalAccuracy,
-    auc.AUC,
-    confusion.FalseNegatives,
-    confusion.FalsePositives,
-    confusion.Precision,
-    confusion.Recall,
-    confusion.TrueNegatives,
-    confusion.TruePositives,
-    correlation.ConcordanceCorrelation,
-    correlation.PearsonCorrelation,
-    f_score.F1Score,
-    f_score.FBetaScore,
-    four_counts.PrecisionAtRecall,
-    four_counts.RecallAtPrecision,
-    four_counts.SensitivityAtSpecificity,
-    four_counts.SpecificityAtSensitivity,
-    iou.BinaryIoU,
-    iou.IoU,
-    iou.MeanIoU,
-    iou.OneHotIoU,
-    iou.OneHotMeanIoU,
-    margin.CategoricalHinge,
-    margin.Hinge,
-    margin.SquaredHinge,
-    probabilistic.BinaryCrossentropy,
-    probabilistic.CategoricalCrossentropy,
-    probabilistic.KLDivergence,
-    probabilistic.Poisson,
-    probabilistic.SparseCategoricalCrossentropy,
-    regression.CosineSimilarity,
-    regression.LogCoshError,
-    regression.MeanAbsoluteError,
-    regression.MeanAbsolutePercentageError,
-    regression.MeanSquaredError,
-    regression.MeanSquaredLogarithmicError,
-    regression.RootMeanSquaredError,
+_MODULES = (
+    *(accuracy, auc, confusion, correlation, f_score, four_counts, iou, margin, metric),
+    *(probabilistic, reduction, regression),
 )
-FUNCTIONS = (
-    accuracy.accuracy,
-    accuracy.binary_accuracy,
-    accuracy.categorical_accuracy,
-    accuracy.sparse_categorical_accuracy,
-    accuracy.sparse_top_k_categorical_accuracy,
-    accuracy.top_k_categorical_accuracy,
-    correlation.concordance_correlation,
-    correlation.pearson_correlation,
-    *LOSS_FUNCTIONS,
-)
+CLASSES = classes_in(_MODULES, metric.Metric)
+_FUNCTIONS = {
+    cls.function.__name__: cls.function for cls in CLASSES.values() if issubclass(cls, NamedMetric)
+}
 _SHORT = {
     "bce": probabilistic.BinaryCrossentropy,
     "mae": regression.MeanAbsoluteError,
@@ -89,10 +39,10 @@ _SHORT = {
     "msle": regression.MeanSquaredLogarithmicError,
 }
 TABLE: dict[str, Any] = {
-    **{one.__name__: one for one in CLASSES},
-    **{naming.to_snake_case(one.__name__): one for one in CLASSES},
+    **CLASSES,
+    **{naming.to_snake_case(name): cls for name, cls in CLASSES.items()},
     **_SHORT,
-    **{name.upper(): one for name, one in _SHORT.items()},
+    **{name.upper(): cls for name, cls in _SHORT.items()},
 }
 
 
@@ -102,8 +52,7 @@ def function(name: str) -> Any:
     Raises:
         ValueError: there is none.
     """
-    table = {**LOSSES, **{one.__name__: one for one in FUNCTIONS}}
-    return resolve(name, table, "metric function")
+    return resolve(name, {**_FUNCTIONS, **LOSSES}, "metric function")
 
 
 _family = Family("metric", TABLE, metric.Metric)

@@ -147,9 +147,12 @@ class MeanMetricWrapper(Mean):
             y_pred: predictions; a mask attached to them is heeded.
             sample_weight: None, or weights of the leading dimensions of what `fn` returns.
         """
-        values = self._fn(y_true, y_pred, **self._fn_kwargs)
+        values = self._fn(y_true, y_pred, **self._fn_options())
         weight = apply_mask(sample_weight, mask_of(y_pred), self.dtype, "sum")
         super().update_state(values, sample_weight=weight)
+
+    def _fn_options(self) -> dict[str, Any]:
+        return self._fn_kwargs
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
@@ -159,14 +162,3 @@ class MeanMetricWrapper(Mean):
 
             config = {**config, "fn": function(config["fn"])}
         return super().from_config(config)
-
-
-class NamedMetric(MeanMetricWrapper):
-    """A built-in mean: the arguments of its function are attributes and stand in its config."""
-
-    _direction: str | None = "down"
-
-    def __init__(self, fn: Callable[..., Any], name: str, dtype: Any, **kwargs: Any) -> None:
-        super().__init__(fn, name, dtype, **kwargs)
-        for key, value in kwargs.items():
-            setattr(self, key, value)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from nkeras.core.primitive import op, to_tensor
+from nkeras.core.typing import PolicyLike
 from nkeras.losses.regression import cosine_similarity as cosine_loss
 from nkeras.losses.regression import (
     log_cosh,
@@ -18,7 +19,8 @@ from nkeras.losses.regression import (
     mean_squared_logarithmic_error,
 )
 from nkeras.losses.weighting import aligned
-from nkeras.metrics.reduction import Mean, NamedMetric
+from nkeras.metrics.named import NamedMetric
+from nkeras.metrics.reduction import Mean
 from nkeras.ops.elementwise import negative, sqrt, square
 from nkeras.ops.shape import cast
 
@@ -41,18 +43,8 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     return negative(cosine_loss(y_true, y_pred, axis))
 
 
-class MeanSquaredError(NamedMetric):
-    """Mean of `nkeras.losses.mean_squared_error`.
-
-    Args:
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/metrics/regression_metrics/
-    """
-
-    def __init__(self, name: str = "mean_squared_error", dtype: Any = None) -> None:
-        super().__init__(mean_squared_error, name, dtype)
+class MeanSquaredError(NamedMetric, fn=mean_squared_error):
+    """Mean of `nkeras.losses.mean_squared_error`."""
 
 
 class RootMeanSquaredError(Mean):
@@ -72,7 +64,7 @@ class RootMeanSquaredError(Mean):
 
     _direction = "down"
 
-    def __init__(self, name: str = "root_mean_squared_error", dtype: Any = None) -> None:
+    def __init__(self, name: str = "root_mean_squared_error", dtype: PolicyLike = None) -> None:
         super().__init__(name=name, dtype=dtype)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
@@ -86,75 +78,33 @@ class RootMeanSquaredError(Mean):
         return sqrt(super().result())
 
 
-class MeanAbsoluteError(NamedMetric):
-    """Mean of `nkeras.losses.mean_absolute_error`.
-
-    Args:
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/metrics/regression_metrics/
-    """
-
-    def __init__(self, name: str = "mean_absolute_error", dtype: Any = None) -> None:
-        super().__init__(mean_absolute_error, name, dtype)
+class MeanAbsoluteError(NamedMetric, fn=mean_absolute_error):
+    """Mean of `nkeras.losses.mean_absolute_error`."""
 
 
-class MeanAbsolutePercentageError(NamedMetric):
-    """Mean of `nkeras.losses.mean_absolute_percentage_error`.
-
-    Args:
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/metrics/regression_metrics/
-    """
-
-    def __init__(self, name: str = "mean_absolute_percentage_error", dtype: Any = None) -> None:
-        super().__init__(mean_absolute_percentage_error, name, dtype)
+class MeanAbsolutePercentageError(NamedMetric, fn=mean_absolute_percentage_error):
+    """Mean of `nkeras.losses.mean_absolute_percentage_error`."""
 
 
-class MeanSquaredLogarithmicError(NamedMetric):
-    """Mean of `nkeras.losses.mean_squared_logarithmic_error`.
-
-    Args:
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/metrics/regression_metrics/
-    """
-
-    def __init__(self, name: str = "mean_squared_logarithmic_error", dtype: Any = None) -> None:
-        super().__init__(mean_squared_logarithmic_error, name, dtype)
+class MeanSquaredLogarithmicError(NamedMetric, fn=mean_squared_logarithmic_error):
+    """Mean of `nkeras.losses.mean_squared_logarithmic_error`."""
 
 
-class CosineSimilarity(NamedMetric):
-    """Mean of `nkeras.metrics.cosine_similarity`.
-
-    Args:
-        name: name.
-        dtype: dtype to compute in.
-        axis: axis of the vectors.
-
-    Source: https://keras.io/api/metrics/regression_metrics/
-    """
+class CosineSimilarity(NamedMetric, fn=cosine_similarity):
+    """Mean of `nkeras.metrics.cosine_similarity`."""
 
     config_omits: ClassVar[Mapping[str, Any]] = {"axis": -1}
     _direction = "up"
 
-    def __init__(self, name: str = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
-        super().__init__(cosine_similarity, name, dtype, axis=axis)
+    def __init__(
+        self, name: str = "cosine_similarity", dtype: PolicyLike = None, axis: int = -1
+    ) -> None:
+        super().__init__(name, dtype)
+        self.axis = axis
 
 
-class LogCoshError(NamedMetric):
-    """Mean of `nkeras.losses.log_cosh`.
+class LogCoshError(NamedMetric, fn=log_cosh):
+    """Mean of `nkeras.losses.log_cosh`."""
 
-    Args:
-        name: name.
-        dtype: dtype to compute in.
-
-    Source: https://keras.io/api/metrics/regression_metrics/
-    """
-
-    def __init__(self, name: str = "logcosh", dtype: Any = None) -> None:
-        super().__init__(log_cosh, name, dtype)
+    def __init__(self, name: str = "logcosh", dtype: PolicyLike = None) -> None:
+        super().__init__(name, dtype)

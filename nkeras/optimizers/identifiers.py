@@ -5,36 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nkeras.core.serialization import deserialize_keras_object, resolve, serialize_keras_object
-from nkeras.optimizers.adafactor import Adafactor
-from nkeras.optimizers.adagrad import Adadelta, Adagrad
-from nkeras.optimizers.adam import Adam, AdamW
-from nkeras.optimizers.adamax import Adamax, Nadam
-from nkeras.optimizers.ftrl import Ftrl
-from nkeras.optimizers.lion import Lamb, Lion
-from nkeras.optimizers.loss_scale import LossScaleOptimizer
+from nkeras.core.serialization import (
+    classes_in,
+    deserialize_keras_object,
+    resolve,
+    serialize_keras_object,
+)
+from nkeras.optimizers import adafactor, adagrad, adam, adamax, ftrl, lion, loss_scale, rmsprop, sgd
 from nkeras.optimizers.optimizer import Optimizer
-from nkeras.optimizers.rmsprop import RMSprop
-from nkeras.optimizers.sgd import SGD
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    one.__name__: one
-    for one in (
-        Adadelta,
-        Adafactor,
-        Adagrad,
-        Adam,
-        AdamW,
-        Adamax,
-        Ftrl,
-        Lamb,
-        Lion,
-        LossScaleOptimizer,
-        Nadam,
-        RMSprop,
-        SGD,
-    )
-}
+_MODULES = (adafactor, adagrad, adam, adamax, ftrl, lion, loss_scale, rmsprop, sgd)
+OPTIMIZERS = classes_in(_MODULES, Optimizer)
 _LOWER = {name.lower(): name for name in OPTIMIZERS}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from typing import Any
 
@@ -146,7 +147,8 @@ def test_by_name() -> None:
 
 def test_arguments_that_keras_loses_are_kept() -> None:
     for loss in (losses.Huber(delta=3.0), losses.CosineSimilarity(axis=1)):
-        assert losses.get(losses.serialize(loss))._fn_kwargs == loss._fn_kwargs
+        copied = losses.get(losses.serialize(loss))
+        assert copied._fn_options() == loss._fn_options()
 
 
 @register_keras_serializable(package="tests")
@@ -281,3 +283,21 @@ def test_a_given_dtype_is_kept(cls: Any) -> None:
     loss = cls(dtype="float64")
     assert losses.deserialize(losses.serialize(loss)).dtype == "float64"
     assert "dtype" not in cls().get_config()
+
+
+def test_a_class_follows_from_its_function() -> None:
+    class Mine(losses.Huber):
+        pass
+
+    text = str(losses.Huber.__doc__)
+    assert text.index("delta: where") < text.index("reduction: ") < text.index("name: ")
+    assert "fn: " not in str(losses.LogCosh.__doc__)
+    loss = Mine(delta=2.0)
+    assert (loss.fn, loss.get_config()["delta"]) == (losses.huber, 2.0)
+    loss.delta = 1.0
+    assert float(loss([[0.0]], [[3.0]])) == 2.5
+    again = pickle.loads(pickle.dumps(losses.MeanSquaredError("sum")))
+    assert (type(again), again.reduction) == (losses.MeanSquaredError, "sum")
+    unknown: Any = losses.MeanSquaredError
+    with pytest.raises(TypeError, match=r"MeanSquaredError: got an unexpected .* 'axis'"):
+        unknown(axis=1)
