@@ -72,7 +72,6 @@ def test_the_recipe_of_an_optimizer() -> None:
 # The recipes of adding.md, done in a copy of the sources.
 
 MISSING_PARTS = {
-    "lisht": "@scalar\ndef lisht(x):\n    return x * tanh(x)\n",
     "op": '''
 @op
 def squared_distances(x: Any, y: Any) -> Any:
@@ -171,15 +170,11 @@ def _add_elementwise(copy: Copy) -> None:
     copy.append("tests/ops/keras_cases.py", copy.block('add("softcap"'))
     copy.append("tests/ops/keras_cases.py", 'add("lisht squared_distances", "{}(x)")\n')
 
-    copy.append("nkeras/backend/scalars/activation.py", MISSING_PARTS["lisht"])
+    copy.append("nkeras/backend/scalars/activation.py", copy.block("def lisht(x)"))
     copy.append("nkeras/ops/activation.py", copy.block("lisht = _activation"))
-    copy.insert(
-        ops, "from nkeras.ops.activation import", "from nkeras.ops.activation import lisht\n"
-    )
-    copy.append("nkeras/activations/smooth.py", copy.block("def lisht(x: Any)"))
-    copy.insert("nkeras/activations/lookup.py", "mish linear", "lisht ")
-    copy.insert("nkeras/activations/__init__.py", "    linear,\n", "    lisht,\n")
-    copy.insert("nkeras/activations/__init__.py", '    "linear",\n', '    "lisht",\n')
+    exported = copy.block("import lisht as lisht")
+    copy.insert(ops, "from nkeras.ops.activation import", exported)
+    copy.append("nkeras/activations/__init__.py", exported)
     cases = "tests/activations/test_activations.py"
     copy.insert(cases, '    ("softmax", {}),\n', '    ("lisht", {}),\n')
 

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any
 
 from nkeras.activations import along_axis, rectified, smooth
 from nkeras.activations.smooth import linear
+from nkeras.backend.scalars import activation as scalars
+from nkeras.core.primitive import Elementwise
 from nkeras.core.serialization import deserialize_keras_object, resolve, serialize_keras_object
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import ActivationLike, Config
+from nkeras.ops import activation as ops
 
-_NAMES = {
-    along_axis: "softmax log_softmax sparsemax glu",
-    rectified: "relu leaky_relu relu6 elu selu celu threshold hard_shrink soft_shrink tanh_shrink "
-    "hard_tanh",
-    smooth: "sigmoid log_sigmoid hard_sigmoid sparse_sigmoid tanh exponential softplus sparse_plus "
-    "squareplus softsign silu swish hard_silu hard_swish gelu mish linear",
-}
-ACTIVATIONS = {
-    name: getattr(module, name) for module, names in _NAMES.items() for name in names.split()
+# Operations made of the scalar functions; functions with a docstring of their own in their place.
+ACTIVATIONS: dict[str, Callable[..., Any]] = {
+    name: getattr(ops, name)
+    for name in vars(scalars)
+    if isinstance(getattr(ops, name, None), Elementwise)
+} | {
+    name: function
+    for module in (along_axis, rectified, smooth)
+    for name, function in vars(module).items()
+    if isinstance(function, FunctionType) and function.__module__ == module.__name__
 }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nkeras.core.errors import short
 from nkeras.core.policies import DTypePolicy
+from nkeras.core.primitive import Primitive
 from nkeras.core.serialization import deserialize_keras_object
 from nkeras.core.serialization import serialize_keras_object as serialized
 from nkeras.core.typing import Config
@@ -167,7 +168,7 @@ def _equal(a: object, b: object) -> bool:
 
 
 def _described(value: object) -> str:
-    if isinstance(value, FunctionType):
+    if isinstance(value, (FunctionType, Primitive)):
         return f'"{value.__name__}"'
     if isinstance(value, DTypePolicy):
         return f'"{value.name}"'

@@ -87,6 +87,9 @@ class Primitive(Generic[_R_co]):
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 
+    def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
+        return _primitive, (self.name,)  # there is one of each
+
     def vjp(self, *arguments: str) -> Callable[[_Function], _Function]:
         """Decorator: the gradient by one argument, or a tuple of gradients by several.
 
@@ -219,6 +222,10 @@ class _Declaration(Protocol):
 def primitive(outputs: tuple[str, ...] = ("y",), flat: tuple[str, ...] = ()) -> _Declaration:
     """Decorator: declare a primitive by its shape rule; see the module's docstring."""
     return lambda shape_rule: Primitive(shape_rule, outputs, flat)
+
+
+def _primitive(name: str) -> object:
+    return PRIMITIVES[name]
 
 
 class Elementwise(Primitive[Tensor]):

@@ -25,7 +25,7 @@ def _activation(
 
 relu = _activation(scalars.relu, "max(x, 0).", promotion="promote")
 leaky_relu = _activation(scalars.leaky_relu, "x, or negative_slope * x below 0.", 0.2)
-threshold_relu = _activation(
+_threshold_relu = _activation(
     scalars.threshold_relu, "relu with a slope, an upper limit and a threshold."
 )
 relu6 = _activation(scalars.relu6, "x limited to [0, 6].")
@@ -38,8 +38,8 @@ mish = _activation(scalars.mish, "x * tanh(softplus(x)).")
 elu = _activation(scalars.elu, "x, or alpha * (exp(x) - 1) below 0.", 1.0)
 selu = _activation(scalars.selu, "elu, scaled so that layers normalise themselves.")
 celu = _activation(scalars.celu, "x, or alpha * (exp(x / alpha) - 1) below 0.", 1.0)
-gelu_exact = _activation(scalars.gelu, "x times the normal distribution function at x.")
-gelu_tanh = _activation(scalars.gelu_tanh, "gelu by the usual tanh approximation.")
+_gelu_exact = _activation(scalars.gelu, "x times the normal distribution function at x.")
+_gelu_tanh = _activation(scalars.gelu_tanh, "gelu by the usual tanh approximation.")
 hard_sigmoid = _activation(scalars.hard_sigmoid, "x / 6 + 0.5 limited to [0, 1].")
 hard_silu = _activation(scalars.hard_silu, "x * hard_sigmoid(x); hard_swish is the same.")
 hard_tanh = _activation(scalars.hard_tanh, "x limited to [-1, 1].", promotion="promote")
@@ -73,7 +73,7 @@ def gelu(x: TensorLike, approximate: bool = True) -> Tensor:
 
     Source: Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415
     """
-    return gelu_tanh(x) if approximate else gelu_exact(x)
+    return _gelu_tanh(x) if approximate else _gelu_exact(x)
 
 
 @op

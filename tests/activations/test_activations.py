@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
+import nkeras
 from nkeras import activations, ops
 from nkeras.activations.lookup import ACTIVATIONS
 from nkeras.backend import registry
 from nkeras.core.graph import KerasTensor
+from nkeras.core.missing import public_names
 from nkeras.core.tape import GradientTape
 
 CASES = [
@@ -158,7 +162,7 @@ def test_names_and_signatures_are_keras(oracle):
         }
         """
     )
-    assert set(theirs) <= set(activations.__all__)
+    assert set(theirs) <= set(public_names(activations))
     for name in ACTIVATIONS:
         parameters = inspect.signature(getattr(activations, name)).parameters.values()
         ours = [(p.name, p.default is inspect._empty or repr(p.default)) for p in parameters]
@@ -252,3 +256,10 @@ def test_serialized_names_are_keras(oracle):
         names=sorted(ACTIVATIONS),
     )
     assert theirs == {name: activations.serialize(ACTIVATIONS[name]) for name in ACTIVATIONS}
+
+
+def test_an_operation_can_be_an_activation():
+    layer = nkeras.layers.Dense(2, activation=ops.silu, name="a")
+    assert repr(layer) == 'Dense(2, activation="silu", name="a")'
+    assert layer.get_config()["activation"] == "silu"
+    assert pickle.loads(pickle.dumps(layer)).activation is ops.silu
