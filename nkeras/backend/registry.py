@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import RLock
+from typing import TYPE_CHECKING
 
 from nkeras.backend.protocol import Backend
 from nkeras.core.errors import BackendError, warn
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "nkeras.backends"
 ALIASES = {"cpu": "numba_cpu", "cuda": "numba_cuda"}
@@ -56,7 +60,7 @@ def set_backend(name: str) -> None:
 
 
 @contextmanager
-def use_backend(name: str) -> Iterator[Backend]:
+def use_backend(name: str) -> Generator[Backend, None, None]:
     """Use a backend inside a `with` block, in this thread or task only."""
     token = _scoped.set(load(name))
     try:
@@ -124,7 +128,7 @@ def _load(name: str) -> Backend:
         ) from error
 
 
-def _entry_points() -> dict:
+def _entry_points() -> dict[str, EntryPoint]:
     from importlib.metadata import entry_points
 
     return {entry.name: entry for entry in entry_points(group=GROUP)}

@@ -64,7 +64,7 @@ class MonitorCallback(Callback):
             "high or low. Pass mode='max' or mode='min'."
         )
 
-    def _is_improvement(self, value: float, reference: float) -> bool:
+    def _is_improvement(self, value: float, reference: float | None) -> bool:
         if reference is None:
             return True
         if self.monitor_op is None:

@@ -33,7 +33,7 @@ from nkeras.core.graph import KerasTensor
 from nkeras.core.rule import Rule, backward
 from nkeras.core.spec import Spec, broadcast_shapes
 from nkeras.core.tensor import Operators, Tensor, as_tensor
-from nkeras.core.typing import Nested, Shape, TensorLike
+from nkeras.core.typing import Shape, TensorLike
 from nkeras.core.variable import Variable
 
 _P = ParamSpec("_P")
@@ -46,7 +46,7 @@ _Decomposition = TypeVar(
 
 Results: TypeAlias = "Tensor | tuple[Tensor, ...]"
 """What a primitive gives; a result of a tuple may be None, where a kernel was not asked for it."""
-ShapeRule: TypeAlias = "Callable[..., Spec | tuple[Spec, ...]]"
+ShapeRule: TypeAlias = "Callable[..., Spec | tuple[Spec | None, ...]]"
 
 PRIMITIVES: dict[str, Primitive[Results]] = {}
 
@@ -124,7 +124,9 @@ class Primitive(Generic[_R_co]):
         self.shape_rule(*tensors, **static)
         return self.run(tensors, static)  # pyright: ignore[reportArgumentType]  they are tensors
 
-    def _infer(self, *arguments: TensorLike | None, **static: object) -> Nested[KerasTensor]:
+    def _infer(
+        self, *arguments: TensorLike | None, **static: object
+    ) -> KerasTensor | tuple[KerasTensor | None, ...]:
         """Shape rule on a mixture of symbolic tensors and values."""
         typed = [to_tensor(argument) for argument in arguments]
         specs = self.shape_rule(*typed, **static)
@@ -375,7 +377,9 @@ def _signature_of(
     declared.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
             inspect.Parameter(
-                name, kind, default=defaults[i - missing] if i >= missing else inspect._empty
+                name,
+                kind,
+                default=defaults[i - missing] if i >= missing else inspect.Parameter.empty,
             )
             for i, name in enumerate(scalar.parameters)
         ]

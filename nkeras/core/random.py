@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random as python_random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -93,7 +93,7 @@ def reset_global_seed(seed: int | None = None) -> None:
     all_changed("the global seed")  # steps that draw from it were recorded with the one before
 
 
-def draw_seed(seed: Seed) -> tuple[int, int]:
+def draw_seed(seed: Seed | Live | Sequence[int]) -> tuple[int, int]:
     """A pair of ints from a SeedGenerator, an int, a pair, or None (the global generator)."""
     if isinstance(seed, SeedGenerator):
         return seed.next()

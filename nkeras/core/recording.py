@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -200,7 +200,7 @@ def plain(value: Any) -> Any:
     return value.value if type(value) is Live else value
 
 
-def number(value: float) -> float:
+def number(value: float | Live) -> float | Live:
     """`float(value)`, or the Live that it is."""
     return value if type(value) is Live else float(value)
 
@@ -284,7 +284,7 @@ class Recorder:
         self._indices: dict[int, int] = {}  # of values, by the uid of the tensor
 
     @contextmanager
-    def recording(self) -> Iterator[None]:
+    def recording(self) -> Generator[None, None, None]:
         """Record what this thread does inside."""
         token = _recorder.set(self)
         try:
@@ -293,7 +293,7 @@ class Recorder:
             _recorder.reset(token)
 
     @contextmanager
-    def suspended(self) -> Iterator[None]:
+    def suspended(self) -> Generator[None, None, None]:
         """Record nothing inside."""
         token = _recorder.set(None)
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FunctionType, ModuleType
@@ -70,7 +70,7 @@ def get_registered_object(
 
 
 @contextmanager
-def custom_object_scope(custom_objects: Mapping[str, object]) -> Iterator[None]:
+def custom_object_scope(custom_objects: Mapping[str, object]) -> Generator[None, None, None]:
     """Inside, deserialization also knows these classes and functions by name."""
     token = _scoped.set({**(_scoped.get() or {}), **custom_objects})
     try:

@@ -280,7 +280,7 @@ class ThresholdedReLU(Layer):
         return ops.threshold(inputs, self.theta, 0.0)
 
 
-def _check_not_negative(argument: str, value: float, owner: str) -> None:
+def _check_not_negative(argument: str, value: float | None, owner: str) -> None:
     if value is None or value < 0:
         refuse(argument, value, "a number >= 0", owner)
 

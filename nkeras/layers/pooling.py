@@ -332,8 +332,9 @@ class GlobalAveragePooling1D(_GlobalPooling):
             return super().call(inputs)
         mask = ops.expand_dims(ops.cast(mask, "bool"), 2 if self._spatial_axes() == (1,) else 1)
         kept = ops.where(mask, inputs, 0.0)
-        options = {"axis": self._spatial_axes(), "keepdims": self.keepdims}
-        return ops.sum(kept, **options) / ops.sum(ops.cast(mask, inputs.dtype), **options)
+        axes = self._spatial_axes()
+        count = ops.sum(ops.cast(mask, inputs.dtype), axes, self.keepdims)
+        return ops.sum(kept, axes, self.keepdims) / count
 
     def compute_mask(self, inputs: Structure, previous_mask: Masks) -> Masks:
         """None: the steps are gone."""

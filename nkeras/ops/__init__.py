@@ -1,9 +1,10 @@
 """The operations of `keras.ops`, by topic; each works eagerly, symbolically and under a tape."""
 
-# ruff: noqa: F401, I001
+# ruff: noqa: I001, RUF022
 # fmt: off
 from nkeras.core import missing
-from nkeras.ops import conv_bias, dense, operators, recurrent
+from nkeras.ops import conv_bias as conv_bias, dense as dense
+from nkeras.ops import operators as operators, recurrent as recurrent
 from nkeras.ops.activation import (
     celu, elu, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_swish, hard_tanh,
     leaky_relu, log_sigmoid, relu, relu6, selu, sigmoid, silu, soft_shrink, softplus, softsign,
@@ -86,6 +87,48 @@ from nkeras.ops.statistics import (
     nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmedian, nanmin, nanpercentile,
     nanprod, nanquantile, nanstd, nansum, nanvar, percentile, ptp, quantile, std, var,
 )
+
+__all__ = [
+    "abs", "absolute", "add", "all", "allclose", "amax", "amin", "any", "append", "arange",
+    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax",
+    "argmin", "argpartition", "argsort", "array", "array_split", "associative_scan", "average",
+    "average_pool", "bartlett", "batch_normalization", "binary_crossentropy", "bincount",
+    "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or",
+    "bitwise_right_shift", "bitwise_xor", "blackman", "broadcast_to", "cast",
+    "categorical_crossentropy", "cbrt", "cdist", "ceil", "celu", "clip", "concatenate", "cond",
+    "conv", "conv_transpose", "convert_to_numpy", "convert_to_tensor", "copy", "corrcoef",
+    "correlate", "cos", "cosh", "count_nonzero", "cross", "cumprod", "cumsum",
+    "custom_gradient", "deg2rad", "depthwise_conv", "diag", "diagflat", "diagonal", "diff",
+    "digitize", "divide", "divide_no_nan", "dot", "dsplit", "dstack", "dtype", "einsum", "elu",
+    "empty", "empty_like", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expand_dims",
+    "expm1", "eye", "fabs", "flip", "fliplr", "flipud", "floor", "floor_divide", "fmax", "fmin",
+    "fmod", "fori_loop", "full", "full_like", "gcd", "gelu", "geomspace", "get_item", "glu",
+    "greater", "greater_equal", "hamming", "hanning", "hard_shrink", "hard_sigmoid",
+    "hard_silu", "hard_swish", "hard_tanh", "heaviside", "histogram", "hsplit", "hstack",
+    "hypot", "i0", "identity", "in_top_k", "inner", "is_tensor", "isclose", "isfinite", "isin",
+    "isinf", "isnan", "isneginf", "isposinf", "kaiser", "kron", "layer_normalization", "lcm",
+    "ldexp", "leaky_relu", "left_shift", "less", "less_equal", "linspace", "log", "log10",
+    "log1p", "log2", "log_sigmoid", "log_softmax", "logaddexp", "logaddexp2", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "logspace", "logsumexp", "map", "matmul", "max",
+    "max_pool", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mod", "moments",
+    "moveaxis", "multi_hot", "multiply", "nan_to_num", "nanargmax", "nanargmin", "nancumprod",
+    "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod",
+    "nanquantile", "nanstd", "nansum", "nanvar", "ndim", "negative", "nextafter", "nonzero",
+    "normalize", "not_equal", "one_hot", "ones", "ones_like", "outer", "pad", "percentile",
+    "power", "prod", "psnr", "ptp", "quantile", "rad2deg", "ravel", "reciprocal", "relu",
+    "relu6", "repeat", "reshape", "right_shift", "rms_normalization", "roll", "rot90", "round",
+    "rsqrt", "saturate_cast", "scan", "scatter", "scatter_update", "searchsorted",
+    "segment_max", "segment_min", "segment_prod", "segment_sum", "select", "selu",
+    "separable_conv", "shape", "sigmoid", "sign", "signbit", "silu", "sin", "sinc", "sinh",
+    "size", "slice", "slice_update", "soft_shrink", "softmax", "softplus", "softsign", "sort",
+    "sparse_categorical_crossentropy", "sparse_plus", "sparse_sigmoid", "sparsemax", "split",
+    "sqrt", "square", "squareplus", "squeeze", "stack", "std", "stop_gradient", "subtract",
+    "sum", "swapaxes", "swish", "switch", "take", "take_along_axis", "tan", "tanh",
+    "tanh_shrink", "tensordot", "threshold", "tile", "top_k", "trace", "transpose", "trapezoid",
+    "tri", "tril", "triu", "true_divide", "trunc", "unique", "unravel_index", "unstack",
+    "vander", "var", "vdot", "vectorized_map", "vsplit", "vstack", "where", "while_loop",
+    "zeros", "zeros_like",
+]
 # fmt: on
 
 missing.explain(__name__)

@@ -143,7 +143,7 @@ def square(x: TensorLike) -> Tensor:
 
 
 @op
-def clip(x: TensorLike, x_min: TensorLike, x_max: TensorLike) -> Tensor:
+def clip(x: TensorLike, x_min: TensorLike | None, x_max: TensorLike | None) -> Tensor:
     """Limit values to an interval; the dtype stays that of `x` (bool becomes int32).
 
     Args:

@@ -110,7 +110,11 @@ def _(x: Tensor, scale: Tensor | None, epsilon: float) -> tuple[Tensor, ...]:
 
 @_rms_norm.vjp("x", "scale")
 def _(
-    grad_y: Tensor, x: Tensor, scale: Tensor, inverse: Tensor, grad_inverse: Tensor | None = None
+    grad_y: Tensor,
+    x: Tensor,
+    scale: Tensor | None,
+    inverse: Tensor,
+    grad_inverse: Tensor | None = None,
 ) -> Gradients:
     grad_x, grad_scale = _rms_norm_grad(grad_y, x, scale, inverse)
     if grad_inverse is not None:

@@ -38,7 +38,12 @@ def sgd_update(
 
 @sgd_update.decomposition
 def _(
-    w: Tensor, grad: Tensor, velocity: Tensor, learning_rate: float, momentum: float, nesterov: bool
+    w: Tensor,
+    grad: Tensor,
+    velocity: Tensor | None,
+    learning_rate: float,
+    momentum: float,
+    nesterov: bool,
 ) -> tuple[Tensor | None, ...]:
     step = learning_rate * grad
     if velocity is None:

@@ -62,7 +62,7 @@ class SGD(Optimizer):
             return
         super().build(variables)
         self.momentums: Slots = []
-        if self.momentum != 0:
+        if self.momentum != 0.0:
             self.momentums = self.add_optimizer_variables(variables, "momentum")
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:

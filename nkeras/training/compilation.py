@@ -106,7 +106,7 @@ class Compilation:
             refuse("jit_compile", jit_compile, '"auto", True or False', "compile()")
         if not isinstance(steps_per_execution, (int, np.integer)) or steps_per_execution < 1:
             refuse("steps_per_execution", steps_per_execution, "a positive integer", "compile()")
-        arguments = {
+        arguments: Config = {
             "optimizer": optimizers.get(optimizer),
             "loss": loss,
             "loss_weights": loss_weights,

@@ -193,7 +193,7 @@ class Plans:
     def _run(
         self,
         kind: Hashable,
-        key: tuple[Hashable, ...],
+        key: tuple[Hashable, ...] | None,
         batch: Structure,
         step: Callable[[Structure], Structure],
         deliver: Callable[[Structure], Structure],

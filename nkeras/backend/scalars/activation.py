@@ -3,6 +3,7 @@
 The formulas are those of https://keras.io/api/layers/activations/.
 """
 
+# pyright: reportMissingParameterType=false
 from __future__ import annotations
 
 from nkeras.backend.derive import absolute, erf, exp, expm1, log1p, tanh, where

@@ -1,5 +1,6 @@
 """Arithmetic, comparison, logic and rounding, named as in `keras.ops`."""
 
+# pyright: reportMissingParameterType=false
 from __future__ import annotations
 
 from nkeras.backend.derive import absolute as _absolute

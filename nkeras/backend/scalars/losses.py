@@ -1,5 +1,6 @@
 """Elementwise parts of losses."""
 
+# pyright: reportMissingParameterType=false
 from __future__ import annotations
 
 from nkeras.backend.derive import absolute, exp, log, log1p, where

@@ -1,5 +1,6 @@
 """From uniform numbers in [0, 1) to other distributions, one formula each."""
 
+# pyright: reportMissingParameterType=false
 from __future__ import annotations
 
 from nkeras.backend.derive import cos, log, log1p, sqrt, where

@@ -1,5 +1,6 @@
 """Exponentials, logarithms, trigonometry and error functions, named as in `keras.ops`."""
 
+# pyright: reportMissingParameterType=false
 from __future__ import annotations
 
 from nkeras.backend.derive import absolute as _absolute
