@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytest.register_assert_rewrite("tests.harness")  # its asserts tell values, as those of tests do
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before numba is imported: one kernel cache for each xdist worker, kept for the next run."""

@@ -176,4 +176,4 @@ def _described(value: object) -> str:
         return f'"{value}"'
     if isinstance(value, float):
         value = float(f"{value:.6g}")  # without what float32 adds
-    return short(value, 60)
+    return " ".join(short(value, 60).split())  # arrays have several lines
