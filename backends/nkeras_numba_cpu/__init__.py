@@ -20,11 +20,11 @@ class NumbaCpu:
     def __init__(self) -> None:
         import numba
 
-        from nkeras_numba_cpu import ahead, elementwise, threads
+        from nkeras_numba_cpu import elementwise, forked_compiling, threads
         from nkeras_numba_cpu.kernels import KERNELS
 
         self.kernels = KERNELS
-        self.ahead = functools.cache(ahead.step)
+        self.compile_ahead = functools.cache(forked_compiling.step)
         self._version = numba.__version__
         self._elementwise = elementwise.elementwise
         self._threads = threads

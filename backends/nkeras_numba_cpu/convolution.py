@@ -16,8 +16,8 @@ from nkeras_numba_cpu import depthwise, winograd, winograd_gradient
 from nkeras_numba_cpu.capture import stays
 from nkeras_numba_cpu.convolution_direct import correlate
 from nkeras_numba_cpu.convolution_geometry import Pads, Shapes
-from nkeras_numba_cpu.convolution_gradients import grad_kernel, kernel_plan
-from nkeras_numba_cpu.convolution_plans import plan
+from nkeras_numba_cpu.convolution_gradients import grad_kernel, kernel_schedule
+from nkeras_numba_cpu.convolution_schedules import convolution_schedule
 from nkeras_numba_cpu.memory import is_floating, operand, stored
 from nkeras_numba_cpu.micro import ACCUMULATE, ACTIVATIONS
 from nkeras_numpy import convolution as reference
@@ -123,10 +123,10 @@ def conv_grad_kernel(
     if _is_depthwise(shapes):
         result = depthwise.grad_kernel(a, b, shapes)
     elif outputs := _winograd_outputs(shapes, _NAMES[a.dtype], False):
-        how = winograd_gradient.gradient_plan(shapes, _NAMES[a.dtype], outputs)
-        result = winograd_gradient.grad_kernel(a, b, how, outputs)
+        schedule = winograd_gradient.gradient_schedule(shapes, _NAMES[a.dtype], outputs)
+        result = winograd_gradient.grad_kernel(a, b, schedule, outputs)
     else:
-        result = grad_kernel(a, b, kernel_plan(shapes, _NAMES[a.dtype]))
+        result = grad_kernel(a, b, kernel_schedule(shapes, _NAMES[a.dtype]))
     return stored(result.reshape(kernel_shape), x.dtype)
 
 
@@ -143,10 +143,10 @@ def _mixed(
     """A convolution that mixes channels, or its gradient for x, flat."""
     dtype = _NAMES[x.dtype]
     if outputs := _winograd_outputs(shapes, dtype, backward):
-        tiles = winograd.winograd_plan(shapes, dtype, backward, outputs)
+        tiles = winograd.winograd_schedule(shapes, dtype, backward, outputs)
         return winograd.correlate(x, kernel, bias, addend, mode, tiles, outputs)
-    how = plan(shapes, dtype, backward, bias is not None, mode, stays(kernel))
-    return correlate(x, kernel, bias, addend, how, size)
+    schedule = convolution_schedule(shapes, dtype, backward, bias is not None, mode, stays(kernel))
+    return correlate(x, kernel, bias, addend, schedule, size)
 
 
 def _winograd_outputs(shapes: Shapes, dtype: str, backward: bool) -> int:

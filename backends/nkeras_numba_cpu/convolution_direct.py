@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from nkeras_numba_cpu.compile import inner
-from nkeras_numba_cpu.convolution_plans import Packing, Phase, Plan
+from nkeras_numba_cpu.convolution_schedules import Packing, Phase, Schedule
 from nkeras_numba_cpu.copies import copy
 from nkeras_numba_cpu.drivers import call_address, tasks
 from nkeras_numba_cpu.memory import empty
@@ -24,7 +24,7 @@ def correlate(
     kernel: np.ndarray,
     bias: np.ndarray | None,
     addend: np.ndarray | None,
-    plan: Plan,
+    schedule: Schedule,
     size: int,
 ) -> np.ndarray:
     """The `size` elements of a convolution, or of its gradient for x, flat.
@@ -32,18 +32,18 @@ def correlate(
     Args:
         x: the input, or the gradient of the output; contiguous.
         kernel: contiguous.
-        bias: `(filters,)`, or None if the plan is one without.
-        addend: what is added to the result, of its shape; None if the plan is one without.
-        plan: the plan of the convolution.
+        bias: `(filters,)`, or None if the schedule is one without.
+        addend: what is added to the result, of its shape; None if the schedule is one without.
+        schedule: the schedule of the convolution.
         size: elements of the result.
     """
     x, kernel = x.reshape(-1), kernel.reshape(-1)
-    if plan.packing is not None:
-        kernel = packed(kernel, plan.packing)
+    if schedule.packing is not None:
+        kernel = packed(kernel, schedule.packing)
     y = empty((size,), x.dtype)
     bias = kernel if bias is None else bias
     addend = y if addend is None else addend.reshape(-1)
-    run(plan.phases, x, kernel, bias, addend, y)
+    run(schedule.phases, x, kernel, bias, addend, y)
     return y
 
 
@@ -63,15 +63,15 @@ def run(
         )  # fmt: skip
 
 
-def packed(kernel: np.ndarray, how: Packing) -> np.ndarray:
+def packed(kernel: np.ndarray, packing: Packing) -> np.ndarray:
     """The kernel in panels `(panel, tap, depth, columns)`, its last columns filled with zeros."""
-    target = empty((how.size,), kernel.dtype)
-    if how.transposes:
-        panels, columns, depth, *_ = how.sizes
-        matrices = kernel.reshape(how.taps.size, panels, columns, depth)[::-1]
+    target = empty((packing.size,), kernel.dtype)
+    if packing.transposes:
+        panels, columns, depth, *_ = packing.sizes
+        matrices = kernel.reshape(packing.taps.size, panels, columns, depth)[::-1]
         copy(matrices.transpose(1, 0, 3, 2), target.reshape(panels, -1, depth, columns))
     else:
-        _pack(how.panels, how.size, kernel, target, how.taps, how.sizes)
+        _pack(packing.panels, packing.size, kernel, target, packing.taps, packing.sizes)
     return target
 
 

@@ -23,7 +23,7 @@ from nkeras_numba_cpu.convolution_geometry import (
     tiles_of,
     vectors_for,
 )
-from nkeras_numba_cpu.convolution_plans import Box, x_window
+from nkeras_numba_cpu.convolution_schedules import Box, x_window
 from nkeras_numba_cpu.drivers import call_address, tasks
 from nkeras_numba_cpu.memory import empty
 from nkeras_numba_cpu.micro import ACCUMULATE, MicroKernels, micro_kernels
@@ -37,7 +37,7 @@ _PARTS = 1 << 18  # elements that the parts of a kernel's gradient have, if task
 _LEAST, _MANY = 200_000, 32  # multiplications of a task at least, parts of a sum at most
 
 
-class KernelPlan(NamedTuple):
+class KernelSchedule(NamedTuple):
     """What the gradient for the kernel launches."""
 
     sizes: tuple[int, ...]  # a_tap, a_step, filters, columns of a panel, whether these are copied
@@ -52,8 +52,8 @@ class KernelPlan(NamedTuple):
 
 
 @lru_cache(maxsize=512)
-def kernel_plan(shapes: Shapes, dtype: str) -> KernelPlan:
-    """The plan of the gradient for the kernel, whose rows are taps times channels."""
+def kernel_schedule(shapes: Shapes, dtype: str) -> KernelSchedule:
+    """The schedule of the gradient for the kernel, whose rows are taps times channels."""
     axes, groups = forward_axes(shapes)[0], shapes.groups
     z, y, x = axes
     channels, filters = shapes.x[-1], shapes.kernel[-1]
@@ -83,7 +83,7 @@ def kernel_plan(shapes: Shapes, dtype: str) -> KernelPlan:
     total = math.prod(shapes.kernel)
     blocks = max(-(-16 // panels), min(_MANY, _PARTS // total))
     blocks = max(1, min(len(units), blocks, work // _LEAST // 2))
-    return KernelPlan(
+    return KernelSchedule(
         (y.stride * pitch * size, x.stride * channels * size, filters, kernels.columns,
          int(filters != kernels.columns), x.extent * filters),
         tuple(box),
@@ -126,15 +126,15 @@ def _kernel_tiles(
     return np.array(table, np.int64)
 
 
-def grad_kernel(x: np.ndarray, grad_y: np.ndarray, plan: KernelPlan) -> np.ndarray:
+def grad_kernel(x: np.ndarray, grad_y: np.ndarray, schedule: KernelSchedule) -> np.ndarray:
     """The gradient for the kernel, flat; x and grad_y are contiguous."""
-    parts = empty((plan.blocks * plan.size,), x.dtype)
+    parts = empty((schedule.blocks * schedule.size,), x.dtype)
     _grad_kernel(
-        plan.blocks * -(-len(plan.panels) // plan.some), plan.work, x.reshape(-1),
-        grad_y.reshape(-1), parts, plan.blocks, plan.some, plan.sizes, plan.box, plan.units,
-        plan.tiles, plan.panels,
+        schedule.blocks * -(-len(schedule.panels) // schedule.some), schedule.work, x.reshape(-1),
+        grad_y.reshape(-1), parts, schedule.blocks, schedule.some, schedule.sizes, schedule.box,
+        schedule.units, schedule.tiles, schedule.panels,
     )  # fmt: skip
-    return parts if plan.blocks == 1 else add_parts(parts, plan.blocks)
+    return parts if schedule.blocks == 1 else add_parts(parts, schedule.blocks)
 
 
 def add_parts(parts: np.ndarray, count: int) -> np.ndarray:

@@ -41,26 +41,26 @@ def copy(source: np.ndarray, target: np.ndarray) -> None:
     """Write `source` into `target`, an array or view of the same shape and dtype."""
     if target.size == 0:
         return
-    plan = _plan(target.shape, source.strides, target.strides, target.itemsize)
-    if plan is None:  # fields of a structure, or more dimensions than any layer has
+    schedule = _schedule(target.shape, source.strides, target.strides, target.itemsize)
+    if schedule is None:  # fields of a structure, or more dimensions than any layer has
         np.copyto(target, source)
         return
     bits = _BITS[target.itemsize]
-    of, to = _span(source, plan.source, bits), _span(target, plan.target, bits)
-    _KERNELS[plan.kind](plan.tasks, plan.work, of, to, plan.loops)
+    of, to = _span(source, schedule.source, bits), _span(target, schedule.target, bits)
+    _KERNELS[schedule.kind](schedule.tasks, schedule.work, of, to, schedule.loops)
 
 
 def fill(target: np.ndarray, value: Any) -> None:
     """Write one value into an array or view."""
     if target.size == 0:
         return
-    plan = _plan(target.shape, (0,) * target.ndim, target.strides, target.itemsize)
-    if plan is None:
+    schedule = _schedule(target.shape, (0,) * target.ndim, target.strides, target.itemsize)
+    if schedule is None:
         target[...] = value
         return
     bits = np.dtype(f"u{target.itemsize}")
-    to = _span(target, plan.target, bits)
-    _fill(plan.tasks, plan.work, to, _pattern(value, target.dtype), plan.loops)
+    to = _span(target, schedule.target, bits)
+    _fill(schedule.tasks, schedule.work, to, _pattern(value, target.dtype), schedule.loops)
 
 
 @lru_cache(maxsize=256)
@@ -92,7 +92,7 @@ class _Extent(NamedTuple):
     order: tuple[int, ...] | None
 
 
-class _Plan(NamedTuple):
+class _Schedule(NamedTuple):
     """How to copy between two layouts."""
 
     kind: str
@@ -104,12 +104,12 @@ class _Plan(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def _plan(
+def _schedule(
     shape: tuple[int, ...],
     source_strides: tuple[int, ...],
     target_strides: tuple[int, ...],
     itemsize: int,
-) -> _Plan | None:
+) -> _Schedule | None:
     if itemsize not in _BITS or any(s % itemsize for s in (*source_strides, *target_strides)):
         return None
     steps = [
@@ -141,7 +141,7 @@ def _plan(
     group = max(1, GRAIN // (rows[0] * columns[0])) if blocks == 1 else 1
     loops = [(1, 0, 0)] * (OUTER - len(loops)) + loops
     numbers = (start, place, *rows, *columns, height, width, group, around)
-    return _Plan(
+    return _Schedule(
         kind,
         -(-around // group) * blocks,
         math.prod(shape),

@@ -25,7 +25,7 @@ from nkeras_numba_cpu.convolution_geometry import (
     lift_sizes,
 )
 from nkeras_numba_cpu.convolution_gradients import add_parts
-from nkeras_numba_cpu.convolution_plans import Box, x_window
+from nkeras_numba_cpu.convolution_schedules import Box, x_window
 from nkeras_numba_cpu.drivers import Tasks, tasks
 from nkeras_numba_cpu.memory import empty
 from nkeras_numba_cpu.micro import ACCUMULATE, limits

@@ -29,7 +29,7 @@ from numba import types
 from numba._dispatcher import compute_fingerprint
 from numba.core import cgutils
 
-from nkeras_numba_cpu import ahead, capture, launcher, native, threads
+from nkeras_numba_cpu import capture, forked_compiling, launcher, native, threads
 from nkeras_numba_cpu.compile import OPTIONS, inner
 from nkeras_numba_cpu.simd import intrinsic
 
@@ -117,7 +117,7 @@ def launch(run: Callable[..., None], count: int, work: int, arguments: tuple[Any
     launches = capture.current.launches
     if launches is not None:
         launches.append((run, call))
-    if ahead.notes is None:
+    if forked_compiling.notes is None:
         run(*call)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from nkeras_numba_cpu.capture import stays
 from nkeras_numba_cpu.convolution_direct import run
 from nkeras_numba_cpu.convolution_geometry import vectors_for
-from nkeras_numba_cpu.convolution_plans import Box, Phase
+from nkeras_numba_cpu.convolution_schedules import Box, Phase
 from nkeras_numba_cpu.copies import copy
 from nkeras_numba_cpu.memory import empty, write
 from nkeras_numba_cpu.micro import ACCUMULATE, MicroKernels, micro_kernels, streaming
@@ -56,7 +56,7 @@ class Part(NamedTuple):
     phases: list[Phase]
 
 
-class Plan(NamedTuple):
+class Schedule(NamedTuple):
     """How a product is computed."""
 
     matrices: int  # of the result
@@ -96,13 +96,15 @@ def product(
     dtype = a.dtype
     mode |= 0 if addend is None else ACCUMULATE
     has_bias = bias is not None
-    how = _plan(dtype, sizes, transposed_a, transposed_b, mode, has_bias, batches, stays(b))
+    schedule = _schedule(
+        dtype, sizes, transposed_a, transposed_b, mode, has_bias, batches, stays(b)
+    )
     a, b = a.reshape(-1), b.reshape(-1)
-    c = empty((how.matrices * rows * columns,), dtype)
+    c = empty((schedule.matrices * rows * columns,), dtype)
     bias = b if bias is None else bias
     addend = c if addend is None else addend.reshape(-1)
-    for first, phases in how.parts:
-        panels = b if first < 0 else _packed(b, columns, inner, transposed_b, first, how.width)
+    for first, phases in schedule.parts:
+        panels = b if first < 0 else _packed(b, columns, inner, transposed_b, first, schedule.width)
         run(phases, a, panels, bias, addend, c)
     return c
 
@@ -131,7 +133,7 @@ def _packed(
 
 
 @lru_cache(maxsize=4096)
-def _plan(
+def _schedule(
     dtype: np.dtype,
     sizes: tuple[int, int, int],
     transposed_a: bool,
@@ -140,12 +142,12 @@ def _plan(
     bias: bool,
     batches: tuple[Shape, Shape],
     is_fixed: bool,
-) -> Plan:
-    planner = _Planner(dtype, sizes, transposed_a, mode, bias, batches)
-    return planner.plan(transposed_b, is_fixed)
+) -> Schedule:
+    scheduler = _Scheduler(dtype, sizes, transposed_a, mode, bias, batches)
+    return scheduler.schedule(transposed_b, is_fixed)
 
 
-class _Planner:
+class _Scheduler:
     """Makes the tables of one product; `Phase` says what stands in them."""
 
     def __init__(
@@ -193,7 +195,7 @@ class _Planner:
         few = self.rows <= _FEW_ROWS
         self.work = len(self.matrices[0]) * work // (_READ_SPEED if few else _SPEED)
 
-    def plan(self, transposed_b: bool, is_fixed: bool) -> Plan:
+    def schedule(self, transposed_b: bool, is_fixed: bool) -> Schedule:
         columns, inner, width = self.columns, self.inner, self.kernels.columns
         uses = 4 if columns * self.size % _PAGE_BYTES == 0 else 16  # that packing pays for
         is_large = inner * columns * self.size > _LARGE_BYTES
@@ -207,7 +209,7 @@ class _Planner:
             parts.append(Part(-1, self._phases(0, first, False)))
         if first < columns:
             parts.append(Part(first, self._phases(first, columns, True)))
-        return Plan(len(self.matrices[0]), width, parts)
+        return Schedule(len(self.matrices[0]), width, parts)
 
     def _phases(self, left: int, right: int, packed: bool) -> list[Phase]:
         """One for each block of the depth."""

@@ -4,10 +4,11 @@
 
 The bias and D are optional; D lies as C does, `onto` bytes away from it, or is C itself.
 
-for `rows` rows i and up to `vectors` vectors of columns j. Each k takes one value of A from each
-row, and `vectors` vectors of B: with 14 rows and 2 vectors, 16 loads for 28 multiply-adds, which is
-as many as AVX-512 has registers for. All addresses and distances are runtime numbers in bytes, so
-that one kernel serves A and transposed A, packed and unpacked B, and rows of an image.
+A tile has `rows` rows i and up to `vectors` vectors of columns j. Each k takes one value of A from
+each row, and `vectors` vectors of B. With 14 rows and 2 vectors these are 16 loads for 28
+multiply-adds, and the sums take 28 of the 32 registers of AVX-512. All addresses and distances are
+runtime numbers in bytes, so that one kernel serves A and transposed A, packed and unpacked B, and
+rows of an image.
 
 Compiled code calls it by its address, out of a table by number of rows:
 

@@ -24,7 +24,7 @@ from numba.core.fastmathpass import rewrite_module
 from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
 
-from nkeras_numba_cpu import ahead
+from nkeras_numba_cpu import forked_compiling
 from nkeras_numba_cpu.compile import OPTIONS, cache_dir, import_without_scipy, notice
 
 Emit = Callable[[Any, Any, str], None]
@@ -39,7 +39,7 @@ def address(name: str, emit: Emit) -> int:
             the symbol that the function must have.
     """
     symbol = _symbol(name)
-    return ahead.address(symbol, functools.partial(_address, symbol, emit))
+    return forked_compiling.address(symbol, functools.partial(_address, symbol, emit))
 
 
 def _address(symbol: str, emit: Emit) -> int:
@@ -50,7 +50,7 @@ def _address(symbol: str, emit: Emit) -> int:
         rtsys.initialize(cpu_target.target_context)
         file = Path(cache_dir()) / f"{symbol}.o"
         code = _read(file)
-        if code is None and ahead.missing(symbol):
+        if code is None and forked_compiling.missing(symbol):
             code = _read(file)
         if code is None:
             with notice:

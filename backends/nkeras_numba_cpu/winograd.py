@@ -22,8 +22,8 @@ from nkeras_numba_cpu.convolution_geometry import (
     forward_axes,
     vectors_for,
 )
-from nkeras_numba_cpu.convolution_plans import Box, Packing
-from nkeras_numba_cpu.convolution_plans import packing as packing_of
+from nkeras_numba_cpu.convolution_schedules import Box, Packing
+from nkeras_numba_cpu.convolution_schedules import packing as packing_of
 from nkeras_numba_cpu.drivers import Tasks, call_address
 from nkeras_numba_cpu.memory import empty
 from nkeras_numba_cpu.micro import ACCUMULATE, limits, micro_kernels
@@ -47,7 +47,7 @@ _INPUT = 1 << 16  # elements of the transformed input of a task, for the second-
 _LEAST_CHANNELS, _LEAST_TILES, _KERNEL_PER_TILE = 16, 12, 3500
 
 
-class Plan(NamedTuple):
+class Schedule(NamedTuple):
     """What one convolution launches."""
 
     packing: Packing | None  # None where the transform reads the kernel in place
@@ -84,7 +84,7 @@ def correlate(
     bias: np.ndarray | None,
     addend: np.ndarray | None,
     mode: int,
-    how: Plan,
+    schedule: Schedule,
     outputs: int,
 ) -> np.ndarray:
     """The convolution, or its gradient for x, flat; x and kernel are contiguous.
@@ -95,29 +95,29 @@ def correlate(
         bias: `(filters,)` or None.
         addend: what is added to the result, of its shape, or None.
         mode: bits of `micro`: the activation, and ACCUMULATE where there is an addend.
-        how: the plan.
-        outputs: 2 or 4, the m of the plan.
+        schedule: the schedule.
+        outputs: 2 or 4, the m of the schedule.
     """
     transform_kernel, convolve = _kernels(outputs)
     flat = kernel.reshape(-1)
-    if how.packing is not None:
-        flat = packed(flat, how.packing)
-    transformed = empty((how.size,), x.dtype)
-    transform_kernel(how.panels, how.size, flat, transformed, how.steps)
-    filters = how.sizes[2]
-    y = empty((how.sizes[0] * filters,), x.dtype)
+    if schedule.packing is not None:
+        flat = packed(flat, schedule.packing)
+    transformed = empty((schedule.size,), x.dtype)
+    transform_kernel(schedule.panels, schedule.size, flat, transformed, schedule.steps)
+    filters = schedule.sizes[2]
+    y = empty((schedule.sizes[0] * filters,), x.dtype)
     some = flat if bias is None else bias
     addend = y if addend is None else addend.reshape(-1)
     convolve(
-        how.tasks, how.work, x.reshape(-1), transformed, some, bias is not None, addend, y,
-        mode, how.micro, how.sizes, how.box, how.tiles,
+        schedule.tasks, schedule.work, x.reshape(-1), transformed, some, bias is not None, addend,
+        y, mode, schedule.micro, schedule.sizes, schedule.box, schedule.tiles,
     )  # fmt: skip
     return y
 
 
 @lru_cache(maxsize=256)
-def winograd_plan(shapes: Shapes, dtype: str, backward: bool, outputs: int) -> Plan:
-    """The plan of a convolution, or of its gradient for x, in tiles of outputs x outputs."""
+def winograd_schedule(shapes: Shapes, dtype: str, backward: bool, outputs: int) -> Schedule:
+    """The schedule of a convolution, or of its gradient for x, in tiles of outputs x outputs."""
     _, y, x = (backward_axes(shapes) if backward else forward_axes(shapes))[0]
     matrix = shapes.kernel[-2] * shapes.kernel[-1]
     taps = [(ky * 3 + kx) * matrix for ky in y.taps for kx in x.taps]
@@ -145,7 +145,7 @@ def winograd_plan(shapes: Shapes, dtype: str, backward: bool, outputs: int) -> P
         pixels, depth, filters, x.extent * filters, x.size * depth, padded, blocks, block, rows,
         columns, panels, some, inputs,
     )  # fmt: skip
-    return Plan(
+    return Schedule(
         packing,
         panels,
         steps,

@@ -23,7 +23,7 @@ from nkeras_numba_cpu.convolution_geometry import (
     vectors_for,
 )
 from nkeras_numba_cpu.convolution_gradients import add_parts
-from nkeras_numba_cpu.convolution_plans import Box
+from nkeras_numba_cpu.convolution_schedules import Box
 from nkeras_numba_cpu.drivers import Tasks, call_address
 from nkeras_numba_cpu.memory import empty
 from nkeras_numba_cpu.micro import ACCUMULATE, micro_kernels
@@ -37,7 +37,7 @@ _BLOCK = 28  # tiles that are transformed at a time
 _LEAST = 128  # tiles of a part: adding the parts up costs little beside
 
 
-class Plan(NamedTuple):
+class Schedule(NamedTuple):
     """What the gradient launches."""
 
     tasks: int
@@ -52,25 +52,25 @@ class Plan(NamedTuple):
     rows: np.ndarray  # micro-kernel, first row of the kernel
 
 
-def grad_kernel(x: np.ndarray, grad_y: np.ndarray, how: Plan, outputs: int) -> np.ndarray:
+def grad_kernel(x: np.ndarray, grad_y: np.ndarray, schedule: Schedule, outputs: int) -> np.ndarray:
     """The gradient for the kernel, flat; x and grad_y are contiguous."""
     multiply, transform_back = _kernels(outputs)
-    sums = empty((how.parts * how.size,), x.dtype)
+    sums = empty((schedule.parts * schedule.size,), x.dtype)
     multiply(
-        how.tasks, how.work, x.reshape(-1), grad_y.reshape(-1), sums, how.sizes, how.box_x,
-        how.box_y, how.tiles_x, how.tiles_y, how.rows,
+        schedule.tasks, schedule.work, x.reshape(-1), grad_y.reshape(-1), sums, schedule.sizes,
+        schedule.box_x, schedule.box_y, schedule.tiles_x, schedule.tiles_y, schedule.rows,
     )  # fmt: skip
-    if how.parts > 1:
-        sums = add_parts(sums, how.parts)
-    _, depth, filters, columns, panels, *_ = how.sizes
+    if schedule.parts > 1:
+        sums = add_parts(sums, schedule.parts)
+    _, depth, filters, columns, panels, *_ = schedule.sizes
     grad = empty((9 * depth * filters,), x.dtype)
-    transform_back(panels, how.size, sums, grad, (depth, filters, columns, 3, outputs + 2))
+    transform_back(panels, schedule.size, sums, grad, (depth, filters, columns, 3, outputs + 2))
     return grad
 
 
 @lru_cache(maxsize=256)
-def gradient_plan(shapes: Shapes, dtype: str, outputs: int) -> Plan:
-    """The plan of the gradient for the kernel, in tiles of outputs x outputs."""
+def gradient_schedule(shapes: Shapes, dtype: str, outputs: int) -> Schedule:
+    """The schedule of the gradient for the kernel, in tiles of outputs x outputs."""
     _, y, x = forward_axes(shapes)[0]
     depth, filters = shapes.kernel[-2:]
     inputs, lanes = outputs + 2, lane_count(dtype)
@@ -90,7 +90,7 @@ def gradient_plan(shapes: Shapes, dtype: str, outputs: int) -> Plan:
         parts, depth, filters, columns, panels, some, padded_x, padded_y, x.size * depth,
         x.extent * filters, outputs, inputs,
     )  # fmt: skip
-    return Plan(
+    return Schedule(
         parts * -(-panels // some),
         2 * shapes.x[0] * y.extent * x.extent * 9 * depth * filters,
         parts,

@@ -124,10 +124,10 @@ class Backend(Protocol):
         ...
 
 
-class Compiling(Protocol):
+class SupportsCompileAhead(Protocol):
     """What a backend may have besides: kernels are compiled ahead, on all cores."""
 
-    def ahead(self, begin: Callable[[], None]) -> AbstractContextManager[None]:
+    def compile_ahead(self, begin: Callable[[], None]) -> AbstractContextManager[None]:
         """Around a step. Inside, the backend may fork the process.
 
         In a child kernels compute nothing; after `begin()`, whatever looks at a tensor made since
@@ -136,7 +136,7 @@ class Compiling(Protocol):
         ...
 
 
-class Planning(Protocol):
+class SupportsPlans(Protocol):
     """What a backend may have besides: plans. Without it steps always run as they come."""
 
     def lowering(self) -> Lowering:

@@ -184,7 +184,7 @@ def call_symbolic(
     arguments: tuple[object, ...],
     named: dict[str, Any],
 ) -> Any:
-    """Infer the outputs of a call on symbolic tensors; outside a trace, record its node."""
+    """Infer the outputs of a call on symbolic tensors; outside a trace, add its node."""
     if tracing():
         return infer(*arguments, **named)
     outputs = infer_outputs(infer, arguments, named)
@@ -208,12 +208,12 @@ def infer_outputs(
 
 
 def trace() -> Scope[bool]:
-    """Inside, operations on symbolic tensors only infer shapes and record no nodes."""
+    """Inside, operations on symbolic tensors only infer shapes and add no nodes."""
     return Scope(_tracing, True)
 
 
-def recording() -> Scope[bool]:
-    """Nodes are recorded again, also in a trace around: `build` may make a graph of its own."""
+def building() -> Scope[bool]:
+    """Nodes are added again, also in a trace around: `build` may make a graph of its own."""
     return Scope(_tracing, False)
 
 

@@ -15,8 +15,8 @@ from functools import cached_property
 import numpy as np
 
 from nkeras.backend.protocol import Array, Backend, Lowering, Step
-from nkeras.core import dtypes, turns, variable
-from nkeras.core.binding import LARGE, Binding, can_stand_in, is_used
+from nkeras.core import dtypes, storage_lock, variable
+from nkeras.core.io_binding import LARGE, IOBinding, can_stand_in, is_used
 from nkeras.core.recording import Call, Host, Live, Part, Trace, plain
 from nkeras.core.variable import Variable
 
@@ -126,7 +126,7 @@ class Plan:
         return binding.run(arrays, self._do)
 
     @cached_property
-    def _bound(self) -> tuple[list[int], list[int], Binding]:
+    def _bound(self) -> tuple[list[int], list[int], IOBinding]:
         """Which inputs and outputs a call binds to other arrays, and what binds them."""
         inputs = [i for i, one in enumerate(self.inputs) if one.nbytes >= LARGE]
         outputs = [
@@ -142,22 +142,22 @@ class Plan:
             if late and not early
         ]
         places = [self.inputs[i] for i in inputs] + [self.outputs[i] for i in outputs]
-        return inputs, outputs, Binding(self.steps, self.outputs, places)
+        return inputs, outputs, IOBinding(self.steps, self.outputs, places)
 
     def _do(self, steps: Sequence[Step]) -> None:
         if self._early and self._changes != variable.changes:
             self._do_early()
         if self._written:
-            turns.write(self._variables, steps, self._overwrite)
+            storage_lock.write(self._variables, steps, self._overwrite)
         else:
-            turns.read(self._variables, steps)
+            storage_lock.read(self._variables, steps)
 
     def _overwrite(self) -> None:
         variable.overwrite(self._written)
 
     def _do_early(self) -> None:
         """Do the early steps again, if a variable that they read has changed."""
-        with turns.lock:
+        with storage_lock.lock:
             self._changes = variable.changes
             versions = [one.version for one in self._read]
             if versions != self._versions:

@@ -29,8 +29,8 @@ from nkeras.backend.protocol import Backend, Kernel
 from nkeras.backend.scalar import Scalar
 from nkeras.core import dtypes, graph, recording, tape, tracebacks
 from nkeras.core.errors import BackendError
+from nkeras.core.gradient_rule import GradientRule, backward
 from nkeras.core.graph import KerasTensor
-from nkeras.core.rule import Rule, backward
 from nkeras.core.spec import Spec, broadcast_shapes
 from nkeras.core.tensor import Operators, Tensor, as_tensor
 from nkeras.core.typing import Shape, TensorLike
@@ -78,7 +78,7 @@ class Primitive(Generic[_R_co]):
         self.shape_rule = shape_rule
         self.outputs = outputs
         self.flat = flat
-        self.rules: dict[str, Rule] = {}
+        self.rules: dict[str, GradientRule] = {}
         self.decompose: Callable[..., Any] | None = None
         if self.name in PRIMITIVES:
             raise ValueError(f"There is a primitive named {self.name!r} already.")
@@ -101,7 +101,7 @@ class Primitive(Generic[_R_co]):
             for argument in arguments:
                 if argument not in self.arguments:
                     raise ValueError(f"{self.name} has no argument {argument!r}.")
-            self.rules |= dict.fromkeys(arguments, Rule(self, arguments, function))
+            self.rules |= dict.fromkeys(arguments, GradientRule(self, arguments, function))
             return function
 
         return declare
@@ -188,12 +188,12 @@ class Primitive(Generic[_R_co]):
             return
         outputs = results if isinstance(results, tuple) else (results,)
         names = self.arguments[:1] if self.variadic else [self.arguments[i] for i in wanted]
-        rules = {rule: None for name in names if (rule := self.rule(name)) is not None}
+        rules = {rule: None for name in names if (rule := self.gradient_rule(name)) is not None}
         if rules:
             calls = [(rule, rule.save(tensors, static, outputs, names)) for rule in rules]
             one.append(functools.partial(backward, calls, len(tensors)), inputs, outputs)
 
-    def rule(self, argument: str) -> Rule | None:
+    def gradient_rule(self, argument: str) -> GradientRule | None:
         """The gradient rule by an argument; None where it is declared flat."""
         if argument in self.rules:
             return self.rules[argument]
@@ -319,7 +319,7 @@ class Elementwise(Primitive[Tensor]):
         """The backend's kernel for the scalar function."""
         return backend.kernels.get(self.name) or backend.elementwise(self.scalar)
 
-    def rule(self, argument: str) -> Rule | None:
+    def gradient_rule(self, argument: str) -> GradientRule | None:
         """The derived gradient, summed over what was broadcast."""
         if argument not in self.rules:
             gradient = self.scalar.gradient(argument)

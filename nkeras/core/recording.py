@@ -31,10 +31,13 @@ active: Callable[[], Recorder | None] = _recorder.get
 
 
 class Value(NamedTuple):
-    """One array of a recorded step. `kind` says what `source` is.
+    """One array of a recorded step.
 
-    `"input"`: its position; `"variable"`: the Variable, as it was when the step began;
-    `"constant"`: the array; `"live"`: the Live; `"computed"`: None.
+    Attributes:
+        kind: where the array comes from: `"input"` (the caller gives it), `"variable"` (what the
+            variable held when the step began), `"constant"`, `"live"` (made of a live number) or
+            `"computed"` (a kernel made it).
+        source: position among the inputs, Variable, array, Live, or None.
     """
 
     kind: str
@@ -44,7 +47,12 @@ class Value(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One kernel call; arrays are indices into `Trace.values`, None where an argument is None."""
+    """One kernel call.
+
+    Attributes:
+        inputs: indices into `Trace.values`; None for an argument that is None.
+        outputs: the same for what the kernel returns.
+    """
 
     name: str
     kernel: Kernel
@@ -54,22 +62,30 @@ class Call(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Steps that are done only where a tensor holds."""
+    """A part of a step that is left out where a boolean tensor is False.
 
-    assigned: list[Variable]  # variables, nowhere else
+    Attributes:
+        assigned: the variables that are assigned in this part and nowhere else.
+    """
+
+    assigned: list[Variable]
 
 
 class Host(NamedTuple):
-    """A function of the host that each replay calls, with the arrays of `inputs`.
+    """A function of the host that each replay calls.
 
-    Where it computes a number, that is `live`. Two of them enclose a `part`: the first one is given
-    whether the part is done, and called where it is not.
+    Attributes:
+        inputs: the arrays that it is called with, as indices into `Trace.values`.
+        live: the live number that it computes, if it does.
+        numbers: the plain numbers that the step combined the live number with.
+        part: the part of the step that begins or ends here. Where it begins, the input says whether
+            it is done; the function is called where it is left out.
     """
 
     function: Callable[..., object]
     inputs: tuple[int, ...]
     live: Live | None = None
-    numbers: tuple[float, ...] = ()  # that the step combined it with
+    numbers: tuple[float, ...] = ()
     part: Part | None = None
 
 
@@ -78,15 +94,19 @@ class Trace(NamedTuple):
 
     values: list[Value]
     steps: list[Call | Host]
-    assigned: dict[Variable, int]  # by variable: the value that it has at the end
-    outputs: list[int]
+    assigned: dict[Variable, int]  # by variable, the index of the value that it has at the end
+    outputs: list[int]  # indices of the values that the step returns
 
 
 class Choice(NamedTuple):
-    """A question to the host; the answer decides how a step goes on."""
+    """A question to the host; the answer decides how a step goes on.
+
+    Attributes:
+        variable: the host's variable from which the answer follows.
+    """
 
     ask: Callable[[], Any]
-    variable: Variable  # of the host, from which the answer follows
+    variable: Variable
 
 
 class Live:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 
 from nkeras.core import dtypes, tree
-from nkeras.core.ahead import ahead
+from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.scope import Scope
 from nkeras.core.spec import Spec
 from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
@@ -185,7 +185,7 @@ class GradientTape:
         if self._persistent:
             grads = self._walk(seeds, wanted)
         else:
-            with ahead(), paused(self):
+            with compile_ahead(), paused(self):
                 grads = self._walk(seeds, wanted)
 
         found = []

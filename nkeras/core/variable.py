@@ -10,8 +10,8 @@ import numpy as np
 
 from nkeras.backend import registry
 from nkeras.backend.protocol import Array
-from nkeras.core import dtypes, graph, guards, naming, recording, tape, turns
-from nkeras.core.ahead import ahead
+from nkeras.core import dtypes, graph, guards, naming, recording, storage_lock, tape
+from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.errors import as_bool
 from nkeras.core.scope import Scope
 from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
@@ -160,7 +160,7 @@ class Variable(Operators, guards.Guarded):
                 raise ValueError(
                     f"Variable: argument `shape` must not be negative. Received: {shape}"
                 )
-            with tape.paused(), ahead():
+            with tape.paused(), compile_ahead():
                 value = initializer(size, dtype=dtypes.standardize(dtype))
             tensor = self._convert(value, dtypes.standardize(dtype))
         else:
@@ -290,7 +290,7 @@ class Variable(Operators, guards.Guarded):
 
     def storage(self) -> Array:
         """The array that holds the value, for plans to read and write from now on."""
-        with turns.lock:
+        with storage_lock.lock:
             if self._storage is None:
                 tensor = self.value
                 self._home = tensor.backend
@@ -303,14 +303,14 @@ class Variable(Operators, guards.Guarded):
     def _current(self) -> Tensor:
         tensor = self._tensor
         if tensor is None:
-            with turns.lock:
+            with storage_lock.lock:
                 tensor = self._tensor = Tensor(self._storage.copy(), self._home)
         return tensor
 
     def _store(self, tensor: Tensor) -> None:
         global moves
         if tensor.backend is self._home:
-            turns.write(frozenset((self,)), [(np.copyto, (self._storage, tensor.data))])
+            storage_lock.write(frozenset((self,)), [(np.copyto, (self._storage, tensor.data))])
             self._is_away = False
         else:
             self._is_away = True

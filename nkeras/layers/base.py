@@ -9,7 +9,7 @@ import numpy as np
 
 from nkeras import regularizers
 from nkeras.core import dtypes, graph, naming, policies, recording, tracebacks, tree
-from nkeras.core.ahead import ahead
+from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.configurable import ANY, Configurable
 from nkeras.core.errors import as_bool, short, warn
 from nkeras.core.graph import KerasTensor
@@ -145,7 +145,7 @@ class Layer(Configurable, Buildable, AddsLosses):
                 outer.training = told
             # When a model runs the node, masks travel with the tensors again, and `training` comes
             # from the call around.
-            recorded = kwargs
+            own_kwargs = kwargs
             kwargs = self._with_training(info, given, kwargs, outer)
             if info.mask_names:
                 kwargs = self._with_masks(info, given, kwargs)
@@ -156,13 +156,13 @@ class Layer(Configurable, Buildable, AddsLosses):
                     outputs = self._run(*args, **kwargs)
                 else:
                     self.__dict__["_has_run"] = True  # nothing that a plan depends on
-                    with ahead():
+                    with compile_ahead():
                         outputs = self._run(*args, **kwargs)
             elif graph.tracing():
                 outputs = self._spec(*args, **kwargs)
             else:
                 outputs = graph.infer_outputs(self._spec, args, kwargs)
-                graph.Node(self, args, recorded, outputs)
+                graph.Node(self, args, own_kwargs, outputs)
         except Exception as error:
             tracebacks.pass_layer(error, self, given, outer is None or token is not None)
             raise

@@ -133,7 +133,7 @@ def _building(build: Callable[..., None]) -> Callable[..., None]:
         outermost = not self._path
         if outermost:
             self._path = (*naming.scope_path(), self.name)
-        with naming.root_scope(*self._path), autocast_scope(None), graph.recording():
+        with naming.root_scope(*self._path), autocast_scope(None), graph.building():
             result = build(self, *args, **kwargs)
         if self._build_shapes is None:
             self._build_shapes = shapes.get("kwargs", shapes)

@@ -74,7 +74,7 @@ def _(
 ) -> Gradients:
     grad = grad_y
     if activation == "relu":
-        grad = relu.rule("x").function(grad_y=grad_y, y=y, x_spec=y)  # type: ignore[union-attr]
+        grad = relu.gradient_rule("x").function(grad_y=grad_y, y=y, x_spec=y)  # type: ignore[union-attr]
     static: dict[str, object] = {
         "strides": strides,
         "padding": padding,

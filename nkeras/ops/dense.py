@@ -61,7 +61,7 @@ def _dense_grads(
     grad_y: Tensor, x: Tensor, kernel: Tensor, y: Tensor, activation: str, by: tuple[str, ...]
 ) -> tuple[Tensor | None, ...]:
     if activation == "relu":
-        grad_y = relu.rule("x").function(grad_y=grad_y, y=y, x_spec=y)  # type: ignore[union-attr]
+        grad_y = relu.gradient_rule("x").function(grad_y=grad_y, y=y, x_spec=y)  # type: ignore[union-attr]
     rows = math.prod(x.shape[:-1])
     flat_x, grad = shaped(x, (rows, x.shape[-1])), shaped(grad_y, (rows, kernel.shape[1]))
     return (

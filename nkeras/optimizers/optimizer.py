@@ -11,7 +11,7 @@ import numpy as np
 
 from nkeras import ops
 from nkeras.core import naming, tape
-from nkeras.core.ahead import ahead
+from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.configurable import ANY, Configurable
 from nkeras.core.errors import refuse, warn
 from nkeras.core.recording import choice, live, plain
@@ -290,7 +290,7 @@ class Optimizer(Configurable, OptimizerState):
         if not grads:
             return
         variables = self._variables_for(grads, trainable_variables)
-        with ahead(), tape.paused(), autocast_scope(None):
+        with compile_ahead(), tape.paused(), autocast_scope(None):
             pairs = self._overwrite_by_gradients(_with_gradient(grads, variables))
             if pairs:
                 if self.loss_scale_factor is not None:

@@ -11,7 +11,7 @@ from nkeras.core.primitive import has_symbolic
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Structure
 from nkeras.training.outline import filled, outlined
-from nkeras.training.plans import Plans
+from nkeras.training.plans import PlanCache
 
 
 class Function:
@@ -57,7 +57,7 @@ class Function:
         if not callable(function):
             raise TypeError(f"nkeras.function: a function is expected. Received: {function!r}")
         self._function = function
-        self._plans = Plans()
+        self._plans = PlanCache()
         functools.update_wrapper(self, function)
 
     def __call__(self, *arguments: object, **named: object) -> Structure:

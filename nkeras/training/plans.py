@@ -24,8 +24,8 @@ import numpy as np
 
 from nkeras.backend import registry
 from nkeras.backend.protocol import Array
-from nkeras.core import graph, guards, recording, tape, tree, turns
-from nkeras.core.ahead import ahead
+from nkeras.core import graph, guards, recording, storage_lock, tape, tree
+from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.fusion import fused
 from nkeras.core.guards import Guard
 from nkeras.core.plan import Plan, Unplannable
@@ -118,7 +118,7 @@ class _Switches:
         return self._states
 
 
-class Plans:
+class PlanCache:
     """The plans of one model."""
 
     def __init__(self) -> None:
@@ -132,11 +132,11 @@ class Plans:
         self._memory: list[Array] = []  # that all plans share: one is replayed at a time
         self._spent = self._earned = 0  # recordings, and replays
 
-    def __deepcopy__(self, memo: object) -> Plans:
-        return Plans()
+    def __deepcopy__(self, memo: object) -> PlanCache:
+        return PlanCache()
 
-    def __reduce__(self) -> tuple[type[Plans], tuple[()]]:
-        return Plans, ()
+    def __reduce__(self) -> tuple[type[PlanCache], tuple[()]]:
+        return PlanCache, ()
 
     def refusals(self) -> dict[Structure, str]:
         """Why steps are not planned, by key."""
@@ -228,7 +228,7 @@ class Plans:
                 self._lock.release()
         self._threads.add(threading.get_ident())
         try:
-            with ahead():
+            with compile_ahead():
                 return deliver(step(to_tensors(batch)))
         finally:
             self._threads.discard(threading.get_ident())
@@ -241,7 +241,7 @@ class Plans:
         """Take the lock. Prediction waits for its plan, which rounds other than eager steps."""
         if self._holder == threading.get_ident():  # a function of the host inside a step
             return False
-        waits = kind == "predict" and entry.plan is not None and not turns.is_writer()
+        waits = kind == "predict" and entry.plan is not None and not storage_lock.is_writer()
         return self._lock.acquire(blocking=waits)
 
     def _can_pay(self) -> bool:
@@ -272,7 +272,7 @@ class Plans:
                     recorder.input(leaf)
                 elif leaf is not None:
                     recorder.fail("a batch holds text")
-            with ahead():
+            with compile_ahead():
                 found = step(tensors)
             indices = _give_outputs(recorder, found)
             entry.losses = _give_losses(recorder)
@@ -326,7 +326,7 @@ class Plans:
             self._entries[(*key[:-1], known.states())] = entry
 
 
-_all: weakref.WeakSet[Plans] = weakref.WeakSet()
+_all: weakref.WeakSet[PlanCache] = weakref.WeakSet()
 
 
 def _new_locks() -> None:

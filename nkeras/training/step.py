@@ -10,7 +10,7 @@ import numpy as np
 from nkeras.backend import registry
 from nkeras.callbacks.callback_list import LazyLogs
 from nkeras.core import recording, tree
-from nkeras.core.ahead import ahead, is_ahead
+from nkeras.core.compile_ahead import compile_ahead, is_dry_run
 from nkeras.core.errors import warn
 from nkeras.core.tape import GradientTape
 from nkeras.core.tensor import Tensor
@@ -21,7 +21,7 @@ from nkeras.training.compilation import Compilation
 from nkeras.training.compile_metrics import CompileMetrics
 from nkeras.training.data import to_tensors, unpack_x_y_sample_weight
 from nkeras.training.outline import filled, outlined
-from nkeras.training.plans import Plans, can_plan
+from nkeras.training.plans import PlanCache, can_plan
 
 _MANY = 10_000  # what is larger is not looked into, see `_outline`
 
@@ -264,17 +264,17 @@ class Steps(Compilation):
     ) -> Structure:
         """Run a step by the model's plans, see `nkeras.training.plans`; not where they are off."""
         if not self._may_be_planned():
-            with ahead():
+            with compile_ahead():
                 return deliver(step(to_tensors(batch)))
         return self._own_plans().run(kind, batch, step, deliver)
 
     def _may_be_planned(self) -> bool:
         return not self.run_eagerly and self.jit_compile is not False
 
-    def _own_plans(self) -> Plans:
+    def _own_plans(self) -> PlanCache:
         plans = self.__dict__.get("_plans")
         if plans is None:
-            plans = self.__dict__["_plans"] = Plans()
+            plans = self.__dict__["_plans"] = PlanCache()
         return plans
 
     def _call_planned(
@@ -303,7 +303,7 @@ class Steps(Compilation):
 
     def _delivered(self, found: Structure) -> None:
         """What a step whose results are metrics delivers."""
-        if is_ahead():
+        if is_dry_run():
             self.get_metrics_result()
 
     def _overrides(self, name: str) -> bool:

@@ -9,8 +9,8 @@ import pytest
 from nkeras.core import config
 from nkeras_numba_cpu import depthwise, drivers, threads, winograd
 from nkeras_numba_cpu.convolution_geometry import Shapes
-from nkeras_numba_cpu.convolution_gradients import kernel_plan
-from nkeras_numba_cpu.convolution_plans import plan
+from nkeras_numba_cpu.convolution_gradients import kernel_schedule
+from nkeras_numba_cpu.convolution_schedules import convolution_schedule
 from nkeras_numba_cpu.kernels import KERNELS
 from nkeras_numpy.kernels import KERNELS as REFERENCE
 
@@ -206,11 +206,11 @@ def test_tasks_cover_all_of_the_result():
     for case in DIRECT.values():
         shapes = shapes_of(case)
         for backward in (False, True):
-            launches = plan(shapes, "float32", backward, False, 0).phases
+            launches = convolution_schedule(shapes, "float32", backward, False, 0).phases
             covered = sum(_outputs(one) for one in launches)
             shape = shapes.x if backward else (shapes.x[0], *shapes.spatial, shapes.kernel[-1])
             assert covered == math.prod(shape)
-        assert kernel_plan(shapes, "float32").size == math.prod(shapes.kernel)
+        assert kernel_schedule(shapes, "float32").size == math.prod(shapes.kernel)
 
 
 def _outputs(phase):
@@ -231,9 +231,9 @@ def _tables():
     return [micro_kernels("float32", vectors).table() for vectors in (0, 1, 3)]
 
 
-def test_plans_are_made_once():
+def test_schedules_are_made_once():
     shapes = shapes_of(DIRECT["stride"])
-    assert plan(shapes, "float32", True, False, False) is plan(
+    assert convolution_schedule(shapes, "float32", True, False, False) is convolution_schedule(
         shapes, "float32", True, False, False
     )
     assert depthwise._phases(shapes_of(DEPTHWISE["tails"]), False) is depthwise._phases(

@@ -92,10 +92,10 @@ def test_large_results_are_written_around_the_caches(offset, monkeypatch):
     memory = aligned(4 * (rows * columns + offset)).view(np.float32)[offset:]
     monkeypatch.setattr(micro, "_STREAMED_BYTES", 1)
     monkeypatch.setattr(gemm, "empty", lambda shape, dtype: memory)
-    gemm._plan.cache_clear()
+    gemm._schedule.cache_clear()
     a, b, bias = operands(rows, columns, inner, False, False)
     got = gemm.product(a, b, (rows, columns, inner), bias=bias, mode=RELU)
-    gemm._plan.cache_clear()
+    gemm._schedule.cache_clear()
     expected = np.maximum(a.astype("float64") @ b + bias, 0)
     np.testing.assert_allclose(got.reshape(rows, columns), expected, rtol=0, atol=1e-4)
 

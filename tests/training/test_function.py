@@ -7,7 +7,7 @@ import pytest
 
 import nkeras
 from nkeras import layers, ops
-from nkeras.core.binding import LARGE
+from nkeras.core.io_binding import LARGE
 from tests.training.replays import needs_plans, numbers
 
 pytestmark = needs_plans

@@ -1,4 +1,4 @@
-"""What tests/backends/test_ahead.py runs in processes of their own: `ahead_script.py NAME`.
+"""What test_forked_compiling.py runs, in processes of their own: `forked_compiling_script.py NAME`.
 
 Each function ends with the results that must not depend on how kernels are compiled, and with
 facts about how they were. What functions print goes to stderr.
@@ -18,7 +18,7 @@ import numpy as np
 
 import nkeras
 from nkeras import layers, ops
-from nkeras_numba_cpu import ahead, native
+from nkeras_numba_cpu import forked_compiling, native
 
 forks = 0
 compiled: list[str] = []  # by this process
@@ -147,7 +147,7 @@ def threaded() -> Any:
 
 def dying() -> Any:
     """Children die before they have compiled anything."""
-    ahead._Family.work = lambda *_: os._exit(1)  # type: ignore[method-assign]
+    forked_compiling._Family.work = lambda *_: os._exit(1)  # type: ignore[method-assign]
     return drawing()
 
 
@@ -155,7 +155,7 @@ def killed() -> Any:
     """A child dies in the middle of a function that the parent waits for."""
 
     def die(symbol: str, emit: Any) -> Any:
-        if ahead._family is not None and ahead._family.is_child:
+        if forked_compiling._family is not None and forked_compiling._family.is_child:
             time.sleep(0.3)
             os.kill(os.getpid(), signal.SIGKILL)
         return _listed(symbol, emit)
@@ -179,7 +179,7 @@ class _Waits(layers.Layer):
 
     def call(self, x: Any) -> Any:
         x = ops.cosh(x)
-        if ahead.notes is None and forks:
+        if forked_compiling.notes is None and forks:
             os.killpg(0, signal.SIGINT)
             time.sleep(5)
         return x

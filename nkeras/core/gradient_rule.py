@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nkeras.core.primitive import Primitive, Results
 
 
-class Rule:
+class GradientRule:
     """A gradient rule of a primitive: for which arguments, and what it is called with.
 
     Attributes:
@@ -106,7 +106,7 @@ def _source(owner: Primitive[Results], name: str) -> tuple[str, Any]:
 
 
 def backward(
-    calls: Sequence[tuple[Rule, dict[str, object]]],
+    calls: Sequence[tuple[GradientRule, dict[str, object]]],
     count: int,
     grads: Sequence[Tensor | None],
     specs: Sequence[Spec],

@@ -1,7 +1,8 @@
-"""Turns: while a thread writes the values of variables in place, plans of others do not read them.
+"""A readers-writer lock on the storages of variables.
 
-Plans work on one array for each variable. Threads whose plans have no variable in common do not
-wait for each other, unless both write.
+Plans work on one array for each variable. While a thread writes some of these arrays, plans
+of other threads do not read them. Threads whose plans have no variable in common do not wait for
+each other, unless both write.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from nkeras_numba_cpu import ahead
+from nkeras_numba_cpu import forked_compiling
 
-SCRIPT = Path(__file__).parent / "ahead_script.py"
+SCRIPT = Path(__file__).parent / "forked_compiling_script.py"
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes fork on Linux only")
 
@@ -94,12 +94,12 @@ def test_an_interrupt_leaves_neither_processes_nor_half_files(tmp_path):
 
 
 def test_how_many_processes(monkeypatch):
-    monkeypatch.setattr(ahead.threading, "active_count", lambda: 1)
-    monkeypatch.setattr(ahead.os, "sched_getaffinity", lambda _: {0})
+    monkeypatch.setattr(forked_compiling.threading, "active_count", lambda: 1)
+    monkeypatch.setattr(forked_compiling.os, "sched_getaffinity", lambda _: {0})
     monkeypatch.delenv("NKERAS_COMPILE_PROCESSES", raising=False)
-    assert ahead._processes() == 1
+    assert forked_compiling._processes() == 1
     monkeypatch.setenv("NKERAS_COMPILE_PROCESSES", "3")
-    assert ahead._processes() == 3
+    assert forked_compiling._processes() == 3
     monkeypatch.setenv("NKERAS_COMPILE_PROCESSES", "none")
     with pytest.raises(ValueError, match="NKERAS_COMPILE_PROCESSES"):
-        ahead._processes()
+        forked_compiling._processes()

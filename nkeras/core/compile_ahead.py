@@ -1,8 +1,8 @@
-"""Running ahead: a step goes on in a forked process that computes nothing, to see what it needs.
+"""Compiling ahead: a dry run of a step in a forked process shows which kernels it will need.
 
-A backend that compiles may fork in the middle of a step (`Compiling` in `nkeras.backend.protocol`).
-In the child its kernels return without having computed anything. So Python must not look at values
-that were made there: that ends the step, like an exception.
+A backend that compiles may fork in the middle of a step (`SupportsCompileAhead` in
+`nkeras.backend.protocol`). In the child, kernels return without having computed anything. So Python
+must not look at values that were made there: that ends the dry run, like an exception.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Looked(BaseException):
     """Python looks at values that nobody has computed."""
 
 
-class _Blind(recording.Recorder):
+class _DryRun(recording.Recorder):
     """Lets a step go on without values; what it records nobody reads."""
 
     def __init__(self) -> None:
@@ -57,15 +57,15 @@ class _Blind(recording.Recorder):
 
 
 def _begin() -> None:
-    recording._recorder.set(_Blind())
+    recording._recorder.set(_DryRun())
 
 
-def is_ahead() -> bool:
+def is_dry_run() -> bool:
     """Whether this is a step in a process that computes nothing."""
-    return type(recording.active()) is _Blind
+    return type(recording.active()) is _DryRun
 
 
-def ahead() -> AbstractContextManager[None]:
+def compile_ahead() -> AbstractContextManager[None]:
     """Around a step, whose kernels the backend may compile ahead."""
-    found = getattr(registry.active(), "ahead", None)
+    found = getattr(registry.active(), "compile_ahead", None)
     return nullcontext() if found is None else found(_begin)

@@ -1,4 +1,4 @@
-"""Plans of convolutions on the micro-kernel: tables of tasks, tiles, panels and runs.
+"""Schedules of convolutions on the micro-kernel: tables of tasks, tiles, panels and runs.
 
 The compiled kernels only add up what stands in these tables, for Numba compiles a kernel the faster
 the less it does. The tables are made once for each combination of shapes.
@@ -74,7 +74,7 @@ class Packing(NamedTuple):
     transposes: bool  # all taps in reverse, whole panels: a copy of the transposed kernel
 
 
-class Plan(NamedTuple):
+class Schedule(NamedTuple):
     """What a convolution launches."""
 
     phases: list[Phase]
@@ -105,10 +105,10 @@ def packing(shapes: Shapes, backward: bool, columns: int, taps: list[int]) -> Pa
 
 
 @lru_cache(maxsize=512)
-def plan(
+def convolution_schedule(
     shapes: Shapes, dtype: str, backward: bool, bias: bool, mode: int, is_fixed: bool = False
-) -> Plan:
-    """The plan of a convolution, or of its gradient for x, on the micro-kernel.
+) -> Schedule:
+    """The schedule of a convolution, or of its gradient for x, on the micro-kernel.
 
     Args:
         shapes: shapes of the convolution.
@@ -118,10 +118,10 @@ def plan(
         mode: bits of `micro`: the activation, and ACCUMULATE where something else is added.
         is_fixed: whether the kernel stays the same, and its packing is for nothing.
     """
-    return _Planner(shapes, dtype, backward, bias, mode, is_fixed).plan()
+    return _Scheduler(shapes, dtype, backward, bias, mode, is_fixed).schedule()
 
 
-class _Planner:
+class _Scheduler:
     def __init__(
         self, shapes: Shapes, dtype: str, backward: bool, bias: bool, mode: int, is_fixed: bool
     ) -> None:
@@ -165,7 +165,7 @@ class _Planner:
         ]
         self.batch, self.result = 1, counts
 
-    def plan(self) -> Plan:
+    def schedule(self) -> Schedule:
         taps = sum(math.prod(len(axis.taps) for axis in axes) for axes in self.axes)
         # Rows of x that lie a large power of two apart meet in few places of the cache.
         self.spread = self.channels * self.size % 2048 == 0
@@ -186,7 +186,7 @@ class _Planner:
         for axes in self.axes:
             phases.append(self._phase(axes, len(offsets)))
             offsets += self._tap_offsets(axes)
-        return Plan(
+        return Schedule(
             phases, None if in_place else packing(self.shapes, self.backward, self.columns, offsets)
         )
 

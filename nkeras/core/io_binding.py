@@ -1,4 +1,4 @@
-"""Binding: a replay that works on the caller's large arrays instead of copies in the plan's own."""
+"""IO binding: a replay works on the caller's large arrays instead of copies in the plan's own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LARGE = 128 * 1024  # bytes: below, a copy is faster than making the arguments o
 Make = Callable[[Sequence[Array]], Any]
 
 
-class Binding:
+class IOBinding:
     """Steps and outputs of a plan with other arrays in the place of some of its own.
 
     Args:
@@ -84,7 +84,7 @@ def can_stand_in(array: Array, place: Array) -> bool:
 
 def is_used(places: Iterable[Array], steps: Sequence[Step]) -> list[bool]:
     """For each array whether a step uses its memory."""
-    return [bool(Binding(steps, (), (one,))._makes) for one in places]
+    return [bool(IOBinding(steps, (), (one,))._makes) for one in places]
 
 
 def _range(array: Array) -> tuple[int, int]:
