@@ -13,7 +13,8 @@ from nkeras.core import config
 from nkeras.core.errors import refuse, warn
 from nkeras.core.primitive import op, to_tensor
 from nkeras.core.spec import normalize_axis
-from nkeras.core.typing import PolicyLike
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import PolicyLike, TensorLike
 from nkeras.losses.loss import NamedLoss
 from nkeras.losses.weighting import aligned
 from nkeras.ops import crossentropy
@@ -25,17 +26,17 @@ from nkeras.ops.reduction import sum as sum_
 from nkeras.ops.shape import broadcast_to, reshape
 
 
-def clipped(probabilities: Any) -> Any:
+def clipped(probabilities: TensorLike) -> Tensor:
     """Probabilities kept `epsilon` away from 0 and 1, so that logarithms are finite."""
     return clip(probabilities, config.epsilon(), 1.0 - config.epsilon())
 
 
-def normalized(probabilities: Any, axis: int) -> Any:
+def normalized(probabilities: TensorLike, axis: int) -> Tensor:
     """Probabilities divided by their sum along the axis, then clipped."""
     return clipped(probabilities / sum_(probabilities, axis=axis, keepdims=True))
 
 
-def check_axis(axis: Any, owner: str) -> None:
+def check_axis(axis: int, owner: str) -> None:
     """Raise a ValueError unless the axis is an int."""
     if isinstance(axis, bool) or not isinstance(axis, int):
         refuse("axis", axis, "an int", owner)
@@ -46,12 +47,14 @@ def _check_smoothing(label_smoothing: float, owner: str) -> None:
         refuse("label_smoothing", label_smoothing, "in [0, 1]", owner)
 
 
-def _targets(y_true: Any, y_pred: Any) -> Any:
+def _targets(y_true: Tensor, y_pred: Tensor) -> Tensor:
     """A single number spread to all predictions."""
     return y_true if y_true.shape == y_pred.shape else broadcast_to(y_true, y_pred.shape)
 
 
-def _binary(y_true: Any, y_pred: Any, label_smoothing: float, owner: str) -> tuple[Any, Any]:
+def _binary(
+    y_true: TensorLike, y_pred: TensorLike, label_smoothing: float, owner: str
+) -> tuple[Tensor, Tensor]:
     _check_smoothing(label_smoothing, owner)
     y_true, y_pred = aligned(y_true, y_pred, owner)
     if label_smoothing:
@@ -61,12 +64,12 @@ def _binary(y_true: Any, y_pred: Any, label_smoothing: float, owner: str) -> tup
 
 @op
 def binary_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Any:
+) -> Tensor:
     """Mean of `-y_true * log(y_pred) - (1 - y_true) * log(1 - y_pred)` along an axis.
 
     Args:
@@ -93,15 +96,15 @@ def binary_crossentropy(
 
 @op
 def binary_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     apply_class_balancing: bool = False,
     alpha: float = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Any:
+) -> Tensor:
     """Binary cross-entropy in which well classified examples weigh less.
 
     Each term is multiplied by `(1 - p)**gamma`, where p is the probability given to the true class.
@@ -134,8 +137,8 @@ def binary_focal_crossentropy(
 
 
 def _categorical(
-    y_true: Any, y_pred: Any, label_smoothing: float, axis: int, owner: str
-) -> tuple[Any, Any]:
+    y_true: TensorLike, y_pred: TensorLike, label_smoothing: float, axis: int, owner: str
+) -> tuple[Tensor, Tensor]:
     check_axis(axis, owner)
     _check_smoothing(label_smoothing, owner)
     y_pred = to_tensor(y_pred)
@@ -156,12 +159,12 @@ def _categorical(
 
 @op
 def categorical_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Any:
+) -> Tensor:
     """`-sum(y_true * log(y_pred))` over classes.
 
     Args:
@@ -190,14 +193,14 @@ def categorical_crossentropy(
 
 @op
 def categorical_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     alpha: float = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Any:
+) -> Tensor:
     """Categorical cross-entropy in which well classified examples weigh less.
 
     Each term is multiplied by `alpha * (1 - y_pred)**gamma`.

@@ -5,10 +5,10 @@ Source: https://keras.io/api/losses/probabilistic_losses/
 
 from __future__ import annotations
 
-from typing import Any
-
 from nkeras.core import config
 from nkeras.core.primitive import op
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import TensorLike
 from nkeras.losses.loss import NamedLoss
 from nkeras.losses.weighting import aligned
 from nkeras.ops.elementwise import clip, log
@@ -17,7 +17,7 @@ from nkeras.ops.reduction import sum as sum_
 
 
 @op
-def kl_divergence(y_true: Any, y_pred: Any) -> Any:
+def kl_divergence(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """`sum(y_true * log(y_true / y_pred))` over the last axis, both clipped to [epsilon, 1].
 
     Args:
@@ -42,7 +42,7 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Any:
 
 
 @op
-def poisson(y_true: Any, y_pred: Any) -> Any:
+def poisson(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """`mean(y_pred - y_true * log(y_pred + epsilon))` over the last axis.
 
     Args:

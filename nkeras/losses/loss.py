@@ -6,7 +6,7 @@ Source: https://keras.io/api/losses/
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from nkeras.core import naming, policies, tree
 from nkeras.core.configurable import Configurable
 from nkeras.core.guards import GuardedAttributes
 from nkeras.core.primitive import to_tensor
-from nkeras.core.typing import PolicyLike
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Config, PolicyLike, Structure, TensorLike, TensorsLike
 from nkeras.losses.named import Named
 from nkeras.losses.weighting import (
     mask_of,
@@ -25,6 +26,9 @@ from nkeras.losses.weighting import (
 )
 from nkeras.ops.elementwise import logical_and
 from nkeras.ops.shape import cast
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Loss(Configurable, GuardedAttributes):
@@ -53,7 +57,7 @@ class Loss(Configurable, GuardedAttributes):
 
     config_reads: ClassVar[Mapping[str, str]] = {"dtype": "_given_dtype"}
     config_first: ClassVar[tuple[str, ...]] = ("name", "reduction")
-    config_omits: ClassVar[Mapping[str, Any]] = {"dtype": None}  # Keras never writes it
+    config_omits: ClassVar[Mapping[str, object]] = {"dtype": None}  # Keras never writes it
 
     def __init__(
         self,
@@ -71,7 +75,9 @@ class Loss(Configurable, GuardedAttributes):
         """The dtype that targets and predictions are cast to."""
         return self._dtype
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(
+        self, y_true: TensorsLike, y_pred: TensorsLike, sample_weight: TensorLike | None = None
+    ) -> Tensor:
         """The reduced loss.
 
         Args:
@@ -91,13 +97,13 @@ class Loss(Configurable, GuardedAttributes):
             mask = logical_and(mask, own_mask)
         return reduce_weighted_values(losses, sample_weight, mask, self.reduction, self.dtype)
 
-    def _converted(self, values: Any) -> Any:
+    def _converted(self, values: Structure) -> Structure:
         """Tensors of the loss's dtype; a list of numbers is one tensor, not a structure."""
         if all(isinstance(leaf, (int, float, np.generic)) for leaf in tree.flatten(values)):
             return cast(to_tensor(values), self.dtype)
         return tree.map_structure(lambda x: cast(to_tensor(x), self.dtype), values)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Structure, y_pred: Structure) -> Tensor:
         """Losses of shape `(batch, ...)`; for subclasses."""
         raise NotImplementedError(f"{type(self).__name__} must implement call(y_true, y_pred).")
 
@@ -117,7 +123,7 @@ class LossFunctionWrapper(Loss):
 
     def __init__(
         self,
-        fn: Callable[..., Any],
+        fn: Callable[..., Tensor],
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         dtype: PolicyLike = None,
@@ -127,17 +133,17 @@ class LossFunctionWrapper(Loss):
         self.fn = fn
         self._fn_kwargs = kwargs
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Structure, y_pred: Structure) -> Tensor:
         """The function's losses; `(n,)` against `(n, 1)` is made equal first."""
         if not tree.is_nested(y_true) and not tree.is_nested(y_pred):
             y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
         return self.fn(y_true, y_pred, **self._fn_options())
 
-    def _fn_options(self) -> dict[str, Any]:
+    def _fn_options(self) -> Config:
         return self._fn_kwargs
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """The inverse of `get_config`."""
         if isinstance(config.get("fn"), str):
             from nkeras.losses.identifiers import get

@@ -5,9 +5,9 @@ Source: https://keras.io/api/losses/hinge_losses/
 
 from __future__ import annotations
 
-from typing import Any
-
 from nkeras.core.primitive import op
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import TensorLike
 from nkeras.losses.loss import NamedLoss
 from nkeras.losses.weighting import aligned
 from nkeras.ops.elementwise import equal, logical_or, maximum, square, where_
@@ -16,7 +16,7 @@ from nkeras.ops.reduction import mean, reduce_all
 from nkeras.ops.reduction import sum as sum_
 
 
-def _margin(y_true: Any, y_pred: Any, owner: str) -> Any:
+def _margin(y_true: TensorLike, y_pred: TensorLike, owner: str) -> Tensor:
     """`max(1 - y_true * y_pred, 0)`; targets that are all 0 or 1 become -1 and 1."""
     y_true, y_pred = aligned(y_true, y_pred, owner)
     binary = logical_or(equal(y_true, 0.0), equal(y_true, 1.0))
@@ -26,7 +26,7 @@ def _margin(y_true: Any, y_pred: Any, owner: str) -> Any:
 
 
 @op
-def hinge(y_true: Any, y_pred: Any) -> Any:
+def hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """`mean(max(1 - y_true * y_pred, 0))` over the last axis.
 
     Args:
@@ -48,7 +48,7 @@ def hinge(y_true: Any, y_pred: Any) -> Any:
 
 
 @op
-def squared_hinge(y_true: Any, y_pred: Any) -> Any:
+def squared_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """`mean(max(1 - y_true * y_pred, 0)**2)` over the last axis.
 
     Args:
@@ -65,7 +65,7 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Any:
 
 
 @op
-def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
+def categorical_hinge(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """`max(neg - pos + 1, 0)`: pos is the prediction of the true class, neg the best of the others.
 
     Args:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from nkeras.core.signatures import complete_docstring, taking
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Config
 
 
 class Named:
@@ -16,10 +18,10 @@ class Named:
     function's arguments, those that the constructor has are attributes; docstrings tell of them.
     """
 
-    function: ClassVar[Callable[..., Any]]
+    function: ClassVar[Callable[..., Tensor]]
     _options: ClassVar[tuple[str, ...]]
 
-    def __init_subclass__(cls, fn: Callable[..., Any] | None = None) -> None:
+    def __init_subclass__(cls, fn: Callable[..., Tensor] | None = None) -> None:
         super().__init_subclass__()
         if fn is None:
             return
@@ -31,5 +33,5 @@ class Named:
         cls._options = tuple(n for n in inspect.signature(fn).parameters if n in parameters)
         complete_docstring(cls, fn, *cls.__mro__[1:])
 
-    def _fn_options(self) -> dict[str, Any]:
+    def _fn_options(self) -> Config:
         return {name: getattr(self, name) for name in self._options}

@@ -6,11 +6,11 @@ Source: https://keras.io/api/losses/
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from nkeras.core import config
 from nkeras.core.primitive import op
-from nkeras.core.typing import PolicyLike
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import PolicyLike, TensorLike
 from nkeras.losses.loss import NamedLoss
 from nkeras.losses.weighting import aligned
 from nkeras.ops.reduction import sum as sum_
@@ -19,7 +19,7 @@ Axis = int | Sequence[int] | None
 
 
 @op
-def dice(y_true: Any, y_pred: Any, axis: Axis = None) -> Any:
+def dice(y_true: TensorLike, y_pred: TensorLike, axis: Axis = None) -> Tensor:
     """`1 - 2 * sum(y_true * y_pred) / (sum(y_true) + sum(y_pred) + epsilon)`.
 
     Args:
@@ -41,8 +41,8 @@ def dice(y_true: Any, y_pred: Any, axis: Axis = None) -> Any:
 
 @op
 def tversky(
-    y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Axis = None
-) -> Any:
+    y_true: TensorLike, y_pred: TensorLike, alpha: float = 0.5, beta: float = 0.5, axis: Axis = None
+) -> Tensor:
     """`1 - tp / (tp + alpha * excess + beta * missed + epsilon)`, with sums over elements.
 
     tp is the sum of `y_true * y_pred`, excess of `y_pred * (1 - y_true)`, missed of

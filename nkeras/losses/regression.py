@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from nkeras.core import config
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import op
-from nkeras.core.typing import PolicyLike
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import PolicyLike, TensorLike
 from nkeras.losses.loss import NamedLoss
 from nkeras.losses.weighting import aligned
 from nkeras.ops import loss as loss_ops
@@ -30,7 +31,7 @@ from nkeras.ops.reduction import sum as sum_
 
 
 @op
-def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
+def mean_squared_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """`mean((y_true - y_pred)**2)` over the last axis.
 
     Args:
@@ -53,7 +54,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
 
 
 @op
-def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
+def mean_absolute_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """`mean(|y_true - y_pred|)` over the last axis.
 
     Args:
@@ -71,7 +72,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
 
 
 @op
-def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
+def mean_absolute_percentage_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """`100 * mean(|y_true - y_pred| / max(|y_true|, epsilon))` over the last axis.
 
     Args:
@@ -90,7 +91,7 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
 
 
 @op
-def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
+def mean_squared_logarithmic_error(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """`mean((log(y_true + 1) - log(y_pred + 1))**2)` over the last axis, both at least epsilon.
 
     Args:
@@ -110,7 +111,7 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
 
 
 @op
-def log_cosh(y_true: Any, y_pred: Any) -> Any:
+def log_cosh(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """`mean(log(cosh(y_pred - y_true)))` over the last axis, stable.
 
     Args:
@@ -129,7 +130,7 @@ def log_cosh(y_true: Any, y_pred: Any) -> Any:
 
 
 @op
-def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
+def huber(y_true: TensorLike, y_pred: TensorLike, delta: float = 1.0) -> Tensor:
     """Mean of `error**2 / 2`, or `delta * |error| - delta**2 / 2` beyond `delta`.
 
     Args:
@@ -147,14 +148,14 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
     return mean(loss_ops.huber(y_pred - y_true, delta), axis=-1)
 
 
-def unit(x: Any, axis: int) -> Any:
+def unit(x: Tensor, axis: int) -> Tensor:
     """`x` divided by its Euclidean norm along the axis, which counts as at least epsilon."""
     squares = sum_(square(x), axis=axis, keepdims=True)
     return x * rsqrt(maximum(squares, config.epsilon() ** 2))
 
 
 @op
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
     """Minus the cosine of the angle between the vectors along an axis: -1 is the best.
 
     Args:
@@ -191,7 +192,7 @@ class MeanSquaredLogarithmicError(NamedLoss, fn=mean_squared_logarithmic_error):
 class CosineSimilarity(NamedLoss, fn=cosine_similarity):
     """Minus the cosine of the angle: see `nkeras.losses.cosine_similarity`."""
 
-    config_omits: ClassVar[Mapping[str, Any]] = {**NamedLoss.config_omits, "axis": -1}
+    config_omits: ClassVar[Mapping[str, object]] = {**NamedLoss.config_omits, "axis": -1}
 
     def __init__(
         self,
@@ -207,7 +208,7 @@ class CosineSimilarity(NamedLoss, fn=cosine_similarity):
 class Huber(NamedLoss, fn=huber):
     """Squared error near zero, absolute error beyond: see `nkeras.losses.huber`."""
 
-    config_omits: ClassVar[Mapping[str, Any]] = {**NamedLoss.config_omits, "delta": 1.0}
+    config_omits: ClassVar[Mapping[str, object]] = {**NamedLoss.config_omits, "delta": 1.0}
 
     def __init__(
         self,

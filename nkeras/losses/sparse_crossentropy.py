@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from nkeras.core.primitive import op, shape_of, to_tensor
 from nkeras.core.recording import on_host
 from nkeras.core.spec import normalize_axis
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import PolicyLike
+from nkeras.core.typing import PolicyLike, TensorLike, TensorsLike
 from nkeras.losses.crossentropy import check_axis
 from nkeras.losses.loss import NamedLoss
 from nkeras.ops.elementwise import (
@@ -33,7 +33,7 @@ from nkeras.ops.loss import sparse_cross_entropy, sparse_softmax_cross_entropy
 from nkeras.ops.shape import cast, expand_dims, reshape, squeeze, transpose
 
 
-def host_labels(labels: Any) -> np.ndarray | None:
+def host_labels(labels: TensorLike) -> np.ndarray | None:
     """The labels where reading them costs nothing: not symbolic, not on a device."""
     if isinstance(labels, graph.KerasTensor):
         return None
@@ -41,7 +41,9 @@ def host_labels(labels: Any) -> np.ndarray | None:
     return data if isinstance(data, np.ndarray) else None
 
 
-def check_labels(labels: Any, classes: int, owner: str, ignore_class: int | None = None) -> None:
+def check_labels(
+    labels: Tensor | np.ndarray, classes: int, owner: str, ignore_class: int | None = None
+) -> None:
     """Raise a ValueError where a label that the host can see names no class."""
     if host_labels(labels) is None:
         return
@@ -74,7 +76,7 @@ def _check_values(values: np.ndarray, classes: int, owner: str, ignore_class: in
         )
 
 
-def _in_range(labels: Any, classes: int) -> tuple[Any, Any]:
+def _in_range(labels: Tensor, classes: int) -> tuple[Tensor, Tensor | None]:
     """Labels as int32 in range, and where they were not (None where the host has checked all).
 
     On a device, reading labels would make every step wait for it: there a label out of range gives
@@ -88,18 +90,18 @@ def _in_range(labels: Any, classes: int) -> tuple[Any, Any]:
     return where_(valid, labels, to_tensor(0)), logical_not(valid)
 
 
-def _nan_where(wrong: Any, loss: Any) -> Any:
+def _nan_where(wrong: Tensor | None, loss: Tensor) -> Tensor:
     return loss if wrong is None else where_(wrong, to_tensor(float("nan"), loss.dtype), loss)
 
 
 @op
 def sparse_categorical_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     from_logits: bool = False,
     ignore_class: int | None = None,
     axis: int = -1,
-) -> Any:
+) -> Tensor:
     """`-log(y_pred[y_true])`: cross-entropy of integer class labels.
 
     Args:
@@ -156,7 +158,7 @@ def sparse_categorical_crossentropy(
     return loss
 
 
-def _fused(labels: Any, y_pred: Any, axis: int, from_logits: bool) -> Any:
+def _fused(labels: Tensor, y_pred: Tensor, axis: int, from_logits: bool) -> Tensor:
     """One fused primitive over rows of classes."""
     rank = len(y_pred.shape)
     if axis != rank - 1:
@@ -173,7 +175,9 @@ def _fused(labels: Any, y_pred: Any, axis: int, from_logits: bool) -> Any:
 
 
 @op
-def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:
+def categorical_generalized_cross_entropy(
+    y_true: TensorLike, y_pred: TensorLike, q: float
+) -> Tensor:
     """`(1 - p**q) / q` where p is the probability of the label: robust to wrong labels.
 
     (Zhang and Sabuncu, https://arxiv.org/abs/1805.07836)
@@ -215,7 +219,7 @@ class SparseCategoricalCrossentropy(NamedLoss, fn=sparse_categorical_crossentrop
         0.6931
     """
 
-    config_omits: ClassVar[Mapping[str, Any]] = {**NamedLoss.config_omits, "axis": -1}
+    config_omits: ClassVar[Mapping[str, object]] = {**NamedLoss.config_omits, "axis": -1}
 
     def __init__(
         self,
@@ -231,7 +235,9 @@ class SparseCategoricalCrossentropy(NamedLoss, fn=sparse_categorical_crossentrop
         self.ignore_class = ignore_class
         self.axis = axis
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(
+        self, y_true: TensorsLike, y_pred: TensorsLike, sample_weight: TensorLike | None = None
+    ) -> Tensor:
         """The reduced loss; labels in a NumPy array are checked before a device takes them."""
         if isinstance(y_true, np.ndarray):
             classes = shape_of(y_pred)[self.axis]

@@ -11,6 +11,8 @@ from typing import Any
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import to_tensor
 from nkeras.core.spec import broadcast_shapes
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Structure, TensorLike
 from nkeras.ops.elementwise import divide_no_nan, multiply, where_
 from nkeras.ops.reduction import mean
 from nkeras.ops.reduction import sum as sum_
@@ -30,7 +32,9 @@ def standardize_reduction(reduction: str | None) -> str | None:
     return reduction
 
 
-def squeeze_or_expand_to_same_rank(x1: Any, x2: Any, expand_rank_1: bool = True) -> tuple[Any, Any]:
+def squeeze_or_expand_to_same_rank(
+    x1: Tensor, x2: Tensor, expand_rank_1: bool = True
+) -> tuple[Tensor, Tensor]:
     """Drop or add a last axis of size 1 where the ranks differ by one; `(n,)` becomes `(n, 1)`."""
     rank_1, rank_2 = len(x1.shape), len(x2.shape)
     if rank_1 == rank_2 + 1 and x1.shape[-1] == 1:
@@ -44,7 +48,7 @@ def squeeze_or_expand_to_same_rank(x1: Any, x2: Any, expand_rank_1: bool = True)
     return x1, x2
 
 
-def aligned(y_true: Any, y_pred: Any, owner: str) -> tuple[Any, Any]:
+def aligned(y_true: TensorLike, y_pred: TensorLike, owner: str) -> tuple[Tensor, Tensor]:
     """Targets and predictions as tensors of one dtype and one shape.
 
     Ranks that differ by a last axis of size 1 are made equal, and a single number stands for all
@@ -65,12 +69,14 @@ def aligned(y_true: Any, y_pred: Any, owner: str) -> tuple[Any, Any]:
     return y_true, y_pred
 
 
-def mask_of(tensor: Any) -> Any:
+def mask_of(tensor: Structure) -> Tensor | None:
     """The mask that a layer or a loss attached to a tensor, or None."""
     return getattr(tensor, "_keras_mask", None)
 
 
-def apply_mask(sample_weight: Any, mask: Any, dtype: str, reduction: str | None) -> Any:
+def apply_mask(
+    sample_weight: TensorLike | None, mask: TensorLike | None, dtype: str, reduction: str | None
+) -> Any:
     """Sample weights that are zero where the mask is false; None where there is neither.
 
     For the mean over the batch, what is valid weighs `total / valid`, so that the mean is taken
@@ -99,13 +105,15 @@ def apply_mask(sample_weight: Any, mask: Any, dtype: str, reduction: str | None)
     return multiply(sample_weight, weight)
 
 
-def behind(weight: Any, rank: int) -> Any:
+def behind(weight: Tensor, rank: int) -> Tensor:
     """Weights of leading axes, with axes of size 1 behind them up to a rank."""
     missing = rank - len(weight.shape)
     return reshape(weight, (*weight.shape, *[1] * missing)) if missing > 0 else weight
 
 
-def along_leading(sample_weight: Any, shape: tuple[int, ...], owner: str | None = None) -> Any:
+def along_leading(
+    sample_weight: Tensor, shape: tuple[int, ...], owner: str | None = None
+) -> Tensor:
     """Weights laid along the leading axes of a shape: `(batch,)` fits `(batch, steps)`.
 
     As metrics do; losses of Keras 3.15 lay them along the last axes, where sizes are equal by
@@ -128,7 +136,7 @@ def along_leading(sample_weight: Any, shape: tuple[int, ...], owner: str | None 
     return sample_weight
 
 
-def weighted(values: Any, sample_weight: Any) -> Any:
+def weighted(values: Tensor, sample_weight: Tensor) -> Tensor:
     """The product; weights belong to the leading axes. A single value is weighted by each weight.
 
     Raises:
@@ -139,7 +147,7 @@ def weighted(values: Any, sample_weight: Any) -> Any:
     return multiply(values, along_leading(sample_weight, values.shape))
 
 
-def reduce_values(values: Any, sample_weight: Any, reduction: str | None) -> Any:
+def reduce_values(values: Tensor, sample_weight: Tensor | None, reduction: str | None) -> Tensor:
     """Weighted values to one number; `sample_weight` only counts for `mean_with_sample_weight`."""
     if reduction in (None, "none") or values.shape in ((), (0,)):
         return values
@@ -151,12 +159,12 @@ def reduce_values(values: Any, sample_weight: Any, reduction: str | None) -> Any
 
 
 def reduce_weighted_values(
-    values: Any,
-    sample_weight: Any = None,
-    mask: Any = None,
+    values: TensorLike,
+    sample_weight: TensorLike | None = None,
+    mask: TensorLike | None = None,
     reduction: str | None = "sum_over_batch_size",
     dtype: str | None = None,
-) -> Any:
+) -> Tensor:
     """Weights and a mask applied to values `(batch, ...)`, then the reduction.
 
     Args:

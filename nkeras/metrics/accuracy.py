@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from nkeras.core import config
 from nkeras.core.primitive import op, to_tensor
-from nkeras.core.typing import PolicyLike
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import PolicyLike, TensorLike
 from nkeras.losses.weighting import aligned
 from nkeras.metrics.named import NamedMetric
 from nkeras.ops.elementwise import equal, greater, greater_equal, less, logical_and, where_
@@ -20,19 +21,19 @@ from nkeras.ops.reduction import _argmax, reduce_any, reduce_sum
 from nkeras.ops.shape import cast, expand_dims, getitem, reshape, squeeze
 
 
-def _refuse(owner: str, y_true: Any, y_pred: Any, expected: str) -> None:
+def _refuse(owner: str, y_true: Tensor, y_pred: Tensor, expected: str) -> None:
     raise ValueError(
         f"{owner}: {expected}. Received: y_true.shape={y_true.shape}, y_pred.shape={y_pred.shape}"
     )
 
 
-def best_class(x: Any) -> Any:
+def best_class(x: Tensor) -> Tensor:
     """Position of the first largest element along the last axis, int32."""
     return _argmax(x, axis=len(x.shape) - 1, keepdims=False)
 
 
 @op
-def accuracy(y_true: Any, y_pred: Any) -> Any:
+def accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """1 where targets and predictions are equal, else 0.
 
     Args:
@@ -49,7 +50,7 @@ def accuracy(y_true: Any, y_pred: Any) -> Any:
 
 
 @op
-def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
+def binary_accuracy(y_true: TensorLike, y_pred: TensorLike, threshold: float = 0.5) -> Tensor:
     """1 where the target equals whether the prediction is above a threshold, else 0.
 
     Args:
@@ -75,7 +76,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
 
 
 @op
-def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+def categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """1 where the largest prediction belongs to the class of a one-hot target, else 0.
 
     Args:
@@ -100,7 +101,9 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     return cast(equal(best_class(y_true), best_class(y_pred)), config.floatx())
 
 
-def _labels(y_true: Any, y_pred: Any, owner: str) -> tuple[Any, Any, tuple[int, ...]]:
+def _labels(
+    y_true: TensorLike, y_pred: TensorLike, owner: str
+) -> tuple[Tensor, Tensor, tuple[int, ...]]:
     """Labels without a last axis of size 1, predictions, and the shape of the result."""
     y_true, y_pred = to_tensor(y_true), to_tensor(y_pred)
     shape = y_true.shape
@@ -113,7 +116,7 @@ def _labels(y_true: Any, y_pred: Any, owner: str) -> tuple[Any, Any, tuple[int, 
 
 
 @op
-def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+def sparse_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     """1 where the largest prediction belongs to the labelled class, else 0.
 
     Args:
@@ -137,7 +140,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     return squeeze(matches, -1) if len(shape) > 1 and matches.shape[-1:] == (1,) else matches
 
 
-def _in_top_k(labels: Any, predictions: Any, k: int) -> Any:
+def _in_top_k(labels: Tensor, predictions: Tensor, k: int) -> Tensor:
     """Whether fewer than k of the predictions `(rows, classes)` are larger than the label's.
 
     Labels out of range are in no top k; nothing is read back from a device.
@@ -153,7 +156,7 @@ def _in_top_k(labels: Any, predictions: Any, k: int) -> Any:
 
 
 @op
-def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
+def top_k_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike, k: int = 5) -> Tensor:
     """1 where the class of a one-hot target is among the `k` largest predictions, else 0.
 
     Args:
@@ -176,8 +179,8 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
 
 @op
 def sparse_top_k_categorical_accuracy(
-    y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False
-) -> Any:
+    y_true: TensorLike, y_pred: TensorLike, k: int = 5, from_sorted_ids: bool = False
+) -> Tensor:
     """1 where the label is among the `k` largest predictions, else 0.
 
     Args:
@@ -255,7 +258,7 @@ class TopKCategoricalAccuracy(NamedMetric, fn=top_k_categorical_accuracy):
 class SparseTopKCategoricalAccuracy(NamedMetric, fn=sparse_top_k_categorical_accuracy):
     """How often the label is among the `k` largest predictions."""
 
-    config_omits: ClassVar[Mapping[str, Any]] = {"from_sorted_ids": False}
+    config_omits: ClassVar[Mapping[str, object]] = {"from_sorted_ids": False}
     _direction = "up"
 
     def __init__(

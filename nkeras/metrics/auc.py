@@ -12,6 +12,8 @@ import numpy as np
 
 from nkeras.core import config
 from nkeras.core.primitive import shape_of, to_tensor
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import PolicyLike, TensorLike
 from nkeras.core.variable import Variable
 from nkeras.metrics.counting import are_even, update_counts
 from nkeras.metrics.four_counts import add_cells, even_thresholds, values
@@ -75,7 +77,7 @@ class AUC(Metric):
         "thresholds": "_given_thresholds",
         "from_logits": "_from_logits",
     }
-    config_omits: ClassVar[Mapping[str, Any]] = {"thresholds": None}
+    config_omits: ClassVar[Mapping[str, object]] = {"thresholds": None}
     _direction = "up"
 
     def __init__(
@@ -84,11 +86,11 @@ class AUC(Metric):
         curve: str = "ROC",
         summation_method: str = "interpolation",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         thresholds: Sequence[float] | None = None,
         multi_label: bool = False,
         num_labels: int | None = None,
-        label_weights: Any = None,
+        label_weights: TensorLike | None = None,
         from_logits: bool = False,
     ) -> None:
         if curve not in CURVES:
@@ -147,7 +149,9 @@ class AUC(Metric):
             )
         self._cells = add_cells(self, (self.num_thresholds, int(shape[1])))
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
         """Add a batch.
 
         Args:
@@ -171,7 +175,7 @@ class AUC(Metric):
             multi_label=self.multi_label,
         )
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The area, a scalar."""
         if self.curve == "PR" and self.summation_method == "interpolation":
             return self._total(self._interpolated())
@@ -183,7 +187,7 @@ class AUC(Metric):
             heights = (minimum if self.summation_method == "minoring" else maximum)(y_low, y_high)
         return self._total((_lower(x) - _upper(x)) * heights)
 
-    def _coordinates(self) -> tuple[Any, Any]:
+    def _coordinates(self) -> tuple[Tensor, Tensor]:
         """Points of the curve, one for each threshold."""
         tp, fp, tn, fn = values(self._cells)
         recall = divide_no_nan(tp, tp + fn)
@@ -197,7 +201,7 @@ class AUC(Metric):
         precision_gain = where_(none, 1.0, 1.0 - scale * divide_no_nan(fp, tp))
         return maximum(recall_gain, 0.0), precision_gain
 
-    def _interpolated(self) -> Any:
+    def _interpolated(self) -> Tensor:
         """Areas between neighbouring points of the PR curve, true positives interpolated."""
         tp, fp, _, fn = values(self._cells)
         p = tp + fp
@@ -209,7 +213,7 @@ class AUC(Metric):
         area = slope * (tp_step + intercept * log(ratio))
         return divide_no_nan(area, maximum(_upper(tp) + _upper(fn), 0.0))
 
-    def _total(self, parts: Any) -> Any:
+    def _total(self, parts: TensorLike) -> Tensor:
         if not self.multi_label:
             return sum_(parts)
         by_label = sum_(parts, axis=0)
@@ -219,11 +223,11 @@ class AUC(Metric):
         return divide_no_nan(sum_(by_label * weights), sum_(weights))
 
 
-def _lower(x: Any) -> Any:
+def _lower(x: TensorLike) -> Tensor:
     """All thresholds but the last."""
     return getitem(x, slice(None, -1))
 
 
-def _upper(x: Any) -> Any:
+def _upper(x: TensorLike) -> Tensor:
     """All thresholds but the first."""
     return getitem(x, slice(1, None))

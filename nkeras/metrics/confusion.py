@@ -5,9 +5,11 @@ Source: https://keras.io/api/metrics/classification_metrics/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import PolicyLike, TensorLike
 from nkeras.metrics.counting import NEGATIVE_INFINITY, are_even, thresholds_of, update_counts
 from nkeras.metrics.metric import Metric
 from nkeras.ops.elementwise import add, divide_no_nan
@@ -23,14 +25,21 @@ class _Count(Metric):
         "thresholds": "init_thresholds",
     }
 
-    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(
+        self,
+        thresholds: float | Sequence[float] | None = None,
+        name: str | None = None,
+        dtype: PolicyLike = None,
+    ) -> None:
         super().__init__(name=name, dtype=dtype)
         self.init_thresholds = thresholds
         self.thresholds = thresholds_of(thresholds)
         self._even = are_even(self.thresholds)
         self.accumulator = self.add_variable((len(self.thresholds),), None, name="accumulator")
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
         """Add a batch.
 
         Args:
@@ -48,7 +57,7 @@ class _Count(Metric):
             sample_weight=sample_weight,
         )
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The count: a scalar for one threshold, else `(thresholds,)`."""
         value = self.accumulator.value
         return getitem(value, 0) if len(self.thresholds) == 1 else value
@@ -125,11 +134,11 @@ class _Share(Metric):
 
     def __init__(
         self,
-        thresholds: Any = None,
+        thresholds: float | Sequence[float] | None = None,
         top_k: int | None = None,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         self.init_thresholds = thresholds
@@ -142,7 +151,9 @@ class _Share(Metric):
         self._other = self.add_variable(count, None, name=self.other_name)
         setattr(self, self.other_name, self._other)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
         """Add a batch.
 
         Args:
@@ -162,7 +173,7 @@ class _Share(Metric):
             sample_weight=sample_weight,
         )
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The share: a scalar for one threshold, else `(thresholds,)`; 0 where nothing counts."""
         hits = self.true_positives.value
         share = divide_no_nan(hits, add(hits, self._other))

@@ -5,11 +5,10 @@ Source: https://keras.io/api/metrics/regression_metrics/
 
 from __future__ import annotations
 
-from typing import Any
-
 from nkeras.core import config
 from nkeras.core.primitive import op
-from nkeras.core.typing import PolicyLike
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import PolicyLike, TensorLike
 from nkeras.losses.weighting import aligned
 from nkeras.metrics.named import NamedMetric
 from nkeras.ops.elementwise import square
@@ -18,7 +17,7 @@ from nkeras.ops.statistics import std, var
 
 
 @op
-def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+def pearson_correlation(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
     """Mean product of the standardised targets and predictions along an axis, in [-1, 1].
 
     Args:
@@ -41,7 +40,7 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
 
 
 @op
-def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+def concordance_correlation(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
     """Twice the covariance over the sum of both variances and the squared distance of the means.
 
     Args:

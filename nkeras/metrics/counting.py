@@ -14,6 +14,8 @@ import numpy as np
 
 from nkeras.core import config
 from nkeras.core.primitive import to_tensor
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import TensorLike
 from nkeras.core.variable import Variable
 from nkeras.losses.weighting import aligned, along_leading
 from nkeras.ops.elementwise import ceil, clip, greater, less, maximum, multiply, negative, where_
@@ -51,16 +53,16 @@ def are_even(thresholds: Sequence[float]) -> bool:
 
 def update_counts(
     variables: Mapping[str, Variable],
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     thresholds: Sequence[float],
     *,
     even: bool,
     owner: str,
     top_k: int | None = None,
     class_id: int | None = None,
-    sample_weight: Any = None,
-    label_weights: Any = None,
+    sample_weight: TensorLike | None = None,
+    label_weights: TensorLike | None = None,
     multi_label: bool = False,
 ) -> None:
     """Add a batch to the variables `tp`, `fp`, `tn`, `fn` (those that there are).
@@ -104,7 +106,7 @@ def update_counts(
         variable.assign_add(reshape(counts[name], variable.shape))
 
 
-def _only_top(y_pred: Any, k: int, owner: str) -> Any:
+def _only_top(y_pred: Tensor, k: int, owner: str) -> Tensor:
     """All but the k largest predictions of each row are minus infinity."""
     size = y_pred.shape[-1] if y_pred.shape else 0
     if not 1 <= k <= size:
@@ -114,7 +116,7 @@ def _only_top(y_pred: Any, k: int, owner: str) -> Any:
     return where_(less(rank, k), y_pred, NEGATIVE_INFINITY)
 
 
-def _column(x: Any, class_id: int, owner: str) -> Any:
+def _column(x: Tensor, class_id: int, owner: str) -> Tensor:
     if len(x.shape) < 2 or not -x.shape[-1] <= class_id < x.shape[-1]:
         raise ValueError(
             f"{owner}: with `class_id` predictions must be (batch, classes), and it must name a "
@@ -123,7 +125,12 @@ def _column(x: Any, class_id: int, owner: str) -> Any:
     return getitem(x, (Ellipsis, class_id, None))
 
 
-def _weights(sample_weight: Any, label_weights: Any, y_pred: Any, owner: str) -> Any:
+def _weights(
+    sample_weight: TensorLike | None,
+    label_weights: TensorLike | None,
+    y_pred: Tensor,
+    owner: str,
+) -> Tensor | None:
     """One weight for each prediction, or None."""
     weights = None
     for given, name in ((sample_weight, "sample_weight"), (label_weights, "label_weights")):
@@ -142,8 +149,12 @@ def _weights(sample_weight: Any, label_weights: Any, y_pred: Any, owner: str) ->
 
 
 def _by_bucket(
-    positive: Any, negative: Any, y_pred: Any, thresholds: Sequence[float], wanted: frozenset[str]
-) -> dict[str, Any]:
+    positive: Tensor,
+    negative: Tensor,
+    y_pred: Tensor,
+    thresholds: Sequence[float],
+    wanted: frozenset[str],
+) -> dict[str, Tensor]:
     """Counts `(thresholds, columns)` from weighted labels and predictions `(rows, columns)`."""
     count, (rows, columns) = len(thresholds), y_pred.shape
     bucket = ceil(clip(y_pred, 0.0, 1.0) * float(count - 1)) - 1.0
@@ -154,7 +165,7 @@ def _by_bucket(
     column = to_tensor(np.broadcast_to(np.arange(columns, dtype="int32"), (rows, columns)))
     place = reshape(stack([bucket, column], axis=-1), (rows * columns, 2))
 
-    def above(labels: Any) -> Any:
+    def above(labels: Tensor) -> Tensor:
         flat = reshape(labels, (rows * columns,))
         sums = _scatter_nd(place, flat, shape=(count + 1, columns))
         return getitem(flip(_cumsum(flip(sums, 0), axis=0), 0), slice(1, None))
@@ -168,8 +179,12 @@ def _by_bucket(
 
 
 def _by_comparison(
-    positive: Any, negative: Any, y_pred: Any, thresholds: Sequence[float], wanted: frozenset[str]
-) -> dict[str, Any]:
+    positive: Tensor,
+    negative: Tensor,
+    y_pred: Tensor,
+    thresholds: Sequence[float],
+    wanted: frozenset[str],
+) -> dict[str, Tensor]:
     """Counts `(thresholds, columns)` from weighted labels and predictions `(rows, columns)`."""
     limits = to_tensor(np.asarray(thresholds).reshape(-1, 1, 1), y_pred.dtype)
     over = cast(greater(expand_dims(y_pred, 0), limits), y_pred.dtype)

@@ -5,11 +5,11 @@ Source: https://keras.io/api/metrics/classification_metrics/#fbetascore-class
 
 from __future__ import annotations
 
-from typing import Any
-
 from nkeras.core import config
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import to_tensor
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import PolicyLike, TensorLike
 from nkeras.losses.weighting import along_leading
 from nkeras.metrics.metric import Metric
 from nkeras.ops.elementwise import absolute, greater, greater_equal, logical_and
@@ -46,7 +46,7 @@ class FBetaScore(Metric):
         beta: float = 1.0,
         threshold: float | None = None,
         name: str = "fbeta_score",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         owner = type(self).__name__
@@ -73,7 +73,9 @@ class FBetaScore(Metric):
                 setattr(self, name, self.add_variable(shape, None, self.dtype, name=name))
             self._built = True
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
         """Add a batch.
 
         Args:
@@ -98,7 +100,7 @@ class FBetaScore(Metric):
         for name, count in zip(_NAMES, counts, strict=True):
             getattr(self, name).assign_add(sum_(count * weight, axis=axis))
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The score: `(classes,)` where `average` is None, else a scalar."""
         if not self._built:
             raise ValueError(f"{type(self).__name__}: there is no result before the first update.")
@@ -129,6 +131,6 @@ class F1Score(FBetaScore):
         average: str | None = None,
         threshold: float | None = None,
         name: str = "f1_score",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(average=average, beta=1.0, threshold=threshold, name=name, dtype=dtype)

@@ -5,8 +5,10 @@ Source: https://keras.io/api/metrics/classification_metrics/
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import PolicyLike, TensorLike
 from nkeras.core.variable import Variable
 from nkeras.metrics.counting import update_counts
 from nkeras.metrics.metric import Metric
@@ -30,7 +32,7 @@ def add_cells(metric: Metric, shape: tuple[int, ...]) -> dict[str, Variable]:
     return cells
 
 
-def values(cells: dict[str, Variable]) -> tuple[Any, Any, Any, Any]:
+def values(cells: dict[str, Variable]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Tensors of the four counts: tp, fp, tn, fn."""
     return cells["tp"].value, cells["fp"].value, cells["tn"].value, cells["fn"].value
 
@@ -47,7 +49,12 @@ class _BestUnderConstraint(Metric):
     _direction = "up"
 
     def __init__(
-        self, value: float, num_thresholds: int, class_id: int | None, name: Any, dtype: Any
+        self,
+        value: float,
+        num_thresholds: int,
+        class_id: int | None,
+        name: str | None,
+        dtype: PolicyLike,
     ) -> None:
         if not 0 <= value <= 1:
             raise ValueError(
@@ -68,7 +75,9 @@ class _BestUnderConstraint(Metric):
         self.thresholds = even_thresholds(num_thresholds) if self._even else [0.5]
         self._cells = add_cells(self, (len(self.thresholds),))
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
         """Add a batch.
 
         Args:
@@ -87,25 +96,25 @@ class _BestUnderConstraint(Metric):
             sample_weight=sample_weight,
         )
 
-    def quantities(self) -> tuple[Any, Any]:
+    def quantities(self) -> tuple[Tensor, Tensor]:
         """The constrained quantity and the one to be largest, for each threshold."""
         raise NotImplementedError
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The largest value, a scalar; 0 where no threshold fulfils the constraint."""
         constrained, dependent = self.quantities()
         feasible = greater_equal(constrained, self.value)
         return max_(where_(feasible, dependent, 0.0), initial=0.0)
 
-    def _sensitivity(self) -> Any:
+    def _sensitivity(self) -> Tensor:
         tp, _, _, fn = values(self._cells)
         return divide_no_nan(tp, tp + fn)
 
-    def _specificity(self) -> Any:
+    def _specificity(self) -> Tensor:
         _, fp, tn, _ = values(self._cells)
         return divide_no_nan(tn, tn + fp)
 
-    def _precision(self) -> Any:
+    def _precision(self) -> Tensor:
         tp, fp, _, _ = values(self._cells)
         return divide_no_nan(tp, tp + fp)
 
@@ -131,11 +140,11 @@ class SensitivityAtSpecificity(_BestUnderConstraint):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(specificity, num_thresholds, class_id, name, dtype)
 
-    def quantities(self) -> tuple[Any, Any]:
+    def quantities(self) -> tuple[Tensor, Tensor]:
         """Specificity and sensitivity."""
         return self._specificity(), self._sensitivity()
 
@@ -161,11 +170,11 @@ class SpecificityAtSensitivity(_BestUnderConstraint):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
 
-    def quantities(self) -> tuple[Any, Any]:
+    def quantities(self) -> tuple[Tensor, Tensor]:
         """Sensitivity and specificity."""
         return self._sensitivity(), self._specificity()
 
@@ -191,11 +200,11 @@ class PrecisionAtRecall(_BestUnderConstraint):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(recall, num_thresholds, class_id, name, dtype)
 
-    def quantities(self) -> tuple[Any, Any]:
+    def quantities(self) -> tuple[Tensor, Tensor]:
         """Recall and precision."""
         return self._sensitivity(), self._precision()
 
@@ -221,10 +230,10 @@ class RecallAtPrecision(_BestUnderConstraint):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ) -> None:
         super().__init__(precision, num_thresholds, class_id, name, dtype)
 
-    def quantities(self) -> tuple[Any, Any]:
+    def quantities(self) -> tuple[Tensor, Tensor]:
         """Precision and recall."""
         return self._precision(), self._sensitivity()

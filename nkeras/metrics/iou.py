@@ -14,6 +14,8 @@ import numpy as np
 from nkeras.core import config, dtypes
 from nkeras.core.errors import warn
 from nkeras.core.primitive import shape_of, to_tensor
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import DTypeLike, PolicyLike, TensorLike
 from nkeras.losses.weighting import along_leading
 from nkeras.metrics.metric import Metric
 from nkeras.ops.elementwise import (
@@ -63,7 +65,7 @@ class IoU(Metric):
         num_classes: int,
         target_class_ids: Sequence[int],
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
@@ -86,7 +88,9 @@ class IoU(Metric):
             (num_classes, num_classes), None, self.dtype, name="total_confusion_matrix"
         )
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
         """Add a batch; labels out of range do not count.
 
         Args:
@@ -111,24 +115,26 @@ class IoU(Metric):
             _scatter_nd(place, cast(weight, self.dtype), shape=self.total_cm.shape)
         )
 
-    def _labels(self, y: Any, sparse: bool) -> Any:
+    def _labels(self, y: Any, sparse: bool) -> Tensor:
         """A flat int32 tensor of labels."""
         y = to_tensor(y)
         if not sparse:
             y = _argmax(y, axis=self.axis % len(y.shape), keepdims=False)
         return cast(reshape(y, (math.prod(y.shape),)), "int32")
 
-    def _shape_of_labels(self, y_true: Any) -> tuple[int, ...]:
+    def _shape_of_labels(self, y_true: TensorLike) -> tuple[int, ...]:
         """The shape of the labels before they are made flat."""
         shape = list(to_tensor(y_true).shape)
         if not self.sparse_y_true:
             del shape[self.axis]
         return tuple(shape)
 
-    def _in_range(self, labels: Any) -> Any:
+    def _in_range(self, labels: TensorLike) -> Tensor:
         return logical_and(greater_equal(labels, 0), less(labels, self.num_classes))
 
-    def _weights(self, sample_weight: Any, flat: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    def _weights(
+        self, sample_weight: TensorLike | None, flat: tuple[int, ...], shape: tuple[int, ...]
+    ) -> Tensor:
         if sample_weight is None:
             return to_tensor(np.ones(flat), self.dtype)
         weight = to_tensor(sample_weight)
@@ -141,7 +147,7 @@ class IoU(Metric):
             weight = broadcast_to(along_leading(weight, shape, self.name), shape)
         return reshape(cast(weight, self.dtype), flat)
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The mean over those target classes that occurred, a scalar."""
         matrix = cast(self.total_cm.value, "float32")
         diagonal = cast(equal(*np.indices(matrix.shape, dtype="int32")), "float32")
@@ -171,12 +177,14 @@ class BinaryIoU(IoU):
         target_class_ids: Sequence[int] = (0, 1),
         threshold: float = 0.5,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__(2, target_class_ids, name=name, dtype=dtype)
         self.threshold = threshold
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
         """Add a batch.
 
         Args:
@@ -212,7 +220,7 @@ class MeanIoU(IoU):
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
@@ -250,7 +258,7 @@ class OneHotIoU(IoU):
         num_classes: int,
         target_class_ids: Sequence[int],
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,
@@ -278,7 +286,7 @@ class OneHotMeanIoU(MeanIoU):
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,

@@ -12,6 +12,8 @@ from nkeras import initializers
 from nkeras.core import config as settings
 from nkeras.core import guards, naming, policies, tree
 from nkeras.core.configurable import Configurable
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import DTypeLike, InitializerLike, PolicyLike
 from nkeras.core.variable import Variable
 from nkeras.ops.core import zeros
 
@@ -44,7 +46,7 @@ class Metric(Configurable, guards.Guarded):
     _variables: list[Variable]
     _metrics: list[Metric]
 
-    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+    def __init__(self, dtype: PolicyLike = None, name: str | None = None) -> None:
         self.name = name or naming.auto_name(type(self).__name__)
         self._dtype: str = policies.get(dtype or settings.floatx()).compute_dtype
         object.__setattr__(self, "_variables", [])
@@ -80,8 +82,8 @@ class Metric(Configurable, guards.Guarded):
     def add_variable(
         self,
         shape: Sequence[int],
-        initializer: Any,
-        dtype: Any = None,
+        initializer: InitializerLike,
+        dtype: DTypeLike = None,
         aggregation: str = "sum",
         name: str | None = None,
     ) -> Variable:
@@ -117,8 +119,8 @@ class Metric(Configurable, guards.Guarded):
     def add_weight(
         self,
         shape: Sequence[int] = (),
-        initializer: Any = None,
-        dtype: Any = None,
+        initializer: InitializerLike = None,
+        dtype: DTypeLike = None,
         name: str | None = None,
     ) -> Variable:
         """Make a variable of the state; see `add_variable`."""
@@ -139,7 +141,7 @@ class Metric(Configurable, guards.Guarded):
         """Take a batch into account; for subclasses."""
         raise NotImplementedError(f"{type(self).__name__} must implement update_state().")
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The metric's value now, a tensor (or a dict of them); for subclasses."""
         raise NotImplementedError(f"{type(self).__name__} must implement result().")
 
@@ -150,5 +152,5 @@ class Metric(Configurable, guards.Guarded):
         return self.result()
 
 
-def _zeros(shape: Sequence[int], dtype: Any = None) -> Any:
+def _zeros(shape: Sequence[int], dtype: DTypeLike = None) -> Tensor:
     return zeros(shape, dtype)

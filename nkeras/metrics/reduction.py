@@ -6,9 +6,11 @@ Source: https://keras.io/api/metrics/reduction_metrics/
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nkeras.core.primitive import to_tensor
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Config, PolicyLike, TensorLike
 from nkeras.losses.identifiers import TABLE as LOSSES
 from nkeras.losses.weighting import (
     apply_mask,
@@ -22,10 +24,16 @@ from nkeras.ops.reduction import mean
 from nkeras.ops.reduction import sum as sum_
 from nkeras.ops.shape import broadcast_to, cast
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 
 def samplewise(
-    values: Any, sample_weight: Any, reduce: Callable[..., Any], dtype: str
-) -> tuple[Any, Any]:
+    values: TensorLike,
+    sample_weight: TensorLike | None,
+    reduce: Callable[..., Tensor],
+    dtype: str,
+) -> tuple[Tensor, TensorLike | None]:
     """Values reduced to one per sample and multiplied by their weights, and these weights.
 
     Args:
@@ -68,16 +76,16 @@ class Sum(Metric):
     Source: https://keras.io/api/metrics/reduction_metrics/#sum-class
     """
 
-    def __init__(self, name: str = "sum", dtype: Any = None) -> None:
+    def __init__(self, name: str = "sum", dtype: PolicyLike = None) -> None:
         super().__init__(name=name, dtype=dtype)
         self.total = self.add_variable((), None, dtype=self.dtype, name="total")
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(self, values: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Add values `(batch, ...)`, times weights of their leading dimensions."""
         values, _ = samplewise(values, sample_weight, sum_, self.dtype)
         self.total.assign_add(sum_(values))
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The sum, a scalar."""
         return cast(self.total.value, self.dtype)
 
@@ -97,12 +105,12 @@ class Mean(Metric):
     Source: https://keras.io/api/metrics/reduction_metrics/#mean-class
     """
 
-    def __init__(self, name: str = "mean", dtype: Any = None) -> None:
+    def __init__(self, name: str | None = "mean", dtype: PolicyLike = None) -> None:
         super().__init__(name=name, dtype=dtype)
         self.total = self.add_variable((), None, dtype=self.dtype, name="total")
         self.count = self.add_variable((), None, dtype=self.dtype, name="count")
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(self, values: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Take in values `(batch, ...)`, with weights of their leading dimensions."""
         values, weight = samplewise(values, sample_weight, mean, self.dtype)
         self.total.assign_add(sum_(values))
@@ -111,7 +119,7 @@ class Mean(Metric):
         else:
             self.count.assign_add(float(values.shape[0] if values.shape else 1))
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The mean, a scalar; 0 before the first update."""
         return divide_no_nan(self.total, self.count)
 
@@ -131,15 +139,21 @@ class MeanMetricWrapper(Mean):
     config_reads: ClassVar[Mapping[str, str]] = {**Metric.config_reads, "fn": "_fn"}
 
     def __init__(
-        self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any
+        self,
+        fn: Callable[..., Tensor],
+        name: str | None = None,
+        dtype: PolicyLike = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, dtype=dtype)  # type: ignore[arg-type]
+        super().__init__(name=name, dtype=dtype)
         self._fn = fn
         self._fn_kwargs = kwargs
         if any(fn is known or type(fn) is known for known in LOSSES.values()):
             self._direction = "down"
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+    def update_state(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
         """Take in a batch.
 
         Args:
@@ -151,11 +165,11 @@ class MeanMetricWrapper(Mean):
         weight = apply_mask(sample_weight, mask_of(y_pred), self.dtype, "sum")
         super().update_state(values, sample_weight=weight)
 
-    def _fn_options(self) -> dict[str, Any]:
+    def _fn_options(self) -> Config:
         return self._fn_kwargs
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """The inverse of `get_config`."""
         if isinstance(config.get("fn"), str):
             from nkeras.metrics.identifiers import function

@@ -6,10 +6,11 @@ Source: https://keras.io/api/metrics/regression_metrics/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from nkeras.core.primitive import op, to_tensor
-from nkeras.core.typing import PolicyLike
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import PolicyLike, TensorLike
 from nkeras.losses.regression import cosine_similarity as cosine_loss
 from nkeras.losses.regression import (
     log_cosh,
@@ -26,7 +27,7 @@ from nkeras.ops.shape import cast
 
 
 @op
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:
     """Cosine of the angle between the vectors along an axis: 1 is the best.
 
     Args:
@@ -67,13 +68,15 @@ class RootMeanSquaredError(Mean):
     def __init__(self, name: str = "root_mean_squared_error", dtype: PolicyLike = None) -> None:
         super().__init__(name=name, dtype=dtype)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+    def update_state(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
         """Take in targets and predictions `(batch, ...)` and weights of leading dimensions."""
         y_pred = cast(to_tensor(y_pred), self.dtype)
         y_true, y_pred = aligned(y_true, y_pred, "RootMeanSquaredError")
         super().update_state(square(y_pred - y_true), sample_weight=sample_weight)
 
-    def result(self) -> Any:
+    def result(self) -> Tensor:
         """The root, a scalar."""
         return sqrt(super().result())
 
@@ -93,7 +96,7 @@ class MeanSquaredLogarithmicError(NamedMetric, fn=mean_squared_logarithmic_error
 class CosineSimilarity(NamedMetric, fn=cosine_similarity):
     """Mean of `nkeras.metrics.cosine_similarity`."""
 
-    config_omits: ClassVar[Mapping[str, Any]] = {"axis": -1}
+    config_omits: ClassVar[Mapping[str, object]] = {"axis": -1}
     _direction = "up"
 
     def __init__(
