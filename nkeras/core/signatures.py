@@ -37,7 +37,9 @@ def complete_docstring(cls: type, *sources: object) -> None:
 
     What it lacks comes from the docstrings of the sources: from the first that has it.
     """
-    text = inspect.cleandoc(cls.__doc__ or "")
+    if not cls.__doc__:
+        return  # Python runs without docstrings
+    text = inspect.cleandoc(cls.__doc__)
     entries: dict[str, str] = {}
     for known in (*(inspect.cleandoc(source.__doc__ or "") for source in sources[::-1]), text):
         section = _SECTION.search(known)
