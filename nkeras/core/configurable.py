@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import FunctionType
 from typing import TYPE_CHECKING, ClassVar
 
-from nkeras.core.errors import short
+from nkeras.core.errors import nearest, short
 from nkeras.core.policies import DTypePolicy
 from nkeras.core.primitive import Primitive
 from nkeras.core.serialization import deserialize_keras_object
@@ -59,7 +59,7 @@ class Configurable:
         def __new__(cls, *args: object, **kwargs: object) -> Self:
             """Remember the constructor's arguments."""
             made = super().__new__(cls)
-            made.__dict__["_captured"] = _bound(cls.__init__, args, kwargs)
+            made.__dict__["_captured"] = _bound(cls, args, kwargs)
             return made
 
     def get_config(self) -> Config:
@@ -130,14 +130,21 @@ def _is_ours(cls: type) -> bool:
     return cls.__module__.partition(".")[0] == "nkeras"
 
 
-def _bound(
-    init: Callable[..., None], args: tuple[object, ...], kwargs: dict[str, object]
-) -> dict[str, object]:
+def argument_names(cls: type) -> list[str]:
+    """The arguments of a class's constructor, those that go on to a base class included."""
+    return list(_parameters(cls)[0])
+
+
+def _bound(cls: type, args: tuple[object, ...], kwargs: dict[str, object]) -> dict[str, object]:
     """A constructor's arguments by name, defaults included."""
-    signature = inspect.signature(init)
+    signature = inspect.signature(cls.__init__)
     try:
         bound = signature.bind(None, *args, **kwargs)
-    except TypeError:
+    except TypeError as error:
+        for name in kwargs:
+            if name not in signature.parameters:
+                known = argument_names(cls)
+                raise TypeError(f"{cls.__name__}: {error}.{nearest(name, known)}") from None
         return {}  # the constructor itself raises the error, with a better message
     bound.apply_defaults()
     captured = dict(list(bound.arguments.items())[1:])

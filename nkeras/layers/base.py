@@ -10,8 +10,8 @@ import numpy as np
 from nkeras import regularizers
 from nkeras.core import dtypes, graph, naming, policies, recording, tracebacks, tree
 from nkeras.core.compile_ahead import compile_ahead
-from nkeras.core.configurable import ANY, Configurable
-from nkeras.core.errors import as_bool, short, warn
+from nkeras.core.configurable import ANY, Configurable, argument_names
+from nkeras.core.errors import as_bool, nearest, short, warn
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import has_symbolic, to_tensor
 from nkeras.core.python_values import is_of_users
@@ -89,8 +89,10 @@ class Layer(Configurable, Buildable, AddsLosses):
         super().__init__()
         input_shape = _input_shape_argument(kwargs)
         if kwargs:
+            unknown, known = next(iter(kwargs)), argument_names(type(self))
             raise ValueError(
-                f"Unrecognized keyword arguments passed to {type(self).__name__}: {short(kwargs)}"
+                f"Unrecognized keyword arguments passed to {type(self).__name__}: {short(kwargs)}."
+                f"{nearest(unknown, known)}"
             )
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise ValueError(

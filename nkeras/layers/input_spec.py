@@ -53,6 +53,7 @@ class InputSpec(Configurable):
 
     def refuse(self, shape: PartialShape, dtype: str) -> str | None:
         """Why an input does not fit, or None where it does."""
+        full_shape = shape
         if self.shape is not None and self.allow_last_axis_squeeze:
             if shape and shape[-1] == 1:
                 shape = shape[:-1]
@@ -75,10 +76,10 @@ class InputSpec(Configurable):
                 )
         if expected is not None:
             if len(expected) != rank:
-                return f"expected shape={expected}, found shape={shape}"
+                return f"expected shape={self.shape}, found shape={full_shape}"
             for want, found in zip(expected, shape, strict=True):
                 if want is not None and found is not None and want != found:
-                    return f"expected shape={expected}, found shape={shape}"
+                    return f"expected shape={self.shape}, found shape={full_shape}"
         return None
 
 

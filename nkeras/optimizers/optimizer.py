@@ -12,8 +12,8 @@ import numpy as np
 from nkeras import ops
 from nkeras.core import naming, tape
 from nkeras.core.compile_ahead import compile_ahead
-from nkeras.core.configurable import ANY, Configurable
-from nkeras.core.errors import refuse, warn
+from nkeras.core.configurable import ANY, Configurable, argument_names
+from nkeras.core.errors import nearest, refuse, short, warn
 from nkeras.core.recording import choice, live, plain
 from nkeras.core.serialization import custom_object_scope
 from nkeras.core.typing import Config
@@ -86,7 +86,8 @@ class Optimizer(Configurable, OptimizerState):
                 f"{owner}: argument `decay` is no longer supported and will be ignored.",
             )
         if kwargs:
-            raise ValueError(f"{owner}: argument(s) not recognized: {kwargs}")
+            hint = nearest(next(iter(kwargs)), argument_names(type(self)))
+            raise ValueError(f"{owner}: argument(s) not recognized: {short(kwargs)}.{hint}")
         super().__init__(name or naming.auto_name(owner))
         self.weight_decay = weight_decay
         self.clipnorm = clipnorm

@@ -154,6 +154,23 @@ def test_unknown_names_get_the_nearest_three(get: Any, wrong: str, suggested: st
     assert len(names) <= 3
 
 
+@pytest.mark.parametrize(
+    ("make", "wrong", "right"),
+    [
+        (layers.Flatten, "data_formt", "data_format"),
+        (nkeras.optimizers.Adam, "learning_rat", "learning_rate"),
+        (nkeras.losses.Huber, "dleta", "delta"),
+        (nkeras.metrics.AUC, "num_threshold", "num_thresholds"),
+        (nkeras.callbacks.EarlyStopping, "patienc", "patience"),
+        (nkeras.initializers.RandomNormal, "std", "stddev"),
+        (nkeras.regularizers.L1, "l", "l1"),
+    ],
+)
+def test_unknown_arguments_get_the_nearest_three(make: Any, wrong: str, right: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"Did you mean .*'{right}'"):
+        make(**{wrong: 3})
+
+
 @pytest.mark.parametrize("wrong", ["x" * 1000, [*range(1000)], {"class_name": "x" * 1000}])
 def test_messages_stay_short(wrong: Any) -> None:
     if isinstance(wrong, dict):
