@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nkeras.losses import Loss
     from nkeras.metrics import Metric
     from nkeras.optimizers import Optimizer
+    from nkeras.optimizers.schedules import LearningRateSchedule
     from nkeras.regularizers import Regularizer
     from nkeras.utils import PyDataset
 
@@ -134,6 +135,11 @@ LossWeights: TypeAlias = "float | Sequence[float] | Mapping[str, float] | None"
 
 OptimizerLike: TypeAlias = "str | Config | Optimizer | None"
 """A name, a configuration or an object."""
+
+LearningRateLike: TypeAlias = (
+    "float | Variable | LearningRateSchedule | Callable[[], float | Tensor]"
+)
+"""A number, a schedule, or a function without arguments that gives it."""
 
 CallbacksLike: TypeAlias = "Callback | Sequence[Callback] | CallbackList | None"
 """A callback, several, or a list of nkeras' own."""

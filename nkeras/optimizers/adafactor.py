@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from nkeras import ops
 from nkeras.core import naming
 from nkeras.core.recording import live, plain
-from nkeras.core.typing import OptimizerOptions
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import LearningRateLike, OptimizerOptions
 from nkeras.core.variable import Variable
 from nkeras.optimizers.optimizer import Optimizer
 from nkeras.optimizers.shared import with_shared_arguments
@@ -46,7 +47,7 @@ class Adafactor(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         beta_2_decay: float = -0.8,
         epsilon_1: float = 1e-30,
         epsilon_2: float = 1e-3,
@@ -89,7 +90,7 @@ class Adafactor(Optimizer):
             self._columns.append(columns)
             self._velocities.append(velocity)
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
         """Update a variable and its state."""
         gradient = ops.cast(gradient, variable.dtype)
         step = self._updates_made() + 1

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nkeras import initializers, ops
-from nkeras.core.typing import OptimizerOptions
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import LearningRateLike, OptimizerOptions
 from nkeras.core.variable import Variable
 from nkeras.optimizers.optimizer import Optimizer
 from nkeras.optimizers.shared import with_shared_arguments
@@ -39,7 +40,7 @@ class Adagrad(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
         **shared: Unpack[OptimizerOptions],
@@ -57,7 +58,7 @@ class Adagrad(Optimizer):
             variables, "accumulator", initializers.Constant(self.initial_accumulator_value)
         )
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
         """Update a variable and its state."""
         gradient = ops.cast(gradient, variable.dtype)
         accumulator = self._slot(self._accumulators, variable)
@@ -91,7 +92,7 @@ class Adadelta(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         rho: float = 0.95,
         epsilon: float = 1e-7,
         **shared: Unpack[OptimizerOptions],
@@ -110,7 +111,7 @@ class Adadelta(Optimizer):
             variables, ["accumulated_grad", "accumulated_delta_var"]
         )
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
         """Update a variable and its state."""
         gradient = ops.cast(gradient, variable.dtype)
         squares = self._slot(self._accumulated_grads, variable)

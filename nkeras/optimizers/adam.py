@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nkeras.core.typing import FurtherOptimizerOptions, OptimizerOptions
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import FurtherOptimizerOptions, LearningRateLike, OptimizerOptions
 from nkeras.core.variable import Variable
 from nkeras.ops.optimizers import adam_update, amsgrad_update
 from nkeras.optimizers.optimizer import Optimizer
@@ -45,7 +46,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -71,7 +72,7 @@ class Adam(Optimizer):
         if self.amsgrad:
             self._velocity_hats = self.add_optimizer_variables(variables, "velocity_hat")
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
         """One fused update of a variable and its moments."""
         slots = [self._momentums, self._velocities]
         slots += [self._velocity_hats] if self.amsgrad else []
@@ -86,7 +87,7 @@ class Adam(Optimizer):
             epsilon=self.epsilon,
         )
 
-    def _alpha(self, learning_rate: Any, t: int) -> float:
+    def _alpha(self, learning_rate: float, t: int) -> float:
         """The learning rate, times what makes up for moments that began at zero."""
         correction = (1.0 - self.beta_2**t) ** 0.5 / (1.0 - self.beta_1**t)
         return float(learning_rate) * correction
@@ -119,7 +120,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         weight_decay: float | None = 0.004,
         beta_1: float = 0.9,
         beta_2: float = 0.999,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nkeras import ops
 from nkeras.core import config, naming
 from nkeras.core.recording import live, on_host, plain
-from nkeras.core.typing import OptimizerOptions
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import LearningRateLike, OptimizerOptions
 from nkeras.core.variable import Variable
 from nkeras.optimizers.optimizer import Optimizer
 from nkeras.optimizers.shared import with_shared_arguments
@@ -45,7 +46,7 @@ class Adamax(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -64,7 +65,7 @@ class Adamax(Optimizer):
         super().build(variables)
         self._momentums, self._norms = self.add_optimizer_variables(variables, ["momentum", "norm"])
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
         """Update a variable and its state."""
         gradient = ops.cast(gradient, variable.dtype)
         m, norm = self._slot(self._momentums, variable), self._slot(self._norms, variable)
@@ -99,7 +100,7 @@ class Nadam(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -127,7 +128,7 @@ class Nadam(Optimizer):
         return self.beta_1 * (1.0 - 0.5 * 0.96**step)
 
     def _backend_update_step(
-        self, grads: list[Any], trainable_variables: list[Variable], learning_rate: float
+        self, grads: list[Tensor], trainable_variables: list[Variable], learning_rate: float
     ) -> None:
         momentum = self._momentum_of(self._updates_made() + 1)
         on_host(
@@ -135,7 +136,7 @@ class Nadam(Optimizer):
         )
         super()._backend_update_step(grads, trainable_variables, learning_rate)
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
         """Update a variable and its state."""
         gradient = ops.cast(gradient, variable.dtype)
         m, v = self._slot(self._momentums, variable), self._slot(self._velocities, variable)

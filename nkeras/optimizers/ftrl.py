@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nkeras import initializers, ops
-from nkeras.core.typing import OptimizerOptions
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import LearningRateLike, OptimizerOptions
 from nkeras.core.variable import Variable
 from nkeras.optimizers.optimizer import Optimizer
 from nkeras.optimizers.shared import with_shared_arguments
@@ -43,7 +44,7 @@ class Ftrl(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         learning_rate_power: float = -0.5,
         initial_accumulator_value: float = 0.1,
         l1_regularization_strength: float = 0.0,
@@ -87,7 +88,7 @@ class Ftrl(Optimizer):
             [initializers.Constant(self.initial_accumulator_value), "zeros"],
         )
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
         """Update a variable and its state."""
         gradient = ops.cast(gradient, variable.dtype)
         accumulator = self._slot(self._accumulators, variable)

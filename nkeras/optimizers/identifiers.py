@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from nkeras.core.serialization import (
     classes_in,
@@ -11,6 +10,7 @@ from nkeras.core.serialization import (
     resolve,
     serialize_keras_object,
 )
+from nkeras.core.typing import Config, OptimizerLike
 from nkeras.optimizers import adafactor, adagrad, adam, adamax, ftrl, lion, loss_scale, rmsprop, sgd
 from nkeras.optimizers.optimizer import Optimizer
 
@@ -19,14 +19,12 @@ OPTIMIZERS = classes_in(_MODULES, Optimizer)
 _LOWER = {name.lower(): name for name in OPTIMIZERS}
 
 
-def serialize(optimizer: Optimizer) -> dict[str, Any]:
+def serialize(optimizer: Optimizer) -> Config:
     """The configuration of an optimizer, in Keras' format; its state is not in it."""
     return serialize_keras_object(optimizer)
 
 
-def deserialize(
-    config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
-) -> Optimizer:
+def deserialize(config: Config, custom_objects: Mapping[str, object] | None = None) -> Optimizer:
     """An optimizer from its configuration.
 
     Args:
@@ -45,7 +43,7 @@ def deserialize(
     return deserialize_keras_object(config, custom_objects=custom_objects)
 
 
-def get(identifier: Any) -> Optimizer | None:
+def get(identifier: OptimizerLike) -> Optimizer | None:
     """An optimizer by name, configuration, or as it is; None for None.
 
     Args:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nkeras import ops
-from nkeras.core.typing import OptimizerOptions
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import LearningRateLike, OptimizerOptions
 from nkeras.core.variable import Variable
 from nkeras.optimizers.optimizer import Optimizer
 from nkeras.optimizers.shared import with_shared_arguments
@@ -39,7 +40,7 @@ class Lion(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.99,
         **shared: Unpack[OptimizerOptions],
@@ -61,7 +62,7 @@ class Lion(Optimizer):
         super().build(variables)
         self._momentums = self.add_optimizer_variables(variables, "momentum")
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
         """Update a variable and its state."""
         gradient = ops.cast(gradient, variable.dtype)
         m = self._slot(self._momentums, variable)
@@ -95,7 +96,7 @@ class Lamb(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -116,7 +117,7 @@ class Lamb(Optimizer):
             variables, ["momentum", "velocity"]
         )
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
         """Update a variable and its state."""
         gradient = ops.cast(gradient, variable.dtype)
         m, v = self._slot(self._momentums, variable), self._slot(self._velocities, variable)

@@ -10,11 +10,13 @@ from nkeras.core import naming
 from nkeras.core.configurable import ANY
 from nkeras.core.errors import refuse
 from nkeras.core.recording import either, live, on_host
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Config, Gradients, LearningRateLike, TensorLike
 from nkeras.core.variable import Variable
 from nkeras.optimizers.optimizer import Optimizer
 
 # Arguments of Optimizer that belong to the inner one, with the values that are let pass.
-_INNER: dict[str, Any] = {
+_INNER: Config = {
     "weight_decay": None,
     "clipnorm": None,
     "global_clipnorm": None,
@@ -49,7 +51,7 @@ class LossScaleOptimizer(Optimizer):
     Source: https://keras.io/api/optimizers/loss_scale_optimizer/
     """
 
-    config_omits: ClassVar[Mapping[str, Any]] = dict.fromkeys(
+    config_omits: ClassVar[Mapping[str, object]] = dict.fromkeys(
         ["learning_rate", "decay", "dynamic", *_INNER], ANY
     )
 
@@ -97,7 +99,7 @@ class LossScaleOptimizer(Optimizer):
         return [*self._variables, *self.inner_optimizer.variables]
 
     def apply(
-        self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None
+        self, grads: Gradients, trainable_variables: Sequence[Variable] | None = None
     ) -> None:
         """Update the variables by scaled gradients, unless one of these is not finite.
 
@@ -133,26 +135,26 @@ class LossScaleOptimizer(Optimizer):
         self.step_counter.assign(0)
         self.dynamic_scale.assign(float(self.dynamic_scale) * 0.5)
 
-    def check_finite(self, grads: Sequence[Any]) -> Any:
+    def check_finite(self, grads: Gradients) -> Tensor:
         """Whether no gradient has an infinite or NaN element, a boolean tensor."""
         finite = [ops.all(ops.isfinite(grad)) for grad in grads if grad is not None]
         return ops.all(ops.stack(finite)) if finite else ops.convert_to_tensor(True)
 
     @property
-    def learning_rate(self) -> Any:
+    def learning_rate(self) -> Variable | Tensor | float:
         """The learning rate of the inner optimizer."""
         return self.inner_optimizer.learning_rate
 
     @learning_rate.setter
-    def learning_rate(self, learning_rate: Any) -> None:
+    def learning_rate(self, learning_rate: LearningRateLike) -> None:
         self.inner_optimizer.learning_rate = learning_rate
 
     @property
-    def iterations(self) -> Any:
+    def iterations(self) -> Variable | Tensor:
         """How many updates the inner optimizer made."""
         return self.inner_optimizer.iterations
 
-    def scale_loss(self, loss: Any) -> Any:
+    def scale_loss(self, loss: TensorLike) -> Tensor:
         """The loss times the factor of now."""
         if not self.built:
             return ops.multiply(loss, self.initial_scale)

@@ -16,7 +16,8 @@ from nkeras.core.configurable import ANY, Configurable, argument_names
 from nkeras.core.errors import nearest, refuse, short, warn
 from nkeras.core.recording import choice, live, plain
 from nkeras.core.serialization import custom_object_scope
-from nkeras.core.typing import Config
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Config, Gradients, LearningRateLike
 from nkeras.core.variable import Variable, autocast_scope
 from nkeras.optimizers.clipping import clip_by_global_norm, clip_by_norm
 from nkeras.optimizers.schedules.base import LearningRateSchedule
@@ -63,11 +64,11 @@ class Optimizer(Configurable, OptimizerState):
         *("use_ema", "ema_momentum", "ema_overwrite_frequency", "loss_scale_factor"),
         "gradient_accumulation_steps",
     )
-    config_omits: ClassVar[Mapping[str, Any]] = {"decay": ANY}
+    config_omits: ClassVar[Mapping[str, object]] = {"decay": ANY}
 
     def __init__(
         self,
-        learning_rate: Any,
+        learning_rate: LearningRateLike,
         weight_decay: float | None = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
@@ -108,7 +109,8 @@ class Optimizer(Configurable, OptimizerState):
                 f"Received: learning_rate={learning_rate!r}"
             )
         if isinstance(learning_rate, LearningRateSchedule) or callable(learning_rate):
-            self._learning_rate: Any = learning_rate
+            self._learning_rate: Variable | LearningRateSchedule | Callable[[], float | Tensor]
+            self._learning_rate = learning_rate
         elif isinstance(learning_rate, (float, np.floating)):
             self._check_learning_rate(learning_rate)
             self._learning_rate = self._host_variable(learning_rate, None, "learning_rate")
@@ -119,7 +121,7 @@ class Optimizer(Configurable, OptimizerState):
                 f"learning_rate={learning_rate!r}"
             )
 
-    def _host_variable(self, value: Any, dtype: str | None, name: str) -> Variable:
+    def _host_variable(self, value: float, dtype: str | None, name: str) -> Variable:
         """A scalar that lives in NumPy: reading it never waits for a device."""
         with naming.name_scope(self.name):
             return Variable(
@@ -175,7 +177,7 @@ class Optimizer(Configurable, OptimizerState):
             )
 
     @property
-    def iterations(self) -> Any:
+    def iterations(self) -> Variable | Tensor:
         """How many updates were made: a variable, or with gradient accumulation a tensor."""
         if self.gradient_accumulation_steps:
             return ops.floor_divide(self._iterations, self.gradient_accumulation_steps)
@@ -187,7 +189,7 @@ class Optimizer(Configurable, OptimizerState):
         return live(lambda: int(self._iterations) // steps, (self, "updates"))
 
     @property
-    def learning_rate(self) -> Any:
+    def learning_rate(self) -> Variable | Tensor | float:
         """The learning rate now: a variable, or what the schedule or function returns."""
         if isinstance(self._learning_rate, LearningRateSchedule):
             return self._learning_rate(self._iterations)
@@ -196,7 +198,7 @@ class Optimizer(Configurable, OptimizerState):
         return self._learning_rate()
 
     @learning_rate.setter
-    def learning_rate(self, learning_rate: Any) -> None:
+    def learning_rate(self, learning_rate: LearningRateLike) -> None:
         before = self._learning_rate
         if isinstance(learning_rate, LearningRateSchedule) or (
             callable(learning_rate) and not isinstance(learning_rate, Variable)
@@ -223,7 +225,9 @@ class Optimizer(Configurable, OptimizerState):
         return float(known) if isinstance(known, Variable) else known
 
     @classmethod
-    def from_config(cls, config: Config, custom_objects: Mapping[str, Any] | None = None) -> Self:
+    def from_config(
+        cls, config: Config, custom_objects: Mapping[str, object] | None = None
+    ) -> Self:
         """An optimizer without state from the result of `get_config`."""
         with custom_object_scope(custom_objects or {}):
             return super().from_config(config)
@@ -244,17 +248,17 @@ class Optimizer(Configurable, OptimizerState):
         self._trainable_variables = variables
         self.built = True
 
-    def _each_step(self, formula: Callable[..., float], *numbers: Any) -> Any:
+    def _each_step(self, formula: Callable[..., float], *numbers: float) -> float:
         """`formula(*numbers)` on the host: computed again at each step, once for all variables."""
         return live(lambda: formula(*map(plain, numbers)), (formula, *numbers))
 
     def _apply_kernel(
         self,
-        kernel: Callable[..., Any],
-        gradient: Any,
+        kernel: Callable[..., tuple[Tensor, ...]],
+        gradient: Tensor,
         variable: Variable,
         *slots: Slots,
-        **numbers: Any,
+        **numbers: object,
     ) -> None:
         """Assign what a kernel makes of a variable, its gradient and its state."""
         state = [self._slot(kept, variable) for kept in slots]
@@ -263,18 +267,18 @@ class Optimizer(Configurable, OptimizerState):
             if target is not None:
                 self.assign(target, value)
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
         """Update one variable and its state; `learning_rate` is a Python float."""
         raise NotImplementedError(f"{type(self).__name__} must define `update_step`.")
 
-    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Tensor, Variable]]) -> Variable:
         """As `apply`, for pairs of gradient and variable; returns the step counter."""
         pairs = list(grads_and_vars)
         self.apply([grad for grad, _ in pairs], [variable for _, variable in pairs])
         return self._iterations
 
     def apply(
-        self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None = None
+        self, grads: Gradients, trainable_variables: Sequence[Variable] | None = None
     ) -> None:
         """Update the variables.
 
@@ -303,7 +307,7 @@ class Optimizer(Configurable, OptimizerState):
         self._iterations.assign_add(1)
 
     def _variables_for(
-        self, grads: Sequence[Any], trainable_variables: Sequence[Variable] | None
+        self, grads: Gradients, trainable_variables: Sequence[Variable] | None
     ) -> list[Variable]:
         if trainable_variables is None:
             if not self.built:
@@ -332,7 +336,7 @@ class Optimizer(Configurable, OptimizerState):
         updates = int(self._iterations) // (self.gradient_accumulation_steps or 1)
         return (updates + 1) % (self.ema_overwrite_frequency or 1) == 0
 
-    def _update(self, pairs: list[tuple[Any, Variable]]) -> None:
+    def _update(self, pairs: list[tuple[Tensor, Variable]]) -> None:
         steps = self.gradient_accumulation_steps
         if steps:
             accumulators = [self._slot(self._accumulated_gradients, one) for _, one in pairs]
@@ -349,7 +353,7 @@ class Optimizer(Configurable, OptimizerState):
         if self.use_ema:
             self._update_averages()
 
-    def _step(self, grads: list[Any], variables: list[Variable]) -> None:
+    def _step(self, grads: list[Tensor], variables: list[Variable]) -> None:
         grads = self._clip_gradients(grads)
         learning_rate = live(lambda: float(self.learning_rate))
         if self.weight_decay is not None:
@@ -360,12 +364,12 @@ class Optimizer(Configurable, OptimizerState):
         self._backend_update_step(grads, variables, learning_rate)
 
     def _backend_update_step(
-        self, grads: list[Any], trainable_variables: list[Variable], learning_rate: float
+        self, grads: list[Tensor], trainable_variables: list[Variable], learning_rate: float
     ) -> None:
         for grad, variable in zip(grads, trainable_variables, strict=True):
             self.update_step(grad, variable, learning_rate)
 
-    def _clip_gradients(self, grads: list[Any]) -> list[Any]:
+    def _clip_gradients(self, grads: list[Tensor]) -> list[Tensor]:
         if self.clipnorm:
             return [clip_by_norm(grad, self.clipnorm) for grad in grads]
         if self.global_clipnorm:
@@ -375,8 +379,8 @@ class Optimizer(Configurable, OptimizerState):
         return grads
 
     def _overwrite_by_gradients(
-        self, pairs: list[tuple[Any, Variable]]
-    ) -> list[tuple[Any, Variable]]:
+        self, pairs: list[tuple[Tensor, Variable]]
+    ) -> list[tuple[Tensor, Variable]]:
         """Assign gradients where `overwrite_with_gradient` is set; returns the other pairs."""
         for grad, variable in pairs:
             if not variable.overwrite_with_gradient:
@@ -438,14 +442,14 @@ class Optimizer(Configurable, OptimizerState):
             if average is not None:
                 variable.assign(average.value)
 
-    def scale_loss(self, loss: Any) -> Any:
+    def scale_loss(self, loss: Tensor) -> Tensor:
         """The loss times `loss_scale_factor`."""
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
 
 
 def _with_gradient(
-    grads: Sequence[Any], variables: Sequence[Variable]
-) -> list[tuple[Any, Variable]]:
+    grads: Gradients, variables: Sequence[Variable]
+) -> list[tuple[Tensor, Variable]]:
     """Pairs of gradient and variable, without those that have no gradient."""
     missing = [one.path for grad, one in zip(grads, variables, strict=True) if grad is None]
     if len(missing) == len(variables):

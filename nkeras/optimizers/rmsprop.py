@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nkeras.core.recording import number
-from nkeras.core.typing import OptimizerOptions
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import LearningRateLike, OptimizerOptions
 from nkeras.core.variable import Variable
 from nkeras.ops.optimizers import rmsprop_update
 from nkeras.optimizers.optimizer import Optimizer
@@ -43,7 +44,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
+        learning_rate: LearningRateLike = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
         epsilon: float = 1e-7,
@@ -70,7 +71,7 @@ class RMSprop(Optimizer):
         if self.centered:
             self._average_gradients = self.add_optimizer_variables(variables, "average_gradient")
 
-    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
         """One fused update of a variable and its means."""
         self._apply_kernel(
             rmsprop_update,

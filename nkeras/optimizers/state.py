@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from nkeras import initializers
 from nkeras.core import guards, naming
 from nkeras.core.errors import warn
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Config, DTypeLike, InitializerLike, TensorLike
 from nkeras.core.variable import Variable
 
 _BOOKKEEPING = ("built", "learning_rate", "_variables")  # what steps do not depend on
-Slots = list[Any]  # a Variable for each variable, None where the variable has no state
+Slots: TypeAlias = (
+    "list[Variable | None]"  # a Variable for each variable, None where the variable has no state
+)
 
 
 class OptimizerState(guards.Guarded):
@@ -35,7 +39,7 @@ class OptimizerState(guards.Guarded):
         self.name = name
         self.built = False
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if name != "_variables":
             if "_variables" not in self.__dict__:
                 raise RuntimeError(
@@ -49,11 +53,11 @@ class OptimizerState(guards.Guarded):
             guards.changed(self, name)
         super().__setattr__(name, value)
 
-    def _track_variable(self, variable: Any) -> None:
+    def _track_variable(self, variable: object) -> None:
         if isinstance(variable, Variable) and all(variable is not one for one in self._variables):
             self._variables.append(variable)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: Config) -> None:
         """A copy or an unpickled optimizer finds its variables: their ids are new."""
         self.__dict__.update(state)
         self.__dict__["_indices"] = {id(one): i for i, one in enumerate(self._trainable_variables)}
@@ -66,7 +70,7 @@ class OptimizerState(guards.Guarded):
     def _get_variable_index(self, variable: Variable) -> int:
         return self._indices[id(variable)]
 
-    def _slot(self, slots: Slots, variable: Variable) -> Any:
+    def _slot(self, slots: Sequence[Variable | None], variable: Variable) -> Any:
         """A variable's state in a list of `add_optimizer_variables`; None in an empty one."""
         return slots[self._indices[id(variable)]] if slots else None
 
@@ -83,10 +87,10 @@ class OptimizerState(guards.Guarded):
     def add_variable(
         self,
         shape: Sequence[int],
-        initializer: Any = "zeros",
-        dtype: Any = None,
+        initializer: InitializerLike = "zeros",
+        dtype: DTypeLike = None,
         aggregation: str = "none",
-        layout: Any = None,
+        layout: object = None,
         name: str | None = None,
     ) -> Variable:
         """Make a variable of the optimizer's own.
@@ -117,7 +121,10 @@ class OptimizerState(guards.Guarded):
         return variable
 
     def add_variable_from_reference(
-        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
+        self,
+        reference_variable: Variable,
+        name: str | None = None,
+        initializer: InitializerLike = "zeros",
     ) -> Variable:
         """Make a variable with the shape and dtype of a model's variable.
 
@@ -140,7 +147,7 @@ class OptimizerState(guards.Guarded):
         self,
         trainable_variables: Sequence[Variable],
         name: str | Sequence[str],
-        initializer: Any = "zeros",
+        initializer: InitializerLike | Sequence[InitializerLike] = "zeros",
     ) -> Any:
         """Make one variable, or one of each name, for each of the model's variables.
 
@@ -174,19 +181,19 @@ class OptimizerState(guards.Guarded):
                 )
         return lists[0] if isinstance(name, str) else lists
 
-    def assign(self, variable: Variable, value: Any) -> None:
+    def assign(self, variable: Variable, value: TensorLike) -> None:
         """Replace the value of a variable."""
         variable.assign(value)
 
-    def assign_add(self, variable: Variable, value: Any) -> None:
+    def assign_add(self, variable: Variable, value: TensorLike) -> None:
         """Add to a variable."""
         variable.assign_add(value)
 
-    def assign_sub(self, variable: Variable, value: Any) -> None:
+    def assign_sub(self, variable: Variable, value: TensorLike) -> None:
         """Subtract from a variable."""
         variable.assign_sub(value)
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
+    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Replace the values of all `variables`, or none of them.
 
         Args:
@@ -214,12 +221,12 @@ class OptimizerState(guards.Guarded):
         for variable, weight in zip(self.variables, weights, strict=True):
             variable.assign(weight)
 
-    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+    def save_own_variables(self, store: MutableMapping[str, np.ndarray]) -> None:
         """Write the state into a mapping: `"0"`, `"1"`, ... in the order of `variables`."""
         for i, variable in enumerate(self.variables):
             store[str(i)] = variable.numpy()
 
-    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+    def load_own_variables(self, store: Mapping[str, np.ndarray]) -> None:
         """Read the state from a mapping; with another number of entries, warn and read nothing."""
         if len(store.keys()) != len(self.variables):
             unbuilt = "" if self.built else " The optimizer has not been built yet."
@@ -234,10 +241,10 @@ class OptimizerState(guards.Guarded):
 
     def stateless_apply(
         self,
-        optimizer_variables: Sequence[Any],
-        grads: Sequence[Any],
-        trainable_variables: Sequence[Any],
-    ) -> tuple[list[Any], list[Any]]:
+        optimizer_variables: Sequence[TensorLike],
+        grads: Sequence[Tensor],
+        trainable_variables: Sequence[TensorLike],
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """What `apply` would make of given values; no variable changes.
 
         Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from nkeras import ops
 from nkeras.core import config
 from nkeras.core.configurable import Configurable
 from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
+from nkeras.core.typing import Config
 from nkeras.core.variable import Variable
 
 
@@ -54,7 +56,7 @@ class Formula(LearningRateSchedule):
             return float(self.formula(np.float64(float(step)), np))
         return self.formula(ops.cast(step, config.floatx()), ops)
 
-    def formula(self, step: Any, maths: Any) -> Any:
+    def formula(self, step: Any, maths: ModuleType) -> Any:
         """The learning rate; `maths` is `numpy` or `nkeras.ops`."""
         raise NotImplementedError
 
@@ -67,13 +69,13 @@ def check_steps(owner: str, argument: str, value: float) -> None:
         )
 
 
-def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
+def serialize(learning_rate_schedule: LearningRateSchedule) -> Config:
     """The configuration of a schedule, in Keras' format."""
     return serialize_keras_object(learning_rate_schedule)
 
 
 def deserialize(
-    config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    config: Config, custom_objects: Mapping[str, object] | None = None
 ) -> LearningRateSchedule:
     """A schedule from its configuration.
 

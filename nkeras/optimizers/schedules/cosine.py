@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import ModuleType
 from typing import Any
 
 from nkeras.optimizers.schedules.base import Formula, check_steps
@@ -47,7 +48,7 @@ class CosineDecay(Formula):
         self.warmup_target = warmup_target
         self.warmup_steps = warmup_steps
 
-    def formula(self, step: Any, maths: Any) -> Any:
+    def formula(self, step: Any, maths: ModuleType) -> Any:
         """The learning rate at a step."""
         if self.warmup_target is None:
             return self._decayed(step, self.initial_learning_rate, maths)
@@ -58,7 +59,7 @@ class CosineDecay(Formula):
         warming = self.initial_learning_rate + rise * step / self.warmup_steps
         return maths.where(step < self.warmup_steps, warming, decayed)
 
-    def _decayed(self, step: Any, start: float, maths: Any) -> Any:
+    def _decayed(self, step: Any, start: float, maths: ModuleType) -> Any:
         fraction = maths.minimum(step, float(self.decay_steps)) / self.decay_steps
         cosine = 0.5 * (1.0 + maths.cos(math.pi * fraction))
         return start * ((1.0 - self.alpha) * cosine + self.alpha)
@@ -101,7 +102,7 @@ class CosineDecayRestarts(Formula):
         self.alpha = alpha
         self.name = name
 
-    def formula(self, step: Any, maths: Any) -> Any:
+    def formula(self, step: Any, maths: ModuleType) -> Any:
         """The learning rate at a step."""
         fraction = step / self.first_decay_steps
         if self.t_mul == 1.0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 from nkeras.optimizers.schedules.base import Formula, check_steps
@@ -42,7 +43,7 @@ class ExponentialDecay(Formula):
         self.staircase = staircase
         self.name = name
 
-    def formula(self, step: Any, maths: Any) -> Any:
+    def formula(self, step: Any, maths: ModuleType) -> Any:
         """The learning rate at a step."""
         periods = step / self.decay_steps
         if self.staircase:
@@ -83,7 +84,7 @@ class InverseTimeDecay(Formula):
         self.staircase = staircase
         self.name = name
 
-    def formula(self, step: Any, maths: Any) -> Any:
+    def formula(self, step: Any, maths: ModuleType) -> Any:
         """The learning rate at a step."""
         periods = step / self.decay_steps
         if self.staircase:
@@ -130,7 +131,7 @@ class PolynomialDecay(Formula):
         self.cycle = cycle
         self.name = name
 
-    def formula(self, step: Any, maths: Any) -> Any:
+    def formula(self, step: Any, maths: ModuleType) -> Any:
         """The learning rate at a step."""
         if self.cycle:
             cycles = maths.where(step == 0, 1.0, maths.ceil(step / self.decay_steps))
@@ -174,7 +175,7 @@ class PiecewiseConstantDecay(Formula):
         self.values = values
         self.name = name
 
-    def formula(self, step: Any, maths: Any) -> Any:
+    def formula(self, step: Any, maths: ModuleType) -> Any:
         """The learning rate at a step."""
         value = self.values[-1] + 0.0 * step
         for boundary, rate in zip(
