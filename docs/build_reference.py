@@ -6,6 +6,7 @@ docstring; every link must lead to a page; every warning of pdoc is an error.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pdoc.doc
+import pdoc.doc_types
 import pdoc.render
 
 import nkeras
@@ -49,11 +51,27 @@ def show(module: types.ModuleType) -> dict[str, Any]:
 
 
 def let_init_speak(cls: type) -> None:
-    """Take the docstring of `__new__` away, for which pdoc would show it instead of `__init__`."""
+    """Make pdoc show the constructor, an inherited one too, and not the docstring of `__new__`."""
+    if inspect.isfunction(cls.__init__) and "__init__" not in vars(cls):
+        own = functools.wraps(cls.__init__)(lambda *args, **kwargs: None)
+        own.__module__, own.__qualname__ = cls.__module__, f"{cls.__qualname__}.__init__"
+        cls.__init__ = own
     for one in cls.__mro__:
         new = vars(one).get("__new__")
         if isinstance(new, staticmethod):
             new.__func__.__doc__ = None
+
+
+class AsWritten(str):
+    """A type that is shown as it is written: names of `nkeras.core.typing` say most to readers."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def as_written(annotation: Any, *_: Any) -> Any:
+    """What pdoc shows for an annotation, instead of evaluating it."""
+    return AsWritten(annotation) if isinstance(annotation, str) else annotation
 
 
 def as_function(operation: Any, name: str, module: str) -> types.FunctionType:
@@ -93,6 +111,7 @@ def dead_links(folder: Path) -> list[str]:
 def main(folder: Path) -> None:
     """Write the pages, and check them."""
     warnings.simplefilter("error")
+    pdoc.doc.safe_eval_type = pdoc.doc_types.safe_eval_type = as_written
     pdoc.render.configure(docformat="google", show_source=False, search=True)
     shown = {name: show(module) for name, module in modules().items()}
     pages = {name: pdoc.doc.Module(module) for name, module in modules().items()}
