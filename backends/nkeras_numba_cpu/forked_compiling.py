@@ -34,6 +34,7 @@ from typing import Any
 
 import numpy as np
 
+from nkeras.core.errors import short
 from nkeras_numba_cpu import threads
 
 if sys.platform == "linux":
@@ -139,7 +140,9 @@ def _processes() -> int:
     if not text:
         return min(len(os.sched_getaffinity(0)), threads.get_num_threads(), MOST)
     if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"NKERAS_COMPILE_PROCESSES must be a positive integer, received {text!r}")
+        raise ValueError(
+            f"NKERAS_COMPILE_PROCESSES must be a positive integer, received {short(text)}"
+        )
     return int(text)
 
 

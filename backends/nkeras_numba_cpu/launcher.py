@@ -20,6 +20,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
+from nkeras.core.errors import short
 from nkeras_numba_cpu import native
 
 INT = ir.IntType(64)
@@ -224,7 +225,9 @@ def plain(argument: Any) -> Any:
         return argument.item()
     if argument is None or isinstance(argument, (int, float, np.ndarray, np.floating)):
         return argument
-    raise TypeError(f"Kernels take arrays, int, float, bool, None and tuples, not {argument!r}.")
+    raise TypeError(
+        f"Kernels take arrays, int, float, bool, None and tuples, not {short(argument)}."
+    )
 
 
 def words(argument: Any) -> int:

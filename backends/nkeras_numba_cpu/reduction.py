@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nkeras.core.errors import short
 from nkeras_numba_cpu.copies import contiguous, fill
 from nkeras_numba_cpu.folds import bound
 from nkeras_numba_cpu.memory import compute_dtype, empty, operand, stored
@@ -122,7 +123,7 @@ def _without_work(x: np.ndarray, shape: tuple[int, ...], axis: Axes, of_none: An
     if result.size:
         if of_none is None:
             raise ValueError(
-                f"reduction of shape {x.shape} over axis {axis}: no elements to choose from"
+                f"reduction of shape {x.shape} over axis {short(axis)}: no elements to choose from"
             )
         fill(result, of_none)
     return result

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nkeras.core.errors import short
 from nkeras_numba_cpu.folds import bound
 from nkeras_numba_cpu.memory import compute_dtype, empty, is_half, operand, stored
 from nkeras_numba_cpu.simd import (
@@ -66,7 +67,7 @@ def _place(name: str, x: np.ndarray, axis: int, keepdims: bool) -> np.ndarray:
     if x.size == 0:
         if result.size:
             raise ValueError(
-                f"reduction of shape {x.shape} over axis {axis}: no elements to choose from"
+                f"reduction of shape {x.shape} over axis {short(axis)}: no elements to choose from"
             )
         return result
     flat = _seen(x)

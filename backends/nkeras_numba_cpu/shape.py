@@ -8,6 +8,7 @@ from typing import Any
 import ml_dtypes  # noqa: F401  makes "bfloat16" a dtype name that NumPy knows
 import numpy as np
 
+from nkeras.core.errors import short
 from nkeras_numba_cpu.casts import converted
 from nkeras_numba_cpu.copies import contiguous, copy, fill
 from nkeras_numba_cpu.memory import empty
@@ -63,7 +64,7 @@ def slice_grad(grad_y: np.ndarray, *, shape: tuple[int, ...], index: Index) -> n
 def pad(x: np.ndarray, *, pad_width: Pairs, mode: str, constant: Any) -> np.ndarray:
     if mode not in ("constant", "reflect", "symmetric"):
         raise ValueError(
-            f"pad: mode must be 'constant', 'reflect' or 'symmetric', received {mode!r}"
+            f"pad: mode must be 'constant', 'reflect' or 'symmetric', received {short(mode)}"
         )
     if x.ndim == 0:
         return x
@@ -73,7 +74,9 @@ def pad(x: np.ndarray, *, pad_width: Pairs, mode: str, constant: Any) -> np.ndar
         _frame(x, result, pad_width, constant)
         return result
     if x.size == 0 and result.size:
-        raise ValueError(f"pad: mode {mode!r} has nothing to mirror in an array of shape {x.shape}")
+        raise ValueError(
+            f"pad: mode {short(mode)} has nothing to mirror in an array of shape {x.shape}"
+        )
     copy(x, result[_inner(pad_width, shape)])
     for axis, (low, high) in enumerate(pad_width):
         # Later dimensions of what is mirrored are not padded yet: those parts come with their axis.

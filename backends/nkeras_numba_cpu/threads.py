@@ -18,6 +18,8 @@ from typing import Any
 
 import numba
 
+from nkeras.core.errors import short
+
 # libgomp's threads wait for the next region in a busy loop, by default for so long that on a
 # machine with other work each region costs milliseconds. A short wait keeps the gap between two
 # kernels cheap. libgomp reads the variable when it is loaded: at the first parallel kernel.
@@ -57,10 +59,10 @@ def set_num_threads(count: int) -> None:
     """Make parallel kernels use `count` threads, whichever thread calls them."""
     global _count
     if isinstance(count, bool) or not isinstance(count, int):
-        raise TypeError(f"set_num_threads: `count` must be an int, received {count!r}")
+        raise TypeError(f"set_num_threads: `count` must be an int, received {short(count)}")
     if not 1 <= count <= limit():
         raise ValueError(
-            f"set_num_threads: `count` must be between 1 and {limit()}, received {count}; "
+            f"set_num_threads: `count` must be between 1 and {limit()}, received {short(count)}; "
             "a higher limit comes from the environment variable NUMBA_NUM_THREADS"
         )
     _count = count
@@ -139,7 +141,7 @@ def _from_environment() -> int:
     if not text:
         return min(_from_openmp() or limit(), limit())
     if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"NKERAS_NUM_THREADS must be a positive integer, received {text!r}")
+        raise ValueError(f"NKERAS_NUM_THREADS must be a positive integer, received {short(text)}")
     return min(int(text), limit())
 
 

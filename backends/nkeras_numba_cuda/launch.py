@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from nkeras.core.errors import short
 from nkeras_numba_cuda import memory, simulator
 from nkeras_numba_cuda.cuda import SIMULATOR, cuda
 
@@ -80,7 +81,7 @@ def kernel(signature: str, **types: tuple[str, ...]) -> Callable[[Callable[..., 
     def decorate(function: Callable[..., None]) -> Kernel:
         name = function.__name__
         if name in KERNELS:
-            raise ValueError(f"There is a kernel named {name!r} already.")
+            raise ValueError(f"There is a kernel named {short(name)} already.")
         KERNELS[name] = Kernel(function, tuple(f"void({case})" for case in cases))
         return KERNELS[name]
 

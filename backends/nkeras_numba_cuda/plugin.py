@@ -10,6 +10,7 @@ import numpy as np
 
 from nkeras.backend.scalar import Scalar
 from nkeras.core.dtypes import DTYPES
+from nkeras.core.errors import short
 from nkeras_numba_cuda import memory
 from nkeras_numba_cuda.cuda import SIMULATOR, cuda
 from nkeras_numba_cuda.elementwise import elementwise
@@ -70,7 +71,7 @@ class NumbaCuda:
     def _check(self, dtype: str) -> None:
         if dtype not in self.dtypes:
             raise TypeError(
-                f"The backend numba_cuda has no arrays of dtype {dtype!r} here; it has "
+                f"The backend numba_cuda has no arrays of dtype {short(dtype)} here; it has "
                 f"{', '.join(sorted(self.dtypes))}."
             )
 

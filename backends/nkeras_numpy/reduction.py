@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from nkeras.core.errors import short
 from nkeras_numpy.namespace import Array, in_float32, namespace
 from nkeras_numpy.windows import Ints
 
@@ -18,7 +19,9 @@ def _result_of_empty(x: Array, axis: Ints, keepdims: bool, name: str) -> Array:
     """The empty result of reducing an empty array by a function that has no neutral element."""
     result = namespace(x).sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
     if result.size:
-        raise ValueError(f"{name} over axis {axis} of shape {x.shape} has no elements to choose")
+        raise ValueError(
+            f"{name} over axis {short(axis)} of shape {x.shape} has no elements to choose"
+        )
     return result
 
 

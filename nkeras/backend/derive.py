@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from nkeras.core.errors import short
+
 Operand = Any  # an Expression or a Python number
 
 
@@ -150,7 +152,9 @@ class Function:
     def __call__(self, *arguments: Operand) -> Operand:
         """The traced call; numbers alone are an error because only backends can evaluate."""
         if not any(isinstance(argument, Expression) for argument in arguments):
-            raise TypeError(f"{self.name}() needs at least one traced argument, got {arguments}.")
+            raise TypeError(
+                f"{self.name}() needs at least one traced argument, got {short(arguments)}."
+            )
         return Expression(self.name, *arguments)
 
 
@@ -313,7 +317,7 @@ def to_source(name: str, parameters: Sequence[str], result: Operand) -> str:
 def _number(value: float) -> str:
     value = float(value)
     if value != value or value in (float("inf"), float("-inf")):
-        raise ValueError(f"A derivative contains the constant {value}.")
+        raise ValueError(f"A derivative contains the constant {short(value)}.")
     return repr(value) if value >= 0.0 else f"({value!r})"
 
 

@@ -10,7 +10,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from nkeras.backend.protocol import Backend
-from nkeras.core.errors import BackendError, warn
+from nkeras.core.errors import BackendError, nearest, short, warn
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -91,7 +91,7 @@ def backends() -> dict[str, str]:
 def load(name: str) -> Backend:
     """The backend of that name, imported on first use."""
     if not isinstance(name, str):
-        raise TypeError(f"A backend is named by a string. Received: {name!r}")
+        raise TypeError(f"A backend is named by a string. Received: {short(name)}")
     key = ALIASES.get(name, name)
     if key not in _loaded:
         with _lock:
@@ -109,8 +109,8 @@ def _load(name: str) -> Backend:
         )
     if name not in entries:
         raise ValueError(
-            f"Unknown backend: {name!r}. Installed are {', '.join(sorted(entries))} "
-            f"(and the short names {', '.join(ALIASES)})."
+            f"Unknown backend: {short(name)}. Installed are {', '.join(sorted(entries))} "
+            f"(and the short names {', '.join(ALIASES)}).{nearest(name, [*entries, *ALIASES])}"
         )
     try:
         return entries[name].load()()
@@ -118,13 +118,13 @@ def _load(name: str) -> Backend:
         raise
     except ModuleNotFoundError as error:
         if error.name != "numba":
-            raise BackendError(f"Backend {name!r} cannot be loaded: {error}") from error
+            raise BackendError(f"Backend {short(name)} cannot be loaded: {error}") from error
         raise BackendError(
-            f"Backend {name!r} needs Numba, which is not installed. Run `pip install numba`."
+            f"Backend {short(name)} needs Numba, which is not installed. Run `pip install numba`."
         ) from error
     except Exception as error:  # of a plugin: it must not take the other backends with it
         raise BackendError(
-            f"Backend {name!r} cannot be loaded: {type(error).__name__}: {error}"
+            f"Backend {short(name)} cannot be loaded: {type(error).__name__}: {error}"
         ) from error
 
 

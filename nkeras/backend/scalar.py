@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.backend import derive
+from nkeras.core.errors import short
 
 TABLE_VERSION = 1
 SCALARS: dict[str, Scalar] = {}
@@ -136,13 +137,15 @@ class Scalar:
         by = function.__name__.rpartition("_grad_")[2]
         if by not in self.parameters:
             raise ValueError(
-                f"The name {function.__name__!r} must end in `_grad_` and a parameter of "
+                f"The name {short(function.__name__)} must end in `_grad_` and a parameter of "
                 f"{self.name}: {', '.join(self.parameters)}."
             )
         known = {f"grad_{self.output}", self.output, *self.parameters}
         unknown = set(inspect.signature(function).parameters) - known
         if unknown:
-            raise ValueError(f"{function.__name__} has unknown parameters: {sorted(unknown)}.")
+            raise ValueError(
+                f"{function.__name__} has unknown parameters: {short(sorted(unknown))}."
+            )
         used = inspect.signature(function).parameters
         self._gradients[by] = given = Scalar(
             function, conditions=tuple(name for name in self.conditions if name in used)
@@ -162,7 +165,7 @@ def scalar(
         return lambda function: scalar(function, result=result, conditions=conditions)
     made = Scalar(function, result, conditions)
     if function.__name__ in SCALARS:
-        raise ValueError(f"There is a scalar named {function.__name__!r} already.")
+        raise ValueError(f"There is a scalar named {short(function.__name__)} already.")
     SCALARS[function.__name__] = made
     return made
 
@@ -182,8 +185,8 @@ def _resolve(function: FunctionType) -> dict[str, object]:
     if function.__code__.co_freevars:
         cells = inspect.getclosurevars(function).nonlocals
         raise ValueError(
-            f"The scalar function {function.__name__} captures {sorted(cells)} from the function "
-            "around it; pass them as arguments or make them module constants."
+            f"The scalar function {function.__name__} captures {short(sorted(cells))} from the "
+            "function around it; pass them as arguments or make them module constants."
         )
     names: dict[str, object] = {}
     for name in function.__code__.co_names:
@@ -192,13 +195,13 @@ def _resolve(function: FunctionType) -> dict[str, object]:
         value = _SAME_AS_TABLE.get(value, value) if callable(value) else value
         if isinstance(value, ModuleType):
             raise ValueError(
-                f"The scalar function {function.__name__} uses the module {name!r}: import what is "
-                "needed by its name, for example `from numpy import tanh`."
+                f"The scalar function {function.__name__} uses the module {short(name)}: import "
+                "what is needed by its name, for example `from numpy import tanh`."
             )
         if not isinstance(value, (Scalar, derive.Function, float, int)):
             raise ValueError(
-                f"The scalar function {function.__name__} uses the name {name!r}, which is neither "
-                "a parameter, a float constant, a scalar nor one of the table functions "
+                f"The scalar function {function.__name__} uses the name {short(name)}, which is "
+                "neither a parameter, a float constant, a scalar nor one of the table functions "
                 f"{', '.join(sorted(derive.FUNCTIONS))}."
             )
         names[name] = value

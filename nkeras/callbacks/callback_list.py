@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from nkeras.callbacks.callback import Callback
 from nkeras.callbacks.history import History, ProgbarLogger
 from nkeras.core import tree
+from nkeras.core.errors import short
 from nkeras.core.typing import CallbacksLike, Config, Logs
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class CallbackList(Callback):
             if isinstance(callback, type) or not hasattr(callback, "set_model"):
                 raise TypeError(
                     "Argument `callbacks` must hold instances of nkeras.callbacks.Callback. "
-                    f"Received: {callback!r} (of type {type(callback).__name__})"
+                    f"Received: {short(callback)} (of type {type(callback).__name__})"
                 )
         self._listeners: dict[str, list[Callback]] = {}
         self._history = self._find(History)

@@ -8,6 +8,7 @@ from inspect import signature
 import numpy as np
 
 from nkeras.callbacks.callback import Callback, Logs
+from nkeras.core.errors import short
 from nkeras.utils import io_utils
 
 
@@ -45,7 +46,7 @@ class LearningRateScheduler(Callback):
         if not isinstance(rate, (float, np.floating)):
             raise ValueError(
                 "LearningRateScheduler: argument `schedule` must return a float. "
-                f"Received: {rate!r} (of type {type(rate).__name__})"
+                f"Received: {short(rate)} (of type {type(rate).__name__})"
             )
         optimizer.learning_rate = rate
         if self.verbose > 0:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.callbacks.callback import Callback, Logs
-from nkeras.core.errors import refuse, warn
+from nkeras.core.errors import cut_text, nearest, refuse, short, warn
 from nkeras.utils import io_utils
 
 
@@ -32,10 +32,12 @@ class MonitorCallback(Callback):
         min_delta: float = 0,
     ) -> None:
         super().__init__()
+        if not isinstance(monitor, str):
+            refuse("monitor", monitor, "the name of a result", type(self).__name__)
         if mode not in ("auto", "min", "max"):
             warn(
-                f"{type(self).__name__}: mode {mode!r} is unknown, 'auto' is used instead of it "
-                "('min' and 'max' are the others).",
+                f"{type(self).__name__}: mode {short(mode)} is unknown, 'auto' is used instead of "
+                "it ('min' and 'max' are the others).",
             )
             mode = "auto"
         self.monitor = monitor
@@ -60,8 +62,8 @@ class MonitorCallback(Callback):
                 if one.name == name and direction is not None:
                     return "max" if direction == "up" else "min"
         raise ValueError(
-            f"{type(self).__name__}: it cannot be told whether monitor={self.monitor!r} is better "
-            "high or low. Pass mode='max' or mode='min'."
+            f"{type(self).__name__}: it cannot be told whether monitor={short(self.monitor)} is "
+            "better high or low. Pass mode='max' or mode='min'."
         )
 
     def _is_improvement(self, value: float, reference: float | None) -> bool:
@@ -172,8 +174,8 @@ class EarlyStopping(MonitorCallback):
         value = (logs or {}).get(self.monitor)
         if value is None:
             warn(
-                f"EarlyStopping: there is no result {self.monitor!r} to watch; there are: "
-                f"{', '.join(logs or {})}.",
+                f"EarlyStopping: there is no result {short(self.monitor)} to watch; there are: "
+                f"{cut_text(', '.join(logs or {}))}.{nearest(self.monitor, logs or {})}",
             )
         return value
 
@@ -213,7 +215,7 @@ class ReduceLROnPlateau(MonitorCallback):
         if factor >= 1.0:
             raise ValueError(
                 "ReduceLROnPlateau: argument `factor` must be less than 1. "
-                f"Received: factor={factor}"
+                f"Received: factor={short(factor)}"
             )
         _check_epochs(self, patience=patience, cooldown=cooldown)
         self.factor = factor
@@ -238,8 +240,8 @@ class ReduceLROnPlateau(MonitorCallback):
         current = logs.get(self.monitor)
         if current is None:
             warn(
-                f"ReduceLROnPlateau: there is no result {self.monitor!r} to watch; there are: "
-                f"{', '.join(logs)}.",
+                f"ReduceLROnPlateau: there is no result {short(self.monitor)} to watch; there are: "
+                f"{cut_text(', '.join(logs))}.{nearest(self.monitor, logs)}",
             )
             return
         if self.in_cooldown():

@@ -12,6 +12,7 @@ import ml_dtypes
 import numpy as np
 
 from nkeras.core import config
+from nkeras.core.errors import short
 
 FLOATS = ("bfloat16", "float16", "float32", "float64")
 INTEGERS = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
@@ -58,7 +59,9 @@ def standardize(dtype: Any) -> str:
     try:
         name = _NAMES[np.dtype(dtype).newbyteorder("=")]
     except (TypeError, KeyError):
-        raise ValueError(f"Invalid dtype: {dtype!r}. nkeras has {', '.join(DTYPES)}.") from None
+        raise ValueError(
+            f"Invalid dtype: {short(dtype)}. nkeras has {', '.join(DTYPES)}."
+        ) from None
     return name
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
@@ -26,9 +27,25 @@ def refuse(argument: str, value: object, expected: str, owner: str) -> NoReturn:
 
 
 def short(value: object, most: int = 100) -> str:
-    """What `repr` says of a value, cut to so many characters: a message is no place for data."""
-    text = repr(value)
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+    """What `repr` says of a value, on one line of so many characters, with its size if cut."""
+    kind = type(value).__name__[:20]
+    try:
+        text = re.sub(r"\s*\n\s*", " ", repr(value))
+        if len(text) <= most or isinstance(value, type):
+            return cut_text(text, most)
+        shape = getattr(value, "shape", None)
+        size = f" (shape {shape})" if shape is not None else ""
+        size = size or (f" ({kind} of length {len(value)})" if isinstance(value, Sized) else "")
+    except Exception as error:  # the user's own, or nested too deeply
+        return f"<{kind} whose repr raises {type(error).__name__[:20]}>"
+    size = size if len(size) < most // 2 else ""
+    return cut_text(text, most - len(size)) + size
+
+
+def cut_text(text: str, most: int = 100) -> str:
+    """A text without its middle, where it has more characters than so many."""
+    half = (most - 5) // 2
+    return text if len(text) <= most else f"{text[:half]} ... {text[-half:]}"
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
@@ -40,7 +57,7 @@ def nearest(name: object, known: Iterable[str]) -> str:
         spellings[one.lower().replace("_", "")] = one
     wanted = name[:100].lower().replace("_", "")
     found = [spellings[one] for one in get_close_matches(wanted, spellings, 3, cutoff=0.4)]
-    return f" Did you mean {', '.join(map(repr, found))}?" if found else ""
+    return f" Did you mean {', '.join(short(one, 40) for one in found)}?" if found else ""
 
 
 def as_bool(value: object, argument: str, owner: str) -> bool:

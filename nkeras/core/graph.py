@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from nkeras.core import dtypes, naming, tree
+from nkeras.core.errors import short
 from nkeras.core.scope import Scope
 from nkeras.core.tensor import Operators, Tensor
 from nkeras.core.typing import DTypeLike, PartialShape, Structure
@@ -276,7 +277,8 @@ def sort_nodes(outputs: Sequence[KerasTensor], inputs: Sequence[KerasTensor]) ->
                 continue
             if one.node is None or one.node.is_input:
                 raise ValueError(
-                    f"The output depends on the tensor {one}, which is no input of the model."
+                    f"The output depends on the tensor {short(one)}, which is no input of the "
+                    "model."
                 )
             if ready:
                 done[id(one.node)] = one.node

@@ -12,7 +12,7 @@ from importlib import import_module
 from types import FrameType, ModuleType
 from typing import Any
 
-from nkeras.core.errors import nearest
+from nkeras.core.errors import nearest, short
 
 COMING = "coming"
 NOT_OFFERED = "not offered"
@@ -213,7 +213,7 @@ def error(module: str, name: str, asking: FrameType) -> Exception:
         name: the name that it lacks.
         asking: the frame that asks. `from module import name` hides the text of AttributeErrors.
     """
-    text = f"module {module!r} has no attribute {name!r}"
+    text = f"module {module!r} has no attribute {short(name)}"
     known = reason(f"{module}.{name}".removeprefix("nkeras."))
     if known is not None:
         text = f"{text}, which is {known[0]}: {known[1]}."

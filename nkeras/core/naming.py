@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
 
+from nkeras.core.errors import short
 from nkeras.core.scope import Scope
 
 _counts: dict[str, int] = defaultdict(int)
@@ -53,7 +54,7 @@ def name_scope(name: str) -> Generator[None, None, None]:
     """
     if not isinstance(name, str) or not name or "/" in name:
         raise ValueError(
-            f"name_scope: argument `name` must be a string without '/'. Received: {name!r}"
+            f"name_scope: argument `name` must be a string without '/'. Received: {short(name)}"
         )
     token = _scopes.set((*_scopes.get(), name))
     try:

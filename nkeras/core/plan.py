@@ -16,6 +16,7 @@ import numpy as np
 
 from nkeras.backend.protocol import Array, Backend, Lowering, Step
 from nkeras.core import dtypes, storage_lock, variable
+from nkeras.core.errors import short
 from nkeras.core.io_binding import LARGE, IOBinding, can_stand_in, is_used
 from nkeras.core.recording import Call, Host, Live, Part, Trace, plain
 from nkeras.core.variable import Variable
@@ -269,7 +270,7 @@ class Plan:
             if array is storage:
                 continue
             if any(_overlap(array, other) for other in storages):
-                raise Unplannable(f"variable {one.path!r} is assigned a part of a variable")
+                raise Unplannable(f"variable {short(one.path)} is assigned a part of a variable")
             self.steps.append((np.copyto, (storage, array)))
 
 

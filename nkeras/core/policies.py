@@ -6,6 +6,7 @@ Source: https://keras.io/api/mixed_precision/policy/
 from __future__ import annotations
 
 from nkeras.core import config, dtypes
+from nkeras.core.errors import refuse, short
 from nkeras.core.typing import Config, PolicyLike
 
 
@@ -28,7 +29,9 @@ class DTypePolicy:
         if name is None:
             name = dtype_policy().name
         if not isinstance(name, str):
-            raise TypeError(f"DTypePolicy: argument `name` must be a string. Received: {name!r}")
+            raise TypeError(
+                f"DTypePolicy: argument `name` must be a string. Received: {short(name)}"
+            )
         self._name = name
         if name in ("mixed_float16", "mixed_bfloat16"):
             self._compute_dtype, self._variable_dtype = name.removeprefix("mixed_"), "float32"
@@ -37,7 +40,7 @@ class DTypePolicy:
             self._compute_dtype = self._variable_dtype = dtypes.standardize(name)
         except ValueError:
             raise ValueError(
-                f"Cannot convert {name!r} to a dtype policy. Known are mixed_float16, "
+                f"Cannot convert {short(name)} to a dtype policy. Known are mixed_float16, "
                 f"mixed_bfloat16, {', '.join(dtypes.DTYPES)}."
             ) from None
 
@@ -96,6 +99,8 @@ def get(identifier: PolicyLike | Config) -> DTypePolicy:
     if isinstance(identifier, DTypePolicy):
         return identifier
     if isinstance(identifier, dict):
+        if "config" not in identifier:
+            refuse("dtype", identifier, "a dict with a `config`, if a dict", "DTypePolicy")
         return DTypePolicy(**identifier["config"])
     if isinstance(identifier, str):
         return DTypePolicy(identifier)

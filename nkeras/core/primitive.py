@@ -28,7 +28,7 @@ from nkeras.backend import registry
 from nkeras.backend.protocol import Backend, Kernel
 from nkeras.backend.scalar import Scalar
 from nkeras.core import dtypes, graph, recording, tape, tracebacks
-from nkeras.core.errors import BackendError
+from nkeras.core.errors import BackendError, short
 from nkeras.core.gradient_rule import GradientRule, backward
 from nkeras.core.graph import KerasTensor
 from nkeras.core.spec import Spec, broadcast_shapes
@@ -100,7 +100,7 @@ class Primitive(Generic[_R_co]):
         def declare(function: _Function) -> _Function:
             for argument in arguments:
                 if argument not in self.arguments:
-                    raise ValueError(f"{self.name} has no argument {argument!r}.")
+                    raise ValueError(f"{self.name} has no argument {short(argument)}.")
             self.rules |= dict.fromkeys(arguments, GradientRule(self, arguments, function))
             return function
 
@@ -169,8 +169,8 @@ class Primitive(Generic[_R_co]):
     ) -> Results:
         if self.decompose is None:
             raise BackendError(
-                f"Backend {backend.name!r} has no kernel {self.name!r}, and the primitive has no "
-                "decomposition to fall back to."
+                f"Backend {backend.name!r} has no kernel {self.name!r}, and the primitive has "
+                "no decomposition to fall back to."
             )
         with tape.paused():
             return self.decompose(*tensors, **static)
@@ -199,7 +199,7 @@ class Primitive(Generic[_R_co]):
             return self.rules[argument]
         if argument in self.flat:
             return None
-        raise NotImplementedError(f"Primitive {self.name!r} has no gradient by {argument!r}.")
+        raise NotImplementedError(f"Primitive {self.name!r} has no gradient by {short(argument)}.")
 
 
 class _Declaration(Protocol):

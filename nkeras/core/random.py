@@ -10,6 +10,7 @@ import numpy as np
 
 from nkeras.core import graph, naming, recording
 from nkeras.core.configurable import Configurable
+from nkeras.core.errors import short
 from nkeras.core.guards import all_changed
 from nkeras.core.recording import Live, live
 from nkeras.core.typing import Seed
@@ -41,7 +42,7 @@ class SeedGenerator(Configurable):
             seed = make_default_seed()
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
             raise ValueError(
-                f"SeedGenerator: argument `seed` must be an integer. Received: seed={seed!r}"
+                f"SeedGenerator: argument `seed` must be an integer. Received: seed={short(seed)}"
             )
         if seed < 0:
             raise ValueError(f"SeedGenerator: argument `seed` must be >= 0. Received: seed={seed}")
@@ -108,5 +109,5 @@ def draw_seed(seed: Seed | Live | Sequence[int]) -> tuple[int, int]:
         return int(values[0]) % 2**32, int(values[1]) % 2**32
     raise ValueError(
         "Argument `seed` must be an integer, a pair of integers, a SeedGenerator or None. "
-        f"Received: seed={seed!r} (of type {type(seed).__name__})"
+        f"Received: seed={short(seed)} (of type {type(seed).__name__})"
     )

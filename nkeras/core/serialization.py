@@ -127,8 +127,8 @@ def _serialize_function(function: Any) -> str | Config:
     name = getattr(function, "__name__", None)
     if name is None or name == "<lambda>":
         raise ValueError(
-            f"{function!r} cannot be serialized: it has neither get_config() nor a name. Define a "
-            "named function and register it with register_keras_serializable."
+            f"{short(function)} cannot be serialized: it has neither get_config() nor a name. "
+            "Define a named function and register it with register_keras_serializable."
         )
     if function.__module__.startswith("nkeras."):
         return name

@@ -8,6 +8,7 @@ import numpy as np
 
 from nkeras.core import naming
 from nkeras.core import random as seeds
+from nkeras.core.errors import short
 
 
 def clear_session(free_memory: bool = True) -> None:
@@ -40,7 +41,8 @@ def set_random_seed(seed: int) -> None:
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
         raise ValueError(
-            f"set_random_seed: argument `seed` must be an int in [0, 2**32 - 1]. Received: {seed!r}"
+            f"set_random_seed: argument `seed` must be an int in [0, 2**32 - 1]. Received: "
+            f"{short(seed)}"
         )
     python_random.seed(int(seed))
     np.random.seed(int(seed))  # noqa: NPY002  users' own np.random calls must repeat too

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
+from nkeras.core.errors import cut_text, short
+
 Shape = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
 
@@ -45,8 +47,9 @@ def broadcast_shapes(*shapes: Shape, owner: str = "operation") -> Shape:
     for sizes in zip(*padded, strict=True):
         wide = {size for size in sizes if size != 1}
         if len(wide) > 1:
+            described = cut_text(" and ".join(str(shape) for shape in shapes), 150)
             raise ValueError(
-                f"{owner}: shapes {' and '.join(str(shape) for shape in shapes)} cannot be "
+                f"{owner}: shapes {described} cannot be "
                 "broadcast together; each pair of sizes, from the right, must be equal or have a 1."
             )
         result.append(wide.pop() if wide else 1)
@@ -61,7 +64,7 @@ def normalize_axis(axis: int, rank: int, owner: str) -> int:
     """
     if not -rank <= axis < rank:
         raise ValueError(
-            f"{owner}: axis {axis} is out of range for an array of rank {rank}; "
+            f"{owner}: axis {short(axis)} is out of range for an array of rank {rank}; "
             f"it must be in [{-rank}, {rank - 1}]."
         )
     return int(axis) % rank
@@ -80,7 +83,7 @@ def normalize_axes(axis: int | Sequence[int] | None, rank: int, owner: str) -> t
     given = tuple(axis) if isinstance(axis, Iterable) else (axis,)
     axes = sorted(normalize_axis(int(one), rank, owner) for one in given)
     if len(set(axes)) != len(axes):
-        raise ValueError(f"{owner}: an axis stands twice in {axis}.")
+        raise ValueError(f"{owner}: an axis stands twice in {short(axis)}.")
     return tuple(axes)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from nkeras.core import dtypes, tree
 from nkeras.core.compile_ahead import compile_ahead
+from nkeras.core.errors import short
 from nkeras.core.scope import Scope
 from nkeras.core.spec import Spec
 from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
@@ -92,7 +93,9 @@ class GradientTape:
                 continue
             value = getattr(one, "value", None)  # of a variable
             if not isinstance(value, Tensor):
-                raise ValueError(f"Only tensors and variables can be watched. Received: {one!r}")
+                raise ValueError(
+                    f"Only tensors and variables can be watched. Received: {short(one)}"
+                )
             self.read(one, value, explicit=True)
 
     def read(self, variable: Variable, value: Tensor, explicit: bool = False) -> None:
@@ -170,7 +173,7 @@ class GradientTape:
         if unconnected_gradients not in ("none", "zero"):
             raise ValueError(
                 'GradientTape.gradient: argument `unconnected_gradients` must be "none" or "zero". '
-                f"Received: {unconnected_gradients!r}"
+                f"Received: {short(unconnected_gradients)}"
             )
         if self._used:
             raise RuntimeError(
@@ -248,7 +251,9 @@ class GradientTape:
         for i, one in enumerate(targets):
             gradient = given[i]
             if not isinstance(one, Tensor):
-                raise ValueError(f"The target of a gradient must be a tensor. Received: {one!r}")
+                raise ValueError(
+                    f"The target of a gradient must be a tensor. Received: {short(one)}"
+                )
             seed = ones(Spec(one.shape, one.dtype)) if gradient is None else as_tensor(gradient)
             if seed.shape != one.shape:
                 raise ValueError(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from nkeras.core import config
-from nkeras.core.errors import OURS, short
+from nkeras.core.errors import OURS, cut_text, short
 
 if TYPE_CHECKING:
     from nkeras.layers.base import Layer
@@ -81,8 +81,8 @@ def pass_layer(
 
 def _add_note(error: Exception) -> None:
     (call, lines), path = error.__dict__["_call"], "/".join(reversed(error.__dict__["_layers"]))
-    text = f"Exception encountered when calling {call} of layer {path!r}."
-    text = "\n".join([text, *(["Arguments received:", *lines] if lines else [])])
+    text = f"Exception encountered when calling {call} of layer {short(path)}."
+    text = cut_text("\n".join([text, *(["Arguments received:", *lines] if lines else [])]), 400)
     add_note = getattr(error, "add_note", None)
     if add_note is not None:
         add_note(text)

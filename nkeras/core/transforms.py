@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 
 from nkeras.core import tree
+from nkeras.core.errors import short
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tape import GradientTape
 from nkeras.core.tensor import Tensor
@@ -49,7 +50,8 @@ def value_and_grad(
             value = result[0] if has_aux else result
         if not isinstance(value, Tensor) or value.shape != ():
             raise ValueError(
-                f"The function to differentiate must return a scalar tensor. Received: {value!r}"
+                f"The function to differentiate must return a scalar tensor. Received: "
+                f"{short(value)}"
             )
         sources = [given[position] for position in positions]
         grads = tape.gradient(value, sources, unconnected_gradients="zero")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 
+from nkeras.core.errors import short
 from nkeras.core.typing import Structure
 
 
@@ -70,14 +71,14 @@ def map_structure(function: Callable[..., Structure], *structures: Structure) ->
     if isinstance(first, dict):
         for other in structures[1:]:
             if not isinstance(other, dict) or set(other) != set(first):
-                raise ValueError(f"Structures differ: {first} and {other}.")
+                raise ValueError(f"Structures differ: {short(first)} and {short(other)}.")
         return type(first)(
             (key, map_structure(function, *(structure[key] for structure in structures)))
             for key in first
         )
     for other in structures[1:]:
         if not isinstance(other, (list, tuple)) or len(other) != len(first):
-            raise ValueError(f"Structures differ: {first} and {other}.")
+            raise ValueError(f"Structures differ: {short(first)} and {short(other)}.")
     items = [map_structure(function, *[one[i] for one in structures]) for i in range(len(first))]
     return type(first)(*items) if hasattr(first, "_fields") else type(first)(items)
 
@@ -90,7 +91,7 @@ def pack_sequence_as(structure: Structure, flat_sequence: Iterable[Structure]) -
     """
     leaves = list(flat_sequence)
     if len(leaves) != len(flatten(structure)):
-        raise ValueError(f"{len(leaves)} leaves do not fit the structure {structure}.")
+        raise ValueError(f"{len(leaves)} leaves do not fit the structure {short(structure)}.")
     rest = iter(leaves)
     if isinstance(structure, dict):  # leaves come in key order
         ordered = {key: pack_sequence_as_from(structure[key], rest) for key in _keys(structure)}

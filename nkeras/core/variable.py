@@ -12,7 +12,7 @@ from nkeras.backend import registry
 from nkeras.backend.protocol import Array
 from nkeras.core import dtypes, graph, guards, naming, recording, storage_lock, tape
 from nkeras.core.compile_ahead import compile_ahead
-from nkeras.core.errors import as_bool
+from nkeras.core.errors import as_bool, short
 from nkeras.core.scope import Scope
 from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
 from nkeras.core.typing import DTypeLike, TensorLike
@@ -118,10 +118,10 @@ class Variable(Operators, guards.Guarded):
         self.name = name or naming.auto_name(type(self).__name__)
         if not isinstance(self.name, str) or "/" in self.name:
             raise ValueError(
-                f"Variable: argument `name` must be a string without '/'. Received: {name!r}"
+                f"Variable: argument `name` must be a string without '/'. Received: {short(name)}"
             )
         if aggregation not in (None, "none", "mean", "sum", "only_first_replica"):
-            raise ValueError(f"Variable: invalid argument `aggregation`: {aggregation!r}")
+            raise ValueError(f"Variable: invalid argument `aggregation`: {short(aggregation)}")
         self.path = "/".join((*naming.scope_path(), self.name))
         self.trainable = self._made_trainable = as_bool(trainable, "trainable", "Variable")
         self.autocast = bool(autocast)
@@ -158,7 +158,7 @@ class Variable(Operators, guards.Guarded):
             size = tuple(int(one) for one in shape)
             if any(one < 0 for one in size):
                 raise ValueError(
-                    f"Variable: argument `shape` must not be negative. Received: {shape}"
+                    f"Variable: argument `shape` must not be negative. Received: {short(shape)}"
                 )
             with tape.paused(), compile_ahead():
                 value = initializer(size, dtype=dtypes.standardize(dtype))
@@ -170,7 +170,7 @@ class Variable(Operators, guards.Guarded):
             size = tensor.shape if shape is None else tuple(shape)
         if tensor.shape != size:
             raise ValueError(
-                f"Variable {self.name!r}: the initial value has shape {tensor.shape}, "
+                f"Variable {short(self.name)}: the initial value has shape {tensor.shape}, "
                 f"expected {size}."
             )
         return tensor
@@ -241,8 +241,8 @@ class Variable(Operators, guards.Guarded):
         shape = tuple(value.shape if hasattr(value, "shape") else np.shape(value))
         if shape != self.shape:
             raise ValueError(
-                f"The shape of variable {self.path!r} is {self.shape}; "
-                f"a value of shape {shape} cannot be assigned to it."
+                f"The shape of variable {short(self.path)} is {self.shape}; "
+                f"a value of shape {short(shape)} cannot be assigned to it."
             )
         if isinstance(value, graph.KerasTensor):
             return self

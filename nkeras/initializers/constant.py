@@ -9,6 +9,7 @@ import numpy as np
 
 from nkeras.core import dtypes
 from nkeras.core.configurable import Configurable
+from nkeras.core.errors import short
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import DTypeLike, ShapeLike, TensorLike
@@ -111,6 +112,6 @@ class Identity(Initializer):
         if len(shape) != 2:
             raise ValueError(
                 "Identity: an identity matrix has two dimensions. "
-                f"Received: shape={tuple(shape)} of rank {len(shape)}"
+                f"Received: shape={short(tuple(shape))} of rank {len(shape)}"
             )
         return multiply(to_tensor(np.eye(shape[0], shape[1]), dtypes.standardize(dtype)), self.gain)

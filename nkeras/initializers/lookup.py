@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.core import dtypes
+from nkeras.core.errors import short
 from nkeras.core.primitive import to_tensor
 from nkeras.core.serialization import Family
 from nkeras.core.tensor import Tensor
@@ -78,7 +79,7 @@ def _exactly(values: Tensor | np.ndarray | np.generic) -> Callable[..., Tensor]:
         if tuple(shape) != tuple(values.shape):
             raise ValueError(
                 f"An initializer given as an array of shape {tuple(values.shape)} cannot fill the "
-                f"shape {tuple(shape)}."
+                f"shape {short(tuple(shape))}."
             )
         return cast(to_tensor(values), dtypes.standardize(dtype))
 

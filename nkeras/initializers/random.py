@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from nkeras.core import dtypes
+from nkeras.core.errors import short
 from nkeras.core.primitive import to_tensor
 from nkeras.core.random import SeedGenerator, make_default_seed
 from nkeras.core.serialization import deserialize_keras_object
@@ -45,7 +46,7 @@ class RandomInitializer(Initializer):
         elif not isinstance(seed, (int, np.integer, SeedGenerator)) or isinstance(seed, bool):
             raise ValueError(
                 f"{type(self).__name__}: argument `seed` must be an integer, a SeedGenerator or "
-                f"None. Received: seed={seed!r}"
+                f"None. Received: seed={short(seed)}"
             )
         else:
             self.seed = seed
@@ -152,19 +153,20 @@ class VarianceScaling(RandomInitializer):
         owner = type(self).__name__
         if not scale > 0.0:
             raise ValueError(
-                f"{owner}: argument `scale` must be a positive float. Received: scale={scale!r}"
+                f"{owner}: argument `scale` must be a positive float. Received: "
+                f"scale={short(scale)}"
             )
         if mode not in ("fan_in", "fan_out", "fan_avg"):
             raise ValueError(
                 f'{owner}: argument `mode` must be "fan_in", "fan_out" or "fan_avg". '
-                f"Received: mode={mode!r}"
+                f"Received: mode={short(mode)}"
             )
         name = str(distribution).lower()
         name = "truncated_normal" if name == "normal" else name
         if name not in ("uniform", "truncated_normal", "untruncated_normal"):
             raise ValueError(
                 f'{owner}: argument `distribution` must be "truncated_normal", '
-                f'"untruncated_normal" or "uniform". Received: distribution={distribution!r}'
+                f'"untruncated_normal" or "uniform". Received: distribution={short(distribution)}'
             )
         self.scale = scale
         self.mode = mode
@@ -216,7 +218,7 @@ class Orthogonal(RandomInitializer):
         if len(shape) < 2:
             raise ValueError(
                 "Orthogonal: the shape must have at least two dimensions. "
-                f"Received: shape={shape} of rank {len(shape)}"
+                f"Received: shape={short(shape)} of rank {len(shape)}"
             )
         rows, columns = math.prod(shape[:-1]), shape[-1]
         sizes = (max(rows, columns), min(rows, columns))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nkeras import activations, ops
 from nkeras.core.configurable import ANY
-from nkeras.core.errors import refuse, warn
+from nkeras.core.errors import refuse, short, warn
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import (
     ActivationLike,
@@ -291,5 +291,5 @@ def _check_mask(mask: Tensor, inputs: Tensor) -> None:
     if rank > len(inputs.shape) or any(size not in (1, expected) for size, expected in sizes):
         raise ValueError(
             "Softmax: argument `mask` must be broadcastable to `inputs`. Received: "
-            f"inputs.shape={tuple(inputs.shape)}, mask.shape={tuple(mask.shape)}"
+            f"inputs.shape={short(tuple(inputs.shape))}, mask.shape={tuple(mask.shape)}"
         )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from threading import get_ident, local
 
 from nkeras.core import graph, recording, tree
+from nkeras.core.errors import short
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
 from nkeras.layers.weights import Weighted
@@ -32,7 +33,7 @@ class AddsLosses(Weighted):
         """
         for one in tree.flatten(loss):
             if not hasattr(one, "shape"):
-                raise ValueError(f"add_loss: a loss must be a tensor. Received: {one!r}")
+                raise ValueError(f"add_loss: a loss must be a tensor. Received: {short(one)}")
             if graph.tracing():
                 continue  # shapes are inferred: there is no value
             self._own_losses.setdefault(get_ident(), []).append(one)

@@ -11,7 +11,7 @@ from nkeras import regularizers
 from nkeras.core import dtypes, graph, naming, policies, recording, tracebacks, tree
 from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.configurable import ANY, Configurable, argument_names
-from nkeras.core.errors import as_bool, nearest, short, warn
+from nkeras.core.errors import as_bool, cut_text, nearest, short, warn
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import has_symbolic, to_tensor
 from nkeras.core.python_values import is_of_users
@@ -97,7 +97,7 @@ class Layer(Configurable, Buildable, AddsLosses):
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise ValueError(
                 f"{type(self).__name__}: argument `name` must be a string without '/'. "
-                f"Received: name={name!r}"
+                f"Received: name={short(name)}"
             )
         self.name = name or naming.auto_name(type(self).__name__)
         self.activity_regularizer = regularizers.get(activity_regularizer)
@@ -191,7 +191,8 @@ class Layer(Configurable, Buildable, AddsLosses):
             self._set_masks(first, outputs)
         elif calling.has_mask(first):
             warn(
-                f"Layer {self.name!r} (of type {type(self).__name__}) was passed an input with a "
+                f"Layer {short(self.name)} (of type {type(self).__name__}) was passed "
+                "an input with a "
                 "mask attached to it. It does not support masking, so the mask is destroyed here.",
             )
         return outputs
@@ -280,8 +281,8 @@ class Layer(Configurable, Buildable, AddsLosses):
                 if not getattr(self, "_allow_non_tensor_positional_args", False):
                     raise ValueError(
                         "Only input tensors may be passed as positional arguments. The argument "
-                        f"{leaf!r} (of type {type(leaf).__name__}) was passed to the `__call__()` "
-                        f"method of layer {self.name!r}."
+                        f"{short(leaf)} (of type {type(leaf).__name__}) was passed to the "
+                        f"`__call__()` method of layer {short(self.name)}."
                     )
 
     def _with_training(
@@ -331,8 +332,8 @@ class Layer(Configurable, Buildable, AddsLosses):
     def _first_node(self, what: str) -> graph.Node:
         if not self._inbound_nodes:
             raise AttributeError(
-                f"The layer {self.name} has never been called on symbolic tensors and thus has no "
-                f"defined {what}."
+                f"The layer {cut_text(self.name)} has never been called on symbolic tensors and "
+                f"thus has no defined {what}."
             )
         return self._inbound_nodes[0]
 

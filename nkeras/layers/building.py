@@ -9,6 +9,7 @@ from threading import RLock
 from typing import Any
 
 from nkeras.core import graph, naming
+from nkeras.core.errors import cut_text, short
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import has_symbolic
 from nkeras.core.typing import (
@@ -52,8 +53,8 @@ class Buildable(Weighted):
             self._trace_in_scope((map_shapes(symbolic, input_shape),), {})
         except Exception as error:
             raise RuntimeError(
-                f"Layer {self.name!r} has sublayers, no `build` of its own, and its `call` failed "
-                f"on inputs of shape {input_shape}: {error}"
+                f"Layer {short(self.name)} has sublayers, no `build` of its own, and its `call` "
+                f"failed on inputs of shape {short(input_shape)}: {cut_text(str(error), 150)}"
             ) from error
 
     def _trace_in_scope(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
@@ -165,7 +166,8 @@ def _fit_build(build: Callable[..., None], shapes: dict[str, object], name: str)
     missing = [p.name for p in parameters if p.default is p.empty and p.name not in fitting]
     if missing:
         raise ValueError(
-            f"Layer {name!r}: build() has the arguments {sorted(named)}, but the call has tensors "
-            f"for {sorted(shapes)}. An argument `x` of call() becomes `x_shape` of build()."
+            f"Layer {short(name)}: build() has the arguments {short(sorted(named))}, but the call "
+            f"has tensors for {short(sorted(shapes))}. An argument `x` of call() becomes "
+            "`x_shape` of build()."
         )
     return fitting

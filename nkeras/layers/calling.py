@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from nkeras.core import tree
+from nkeras.core.errors import cut_text
 from nkeras.core.graph import KerasTensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Masks
@@ -70,7 +71,7 @@ class CallSignature:
         try:  # the rare kinds of parameters, and mistakes
             bound = self.signature.bind(layer, *arguments, **named)
         except TypeError as error:
-            raise TypeError(f"{type(layer).__name__}.call(): {error}") from None
+            raise TypeError(f"{type(layer).__name__}.call(): {cut_text(str(error), 200)}") from None
         given = dict(bound.arguments)
         given.pop(next(iter(self.signature.parameters)))
         return given

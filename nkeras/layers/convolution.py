@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nkeras import activations, ops
 from nkeras.core.config import standardize_data_format
+from nkeras.core.errors import short
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import (
     ActivationLike,
@@ -56,7 +57,7 @@ class Convolution(Layer):
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
                 f"{owner}: `strides > 1` and `dilation_rate > 1` cannot be combined. Received: "
-                f"strides={self.strides} and dilation_rate={self.dilation_rate}"
+                f"strides={short(self.strides)} and dilation_rate={short(self.dilation_rate)}"
             )
 
     def _set_bias(
@@ -147,7 +148,7 @@ class _Conv(Convolution):
         if self.filters % self.groups:
             raise ValueError(
                 f"{type(self).__name__}: argument `filters` must be a multiple of `groups`. "
-                f"Received: filters={filters}, groups={groups}"
+                f"Received: filters={short(filters)}, groups={short(groups)}"
             )
         self._set_windows(kernel_size, strides, padding, data_format, dilation_rate)
         self._set_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)

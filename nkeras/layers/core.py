@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from nkeras import activations
 from nkeras.core import dtypes, graph
 from nkeras.core.configurable import ANY
+from nkeras.core.errors import short
 from nkeras.core.graph import KerasTensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import (
@@ -82,7 +83,9 @@ class InputLayer(Layer):
         if "batch_input_shape" in kwargs:
             batch_shape = kwargs.pop("batch_input_shape")
         if kwargs:
-            raise ValueError(f"Unrecognized keyword arguments passed to InputLayer: {kwargs}")
+            raise ValueError(
+                f"Unrecognized keyword arguments passed to InputLayer: {short(kwargs)}"
+            )
         for argument, value in (("sparse", sparse), ("ragged", ragged)):
             if value:
                 raise ValueError(f"InputLayer: argument `{argument}` must not be True in nkeras.")
@@ -90,7 +93,7 @@ class InputLayer(Layer):
             if not isinstance(input_tensor, KerasTensor):
                 raise ValueError(
                     "InputLayer: argument `input_tensor` must be a KerasTensor. Received: "
-                    f"input_tensor={input_tensor!r}"
+                    f"input_tensor={short(input_tensor)}"
                 )
             batch_shape, dtype = input_tensor.shape, dtype or input_tensor.dtype
         elif shape is not None and batch_shape is not None:
@@ -128,7 +131,8 @@ def _shape(shape: Any) -> PartialShape:
     for size in sizes:
         if size is not None and (not hasattr(size, "__index__") or int(size) < 0):
             raise ValueError(
-                f"Argument `shape` must be a tuple of non-negative int or None. Received: {shape}"
+                f"Argument `shape` must be a tuple of non-negative int or None. Received: "
+                f"{short(shape)}"
             )
     return tuple(None if size is None else int(size) for size in sizes)
 
@@ -236,7 +240,8 @@ class Dense(Layer):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         if isinstance(units, bool) or not hasattr(units, "__index__") or int(units) <= 0:
             raise ValueError(
-                f"Dense: argument `units` must be a positive integer. Received: units={units!r}"
+                f"Dense: argument `units` must be a positive integer. Received: "
+                f"units={short(units)}"
             )
         if lora_rank is not None or lora_alpha is not None:
             raise ValueError(
@@ -321,7 +326,9 @@ class Lambda(Layer):
     ) -> None:
         super().__init__(**kwargs)
         if not callable(function):
-            raise TypeError(f"Lambda: argument `function` must be callable. Received: {function!r}")
+            raise TypeError(
+                f"Lambda: argument `function` must be callable. Received: {short(function)}"
+            )
         self.function = function
         self.arguments = arguments or {}
         self.mask = mask

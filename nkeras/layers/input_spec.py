@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from nkeras.core import dtypes, tree
 from nkeras.core.configurable import Configurable
+from nkeras.core.errors import cut_text, short
 from nkeras.core.typing import DTypeLike, PartialShape
 
 
@@ -76,10 +77,10 @@ class InputSpec(Configurable):
                 )
         if expected is not None:
             if len(expected) != rank:
-                return f"expected shape={self.shape}, found shape={full_shape}"
+                return f"expected shape={short(self.shape)}, found shape={short(full_shape)}"
             for want, found in zip(expected, shape, strict=True):
                 if want is not None and found is not None and want != found:
-                    return f"expected shape={self.shape}, found shape={full_shape}"
+                    return f"expected shape={short(self.shape)}, found shape={short(full_shape)}"
         return None
 
 
@@ -92,30 +93,32 @@ def assert_input_compatibility(
         ValueError: wrong number of inputs, or one that does not fit.
     """
     specs = tree.flatten(input_spec)
+    layer_name = cut_text(layer_name)
     if isinstance(inputs, dict) and len(specs) > 1 and all(spec.name for spec in specs):
         missing = [spec.name for spec in specs if spec.name not in inputs and not spec.optional]
         if missing:
             raise ValueError(
-                f'Layer "{layer_name}" misses the inputs {missing} in the dict with the keys '
-                f"{list(inputs)}."
+                f'Layer "{layer_name}" misses the inputs {short(missing)} in the dict with the '
+                f"keys {short(list(inputs))}."
             )
         given = [inputs.get(spec.name) for spec in specs]
     else:
         given = tree.flatten(inputs)
     if len(given) != len(specs):
+        shapes = short([getattr(one, "shape", one) for one in given])
         raise ValueError(
             f'Layer "{layer_name}" expects {len(specs)} input(s), but it received {len(given)} '
-            f"input tensors. Shapes received: {[getattr(one, 'shape', one) for one in given]}"
+            f"input tensors. Shapes received: {shapes}"
         )
     for index, one in enumerate(given):
         spec = specs[index]
         if spec is None or (one is None and spec.optional):
             continue
         if one is None or not hasattr(one, "shape"):
-            raise ValueError(f'Input {index} of layer "{layer_name}" is no tensor: {one!r}')
+            raise ValueError(f'Input {index} of layer "{layer_name}" is no tensor: {short(one)}')
         problem = spec.refuse(tuple(one.shape), one.dtype)
         if problem:
             raise ValueError(
                 f'Input {index} of layer "{layer_name}" is incompatible with the layer: {problem}. '
-                f"Full shape received: {tuple(one.shape)}"
+                f"Full shape received: {short(tuple(one.shape))}"
             )

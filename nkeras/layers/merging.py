@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from nkeras import ops
+from nkeras.core.errors import short
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import AllLayerOptions, Axis, Masks, PartialShape, Shapes, Structure
 from nkeras.layers.base import Layer
@@ -31,7 +32,7 @@ class _Merge(Layer):
         if len(batches) > 1:
             raise ValueError(
                 f"{type(self).__name__}: tensors with different batch sizes cannot be merged. "
-                f"Received: input_shape={input_shape}"
+                f"Received: input_shape={short(input_shape)}"
             )
         rank = max(len(shape) for shape in shapes)
         padded = [(*shape[:1], *(1,) * (rank - len(shape)), *shape[1:]) for shape in shapes]
@@ -39,14 +40,14 @@ class _Merge(Layer):
             if len(set(sizes) - {None, 1}) > 1:
                 raise ValueError(
                     f"{type(self).__name__}: inputs have incompatible shapes. Received: "
-                    f"input_shape={input_shape}"
+                    f"input_shape={short(input_shape)}"
                 )
 
     def _shapes(self, input_shape: Shapes) -> list[PartialShape]:
         if is_shape(input_shape) or not input_shape:
             raise ValueError(
                 f"{type(self).__name__}: this layer must be called on a list of at least 1 input. "
-                f"Received: input_shape={input_shape}"
+                f"Received: input_shape={short(input_shape)}"
             )
         return list(input_shape)
 
@@ -55,7 +56,7 @@ class _Merge(Layer):
         if not isinstance(inputs, (list, tuple)):
             raise ValueError(
                 f"{type(self).__name__}: this layer must be called on a list of inputs. "
-                f"Received: inputs={inputs}"
+                f"Received: inputs={short(inputs)}"
             )
         rank = max(len(x.shape) for x in inputs)
         masks = [get_mask(x) for x in inputs]
@@ -114,7 +115,7 @@ class Subtract(_Merge):
         if len(input_shape) != 2:
             raise ValueError(
                 f"Subtract: this layer must be called on exactly 2 inputs. Received: "
-                f"input_shape={input_shape}"
+                f"input_shape={short(input_shape)}"
             )
 
     def merge(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
@@ -286,12 +287,14 @@ class Dot(_Merge):
         super().__init__(**kwargs)
         if not isinstance(axes, (int, list, tuple)):
             raise TypeError(
-                f"Dot: argument `axes` must be an int or a list. Received: axes={axes!r}"
+                f"Dot: argument `axes` must be an int or a list. Received: axes={short(axes)}"
             )
         if not isinstance(axes, int) and (
             len(axes) != 2 or not all(isinstance(axis, int) for axis in axes)
         ):
-            raise ValueError(f"Dot: argument `axes` must hold two ints. Received: axes={axes!r}")
+            raise ValueError(
+                f"Dot: argument `axes` must hold two ints. Received: axes={short(axes)}"
+            )
         self.axes = axes
         self.normalize = normalize
 
@@ -300,20 +303,23 @@ class Dot(_Merge):
         shapes = self._shapes(input_shape)
         if len(shapes) != 2:
             raise ValueError(
-                f"Dot: this layer must be called on a list of 2 inputs. Received: {input_shape}"
+                f"Dot: this layer must be called on a list of 2 inputs. Received: "
+                f"{short(input_shape)}"
             )
         first, second = self._axes(*shapes)
         sizes = {shapes[0][first], shapes[1][second]} - {None}
         if first == 0 or second == 0 or len(sizes) > 1:
             raise ValueError(
                 f"Dot: the sizes along the axes {first} and {second} must be equal, and the "
-                f"axes not 0. Received: input_shape={input_shape}"
+                f"axes not 0. Received: input_shape={short(input_shape)}"
             )
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """The dot products."""
         if not isinstance(inputs, (list, tuple)) or len(inputs) != 2:
-            raise ValueError(f"Dot: this layer must be called on a list of 2 inputs, not {inputs}")
+            raise ValueError(
+                f"Dot: this layer must be called on a list of 2 inputs, not {short(inputs)}"
+            )
         x, y = inputs
         first, second = self._axes(x.shape, y.shape)
         if self.normalize:
@@ -332,7 +338,9 @@ class Dot(_Merge):
         axes = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
         for axis, shape in zip(axes, (first, second), strict=True):
             if not -len(shape) <= axis < len(shape):
-                raise ValueError(f"Dot: axis {axis} is out of range for the shape {tuple(shape)}.")
+                raise ValueError(
+                    f"Dot: axis {short(axis)} is out of range for the shape {short(tuple(shape))}."
+                )
         return axes[0] % len(first), axes[1] % len(second)
 
     def compute_mask(self, inputs: Structure, previous_mask: Masks) -> Masks:
@@ -425,7 +433,7 @@ def _check_masks(inputs: Sequence[Tensor], masks: Masks) -> list[Tensor | None]:
     if not isinstance(masks, (list, tuple)) or len(masks) != len(inputs):
         raise ValueError(
             f"compute_mask: `mask` must be a list of {len(inputs)} masks, one for each input. "
-            f"Received: mask={masks}"
+            f"Received: mask={short(masks)}"
         )
     return list(masks)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nkeras import ops
 from nkeras.core import graph
 from nkeras.core.config import standardize_data_format
-from nkeras.core.errors import refuse
+from nkeras.core.errors import refuse, short
 from nkeras.core.graph import KerasTensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import AllLayerOptions
@@ -90,8 +90,8 @@ class Reshape(Layer):
         if not fits and not unknown:
             raise ValueError(
                 "Reshape: the number of elements must stay the same. Received: "
-                f"input shape {tuple(inputs.shape)} (with the batch axis) and "
-                f"target_shape={self.target_shape}"
+                f"input shape {short(tuple(inputs.shape))} (with the batch axis) and "
+                f"target_shape={short(self.target_shape)}"
             )
         return tuple(size // known if one == -1 else one for one in self.target_shape)
 
@@ -150,7 +150,7 @@ class RepeatVector(Layer):
     def __init__(self, n: int, **kwargs: Unpack[AllLayerOptions]) -> None:
         super().__init__(**kwargs)
         if isinstance(n, bool) or not isinstance(n, int):
-            raise TypeError(f"RepeatVector: argument `n` must be an int. Received: n={n!r}")
+            raise TypeError(f"RepeatVector: argument `n` must be an int. Received: n={short(n)}")
         if n <= 0:
             refuse("n", n, "positive", "RepeatVector")
         self.n = n

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nkeras import ops
 from nkeras.core import graph
 from nkeras.core.config import standardize_data_format
-from nkeras.core.errors import refuse
+from nkeras.core.errors import refuse, short
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import AllLayerOptions, Padding, Window
 from nkeras.layers.arguments import int_pairs, int_tuple
@@ -130,7 +130,7 @@ class _Cropping(_Resizing):
             if known[axis] is not None and low + high >= size:
                 raise ValueError(
                     f"{type(self).__name__}: `cropping` must leave something of each axis. "
-                    f"Received: input shape {known}, cropping={self.cropping}"
+                    f"Received: input shape {short(known)}, cropping={short(self.cropping)}"
                 )
             index.append(slice(low, size - high))
         return inputs[tuple(index)]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from nkeras.core import guards, tree
+from nkeras.core.errors import short
 from nkeras.core.random import SeedGenerator
 from nkeras.core.typing import T
 from nkeras.core.variable import Variable
@@ -60,8 +61,8 @@ class Tracked(guards.Guarded):
         """A weight or sublayer made after the first call, or in each call, would not be trained."""
         if self.__dict__.get("_is_locked", False):
             raise ValueError(
-                f"Layer {getattr(self, 'name', '')!r} is already built: {what} cannot be added any "
-                "more. Make weights and sublayers in `__init__()` or `build()`."
+                f"Layer {short(getattr(self, 'name', ''))} is already built: {what} cannot be "
+                "added any more. Make weights and sublayers in `__init__()` or `build()`."
             )
 
     def __delattr__(self, name: str) -> None:

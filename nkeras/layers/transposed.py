@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nkeras import ops
+from nkeras.core.errors import short
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import (
     ActivationLike,
@@ -52,7 +53,7 @@ class _ConvTranspose(Convolution):
             if any(extra >= step for extra, step in zip(output_padding, self.strides, strict=True)):
                 raise ValueError(
                     f"{owner}: argument `output_padding` must be less than `strides`. Received: "
-                    f"output_padding={output_padding}, strides={self.strides}"
+                    f"output_padding={short(output_padding)}, strides={short(self.strides)}"
                 )
         self.output_padding = output_padding
         self._set_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)

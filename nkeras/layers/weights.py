@@ -9,7 +9,7 @@ import numpy as np
 
 from nkeras import constraints, initializers, regularizers
 from nkeras.core import dtypes, guards, naming, recording
-from nkeras.core.errors import as_bool
+from nkeras.core.errors import as_bool, short
 from nkeras.core.policies import DTypePolicy
 from nkeras.core.scope import Scope
 from nkeras.core.typing import (
@@ -94,7 +94,8 @@ class Weighted(Tracked):
         known = [size for size in shape if size is not None]
         if len(known) < len(shape):
             raise ValueError(
-                f"Layer {self.name!r}: a weight needs a known shape. Received: shape={shape}; the "
+                f"Layer {short(self.name)}: a weight needs a known shape. Received: "
+                f"shape={short(shape)}; the "
                 "input shape leaves a size open that the weight depends on."
             )
         with self._name_scope():
@@ -226,8 +227,8 @@ class Weighted(Tracked):
         """
         if not getattr(self, "built", True):
             raise ValueError(
-                f"Layer {getattr(self, 'name', '')!r} is not built yet, so its weights cannot be "
-                "counted. Call it on data or use build(input_shape)."
+                f"Layer {short(getattr(self, 'name', ''))} is not built yet, so its weights cannot "
+                "be counted. Call it on data or use build(input_shape)."
             )
         return sum(variable.size for variable in self.weights)
 
@@ -249,19 +250,20 @@ class Weighted(Tracked):
         name = getattr(self, "name", type(self).__name__)
         if len(values) != len(own):
             raise ValueError(
-                f"You called set_weights(weights) on layer {name!r} with a list of {len(values)} "
-                f"arrays, but the layer was expecting {len(own)} weights."
+                f"You called set_weights(weights) on layer {short(name)} with a list of "
+                f"{len(values)} arrays, but the layer was expecting {len(own)} weights."
             )
         for variable, value in zip(own, values, strict=True):
             if value.shape != variable.shape:
                 raise ValueError(
-                    f"Layer {name!r} weight {variable.path!r} has shape {variable.shape}; received "
+                    f"Layer {short(name)} weight {short(variable.path)} has shape "
+                    f"{variable.shape}; received "
                     f"an array of shape {value.shape}. No weight was changed."
                 )
             if value.dtype == object or value.dtype.kind in "SUMmc":
                 raise ValueError(
-                    f"Layer {name!r} weight {variable.path!r}: an array of dtype {value.dtype} "
-                    "cannot become a weight. No weight was changed."
+                    f"Layer {short(name)} weight {short(variable.path)}: an array of dtype "
+                    f"{value.dtype} cannot become a weight. No weight was changed."
                 )
         for variable, value in zip(own, values, strict=True):
             variable.assign(value)

@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from nkeras.core import config, graph
+from nkeras.core.errors import short
 from nkeras.core.primitive import op, shape_of, to_tensor
 from nkeras.core.recording import on_host
 from nkeras.core.spec import normalize_axis
@@ -138,7 +139,8 @@ def sparse_categorical_crossentropy(
         y_true = squeeze(y_true, axis)
     if y_true.shape != kept:
         raise ValueError(
-            f"{owner}: `y_true` must have the shape of `y_pred` without its class axis {axis}: "
+            f"{owner}: `y_true` must have the shape of `y_pred` without its class axis "
+            f"{short(axis)}: "
             f"{kept}. Received: y_true.shape={y_true.shape}, y_pred.shape={y_pred.shape}"
         )
     classes = y_pred.shape[axis]
@@ -257,7 +259,7 @@ class CategoricalGeneralizedCrossEntropy(NamedLoss, fn=categorical_generalized_c
     ) -> None:
         if not 0 < q < 1:
             raise ValueError(
-                f"{type(self).__name__}: argument `q` must be in (0, 1). Received: q={q}"
+                f"{type(self).__name__}: argument `q` must be in (0, 1). Received: q={short(q)}"
             )
         super().__init__(reduction, name, dtype)
         self.q = q

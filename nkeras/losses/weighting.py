@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from nkeras.core.errors import refuse
+from nkeras.core.errors import refuse, short
 from nkeras.core.primitive import to_tensor
 from nkeras.core.spec import broadcast_shapes
 from nkeras.core.tensor import Tensor
@@ -129,9 +129,10 @@ def along_leading(
     sizes = zip(sample_weight.shape, shape, strict=False)
     if len(sample_weight.shape) > len(shape) or any(one not in (1, size) for one, size in sizes):
         raise ValueError(
-            f"{owner + ': ' if owner else ''}`sample_weight` of shape {given} does not fit values "
-            f"of shape {shape}: give one weight for each sample or value; axes that weights lack "
-            "are the last ones, and sizes of 1 are broadcast."
+            f"{owner + ': ' if owner else ''}`sample_weight` of shape {short(given)} does not fit "
+            "values "
+            f"of shape {short(shape)}: give one weight for each sample or value; axes that weights "
+            "lack are the last ones, and sizes of 1 are broadcast."
         )
     return sample_weight
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nkeras.core import config
+from nkeras.core.errors import short
 from nkeras.core.primitive import shape_of, to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import PolicyLike, TensorLike
@@ -95,12 +96,12 @@ class AUC(Metric):
     ) -> None:
         if curve not in CURVES:
             raise ValueError(
-                f'AUC: argument `curve` must be "PR", "ROC" or "PRGAIN". Received: {curve!r}'
+                f'AUC: argument `curve` must be "PR", "ROC" or "PRGAIN". Received: {short(curve)}'
             )
         if str(summation_method).lower() not in METHODS:
             raise ValueError(
                 f"AUC: argument `summation_method` must be one of {METHODS}. "
-                f"Received: {summation_method!r}"
+                f"Received: {short(summation_method)}"
             )
         if num_labels and not multi_label:
             raise ValueError("AUC: `num_labels` is needed only when `multi_label` is True.")
@@ -128,7 +129,7 @@ class AUC(Metric):
         elif num_thresholds <= 1:
             raise ValueError(
                 "AUC: argument `num_thresholds` must be an integer > 1. "
-                f"Received: num_thresholds={num_thresholds}"
+                f"Received: num_thresholds={short(num_thresholds)}"
             )
         else:
             inner, self._even = even_thresholds(num_thresholds)[1:-1], True
@@ -145,7 +146,7 @@ class AUC(Metric):
         if len(shape) != 2:
             raise ValueError(
                 "AUC: `y_pred` must have rank 2 when `multi_label` is True. "
-                f"Received: y_pred.shape={shape}"
+                f"Received: y_pred.shape={short(shape)}"
             )
         self._cells = add_cells(self, (self.num_thresholds, int(shape[1])))
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.core import config
+from nkeras.core.errors import short
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
@@ -38,7 +39,7 @@ def thresholds_of(thresholds: Any, default: float = 0.5) -> list[float]:
     values = list(thresholds) if isinstance(thresholds, (list, tuple, np.ndarray)) else [thresholds]
     wrong = [value for value in values if value is None or value < 0 or value > 1]
     if wrong:
-        raise ValueError(f"Threshold values must be in [0, 1]. Received: {wrong}")
+        raise ValueError(f"Threshold values must be in [0, 1]. Received: {short(wrong)}")
     return values
 
 
@@ -110,7 +111,9 @@ def _only_top(y_pred: Tensor, k: int, owner: str) -> Tensor:
     """All but the k largest predictions of each row are minus infinity."""
     size = y_pred.shape[-1] if y_pred.shape else 0
     if not 1 <= k <= size:
-        raise ValueError(f"{owner}: argument `top_k` must be in [1, {size}]. Received: top_k={k}")
+        raise ValueError(
+            f"{owner}: argument `top_k` must be in [1, {size}]. Received: top_k={short(k)}"
+        )
     axis = len(y_pred.shape) - 1
     rank = _argsort(_argsort(negative(y_pred), axis=axis), axis=axis)
     return where_(less(rank, k), y_pred, NEGATIVE_INFINITY)

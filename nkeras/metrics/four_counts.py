@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from nkeras.core.errors import short
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import PolicyLike, TensorLike
 from nkeras.core.variable import Variable
@@ -59,12 +60,12 @@ class _BestUnderConstraint(Metric):
         if not 0 <= value <= 1:
             raise ValueError(
                 f"{type(self).__name__}: argument `{self.constraint}` must be in [0, 1]. "
-                f"Received: {self.constraint}={value}"
+                f"Received: {self.constraint}={short(value)}"
             )
         if num_thresholds <= 0:
             raise ValueError(
                 f"{type(self).__name__}: argument `num_thresholds` must be an integer > 0. "
-                f"Received: num_thresholds={num_thresholds}"
+                f"Received: num_thresholds={short(num_thresholds)}"
             )
         super().__init__(name=name, dtype=dtype)
         self.value = value

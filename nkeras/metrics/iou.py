@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.core import config, dtypes
-from nkeras.core.errors import warn
+from nkeras.core.errors import cut_text, warn
 from nkeras.core.primitive import shape_of, to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import DTypeLike, PolicyLike, TensorLike
@@ -103,8 +103,8 @@ class IoU(Metric):
         y_pred = self._labels(y_pred, self.sparse_y_pred)
         if y_true.shape != y_pred.shape:
             raise ValueError(
-                f"{self.name}: targets and predictions must have the same number of labels. "
-                f"Received: {y_true.shape[0]} and {y_pred.shape[0]}"
+                f"{cut_text(self.name)}: targets and predictions must have the same number of "
+                f"labels. Received: {y_true.shape[0]} and {y_pred.shape[0]}"
             )
         counted = logical_and(self._in_range(y_true), self._in_range(y_pred))
         if self.ignore_class is not None:
@@ -140,8 +140,8 @@ class IoU(Metric):
         weight = to_tensor(sample_weight)
         if dtypes.is_floating(weight.dtype) and dtypes.is_integer(self.dtype):
             warn(
-                f"{self.name}: weights of dtype {weight.dtype} are cut to {self.dtype}; give "
-                "integer weights or another dtype.",
+                f"{cut_text(self.name)}: weights of dtype {weight.dtype} are cut to {self.dtype}; "
+                "give integer weights or another dtype.",
             )
         if math.prod(weight.shape) != math.prod(flat):
             weight = broadcast_to(along_leading(weight, shape, self.name), shape)
@@ -194,7 +194,7 @@ class BinaryIoU(IoU):
         """
         if shape_of(y_true) != shape_of(y_pred):
             raise ValueError(
-                f"{self.name}: `y_true` and `y_pred` must have the same shape. Received: "
+                f"{cut_text(self.name)}: `y_true` and `y_pred` must have the same shape. Received: "
                 f"y_true.shape={shape_of(y_true)}, y_pred.shape={shape_of(y_pred)}"
             )
         y_pred = greater_equal(cast(to_tensor(y_pred), "float32"), self.threshold)

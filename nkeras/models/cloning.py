@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nkeras.core import tree
+from nkeras.core.errors import short
 from nkeras.core.graph import KerasTensor
 from nkeras.core.typing import Config, Structure
 from nkeras.layers.base import Layer
@@ -47,7 +48,7 @@ def clone_model(
     """
     cache: dict[int, Layer] = kwargs.pop("cache", {})
     if kwargs:
-        raise ValueError(f"Unexpected keyword argument(s): {tuple(kwargs)}")
+        raise ValueError(f"Unexpected keyword argument(s): {short(tuple(kwargs))}")
 
     def clone(layer: Layer) -> Layer:
         if id(layer) not in cache:
@@ -66,7 +67,7 @@ def clone_model(
         if call_function is not None:
             raise ValueError(
                 "`call_function` argument is not supported with Sequential models. "
-                f"Received: call_function={call_function}"
+                f"Received: call_function={short(call_function)}"
             )
         return _clone_sequential(model, input_tensors, clone)
     if getattr(model, "_graph", None) is not None and type(model) is Functional:

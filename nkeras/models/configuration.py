@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nkeras import ops
 from nkeras.core import naming, tree
+from nkeras.core.errors import short
 from nkeras.core.graph import KerasTensor, Node
 from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
 from nkeras.core.tensor import Operators
@@ -171,8 +172,8 @@ def graph_from_config(cls: type[_Model], config: Config) -> _Model:
             tensors[name, number] = tree.flatten(outputs)
         if len(later) == len(waiting):
             raise ValueError(
-                f"The config of model {config.get('name')!r} has calls whose inputs are missing: "
-                f"{[name for name, _, _ in later]}."
+                f"The config of model {short(config.get('name'))} has calls whose inputs are "
+                f"missing: {short([name for name, _, _ in later])}."
             )
         waiting = later
 
@@ -213,7 +214,7 @@ def _keras_op(described: Config) -> Callable[..., Structure]:
     function = _op_named("getitem" if name == "get_item" else name)
     if function is None:
         raise ValueError(
-            f"nkeras has no operation {described['class_name']!r} (nkeras.ops.{name})."
+            f"nkeras has no operation {short(described['class_name'])} (nkeras.ops.{name})."
         )
     options = {key: value for key, value in described["config"].items() if key != "name"}
     return functools.partial(function, **deserialize_keras_object(options)) if options else function

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from nkeras import ops
 from nkeras.core import graph, tree
+from nkeras.core.errors import cut_text, short
 from nkeras.core.graph import KerasTensor, Node
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
@@ -37,7 +38,7 @@ class Graph:
         if len({id(tensor) for tensor in self.inputs}) != len(self.inputs):
             raise ValueError(
                 "All inputs to a functional model must be unique. Received duplicated inputs: "
-                f"{[tensor.name for tensor in self.inputs]}"
+                f"{short([tensor.name for tensor in self.inputs])}"
             )
         self.nodes, self.operations = self._order()
         self.input_layers = [
@@ -48,8 +49,8 @@ class Graph:
         ((name, count),) = Counter(layer.name for layer in self.layers).most_common(1) or [("", 0)]
         if count > 1:
             raise ValueError(
-                f'The name "{name}" is used {count} times in the model. All layers of a model must '
-                "have different names."
+                f'The name "{cut_text(name)}" is used {count} times in the model. All layers of a '
+                "model must have different names."
             )
 
     @property
@@ -193,14 +194,14 @@ class Graph:
             missing = [one for one in named if one not in inputs]
             if missing:
                 raise ValueError(
-                    f"Model {name!r} misses the inputs {missing} in the dict with the keys "
-                    f"{list(inputs)}."
+                    f"Model {short(name)} misses the inputs {short(missing)} in the dict with the "
+                    f"keys {short(list(inputs))}."
                 )
             unknown = [one for one in inputs if one not in named]
             if unknown:
                 raise ValueError(
-                    f"Model {name!r} has no inputs {unknown}: its inputs are named {named}. Leave "
-                    "these keys out of the dict."
+                    f"Model {short(name)} has no inputs {short(unknown)}: its inputs are named "
+                    f"{short(named)}. Leave these keys out of the dict."
                 )
             if isinstance(structure, dict):
                 inputs = {one: inputs[one] for one in structure}
@@ -208,14 +209,15 @@ class Graph:
                 inputs = [inputs[one] for one in named]
         elif isinstance(structure, dict) and named != sorted(named):
             raise ValueError(
-                f"Model {name!r} was built with a dict of inputs, {named}: give a dict with these "
+                f"Model {short(name)} was built with a dict of inputs, {short(named)}: give a dict "
+                "with these "
                 "keys. The order of a list could be that of the dict or of the sorted names."
             )
         flat = tree.flatten(inputs)
         if len(flat) != len(self.inputs):
             raise ValueError(
-                f"Model {name!r} expects {len(self.inputs)} input(s) ({self.input_names()}), but "
-                f"received {len(flat)}."
+                f"Model {short(name)} expects {len(self.inputs)} input(s) "
+                f"({short(self.input_names())}), but received {len(flat)}."
             )
         return flat
 
@@ -225,8 +227,9 @@ def _symbolic(structure: Structure, argument: str) -> list[KerasTensor]:
     for one in flat:
         if not isinstance(one, KerasTensor):
             raise ValueError(
-                f"All `{argument}` values must be KerasTensors. Received: {argument}={structure} "
-                f"including invalid value {one!r} of type {type(one)}"
+                f"All `{argument}` values must be KerasTensors. Received: "
+                f"{argument}={short(structure)} "
+                f"including invalid value {short(one)} of type {type(one).__name__}"
             )
     return flat
 
@@ -250,6 +253,6 @@ def _fit_rank(value: Tensor, tensor: KerasTensor) -> Tensor:
     if rank == expected - 1 and tensor.shape[-1] == 1:
         return ops.expand_dims(value, -1)
     raise ValueError(
-        f"Invalid input shape for input {tensor.name}. Expected shape {tensor.shape}, but input "
-        f"has incompatible shape {tuple(value.shape)}"
+        f"Invalid input shape for input {cut_text(tensor.name)}. Expected shape {tensor.shape}, "
+        f"but input has incompatible shape {tuple(value.shape)}"
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nkeras.core import tree
+from nkeras.core.errors import nearest, short
 from nkeras.core.graph import KerasTensor
 from nkeras.core.tracebacks import cut
 from nkeras.core.typing import Config, Shapes, Structure
@@ -114,8 +115,10 @@ class Model(Trainer, Layer):
         for layer in self.layers:
             if layer.name == name:
                 return layer
+        names = [layer.name for layer in self.layers]
         raise ValueError(
-            f"No such layer: {name}. Existing layers are: {[layer.name for layer in self.layers]}."
+            f"No such layer: {short(name)}. Existing layers are: {short(names)}."
+            f"{nearest(name, names)}"
         )
 
     def build(self, input_shape: Shapes) -> None:
@@ -176,8 +179,8 @@ class Model(Trainer, Layer):
     def _need_graph(self) -> Graph:
         if self._graph is None:
             raise AttributeError(
-                f"Model {self.name!r} is not functional (or not built yet), so it has no symbolic "
-                "inputs and outputs."
+                f"Model {short(self.name)} is not functional (or not built yet), so it has no "
+                "symbolic inputs and outputs."
             )
         return self._graph
 

@@ -65,7 +65,7 @@ class Sequential(Model):
         if isinstance(layer, KerasTensor):
             if layer.node is None or not isinstance(layer.node.operation, InputLayer):
                 raise ValueError(
-                    f"Only `Input` tensors can be added to a Sequential. Received: {layer}"
+                    f"Only `Input` tensors can be added to a Sequential. Received: {short(layer)}"
                 )
             layer = layer.node.operation
         if not isinstance(layer, Layer):
@@ -81,11 +81,12 @@ class Sequential(Model):
         if any(layer.name == one.name for one in self._stack):
             raise ValueError(
                 "All layers added to a Sequential model should have unique names. Name "
-                f"{layer.name!r} is already the name of a layer in this model."
+                f"{short(layer.name)} is already the name of a layer in this model."
             )
         if isinstance(layer, InputLayer) and self._stack:
             raise ValueError(
-                f"Sequential model {self.name!r} has already been configured to use input shape "
+                f"Sequential model {short(self.name)} has already been configured to use input "
+                "shape "
                 f"{self._stack[0].get_config().get('batch_shape')} or has layers; an Input must be "
                 "the first."
             )
@@ -132,8 +133,8 @@ class Sequential(Model):
         """
         if not self._stack:
             raise ValueError(
-                f"Sequential model {self.name!r} cannot be built because it has no layers. Call "
-                "`model.add(layer)`."
+                f"Sequential model {short(self.name)} cannot be built because it has no layers. "
+                "Call `model.add(layer)`."
             )
         if isinstance(self._stack[0], InputLayer):
             inputs = self._stack[0].output

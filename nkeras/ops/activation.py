@@ -6,6 +6,7 @@ import numpy as np
 
 from nkeras.backend.scalar import Scalar
 from nkeras.backend.scalars import activation as scalars
+from nkeras.core.errors import short
 from nkeras.core.primitive import Elementwise, op, to_floating, to_tensor
 from nkeras.core.spec import normalize_axis
 from nkeras.core.tensor import Tensor
@@ -103,7 +104,7 @@ def glu(x: TensorLike, axis: int = -1) -> Tensor:
     if size % 2:
         raise ValueError(
             "glu: the size of `x` along `axis` must be even. "
-            f"Received: shape {x.shape}, axis={axis}"
+            f"Received: shape {x.shape}, axis={short(axis)}"
         )
     before = (slice(None),) * axis
     value = getitem(x, (*before, slice(None, size // 2)))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.core import graph
-from nkeras.core.errors import refuse
+from nkeras.core.errors import refuse, short
 from nkeras.core.primitive import op, to_tensor
 from nkeras.core.spec import normalize_axis
 from nkeras.core.tensor import Tensor
@@ -202,7 +202,7 @@ def moveaxis(x: TensorLike, source: Window, destination: Window) -> Tensor:
     if len(sources) != len(targets):
         raise ValueError(
             "moveaxis: `source` and `destination` must have the same length. "
-            f"Received: {source} and {destination}"
+            f"Received: {short(source)} and {short(destination)}"
         )
     order = [i for i in range(rank) if i not in sources]
     for target, axis in sorted(zip(targets, sources, strict=True)):
@@ -301,7 +301,7 @@ def roll(x: TensorLike, shift: Window, axis: Axis = None) -> Tensor:
     if len(axes) != len(shifts):
         raise ValueError(
             f"roll: arguments `shift` and `axis` must have one length, or one of them must be a "
-            f"single int. Received: shift={shift}, axis={axis}"
+            f"single int. Received: shift={short(shift)}, axis={short(axis)}"
         )
     for one, by in zip(axes, shifts, strict=True):
         place = normalize_axis(int(one), len(x.shape), "roll")
@@ -382,15 +382,15 @@ def _block(
     if not len(starts) == len(shape) == len(sizes):
         raise ValueError(
             f"{owner}: one start and one size for each of the {len(sizes)} axes are needed. "
-            f"Received: {starts} and {tuple(shape)}"
+            f"Received: {short(starts)} and {short(tuple(shape))}"
         )
     block = []
     for size, start, length in zip(sizes, starts, shape, strict=True):
         length = size - start if length == -1 else length
         if start < 0 or length < 0 or start + length > size:
             raise ValueError(
-                f"{owner}: a block of {tuple(shape)} from {starts} does not lie in a tensor of "
-                f"shape {tuple(sizes)}."
+                f"{owner}: a block of {short(tuple(shape))} from {short(starts)} does not lie in a "
+                f"tensor of shape {short(tuple(sizes))}."
             )
         block.append(builtins.slice(start, start + length))
     return tuple(block)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from nkeras.core import graph, tree
-from nkeras.core.errors import refuse
+from nkeras.core.errors import refuse, short
 from nkeras.core.primitive import has_symbolic, to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import T, TensorLike, TensorsLike
@@ -114,7 +114,8 @@ def _length(structure: object, owner: str) -> int:
     sizes = {to_tensor(leaf).shape[0] for leaf in leaves}
     if len(sizes) != 1:
         raise ValueError(
-            f"{owner}: all tensors must have the same size along axis 0. Received: {sorted(sizes)}"
+            f"{owner}: all tensors must have the same size along axis 0. Received: "
+            f"{short(sorted(sizes))}"
         )
     return sizes.pop()
 

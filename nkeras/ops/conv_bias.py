@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nkeras.core.errors import short
 from nkeras.core.primitive import op, primitive, promoted, to_tensor
 from nkeras.core.spec import Pairs, Shape, Spec, Typed
 from nkeras.core.tensor import Tensor
@@ -41,7 +42,7 @@ def _conv_bias(
         )
     if activation not in ("linear", "relu"):
         raise ValueError(
-            f'conv_bias: activation must be "linear" or "relu", received {activation!r}.'
+            f'conv_bias: activation must be "linear" or "relu", received {short(activation)}.'
         )
     spec = conv_primitive.shape_rule(
         x, kernel, strides=strides, padding=padding, dilation=dilation, groups=groups

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nkeras.core import config
-from nkeras.core.errors import refuse
+from nkeras.core.errors import refuse, short
 from nkeras.core.primitive import op, primitive, promoted, to_tensor
 from nkeras.core.spec import Pairs, Shape, Spec, Typed, window_output, window_padding
 from nkeras.core.tensor import Tensor
@@ -23,8 +23,8 @@ def _conv(
     )
     if min(sizes, default=1) < 1:
         raise ValueError(
-            f"conv: the kernel {kernel.shape[:-2]} with dilation {dilation} does not fit into the "
-            f"input's spatial sizes {tuple(x.shape[1:-1])} with padding {padding}."
+            f"conv: the kernel {kernel.shape[:-2]} with dilation {short(dilation)} does not fit "
+            f"into the input's spatial sizes {tuple(x.shape[1:-1])} with padding {short(padding)}."
         )
     return Spec((x.shape[0], *sizes, kernel.shape[-1]), x.dtype)
 
@@ -378,8 +378,8 @@ def transposed_geometry(
         extra = None if output_padding is None else output_padding[i]
         if extra is not None and extra >= stride:
             raise ValueError(
-                f"conv_transpose: output_padding {output_padding} must be less than the strides "
-                f"{strides}."
+                f"conv_transpose: output_padding {short(output_padding)} must be less than the "
+                f"strides {short(strides)}."
             )
         # A dilated input has (size - 1) * stride + 1 cells; Keras pads it so far on both sides.
         if padding == "valid":
@@ -430,7 +430,7 @@ def windows(value: int | Sequence[int], rank: int, argument: str, least: int = 1
     if len(values) != rank or min(values, default=least) < least:
         raise ValueError(
             f"Argument `{argument}` must be an int or {rank} ints, each at least {least}. "
-            f"Received: {argument}={value}"
+            f"Received: {argument}={short(value)}"
         )
     return values
 

@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 import numpy as np
 
 from nkeras.core import dtypes, graph, tape
+from nkeras.core.errors import short
 from nkeras.core.primitive import op, primitive, shape_of, to_tensor
 from nkeras.core.spec import Shape, Spec, Typed
 from nkeras.core.tensor import Tensor, as_tensor
@@ -145,8 +146,8 @@ def custom_gradient(
         for name, value in named.items():
             if isinstance(value, (Tensor, Variable)):
                 raise TypeError(
-                    f"custom_gradient: pass the tensor {name!r} of {f.__name__} by position; the "
-                    "gradient function has gradients for positional arguments only."
+                    f"custom_gradient: pass the tensor {short(name)} of {f.__name__} by position; "
+                    "the gradient function has gradients for positional arguments only."
                 )
         tensors = [
             to_tensor(one) if not isinstance(one, (str, bytes)) else one for one in arguments
@@ -158,7 +159,7 @@ def custom_gradient(
         if not (isinstance(returned, tuple) and len(returned) == 2 and callable(returned[1])):
             raise TypeError(
                 f"custom_gradient: {f.__name__} must return its outputs and a gradient function. "
-                f"Received: {returned!r}"
+                f"Received: {short(returned)}"
             )
         outputs, grad_fn = returned
         flat = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from nkeras.core import config, graph
+from nkeras.core.errors import short
 from nkeras.core.primitive import op, to_floating, to_tensor
 from nkeras.core.recording import on_host
 from nkeras.core.spec import normalize_axis
@@ -123,7 +124,7 @@ def sparse_categorical_crossentropy(
     if labels.shape != expected:
         raise ValueError(
             f"sparse_categorical_crossentropy: `target` must have the shape {expected} for an "
-            f"`output` of shape {output.shape} with classes along axis {axis}. "
+            f"`output` of shape {output.shape} with classes along axis {short(axis)}. "
             f"Received shape {labels.shape}"
         )
     labels = _checked_labels(labels, classes)

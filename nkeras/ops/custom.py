@@ -8,6 +8,7 @@ from types import FunctionType
 from typing import overload
 
 from nkeras.backend.scalar import Scalar
+from nkeras.core.errors import short
 from nkeras.core.primitive import PRIMITIVES, Elementwise
 
 _own: dict[str, Elementwise] = {}
@@ -53,10 +54,10 @@ def elementwise(
         return lambda function: elementwise(function, result=result)
     if result not in ("same", "bool"):
         raise ValueError(
-            f'elementwise: argument `result` must be "same" or "bool". Received: {result!r}'
+            f'elementwise: argument `result` must be "same" or "bool". Received: {short(result)}'
         )
     if not isinstance(function, FunctionType):
-        raise TypeError(f"elementwise: a Python function is needed. Received: {function!r}")
+        raise TypeError(f"elementwise: a Python function is needed. Received: {short(function)}")
     special = [
         one
         for one in signature(function).parameters.values()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from nkeras.core.errors import short
 from nkeras.core.primitive import op, primitive, promoted, to_tensor
 from nkeras.core.spec import Spec, Typed
 from nkeras.core.tensor import Tensor
@@ -25,7 +26,9 @@ def _dense(x: Typed, kernel: Typed, bias: Typed | None, *, activation: str) -> S
     if bias is not None and bias.shape != kernel.shape[1:]:
         raise ValueError(f"dense: bias must have shape {kernel.shape[1:]}, received {bias.shape}.")
     if activation not in ("linear", "relu"):
-        raise ValueError(f'dense: activation must be "linear" or "relu", received {activation!r}.')
+        raise ValueError(
+            f'dense: activation must be "linear" or "relu", received {short(activation)}.'
+        )
     return Spec((*x.shape[:-1], kernel.shape[1]), x.dtype)
 
 

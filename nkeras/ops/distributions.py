@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nkeras.core.errors import short
 from nkeras.core.primitive import op, to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import DTypeLike, Seed, ShapeLike, TensorLike
@@ -163,7 +164,7 @@ def binomial(
     name = _floating(dtype, "binomial")
     trials = to_tensor(counts).numpy()
     if trials.size and trials.min() < 0:
-        raise ValueError(f"binomial: `counts` must not be negative. Received: {counts!r}")
+        raise ValueError(f"binomial: `counts` must not be negative. Received: {short(counts)}")
     most = int(trials.max(initial=0))
     sizes = [most] + [1] * len(tuple(shape))
     happens = to_tensor(np.arange(most).reshape(sizes), "float32")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nkeras.core.errors import refuse, short
 from nkeras.core.primitive import op, promoted
 from nkeras.core.spec import Shape
 from nkeras.core.tensor import Tensor
@@ -41,7 +42,7 @@ def einsum(subscripts: str, *operands: TensorLike, **kwargs: object) -> Tensor:
         (2, 3, 5)
     """
     if kwargs:
-        raise ValueError(f"einsum: unknown arguments {sorted(kwargs)}.")
+        raise ValueError(f"einsum: unknown arguments {short(sorted(kwargs))}.")
     tensors = promoted(*operands)
     inputs, output = _parse(subscripts, [len(tensor.shape) for tensor in tensors])
     sizes = _sizes(subscripts, inputs, [tensor.shape for tensor in tensors])
@@ -58,19 +59,23 @@ def einsum(subscripts: str, *operands: TensorLike, **kwargs: object) -> Tensor:
 
 def _parse(subscripts: str, ranks: list[int]) -> tuple[list[str], str]:
     """The names of each operand's axes and of the result's, `...` replaced by fresh letters."""
+    if not isinstance(subscripts, str):
+        refuse("subscripts", subscripts, 'a string such as "ij,jk->ik"', "einsum")
     text = subscripts.replace(" ", "")
     left, arrow, right = text.partition("->")
     inputs = left.split(",")
     if len(inputs) != len(ranks):
         raise ValueError(
-            f"einsum: {subscripts!r} names {len(inputs)} operands. Received: {len(ranks)}"
+            f"einsum: {short(subscripts)} names {len(inputs)} operands. Received: {len(ranks)}"
         )
     letters = [letter for letter in _LETTERS if letter not in text]
     widest = 0
     for names, rank in zip(inputs, ranks, strict=True):
         named = len(names.replace("...", ""))
         if named > rank or (named < rank and "..." not in names):
-            raise ValueError(f"einsum: {names!r} in {subscripts!r} does not fit a rank of {rank}.")
+            raise ValueError(
+                f"einsum: {short(names)} in {short(subscripts)} does not fit a rank of {rank}."
+            )
         widest = max(widest, rank - named)
     hidden = "".join(letters[:widest])
     filled = [
@@ -84,7 +89,9 @@ def _parse(subscripts: str, ranks: list[int]) -> tuple[list[str], str]:
         output = hidden + "".join(sorted(name for name in set(named) if named.count(name) == 1))
     unknown = set(output) - set("".join(filled))
     if unknown or len(set(output)) != len(output):
-        raise ValueError(f"einsum: the result of {subscripts!r} has unknown or repeated names.")
+        raise ValueError(
+            f"einsum: the result of {short(subscripts)} has unknown or repeated names."
+        )
     return filled, output
 
 
@@ -97,7 +104,8 @@ def _sizes(subscripts: str, inputs: list[str], shapes: Sequence[Shape]) -> dict[
                 sizes[name] = size
             elif size not in (known, 1):
                 raise ValueError(
-                    f"einsum: the axis {name!r} of {subscripts!r} has the sizes {known} and {size}."
+                    f"einsum: the axis {short(name)} of {short(subscripts)} has the sizes "
+                    f"{short(known)} and {size}."
                 )
     return sizes
 

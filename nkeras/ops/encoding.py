@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.core import dtypes, graph
-from nkeras.core.errors import refuse
+from nkeras.core.errors import refuse, short
 from nkeras.core.primitive import op, to_tensor
 from nkeras.core.spec import normalize_axis
 from nkeras.core.tensor import Tensor
@@ -85,7 +85,7 @@ def multi_hot(
     num_classes = kwargs.pop("num_tokens", num_classes)
     if num_classes is None or kwargs:
         raise ValueError(
-            f"multi_hot: argument `num_classes` is needed, and {sorted(kwargs)} are unknown."
+            f"multi_hot: argument `num_classes` is needed, and {short(sorted(kwargs))} are unknown."
         )
     x = to_tensor(inputs)
     vectors = one_hot(x, num_classes, axis, "bool", sparse)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.core import dtypes, graph
+from nkeras.core.errors import short
 from nkeras.core.primitive import op, primitive, to_tensor
 from nkeras.core.spec import Shape, Spec, Typed, broadcast_shapes, normalize_axis
 from nkeras.core.tensor import Tensor
@@ -73,7 +74,7 @@ def _scatter_nd(indices: Typed, values: Typed, *, shape: Shape) -> Spec:
     if tuple(values.shape) != expected:
         raise ValueError(
             f"scatter: values must have the shape {expected} for indices of shape {indices.shape} "
-            f"and a result of shape {shape}. Received values of shape {values.shape}"
+            f"and a result of shape {short(shape)}. Received values of shape {values.shape}"
         )
     return Spec(shape, values.dtype)
 
@@ -197,7 +198,7 @@ def checked_coordinates(indices: TensorLike, shape: Shape, owner: str) -> Tensor
     depth = indices.shape[-1] if indices.shape else 0
     if not 1 <= depth <= len(shape):
         raise ValueError(
-            f"{owner}: the last size of `indices` must be in [1, {len(shape)}] for {shape}. "
+            f"{owner}: the last size of `indices` must be in [1, {len(shape)}] for {short(shape)}. "
             f"Received indices of shape {indices.shape}"
         )
     if isinstance(indices, graph.KerasTensor):

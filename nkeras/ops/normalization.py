@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 from nkeras.core import config, dtypes
+from nkeras.core.errors import short
 from nkeras.core.primitive import op, primitive, to_floating, to_tensor
 from nkeras.core.spec import Spec, Typed, normalize_axes, normalize_axis
 from nkeras.core.tensor import Tensor
@@ -227,7 +228,7 @@ def layer_normalization(
     """
     rms_scaling = kwargs.pop("rms_scaling", False)
     if kwargs:
-        raise ValueError(f"layer_normalization: unknown arguments {sorted(kwargs)}.")
+        raise ValueError(f"layer_normalization: unknown arguments {short(sorted(kwargs))}.")
     x = to_tensor(x)
     wide = cast(x, dtypes.result_type(x.dtype, "float32"))
     axes = normalize_axes(axis, len(x.shape), "layer_normalization")
@@ -315,7 +316,7 @@ def normalize(
     """
     if not isinstance(order, int) or order < 1:
         raise ValueError(
-            f"normalize: argument `order` must be an int >= 1. Received: order={order!r}"
+            f"normalize: argument `order` must be an int >= 1. Received: order={short(order)}"
         )
     x = to_floating(x)
     x = x if x.shape else reshape(x, (1,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from nkeras.core.errors import short
 from nkeras.core.primitive import op, primitive, to_tensor
 from nkeras.core.spec import Pairs, Spec, Typed
 from nkeras.core.tensor import Tensor
@@ -86,17 +87,19 @@ def pad(
     if mode not in ("constant", "reflect", "symmetric"):
         raise ValueError(
             'pad: argument `mode` must be "constant", "reflect" or "symmetric". '
-            f"Received: mode={mode!r}"
+            f"Received: mode={short(mode)}"
         )
     if constant_values is not None and mode != "constant":
         raise ValueError(
-            f"pad: argument `constant_values` needs `mode='constant'`. Received: mode={mode!r}"
+            f"pad: argument `constant_values` needs `mode='constant'`. Received: mode={short(mode)}"
         )
     pairs = _pairs(pad_width, len(x.shape))
     for size, pair in zip(x.shape, pairs, strict=True):
         reach = size - 1 if mode == "reflect" else size
         if mode != "constant" and max(pair) > reach:
-            raise ValueError(f"pad: {mode} padding of {pair} is too wide for a size of {size}.")
+            raise ValueError(
+                f"pad: {mode} padding of {short(pair)} is too wide for a size of {size}."
+            )
     return _pad(x, pad_width=pairs, mode=mode, constant=constant_values or 0)
 
 
@@ -111,6 +114,6 @@ def _pairs(pad_width: Padding, rank: int) -> Pairs:
     if len(widths) != rank or any(len(w) != 2 or min(w) < 0 for w in widths):
         raise ValueError(
             f"pad: argument `pad_width` must hold a pair of non-negative int for each of the "
-            f"{rank} axes. Received: {pad_width}"
+            f"{rank} axes. Received: {short(pad_width)}"
         )
     return tuple((int(low), int(high)) for low, high in widths)

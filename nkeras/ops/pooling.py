@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+from nkeras.core.errors import short
 from nkeras.core.primitive import Primitive, Results, op, primitive, to_tensor
 from nkeras.core.spec import Pairs, Shape, Spec, Typed, window_output
 from nkeras.core.tensor import Tensor
@@ -27,7 +28,7 @@ def _pooled(x: Typed, pool_size: Shape, strides: Shape, padding: Pairs) -> Shape
     )
     if min(sizes) < 1:
         raise ValueError(
-            f"pool: the window {pool_size} does not fit into the input's spatial sizes "
+            f"pool: the window {short(pool_size)} does not fit into the input's spatial sizes "
             f"{tuple(x.shape[1:-1])}."
         )
     return (x.shape[0], *sizes, x.shape[-1])

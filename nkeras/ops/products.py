@@ -56,8 +56,8 @@ def tensordot(
         first, second = list(range(rank1 - axes, rank1)), list(range(axes))
     if [x1.shape[a] for a in first] != [x2.shape[b] for b in second]:
         raise ValueError(
-            f"tensordot: the axes {first} of {x1.shape} and {second} of {x2.shape} have different "
-            "sizes."
+            f"tensordot: the axes {first} of {x1.shape} and {second} of {x2.shape} have "
+            "different sizes."
         )
     free1 = [a for a in range(rank1) if a not in first]
     free2 = [b for b in range(rank2) if b not in second]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from nkeras.backend.scalars import random as scalars
 from nkeras.core import dtypes
+from nkeras.core.errors import short
 from nkeras.core.primitive import op, primitive, to_tensor
 from nkeras.core.random import draw_seed
 from nkeras.core.spec import Spec, Typed, normalize_axis
@@ -217,14 +218,16 @@ def randint(
     """
     name = dtypes.standardize(dtype)
     if not dtypes.is_integer(name):
-        raise ValueError(f"randint: argument `dtype` must be integer. Received: dtype={dtype!r}")
+        raise ValueError(
+            f"randint: argument `dtype` must be integer. Received: dtype={short(dtype)}"
+        )
     low, high = int(minval), int(maxval)
     digits = int(name.lstrip("uint"))
     least = 0 if name.startswith("u") else -(2 ** (digits - 1))
     if not least <= low < high <= least + 2**digits:
         raise ValueError(
             "randint: `minval` must be below `maxval`, and both within the dtype. "
-            f"Received: minval={minval}, maxval={maxval}, dtype={name}"
+            f"Received: minval={short(minval)}, maxval={short(maxval)}, dtype={name}"
         )
     words = cast(bits((2, *shape), seed), "uint64")
     # 64 bits for each number, so that the remainder is uniform but for one part in 2**32.
@@ -295,7 +298,9 @@ def dropout(
     Source: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
     """
     if not 0 <= rate <= 1:
-        raise ValueError(f"dropout: argument `rate` must be in [0, 1]. Received: rate={rate}")
+        raise ValueError(
+            f"dropout: argument `rate` must be in [0, 1]. Received: rate={short(rate)}"
+        )
     x = to_tensor(inputs)
     if rate == 0:
         return x
@@ -314,5 +319,7 @@ def dropout(
 def _floating(dtype: DTypeLike, owner: str) -> str:
     name = dtypes.standardize(dtype)
     if not dtypes.is_floating(name):
-        raise ValueError(f"{owner}: argument `dtype` must be floating. Received: dtype={dtype!r}")
+        raise ValueError(
+            f"{owner}: argument `dtype` must be floating. Received: dtype={short(dtype)}"
+        )
     return name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from nkeras.core.errors import short
 from nkeras.core.primitive import Primitive, op, primitive, to_floating, to_tensor
 from nkeras.core.spec import Spec, Typed, normalize_axes, reduced_shape
 from nkeras.core.tensor import Tensor
@@ -264,8 +265,8 @@ def _extreme(
     if any_empty(x, axes):
         if initial is None:
             raise ValueError(
-                f"{owner}: the reduced axes {axes} of an array of shape {x.shape} are empty and "
-                "have no extreme; give `initial`."
+                f"{owner}: the reduced axes {short(axes)} of an array of shape {x.shape} are empty "
+                "and have no extreme; give `initial`."
             )
         return broadcast_to(to_tensor(initial, x.dtype), reduced_shape(x.shape, axes, keepdims))
     if x.dtype == "bool":

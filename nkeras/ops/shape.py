@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.core import dtypes
+from nkeras.core.errors import short
 from nkeras.core.primitive import op, primitive, promoted, shape_of, to_tensor
 from nkeras.core.spec import (
     Shape,
@@ -30,7 +31,7 @@ def _reshape(x: Typed, *, shape: Shape) -> Spec:
     if math.prod(shape) != math.prod(x.shape):
         raise ValueError(
             f"reshape: an array of shape {x.shape} has {math.prod(x.shape)} elements, the new "
-            f"shape {shape} needs {math.prod(shape)}."
+            f"shape {short(shape)} needs {math.prod(shape)}."
         )
     return Spec(shape, x.dtype)
 
@@ -54,7 +55,7 @@ def _(grad_y: Tensor, axes: tuple[int, ...]) -> Tensor:
 @primitive()
 def _broadcast_to(x: Typed, *, shape: Shape) -> Spec:
     if broadcast_shapes(x.shape, shape, owner="broadcast_to") != tuple(shape):
-        raise ValueError(f"broadcast_to: shape {x.shape} does not broadcast to {shape}.")
+        raise ValueError(f"broadcast_to: shape {x.shape} does not broadcast to {short(shape)}.")
     return Spec(shape, x.dtype)
 
 
@@ -72,7 +73,7 @@ def _concatenate(*xs: Typed, axis: int) -> Spec:
         ):
             raise ValueError(
                 "concatenate: all sizes but those along the axis must be equal. Received shapes "
-                f"{[tuple(x.shape) for x in xs]} and axis {axis}."
+                f"{short([tuple(x.shape) for x in xs])} and axis {short(axis)}."
             )
     total = sum(x.shape[axis] for x in xs)
     return Spec((*first[:axis], total, *first[axis + 1 :]), xs[0].dtype)
@@ -185,12 +186,14 @@ def reshape(x: TensorLike, newshape: ShapeLike | int) -> Tensor:
         int(size) for size in ((newshape,) if isinstance(newshape, (int, np.integer)) else newshape)
     ]
     if shape.count(-1) > 1 or min(shape, default=0) < -1:
-        raise ValueError(f"reshape: argument `newshape` may hold one -1. Received: {tuple(shape)}")
+        raise ValueError(
+            f"reshape: argument `newshape` may hold one -1. Received: {short(tuple(shape))}"
+        )
     if -1 in shape:
         known = -math.prod(shape)
         total = math.prod(x.shape)
         if known == 0 or total % known:
-            raise ValueError(f"reshape: shape {x.shape} cannot become {tuple(shape)}.")
+            raise ValueError(f"reshape: shape {x.shape} cannot become {short(tuple(shape))}.")
         shape[shape.index(-1)] = total // known
     return shaped(x, tuple(shape))
 
@@ -234,7 +237,7 @@ def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Tensor:
     )
     if sorted(order) != list(range(rank)):
         raise ValueError(
-            f"transpose: axes {axes} is no permutation of the {rank} axes of {x.shape}."
+            f"transpose: axes {short(axes)} is no permutation of the {rank} axes of {x.shape}."
         )
     return x if order == tuple(range(rank)) else _transpose(x, axes=order)
 
@@ -313,7 +316,7 @@ def expand_dims(x: TensorLike, axis: int | Sequence[int]) -> Tensor:
     x = to_tensor(x)
     count = len(tuple(axis)) if hasattr(axis, "__iter__") else 1  # type: ignore[arg-type]
     rank = len(x.shape) + count
-    new = normalize_axes(axis, rank, "expand_dims")
+    new = set(normalize_axes(axis, rank, "expand_dims"))
     sizes = iter(x.shape)
     return reshape(x, tuple(1 if i in new else next(sizes) for i in range(rank)))
 
@@ -337,7 +340,7 @@ def squeeze(x: TensorLike, axis: int | Sequence[int] | None = None) -> Tensor:
         return reshape(x, tuple(size for size in x.shape if size != 1))
     gone = normalize_axes(axis, len(x.shape), "squeeze")
     if any(x.shape[i] != 1 for i in gone):
-        raise ValueError(f"squeeze: axes {axis} of shape {x.shape} do not all have size 1.")
+        raise ValueError(f"squeeze: axes {short(axis)} of shape {x.shape} do not all have size 1.")
     return reshape(x, tuple(size for i, size in enumerate(x.shape) if i not in gone))
 
 
@@ -399,7 +402,7 @@ def getitem(x: TensorLike, key: Any) -> Tensor:
     named = sum(one is not None and one is not Ellipsis for one in keys)
     rank = len(x.shape)
     if named > rank:
-        raise IndexError(f"Too many indices for a tensor of shape {x.shape}: {key}")
+        raise IndexError(f"Too many indices for a tensor of shape {x.shape}: {short(key)}")
     if not any(one is Ellipsis for one in keys):
         keys = (*keys, Ellipsis)
     position = [one is Ellipsis for one in keys].index(True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.core import graph
-from nkeras.core.errors import refuse
+from nkeras.core.errors import refuse, short
 from nkeras.core.primitive import Primitive, op, to_tensor
 from nkeras.core.spec import normalize_axis
 from nkeras.core.tensor import Tensor, as_tensor
@@ -202,7 +202,7 @@ def top_k(x: TensorLike, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
     x = to_tensor(x)
     size = x.shape[-1] if x.shape else 0
     if not hasattr(k, "__index__") or not 1 <= k <= size:
-        raise ValueError(f"top_k: argument `k` must be in [1, {size}]. Received: k={k}")
+        raise ValueError(f"top_k: argument `k` must be in [1, {size}]. Received: k={short(k)}")
     # Sorting the reversed line ascending and reversing it keeps the first of equals first.
     backward = argsort(flip(x, -1), -1)
     order = getitem(flip((size - 1) - backward, -1), (..., builtins.slice(k)))
@@ -375,7 +375,7 @@ def _concrete(x: TensorLike, owner: str) -> np.ndarray:
     x = to_tensor(x)
     if isinstance(x, graph.KerasTensor):
         raise ValueError(
-            f"{owner}: the shape of the result depends on the values, and the symbolic tensor {x} "
-            "has none."
+            f"{owner}: the shape of the result depends on the values, and the symbolic tensor "
+            f"{short(x)} has none."
         )
     return x.numpy()

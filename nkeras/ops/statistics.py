@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nkeras.core import dtypes, graph
-from nkeras.core.errors import refuse
+from nkeras.core.errors import refuse, short
 from nkeras.core.primitive import op, to_floating, to_tensor
 from nkeras.core.spec import normalize_axes, reduced_shape
 from nkeras.core.tensor import Tensor
@@ -127,7 +127,7 @@ def average(x: TensorLike, axis: Axis = None, weights: TensorLike | None = None)
         if weights.shape != tuple(x.shape[i] for i in axes):
             raise ValueError(
                 f"average: `weights` must have the shape of `x`, {x.shape}, or that of its axes "
-                f"{axis}. Received shape {weights.shape}"
+                f"{short(axis)}. Received shape {weights.shape}"
             )
         wide = tuple(size if i in axes else 1 for i, size in enumerate(x.shape))
         weights = reshape(weights, wide)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nkeras import initializers, ops
+from nkeras.core.errors import short
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import LearningRateLike, OptimizerOptions
 from nkeras.core.variable import Variable
@@ -57,7 +58,7 @@ class Ftrl(Optimizer):
         if learning_rate_power > 0.0:
             raise ValueError(
                 "Ftrl: argument `learning_rate_power` must be negative or zero. Received: "
-                f"learning_rate_power={learning_rate_power}."
+                f"learning_rate_power={short(learning_rate_power)}."
             )
         for argument, value in (
             ("initial_accumulator_value", initial_accumulator_value),
@@ -68,7 +69,7 @@ class Ftrl(Optimizer):
             if value < 0.0:
                 raise ValueError(
                     f"Ftrl: argument `{argument}` must be positive or zero. "
-                    f"Received: {argument}={value}."
+                    f"Received: {argument}={short(value)}."
                 )
         self.learning_rate_power = learning_rate_power
         self.initial_accumulator_value = initial_accumulator_value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nkeras.core.errors import refuse, short
 from nkeras.core.serialization import (
     classes_in,
     deserialize_keras_object,
@@ -37,6 +38,8 @@ def deserialize(config: Config, custom_objects: Mapping[str, object] | None = No
         >>> optimizers.deserialize(config).momentum
         0.9
     """
+    if not isinstance(config.get("class_name"), str):
+        refuse("config", config, "a dict with a `class_name` and a `config`", "optimizers")
     name = _LOWER.get(config["class_name"].lower())
     if name is not None:
         config = {"module": "keras.optimizers", **config, "class_name": name}
@@ -62,10 +65,10 @@ def get(identifier: OptimizerLike) -> Optimizer | None:
     found = deserialize(identifier) if isinstance(identifier, dict) else identifier
     if isinstance(found, type):
         raise ValueError(
-            f"Could not interpret optimizer identifier: {found!r} is a class. Pass an instance, "
-            f"such as {found.__name__}()."
+            f"Could not interpret optimizer identifier: {short(found)} is a class. Pass an "
+            f"instance, such as {found.__name__}()."
         )
     found = resolve(found, OPTIMIZERS, "optimizer", Optimizer)
     if not isinstance(found, Optimizer):
-        raise ValueError(f"Could not interpret optimizer identifier: {identifier!r}")
+        raise ValueError(f"Could not interpret optimizer identifier: {short(identifier)}")
     return found

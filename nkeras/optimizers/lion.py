@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nkeras import ops
+from nkeras.core.errors import short
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import LearningRateLike, OptimizerOptions
 from nkeras.core.variable import Variable
@@ -49,7 +50,7 @@ class Lion(Optimizer):
         if not 0 < beta_1 <= 1:
             raise ValueError(
                 "Lion: argument `beta_1` must be in (0, 1], otherwise the optimizer degenerates to "
-                f"SignSGD. Received: beta_1={beta_1}."
+                f"SignSGD. Received: beta_1={short(beta_1)}."
             )
         self._check_fractions(beta_2=beta_2)
         self.beta_1 = beta_1

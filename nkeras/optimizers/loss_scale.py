@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from nkeras import ops
 from nkeras.core import naming
 from nkeras.core.configurable import ANY
-from nkeras.core.errors import refuse
+from nkeras.core.errors import refuse, short
 from nkeras.core.recording import either, live, on_host
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, Gradients, LearningRateLike, TensorLike
@@ -75,7 +75,7 @@ class LossScaleOptimizer(Optimizer):
             if value is not default and value != default:
                 raise ValueError(
                     f"LossScaleOptimizer does not support `{argument}`. Set it on the "
-                    f"`inner_optimizer` instead. Received: {argument}={value!r}"
+                    f"`inner_optimizer` instead. Received: {argument}={short(value)}"
                 )
         super().__init__(learning_rate=0.0, name=name, **kwargs)
         self.inner_optimizer = inner_optimizer

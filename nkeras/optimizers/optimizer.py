@@ -106,7 +106,7 @@ class Optimizer(Configurable, OptimizerState):
         if isinstance(learning_rate, type):
             raise ValueError(
                 f"{owner}: argument `learning_rate` must be a LearningRateSchedule, not its class. "
-                f"Received: learning_rate={learning_rate!r}"
+                f"Received: learning_rate={short(learning_rate)}"
             )
         if isinstance(learning_rate, LearningRateSchedule) or callable(learning_rate):
             self._learning_rate: Variable | LearningRateSchedule | Callable[[], float | Tensor]
@@ -118,7 +118,7 @@ class Optimizer(Configurable, OptimizerState):
             raise ValueError(
                 f"{owner}: argument `learning_rate` must be a float, a LearningRateSchedule, or a "
                 "function without arguments that returns the learning rate. Received: "
-                f"learning_rate={learning_rate!r}"
+                f"learning_rate={short(learning_rate)}"
             )
 
     def _host_variable(self, value: float, dtype: str | None, name: str) -> Variable:
@@ -139,28 +139,29 @@ class Optimizer(Configurable, OptimizerState):
         if steps and not steps >= 2:
             raise ValueError(
                 f"{owner}: argument `gradient_accumulation_steps` must be an integer >= 2. "
-                f"Received: gradient_accumulation_steps={steps}"
+                f"Received: gradient_accumulation_steps={short(steps)}"
             )
         if self.use_ema and not 0 <= self.ema_momentum <= 1:
             raise ValueError(
                 f"{owner}: argument `ema_momentum` must be in the range [0, 1]. "
-                f"Received: ema_momentum={self.ema_momentum}"
+                f"Received: ema_momentum={short(self.ema_momentum)}"
             )
         if self.use_ema and frequency and (not isinstance(frequency, int) or frequency < 1):
             raise ValueError(
                 f"{owner}: argument `ema_overwrite_frequency` must be an integer >= 1 or None. "
-                f"Received: ema_overwrite_frequency={frequency}"
+                f"Received: ema_overwrite_frequency={short(frequency)}"
             )
         clips = {name: getattr(self, name) for name in ("clipnorm", "clipvalue", "global_clipnorm")}
         if sum(value is not None for value in clips.values()) > 1:
             raise ValueError(
                 f"{owner}: only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. "
-                f"Received: {', '.join(f'{name}={value}' for name, value in clips.items())}"
+                f"Received: {short(clips, 150)}"
             )
         for name, value in clips.items():
             if value is not None and not value >= 0:
                 raise ValueError(
-                    f"{owner}: argument `{name}` must not be negative. Received: {name}={value}"
+                    f"{owner}: argument `{name}` must not be negative. Received: "
+                    f"{name}={short(value)}"
                 )
 
     def _check_fractions(self, **arguments: float) -> None:
@@ -173,7 +174,7 @@ class Optimizer(Configurable, OptimizerState):
         if not float(value) >= 0.0:
             raise ValueError(
                 f"{type(self).__name__}: argument `learning_rate` must not be negative. "
-                f"Received: learning_rate={value}"
+                f"Received: learning_rate={short(value)}"
             )
 
     @property
@@ -456,8 +457,8 @@ def _with_gradient(
         raise ValueError("No gradients provided for any variable.")
     if missing:
         warn(
-            f"Gradients do not exist for variables {missing} when minimizing the loss. If using "
-            "`model.compile()`, did you forget to provide a `loss` argument?",
+            f"Gradients do not exist for variables {short(missing)} when minimizing the loss. If "
+            "using `model.compile()`, did you forget to provide a `loss` argument?",
         )
     pairs = []
     for grad, variable in zip(grads, variables, strict=True):
@@ -465,7 +466,7 @@ def _with_gradient(
             tensor = ops.convert_to_tensor(grad)
             if tensor.shape != variable.shape:
                 raise ValueError(
-                    f"The gradient for variable {variable.path!r} must have its shape "
+                    f"The gradient for variable {short(variable.path)} must have its shape "
                     f"{variable.shape}. Received: shape {tensor.shape}."
                 )
             pairs.append((tensor, variable))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from nkeras.core.errors import short
 from nkeras.core.recording import number
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import LearningRateLike, OptimizerOptions
@@ -52,7 +53,7 @@ class SGD(Optimizer):
         super().__init__(learning_rate, **shared)
         if not isinstance(momentum, float) or not 0 <= momentum <= 1:
             raise ValueError(
-                f"SGD: argument `momentum` must be a float in [0, 1]. Received: {momentum!r}"
+                f"SGD: argument `momentum` must be a float in [0, 1]. Received: {short(momentum)}"
             )
         self.momentum = momentum
         self.nesterov = nesterov

@@ -9,7 +9,7 @@ import numpy as np
 
 from nkeras import initializers
 from nkeras.core import guards, naming
-from nkeras.core.errors import warn
+from nkeras.core.errors import short, warn
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, DTypeLike, InitializerLike, TensorLike
 from nkeras.core.variable import Variable
@@ -78,7 +78,7 @@ class OptimizerState(guards.Guarded):
         for variable in variables:
             if id(variable) not in self._indices:
                 raise ValueError(
-                    f"Unknown variable: {variable.path!r} of shape {variable.shape}. This "
+                    f"Unknown variable: {short(variable.path)} of shape {variable.shape}. This "
                     "optimizer can only be called for the variables it was built with. For new "
                     "variables, make a new optimizer; for those of layers that became trainable, "
                     "call `compile()` with one."
@@ -107,7 +107,9 @@ class OptimizerState(guards.Guarded):
             The variable; it is among `variables` from now on.
         """
         if layout is not None:
-            raise ValueError(f"add_variable: argument `layout` must be None. Received: {layout!r}")
+            raise ValueError(
+                f"add_variable: argument `layout` must be None. Received: {short(layout)}"
+            )
         with naming.name_scope(self.name):
             variable = Variable(
                 initializers.get(initializer),
@@ -169,7 +171,7 @@ class OptimizerState(guards.Guarded):
         if len(names) != len(made_by):
             raise ValueError(
                 "add_optimizer_variables: arguments `name` and `initializer` must have equal "
-                f"lengths. Received: name={name!r}, initializer={initializer!r}"
+                f"lengths. Received: name={short(name)}, initializer={short(initializer)}"
             )
         lists: tuple[Slots, ...] = tuple([] for _ in names)
         for variable in trainable_variables:
@@ -215,7 +217,7 @@ class OptimizerState(guards.Guarded):
         for variable, weight in zip(self.variables, weights, strict=True):
             if np.shape(weight) != variable.shape:
                 raise ValueError(
-                    f"Optimizer variable {variable.path!r} has shape {variable.shape}, not "
+                    f"Optimizer variable {short(variable.path)} has shape {variable.shape}, not "
                     f"compatible with a weight of shape {np.shape(weight)}."
                 )
         for variable, weight in zip(self.variables, weights, strict=True):
@@ -231,7 +233,7 @@ class OptimizerState(guards.Guarded):
         if len(store.keys()) != len(self.variables):
             unbuilt = "" if self.built else " The optimizer has not been built yet."
             warn(
-                f"Skipping variable loading for optimizer {self.name!r}, because it has "
+                f"Skipping variable loading for optimizer {short(self.name)}, because it has "
                 f"{len(self.variables)} variables whereas the saved optimizer has "
                 f"{len(store.keys())} variables.{unbuilt}",
             )

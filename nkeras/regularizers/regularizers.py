@@ -11,6 +11,7 @@ import numpy as np
 
 from nkeras.core import config
 from nkeras.core.configurable import Configurable
+from nkeras.core.errors import short
 from nkeras.core.guards import GuardedAttributes
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
@@ -140,7 +141,7 @@ class OrthogonalRegularizer(Regularizer):
         if mode not in ("rows", "columns"):
             raise ValueError(
                 'OrthogonalRegularizer: argument `mode` must be "rows" or "columns". '
-                f"Received: mode={mode!r}"
+                f"Received: mode={short(mode)}"
             )
         self.mode = mode
 
@@ -165,6 +166,7 @@ def _factor(value: object, name: str, owner: str) -> float:
     number = isinstance(value, (int, float, np.integer, np.floating))
     if not number or not math.isfinite(value) or value < 0:
         raise ValueError(
-            f"{owner}: argument `{name}` must be a finite number >= 0. Received: {name}={value!r}"
+            f"{owner}: argument `{name}` must be a finite number >= 0. Received: "
+            f"{name}={short(value)}"
         )
     return float(value)

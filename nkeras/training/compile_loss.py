@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nkeras import losses, metrics
 from nkeras.core import tape, tree
+from nkeras.core.errors import short
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import LossesLike, LossLike, LossWeights, Structure
 from nkeras.training.outputs import (
@@ -63,7 +64,7 @@ class CompileLoss:
         ):
             raise ValueError(
                 "compile(): argument `loss_weights` must be a number (one output) or a list, tuple "
-                f"or dict (several outputs). Received: loss_weights={loss_weights!r}"
+                f"or dict (several outputs). Received: loss_weights={short(loss_weights)}"
             )
         self.name = "compile_loss"
         self.output_names = output_names
@@ -104,8 +105,8 @@ class CompileLoss:
             names = list(loss)
         if not names or set(names) != set(loss):
             raise ValueError(
-                f"compile(): argument `loss` is a dict with the keys {list(loss)}, but the model's "
-                f"outputs are named {names}."
+                f"compile(): argument `loss` is a dict with the keys {short(list(loss))}, but the "
+                f"model's outputs are named {short(names)}."
             )
         if isinstance(weights, dict):
             weights = _in_order(weights, names)
@@ -123,7 +124,8 @@ class CompileLoss:
             names = names_of(y_pred, self.output_names)
             raise ValueError(
                 "Argument `y` misses the targets of outputs that have a loss: "
-                f"{[names[i] or i for i in missing]}. The model's outputs are named {names}."
+                f"{short([names[i] or i for i in missing])}. The model's outputs are named "
+                f"{short(names)}."
             )
         return targets
 
@@ -159,8 +161,8 @@ def _in_order(weights: Mapping[Any, float], names: Iterable[str | None]) -> list
     """Weights given by name, in the order of the outputs."""
     if set(weights) != set(names):
         raise ValueError(
-            f"compile(): argument `loss_weights` has the keys {list(weights)}, but the model's "
-            f"outputs are named {names}."
+            f"compile(): argument `loss_weights` has the keys {short(list(weights))}, but the "
+            f"model's outputs are named {short(names)}."
         )
     return [weights[name] for name in names]
 
@@ -190,9 +192,10 @@ def _spread(
         keys = list(loss)
         for key in keys:
             if not isinstance(y_pred, dict) or key not in y_pred:
+                named = short(list(y_pred)) if isinstance(y_pred, dict) else "no names"
                 raise KeyError(
-                    f"The path {(*path, key)} in the `loss` argument can't be found in the model's "
-                    f"output, which has {list(y_pred) if isinstance(y_pred, dict) else 'no names'}."
+                    f"The path {short((*path, key))} in the `loss` argument can't be found in the "
+                    f"model's output, which has {named}."
                 )
             part = _weight_at(weights, key, sorted(keys).index(key))
             before = next(i for i, (inner, _) in enumerate(leaves) if inner[0] == key)
@@ -211,7 +214,7 @@ def _spread(
     else:
         raise ValueError(
             f"compile(): argument `loss` has {len(loss)} entries, but the model has {len(leaves)} "
-            f"outputs. Received: loss={loss!r}"
+            f"outputs. Received: loss={short(loss)}"
         )
 
 
@@ -219,8 +222,8 @@ def _weight_at(weights: Structure, key: Hashable, position: int) -> Structure:
     if isinstance(weights, dict):
         if key not in weights:
             raise ValueError(
-                f"compile(): argument `loss_weights` has the keys {list(weights)}, but no weight "
-                f"of the loss {key!r}."
+                f"compile(): argument `loss_weights` has the keys {short(list(weights))}, but no "
+                f"weight of the loss {short(key)}."
             )
         return weights[key]
     return weights[position] if isinstance(weights, (list, tuple)) else weights

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nkeras import metrics as metrics_module
 from nkeras.core import tree
+from nkeras.core.errors import short
 from nkeras.core.typing import MetricLike, MetricsLike, Structure
 from nkeras.training.outputs import (
     flatten_like,
@@ -77,7 +78,7 @@ class CompileMetrics:
             if value and not isinstance(value, (list, tuple, dict)):
                 raise ValueError(
                     f"compile(): argument `{argument}` must be a list, tuple, or dict. "
-                    f"Received: {argument}={value!r} (of type {type(value).__name__})"
+                    f"Received: {argument}={short(value)} (of type {type(value).__name__})"
                 )
         self.name = "compile_metrics"
         self.output_names = output_names
@@ -109,7 +110,7 @@ class CompileMetrics:
                 try:
                     metric = get_metric(one, targets[output], outputs[output])
                 except ValueError as error:
-                    raise ValueError(f"{error}\nReceived: {argument}={given}") from error
+                    raise ValueError(f"{error}\nReceived: {argument}={short(given)}") from error
                 prefix = names[output] if len(outputs) > 1 else None
                 weighted = argument == "weighted_metrics"
                 self._parts.append(_OutputMetric(output, metric, prefix, weighted))
@@ -151,16 +152,17 @@ class CompileMetrics:
             except (KeyError, IndexError, TypeError):
                 raise ValueError(
                     f"Invalid `{argument}`: it should be a dict or a list that matches the model's "
-                    f"outputs {self.output_names or ''} or have their structure "
-                    f"{tree.map_structure(lambda _: 'X', y_pred)}. Received: {argument}={given}"
+                    f"outputs {short(self.output_names or [], 60)} or have their structure "
+                    f"{short(tree.map_structure(lambda _: 'X', y_pred), 60)}. Received: "
+                    f"{argument}={short(given)}"
                 ) from None
             found[output] = one
         if isinstance(given, dict) and isinstance(y_pred, dict):
             unknown = [key for key in given if key not in y_pred]
             if unknown:
                 raise ValueError(
-                    f"compile(): argument `{argument}` has the keys {unknown}, but the model's "
-                    f"outputs are named {list(y_pred)}."
+                    f"compile(): argument `{argument}` has the keys {short(unknown)}, but the "
+                    f"model's outputs are named {short(list(y_pred))}."
                 )
         return found
 

@@ -10,7 +10,7 @@ from numbers import Number
 import numpy as np
 
 from nkeras.core import config, dtypes, tree
-from nkeras.core.errors import refuse
+from nkeras.core.errors import refuse, short
 from nkeras.core.tensor import Tensor, from_numpy
 from nkeras.core.typing import Structure
 from nkeras.core.variable import Variable
@@ -125,7 +125,7 @@ def to_array(value: Structure, argument: str) -> np.ndarray:
     if array.ndim == 0:
         raise ValueError(
             f"Argument `{argument}` must have at least one dimension, that of the samples. "
-            f"Received: {value!r}"
+            f"Received: {short(value)}"
         )
     if array.dtype == object:
         raise ValueError(
@@ -176,10 +176,10 @@ def count_samples(x: Structure, y: Structure = None, sample_weight: Structure = 
     if not counts:
         raise ValueError("There is no data: argument `x` holds no array.")
     if len(counts) > 1:
-        described = ", ".join(f"{name}: {found}" for name, found in sizes.items() if found)
+        described = [f"{name}: {short(found, 70)}" for name, found in sizes.items() if found]
         raise ValueError(
             "Data cardinality is ambiguous. Make sure all arrays contain the same number of "
-            f"samples. Received sizes {described}"
+            f"samples. Received sizes {', '.join(described)}"
         )
     return counts.pop()
 
@@ -189,7 +189,7 @@ def check_split(validation_split: float) -> None:
     if not isinstance(validation_split, (int, float, np.number)) or not 0 < validation_split < 1:
         raise ValueError(
             "Argument `validation_split` must be a number between 0 and 1 (exclusive). "
-            f"Received: validation_split={validation_split!r}"
+            f"Received: validation_split={short(validation_split)}"
         )
 
 
@@ -252,7 +252,7 @@ def class_weight_to_sample_weights(y: Structure, class_weight: Mapping[int, floa
     if not isinstance(class_weight, Mapping):
         raise ValueError(
             "Argument `class_weight` must be a dict from class index to weight. "
-            f"Received: class_weight={class_weight!r}"
+            f"Received: class_weight={short(class_weight)}"
         )
     for one in class_weight:
         # Classes that the dict lacks weigh 1, so that a wrong key would be without any effect.

@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable
 
 from nkeras.core import recording, tree
+from nkeras.core.errors import short
 from nkeras.core.primitive import has_symbolic
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Structure
@@ -55,7 +56,7 @@ class Function:
 
     def __init__(self, function: Callable[..., object]) -> None:
         if not callable(function):
-            raise TypeError(f"nkeras.function: a function is expected. Received: {function!r}")
+            raise TypeError(f"nkeras.function: a function is expected. Received: {short(function)}")
         self._function = function
         self._plans = PlanCache()
         functools.update_wrapper(self, function)

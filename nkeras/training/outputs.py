@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nkeras.core import tree
+from nkeras.core.errors import short
 from nkeras.core.typing import Structure
 
 
@@ -59,8 +60,8 @@ def flatten_like(
         if len(leaves) == outputs:
             if outputs > 1 and isinstance(y_pred, dict) and list(y_pred) != sorted(y_pred):
                 raise ValueError(
-                    f"Argument `{argument}` must be a dict, as the outputs {list(y_pred)} are: a "
-                    "list could be in the order of the dict or of the sorted names."
+                    f"Argument `{argument}` must be a dict, as the outputs {short(list(y_pred))} "
+                    "are: a list could be in the order of the dict or of the sorted names."
                 )
             return leaves
         if wanted is not None and len(leaves) == len(wanted):
@@ -72,10 +73,10 @@ def flatten_like(
         unknown = [key for key in structure if key not in known]
     raise ValueError(
         f"{argument} and y_pred have different structures.\n"
-        f"{argument}: {_outline(structure)}\n"
-        f"y_pred: {_outline(y_pred)}"
-        + (f"\nThere are no outputs {unknown}." if unknown else "")
-        + (f"\nThe model's outputs are named {output_names}." if output_names else "")
+        f"{argument}: {short(_outline(structure), 80)}\n"
+        f"y_pred: {short(_outline(y_pred), 80)}"
+        + (f"\nThere are no outputs {short(unknown, 60)}." if unknown else "")
+        + (f"\nThe model's outputs are named {short(output_names, 80)}." if output_names else "")
     )
 
 

@@ -12,7 +12,7 @@ from contextlib import closing
 import numpy as np
 
 from nkeras.core import tree
-from nkeras.core.errors import refuse
+from nkeras.core.errors import refuse, short
 from nkeras.core.random import draw_seed
 from nkeras.core.typing import Structure
 from nkeras.training.data import (
@@ -67,7 +67,7 @@ def adapt(
     check_count("steps_per_epoch", steps)
     if shuffle not in (True, False, "batch"):
         raise ValueError(
-            f'Argument `shuffle` must be True, False or "batch". Received: shuffle={shuffle!r}'
+            f'Argument `shuffle` must be True, False or "batch". Received: shuffle={short(shuffle)}'
         )
     if x is None:
         raise ValueError("There is no data: argument `x` is None.")
@@ -105,7 +105,7 @@ def check_count(name: str, value: object) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(
-            f"Argument `{name}` must be a positive integer or None. Received: {name}={value!r}"
+            f"Argument `{name}` must be a positive integer or None. Received: {name}={short(value)}"
         )
 
 
@@ -206,7 +206,8 @@ def _weights_by_output(y: Structure, sample_weight: Structure) -> Structure:
         except ValueError:
             raise ValueError(
                 "You should provide one `sample_weight` array per output in `y`. The two "
-                f"structures did not match: {_outline(y)} and {_outline(sample_weight)}"
+                f"structures did not match: {short(_outline(y))} and "
+                f"{short(_outline(sample_weight))}"
             ) from None
         return sample_weight
     if sample_weight.ndim > 2 or (sample_weight.ndim == 2 and sample_weight.shape[1] != 1):

@@ -11,7 +11,7 @@ from nkeras.backend import registry
 from nkeras.callbacks.callback_list import LazyLogs
 from nkeras.core import recording, tree
 from nkeras.core.compile_ahead import compile_ahead, is_dry_run
-from nkeras.core.errors import warn
+from nkeras.core.errors import short, warn
 from nkeras.core.tape import GradientTape
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Logs, Structure
@@ -316,7 +316,7 @@ class Steps(Compilation):
         if not isinstance(logs, Mapping):
             raise TypeError(
                 f"{type(self).__name__}: train_step() and test_step() must return a dict of "
-                f"results. Received: {logs!r} (of type {type(logs).__name__})"
+                f"results. Received: {short(logs)} (of type {type(logs).__name__})"
             )
         results = self.get_metrics_result()
         if set(logs) != set(results):

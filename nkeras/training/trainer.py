@@ -10,6 +10,7 @@ import numpy as np
 from nkeras.callbacks.callback_list import CallbackList, to_numbers
 from nkeras.callbacks.history import History
 from nkeras.core import tape, tree
+from nkeras.core.errors import short
 from nkeras.core.tensor import Tensor
 from nkeras.core.tracebacks import entry
 from nkeras.core.typing import CallbacksLike, Data, Logs, Structure, Verbose
@@ -149,7 +150,7 @@ class Trainer(Steps):
     ) -> CallbackList:
         if verbose not in ("auto", 0, 1, 2):
             raise ValueError(
-                f'Argument `verbose` must be "auto", 0, 1 or 2. Received: verbose={verbose!r}'
+                f'Argument `verbose` must be "auto", 0, 1 or 2. Received: verbose={short(verbose)}'
             )
         if isinstance(callbacks, CallbackList):
             return callbacks
@@ -455,5 +456,6 @@ def _is_due(epoch: int, validation_freq: int | Sequence[int]) -> bool:
         return epoch + 1 in validation_freq
     raise ValueError(
         "Argument `validation_freq` must be a positive integer or a list of epochs. "
-        f"Received: validation_freq={validation_freq!r} (of type {type(validation_freq).__name__})"
+        f"Received: validation_freq={short(validation_freq)} (of type "
+        f"{type(validation_freq).__name__})"
     )

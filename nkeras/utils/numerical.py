@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nkeras.core.errors import refuse
 from nkeras.core.graph import KerasTensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
@@ -80,5 +81,7 @@ def normalize(x: TensorLike, axis: int = -1, order: float = 2) -> Any:
         from nkeras import ops
 
         return ops.normalize(x, axis=axis, order=order)  # pyright: ignore[reportArgumentType]
+    if not isinstance(order, (int, float)):
+        refuse("order", order, "a number", "normalize")
     norm: np.ndarray = np.asarray(np.linalg.norm(x, order, axis, keepdims=True))
     return x / np.where(norm == 0, 1, norm)

@@ -13,6 +13,7 @@ from time import monotonic
 
 import numpy as np
 
+from nkeras.core.errors import short
 from nkeras.utils import io_utils
 
 _BOLD, _DONE, _LEFT, _RESET = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
@@ -63,8 +64,8 @@ class Progbar:
             raise ValueError(
                 "Progbar: give `stateful_metrics` (all others are averaged) or "
                 "`stateless_metrics` (all others are shown as they come), not both. "
-                f"Received: stateful_metrics={stateful_metrics!r}, "
-                f"stateless_metrics={stateless_metrics!r}"
+                f"Received: stateful_metrics={short(stateful_metrics)}, "
+                f"stateless_metrics={short(stateless_metrics)}"
             )
         self.target = target
         self.width = width

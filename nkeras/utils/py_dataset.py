@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+from nkeras.core.errors import short
 from nkeras.core.typing import Structure
 
 
@@ -45,7 +46,7 @@ class PyDataset:
             if not isinstance(value, int) or value < least:
                 raise ValueError(
                     f"PyDataset: argument `{name}` must be an integer >= {least}. "
-                    f"Received: {value!r}"
+                    f"Received: {short(value)}"
                 )
         self.workers = workers
         self.use_multiprocessing = use_multiprocessing

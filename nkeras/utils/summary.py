@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from nkeras.core import dtypes, tree
+from nkeras.core.errors import short
 from nkeras.core.graph import Node
 from nkeras.core.typing import AnyTensor, Structure
 from nkeras.utils import io_utils
@@ -222,7 +223,7 @@ def _bounds(
     if len(layer_range) != 2 or not all(isinstance(one, str) for one in layer_range):
         raise ValueError(
             "summary: argument `layer_range` must be two strings, the names of the first and the "
-            f"last layer. Received: layer_range={layer_range!r}"
+            f"last layer. Received: layer_range={short(layer_range)}"
         )
     one, other = (
         [index for index, layer in enumerate(layers) if re.match(pattern, name(layer))]
@@ -231,7 +232,8 @@ def _bounds(
     if not one or not other:
         raise ValueError(
             "summary: argument `layer_range` must match names of layers. "
-            f"Received: layer_range={layer_range!r}; the layers are {[*map(name, layers)]}"
+            f"Received: layer_range={short(layer_range)}; the layers are "
+            f"{short([*map(name, layers)])}"
         )
     if one[0] > other[-1]:
         return other[0], one[-1] + 1

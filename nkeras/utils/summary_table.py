@@ -7,6 +7,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from nkeras.core.errors import short
+
 _ALIGNMENTS = ("left", "right", "center")
 
 
@@ -66,19 +68,19 @@ def _check(
     for name, value in (("alignments", alignments), ("positions", positions)):
         if len(value) != columns:
             raise ValueError(
-                f"summary_table: `{name}` needs one entry for each of the {columns} columns. "
-                f"Received: {name}={value!r}"
+                f"summary_table: `{name}` needs one entry for each of the {columns} "
+                f"columns. Received: {name}={short(value)}"
             )
     for alignment in alignments:
         if alignment not in _ALIGNMENTS:
             raise ValueError(
                 f"summary_table: `alignments` takes {', '.join(map(repr, _ALIGNMENTS))}. "
-                f"Received: {alignment!r}"
+                f"Received: {short(alignment)}"
             )
     for row in rows:
         if len(row) != columns:
             raise ValueError(
-                f"summary_table: `rows` needs {columns} cells in each row. Received: {row!r}"
+                f"summary_table: `rows` needs {columns} cells in each row. Received: {short(row)}"
             )
 
 
@@ -89,7 +91,7 @@ def _column_widths(line_length: int, positions: Sequence[float]) -> list[int]:
     if min(widths) < 4:
         raise ValueError(
             "summary_table: `line_length` leaves a column less than 4 characters. "
-            f"Received: line_length={line_length}, positions={positions!r}"
+            f"Received: line_length={short(line_length)}, positions={short(positions)}"
         )
     widths = [width + 2 for width in widths]
     # Borders and margins come on top of the shares: every column gives the same, or gets in

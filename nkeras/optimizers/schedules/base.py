@@ -11,6 +11,7 @@ import numpy as np
 from nkeras import ops
 from nkeras.core import config
 from nkeras.core.configurable import Configurable
+from nkeras.core.errors import short
 from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
 from nkeras.core.typing import Config
 from nkeras.core.variable import Variable
@@ -65,7 +66,7 @@ def check_steps(owner: str, argument: str, value: float) -> None:
     """Refuse a number of steps that is not positive."""
     if value <= 0:
         raise ValueError(
-            f"{owner}: argument `{argument}` must be > 0. Received: {argument}={value}"
+            f"{owner}: argument `{argument}` must be > 0. Received: {argument}={short(value)}"
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
+from nkeras.core.errors import short
 from nkeras.optimizers.schedules.base import Formula, check_steps
 
 
@@ -168,8 +169,8 @@ class PiecewiseConstantDecay(Formula):
         if len(boundaries) != len(values) - 1:
             raise ValueError(
                 "PiecewiseConstantDecay: argument `values` must have one element more than "
-                f"`boundaries`. Received: boundaries={boundaries} of length {len(boundaries)}, "
-                f"values={values} of length {len(values)}."
+                f"`boundaries`. Received: boundaries={short(boundaries)} of length "
+                f"{len(boundaries)}, values={short(values)} of length {len(values)}."
             )
         self.boundaries = boundaries
         self.values = values
