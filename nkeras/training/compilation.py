@@ -25,6 +25,7 @@ from nkeras.training.compile_loss import CompileLoss
 from nkeras.training.compile_metrics import CompileMetrics
 
 if TYPE_CHECKING:
+    from nkeras.layers.base import Layer
     from nkeras.metrics import Mean
 
 
@@ -50,7 +51,7 @@ class Compiled:
         return found
 
 
-class Compilation:
+class Compilation(Layer if TYPE_CHECKING else object):  # models are layers
     """The part of a model that knows `compile`."""
 
     # Class attributes instead of an __init__: subclasses may set attributes in any order.
@@ -181,4 +182,4 @@ class Compilation:
             return
         self.compile(**deserialize_keras_object(config))
         if self.optimizer is not None and getattr(self, "built", False):
-            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+            self.optimizer.build(self.trainable_variables)

@@ -70,9 +70,9 @@ class Steps(Compilation):
         return self._forward(x, training=False)
 
     def _forward(self, x: Structure, training: bool) -> Structure:
-        if calling.signature_of(type(self).call).has_training:  # type: ignore[attr-defined]
-            return self(x, training=training)  # type: ignore[operator]
-        return self(x)  # type: ignore[operator]
+        if calling.signature_of(type(self).call).has_training:
+            return self(x, training=training)
+        return self(x)
 
     def _update_weights(self, data: Structure) -> tuple[Structure, Structure, Structure, Structure]:
         x, y, sample_weight = unpack_x_y_sample_weight(data)
@@ -83,7 +83,7 @@ class Steps(Compilation):
         compiled = self._compiled
         variables = None if compiled is None else compiled.variables
         if variables is None:
-            variables = self.trainable_variables  # type: ignore[attr-defined]
+            variables = self.trainable_variables
         if self.optimizer is None:
             raise ValueError(
                 "compile(): argument `optimizer` is None; training needs an optimizer."
@@ -151,7 +151,7 @@ class Steps(Compilation):
             loss = compiled.loss(y, y_pred, sample_weight)
             if loss is not None:
                 losses.append(loss)
-        losses += [sum_(one) for one in self.losses]  # type: ignore[attr-defined]
+        losses += [sum_(one) for one in self.losses]
         if not losses:
             raise ValueError(
                 "No loss to compute. Provide a `loss` argument in `compile()`, or add one with "
@@ -199,8 +199,8 @@ class Steps(Compilation):
     def metrics(self) -> list[Structure]:
         """Loss tracker, metrics of `compile`, losses of the outputs, metrics of the layers."""
         found = [] if self._compiled is None else self._compiled.all_metrics()
-        found += self._metrics  # type: ignore[attr-defined]
-        for layer in self._flatten_layers(include_self=False):  # type: ignore[attr-defined]
+        found += self._metrics
+        for layer in self._flatten_layers(include_self=False):
             if not isinstance(layer, Steps):  # what a nested model was compiled with does not count
                 found += layer._metrics
         unique = {id(metric): metric for metric in found}
@@ -245,7 +245,7 @@ class Steps(Compilation):
         recorder = recording.active()
         if recorder is None:
             return step(data)
-        recorder.guard.meet([self, self._compiled, *self._flatten_layers()])  # type: ignore[attr-defined]
+        recorder.guard.meet([self, self._compiled, *self._flatten_layers()])
         before = self._outline()
         found = step(data)
         if self._outline() != before:
@@ -253,7 +253,7 @@ class Steps(Compilation):
         return found
 
     def _outline(self) -> Structure:
-        return [_outline(vars(one)) for one in self._flatten_layers()]  # type: ignore[attr-defined]
+        return [_outline(vars(one)) for one in self._flatten_layers()]
 
     def _run_planned(
         self,
@@ -298,7 +298,7 @@ class Steps(Compilation):
                     recorder.fail("the result of a call carries a mask")
             return found
 
-        self._clear_losses()  # type: ignore[attr-defined]
+        self._clear_losses()
         return plans.call(("call", training, outline), tensors, step)
 
     def _delivered(self, found: Structure) -> None:

@@ -125,20 +125,20 @@ class Trainer(Steps):
 
     def _prepare(self, data: Epochs) -> None:
         """Build the model and its optimizer before the first callback."""
-        if not self.built and self._has_call():  # type: ignore[attr-defined]
+        if not self.built and self._has_call():
             x, _, _ = unpack_x_y_sample_weight(to_tensors(data.peek()))
             with tape.paused():
                 self._forward(x, training=False)
         if self.optimizer is not None and not self._overrides("train_step"):
             if not self.optimizer.built:
-                self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+                self.optimizer.build(self.trainable_variables)
 
     def _has_call(self) -> bool:
         """False for a model of several others that only its own `train_step` calls."""
         from nkeras.models.model import Model
 
         is_graph = getattr(self, "_graph", None) is not None
-        return is_graph or type(self).call is not Model.call  # type: ignore[attr-defined]
+        return is_graph or type(self).call is not Model.call
 
     def _callbacks(
         self,
@@ -193,16 +193,14 @@ class Trainer(Steps):
                     break
         finally:
             if self.optimizer is not None and epochs > initial_epoch:
-                self.optimizer.finalize_variable_values(
-                    self.trainable_variables  # type: ignore[attr-defined]
-                )
+                self.optimizer.finalize_variable_values(self.trainable_variables)
         callbacks.on_train_end(logs)
 
     def _train_steps(self, data: Epochs, callbacks: CallbackList) -> Logs:
         logs: Logs = {}
         compiled = self._assert_compile_called("fit")
-        if self.built:  # type: ignore[attr-defined]
-            compiled.variables = self.trainable_variables  # type: ignore[attr-defined]
+        if self.built:
+            compiled.variables = self.trainable_variables
         try:
             with closing(data.steps()) as steps:
                 for begin, end, batches in steps:
