@@ -230,7 +230,7 @@ def _fill(leaf: Structure, fill: int) -> Structure:
         tuple(fill if size is None else size for size in leaf.shape), leaf.dtype, name=leaf.name
     )
     if getattr(leaf, "_keras_mask", None) is not None:
-        filled._keras_mask = _fill(leaf._keras_mask, fill)  # type: ignore[attr-defined]
+        filled._keras_mask = _fill(leaf._keras_mask, fill)
     return filled
 
 
@@ -247,7 +247,7 @@ def _merge(*leaves: Structure) -> Structure:
     merged = KerasTensor(shape, first.dtype)
     masks = [getattr(leaf, "_keras_mask", None) for leaf in leaves]
     if masks[0] is not None:
-        merged._keras_mask = _merge(*masks)  # type: ignore[attr-defined]
+        merged._keras_mask = _merge(*masks)
     return merged
 
 

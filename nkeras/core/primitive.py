@@ -341,9 +341,7 @@ def _elementwise_rule(gradient: Scalar, argument: str) -> Callable[..., Tensor]:
         return tape.sum_to(grad, named[f"{argument}_spec"])
 
     kind = inspect.Parameter.KEYWORD_ONLY
-    rule.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(name, kind) for name in parameters]
-    )
+    rule.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in parameters])
     return rule
 
 
@@ -374,7 +372,7 @@ def _signature_of(
 
     missing = len(scalar.parameters) - len(defaults)
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    declared.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    declared.__signature__ = inspect.Signature(
         [
             inspect.Parameter(
                 name,

@@ -116,7 +116,7 @@ class InputLayer(Layer):
             tensor = KerasTensor(self.batch_shape, self._input_dtype, name=self.name)
         graph.Node(self, (), {}, tensor)
 
-    def call(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def call(self) -> None:
         """Never called: the model feeds the tensor."""
         raise NotImplementedError("An InputLayer is fed by its model.")
 
