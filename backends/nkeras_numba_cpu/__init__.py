@@ -28,6 +28,7 @@ class NumbaCpu:
         self._version = numba.__version__
         self._elementwise = elementwise.elementwise
         self._threads = threads
+        self.plan_state = threads.state
 
     @property
     def device(self) -> str:

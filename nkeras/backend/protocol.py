@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -141,4 +141,8 @@ class SupportsPlans(Protocol):
 
     def lowering(self) -> Lowering:
         """A lowering for one plan."""
+        ...
+
+    def plan_state(self) -> Hashable:
+        """What plans depend on beside the step, such as the number of threads."""
         ...

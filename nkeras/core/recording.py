@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from nkeras.backend.protocol import Backend, Kernel
+from nkeras.core import guards
 from nkeras.core.guards import Guard
 
 if TYPE_CHECKING:
@@ -273,6 +274,26 @@ def either(flag: Tensor, body: Callable[[], None], otherwise: Callable[[], None]
         otherwise()
 
 
+class Switch:
+    """An attribute that comes and goes, so that each of its values has plans of its own."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        recorder = active()
+        if recorder is not None:
+            recorder.look_at_switch(instance, self.name)
+        return instance.__dict__[self.name]
+
+    def __set__(self, instance: Any, value: object) -> None:
+        if instance.__dict__.get(self.name, value) is not value:
+            guards.switched()
+        instance.__dict__[self.name] = value
+
+
 class Recorder:
     """Takes down one step.
 
@@ -284,7 +305,7 @@ class Recorder:
         asked: the choices that the step made.
         losses: pairs of a layer and a loss that it has added.
         guard: counts the changes of what the step met.
-        switches: objects whose attribute `trainable` the step looked at.
+        switches: objects, and names of their switches, that the step looked at.
         is_cut: whether a part of the step was left out, so that the next one must be recorded.
     """
 
@@ -294,7 +315,7 @@ class Recorder:
         self.is_cut = False
         self.losses: list[tuple[Any, Tensor]] = []
         self.guard = Guard()
-        self.switches: dict[object, None] = {}
+        self.switches: dict[tuple[object, str], None] = {}
         self._part: Part | None = None  # that is being recorded
         self._places: dict[Variable, Part | None] = {}  # by variable: where it is assigned
         self._versions = {one: one.variable.version for one in choices}
@@ -358,9 +379,9 @@ class Recorder:
         if tensor.uid in self._indices:
             self._indices[handle.uid] = self._indices[tensor.uid]
 
-    def look_at_switch(self, owner: object) -> None:
+    def look_at_switch(self, owner: object, name: str) -> None:
         """Python looks at an attribute that comes and goes."""
-        self.switches[owner] = None
+        self.switches[owner, name] = None
 
     def look(self, tensor: Tensor) -> None:
         """Python looks at the values of a tensor."""

@@ -53,22 +53,11 @@ class _Guarded:
         variable.__dict__[self.name] = value
 
 
-class _Switch(_Guarded):
-    """A switch that recorded steps look at."""
+class _Trainable(recording.Switch):
+    """A switch that is True or False."""
 
-    def __get__(self, variable: Any, owner: type | None = None) -> Any:
-        if variable is None:
-            return self
-        recorder = recording.active()
-        if recorder is not None:
-            recorder.look_at_switch(variable)
-        return variable.__dict__[self.name]
-
-    def __set__(self, variable: Variable, value: object) -> None:
-        value = as_bool(value, "trainable", "Variable")
-        if variable.__dict__.get(self.name, value) is not value:
-            guards.switched()
-        variable.__dict__[self.name] = value
+    def __set__(self, instance: Variable, value: object) -> None:
+        super().__set__(instance, as_bool(value, "trainable", "Variable"))
 
 
 _NO_STORAGE = {"_storage": None, "_home": None, "_is_away": False}
@@ -97,7 +86,7 @@ class Variable(Operators, guards.Guarded):
     Source: https://keras.io/api/ops/core/ (keras.Variable)
     """
 
-    trainable = _Switch()
+    trainable = _Trainable()
     regularizer = _Guarded()
     constraint = _Guarded()
     overwrite_with_gradient = _Guarded()

@@ -204,7 +204,7 @@ class Weighted(Tracked):
         """Whether training may update the layer's weights; setting it reaches all sublayers."""
         recorder = recording.active()
         if recorder is not None:
-            recorder.look_at_switch(self)
+            recorder.look_at_switch(self, "trainable")
         return self.__dict__.get("_trainable", True)
 
     @trainable.setter

@@ -14,7 +14,7 @@ from nkeras.core import naming, tape
 from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.configurable import ANY, Configurable, argument_names
 from nkeras.core.errors import nearest, refuse, short, warn
-from nkeras.core.recording import choice, live, plain
+from nkeras.core.recording import Switch, choice, live, plain
 from nkeras.core.serialization import custom_object_scope
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, Gradients, LearningRateLike
@@ -65,6 +65,8 @@ class Optimizer(Configurable, OptimizerState):
         "gradient_accumulation_steps",
     )
     config_omits: ClassVar[Mapping[str, object]] = {"decay": ANY}
+
+    loss_scale_factor = Switch()
 
     def __init__(
         self,

@@ -14,7 +14,8 @@ from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, DTypeLike, InitializerLike, TensorLike
 from nkeras.core.variable import Variable
 
-_BOOKKEEPING = ("built", "learning_rate", "_variables")  # what steps do not depend on
+# Steps do not depend on these, but for `loss_scale_factor`, a switch that counts its own changes.
+_BOOKKEEPING = ("built", "learning_rate", "loss_scale_factor", "_variables")
 Slots: TypeAlias = (
     "list[Variable | None]"  # a Variable for each variable, None where the variable has no state
 )

@@ -4,10 +4,10 @@ A model has plans by kind of step and by structure, shapes and dtypes of the bat
 of a kind builds what is built late. The next two are recorded; if they are the same, operation by
 operation, the step does not depend on what Python counts or carries over, and a plan is made of it.
 Where a counter of the host decides how a step goes on, such as whether it applies the accumulated
-gradients, each answer has a plan. So has each state of `trainable` that a step looked at, and each
-backend: they come and go. What cannot be planned runs as it comes, always with the same results. A
-change of a setting, or of an attribute of an object that the step met (a layer, the optimizer, a
-loss), makes it be recorded again.
+gradients, each answer has a plan. So has each value of a switch that a step looked at (`trainable`,
+`loss_scale_factor`), each backend and each number of threads: they come and go. What cannot be
+planned runs as it comes, always with the same results. A change of a setting, or of an attribute of
+an object that the step met (a layer, the optimizer, a loss), makes it be recorded again.
 """
 
 from __future__ import annotations
@@ -92,28 +92,30 @@ class _Entry:
 
 
 class _Switches:
-    """Objects whose attribute `trainable` steps of a kind look at; weakly held."""
+    """Attributes such as `trainable` that steps of a kind look at; their owners are weakly held."""
 
-    def __init__(self, before: _Switches | None, more: Iterable[Structure]) -> None:
-        known = [] if before is None else before._owners()
-        self._references = [weakref.ref(one) for one in dict.fromkeys([*known, *more])]
-        self._ids = {id(one()) for one in self._references}
+    def __init__(self, before: _Switches | None, more: Iterable[tuple[object, str]]) -> None:
+        known = [] if before is None else before._living()
+        switches = dict.fromkeys([*known, *more])
+        self._references = [(weakref.ref(owner), name) for owner, name in switches]
+        self._ids = {(id(owner), name) for owner, name in switches}
         self._switchings = -1
-        self._states: tuple[bool | None, ...] = ()
+        self._states: tuple[object, ...] = ()
 
-    def _owners(self) -> list[Structure]:
-        return [one for reference in self._references if (one := reference()) is not None]
+    def _living(self) -> list[tuple[object, str]]:
+        owners = [(reference(), name) for reference, name in self._references]
+        return [(owner, name) for owner, name in owners if owner is not None]
 
-    def knows(self, owners: Iterable[object]) -> bool:
+    def knows(self, switches: Iterable[tuple[object, str]]) -> bool:
         """Whether all of these are among them."""
-        return all(id(one) in self._ids for one in owners)
+        return all((id(owner), name) in self._ids for owner, name in switches)
 
-    def states(self) -> tuple[bool | None, ...]:
-        """On or off, of each."""
+    def states(self) -> tuple[object, ...]:
+        """The value of each, None where its owner is gone."""
         if self._switchings != guards.switchings:
             self._switchings = guards.switchings
             self._states = tuple(
-                [None if (one := r()) is None else one.trainable for r in self._references]
+                [getattr(reference(), name, None) for reference, name in self._references]
             )
         return self._states
 
@@ -202,7 +204,8 @@ class PlanCache:
         if key is not None:
             choices, switches = self._choices.get(kind, ()), self._switches.get(kind)
             answers = tuple([one.ask() for one in choices])
-            key = (*key, registry.active(), answers, switches and switches.states())
+            backend: Any = registry.active()  # one that has plans
+            key = (*key, backend, backend.plan_state(), answers, switches and switches.states())
         entry = self._entries.get(key)
         if key is None:
             pass
@@ -314,7 +317,7 @@ class PlanCache:
         self,
         key: tuple[Hashable, ...],
         entry: _Entry,
-        switches: Iterable[object],
+        switches: Iterable[tuple[object, str]],
         changes_itself: bool,
     ) -> None:
         """From now on, steps are looked up by the states of these switches."""

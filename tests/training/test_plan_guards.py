@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import nkeras
 from nkeras import layers
@@ -148,3 +149,33 @@ def test_plans_of_two_backends_live_side_by_side():
         np.testing.assert_allclose(model.predict(numbers(2, 4), verbose=0), expected, rtol=1e-5)
     assert replays(model) >= 3
     assert recordings(model) <= before + 2 + nkeras.training.plans.COST
+
+
+def test_plans_for_each_number_of_threads_live_side_by_side():
+    threads = pytest.importorskip("nkeras_numba_cpu.threads")
+    before = threads.get_num_threads()
+
+    def use(model):
+        found = []
+        for step in range(24):
+            threads.set_num_threads(1 + step % min(2, threads.limit()))
+            found.append(model.train_on_batch(numbers(8, 4), numbers(8, 3, seed=1)))
+        return found
+
+    try:
+        model = both_ways(lambda: stack(layers.Dense(3)), use, optimizer="sgd", loss="mse")
+    finally:
+        threads.set_num_threads(before)
+    assert replays(model) >= 24 - 2 * 4
+
+
+def test_plans_with_and_without_loss_scale_live_side_by_side():
+    def use(model):
+        found = []
+        for step in range(24):
+            model.optimizer.loss_scale_factor = 1024.0 if step % 2 else None
+            found.append(model.train_on_batch(numbers(8, 4), numbers(8, 3, seed=1)))
+        return found
+
+    model = both_ways(lambda: stack(layers.Dense(3)), use, optimizer="sgd", loss="mse")
+    assert replays(model) >= 24 - 2 * 4
