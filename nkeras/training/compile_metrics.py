@@ -18,6 +18,7 @@ from nkeras.training.outputs import (
 )
 
 if TYPE_CHECKING:
+    from nkeras.core.variable import Variable
     from nkeras.metrics import Metric
 
 _ACCURACIES = {
@@ -87,12 +88,12 @@ class CompileMetrics:
         self._parts: list[_OutputMetric] = []
 
     @property
-    def metrics(self) -> list[Structure]:
+    def metrics(self) -> list[Metric]:
         """The metrics, once they are known."""
         return [part.metric for part in self._parts]
 
     @property
-    def variables(self) -> list[Structure]:
+    def variables(self) -> list[Variable]:
         """Their variables."""
         return [variable for metric in self.metrics for variable in metric.variables]
 

@@ -30,7 +30,7 @@ from nkeras.core.fusion import fused
 from nkeras.core.guards import Guard
 from nkeras.core.plan import Plan, Unplannable
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import Structure
+from nkeras.core.typing import Structure, T
 from nkeras.layers import calling
 from nkeras.training.data import to_tensors
 
@@ -140,7 +140,7 @@ class PlanCache:
     def __reduce__(self) -> tuple[type[PlanCache], tuple[()]]:
         return PlanCache, ()
 
-    def refusals(self) -> dict[Structure, str]:
+    def refusals(self) -> dict[Hashable, str]:
         """Why steps are not planned, by key."""
         return {key: one.refusal() for key, one in self._entries.items() if one.refused}
 
@@ -164,7 +164,7 @@ class PlanCache:
             return deliver(step(to_tensors(batch)))
         key, leaves = _leaves(kind, batch)
 
-        def replay(plan: Plan) -> list[Structure]:
+        def replay(plan: Plan) -> list[Array]:
             for buffer, leaf in zip(plan.inputs, leaves, strict=True):
                 buffer[...] = leaf
             plan.replay()
@@ -187,7 +187,7 @@ class PlanCache:
         backend = registry.active()
         key = (kind, *[(one.shape, one.dtype) for one in tensors])
 
-        def replay(plan: Plan) -> list[Structure]:
+        def replay(plan: Plan) -> list[Tensor]:
             return [Tensor(one, backend) for one in plan.call([one.data for one in tensors])]
 
         return self._run(kind, key, tensors, step, _itself, replay)
@@ -353,7 +353,7 @@ def can_plan() -> bool:
     )
 
 
-def _leaves(kind: str, batch: Structure) -> tuple[Structure, list[Structure]]:
+def _leaves(kind: str, batch: Structure) -> tuple[tuple[Hashable, ...] | None, list[Array]]:
     """What a plan is looked up by, and the arrays in the order of its inputs."""
     if type(batch) is np.ndarray:
         return (kind, batch.shape, batch.dtype), [batch]
@@ -386,11 +386,11 @@ def _give_outputs(recorder: recording.Recorder, found: Structure) -> Structure:
     return tree.map_structure(give, found)
 
 
-def _itself(found: Structure) -> Structure:
+def _itself(found: T) -> T:
     return found
 
 
-def _give_losses(recorder: recording.Recorder) -> list[tuple[Structure, list[int]]]:
+def _give_losses(recorder: recording.Recorder) -> list[tuple[Layer, list[int]]]:
     """Tell which losses layers hold in the end; their positions behind the other outputs."""
     found: dict[int, tuple[Layer, list[int]]] = {}
     for layer, loss in recorder.losses:
@@ -401,7 +401,7 @@ def _give_losses(recorder: recording.Recorder) -> list[tuple[Structure, list[int
     return list(found.values())
 
 
-def _tensor(output: Structure) -> Tensor:
+def _tensor(output: Tensor | Array) -> Tensor:
     """An output as tensor of its own."""
     return output if isinstance(output, Tensor) else Tensor(output.copy(), registry.active())
 
@@ -424,7 +424,7 @@ def _is_same(one: object, other: Any) -> bool:
     return isinstance(one, (int, float, str)) and one == other
 
 
-def _host_randomness() -> Structure:
+def _host_randomness() -> object:
     """The state of `random` and `np.random`, where no other thread can be who draws."""
     if threading.active_count() > 1:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from nkeras.training.compile_metrics import CompileMetrics
 from nkeras.training.data import to_tensors, unpack_x_y_sample_weight
 from nkeras.training.outline import filled, outlined
 from nkeras.training.plans import PlanCache, can_plan
+
+if TYPE_CHECKING:
+    from nkeras.metrics import Metric
 
 _MANY = 10_000  # what is larger is not looked into, see `_outline`
 
@@ -196,7 +200,7 @@ class Steps(Compilation):
         return results
 
     @property
-    def metrics(self) -> list[Structure]:
+    def metrics(self) -> list[Metric]:
         """Loss tracker, metrics of `compile`, losses of the outputs, metrics of the layers."""
         found = [] if self._compiled is None else self._compiled.all_metrics()
         found += self._metrics
