@@ -46,6 +46,11 @@ class Activation(Layer):
         self.activation = activations.get(activation)
         self.supports_masking = True
 
+    def build(self, input_shape: PartialShape) -> None:
+        """Warn of a softmax over a single unit."""
+        check_softmax(self, self.activation, input_shape[-1] if len(input_shape) else None)
+        super().build(input_shape)
+
     def call(self, inputs: Tensor) -> Tensor:
         """`activation(inputs)`."""
         return self.activation(inputs)
@@ -209,6 +214,15 @@ class PReLU(Layer):
         return ops.subtract(ops.relu(inputs), self.alpha * ops.relu(-inputs))
 
 
+def check_softmax(layer: Layer, activation: object, size: int | None) -> None:
+    """Warn of a softmax over an axis of size 1, as a layer is built with it."""
+    if activation is activations.softmax and size == 1:
+        warn(
+            f"Layer {short(layer.name)}: a softmax over an axis of size 1 is always 1, so nothing "
+            "can be learned. Use activation='sigmoid' for two classes, or as many units as classes."
+        )
+
+
 class Softmax(Layer):
     """`exp(x) / sum(exp(x))` along axes.
 
@@ -235,6 +249,14 @@ class Softmax(Layer):
         super().__init__(**kwargs)
         self.axis = axis
         self.supports_masking = True
+
+    def build(self, input_shape: PartialShape) -> None:
+        """Warn where there is nothing to choose from."""
+        rank, axes = len(input_shape), self.axis
+        axes = axes if isinstance(axes, (list, tuple)) else (axes,)
+        sizes = {input_shape[i] for i in axes if isinstance(i, int) and -rank <= i < rank}
+        check_softmax(self, activations.softmax, 1 if sizes == {1} else None)
+        super().build(input_shape)
 
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """The softmax, 0 where the mask is False."""

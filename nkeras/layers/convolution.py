@@ -20,6 +20,7 @@ from nkeras.core.typing import (
     Window,
 )
 from nkeras.core.variable import Variable
+from nkeras.layers.activation import check_softmax
 from nkeras.layers.arguments import int_tuple, padding_mode, positive_int
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
@@ -156,6 +157,7 @@ class _Conv(Convolution):
 
     def build(self, input_shape: PartialShape) -> None:
         """Make kernel and bias."""
+        check_softmax(self, self.activation, self.filters)
         channels = self._channels(input_shape)
         if channels % self.groups:
             raise ValueError(

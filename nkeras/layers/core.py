@@ -27,6 +27,7 @@ from nkeras.core.typing import (
     Shapes,
     Structure,
 )
+from nkeras.layers.activation import check_softmax
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
 from nkeras.layers.shapes import is_shape, map_shapes, shapes_of
@@ -262,6 +263,7 @@ class Dense(Layer):
 
     def build(self, input_shape: PartialShape) -> None:
         """Make kernel and bias."""
+        check_softmax(self, self.activation, self.units)
         self.kernel = self.add_weight("kernel", (input_shape[-1], self.units))
         self.bias = self.add_weight("bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})

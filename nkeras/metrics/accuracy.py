@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from nkeras.core import config
+from nkeras.core.errors import refuse
 from nkeras.core.primitive import op, to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import PolicyLike, TensorLike
@@ -243,6 +244,12 @@ class SparseCategoricalAccuracy(NamedMetric, fn=sparse_categorical_accuracy):
     _direction = "up"
 
 
+def _checked_k(k: int, owner: str) -> int:
+    if isinstance(k, bool) or not hasattr(k, "__index__") or int(k) < 1:
+        refuse("k", k, "an int, at least 1", owner)
+    return int(k)
+
+
 class TopKCategoricalAccuracy(NamedMetric, fn=top_k_categorical_accuracy):
     """How often the class of a one-hot target is among the `k` largest predictions."""
 
@@ -252,7 +259,7 @@ class TopKCategoricalAccuracy(NamedMetric, fn=top_k_categorical_accuracy):
         self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: PolicyLike = None
     ) -> None:
         super().__init__(name, dtype)
-        self.k = k
+        self.k = _checked_k(k, type(self).__name__)
 
 
 class SparseTopKCategoricalAccuracy(NamedMetric, fn=sparse_top_k_categorical_accuracy):
@@ -269,5 +276,5 @@ class SparseTopKCategoricalAccuracy(NamedMetric, fn=sparse_top_k_categorical_acc
         from_sorted_ids: bool = False,
     ) -> None:
         super().__init__(name, dtype)
-        self.k = k
+        self.k = _checked_k(k, type(self).__name__)
         self.from_sorted_ids = from_sorted_ids

@@ -17,6 +17,7 @@ from nkeras.training.outputs import (
     names_of,
     weights_like,
 )
+from nkeras.training.targets import check_targets, is_checked
 
 if TYPE_CHECKING:
     from nkeras.metrics import Metric
@@ -73,6 +74,8 @@ class CompileLoss:
         self._loss = loss
         self._loss_weights = loss_weights
         self._parts: list[_Part] = []
+        self._checked: list[_Part] = []  # whose targets can be checked
+        self._outputs: Structure = None  # the structure of the outputs
 
     def build(self, y_true: Structure, y_pred: Structure) -> None:
         """Find the loss of each output.
@@ -90,9 +93,20 @@ class CompileLoss:
             found = get_loss(one, targets[output], outputs[output])
             name = _part_name(path, names[output], found)
             self._parts.append(_Part(output, found, weight, name))
+        self._checked = [part for part in self._parts if is_checked(part.loss)]
+        self._outputs = tree.map_structure(lambda _: None, y_pred)
+        self.check_targets(y_true)
         if len(self._parts) > 1:
             self.metrics = [metrics.Mean(name=f"{part.name}_loss") for part in self._parts]
         self.built = True
+
+    def check_targets(self, y_true: Structure) -> None:
+        """Refuse or warn of targets that their loss cannot mean, once the losses are known."""
+        if self._checked:
+            wanted = [part.output for part in self._parts]
+            targets = self._targets(y_true, self._outputs, wanted)
+            for part in self._checked:
+                check_targets(part.loss, targets[part.output], part.name)
 
     def _by_position(self, y_pred: Structure) -> tuple[Structure, Structure]:
         """Losses given by name in the order of outputs that are no dict."""

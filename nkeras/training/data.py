@@ -10,7 +10,7 @@ from numbers import Number
 import numpy as np
 
 from nkeras.core import config, dtypes, tree
-from nkeras.core.errors import refuse, short
+from nkeras.core.errors import refuse, short, warn
 from nkeras.core.tensor import Tensor, from_numpy
 from nkeras.core.typing import Structure
 from nkeras.core.variable import Variable
@@ -235,13 +235,16 @@ def train_validation_split(
     return part(0, cut), part(cut, samples)
 
 
-def class_weight_to_sample_weights(y: Structure, class_weight: Mapping[int, float]) -> np.ndarray:
+def class_weight_to_sample_weights(
+    y: Structure, class_weight: Mapping[int, float], told: set[int] | None = None
+) -> np.ndarray:
     """The weight of each sample's class.
 
     Args:
         y: integer classes `(batch,)` or `(batch, 1)`, or one-hot rows `(batch, classes)`;
             with an axis of steps too: `(batch, steps, 1)`, `(batch, steps, classes)`.
-        class_weight: dict from class to weight; classes that it lacks weigh 1.
+        class_weight: dict from class to weight; classes that it lacks weigh 1, with a warning.
+        told: classes that were warned of before; those that this call warns of are added.
 
     Returns:
         Array of `floatx`: the shape of `y` without the last axis, or `(batch,)`.
@@ -277,6 +280,14 @@ def class_weight_to_sample_weights(y: Structure, class_weight: Mapping[int, floa
         classes = classes.argmax(-1)
     classes = np.round(classes).astype("int64")
     found, where = np.unique(classes, return_inverse=True)
+    told = set() if told is None else told
+    missing = sorted({int(one) for one in found} - {int(one) for one in class_weight} - told)
+    if missing:
+        told.update(missing)
+        warn(
+            f"Argument `class_weight` lacks the classes {short(missing)}, which occur in the "
+            "targets: each of them weighs 1."
+        )
     weights = np.array(
         [class_weight.get(int(one), 1.0) for one in found], dtypes.to_numpy(config.floatx())
     )

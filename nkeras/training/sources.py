@@ -42,6 +42,10 @@ class Source:
         """The batches, NumPy arrays or whatever the user's data hold."""
         raise NotImplementedError
 
+    def head(self) -> Structure:
+        """A batch to look at, where it costs nothing; else None."""
+        return None
+
     def on_epoch_begin(self) -> None:
         """An epoch begins."""
 
@@ -175,6 +179,10 @@ class ArraySource(Source):
             sample_weight = _weights_by_output(y, sample_weight)
         return x, y, sample_weight
 
+    def head(self) -> Structure:
+        """The first samples."""
+        return _cut(self._data, slice(0, self.batch_size))
+
     def batches(self) -> Generator[Structure, None, None]:
         """Slices in order, or rows in drawn order."""
         order = None
@@ -223,13 +231,15 @@ def _outline(structure: Structure) -> Structure:
     return tree.map_structure(lambda one: None if one is None else tuple(one.shape), structure)
 
 
-def _with_class_weight(batch: Structure, class_weight: Mapping[int, float] | None) -> Structure:
+def _with_class_weight(
+    batch: Structure, class_weight: Mapping[int, float] | None, told: set[int]
+) -> Structure:
     if class_weight is None:
         return batch
     x, y, sample_weight = unpack_x_y_sample_weight(batch)
     if sample_weight is not None:
         raise ValueError("You cannot pass `class_weight` and `sample_weight` at the same time.")
-    return x, y, class_weight_to_sample_weights(y, class_weight)
+    return x, y, class_weight_to_sample_weights(y, class_weight, told)
 
 
 class StreamSource(Source):
@@ -238,6 +248,7 @@ class StreamSource(Source):
     def __init__(self, stream: Structure, class_weight: Mapping[int, float] | None) -> None:
         self._stream = stream
         self._class_weight = class_weight
+        self._told: set[int] = set()  # classes without a weight that were warned of
         self.restarts = not hasattr(stream, "__next__")
         if self.restarts and hasattr(stream, "__len__"):
             try:
@@ -250,7 +261,7 @@ class StreamSource(Source):
     def batches(self) -> Generator[Structure, None, None]:
         """What the stream gives."""
         for batch in self._stream:
-            yield _with_class_weight(batch, self._class_weight)
+            yield _with_class_weight(batch, self._class_weight, self._told)
 
 
 class PyDatasetSource(Source):
@@ -264,6 +275,7 @@ class PyDatasetSource(Source):
     ) -> None:
         self._dataset = dataset
         self._class_weight = class_weight
+        self._told: set[int] = set()  # classes without a weight that were warned of
         self._rng = rng
         self.num_batches = dataset.num_batches
         if self.num_batches == 0:
@@ -301,7 +313,7 @@ class PyDatasetSource(Source):
                 f"{type(self._dataset).__name__}.__getitem__() must return (x,), (x, y) or "
                 f"(x, y, sample_weight). Received a {type(batch).__name__} of length {len(batch)}."
             )
-        return _with_class_weight(batch, self._class_weight)
+        return _with_class_weight(batch, self._class_weight, self._told)
 
 
 _worker_dataset: PyDataset

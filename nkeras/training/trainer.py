@@ -26,7 +26,7 @@ from nkeras.training.data import (
     unpack_x_y_sample_weight,
 )
 from nkeras.training.epochs import Epochs
-from nkeras.training.sources import adapt, check_count, check_epochs
+from nkeras.training.sources import Source, adapt, check_count, check_epochs
 from nkeras.training.step import Steps
 
 
@@ -108,6 +108,7 @@ class Trainer(Steps):
             parts = train_validation_split((x, y, sample_weight), validation_split)
             (x, y, sample_weight), validation_data = parts
         source = adapt(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight)
+        self._check_targets(source)
         data = Epochs(source, steps_per_epoch, self.steps_per_execution)
         validation = None
         if validation_data is not None:
@@ -132,6 +133,14 @@ class Trainer(Steps):
         if self.optimizer is not None and not self._overrides("train_step"):
             if not self.optimizer.built:
                 self.optimizer.build(self.trainable_variables)
+
+    def _check_targets(self, source: Source) -> None:
+        """Look at the first targets, for a loss that is known; a new one looks at its first."""
+        loss = self._assert_compile_called("fit").loss
+        if loss is not None and loss.built:
+            _, y, _ = unpack_x_y_sample_weight(source.head())
+            if y is not None:
+                loss.check_targets(y)
 
     def _has_call(self) -> bool:
         """False for a model of several others that only its own `train_step` calls."""
@@ -270,9 +279,9 @@ class Trainer(Steps):
         Source: https://keras.io/api/models/model_training_apis/#evaluate-method
         """
         self._assert_compile_called("evaluate")
-        data = Epochs(
-            adapt(x, y, sample_weight, batch_size, steps), steps, self.steps_per_execution
-        )
+        source = adapt(x, y, sample_weight, batch_size, steps)
+        self._check_targets(source)
+        data = Epochs(source, steps, self.steps_per_execution)
         with closing(data):
             logs = self._test_steps(data, self._callbacks(callbacks, verbose, 1, data))
         return logs if return_dict else self._in_order(logs)

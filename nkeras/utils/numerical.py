@@ -34,6 +34,9 @@ def to_categorical(x: TensorLike, num_classes: int | None = None) -> Any:
     """
     if isinstance(x, (Tensor, KerasTensor)):
         return _one_hot_tensor(x, num_classes)
+    is_count = isinstance(num_classes, (int, np.integer)) and num_classes >= 0
+    if not (num_classes is None or is_count):
+        refuse("num_classes", num_classes, "a positive int or None", "to_categorical")
     classes = np.array(x, dtype="int64")
     if classes.ndim > 1 and classes.shape[-1] == 1:
         classes = classes[..., 0]

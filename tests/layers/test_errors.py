@@ -184,3 +184,30 @@ def test_messages_stay_short(wrong: Any) -> None:
         with pytest.raises((ValueError, TypeError)) as caught:
             make()
         assert len(str(caught.value)) <= 400
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: layers.Dense(1, activation="softmax", name="lone"),
+        lambda: layers.Conv1D(1, 1, activation="softmax", name="lone"),
+        lambda: layers.Activation("softmax", name="lone"),
+        lambda: layers.Softmax(name="lone"),
+        lambda: layers.Softmax(axis=(1, 2), name="lone"),
+    ],
+)
+def test_a_softmax_over_one_unit_is_warned_of_when_it_is_built(make):
+    layer, x = make(), np.ones((2, 1, 1), "float32")
+    with pytest.warns(
+        UserWarning, match="Layer 'lone': a softmax over an axis of size 1"
+    ) as caught:
+        layer(x)
+    layer(x)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_a_softmax_over_several_units_is_not_warned_of():
+    x = np.ones((2, 1, 2), "float32")
+    for layer in (layers.Dense(2, "softmax"), layers.Softmax(), layers.Softmax(axis=(1, 2))):
+        layer(x)
+    layers.Dense(1, "sigmoid")(x)

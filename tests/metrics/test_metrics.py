@@ -262,3 +262,10 @@ def test_f_score_takes_a_column_of_weights() -> None:
     np.testing.assert_array_equal(one.result(), other.result())
     with pytest.raises(ValueError, match="f1_score: `sample_weight` of shape"):
         one.update_state(y_true, y_pred, sample_weight=np.ones((3, 3, 3)))
+
+
+@pytest.mark.parametrize("k", [0, -1, 1.5, "3", None, True])
+@pytest.mark.parametrize("name", ["TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy"])
+def test_top_k_needs_a_k_of_at_least_1(name, k):
+    with pytest.raises(ValueError, match=f"{name}: argument `k` must be an int, at least 1"):
+        getattr(metrics, name)(k=k)

@@ -125,6 +125,7 @@ def test_validation_split_counts_in_decimals(samples, split, kept):
     assert (len(train[0]), len(validation[0])) == (kept, samples - kept)
 
 
+@pytest.mark.filterwarnings("ignore:Argument `class_weight` lacks")
 def test_class_weights():
     weights = {0: 2.0, 2: 0.5}
     sparse = data.class_weight_to_sample_weights(np.array([[0], [1], [2]]), weights)
@@ -137,6 +138,7 @@ def test_class_weights():
     ]
 
 
+@pytest.mark.filterwarnings("ignore:Argument `class_weight` lacks")
 def test_class_weights_of_steps():
     weights = {0: 2.0, 2: 0.5}
     labels = np.array([[0, 1], [2, 2], [0, 0]])

@@ -129,6 +129,7 @@ def test_settings_of_optimizers(optimizer):
     assert not plans(model)[1]
 
 
+@pytest.mark.filterwarnings("ignore:Argument `class_weight` lacks")
 @pytest.mark.parametrize(
     "extra",
     [

@@ -154,7 +154,8 @@ def test_no_batches_are_refused(empty):
 
 def test_class_weight_in_batches():
     stream = iter([(np.zeros((2, 1)), np.array([0, 1]))])
-    (batch,) = adapt(stream, class_weight={1: 3.0}).batches()
+    with pytest.warns(UserWarning, match=r"`class_weight` lacks the classes \[0\]"):
+        (batch,) = adapt(stream, class_weight={1: 3.0}).batches()
     assert batch[2].tolist() == [1.0, 3.0]
     stream = iter([(np.zeros(2), np.zeros(2), np.zeros(2))])
     with pytest.raises(ValueError, match="at the same time"):

@@ -86,3 +86,9 @@ def test_old_scripts_find_settings_in_backend() -> None:
     assert nkeras.layers.Dense(1).name == "dense"
     with pytest.raises(AttributeError, match="nothing"):
         backend.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("count", [-2, 1.5, "3"])
+def test_to_categorical_refuses_what_is_no_number_of_classes(count):
+    with pytest.raises(ValueError, match="`num_classes` must be a positive int or None"):
+        to_categorical([0], count)
