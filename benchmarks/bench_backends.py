@@ -70,7 +70,7 @@ def test_forward(benchmark: Any, backend: Any, case: str) -> None:
     run()
     y = benchmark(run)
     with nkeras.use_backend("numpy"):
-        expected = function(*[ops.convert_to_tensor(one.numpy()) for one in tensors])
+        expected = function(*[ops.convert_to_tensor(tensor.numpy()) for tensor in tensors])
     np.testing.assert_allclose(y.numpy(), expected.numpy(), rtol=1e-3, atol=1e-3)
 
 
@@ -81,8 +81,8 @@ def test_forward_and_backward(benchmark: Any, backend: Any, case: str) -> None:
 
     def run() -> Any:
         with nkeras.GradientTape() as tape:
-            for one in tensors:
-                tape.watch(one)
+            for tensor in tensors:
+                tape.watch(tensor)
             y = ops.sum(function(*tensors))
         gradients = tape.gradient(y, tensors)
         backend.synchronize()
@@ -90,4 +90,4 @@ def test_forward_and_backward(benchmark: Any, backend: Any, case: str) -> None:
 
     run()
     gradients = benchmark(run)
-    assert [tuple(one.shape) for one in gradients] == shapes
+    assert [tuple(gradient.shape) for gradient in gradients] == shapes

@@ -99,9 +99,9 @@ class Question:
         table = Table(self.names, self.rows, self.value)
         print(table.head(), flush=True)
         results = []
-        for one in measured:
-            results.append(one)
-            print(table.line(one), flush=True)
+        for result in measured:
+            results.append(result)
+            print(table.line(result), flush=True)
         print("", *remarks(results), sep="\n")
         chosen = self.options
         if not (chosen.no_json or chosen.only or chosen.against):
@@ -117,7 +117,7 @@ class Question:
             "rounds": self.options.rounds,
             "versions": self.versions,
             **numbers,
-            "rows": [one.as_json() for one in results],
+            "rows": [result.as_json() for result in results],
         }
         threads = self.options.threads
         name = self.name if threads == 2 else f"{self.name}_threads_{threads}"

@@ -56,8 +56,8 @@ def let_init_speak(cls: type) -> None:
         own = functools.wraps(cls.__init__)(lambda *args, **kwargs: None)
         own.__module__, own.__qualname__ = cls.__module__, f"{cls.__qualname__}.__init__"
         cls.__init__ = own
-    for one in cls.__mro__:
-        new = vars(one).get("__new__")
+    for base in cls.__mro__:
+        new = vars(base).get("__new__")
         if isinstance(new, staticmethod):
             new.__func__.__doc__ = None
 

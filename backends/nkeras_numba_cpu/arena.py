@@ -111,7 +111,7 @@ class Arena:
 
     def layout(self) -> tuple[int, list[int | None]]:
         """How much memory the blocks need, and where they lie: the largest are placed first."""
-        ends = [one.last if one.last >= 0 else self._events + 1 for one in self._spans]
+        ends = [span.last if span.last >= 0 else self._events + 1 for span in self._spans]
         offsets = [0] * len(self._spans)
         placed: list[int] = []  # by offset
         total = 0
@@ -126,7 +126,7 @@ class Arena:
             offsets[i] = offset
             bisect.insort(placed, i, key=offsets.__getitem__)
             total = max(total, offset + span.size)
-        return total, [None if i in self._staying else one for i, one in enumerate(offsets)]
+        return total, [None if i in self._staying else offset for i, offset in enumerate(offsets)]
 
 
 def aligned(size: int) -> np.ndarray:

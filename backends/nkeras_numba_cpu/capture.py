@@ -60,7 +60,9 @@ def captured(
     """What a kernel returns, its launches, and the blocks that it took."""
     current.launches, current.arena, current.blocks = [], arena, []
     given = zip(arrays, fixed, strict=True)
-    current.staying = frozenset(address(one) for one, stays in given if stays and one is not None)
+    current.staying = frozenset(
+        address(item) for item, stays in given if stays and item is not None
+    )
     try:
         return kernel(*arrays, **static), current.launches, current.blocks
     finally:
@@ -141,15 +143,16 @@ class Lowering:
             )
         self._is_whole.append(is_whole)
         if not is_whole:
-            given = [one for one in arrays if one is not None]
+            given = [array for array in arrays if array is not None]
             targets = [
-                None if one is None or is_view(one, given) else self._copy(one) for one in outputs
+                None if output is None or is_view(output, given) else self._copy(output)
+                for output in outputs
             ]
             again = (kernel, tuple(arrays), values, asked, targets)
-            launches = [(_again, again)] if any(one is not None for one in targets) else []
+            launches = [(_again, again)] if any(target is not None for target in targets) else []
             outputs = tuple(
-                one if target is None else target
-                for one, target in zip(outputs, targets, strict=True)
+                output if target is None else target
+                for output, target in zip(outputs, targets, strict=True)
             )
         early = self._early_of(launches, arrays, fixed, outputs, blocks, bool(cells), is_whole)
         for output in outputs:
@@ -159,8 +162,8 @@ class Lowering:
         for block in blocks:
             if block.users == 0:
                 self.arena.free(block)
-        first = [one for i, one in enumerate(launches) if i in early]
-        return outputs, first, [one for i, one in enumerate(launches) if i not in early]
+        first = [launch for i, launch in enumerate(launches) if i in early]
+        return outputs, first, [launch for i, launch in enumerate(launches) if i not in early]
 
     def _early_of(
         self,
@@ -181,10 +184,10 @@ class Lowering:
             early = set(range(len(launches)))
         elif is_whole and any(fixed) and len(launches) > 1:
             parts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
-            for one, is_fixed in zip(arrays, fixed, strict=True):
-                if one is not None:
-                    parts[not is_fixed].append(one)
-            made = [one for one in outputs if one is not None]
+            for array, is_fixed in zip(arrays, fixed, strict=True):
+                if array is not None:
+                    parts[not is_fixed].append(array)
+            made = [output for output in outputs if output is not None]
             early = early_launches(launches, *parts, made, blocks)
         else:
             early = set()
@@ -242,10 +245,10 @@ class Lowering:
             return None
         over = OVER.get(name, {}).get(output)
         is_copied = bool(steps) and steps[0][0] is _again
-        for i, one in enumerate(inputs):
-            if is_copied or i == over or one is None or not np.may_share_memory(one, target):
+        for i, item in enumerate(inputs):
+            if is_copied or i == over or item is None or not np.may_share_memory(item, target):
                 continue
-            if name in self._kernels or not _coincide(one, target):
+            if name in self._kernels or not _coincide(item, target):
                 return None  # elementwise kernels, in no table, may write over a whole input
         return [(function, _moved(given, array, target, block)) for function, given in steps]
 
@@ -262,17 +265,17 @@ def _again(
         static = {**static, **{key: _number(cell, static[key]) for key, cell in asked.items()}}
     result = kernel(*arrays, **static)
     results = result if isinstance(result, tuple) else (result,)
-    for target, one in zip(targets, results, strict=True):
+    for target, made in zip(targets, results, strict=True):
         if target is not None:
-            np.copyto(target, one)
+            np.copyto(target, made)
 
 
 def _number(cell: np.ndarray, like: Any) -> Any:
     return tuple(cell.tolist()) if isinstance(like, tuple) else cell.item()
 
 
-def _coincide(one: np.ndarray, other: np.ndarray) -> bool:
-    return address(one) == address(other) and (one.shape, one.strides, one.dtype) == (
+def _coincide(array: np.ndarray, other: np.ndarray) -> bool:
+    return address(array) == address(other) and (array.shape, array.strides, array.dtype) == (
         other.shape,
         other.strides,
         other.dtype,
@@ -290,5 +293,5 @@ def _moved(structure: Any, array: np.ndarray, target: np.ndarray, block: Block) 
             structure.shape, structure.dtype, place, first - block.start, structure.strides
         )
     if isinstance(structure, (tuple, list)):
-        return type(structure)(_moved(one, array, target, block) for one in structure)
+        return type(structure)(_moved(part, array, target, block) for part in structure)
     return structure

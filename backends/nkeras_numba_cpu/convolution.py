@@ -72,7 +72,7 @@ def _forward(
         )
     shape, size = _output(shapes)
     a, b = operand(x), operand(kernel)
-    c, d = (None if one is None else operand(one) for one in (bias, addend))
+    c, d = (None if array is None else operand(array) for array in (bias, addend))
     mode = ACTIVATIONS[activation] | (0 if addend is None else ACCUMULATE)
     if _is_depthwise(shapes):
         y = depthwise.correlate(a, b, c, d, shapes, mode)

@@ -56,10 +56,10 @@ def run(
     y: np.ndarray,
 ) -> None:
     """Launch all phases; arrays are flat. Without a bias or an addend any array stands for it."""
-    for one in phases:
+    for phase in phases:
         _correlate(
-            len(one.tasks), one.work, x, kernel, bias, addend, y, one.sizes, one.box, one.tasks,
-            one.tiles, one.panels, one.runs,
+            len(phase.tasks), phase.work, x, kernel, bias, addend, y, phase.sizes, phase.box,
+            phase.tasks, phase.tiles, phase.panels, phase.runs,
         )  # fmt: skip
 
 

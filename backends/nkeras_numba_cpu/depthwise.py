@@ -117,10 +117,10 @@ def _launch(
     kernel = kernel.reshape(-1)
     some = kernel if bias is None else bias
     addend = y if addend is None else addend.reshape(-1)
-    for one in phases:
-        one.kernel(
-            len(one.parts), one.work, x, kernel, some, bias is not None, addend, y, mode,
-            one.sizes, one.box, one.parts, one.taps,
+    for phase in phases:
+        phase.kernel(
+            len(phase.parts), phase.work, x, kernel, some, bias is not None, addend, y, mode,
+            phase.sizes, phase.box, phase.parts, phase.taps,
         )  # fmt: skip
 
 

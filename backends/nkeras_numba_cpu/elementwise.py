@@ -64,7 +64,7 @@ class _Map(Map):
 
     def prepared(self, arguments: tuple[Any, ...]) -> Callable[..., None]:
         """The compiled loop: one for arrays of all ranks, since it only takes their addresses."""
-        flat = [one.reshape(-1) for one in arguments[1:]]
+        flat = [argument.reshape(-1) for argument in arguments[1:]]
         self.run = self.compiled((arguments[0], *flat))
         return self.run
 
@@ -98,11 +98,11 @@ def _layout(shapes: tuple[tuple[int, ...], ...]) -> _Layout:
     if expand:
         lengths, strides = [size], [[1]] * len(shapes)
     lengths = [1] * (3 - len(lengths)) + lengths
-    strides = [[0] * (3 - len(one)) + one for one in strides]
+    strides = [[0] * (3 - len(stride)) + stride for stride in strides]
     _, rows, columns = lengths
     contiguous = [rows * columns, columns, 1]
     wide = columns > BLOCK // 2 or not size
-    kinds = [_kind(one, contiguous, lengths, wide) for one in strides]
+    kinds = [_kind(stride, contiguous, lengths, wide) for stride in strides]
     buffers = sum(kind != DIRECT for kind in kinds)
     if wide:
         block = BLOCK if buffers else BLOCK * TASK
@@ -111,8 +111,8 @@ def _layout(shapes: tuple[tuple[int, ...], ...]) -> _Layout:
         block = BLOCK // columns * columns
         length = block * TASK
     geometry = [size, columns, rows, block, length, len(shapes) + 1, buffers, wide]
-    for kind, one in zip([*kinds, DIRECT], [*strides, contiguous], strict=True):
-        geometry += [kind, *one]
+    for kind, stride in zip([*kinds, DIRECT], [*strides, contiguous], strict=True):
+        geometry += [kind, *stride]
     count = -(-size // length) if size else 0
     return _Layout(shape, count, size, np.array(geometry, np.int64), expand)
 
@@ -132,9 +132,9 @@ def _strides(
     """Axes along which the same arguments are broadcast, merged: their lengths, and for each
     argument its steps in elements along them."""
     rank = len(shape)
-    aligned = [(1,) * (rank - len(one)) + one for one in shapes]
+    aligned = [(1,) * (rank - len(own)) + own for own in shapes]
     patterns = [
-        (tuple(one[axis] != 1 for one in aligned), shape[axis])
+        (tuple(own[axis] != 1 for own in aligned), shape[axis])
         for axis in range(rank)
         if shape[axis] != 1
     ]

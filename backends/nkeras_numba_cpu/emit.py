@@ -119,9 +119,11 @@ _FLOAT_OPERATIONS: dict[Any, str] = {
 
 def call(function: Any, *operands: Any) -> Value:
     """What Numba would compute for `function(*operands)`; operands may be constants."""
-    some = next(one for one in operands if isinstance(one, Value))
+    some = next(operand for operand in operands if isinstance(operand, Value))
     context, builder = some.context, some.builder
-    values = [one if isinstance(one, Value) else _constant(some, one) for one in operands]
+    values = [
+        operand if isinstance(operand, Value) else _constant(some, operand) for operand in operands
+    ]
     kinds = tuple(value.kind for value in values)
     direct = _FLOAT_OPERATIONS.get(function)
     if direct and kinds[0] == kinds[1] and isinstance(kinds[0], types.Float):

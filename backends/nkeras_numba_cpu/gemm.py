@@ -248,29 +248,31 @@ class _Scheduler:
         aliased = step * self.size % _ALIASED_BYTES == 0
         if not (aliased and self.rows > self.kernels.rows and panels > 2):
             return Box(0, 0, 0, 0, 0, 0, 0, 0, 0)
-        most = max(int(self.edges[end] - self.edges[one]) for one, end in self.blocks)
+        most = max(int(self.edges[end] - self.edges[first]) for first, end in self.blocks)
         count, length, of = (depth, most, depth) if self.transposed_a else (most, depth, self.rows)
         return Box(1, count, 0, 1, of, step, 1, length, length + 2 * self.lanes)
 
     def _tasks(self, k: int, depth: int, panels: int, some: int) -> np.ndarray:
         table = []
         matrices = zip(*self.matrices, strict=True)
-        for (n, (a, b)), panel, (one, end) in itertools.product(
+        for (n, (a, b)), panel, (begin, end) in itertools.product(
             enumerate(matrices), range(0, panels, some), self.blocks
         ):
-            top, bottom = int(self.edges[one]), int(self.edges[end])
+            top, bottom = int(self.edges[begin]), int(self.edges[end])
             start, first, stop = top * self.inner + k, top, depth
             if self.transposed_a:
                 start, first, stop = k * self.rows + top, 0, bottom - top
             start += a * self.rows * self.inner
             first_panel, last_panel = b * panels + panel, b * panels + min(panels, panel + some)
             place = (n * self.rows + top) * self.columns * self.size
-            table.append((start, first, 0, 0, stop, one, end, first_panel, last_panel, place))
+            table.append((start, first, 0, 0, stop, begin, end, first_panel, last_panel, place))
         return np.array(table, np.int64)
 
     def _tiles(self, a_row: int) -> np.ndarray:
         """Where tiles lie, counted from the first one of their block."""
-        tops = np.concatenate([self.edges[one:end] - self.edges[one] for one, end in self.blocks])
+        tops = np.concatenate(
+            [self.edges[first:end] - self.edges[first] for first, end in self.blocks]
+        )
         places = (tops * (a_row * self.size), tops * (self.columns * self.size))
         return np.stack([self.addresses, *places], axis=1)
 

@@ -74,7 +74,7 @@ def _emit_launch(context: Any, module: Any, symbol: str) -> None:
     builder = ir.IRBuilder(function.append_basic_block())
     given = [builder.load(builder.gep(function.args[1], [INT(i)])) for i in range(3)]
     task = _number(builder, function.args[0])
-    region, count = (_number(builder, one) for one in given[:2])
+    region, count = (_number(builder, item) for item in given[:2])
     words = cgutils.alloca_once(builder, ir.ArrayType(INT, WORDS + 1))
     shared = builder.ptrtoint(words, INT)
     failed = builder.inttoptr(shared, INT.as_pointer())
@@ -128,7 +128,7 @@ def _emit_pack(module: Any) -> ir.Function:
 
 def _python(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
     """Call a function of Python's C interface."""
-    kind = ir.FunctionType(result, [one.type for one in arguments])
+    kind = ir.FunctionType(result, [argument.type for argument in arguments])
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
 
 
@@ -185,7 +185,7 @@ class Reader:
         """The next argument, of a Numba type."""
         builder, context = self.builder, self.context
         if isinstance(kind, types.BaseTuple):
-            return context.make_tuple(builder, kind, [self.argument(one) for one in kind.types])
+            return context.make_tuple(builder, kind, [self.argument(part) for part in kind.types])
         word = self.word()
         if isinstance(kind, types.Array):
             return self._array(kind, word)

@@ -104,7 +104,10 @@ def _launch(kernel: Tasks, source: np.ndarray, *arguments: Any) -> None:
     if source.size:
         rows, n = source.shape
         step, count = row_tasks(rows, n)
-        flat = [one.reshape(-1) if isinstance(one, np.ndarray) else one for one in arguments]
+        flat = [
+            argument.reshape(-1) if isinstance(argument, np.ndarray) else argument
+            for argument in arguments
+        ]
         kernel(count, source.size * WORK, source.reshape(-1), n, step, *flat)
     elif source.shape[0]:
         raise ValueError("Cross-entropy needs at least one class.")

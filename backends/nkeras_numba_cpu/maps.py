@@ -135,7 +135,7 @@ class _Distinct(ir.values.MDValue):
     """A metadata node that equals only itself; it may contain itself."""
 
     def descr(self, buf: list[str]) -> None:
-        inner = ", ".join(one.get_reference() for one in self.operands)
+        inner = ", ".join(operand.get_reference() for operand in self.operands)
         buf += ("distinct !{ " + inner + " }", "\n")
 
 

@@ -68,10 +68,10 @@ class MicroKernels:
 
     def table(self, *rows: int) -> np.ndarray:
         """The table of addresses; those for these numbers of rows are filled in."""
-        for one in rows:
-            if self._table[one] == 0 and one:
+        for row in rows:
+            if self._table[row] == 0 and row:
                 with self._lock:
-                    self._table[one] = _address(self.dtype, one, self.vectors)
+                    self._table[row] = _address(self.dtype, row, self.vectors)
         return self._table
 
     def for_rows(self, total: int) -> tuple[np.ndarray, int]:

@@ -82,7 +82,7 @@ def rmsprop_update(
     centered: bool,
 ) -> tuple[np.ndarray, np.ndarray, Buffer, Buffer]:
     settings = (rho, 1 - rho, epsilon, momentum)
-    buffers = [one for one in (momentum_buffer, average_grad) if one is not None]
+    buffers = [buffer for buffer in (momentum_buffer, average_grad) if buffer is not None]
     new_w, new_v, *rest = _launch(
         _RMSPROP[momentum > 0, centered], grad, (w, v, *buffers), learning_rate, settings
     )

@@ -138,11 +138,11 @@ class Part(compiler.CompilerBase):
         """Numba's passes without those for what kernels do not use."""
         manager = PassManager("nkeras")
         every = compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)
-        for one, description in every.passes:
-            if one is typed_passes.NativeLowering:
+        for kernel, description in every.passes:
+            if kernel is typed_passes.NativeLowering:
                 manager.add_pass(_LowerPart, description)
-            elif one not in _UNUSED:
-                manager.add_pass(one, description)
+            elif kernel not in _UNUSED:
+                manager.add_pass(kernel, description)
         manager.finalize()
         return [manager]
 

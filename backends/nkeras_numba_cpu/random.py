@@ -75,7 +75,7 @@ def _philox(typingctx, block, low, high):
                 builder.and_(first, INT(_LOW)),
             ]
             steps = zip(key, _STEPS, strict=True)
-            key = [builder.and_(builder.add(one, INT(step)), INT(_LOW)) for one, step in steps]
+            key = [builder.and_(builder.add(word, INT(step)), INT(_LOW)) for word, step in steps]
         return context.make_tuple(builder, four, words)
 
     return four(types.uint64, types.uint64, types.uint64), codegen

@@ -74,7 +74,7 @@ def lstm(
     else:
         z = empty((0,), source.dtype)
     results = y, last_h, last_c, z.reshape(batch, time, 4 * units), cells
-    y, last_h, last_c, gates, cells = (stored(one, dtype) for one in results)
+    y, last_h, last_c, gates, cells = (stored(result, dtype) for result in results)
     return y, last_h, last_c, gates, cells
 
 
@@ -106,8 +106,8 @@ def lstm_grad(
     table = kernels.table(step, batch - (count - 1) * step)
     numbers = batch, time, units, step, kernels.columns
     given = [
-        None if one is None else operand(one).reshape(-1)
-        for one in (grad_y, grad_last_h, grad_last_c, h, c, y, gates, cells)
+        None if array is None else operand(array).reshape(-1)
+        for array in (grad_y, grad_last_h, grad_last_c, h, c, y, gates, cells)
     ]
     results = grad_h, grad_c, grad_z.reshape(-1), states.reshape(-1)
     work = batch * time * units * (4 * units // _SPEED + _GATE_WORK)

@@ -51,7 +51,7 @@ def _emit_share(module: Any) -> ir.Function:
     share = ir.Function(module, kind, "share")
     share.linkage = "internal"
     builder = ir.IRBuilder(share.append_basic_block())
-    first, count = (builder.load(one) for one in share.args[:2])
+    first, count = (builder.load(argument) for argument in share.args[:2])
     task, shared = (builder.load(builder.gep(share.args[3], [INT(i)])) for i in range(2))
     with cgutils.for_range(builder, count, intp=INT) as loop:
         call_address(builder, task, [builder.add(first, loop.index), shared])

@@ -27,8 +27,8 @@ def repeats(
     blocks: list[Block],
 ) -> bool:
     """Whether the launches alone, which work in `blocks`, compute the outputs of a call."""
-    given = [one for one in (*arrays, *static.values()) if isinstance(one, np.ndarray)]
-    made = [one for one in outputs if one is not None and not is_view(one, given)]
+    given = [array for array in (*arrays, *static.values()) if isinstance(array, np.ndarray)]
+    made = [output for output in outputs if output is not None and not is_view(output, given)]
     if not launches:
         return not made
     if not all(map(_Inside([], blocks), made)):
@@ -59,10 +59,12 @@ class _Constants:
     """Arrays that are neither inputs nor buffers, with what they held."""
 
     def __init__(self, launches: list[Launch], inside: _Inside) -> None:
-        self._found = [(one, _digest(one)) for one in _arrays_in(launches) if not inside(one)]
+        self._found = [
+            (array, _digest(array)) for array in _arrays_in(launches) if not inside(array)
+        ]
 
     def have_changed(self) -> bool:
-        return any(_digest(one) != before for one, before in self._found)
+        return any(_digest(array) != before for array, before in self._found)
 
 
 def _are_the_same(
@@ -74,38 +76,38 @@ def _are_the_same(
     inside: _Inside,
 ) -> bool:
     """Whether other values of the inputs lead to the same launches."""
-    others = [None if one is None else _altered(one) for one in arrays]
+    others = [None if array is None else _altered(array) for array in arrays]
     _, again, blocks = captured(Arena(), kernel, others, static, fixed)
-    given = [one for one in (*others, *static.values()) if isinstance(one, np.ndarray)]
+    given = [other for other in (*others, *static.values()) if isinstance(other, np.ndarray)]
     return _same(launches, again, inside, _Inside(given, blocks))
 
 
-def _same(one: Any, other: Any, inside: _Inside, again: _Inside) -> bool:
-    if isinstance(one, np.ndarray):
-        if not isinstance(other, np.ndarray) or one.shape != other.shape:
+def _same(launch: Any, other: Any, inside: _Inside, again: _Inside) -> bool:
+    if isinstance(launch, np.ndarray):
+        if not isinstance(other, np.ndarray) or launch.shape != other.shape:
             return False
-        if inside(one) and again(other):
+        if inside(launch) and again(other):
             return True
-        return address(one) == address(other)  # kept from call to call
-    if isinstance(one, (tuple, list)):
+        return address(launch) == address(other)  # kept from call to call
+    if isinstance(launch, (tuple, list)):
         return (
-            type(one) is type(other)
-            and len(one) == len(other)
-            and all(_same(a, b, inside, again) for a, b in zip(one, other, strict=True))
+            type(launch) is type(other)
+            and len(launch) == len(other)
+            and all(_same(a, b, inside, again) for a, b in zip(launch, other, strict=True))
         )
-    return bool(one is other or one == other or (one != one and other != other))
+    return bool(launch is other or launch == other or (launch != launch and other != other))
 
 
 def _give_the_same(launches: list[Launch], made: list[np.ndarray], blocks: list[Block]) -> bool:
     """Whether the launches alone write the outputs."""
-    before = [_digest(one) for one in made]
+    before = [_digest(array) for array in made]
     # Integers may happen to be 0, or 1; floats are not NaN everywhere.
-    for poison in (0, 1) if any(one.dtype.kind in "biu" for one in made) else (0,):
+    for poison in (0, 1) if any(array.dtype.kind in "biu" for array in made) else (0,):
         for block in blocks:
             _poison(block, poison, made)
         for function, arguments in launches:
             function(*arguments)
-        if [_digest(one) for one in made] != before:
+        if [_digest(array) for array in made] != before:
             return False
     return True
 
@@ -127,7 +129,7 @@ def early_launches(
         early, kept = _candidates(launches, fixed, changing, blocks, spoiled)
         if not early:
             return early
-        before = [_digest(one) for one in made]
+        before = [_digest(array) for array in made]
         for i in sorted(early):
             launches[i][0](*launches[i][1])
         held = {i: _digest(blocks[i].array()) for i in kept}
@@ -136,13 +138,13 @@ def early_launches(
                 function(*arguments)
         found = {i for i in kept if _digest(blocks[i].array()) != held[i]}
         if not found:
-            return early if [_digest(one) for one in made] == before else set()
+            return early if [_digest(array) for array in made] == before else set()
         spoiled |= found
 
 
 def touched(launches: list[Launch], blocks: list[Block]) -> list[Block]:
     """The blocks that launches read or write."""
-    arrays = [one for one in _arrays_in(launches) if one.size]
+    arrays = [array for array in _arrays_in(launches) if array.size]
     return [block for block in blocks if any(map(_Inside([], [block]), arrays))]
 
 
@@ -159,8 +161,8 @@ def _candidates(
     early: set[int] = set()
     kept: set[int] = set()
     for i, (_, arguments) in enumerate(launches):
-        arrays = [one for one in _arrays_in(arguments) if one.size]
-        touched = {j for j, one in enumerate(inside) if any(map(one, arrays))}
+        arrays = [array for array in _arrays_in(arguments) if array.size]
+        touched = {j for j, call in enumerate(inside) if any(map(call, arrays))}
         reads_fixed = any(map(is_fixed, arrays)) or touched & kept
         if touched and reads_fixed and not touched & spoiled and not any(map(is_changing, arrays)):
             early.add(i)
@@ -174,7 +176,7 @@ def _poison(block: Block, poison: int, made: Sequence[np.ndarray]) -> None:
     """NaN where there are floats; integers may be indices, so only small ones."""
     array = block.array()
     if array.dtype.kind in "biu":
-        is_output = any(block.start <= address(one) < block.start + block.size for one in made)
+        is_output = any(block.start <= address(array) < block.start + block.size for array in made)
         array[...] = poison if is_output else 0
     else:
         array[...] = np.nan
@@ -207,8 +209,8 @@ def _digest(array: np.ndarray) -> tuple[int, int, bytes]:
 
 
 def _arrays_in(structure: Any) -> Iterator[np.ndarray]:
-    for one in structure:
-        if isinstance(one, np.ndarray):
-            yield one
-        elif isinstance(one, (tuple, list)):
-            yield from _arrays_in(one)
+    for part in structure:
+        if isinstance(part, np.ndarray):
+            yield part
+        elif isinstance(part, (tuple, list)):
+            yield from _arrays_in(part)

@@ -63,7 +63,7 @@ CHEAP = frozenset("where absolute sqrt floor ceil trunc rint isnan isinf isfinit
 @cache
 def functions(dtype: str | None) -> dict[str, Any]:
     """The table that scalar functions of a dtype are bound to; None stands for no floating one."""
-    table: dict[str, Any] = {name: partial(call, one) for name, one in _LIBRARY.items()}
+    table: dict[str, Any] = {name: partial(call, value) for name, value in _LIBRARY.items()}
     table["where"] = where
     if dtype == "float32":
         table.update(_functions(np.float32, _FLOAT32), erf=_erf)

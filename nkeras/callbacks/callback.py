@@ -156,4 +156,4 @@ class LambdaCallback(Callback):
             "on_train_batch_end": on_train_batch_end,
         }
         self.__dict__.update(kwargs)
-        self.__dict__.update({name: one for name, one in given.items() if one is not None})
+        self.__dict__.update({name: value for name, value in given.items() if value is not None})

@@ -109,7 +109,7 @@ class CallbackList(Callback):
         self.set_params(params)
 
     def _find(self, kind: type[_Kind]) -> _Kind | None:
-        return next((one for one in self.callbacks if isinstance(one, kind)), None)
+        return next((callback for callback in self.callbacks if isinstance(callback, kind)), None)
 
     def append(self, callback: Callback) -> None:
         """Add a callback at the end."""
@@ -143,7 +143,9 @@ class CallbackList(Callback):
     ) -> None:
         # Steps are many: only those are told who listen, and numbers are made only for them.
         if event not in self._listeners:
-            self._listeners[event] = [one for one in self.callbacks if _listens(one, event)]
+            self._listeners[event] = [
+                callback for callback in self.callbacks if _listens(callback, event)
+            ]
         numbers = None
         for callback in self._listeners[event]:
             if not as_numbers or getattr(callback, "accepts_lazy_logs", False):

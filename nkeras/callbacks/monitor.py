@@ -57,9 +57,9 @@ class MonitorCallback(Callback):
         if name == "loss":
             return "min"
         for metric in getattr(self.model, "metrics", []):
-            for one in getattr(metric, "metrics", [metric]):
-                direction = getattr(one, "_direction", None)
-                if one.name == name and direction is not None:
+            for inner in getattr(metric, "metrics", [metric]):
+                direction = getattr(inner, "_direction", None)
+                if inner.name == name and direction is not None:
                     return "max" if direction == "up" else "min"
         raise ValueError(
             f"{type(self).__name__}: it cannot be told whether monitor={short(self.monitor)} is "

@@ -97,12 +97,12 @@ def compare(
     ]
     results: list[Measured] = []
     try:
-        for one in take_turns(wanted, peers, rounds):
-            results.append(one)
-            print(table.line(one), flush=True)
+        for turn in take_turns(wanted, peers, rounds):
+            results.append(turn)
+            print(table.line(turn), flush=True)
     finally:
         for peer in peers:
             peer.close()
     print("", *remarks(results), sep="\n")
-    measured = [one.as_json() for one in results]
+    measured = [result.as_json() for result in results]
     return {"model": model, "threads": threads, "versions": found, "rows": measured}

@@ -231,16 +231,16 @@ def table(result: dict[str, Any]) -> str:
     names = list(result["backends"])
     measured = [result["backends"][name] for name in names]
     rows = [["", *names]]
-    rows.append(["predict", *_cells([one["predict"] for one in measured])])
-    rows.append(["train step", *_cells([one["train step"] for one in measured])])
+    rows.append(["predict", *_cells([result["predict"] for result in measured])])
+    rows.append(["train step", *_cells([result["train step"] for result in measured])])
     for layer in measured[0]["layers"]:
-        rows.append([f"  {layer}", *_cells([one["layers"][layer] for one in measured])])
-    differences = [f"{one['difference']:.1e}" for one in measured]
+        rows.append([f"  {layer}", *_cells([result["layers"][layer] for result in measured])])
+    differences = [f"{result['difference']:.1e}" for result in measured]
     rows.append(["difference from numpy", *differences])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         f"{result['model']}: {result['parameters']:,} parameters, batch {result['batch']}",
-        *(f"{name}: {one['device']}" for name, one in zip(names, measured, strict=True)),
+        *(f"{name}: {result['device']}" for name, result in zip(names, measured, strict=True)),
         "",
     ]
     for first, *others in rows:
@@ -253,8 +253,8 @@ def table(result: dict[str, Any]) -> str:
 
 def _cells(times: list[float]) -> list[str]:
     cells = [_duration(times[0])]
-    for one in times[1:]:
-        cells.append(f"{_duration(one)} ({times[0] / max(one, 1e-9):5.2f}x)")
+    for again in times[1:]:
+        cells.append(f"{_duration(again)} ({times[0] / max(again, 1e-9):5.2f}x)")
     return cells
 
 

@@ -87,11 +87,11 @@ def bar_text(measured: Measured, bar: Bar) -> str:
 def remarks(results: Sequence[Measured]) -> list[str]:
     """What failed, where results differ, and how many bars are met."""
     lines = []
-    for one in results:
-        lines += [f"{one.row.name}: {name} failed: {why}" for name, why in one.failed.items()]
-        if differing := one.differing():
-            lines.append(f"{one.row.name}: other results (!) in {', '.join(differing)}")
-    verdicts = [one.met(bar) for one in results for bar in one.row.bars]
+    for result in results:
+        lines += [f"{result.row.name}: {name} failed: {why}" for name, why in result.failed.items()]
+        if differing := result.differing():
+            lines.append(f"{result.row.name}: other results (!) in {', '.join(differing)}")
+    verdicts = [result.met(bar) for result in results for bar in result.row.bars]
     if verdicts:
         missed = verdicts.count(False) + verdicts.count(None)
         lines.append(f"Bars: {verdicts.count(True)} met, {missed} missed or not compared.")

@@ -100,7 +100,7 @@ class Configurable:
         """The values of now, by argument."""
         cls = type(self)
         ours = next(filter(_is_ours, cls.__mro__))
-        describing = next(one for one in cls.__mro__ if "get_config" in one.__dict__)
+        describing = next(base for base in cls.__mro__ if "get_config" in base.__dict__)
         if _is_ours(describing):
             parameters, takes_more = _parameters(cls)
             # What a constructor of the user's gives its base class, it will give again.
@@ -159,9 +159,9 @@ def _bound(cls: type, args: tuple[object, ...], kwargs: dict[str, object]) -> di
 def _parameters(cls: type) -> tuple[dict[str, inspect.Parameter], bool]:
     """The parameters of a constructor and of those its `**kwargs` go to; whether it takes more."""
     found: dict[str, inspect.Parameter] = {}
-    for one in cls.__mro__:
-        if "__init__" in one.__dict__ and issubclass(one, Configurable):
-            parameters = list(inspect.signature(one.__init__).parameters.values())[1:]
+    for base in cls.__mro__:
+        if "__init__" in base.__dict__ and issubclass(base, Configurable):
+            parameters = list(inspect.signature(base.__init__).parameters.values())[1:]
             for parameter in parameters:
                 if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                     found.setdefault(parameter.name, parameter)

@@ -53,11 +53,11 @@ def nearest(name: object, known: Iterable[str]) -> str:
     if not isinstance(name, str):
         return ""
     spellings: dict[str, str] = {}  # the last one of those that differ by case and underscores
-    for one in sorted(known):
-        spellings[one.lower().replace("_", "")] = one
+    for spelling in sorted(known):
+        spellings[spelling.lower().replace("_", "")] = spelling
     wanted = name[:100].lower().replace("_", "")
-    found = [spellings[one] for one in get_close_matches(wanted, spellings, 3, cutoff=0.4)]
-    return f" Did you mean {', '.join(short(one, 40) for one in found)}?" if found else ""
+    found = [spellings[found] for found in get_close_matches(wanted, spellings, 3, cutoff=0.4)]
+    return f" Did you mean {', '.join(short(item, 40) for item in found)}?" if found else ""
 
 
 def as_bool(value: object, argument: str, owner: str) -> bool:

@@ -31,7 +31,7 @@ def fused(trace: Trace, fold: bool) -> Trace:
     for rewrite in (*rounding, *exact):
         for call in found.calls():
             rewrite(found, call)
-    return trace._replace(values=found.values, steps=[one for one in found.steps if one])
+    return trace._replace(values=found.values, steps=[step for step in found.steps if step])
 
 
 class _Steps:
@@ -45,11 +45,11 @@ class _Steps:
 
     def calls(self) -> list[Call]:
         """The calls of now."""
-        return [one for one in self.steps if isinstance(one, Call)]
+        return [step for step in self.steps if isinstance(step, Call)]
 
     def users(self, index: int) -> list[Call | Host]:
         """The steps that use a value."""
-        return [one for one in self.steps if one is not None and index in one.inputs]
+        return [step for step in self.steps if step is not None and index in step.inputs]
 
     def only_user(self, index: int, name: str) -> Call | None:
         """The call of that name that alone uses a value."""
@@ -61,7 +61,7 @@ class _Steps:
 
     def maker(self, index: int | None) -> Call | None:
         """The call that makes a value."""
-        return next((one for one in self.calls() if index in one.outputs), None)
+        return next((call for call in self.calls() if index in call.outputs), None)
 
     def is_fixed(self, index: int | None) -> bool:
         """Whether a value follows from variables alone, which the step does not assign."""
@@ -70,7 +70,7 @@ class _Steps:
         value = self.values[index]
         if value.kind == "computed":
             maker = self.maker(index)
-            return maker is not None and all(self.is_fixed(one) for one in maker.inputs)
+            return maker is not None and all(self.is_fixed(item) for item in maker.inputs)
         return value.kind == "constant" or (
             value.kind == "variable" and value.source not in self._assigned
         )
@@ -82,7 +82,7 @@ class _Steps:
 
     def replace(self, old: Call, *new: Call) -> None:
         """Other calls in the place of one."""
-        i = next(i for i, one in enumerate(self.steps) if one is old)
+        i = next(i for i, step in enumerate(self.steps) if step is old)
         self.steps[i : i + 1] = new or (None,)
 
 
@@ -146,8 +146,10 @@ def _is_relu6(steps: _Steps, call: Call) -> bool:
     """Whether slope, limit and threshold of a `threshold_relu` are those of relu6."""
     numbers = [None if i is None else steps.values[i] for i in call.inputs[1:]]
     return [
-        float(one.source) if one and one.kind == "constant" and one.shape == () else None
-        for one in numbers
+        float(number.source)
+        if number and number.kind == "constant" and number.shape == ()
+        else None
+        for number in numbers
     ] == [0.0, 6.0, 0.0]
 
 
@@ -159,7 +161,7 @@ def _merge_add(steps: _Steps, call: Call) -> None:
     add = None if y is None else steps.only_user(y, "add")
     if add is None or y is None or len(call.inputs) != _NO_ADDEND:
         return
-    others = [one for one in add.inputs if one != y]
+    others = [item for item in add.inputs if item != y]
     if len(others) == 1 and others[0] is not None:
         mine, other = steps.values[y], steps.values[others[0]]
         if (mine.shape, mine.dtype) == (other.shape, other.dtype):

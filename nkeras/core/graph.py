@@ -272,19 +272,19 @@ def sort_nodes(outputs: Sequence[KerasTensor], inputs: Sequence[KerasTensor]) ->
     def visit(tensor: KerasTensor) -> None:
         stack: list[tuple[KerasTensor, bool]] = [(tensor, False)]
         while stack:
-            one, ready = stack.pop()
-            if id(one) in given or (one.node is not None and id(one.node) in done):
+            node, ready = stack.pop()
+            if id(node) in given or (node.node is not None and id(node.node) in done):
                 continue
-            if one.node is None or one.node.is_input:
+            if node.node is None or node.node.is_input:
                 raise ValueError(
-                    f"The output depends on the tensor {short(one)}, which is no input of the "
+                    f"The output depends on the tensor {short(node)}, which is no input of the "
                     "model."
                 )
             if ready:
-                done[id(one.node)] = one.node
+                done[id(node.node)] = node.node
                 continue
-            stack.append((one, True))
-            stack.extend((parent, False) for parent in reversed(one.node.input_tensors))
+            stack.append((node, True))
+            stack.extend((parent, False) for parent in reversed(node.node.input_tensors))
 
     for output in outputs:
         visit(output)

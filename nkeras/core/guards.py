@@ -76,8 +76,8 @@ class Guard:
         elif not _is_of_training(value):
             self._values.note(value)
             return
-        for one in _items(value):
-            self.meet(one)
+        for item in _items(value):
+            self.meet(item)
 
 
 _guards: weakref.WeakSet[Guard] = weakref.WeakSet()
@@ -155,4 +155,4 @@ def _items(value: Any) -> Iterator[object]:
     if isinstance(value, (list, tuple, set)):
         return iter(list(value))
     named = value if isinstance(value, dict) else vars(value)
-    return iter([one for name, one in list(named.items()) if name not in _PASSED_BY])
+    return iter([item for name, item in list(named.items()) if name not in _PASSED_BY])

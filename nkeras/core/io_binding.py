@@ -27,10 +27,10 @@ class IOBinding:
         self, steps: Sequence[Step], outputs: Sequence[Array], places: Sequence[Array]
     ) -> None:
         self._steps = list(steps)
-        self._ranges = [_range(one) for one in places]
+        self._ranges = [_range(place) for place in places]
         made = ((i, self._make_of(arguments)) for i, (_, arguments) in enumerate(steps))
         self._makes = [(i, make) for i, make in made if make is not None]
-        self._outputs = [(one, self._make_of(one)) for one in outputs]
+        self._outputs = [(output, self._make_of(output)) for output in outputs]
 
     def run(self, arrays: Sequence[Array], do: Callable[[Sequence[Step]], None]) -> list[Array]:
         """`do` the steps on `arrays`, which are C-contiguous, instead of the places.
@@ -38,12 +38,12 @@ class IOBinding:
         Returns:
             The outputs: in `arrays` where they lie in a place, else copies.
         """
-        memory = [one.reshape(-1).view(np.uint8) for one in arrays]
+        memory = [array.reshape(-1).view(np.uint8) for array in arrays]
         steps = self._steps.copy()
         for i, make in self._makes:
             steps[i] = steps[i][0], make(memory)
         do(steps)
-        return [one.copy() if make is None else make(memory) for one, make in self._outputs]
+        return [output.copy() if make is None else make(memory) for output, make in self._outputs]
 
     def _make_of(self, structure: object) -> Make | None:
         """What makes the structure with its arrays moved; None where it has none to move."""
@@ -51,7 +51,7 @@ class IOBinding:
             return self._make_array(structure)
         if not isinstance(structure, (tuple, list)):
             return None
-        parts = [(i, make) for i, one in enumerate(structure) if (make := self._make_of(one))]
+        parts = [(i, make) for i, part in enumerate(structure) if (make := self._make_of(part))]
         if not parts:
             return None
 
@@ -84,7 +84,7 @@ def can_stand_in(array: Array, place: Array) -> bool:
 
 def is_used(places: Iterable[Array], steps: Sequence[Step]) -> list[bool]:
     """For each array whether a step uses its memory."""
-    return [bool(IOBinding(steps, (), (one,))._makes) for one in places]
+    return [bool(IOBinding(steps, (), (place,))._makes) for place in places]
 
 
 def _range(array: Array) -> tuple[int, int]:

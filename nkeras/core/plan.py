@@ -49,9 +49,9 @@ class Plan:
         self._trace = trace
         self._written = list(trace.assigned)
         self._read = [
-            one.source
-            for one in trace.values
-            if one.kind == "variable" and one.source not in trace.assigned
+            value.source
+            for value in trace.values
+            if value.kind == "variable" and value.source not in trace.assigned
         ]
         self._variables = frozenset(self._written or self._read)
         self._last_use = _last_uses(trace)
@@ -64,8 +64,8 @@ class Plan:
         """Whether it can be replayed now; brings its variables back from other backends."""
         if self._moves != variable.moves:
             self._moves = variable.moves
-            for one in (*self._written, *self._read):
-                one.storage()
+            for held in (*self._written, *self._read):
+                held.storage()
         return self._lowering.ready()
 
     def _make(self, backend: Backend, lowering: Lowering) -> None:
@@ -81,9 +81,9 @@ class Plan:
         self._changes = -1
         self._fixed = {
             i
-            for i, one in enumerate(trace.values)
-            if one.kind == "constant"
-            or (one.kind == "variable" and one.source not in trace.assigned)
+            for i, value in enumerate(trace.values)
+            if value.kind == "constant"
+            or (value.kind == "variable" and value.source not in trace.assigned)
         }
         self._place_given(backend)
         for position, step in enumerate(trace.steps):
@@ -95,13 +95,13 @@ class Plan:
         for i in trace.outputs:
             lowering.keep(self._arrays[i])
         self.outputs = [self._kept(self._arrays[i]) for i in trace.outputs]
-        in_parts = {one for step in trace.steps for one in _assigned_in(step)}
-        self._assign([one for one in self._written if one not in in_parts])
+        in_parts = {assigned for step in trace.steps for assigned in _assigned_in(step)}
+        self._assign([written for written in self._written if written not in in_parts])
 
     def _forget(self, step: Call | Host, position: int) -> None:
         """Give back what no later step uses."""
         used = {*step.inputs, *(step.outputs if isinstance(step, Call) else ())}
-        for i in sorted(one for one in used if one is not None):
+        for i in sorted(index for index in used if index is not None):
             if self._last_use[i] <= position and self._trace.values[i].kind == "computed":
                 self._lowering.release(self._arrays[i])
                 self._arrays[i] = None
@@ -117,23 +117,23 @@ class Plan:
         """
         inputs, outputs, binding = self._bound
         arrays = []
-        for i, (buffer, one) in enumerate(zip(self.inputs, given, strict=True)):
-            is_bound = i in inputs and can_stand_in(one, buffer)
+        for i, (buffer, array) in enumerate(zip(self.inputs, given, strict=True)):
+            is_bound = i in inputs and can_stand_in(array, buffer)
             if not is_bound:
-                buffer[...] = one
+                buffer[...] = array
             if i in inputs:
-                arrays.append(one if is_bound else buffer)
+                arrays.append(array if is_bound else buffer)
         arrays += [np.empty_like(self.outputs[i]) for i in outputs]
         return binding.run(arrays, self._do)
 
     @cached_property
     def _bound(self) -> tuple[list[int], list[int], IOBinding]:
         """Which inputs and outputs a call binds to other arrays, and what binds them."""
-        inputs = [i for i, one in enumerate(self.inputs) if one.nbytes >= LARGE]
+        inputs = [i for i, item in enumerate(self.inputs) if item.nbytes >= LARGE]
         outputs = [
             i
-            for i, one in enumerate(self.outputs)
-            if one.nbytes >= LARGE and self._lowering.is_kept(one)
+            for i, output in enumerate(self.outputs)
+            if output.nbytes >= LARGE and self._lowering.is_kept(output)
         ]
         places = [self.outputs[i] for i in outputs]
         is_written_early, is_written = is_used(places, self._early), is_used(places, self.steps)
@@ -160,7 +160,7 @@ class Plan:
         """Do the early steps again, if a variable that they read has changed."""
         with storage_lock.lock:
             self._changes = variable.changes
-            versions = [one.version for one in self._read]
+            versions = [read.version for read in self._read]
             if versions != self._versions:
                 for function, arguments in self._early:
                     function(*arguments)
@@ -200,12 +200,14 @@ class Plan:
     def _check_part(self, part: Part, position: int) -> None:
         """What a part of the step makes, or writes over, is not used behind it."""
         trace, own = self._trace, set(part.assigned)
-        inside = [one for one in trace.steps[self._began : position] if isinstance(one, Call)]
-        made = {i for one in inside for i in one.outputs}
-        used = {i for one in trace.steps[position:] for i in one.inputs if i is not None}
-        used |= {i for one, i in trace.assigned.items() if one not in own} | set(trace.outputs)
+        inside = [step for step in trace.steps[self._began : position] if isinstance(step, Call)]
+        made = {i for call in inside for i in call.outputs}
+        used = {i for step in trace.steps[position:] for i in step.inputs if i is not None}
+        used |= {i for target, i in trace.assigned.items() if target not in own} | set(
+            trace.outputs
+        )
         for i in used:
-            if i in made or any(_overlap(self._arrays[i], one.storage()) for one in own):
+            if i in made or any(_overlap(self._arrays[i], assigned.storage()) for assigned in own):
                 raise Unplannable("what a part of the step computes is used behind it")
 
     def _lower(self, call: Call, position: int) -> None:
@@ -224,9 +226,13 @@ class Plan:
                 self._arrays[i] = array
                 if all(fixed) and not cells:
                     self._fixed.add(i)
-        for one, i in self._trace.assigned.items():
-            if i in call.outputs and i not in self._fixed and self._may_overwrite(one, i, position):
-                storage, output = one.storage(), call.outputs.index(i)
+        for target, i in self._trace.assigned.items():
+            if (
+                i in call.outputs
+                and i not in self._fixed
+                and self._may_overwrite(target, i, position)
+            ):
+                storage, output = target.storage(), call.outputs.index(i)
                 moved = self._lowering.redirect(
                     call.name, steps, output, self._arrays[i], storage, arrays
                 )
@@ -242,9 +248,9 @@ class Plan:
         self._targets.setdefault(id(live), []).append(cell)
         return cell
 
-    def _may_overwrite(self, one: Variable, index: int, position: int) -> bool:
+    def _may_overwrite(self, target: Variable, index: int, position: int) -> bool:
         """Whether the old value of a variable is not needed any more when its new one is made."""
-        storage, array = one.storage(), self._arrays[index]
+        storage, array = target.storage(), self._arrays[index]
         if array.shape != storage.shape or not array.flags.c_contiguous:
             return False
         if list(self._trace.assigned.values()).count(index) > 1 or index in self._trace.outputs:
@@ -256,7 +262,7 @@ class Plan:
 
     def _kept(self, output: Array) -> Array:
         """An output, or a copy of it where it lies in a variable that is assigned at the end."""
-        if not any(_overlap(output, one.storage()) for one in self._written):
+        if not any(_overlap(output, written.storage()) for written in self._written):
             return output
         copy = np.empty_like(output)
         self.steps.append((np.copyto, (copy, output)))
@@ -264,13 +270,13 @@ class Plan:
 
     def _assign(self, variables: Sequence[Variable]) -> None:
         """Copy new values of variables to where the next replay looks for them."""
-        storages = [one.storage() for one in self._written]
-        for one in variables:
-            storage, array = one.storage(), self._arrays[self._trace.assigned[one]]
+        storages = [written.storage() for written in self._written]
+        for target in variables:
+            storage, array = target.storage(), self._arrays[self._trace.assigned[target]]
             if array is storage:
                 continue
             if any(_overlap(array, other) for other in storages):
-                raise Unplannable(f"variable {short(one.path)} is assigned a part of a variable")
+                raise Unplannable(f"variable {short(target.path)} is assigned a part of a variable")
             self.steps.append((np.copyto, (storage, array)))
 
 

@@ -119,7 +119,7 @@ class Primitive(Generic[_R_co]):
             if type(argument) is not Tensor or argument.backend is not backend:
                 if has_symbolic(arguments):
                     return graph.call_symbolic(self, self._infer, arguments, static)
-                tensors = [to_tensor(one) for one in arguments]
+                tensors = [to_tensor(argument) for argument in arguments]
                 break
         self.shape_rule(*tensors, **static)
         return self.run(tensors, static)  # pyright: ignore[reportArgumentType]  they are tensors
@@ -148,7 +148,7 @@ class Primitive(Generic[_R_co]):
             data = kernel(*[None if t is None else t.data for t in tensors], **values)
             if isinstance(data, tuple):
                 results: Any = tuple(
-                    [None if one is None else Tensor(one, backend) for one in data]
+                    [None if array is None else Tensor(array, backend) for array in data]
                 )
             else:
                 results = Tensor(data, backend)
@@ -156,8 +156,8 @@ class Primitive(Generic[_R_co]):
                 recorder.call(self.name, kernel, tensors, static, results)
         tapes = tape.active()
         if tapes:
-            for one in tapes:
-                self._record(one, tensors, static, results)
+            for watching in tapes:
+                self._record(watching, tensors, static, results)
         return results
 
     def kernel(self, backend: Backend) -> Kernel | None:
@@ -177,12 +177,12 @@ class Primitive(Generic[_R_co]):
 
     def _record(
         self,
-        one: tape.GradientTape,
+        watching: tape.GradientTape,
         tensors: Sequence[Tensor | None],
         static: dict[str, object],
         results: Results,
     ) -> None:
-        inputs = one.tracked(tensors)
+        inputs = watching.tracked(tensors)
         wanted = [i for i, uid in enumerate(inputs) if uid is not None]
         if not wanted:
             return
@@ -191,7 +191,7 @@ class Primitive(Generic[_R_co]):
         rules = {rule: None for name in names if (rule := self.gradient_rule(name)) is not None}
         if rules:
             calls = [(rule, rule.save(tensors, static, outputs, names)) for rule in rules]
-            one.append(functools.partial(backward, calls, len(tensors)), inputs, outputs)
+            watching.append(functools.partial(backward, calls, len(tensors)), inputs, outputs)
 
     def gradient_rule(self, argument: str) -> GradientRule | None:
         """The gradient rule by an argument; None where it is declared flat."""
@@ -280,16 +280,20 @@ class Elementwise(Primitive[Tensor]):
         if type(first) is not Tensor or not self._takes_floats:
             return False
         backend, dtype = registry.active(), first.dtype
-        for one in arguments:
-            if type(one) is not Tensor or one.dtype != dtype or one.backend is not backend:
+        for argument in arguments:
+            if (
+                type(argument) is not Tensor
+                or argument.dtype != dtype
+                or argument.backend is not backend
+            ):
                 return False
         return dtypes.is_floating(dtype)
 
     def _converted(self, arguments: Sequence[Any]) -> list[Tensor]:
         compute = self.compute_dtype(arguments)
         return [
-            to_tensor(one, "bool" if self.conditions[i] else compute)
-            for i, one in enumerate(arguments)
+            to_tensor(argument, "bool" if self.conditions[i] else compute)
+            for i, argument in enumerate(arguments)
         ]
 
     def _infer(self, *arguments: TensorLike | None, **static: object) -> KerasTensor:
@@ -301,12 +305,14 @@ class Elementwise(Primitive[Tensor]):
         """The dtype that the scalar function computes in."""
         if self.promotion == "bool":
             return "bool"
-        strong = {one.dtype for one in arguments if type(one) is Tensor}
+        strong = {argument.dtype for argument in arguments if type(argument) is Tensor}
         if len(strong) == 1 and self._takes_floats:
             (dtype,) = strong  # beside Python's numbers: they take a floating dtype as it is
-            if dtypes.is_floating(dtype) and all([type(one) in _NUMBERS for one in arguments]):
+            if dtypes.is_floating(dtype) and all(
+                [type(argument) in _NUMBERS for argument in arguments]
+            ):
                 return dtype
-        kinds = [_weak(one) for i, one in enumerate(arguments) if not self.conditions[i]]
+        kinds = [_weak(argument) for i, argument in enumerate(arguments) if not self.conditions[i]]
         if self.promotion == "float":
             kinds.append(float)
         return dtypes.result_type(*kinds)
@@ -403,7 +409,7 @@ def to_tensor(value: Any, dtype: str | None = None) -> Any:
     if isinstance(value, Variable):
         value = value.value
     elif isinstance(value, (list, tuple)) and _holds_tensors(value):
-        value = Operators.operators["stack"]([to_tensor(one) for one in value])
+        value = Operators.operators["stack"]([to_tensor(item) for item in value])
     return as_tensor(value, dtype)
 
 
@@ -431,8 +437,8 @@ def _cast(tensor: Tensor, dtype: str) -> Tensor:
 
 def _holds_tensors(values: Sequence[object]) -> bool:
     return any(
-        isinstance(one, Operators) or (isinstance(one, (list, tuple)) and _holds_tensors(one))
-        for one in values
+        isinstance(value, Operators) or (isinstance(value, (list, tuple)) and _holds_tensors(value))
+        for value in values
     )
 
 

@@ -98,8 +98,8 @@ class PythonValues:
             self._note(value.__self__, name, depth)
             self._note(value.__func__, name, depth)
         elif isinstance(value, functools.partial):
-            for one in (value.func, value.args, value.keywords):
-                self._note(one, name, depth)
+            for part in (value.func, value.args, value.keywords):
+                self._note(part, name, depth)
         elif isinstance(value, np.ndarray):
             if value.size <= _MANY and self._is_new(value):
                 self._contents.append((value, name, value.copy()))
@@ -140,15 +140,15 @@ class PythonValues:
             return
         if not isinstance(value, (tuple, frozenset)):
             self._contents.append((value, name, value.copy()))
-        for one in list(value.values() if isinstance(value, dict) else value):
-            self._note(one, name, depth + 1)
+        for item in list(value.values() if isinstance(value, dict) else value):
+            self._note(item, name, depth + 1)
 
     def _add_owner(self, value: object, name: str, depth: int) -> None:
         if self._is_new(value):
             self._owners.append(_Owner(value, depth, set()))
             if not isinstance(value, ModuleType):
-                for one in _functions(value if isinstance(value, type) else type(value)):
-                    self._note_function(one)
+                for function in _functions(value if isinstance(value, type) else type(value)):
+                    self._note_function(function)
 
     def _note_attributes(self) -> None:
         """Of all owners, by all names: what is found may bring further ones of both."""
@@ -204,8 +204,8 @@ def _is_plain_object(value: object) -> bool:
 
 def _names(code: CodeType) -> frozenset[str]:
     """The names in a function's code, inner functions included."""
-    inner = [one for one in code.co_consts if isinstance(one, CodeType)]
-    return frozenset(code.co_names).union(*[_names(one) for one in inner])
+    inner = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    return frozenset(code.co_names).union(*[_names(item) for item in inner])
 
 
 def _functions(cls: type) -> Iterator[FunctionType]:
@@ -213,11 +213,15 @@ def _functions(cls: type) -> Iterator[FunctionType]:
     for base in cls.__mro__:
         if _root(base) in _KNOWN:
             continue
-        for one in vars(base).values():
-            if isinstance(one, property):
-                found = one.fget
+        for attribute in vars(base).values():
+            if isinstance(attribute, property):
+                found = attribute.fget
             else:
-                found = getattr(one, "__func__", None) or getattr(one, "__wrapped__", None) or one
+                found = (
+                    getattr(attribute, "__func__", None)
+                    or getattr(attribute, "__wrapped__", None)
+                    or attribute
+                )
             if isinstance(found, FunctionType):
                 yield found
 
@@ -262,17 +266,18 @@ def _holds(container: Any, copy: Any) -> bool:
 
 def _hold_same(values: Iterable[object], others: Iterable[object]) -> bool:
     return all(
-        one is other or _is_same(one, other) for one, other in zip(values, others, strict=True)
+        value is other or _is_same(value, other)
+        for value, other in zip(values, others, strict=True)
     )
 
 
-def _is_same(one: object, other: Any) -> bool:
+def _is_same(value: object, other: Any) -> bool:
     """Whether two values are equal plain ones: 1 and 1.0 are not, nor 0.0 and -0.0."""
-    if type(one) is not type(other):
+    if type(value) is not type(other):
         return False
-    if isinstance(one, (tuple, frozenset)):
-        return len(one) == len(other) and _hold_same(_ordered(one), _ordered(other))
-    return isinstance(one, _PLAIN) and repr(one) == repr(other)
+    if isinstance(value, (tuple, frozenset)):
+        return len(value) == len(other) and _hold_same(_ordered(value), _ordered(other))
+    return isinstance(value, _PLAIN) and repr(value) == repr(other)
 
 
 def _ordered(values: Any) -> Any:

@@ -64,7 +64,7 @@ class SeedGenerator(Configurable):
         return live(self._advance)
 
     def _advance(self) -> tuple[int, int]:
-        key, count = (int(one) for one in self.state.numpy())
+        key, count = (int(number) for number in self.state.numpy())
         if not graph.tracing():
             self.state.assign(np.array([key, (count + 1) % 2**32], "uint32"))
         return key, count

@@ -318,7 +318,7 @@ class Recorder:
         self.switches: dict[tuple[object, str], None] = {}
         self._part: Part | None = None  # that is being recorded
         self._places: dict[Variable, Part | None] = {}  # by variable: where it is assigned
-        self._versions = {one: one.variable.version for one in choices}
+        self._versions = {known: known.variable.version for known in choices}
         self.failure: str | None = None
         self.trace = Trace([], [], {}, [])
         self._numbers: dict[Hashable, Live] = {}  # by key
@@ -364,7 +364,7 @@ class Recorder:
 
     def input(self, tensor: Tensor) -> None:
         """A tensor that each replay is given, in this order."""
-        self._add(tensor, "input", sum(one.kind == "input" for one in self.trace.values))
+        self._add(tensor, "input", sum(value.kind == "input" for value in self.trace.values))
 
     def output(self, tensor: Tensor) -> None:
         """A tensor that each replay gives back, in this order."""
@@ -399,14 +399,14 @@ class Recorder:
         results: Any,
     ) -> None:
         """A kernel was called. Where nothing changes from step to step, so are the results."""
-        given = [one for one in tensors if one is not None]
-        is_live = any(type(one) is Live for one in static.values())
-        if not is_live and not any(self._is_dynamic(one) for one in given):
+        given = [tensor for tensor in tensors if tensor is not None]
+        is_live = any(type(value) is Live for value in static.values())
+        if not is_live and not any(self._is_dynamic(tensor) for tensor in given):
             return
-        inputs = tuple(None if one is None else self._index(one) for one in tensors)
+        inputs = tuple(None if tensor is None else self._index(tensor) for tensor in tensors)
         results = results if isinstance(results, tuple) else (results,)
         outputs = tuple(
-            None if one is None else self._add(one, "computed", None) for one in results
+            None if result is None else self._add(result, "computed", None) for result in results
         )
         self.trace.steps.append(Call(name, kernel, inputs, static, outputs))
 
@@ -417,7 +417,7 @@ class Recorder:
             with self.suspended():
                 number = Live(function, self)
             combined = key if isinstance(key, tuple) else ()
-            numbers = tuple(one for one in combined if type(one) in (int, float))
+            numbers = tuple(operand for operand in combined if type(operand) in (int, float))
             self.trace.steps.append(Host(number.refresh, (), number, numbers))
             if key is not None:
                 self._numbers[key] = number
@@ -455,7 +455,7 @@ class Recorder:
         body()
         self.trace.steps.append(Host(otherwise, (), part=part))
         self._numbers.clear()
-        part.assigned.extend(one for one, place in self._places.items() if place is part)
+        part.assigned.extend(key for key, place in self._places.items() if place is part)
         self._part = None
         return None
 
@@ -488,12 +488,12 @@ def differences(first: Trace, second: Trace) -> str | None:
     """
     if len(first.values) != len(second.values) or len(first.steps) != len(second.steps):
         return "two steps differ in their operations"
-    for one, other in zip(first.values, second.values, strict=True):
-        if one[:1] + one[2:] != other[:1] + other[2:]:
+    for value, other in zip(first.values, second.values, strict=True):
+        if value[:1] + value[2:] != other[:1] + other[2:]:
             return "two steps differ in their arrays"
-        if one.kind == "variable" and one.source is not other.source:
+        if value.kind == "variable" and value.source is not other.source:
             return "two steps differ in their variables"
-        if one.kind == "constant" and not _equal(one.source, other.source):
+        if value.kind == "constant" and not _equal(value.source, other.source):
             return "a constant changes from step to step"
     for step, again in zip(first.steps, second.steps, strict=True):
         if isinstance(step, Call) and isinstance(again, Call):
@@ -511,12 +511,12 @@ def differences(first: Trace, second: Trace) -> str | None:
     return None if first.outputs == second.outputs else "two steps differ in their outputs"
 
 
-def _equal(one: Any, other: Any) -> bool:
-    return one is other or one.tobytes() == other.tobytes()
+def _equal(value: Any, other: Any) -> bool:
+    return value is other or value.tobytes() == other.tobytes()
 
 
-def _same_static(one: dict[str, object], other: dict[str, object]) -> bool:
-    return one.keys() == other.keys() and all(
+def _same_static(a: dict[str, object], other: dict[str, object]) -> bool:
+    return a.keys() == other.keys() and all(
         type(value) is type(other[name]) and (type(value) is Live or value == other[name])
-        for name, value in one.items()
+        for name, value in a.items()
     )

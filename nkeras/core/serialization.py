@@ -91,7 +91,7 @@ def serialize_keras_object(obj: Any) -> Structure:
     if isinstance(obj, (np.integer, np.floating, np.bool_)):
         return obj.item()
     if isinstance(obj, (list, tuple)):
-        described = [serialize_keras_object(one) for one in obj]
+        described = [serialize_keras_object(item) for item in obj]
         return tuple(described) if isinstance(obj, tuple) else described
     if isinstance(obj, dict):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
@@ -175,14 +175,14 @@ def deserialize_keras_object(
 
 def _deserialize(config: Structure) -> Structure:
     if isinstance(config, (list, tuple)):
-        return type(config)(_deserialize(one) for one in config)
+        return type(config)(_deserialize(item) for item in config)
     if not isinstance(config, dict):
         return config
     if "class_name" not in config or "config" not in config:
         return {key: _deserialize(value) for key, value in config.items()}
     name, inner = config["class_name"], config["config"]
     if name == "__tuple__":
-        return tuple(_deserialize(one) for one in inner)
+        return tuple(_deserialize(item) for item in inner)
     if name == "__tensor__":
         return as_tensor(np.array(inner["value"]), inner["dtype"])
     if name == "__numpy__":

@@ -81,7 +81,7 @@ def normalize_axes(axis: int | Sequence[int] | None, rank: int, owner: str) -> t
     if type(axis) is int:
         return (normalize_axis(axis, rank, owner),)
     given = tuple(axis) if isinstance(axis, Iterable) else (axis,)
-    axes = sorted(normalize_axis(int(one), rank, owner) for one in given)
+    axes = sorted(normalize_axis(int(item), rank, owner) for item in given)
     if len(set(axes)) != len(axes):
         raise ValueError(f"{owner}: an axis stands twice in {short(axis)}.")
     return tuple(axes)

@@ -64,7 +64,7 @@ def write(variables: Variables, steps: Steps, done: Callable[[], None] | None = 
 def _are_apart(variables: Variables) -> bool:
     """Whether no other thread reads the variables."""
     thread = threading.get_ident()
-    return all(one == thread or read.isdisjoint(variables) for one, read in list(_readers.items()))
+    return all(key == thread or read.isdisjoint(variables) for key, read in list(_readers.items()))
 
 
 def is_writer() -> bool:

@@ -26,7 +26,7 @@ active: Callable[[], tuple[GradientTape, ...]] = _tapes.get
 
 def paused(*tapes: GradientTape) -> Scope[tuple[GradientTape, ...]]:
     """Record nothing (or nothing on these tapes) inside the block."""
-    return Scope(_tapes, tuple([one for one in active() if tapes and one not in tapes]))
+    return Scope(_tapes, tuple([tape for tape in active() if tapes and tape not in tapes]))
 
 
 Backward: TypeAlias = "Callable[[Sequence[Tensor | None], Sequence[Spec]], Gradients]"
@@ -77,7 +77,7 @@ class GradientTape:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        _tapes.set(tuple([one for one in active() if one is not self]))
+        _tapes.set(tuple([tape for tape in active() if tape is not self]))
 
     def watch(self, tensor: Structure) -> None:
         """Watch a tensor, a variable, or a nested structure of them.
@@ -85,18 +85,18 @@ class GradientTape:
         Raises:
             ValueError: something else, or a tensor that is not floating, is to be watched.
         """
-        for one in tree.flatten(tensor):
-            if isinstance(one, Tensor):
-                if not dtypes.is_floating(one.dtype):
-                    raise ValueError(f"Only floating tensors can be watched, not {one.dtype}.")
-                self._tracked.add(one.uid)
+        for leaf in tree.flatten(tensor):
+            if isinstance(leaf, Tensor):
+                if not dtypes.is_floating(leaf.dtype):
+                    raise ValueError(f"Only floating tensors can be watched, not {leaf.dtype}.")
+                self._tracked.add(leaf.uid)
                 continue
-            value = getattr(one, "value", None)  # of a variable
+            value = getattr(leaf, "value", None)  # of a variable
             if not isinstance(value, Tensor):
                 raise ValueError(
-                    f"Only tensors and variables can be watched. Received: {short(one)}"
+                    f"Only tensors and variables can be watched. Received: {short(leaf)}"
                 )
-            self.read(one, value, explicit=True)
+            self.read(leaf, value, explicit=True)
 
     def read(self, variable: Variable, value: Tensor, explicit: bool = False) -> None:
         """Called when a variable's value is read while the tape records."""
@@ -224,9 +224,9 @@ class GradientTape:
         self._persistent = True
         rows = []
         for i in range(target.size):
-            one = np.zeros(target.size, "float32")
-            one[i] = 1.0
-            seed = from_numpy(one.reshape(target.shape), target.dtype)
+            unit = np.zeros(target.size, "float32")
+            unit[i] = 1.0
+            seed = from_numpy(unit.reshape(target.shape), target.dtype)
             rows.append(self.gradient(target, sources, seed, unconnected_gradients))
         self._persistent, self._used = persistent, not persistent
         if not persistent:
@@ -248,18 +248,18 @@ class GradientTape:
         seeds: dict[int, Tensor] = {}
         if len(given) != len(targets):
             raise ValueError(f"{len(targets)} targets cannot have {len(given)} output gradients.")
-        for i, one in enumerate(targets):
+        for i, leaf in enumerate(targets):
             gradient = given[i]
-            if not isinstance(one, Tensor):
+            if not isinstance(leaf, Tensor):
                 raise ValueError(
-                    f"The target of a gradient must be a tensor. Received: {short(one)}"
+                    f"The target of a gradient must be a tensor. Received: {short(leaf)}"
                 )
-            seed = ones(Spec(one.shape, one.dtype)) if gradient is None else as_tensor(gradient)
-            if seed.shape != one.shape:
+            seed = ones(Spec(leaf.shape, leaf.dtype)) if gradient is None else as_tensor(gradient)
+            if seed.shape != leaf.shape:
                 raise ValueError(
-                    f"An output gradient has shape {seed.shape}, its target {one.shape}."
+                    f"An output gradient has shape {seed.shape}, its target {leaf.shape}."
                 )
-            seeds[one.uid] = _add(seeds[one.uid], seed) if one.uid in seeds else seed
+            seeds[leaf.uid] = _add(seeds[leaf.uid], seed) if leaf.uid in seeds else seed
         return seeds
 
     def _walk(self, grads: dict[int, Tensor], wanted: set[int]) -> dict[int, Tensor]:

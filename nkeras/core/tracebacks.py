@@ -69,7 +69,7 @@ def pass_layer(
     with suppress(AttributeError):  # an error with slots cannot be told
         told = error.__dict__.setdefault("_layers", [])
         if not told:
-            lines = [f"  - {name}={_described(one)}" for name, one in arguments.items()]
+            lines = [f"  - {name}={_described(argument)}" for name, argument in arguments.items()]
             error.__dict__["_call"] = (f"{type(layer).__name__}.call()", lines)
         told.append(layer.name)
         if is_outermost and not error.__dict__.get("_is_told", False):
@@ -96,7 +96,7 @@ def _described(value: Any) -> str:
     if type(value) in (list, tuple) and len(value) <= 4:
         return f"[{', '.join(map(_described, value))}]"
     if type(value) is dict and len(value) <= 4:
-        return "{" + ", ".join(f"{key!r}: {_described(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{key!r}: {_described(item)}" for key, item in value.items()) + "}"
     return short(value, 60)
 
 
@@ -108,6 +108,6 @@ def _of_others(traceback: TracebackType | None) -> TracebackType | None:
             frames.append(last)
         last = last.tb_next
     chain: TracebackType | None = None
-    for one in reversed(frames):
-        chain = TracebackType(chain, one.tb_frame, one.tb_lasti, one.tb_lineno)
+    for frame in reversed(frames):
+        chain = TracebackType(chain, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
     return chain

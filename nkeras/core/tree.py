@@ -79,7 +79,10 @@ def map_structure(function: Callable[..., Structure], *structures: Structure) ->
     for other in structures[1:]:
         if not isinstance(other, (list, tuple)) or len(other) != len(first):
             raise ValueError(f"Structures differ: {short(first)} and {short(other)}.")
-    items = [map_structure(function, *[one[i] for one in structures]) for i in range(len(first))]
+    items = [
+        map_structure(function, *[structure[i] for structure in structures])
+        for i in range(len(first))
+    ]
     return type(first)(*items) if hasattr(first, "_fields") else type(first)(items)
 
 

@@ -33,9 +33,9 @@ def overwrite(variables: Sequence[Variable]) -> None:
     """A plan writes their storage. Tensors that were read before keep their values."""
     global changes
     changes += 1
-    for one in variables:
-        one._tensor = None
-        one.version += 1
+    for variable in variables:
+        variable._tensor = None
+        variable.version += 1
 
 
 class _Guarded:
@@ -144,8 +144,8 @@ class Variable(Operators, guards.Guarded):
                 raise ValueError(
                     "Variable: argument `shape` is needed when `initializer` is a function."
                 )
-            size = tuple(int(one) for one in shape)
-            if any(one < 0 for one in size):
+            size = tuple(int(size) for size in shape)
+            if any(length < 0 for length in size):
                 raise ValueError(
                     f"Variable: argument `shape` must not be negative. Received: {short(shape)}"
                 )
@@ -192,8 +192,8 @@ class Variable(Operators, guards.Guarded):
         recorder = recording.active()
         if recorder is not None:
             recorder.read(self, tensor)
-        for one in tape.active():
-            one.read(self, tensor)
+        for watching in tape.active():
+            watching.read(self, tensor)
         dtype = _autocast.get()
         if dtype is not None and self.autocast and dtype != tensor.dtype:
             if dtypes.is_floating(tensor.dtype):

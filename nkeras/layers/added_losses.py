@@ -31,16 +31,16 @@ class AddsLosses(Weighted):
 
         Call it in `call`; what was added is forgotten at the next call of the outermost layer.
         """
-        for one in tree.flatten(loss):
-            if not hasattr(one, "shape"):
-                raise ValueError(f"add_loss: a loss must be a tensor. Received: {short(one)}")
+        for leaf in tree.flatten(loss):
+            if not hasattr(leaf, "shape"):
+                raise ValueError(f"add_loss: a loss must be a tensor. Received: {short(leaf)}")
             if graph.tracing():
                 continue  # shapes are inferred: there is no value
-            self._own_losses.setdefault(get_ident(), []).append(one)
+            self._own_losses.setdefault(get_ident(), []).append(leaf)
             _this_thread.has_losses = True
             recorder = recording.active()
             if recorder is not None:
-                recorder.losses.append((self, one))
+                recorder.losses.append((self, leaf))
 
     @property
     def losses(self) -> list[Tensor]:

@@ -17,9 +17,9 @@ def int_tuple(value: Any, count: int, argument: str, owner: str, least: int = 1)
     if isinstance(value, bool) or not (hasattr(value, "__index__") or hasattr(value, "__iter__")):
         refuse(argument, value, expected, owner)
     values = tuple(value) if hasattr(value, "__iter__") else (value,) * count
-    if len(values) != count or not all(hasattr(one, "__index__") for one in values):
+    if len(values) != count or not all(hasattr(number, "__index__") for number in values):
         refuse(argument, value, expected, owner)
-    numbers = tuple(int(one) for one in values)
+    numbers = tuple(int(number) for number in values)
     if min(numbers) < least:
         refuse(argument, value, expected, owner)
     return numbers
@@ -35,7 +35,7 @@ def int_pairs(value: Any, rank: int, argument: str, owner: str) -> tuple[tuple[i
         value = (value,) * rank
     if not hasattr(value, "__len__") or len(value) != rank:
         refuse(argument, value, f"an int, or {rank} ints or pairs of ints", owner)
-    return tuple(int_tuple(one, 2, argument, owner, least=0) for one in value)
+    return tuple(int_tuple(item, 2, argument, owner, least=0) for item in value)
 
 
 def padding_mode(value: Any, owner: str, causal: bool = False) -> str:

@@ -124,10 +124,10 @@ class Layer(Configurable, Buildable, AddsLosses):
         try:
             self._check_initialized()
             info = calling.signature_of(type(self).call)
-            args = tuple([self._convert(one) for one in args])
+            args = tuple([self._convert(argument) for argument in args])
             told = None  # `training` for a `call` without it still reaches the layers inside
             if kwargs:
-                kwargs = {name: self._convert(one) for name, one in kwargs.items()}
+                kwargs = {name: self._convert(value) for name, value in kwargs.items()}
                 if "training" in kwargs and not info.has_training and not info.accepts_any:
                     told = kwargs.pop("training")
             given = info.bind(self, args, kwargs)
@@ -201,7 +201,7 @@ class Layer(Configurable, Buildable, AddsLosses):
         """`call`, until all layers inside are built: they get this layer's path."""
         with self._name_scope():
             outputs = self.call(*args, **kwargs)
-        self._settled = all(getattr(one, "built", True) for one in self._flatten_layers())
+        self._settled = all(getattr(layer, "built", True) for layer in self._flatten_layers())
         self._is_locked = True
         return outputs
 
@@ -242,7 +242,7 @@ class Layer(Configurable, Buildable, AddsLosses):
         if not calling.has_mask(inputs) and type(self).compute_mask is Layer.compute_mask:
             return
         flat = tree.flatten(outputs)
-        if all(calling.get_mask(one) is not None for one in flat):
+        if all(calling.get_mask(leaf) is not None for leaf in flat):
             return
         masks = self.compute_mask(inputs, calling.masks_of(inputs))
         if masks is None:
@@ -339,7 +339,7 @@ class Layer(Configurable, Buildable, AddsLosses):
 
 
 def _is_numbers(values: Iterable[object]) -> bool:
-    return all(isinstance(one, (int, float)) for one in values)
+    return all(isinstance(value, (int, float)) for value in values)
 
 
 def _input_shape_argument(kwargs: InputOptions) -> PartialShape | None:

@@ -102,4 +102,4 @@ def has_mask(structure: object) -> bool:
     """Whether any tensor in a structure carries a mask."""
     if hasattr(structure, "shape"):
         return get_mask(structure) is not None
-    return any(get_mask(one) is not None for one in tree.flatten(structure))
+    return any(get_mask(leaf) is not None for leaf in tree.flatten(structure))

@@ -105,20 +105,20 @@ def assert_input_compatibility(
     else:
         given = tree.flatten(inputs)
     if len(given) != len(specs):
-        shapes = short([getattr(one, "shape", one) for one in given])
+        shapes = short([getattr(item, "shape", item) for item in given])
         raise ValueError(
             f'Layer "{layer_name}" expects {len(specs)} input(s), but it received {len(given)} '
             f"input tensors. Shapes received: {shapes}"
         )
-    for index, one in enumerate(given):
+    for index, item in enumerate(given):
         spec = specs[index]
-        if spec is None or (one is None and spec.optional):
+        if spec is None or (item is None and spec.optional):
             continue
-        if one is None or not hasattr(one, "shape"):
-            raise ValueError(f'Input {index} of layer "{layer_name}" is no tensor: {short(one)}')
-        problem = spec.refuse(tuple(one.shape), one.dtype)
+        if item is None or not hasattr(item, "shape"):
+            raise ValueError(f'Input {index} of layer "{layer_name}" is no tensor: {short(item)}')
+        problem = spec.refuse(tuple(item.shape), item.dtype)
         if problem:
             raise ValueError(
                 f'Input {index} of layer "{layer_name}" is incompatible with the layer: {problem}. '
-                f"Full shape received: {short(tuple(one.shape))}"
+                f"Full shape received: {short(tuple(item.shape))}"
             )

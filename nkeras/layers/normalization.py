@@ -66,7 +66,7 @@ class BatchNormalization(Layer):
         >>> import numpy as np
         >>> layer = BatchNormalization()
         >>> y = layer(np.array([[1.0], [3.0]]), training=True)
-        >>> [round(one, 3) for one in y.numpy().ravel().tolist()]
+        >>> [round(value, 3) for value in y.numpy().ravel().tolist()]
         [-1.0, 1.0]
 
     Source: Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167; renorm: Ioffe 2017,

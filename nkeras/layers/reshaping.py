@@ -84,7 +84,7 @@ class Reshape(Layer):
 
     def _resolve(self, inputs: Tensor) -> tuple[int, ...]:
         size = math.prod(inputs.shape[1:])
-        known = math.prod(one for one in self.target_shape if one != -1)
+        known = math.prod(length for length in self.target_shape if length != -1)
         unknown = None in graph.known_shape(inputs)[1:]
         fits = size % known == 0 if -1 in self.target_shape and known else size == known
         if not fits and not unknown:
@@ -93,7 +93,7 @@ class Reshape(Layer):
                 f"input shape {short(tuple(inputs.shape))} (with the batch axis) and "
                 f"target_shape={short(self.target_shape)}"
             )
-        return tuple(size // known if one == -1 else one for one in self.target_shape)
+        return tuple(size // known if length == -1 else length for length in self.target_shape)
 
 
 class Permute(Layer):

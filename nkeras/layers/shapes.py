@@ -20,7 +20,7 @@ def shapes_of(value: object) -> Shapes:
 def is_shape(value: object) -> bool:
     """Whether a value is a shape rather than a structure of shapes."""
     return isinstance(value, (list, tuple)) and all(
-        one is None or isinstance(one, (int, np.integer)) for one in value
+        item is None or isinstance(item, (int, np.integer)) for item in value
     )
 
 
@@ -31,8 +31,8 @@ def map_shapes(function: Callable[[PartialShape], object], shapes: Shapes) -> St
     if is_shape(shapes):
         return function(tuple(shapes))
     if isinstance(shapes, dict):
-        return {key: map_shapes(function, one) for key, one in shapes.items()}
-    return [map_shapes(function, one) for one in shapes]
+        return {key: map_shapes(function, shape) for key, shape in shapes.items()}
+    return [map_shapes(function, shape) for shape in shapes]
 
 
 def as_shapes(shapes: Shapes) -> Shapes:

@@ -70,11 +70,11 @@ class Tracked(guards.Guarded):
         guards.changed(self, name)
         self._tracked_names.pop(name, None)
         if isinstance(value, Variable):
-            self._owned_variables = [one for one in self._owned_variables if one is not value]
+            self._owned_variables = [owned for owned in self._owned_variables if owned is not value]
         super().__delattr__(name)
 
     def _own(self, variable: Variable) -> None:
-        if not any(one is variable for one in self._owned_variables):
+        if not any(owned is variable for owned in self._owned_variables):
             self._owned_variables.append(variable)
 
     def _attributes(self) -> Iterator[object]:
@@ -87,20 +87,24 @@ class Tracked(guards.Guarded):
                 yield value
 
     def _variables_in_containers(self) -> list[Variable]:
-        return [one for one in self._attributes() if isinstance(one, Variable)]
+        return [attribute for attribute in self._attributes() if isinstance(attribute, Variable)]
 
     @property
     def _layers(self) -> list[Any]:
         """Direct sublayers."""
-        return unique(one for one in self._attributes() if isinstance(one, Tracked))
+        return unique(
+            attribute for attribute in self._attributes() if isinstance(attribute, Tracked)
+        )
 
     @property
     def _metrics(self) -> list[Any]:
-        return unique(one for one in self._attributes() if _is_metric(one))
+        return unique(attribute for attribute in self._attributes() if _is_metric(attribute))
 
     @property
     def _seed_generators(self) -> list[SeedGenerator]:
-        return unique(one for one in self._attributes() if isinstance(one, SeedGenerator))
+        return unique(
+            attribute for attribute in self._attributes() if isinstance(attribute, SeedGenerator)
+        )
 
     def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Layer]:
         """This layer and all below it, each once."""

@@ -127,7 +127,7 @@ def along_leading(
         sample_weight = squeeze(sample_weight, -1)
     sample_weight = behind(sample_weight, len(shape))
     sizes = zip(sample_weight.shape, shape, strict=False)
-    if len(sample_weight.shape) > len(shape) or any(one not in (1, size) for one, size in sizes):
+    if len(sample_weight.shape) > len(shape) or any(own not in (1, size) for own, size in sizes):
         raise ValueError(
             f"{owner + ': ' if owner else ''}`sample_weight` of shape {short(given)} does not fit "
             "values "

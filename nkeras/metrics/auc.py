@@ -124,7 +124,7 @@ class AUC(Metric):
     def _set_thresholds(self, num_thresholds: int, thresholds: Sequence[float] | None) -> None:
         """A threshold just below 0 and one just above 1 stand at the ends."""
         if thresholds is not None:
-            inner = sorted(float(one) for one in thresholds)
+            inner = sorted(float(threshold) for threshold in thresholds)
             self._even = are_even([0.0, *inner, 1.0])
         elif num_thresholds <= 1:
             raise ValueError(

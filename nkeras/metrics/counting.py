@@ -139,15 +139,15 @@ def _weights(
     for given, name in ((sample_weight, "sample_weight"), (label_weights, "label_weights")):
         if given is None:
             continue
-        one = cast(to_tensor(given), y_pred.dtype)
+        weight = cast(to_tensor(given), y_pred.dtype)
         try:
-            one = broadcast_to(one, y_pred.shape)
+            weight = broadcast_to(weight, y_pred.shape)
         except ValueError:
             raise ValueError(
-                f"{owner}: `{name}` of shape {one.shape} does not fit predictions of shape "
+                f"{owner}: `{name}` of shape {weight.shape} does not fit predictions of shape "
                 f"{y_pred.shape}."
             ) from None
-        weights = one if weights is None else multiply(weights, one)
+        weights = weight if weights is None else multiply(weights, weight)
     return weights
 
 

@@ -72,7 +72,7 @@ class IoU(Metric):
         axis: int = -1,
     ) -> None:
         super().__init__(name=name, dtype=dtype or "int32")
-        wrong = [one for one in target_class_ids if not 0 <= one < num_classes]
+        wrong = [index for index in target_class_ids if not 0 <= index < num_classes]
         if wrong:
             raise ValueError(
                 f"{type(self).__name__}: target class id {wrong[0]} is out of range, which is "
@@ -109,7 +109,9 @@ class IoU(Metric):
         counted = logical_and(self._in_range(y_true), self._in_range(y_pred))
         if self.ignore_class is not None:
             counted = logical_and(counted, not_equal(y_true, self.ignore_class))
-        place = stack([where_(counted, one, to_tensor(0)) for one in (y_true, y_pred)], axis=1)
+        place = stack(
+            [where_(counted, labels, to_tensor(0)) for labels in (y_true, y_pred)], axis=1
+        )
         weight = where_(counted, self._weights(sample_weight, y_true.shape, shape), 0)
         self.total_cm.assign_add(
             _scatter_nd(place, cast(weight, self.dtype), shape=self.total_cm.shape)

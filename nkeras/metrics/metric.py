@@ -65,8 +65,8 @@ class Metric(Configurable, guards.Guarded):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if hasattr(self, "_variables"):
-            for one in tree.flatten(value):
-                self._track(one)
+            for leaf in tree.flatten(value):
+                self._track(leaf)
         if guards.is_change(self, name, value):
             guards.changed(self, name)
         super().__setattr__(name, value)

@@ -48,9 +48,9 @@ def graph_config(model: Model) -> Config:
         described["name"] = names[id(operation)]
         described["inbound_nodes"] = [
             {
-                "args": [_describe_argument(one, reference) for one in node.arguments],
+                "args": [_describe_argument(argument, reference) for argument in node.arguments],
                 "kwargs": {
-                    key: _describe_argument(one, reference) for key, one in node.named.items()
+                    key: _describe_argument(value, reference) for key, value in node.named.items()
                 },
             }
             for node in nodes
@@ -127,9 +127,9 @@ def _describe_argument(
             },
         }
     if isinstance(value, (list, tuple)):
-        return type(value)([_describe_argument(one, reference) for one in value])
+        return type(value)([_describe_argument(item, reference) for item in value])
     if isinstance(value, dict):
-        return {key: _describe_argument(one, reference) for key, one in value.items()}
+        return {key: _describe_argument(item, reference) for key, item in value.items()}
     if isinstance(value, slice):
         parts = {"start": value.start, "stop": value.stop, "step": value.step}
         return {"class_name": "__slice__", "config": parts}
@@ -164,10 +164,14 @@ def graph_from_config(cls: type[_Model], config: Config) -> _Model:
             ):
                 later.append((name, number, call))
                 continue
-            args = [_restore(one, tensors) for one in call["args"]]
-            kwargs = {key: _restore(one, tensors) for key, one in call.get("kwargs", {}).items()}
+            args = [_restore(argument, tensors) for argument in call["args"]]
+            kwargs = {
+                key: _restore(value, tensors) for key, value in call.get("kwargs", {}).items()
+            }
             if getattr(operations[name], "__name__", None) == "getitem":  # JSON has no tuples
-                args = [tuple(one) if isinstance(one, list) else one for one in args]
+                args = [
+                    tuple(argument) if isinstance(argument, list) else argument for argument in args
+                ]
             outputs = operations[name](*args, **kwargs)
             tensors[name, number] = tree.flatten(outputs)
         if len(later) == len(waiting):
@@ -182,8 +186,8 @@ def graph_from_config(cls: type[_Model], config: Config) -> _Model:
             name, number, index = structure[:3]
             return tensors[name, number][index]
         if isinstance(structure, dict):
-            return {key: find(one) for key, one in structure.items()}
-        return [find(one) for one in structure]
+            return {key: find(value) for key, value in structure.items()}
+        return [find(part) for part in structure]
 
     from nkeras.models.model import Functional, Model
 
@@ -225,9 +229,9 @@ def _references(value: object) -> list[tuple[str, int, int]]:
         if value.get("class_name") == "__keras_tensor__":
             name, number, index = value["config"]["keras_history"]
             return [(name, number, index)]
-        return [one for item in value.values() for one in _references(item)]
+        return [reference for item in value.values() for reference in _references(item)]
     if isinstance(value, (list, tuple)):
-        return [one for item in value for one in _references(item)]
+        return [reference for item in value for reference in _references(item)]
     return []
 
 
@@ -242,8 +246,8 @@ def _restore(value: Structure, tensors: dict[tuple[str, int], list[KerasTensor]]
         if kind == "__ellipsis__":
             return Ellipsis
         if kind is None:
-            return {key: _restore(one, tensors) for key, one in value.items()}
+            return {key: _restore(item, tensors) for key, item in value.items()}
         return deserialize_keras_object(value)
     if isinstance(value, (list, tuple)):
-        return type(value)(_restore(one, tensors) for one in value)
+        return type(value)(_restore(item, tensors) for item in value)
     return value

@@ -56,7 +56,7 @@ class Graph:
     @property
     def layers(self) -> list[Layer]:
         """The layers, inputs first, in Keras' order: by depth, then by first use."""
-        return [one for one in self.operations if isinstance(one, Layer)]
+        return [operation for operation in self.operations if isinstance(operation, Layer)]
 
     def _order(self) -> tuple[list[Node], list[Layer | Node]]:
         found = graph.sort_nodes(self.outputs, self.inputs)  # checks that nothing is missing
@@ -190,23 +190,23 @@ class Graph:
         if isinstance(inputs, dict):
             layers = [getattr(t.node and t.node.operation, "name", t.name) for t in self.inputs]
             if set(inputs) == set(layers) != set(named):
-                return [inputs[one] for one in layers]
-            missing = [one for one in named if one not in inputs]
+                return [inputs[layer] for layer in layers]
+            missing = [key for key in named if key not in inputs]
             if missing:
                 raise ValueError(
                     f"Model {short(name)} misses the inputs {short(missing)} in the dict with the "
                     f"keys {short(list(inputs))}."
                 )
-            unknown = [one for one in inputs if one not in named]
+            unknown = [item for item in inputs if item not in named]
             if unknown:
                 raise ValueError(
                     f"Model {short(name)} has no inputs {short(unknown)}: its inputs are named "
                     f"{short(named)}. Leave these keys out of the dict."
                 )
             if isinstance(structure, dict):
-                inputs = {one: inputs[one] for one in structure}
+                inputs = {part: inputs[part] for part in structure}
             else:
-                inputs = [inputs[one] for one in named]
+                inputs = [inputs[key] for key in named]
         elif isinstance(structure, dict) and named != sorted(named):
             raise ValueError(
                 f"Model {short(name)} was built with a dict of inputs, {short(named)}: give a dict "
@@ -224,12 +224,12 @@ class Graph:
 
 def _symbolic(structure: Structure, argument: str) -> list[KerasTensor]:
     flat = tree.flatten(structure)
-    for one in flat:
-        if not isinstance(one, KerasTensor):
+    for leaf in flat:
+        if not isinstance(leaf, KerasTensor):
             raise ValueError(
                 f"All `{argument}` values must be KerasTensors. Received: "
                 f"{argument}={short(structure)} "
-                f"including invalid value {short(one)} of type {type(one).__name__}"
+                f"including invalid value {short(leaf)} of type {type(leaf).__name__}"
             )
     return flat
 

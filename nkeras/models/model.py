@@ -71,7 +71,7 @@ class Model(Trainer, Layer):
         if self._graph is None:
             return tracked
         own = self._graph.layers
-        return own + [layer for layer in tracked if not any(layer is one for one in own)]
+        return own + [layer for layer in tracked if not any(layer is known for known in own)]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """As `Layer.__call__`; outside of steps and tapes, models of nkeras' layers have plans."""
@@ -95,7 +95,7 @@ class Model(Trainer, Layer):
     @property
     def layers(self) -> list[Layer]:
         """The direct sublayers; of a functional model in order of depth, inputs first."""
-        return [one for one in self._layers if isinstance(one, Layer)]
+        return [layer for layer in self._layers if isinstance(layer, Layer)]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name or by index.

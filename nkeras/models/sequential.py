@@ -78,7 +78,7 @@ class Sequential(Model):
                     "Only instances of `nkeras.Layer` can be added to a Sequential model. "
                     f"Received: {short(layer)} (of type {type(layer)})"
                 )
-        if any(layer.name == one.name for one in self._stack):
+        if any(layer.name == other.name for other in self._stack):
             raise ValueError(
                 "All layers added to a Sequential model should have unique names. Name "
                 f"{short(layer.name)} is already the name of a layer in this model."
@@ -188,7 +188,7 @@ class Sequential(Model):
         from nkeras.core.serialization import custom_object_scope, deserialize_keras_object
 
         with custom_object_scope(custom_objects or {}):
-            layers = [deserialize_keras_object(one) for one in config["layers"]]
+            layers = [deserialize_keras_object(layer) for layer in config["layers"]]
         model = cls(layers, trainable=config.get("trainable", True), name=config.get("name"))
         shape = config.get("build_input_shape")
         if not model.built and shape and is_shape(shape):

@@ -303,8 +303,8 @@ def roll(x: TensorLike, shift: Window, axis: Axis = None) -> Tensor:
             f"roll: arguments `shift` and `axis` must have one length, or one of them must be a "
             f"single int. Received: shift={short(shift)}, axis={short(axis)}"
         )
-    for one, by in zip(axes, shifts, strict=True):
-        place = normalize_axis(int(one), len(x.shape), "roll")
+    for along, by in zip(axes, shifts, strict=True):
+        place = normalize_axis(int(along), len(x.shape), "roll")
         size = x.shape[place]
         cut = -int(by) % size if size else 0
         if cut:

@@ -27,14 +27,14 @@ def gradient_through(
         sources: tensors, or None.
         grads: the gradients by the function's results.
     """
-    watched = [one for one in sources if one is not None]
+    watched = [source for source in sources if source is not None]
     with tape.GradientTape(watch_accessed_variables=False) as one_tape:
         one_tape.watch(watched)
         results = function(*sources)
     found = iter(
         one_tape.gradient(list(results), watched, list(grads), unconnected_gradients="zero")
     )
-    return tuple(None if one is None else next(found) for one in sources)
+    return tuple(None if source is None else next(found) for source in sources)
 
 
 def check_vectors(x: Typed, owner: str, **vectors: Typed | None) -> None:

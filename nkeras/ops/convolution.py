@@ -426,7 +426,7 @@ def windows(value: int | Sequence[int], rank: int, argument: str, least: int = 1
     Raises:
         ValueError: wrong length, or a number below `least`.
     """
-    values = (value,) * rank if isinstance(value, int) else tuple(int(one) for one in value)
+    values = (value,) * rank if isinstance(value, int) else tuple(int(item) for item in value)
     if len(values) != rank or min(values, default=least) < least:
         raise ValueError(
             f"Argument `{argument}` must be an int or {rank} ints, each at least {least}. "

@@ -150,9 +150,10 @@ def custom_gradient(
                     "the gradient function has gradients for positional arguments only."
                 )
         tensors = [
-            to_tensor(one) if not isinstance(one, (str, bytes)) else one for one in arguments
+            to_tensor(argument) if not isinstance(argument, (str, bytes)) else argument
+            for argument in arguments
         ]
-        if any(isinstance(one, graph.KerasTensor) for one in tensors):
+        if any(isinstance(tensor, graph.KerasTensor) for tensor in tensors):
             return call(*tensors, **named)[0]
         with tape.paused():
             returned = call(*tensors, **named)
@@ -164,7 +165,7 @@ def custom_gradient(
         outputs, grad_fn = returned
         flat = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
         # Fresh handles: an output may be an input, which has gradients of its own.
-        flat = [to_tensor(one).handle() for one in flat]
+        flat = [to_tensor(leaf).handle() for leaf in flat]
 
         def backward(grads: Gradients, specs: Sequence[Spec]) -> list[Tensor | None]:
             upstream = [
@@ -178,19 +179,24 @@ def custom_gradient(
                     f"custom_gradient: the gradient function of {f.__name__} returned {len(found)} "
                     f"gradients for {len(tensors)} arguments."
                 )
-            gradients = [None if one is None else to_tensor(one) for one in found]
-            for one, tensor in zip(gradients, tensors, strict=True):
-                if one is not None and isinstance(tensor, Tensor) and one.shape != tensor.shape:
+            gradients = [None if item is None else to_tensor(item) for item in found]
+            for gradient, tensor in zip(gradients, tensors, strict=True):
+                if (
+                    gradient is not None
+                    and isinstance(tensor, Tensor)
+                    and gradient.shape != tensor.shape
+                ):
                     raise ValueError(
                         f"custom_gradient: the gradient function of {f.__name__} returned a "
-                        f"gradient of shape {one.shape} for an argument of shape {tensor.shape}."
+                        f"gradient of shape {gradient.shape} for an argument of shape "
+                        f"{tensor.shape}."
                     )
             return gradients
 
-        for one in tape.active():
-            inputs = one.tracked([t if isinstance(t, Tensor) else None for t in tensors])
+        for watching in tape.active():
+            inputs = watching.tracked([t if isinstance(t, Tensor) else None for t in tensors])
             if any(uid is not None for uid in inputs):
-                one.append(backward, inputs, flat)
+                watching.append(backward, inputs, flat)
         return type(outputs)(flat) if isinstance(outputs, (list, tuple)) else flat[0]
 
     return wrapper
@@ -301,5 +307,7 @@ def where(
     if (x1 is None) != (x2 is None):
         raise ValueError("where: `x1` and `x2` must both be given, or neither.")
     if x1 is None or x2 is None:
-        return tuple(as_tensor(one, "int32") for one in np.nonzero(to_tensor(condition).numpy()))
+        return tuple(
+            as_tensor(array, "int32") for array in np.nonzero(to_tensor(condition).numpy())
+        )
     return where_(condition, x1, x2)

@@ -61,7 +61,7 @@ def arange(
         >>> nkeras.ops.arange(1, 7, 2).numpy()
         array([1, 3, 5], dtype=int32)
     """
-    values = [one for one in (start, stop, step) if one is not None]
+    values = [number for number in (start, stop, step) if number is not None]
     name = dtypes.result_type(*values) if dtype is None else dtypes.standardize(dtype)
     first, last = (0, start) if stop is None else (start, stop)
     numbers = np.arange(_number(first), _number(last), 1 if step is None else _number(step))
@@ -334,7 +334,7 @@ def meshgrid(*x: TensorLike, indexing: str = "xy") -> list[Tensor]:
     """
     if indexing not in ("xy", "ij"):
         refuse("indexing", indexing, '"xy" or "ij"', "meshgrid")
-    vectors = [reshape(one, -1) for one in x]
+    vectors = [reshape(tensor, -1) for tensor in x]
     places = list(range(len(vectors)))
     if indexing == "xy" and len(vectors) > 1:
         places[:2] = 1, 0

@@ -59,9 +59,9 @@ def elementwise(
     if not isinstance(function, FunctionType):
         raise TypeError(f"elementwise: a Python function is needed. Received: {short(function)}")
     special = [
-        one
-        for one in signature(function).parameters.values()
-        if one.kind is not one.POSITIONAL_OR_KEYWORD
+        parameter
+        for parameter in signature(function).parameters.values()
+        if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD
     ]
     if special or not signature(function).parameters:
         raise TypeError(
@@ -72,7 +72,9 @@ def elementwise(
     scalar.check()
     name = scalar.name
     if name in _own and PRIMITIVES.get(name) is _own[name]:
-        for old in [one for one in PRIMITIVES if one == name or one.startswith(f"{name}_grad_")]:
+        for old in [
+            known for known in PRIMITIVES if known == name or known.startswith(f"{name}_grad_")
+        ]:
             del PRIMITIVES[old]
     _own[name] = made = Elementwise(scalar, "float", function.__defaults__ or (), function.__doc__)
     return made

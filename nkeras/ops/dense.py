@@ -90,9 +90,11 @@ def _(
 
     def used(grad_y: Tensor, x: Tensor, kernel: Tensor) -> list[Tensor]:
         grads = _dense_grads(grad_y, x, kernel, y, activation=activation, by=by)
-        return [one for i, one in enumerate(grads) if one is not None and upstream[i] is not None]
+        return [
+            grad for i, grad in enumerate(grads) if grad is not None and upstream[i] is not None
+        ]
 
-    given = [one for one in upstream if one is not None]
+    given = [gradient for gradient in upstream if gradient is not None]
     return gradient_through(used, (grad_y, x, kernel), given)
 
 

@@ -189,8 +189,8 @@ def batch_normalization(
     x = to_tensor(x)
     rank = len(x.shape)
     axis = normalize_axis(axis, rank, "batch_normalization")
-    vectors = [to_tensor(one) for one in (mean, variance, scale, offset)]
-    if axis == rank - 1 and all(one is None or one.dtype == x.dtype for one in vectors):
+    vectors = [to_tensor(vector) for vector in (mean, variance, scale, offset)]
+    if axis == rank - 1 and all(vector is None or vector.dtype == x.dtype for vector in vectors):
         return batch_norm_inference(x, *vectors, epsilon=epsilon)
     factor = rsqrt(to_tensor(variance) + epsilon)
     factor = factor if scale is None else factor * scale
@@ -240,7 +240,8 @@ def layer_normalization(
     epsilon = config.epsilon() if epsilon is None else epsilon
     if _are_last(axes, wide) and not rms_scaling:
         vectors = [
-            one if one is None else reshape(cast(one, wide.dtype), (-1,)) for one in (gamma, beta)
+            vector if vector is None else reshape(cast(vector, wide.dtype), (-1,))
+            for vector in (gamma, beta)
         ]
         y = layer_norm(_rows(wide, axes), *vectors, epsilon=epsilon)[0]
         return cast(reshape(y, x.shape), x.dtype)

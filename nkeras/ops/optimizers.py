@@ -13,13 +13,15 @@ from nkeras.ops.elementwise import maximum, rsqrt, sqrt, square
 
 def _specs(owner: str, w: Typed, grad: Typed, *buffers: Typed | None) -> tuple[Spec | None, ...]:
     """Specs of the new variable and buffers; kernels rely on equal shapes and dtypes."""
-    for one in (grad, *buffers):
-        if one is not None and (one.shape != w.shape or one.dtype != w.dtype):
+    for buffer in (grad, *buffers):
+        if buffer is not None and (buffer.shape != w.shape or buffer.dtype != w.dtype):
             raise ValueError(
                 f"{owner}: gradient and buffers must have the shape {w.shape} and dtype {w.dtype} "
-                f"of the variable. Received: shape {one.shape}, dtype {one.dtype}."
+                f"of the variable. Received: shape {buffer.shape}, dtype {buffer.dtype}."
             )
-    return tuple(None if one is None else Spec(one.shape, one.dtype) for one in (w, *buffers))
+    return tuple(
+        None if buffer is None else Spec(buffer.shape, buffer.dtype) for buffer in (w, *buffers)
+    )
 
 
 @primitive(outputs=("w_new", "velocity_new"), flat=("w", "grad", "velocity"))

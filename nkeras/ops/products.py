@@ -45,7 +45,7 @@ def tensordot(
     x1, x2 = promoted(x1, x2)
     rank1, rank2 = len(x1.shape), len(x2.shape)
     if isinstance(axes, Iterable):
-        given = [list(one) if isinstance(one, Iterable) else [one] for one in axes]
+        given = [list(axis) if isinstance(axis, Iterable) else [axis] for axis in axes]
         if len(given) != 2 or len(given[0]) != len(given[1]):
             refuse("axes", axes, "an int or two equally long sequences of axes", "tensordot")
         first = [normalize_axis(int(a), rank1, "tensordot") for a in given[0]]
@@ -121,8 +121,8 @@ def kron(x1: TensorLike, x2: TensorLike) -> Tensor:
     rank = max(len(x1.shape), len(x2.shape))
     shape1 = (1,) * (rank - len(x1.shape)) + x1.shape
     shape2 = (1,) * (rank - len(x2.shape)) + x2.shape
-    wide1 = [size for one in shape1 for size in (one, 1)]
-    wide2 = [size for one in shape2 for size in (1, one)]
+    wide1 = [size for length in shape1 for size in (length, 1)]
+    wide2 = [size for length in shape2 for size in (1, length)]
     product = multiply(reshape(x1, wide1), reshape(x2, wide2))
     return reshape(product, [a * b for a, b in zip(shape1, shape2, strict=True)])
 
@@ -165,7 +165,7 @@ def cross(
     if len(a) == len(b) == 2:
         return height
     none = 0 * height
-    a, b = (one if len(one) == 3 else [*one, none] for one in (a, b))
+    a, b = (vector if len(vector) == 3 else [*vector, none] for vector in (a, b))
     parts = [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], height]
     return moveaxis(stack(parts, -1), -1, axisc)
 

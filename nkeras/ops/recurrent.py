@@ -40,11 +40,11 @@ def _lstm(
         "bias": (4 * units,),
     }
     given = {"h": h, "c": c, "kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
-    for name, one in given.items():
-        if one is not None and tuple(one.shape) != wanted[name]:
+    for name, value in given.items():
+        if value is not None and tuple(value.shape) != wanted[name]:
             raise ValueError(
                 f"lstm: argument `{name}` must have shape {wanted[name]} for x of shape "
-                f"{tuple(x.shape)}. Received shape: {tuple(one.shape)}"
+                f"{tuple(x.shape)}. Received shape: {tuple(value.shape)}"
             )
     if 0 in (time, features, units):
         raise ValueError(
@@ -98,7 +98,7 @@ def _(
     given = grad_y, grad_last_h, grad_last_c, grad_gates, grad_cells
     shapes = y, h, c, gates, cells
     filled = [
-        zeros_like(like) if one is None else one for one, like in zip(given, shapes, strict=True)
+        zeros_like(like) if item is None else item for item, like in zip(given, shapes, strict=True)
     ]
     return gradient_through(_lstm_steps, (*sources, bias), filled)
 
@@ -118,7 +118,7 @@ def _lstm_grad(
     cells: Typed,
 ) -> tuple[Spec, ...]:
     like = x, h, c, kernel, recurrent_kernel
-    return (*(Spec(one.shape, x.dtype) for one in like), Spec(kernel.shape[1:], x.dtype))
+    return (*(Spec(spec.shape, x.dtype) for spec in like), Spec(kernel.shape[1:], x.dtype))
 
 
 @_lstm_grad.decomposition

@@ -298,8 +298,8 @@ def stack(x: Sequence[TensorLike], axis: int = 0) -> Tensor:
     Returns:
         Tensor with one more axis.
     """
-    tensors = [to_tensor(one) for one in x]
-    return concatenate([expand_dims(one, axis) for one in tensors], axis)
+    tensors = [to_tensor(tensor) for tensor in x]
+    return concatenate([expand_dims(tensor, axis) for tensor in tensors], axis)
 
 
 @op
@@ -397,31 +397,31 @@ def getitem(x: TensorLike, key: Any) -> Tensor:
 
     x = to_tensor(x)
     keys: tuple[Any, ...] = key if isinstance(key, tuple) else (key,)
-    if any(_is_advanced(one) for one in keys):
+    if any(_is_advanced(part) for part in keys):
         return advanced_getitem(x, keys)
-    named = sum(one is not None and one is not Ellipsis for one in keys)
+    named = sum(part is not None and part is not Ellipsis for part in keys)
     rank = len(x.shape)
     if named > rank:
         raise IndexError(f"Too many indices for a tensor of shape {x.shape}: {short(key)}")
-    if not any(one is Ellipsis for one in keys):
+    if not any(part is Ellipsis for part in keys):
         keys = (*keys, Ellipsis)
-    position = [one is Ellipsis for one in keys].index(True)
+    position = [part is Ellipsis for part in keys].index(True)
     keys = keys[:position] + (slice(None),) * (rank - named) + keys[position + 1 :]
     index: list[tuple[int, int | None, int]] = []
     shape: list[int] = []
-    for one in keys:
-        if one is None:
+    for part in keys:
+        if part is None:
             shape.append(1)
             continue
         size = x.shape[len(index)]
-        if isinstance(one, slice):
-            bounds = one.indices(size)
+        if isinstance(part, slice):
+            bounds = part.indices(size)
             count = len(range(*bounds))
             stop = None if bounds[2] < 0 and bounds[1] < 0 else max(bounds[1], 0)
             index.append((bounds[0], stop, bounds[2]) if count else (0, 0, 1))
             shape.append(count)
         else:
-            number = int(one)
+            number = int(part)
             if not -size <= number < size:
                 raise IndexError(
                     f"Index {number} is out of range for axis {len(index)} with size {size}."

@@ -312,7 +312,7 @@ def nonzero(x: TensorLike) -> tuple[Tensor, ...]:
     Raises:
         ValueError: `x` is symbolic.
     """
-    return tuple(as_tensor(one, "int32") for one in np.nonzero(_concrete(x, "nonzero")))
+    return tuple(as_tensor(array, "int32") for array in np.nonzero(_concrete(x, "nonzero")))
 
 
 def unique(

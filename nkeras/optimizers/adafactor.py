@@ -70,22 +70,22 @@ class Adafactor(Optimizer):
         self._rows: Slots = []
         self._columns: Slots = []
         self._velocities: Slots = []
-        for one in variables:
+        for variable in variables:
             rows = columns = velocity = None
-            if len(one.shape) < 2:  # Keras keeps two unused numbers for each
+            if len(variable.shape) < 2:  # Keras keeps two unused numbers for each
                 with naming.name_scope(self.name):
-                    rows = Variable(0, name=one.name, trainable=False)
-                    columns = Variable(0, name=one.name, trainable=False)
+                    rows = Variable(0, name=variable.name, trainable=False)
+                    columns = Variable(0, name=variable.name, trainable=False)
                 self._track_variable(rows)
                 self._track_variable(columns)
-            elif not one.overwrite_with_gradient:
-                shape = one.shape
-                rows = self.add_variable(shape[:-1], dtype=one.dtype, name=one.name)
+            elif not variable.overwrite_with_gradient:
+                shape = variable.shape
+                rows = self.add_variable(shape[:-1], dtype=variable.dtype, name=variable.name)
                 columns = self.add_variable(
-                    (*shape[:-2], shape[-1]), dtype=one.dtype, name=one.name
+                    (*shape[:-2], shape[-1]), dtype=variable.dtype, name=variable.name
                 )
-            if not one.overwrite_with_gradient:
-                velocity = self.add_variable_from_reference(one, "velocity")
+            if not variable.overwrite_with_gradient:
+                velocity = self.add_variable_from_reference(variable, "velocity")
             self._rows.append(rows)
             self._columns.append(columns)
             self._velocities.append(velocity)

@@ -115,8 +115,10 @@ class LossScaleOptimizer(Optimizer):
 
         def update() -> None:
             unscaled = [
-                grad if grad is None or one.overwrite_with_gradient else ops.divide(grad, scale)
-                for grad, one in zip(grads, variables, strict=True)
+                grad
+                if grad is None or variable.overwrite_with_gradient
+                else ops.divide(grad, scale)
+                for grad, variable in zip(grads, variables, strict=True)
             ]
             self.inner_optimizer.apply(unscaled, variables)
             on_host(self._count_good_step)

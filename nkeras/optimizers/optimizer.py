@@ -207,7 +207,7 @@ class Optimizer(Configurable, OptimizerState):
             callable(learning_rate) and not isinstance(learning_rate, Variable)
         ):
             self._learning_rate = learning_rate
-            self._variables = [one for one in self._variables if one is not before]
+            self._variables = [variable for variable in self._variables if variable is not before]
             return
         if not isinstance(before, Variable):
             kind = (
@@ -302,7 +302,7 @@ class Optimizer(Configurable, OptimizerState):
             pairs = self._overwrite_by_gradients(_with_gradient(grads, variables))
             if pairs:
                 if self.loss_scale_factor is not None:
-                    pairs = [(grad / self.loss_scale_factor, one) for grad, one in pairs]
+                    pairs = [(grad / self.loss_scale_factor, variable) for grad, variable in pairs]
                 self._update(pairs)
                 for _, variable in pairs:
                     if variable.constraint is not None:
@@ -342,17 +342,22 @@ class Optimizer(Configurable, OptimizerState):
     def _update(self, pairs: list[tuple[Tensor, Variable]]) -> None:
         steps = self.gradient_accumulation_steps
         if steps:
-            accumulators = [self._slot(self._accumulated_gradients, one) for _, one in pairs]
-            sums = [grad + one for (grad, _), one in zip(pairs, accumulators, strict=True)]
+            accumulators = [
+                self._slot(self._accumulated_gradients, variable) for _, variable in pairs
+            ]
+            sums = [
+                grad + accumulator
+                for (grad, _), accumulator in zip(pairs, accumulators, strict=True)
+            ]
             if choice(self._is_update_step, self._iterations):
-                self._step([total / steps for total in sums], [one for _, one in pairs])
-                for one in self._accumulated_gradients:
-                    one.assign(ops.zeros(one.shape, one.dtype))
+                self._step([total / steps for total in sums], [variable for _, variable in pairs])
+                for accumulator in self._accumulated_gradients:
+                    accumulator.assign(ops.zeros(accumulator.shape, accumulator.dtype))
             else:
-                for one, total in zip(accumulators, sums, strict=True):
-                    one.assign(total)
+                for accumulator, total in zip(accumulators, sums, strict=True):
+                    accumulator.assign(total)
         else:
-            self._step([grad for grad, _ in pairs], [one for _, one in pairs])
+            self._step([grad for grad, _ in pairs], [variable for _, variable in pairs])
         if self.use_ema:
             self._update_averages()
 
@@ -396,7 +401,9 @@ class Optimizer(Configurable, OptimizerState):
                     continue
                 accumulator.assign(ops.zeros(accumulator.shape, accumulator.dtype))
             variable.assign(grad)
-        return [(grad, one) for grad, one in pairs if not one.overwrite_with_gradient]
+        return [
+            (grad, variable) for grad, variable in pairs if not variable.overwrite_with_gradient
+        ]
 
     def exclude_from_weight_decay(
         self,
@@ -414,7 +421,7 @@ class Optimizer(Configurable, OptimizerState):
         self._excluded_names = re.compile("|".join(var_names)) if var_names else None
 
     def _use_weight_decay(self, variable: Variable) -> bool:
-        if any(one is variable for one in self._excluded):
+        if any(excluded is variable for excluded in self._excluded):
             return False
         return self._excluded_names is None or not self._excluded_names.search(variable.name)
 
@@ -454,7 +461,9 @@ def _with_gradient(
     grads: Gradients, variables: Sequence[Variable]
 ) -> list[tuple[Tensor, Variable]]:
     """Pairs of gradient and variable, without those that have no gradient."""
-    missing = [one.path for grad, one in zip(grads, variables, strict=True) if grad is None]
+    missing = [
+        variable.path for grad, variable in zip(grads, variables, strict=True) if grad is None
+    ]
     if len(missing) == len(variables):
         raise ValueError("No gradients provided for any variable.")
     if missing:

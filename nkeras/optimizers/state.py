@@ -48,20 +48,24 @@ class OptimizerState(guards.Guarded):
                     "statement of `__init__()`."
                 )
             if name not in ("_trainable_variables", "_excluded", "learning_rate"):
-                for one in value if isinstance(value, (list, tuple)) else (value,):
-                    self._track_variable(one)
+                for item in value if isinstance(value, (list, tuple)) else (value,):
+                    self._track_variable(item)
         if name not in _BOOKKEEPING and guards.is_change(self, name, value):
             guards.changed(self, name)
         super().__setattr__(name, value)
 
     def _track_variable(self, variable: object) -> None:
-        if isinstance(variable, Variable) and all(variable is not one for one in self._variables):
+        if isinstance(variable, Variable) and all(
+            variable is not known for known in self._variables
+        ):
             self._variables.append(variable)
 
     def __setstate__(self, state: Config) -> None:
         """A copy or an unpickled optimizer finds its variables: their ids are new."""
         self.__dict__.update(state)
-        self.__dict__["_indices"] = {id(one): i for i, one in enumerate(self._trainable_variables)}
+        self.__dict__["_indices"] = {
+            id(variable): i for i, variable in enumerate(self._trainable_variables)
+        }
 
     @property
     def variables(self) -> list[Variable]:
@@ -176,11 +180,11 @@ class OptimizerState(guards.Guarded):
             )
         lists: tuple[Slots, ...] = tuple([] for _ in names)
         for variable in trainable_variables:
-            for slots, one, starts_with in zip(lists, names, made_by, strict=True):
+            for slots, slot, starts_with in zip(lists, names, made_by, strict=True):
                 slots.append(
                     None
                     if variable.overwrite_with_gradient
-                    else self.add_variable_from_reference(variable, one, starts_with)
+                    else self.add_variable_from_reference(variable, slot, starts_with)
                 )
         return lists[0] if isinstance(name, str) else lists
 

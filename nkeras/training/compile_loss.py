@@ -89,8 +89,8 @@ class CompileLoss:
         placed = list(_spread(loss, weights, y_pred, 0, ()))
         targets = self._targets(y_true, y_pred, [output for output, *_ in placed])
         outputs = tree.flatten(y_pred)
-        for output, one, weight, path in placed:
-            found = get_loss(one, targets[output], outputs[output])
+        for output, identifier, weight, path in placed:
+            found = get_loss(identifier, targets[output], outputs[output])
             name = _part_name(path, names[output], found)
             self._parts.append(_Part(output, found, weight, name))
         self._checked = [part for part in self._parts if is_checked(part.loss)]
@@ -214,15 +214,15 @@ def _spread(
             part = _weight_at(weights, key, sorted(keys).index(key))
             before = next(i for i, (inner, _) in enumerate(leaves) if inner[0] == key)
             yield from _spread(loss[key], part, y_pred[key], start + before, (*path, key))
-    elif len(loss) == len(leaves) and not any(tree.is_nested(one) for one in loss):
+    elif len(loss) == len(leaves) and not any(tree.is_nested(element) for element in loss):
         for i, (inner, _) in enumerate(leaves):
             if loss[i] is not None:
                 yield start + i, loss[i], _weight_at(weights, i, i), path + inner
     elif isinstance(y_pred, (list, tuple)) and len(loss) == len(y_pred):
         before = 0
-        for i, one in enumerate(loss):
+        for i, element in enumerate(loss):
             yield from _spread(
-                one, _weight_at(weights, i, i), y_pred[i], start + before, (*path, i)
+                element, _weight_at(weights, i, i), y_pred[i], start + before, (*path, i)
             )
             before += len(tree.flatten(y_pred[i]))
     else:

@@ -107,9 +107,9 @@ class CompileMetrics:
         for argument, given in self._given.items():
             if not given:
                 continue
-            for output, one in self._spread(argument, given, y_pred, names):
+            for output, identifier in self._spread(argument, given, y_pred, names):
                 try:
-                    metric = get_metric(one, targets[output], outputs[output])
+                    metric = get_metric(identifier, targets[output], outputs[output])
                 except ValueError as error:
                     raise ValueError(f"{error}\nReceived: {argument}={short(given)}") from error
                 prefix = names[output] if len(outputs) > 1 else None
@@ -123,7 +123,9 @@ class CompileMetrics:
         """(output, metric) for all metrics, in the order of the outputs."""
         outputs = len(names)
         if outputs == 1:
-            yield from ((0, one) for one in tree.flatten(given) if one is not None)
+            yield from (
+                (0, identifier) for identifier in tree.flatten(given) if identifier is not None
+            )
             return
         model_names = self.output_names if self.output_names is not None else names
         by_output: dict[int, Structure]
@@ -140,16 +142,20 @@ class CompileMetrics:
         else:
             by_output = self._nested(argument, given, y_pred)
         for output in sorted(by_output):
-            yield from ((output, one) for one in tree.flatten(by_output[output]) if one is not None)
+            yield from (
+                (output, identifier)
+                for identifier in tree.flatten(by_output[output])
+                if identifier is not None
+            )
 
     def _nested(self, argument: str, given: Structure, y_pred: Structure) -> dict[int, Structure]:
         """Metrics in the structure of nested outputs."""
         found: dict[int, Structure] = {}
         for output, (path, _) in enumerate(tree.flatten_with_path(y_pred)):
-            one = given
+            metric = given
             try:
                 for key in path:
-                    one = one[key]
+                    metric = metric[key]
             except (KeyError, IndexError, TypeError):
                 raise ValueError(
                     f"Invalid `{argument}`: it should be a dict or a list that matches the model's "
@@ -157,7 +163,7 @@ class CompileMetrics:
                     f"{short(tree.map_structure(lambda _: 'X', y_pred), 60)}. Received: "
                     f"{argument}={short(given)}"
                 ) from None
-            found[output] = one
+            found[output] = metric
         if isinstance(given, dict) and isinstance(y_pred, dict):
             unknown = [key for key in given if key not in y_pred]
             if unknown:

@@ -85,16 +85,16 @@ def holds_arrays(structure: Structure) -> bool:
     if structure is None or is_array_like(structure):
         return True
     if isinstance(structure, Mapping):
-        return all(holds_arrays(one) for one in structure.values())
+        return all(holds_arrays(value) for value in structure.values())
     if isinstance(structure, (list, tuple)):
-        return _is_numbers(structure) or all(holds_arrays(one) for one in structure)
+        return _is_numbers(structure) or all(holds_arrays(part) for part in structure)
     return False
 
 
 def _is_numbers(structure: Structure) -> bool:
     """Whether it is a nested list of numbers or texts, which is one array."""
     if isinstance(structure, (list, tuple)):
-        return all(_is_numbers(one) for one in structure)
+        return all(_is_numbers(part) for part in structure)
     return isinstance(structure, (Number, np.generic, str, bytes))
 
 
@@ -216,7 +216,8 @@ def train_validation_split(
             f"Received data of type {', '.join(kinds)}; pass `validation_data` instead."
         )
     arrays = tuple(
-        to_arrays(one, name) for one, name in zip(arrays, ("x", "y", "sample_weight"), strict=False)
+        to_arrays(array, name)
+        for array, name in zip(arrays, ("x", "y", "sample_weight"), strict=False)
     )
     samples = count_samples(*arrays)
     exact = samples * (1.0 - validation_split)
@@ -230,7 +231,7 @@ def train_validation_split(
         )
 
     def part(start: int, stop: int) -> Structure:
-        return tree.map_structure(lambda one: None if one is None else one[start:stop], arrays)
+        return tree.map_structure(lambda leaf: None if leaf is None else leaf[start:stop], arrays)
 
     return part(0, cut), part(cut, samples)
 
@@ -257,10 +258,10 @@ def class_weight_to_sample_weights(
             "Argument `class_weight` must be a dict from class index to weight. "
             f"Received: class_weight={short(class_weight)}"
         )
-    for one in class_weight:
+    for label in class_weight:
         # Classes that the dict lacks weigh 1, so that a wrong key would be without any effect.
-        if not isinstance(one, numbers.Real) or one < 0 or one != int(one):
-            refuse("class_weight", one, "a dict whose keys are class indices", "fit()")
+        if not isinstance(label, numbers.Real) or label < 0 or label != int(label):
+            refuse("class_weight", label, "a dict whose keys are class indices", "fit()")
     if y is None or isinstance(y, (tuple, Mapping)):
         raise ValueError(
             "Argument `class_weight` is only supported for models with a single output and needs "
@@ -281,7 +282,9 @@ def class_weight_to_sample_weights(
     classes = np.round(classes).astype("int64")
     found, where = np.unique(classes, return_inverse=True)
     told = set() if told is None else told
-    missing = sorted({int(one) for one in found} - {int(one) for one in class_weight} - told)
+    missing = sorted(
+        {int(label) for label in found} - {int(label) for label in class_weight} - told
+    )
     if missing:
         told.update(missing)
         warn(
@@ -289,6 +292,6 @@ def class_weight_to_sample_weights(
             "targets: each of them weighs 1."
         )
     weights = np.array(
-        [class_weight.get(int(one), 1.0) for one in found], dtypes.to_numpy(config.floatx())
+        [class_weight.get(int(label), 1.0) for label in found], dtypes.to_numpy(config.floatx())
     )
     return weights[where.reshape(classes.shape)]

@@ -66,17 +66,17 @@ class Function:
         if has_symbolic(arguments) or (named and has_symbolic(tree.flatten(named))):
             return self._function(*arguments, **named)
         tensors: list[Tensor] = []
-        outline = tuple([outlined(one, tensors) for one in arguments])
-        outlines = {name: outlined(one, tensors) for name, one in named.items()}
+        outline = tuple([outlined(argument, tensors) for argument in arguments])
+        outlines = {name: outlined(value, tensors) for name, value in named.items()}
 
         def step(tensors: list[Tensor]) -> Structure:
             recorder = recording.active()
             if recorder is not None:
                 recorder.guard.meet((self._function, outline, outlines))
             given = iter(tensors)
-            values = [filled(one, given) for one in outline]
+            values = [filled(item, given) for item in outline]
             return self._function(
-                *values, **{name: filled(one, given) for name, one in outlines.items()}
+                *values, **{name: filled(outline, given) for name, outline in outlines.items()}
             )
 
         return self._plans.call((outline, tuple(outlines.items())), tensors, step)

@@ -41,9 +41,9 @@ def outlined(value: Structure, tensors: list[Tensor]) -> Structure:
         tensors.append(to_tensor(value))
         return _TENSOR
     if isinstance(value, (list, tuple)):
-        return (type(value), *[outlined(one, tensors) for one in value])
+        return (type(value), *[outlined(item, tensors) for item in value])
     if isinstance(value, dict):
-        return (dict, *[(key, outlined(one, tensors)) for key, one in value.items()])
+        return (dict, *[(key, outlined(item, tensors)) for key, item in value.items()])
     return _Is(value)
 
 
@@ -55,6 +55,6 @@ def filled(outline: Structure, tensors: Iterator[Tensor]) -> Structure:
         return outline.value
     kind, *items = outline
     if kind is dict:
-        return {key: filled(one, tensors) for key, one in items}
-    values = [filled(one, tensors) for one in items]
+        return {key: filled(item, tensors) for key, item in items}
+    values = [filled(item, tensors) for item in items]
     return kind(*values) if hasattr(kind, "_fields") else kind(values)

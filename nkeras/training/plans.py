@@ -142,7 +142,7 @@ class PlanCache:
 
     def refusals(self) -> dict[Hashable, str]:
         """Why steps are not planned, by key."""
-        return {key: one.refusal() for key, one in self._entries.items() if one.refused}
+        return {key: entry.refusal() for key, entry in self._entries.items() if entry.refused}
 
     def run(
         self,
@@ -185,10 +185,12 @@ class PlanCache:
         if not can_plan():
             return step(tensors)
         backend = registry.active()
-        key = (kind, *[(one.shape, one.dtype) for one in tensors])
+        key = (kind, *[(tensor.shape, tensor.dtype) for tensor in tensors])
 
         def replay(plan: Plan) -> list[Tensor]:
-            return [Tensor(one, backend) for one in plan.call([one.data for one in tensors])]
+            return [
+                Tensor(array, backend) for array in plan.call([array.data for array in tensors])
+            ]
 
         return self._run(kind, key, tensors, step, _itself, replay)
 
@@ -203,7 +205,7 @@ class PlanCache:
     ) -> Structure:
         if key is not None:
             choices, switches = self._choices.get(kind, ()), self._switches.get(kind)
-            answers = tuple([one.ask() for one in choices])
+            answers = tuple([choice.ask() for choice in choices])
             backend: Any = registry.active()  # one that has plans
             key = (*key, backend, backend.plan_state(), answers, switches and switches.states())
         entry = self._entries.get(key)
@@ -287,11 +289,11 @@ class PlanCache:
         entry.guard, entry.changes = recorder.guard, recorder.guard.changes
         entry.recorded += 1
         self._spent += 1
-        unknown = [one for one in recorder.asked if one not in choices]
+        unknown = [choice for choice in recorder.asked if choice not in choices]
         self._learn_switches(key, entry, recorder.switches, changes_itself)
         if unknown:  # from now on steps are looked up by the answers
             self._choices[kind] = choices + unknown
-            self._entries = {one: e for one, e in self._entries.items() if e is not entry}
+            self._entries = {key: e for key, e in self._entries.items() if e is not entry}
         elif recorder.failure is not None:
             entry.refused, entry.trace = recorder.failure, None
         elif changes_itself or recorder.is_cut:
@@ -334,8 +336,8 @@ _all: weakref.WeakSet[PlanCache] = weakref.WeakSet()
 
 def _new_locks() -> None:
     """A thread that held a lock does not exist in a forked process."""
-    for one in _all:
-        one._lock, one._holder = threading.Lock(), None
+    for plans in _all:
+        plans._lock, plans._holder = threading.Lock(), None
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows
@@ -357,18 +359,18 @@ def _leaves(kind: str, batch: Structure) -> tuple[tuple[Hashable, ...] | None, l
     """What a plan is looked up by, and the arrays in the order of its inputs."""
     if type(batch) is np.ndarray:
         return (kind, batch.shape, batch.dtype), [batch]
-    if type(batch) is tuple and all(type(one) is np.ndarray for one in batch):
-        return (kind, *[(one.shape, one.dtype) for one in batch]), list(batch)
+    if type(batch) is tuple and all(type(array) is np.ndarray for array in batch):
+        return (kind, *[(array.shape, array.dtype) for array in batch]), list(batch)
     tensors = to_tensors(batch)
     if calling.has_mask(tensors):
         return None, []  # no plan knows masks that come with a batch
     leaves = [
-        one.data if isinstance(one, Tensor) else one
-        for one in tree.flatten(tensors)
-        if one is not None
+        leaf.data if isinstance(leaf, Tensor) else leaf
+        for leaf in tree.flatten(tensors)
+        if leaf is not None
     ]
-    outline = repr(tree.map_structure(lambda one: None if one is None else 0, tensors))
-    return (kind, outline, *[(one.shape, one.dtype) for one in leaves]), leaves
+    outline = repr(tree.map_structure(lambda leaf: None if leaf is None else 0, tensors))
+    return (kind, outline, *[(leaf.shape, leaf.dtype) for leaf in leaves]), leaves
 
 
 def _give_outputs(recorder: recording.Recorder, found: Structure) -> Structure:
@@ -394,7 +396,7 @@ def _give_losses(recorder: recording.Recorder) -> list[tuple[Layer, list[int]]]:
     """Tell which losses layers hold in the end; their positions behind the other outputs."""
     found: dict[int, tuple[Layer, list[int]]] = {}
     for layer, loss in recorder.losses:
-        if any(loss is one for one in layer._own_losses.get(threading.get_ident(), [])):
+        if any(loss is own for own in layer._own_losses.get(threading.get_ident(), [])):
             recorder.output(loss)
             _, positions = found.setdefault(id(layer), (layer, []))
             positions.append(len(recorder.trace.outputs) - 1)
@@ -410,18 +412,18 @@ class _Position(int):
     """Stands for an output."""
 
 
-def _are_same(one: Structure, other: Structure) -> bool:
+def _are_same(value: Structure, other: Structure) -> bool:
     """Whether what a step returns beside tensors is the same."""
-    leaves, others = tree.flatten(one), tree.flatten(other)
+    leaves, others = tree.flatten(value), tree.flatten(other)
     return len(leaves) == len(others) and all(map(_is_same, leaves, others))
 
 
-def _is_same(one: object, other: Any) -> bool:
-    if one is other or type(one) is not type(other):
-        return one is other
-    if isinstance(one, (np.ndarray, np.generic)):
-        return one.tobytes() == other.tobytes()
-    return isinstance(one, (int, float, str)) and one == other
+def _is_same(value: object, other: Any) -> bool:
+    if value is other or type(value) is not type(other):
+        return value is other
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tobytes() == other.tobytes()
+    return isinstance(value, (int, float, str)) and value == other
 
 
 def _host_randomness() -> object:
@@ -434,4 +436,6 @@ def _host_randomness() -> object:
 def _fill(structure: Structure, arrays: list[Tensor]) -> Structure:
     if type(structure) is _Position:
         return arrays[structure]
-    return tree.map_structure(lambda one: arrays[one] if type(one) is _Position else one, structure)
+    return tree.map_structure(
+        lambda leaf: arrays[leaf] if type(leaf) is _Position else leaf, structure
+    )

@@ -200,11 +200,11 @@ class ArraySource(Source):
 
 def _cut(data: Structure, rows: slice | np.ndarray) -> Structure:
     """The rows of all arrays of a structure: a slice of them, or those of an array of indices."""
-    if type(data) is tuple and all(type(one) is np.ndarray for one in data):
+    if type(data) is tuple and all(type(array) is np.ndarray for array in data):
         if type(rows) is slice:
-            return tuple([one[rows] for one in data])
-        return tuple([one.take(rows, 0) for one in data])
-    return tree.map_structure(lambda one: None if one is None else one[rows], data)
+            return tuple([array[rows] for array in data])
+        return tuple([array.take(rows, 0) for array in data])
+    return tree.map_structure(lambda leaf: None if leaf is None else leaf[rows], data)
 
 
 def _weights_by_output(y: Structure, sample_weight: Structure) -> Structure:
@@ -228,7 +228,7 @@ def _weights_by_output(y: Structure, sample_weight: Structure) -> Structure:
 
 
 def _outline(structure: Structure) -> Structure:
-    return tree.map_structure(lambda one: None if one is None else tuple(one.shape), structure)
+    return tree.map_structure(lambda leaf: None if leaf is None else tuple(leaf.shape), structure)
 
 
 def _with_class_weight(
@@ -295,7 +295,7 @@ class PyDatasetSource(Source):
         count = self._dataset.num_batches
         order: Iterable[int] = itertools.count() if count is None else range(count)
         if count is not None and self._rng is not None:
-            order = [int(one) for one in self._rng.permutation(count)]
+            order = [int(i) for i in self._rng.permutation(count)]
         workers, processes = self._dataset.workers, self._dataset.use_multiprocessing
         if workers > 1 or (workers > 0 and processes):
             with closing(_made_ahead(self._dataset, iter(order), workers, processes)) as made:

@@ -119,7 +119,7 @@ class Steps(Compilation):
         return self.compute_loss(x, y, y_pred, sample_weight)
 
     def _track_loss(self, loss: Tensor, x: Structure) -> None:
-        first = next(one for one in tree.flatten(x) if one is not None)
+        first = next(leaf for leaf in tree.flatten(x) if leaf is not None)
         samples = float(first.shape[0])
         tracker = self._assert_compile_called("train_step").loss_tracker
         # As update_state(loss, sample_weight=samples), which takes three times as many operations.
@@ -155,15 +155,15 @@ class Steps(Compilation):
             loss = compiled.loss(y, y_pred, sample_weight)
             if loss is not None:
                 losses.append(loss)
-        losses += [sum_(one) for one in self.losses]
+        losses += [sum_(loss) for loss in self.losses]
         if not losses:
             raise ValueError(
                 "No loss to compute. Provide a `loss` argument in `compile()`, or add one with "
                 "`add_loss()` in a layer."
             )
         total = losses[0]
-        for one in losses[1:]:
-            total = total + one
+        for further in losses[1:]:
+            total = total + further
         return total
 
     def compute_metrics(
@@ -257,7 +257,7 @@ class Steps(Compilation):
         return found
 
     def _outline(self) -> Structure:
-        return [_outline(vars(one)) for one in self._flatten_layers()]
+        return [_outline(vars(layer)) for layer in self._flatten_layers()]
 
     def _run_planned(
         self,
@@ -336,7 +336,7 @@ class Steps(Compilation):
         names: list[str] = []
         for metric in self.metrics:
             if isinstance(metric, CompileMetrics):
-                names += [one.name for one in metric.metrics]
+                names += [inner.name for inner in metric.metrics]
             else:
                 names.append(metric.name)
         ordered = [logs[name] for name in names if name in logs]
@@ -352,10 +352,10 @@ def _outline(value: Structure) -> Structure:
     if size > _MANY:
         return id(value), size
     if isinstance(value, dict):
-        pairs = [one for one in value.items() if one[0] not in ("_own_losses", "_met_by")]
-        return [(key, _outline(one)) for key, one in pairs]
+        pairs = [pair for pair in value.items() if pair[0] not in ("_own_losses", "_met_by")]
+        return [(key, _outline(variable)) for key, variable in pairs]
     if isinstance(value, (list, tuple, deque, set)):
-        return [_outline(one) for one in value]
+        return [_outline(item) for item in value]
     is_small = isinstance(value, np.ndarray) and value.size <= _MANY
     return value.tobytes() if is_small else id(value)
 
@@ -363,13 +363,14 @@ def _outline(value: Structure) -> Structure:
 def _logs(found: Structure) -> Structure:
     """What a step of the user's returned, with tensors that later steps do not overwrite."""
     return tree.map_structure(
-        lambda one: Tensor(one.copy(), registry.active()) if type(one) is np.ndarray else one, found
+        lambda leaf: Tensor(leaf.copy(), registry.active()) if type(leaf) is np.ndarray else leaf,
+        found,
     )
 
 
 def _flat(logs: Logs) -> Structure:
     """Results without nesting: `{m.name: m.result() for m in self.metrics}` has a dict inside."""
-    if not isinstance(logs, Mapping) or not any(isinstance(one, Mapping) for one in logs.values()):
+    if not isinstance(logs, Mapping) or not any(isinstance(log, Mapping) for log in logs.values()):
         return logs
     flat: dict[str, Structure] = {}
     for name, value in logs.items():

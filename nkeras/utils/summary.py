@@ -198,10 +198,10 @@ def _output_shape(layer: Structure) -> str:
 def _shapes(structure: Structure) -> Structure:
     """A structure of shapes with each shape as text."""
     if isinstance(structure, dict):
-        return {key: _shapes(one) for key, one in structure.items()}
+        return {key: _shapes(value) for key, value in structure.items()}
     if all(size is None or isinstance(size, int) for size in structure):
         return _shape(structure)
-    return type(structure)(_shapes(one) for one in structure)
+    return type(structure)(_shapes(part) for part in structure)
 
 
 def _shape(shape: Iterable[int | None]) -> str:
@@ -220,24 +220,24 @@ def _bounds(
     """First and end index of the layers to show."""
     if layer_range is None:
         return 0, len(layers)
-    if len(layer_range) != 2 or not all(isinstance(one, str) for one in layer_range):
+    if len(layer_range) != 2 or not all(isinstance(name, str) for name in layer_range):
         raise ValueError(
             "summary: argument `layer_range` must be two strings, the names of the first and the "
             f"last layer. Received: layer_range={short(layer_range)}"
         )
-    one, other = (
+    first, other = (
         [index for index, layer in enumerate(layers) if re.match(pattern, name(layer))]
         for pattern in layer_range
     )
-    if not one or not other:
+    if not first or not other:
         raise ValueError(
             "summary: argument `layer_range` must match names of layers. "
             f"Received: layer_range={short(layer_range)}; the layers are "
             f"{short([*map(name, layers)])}"
         )
-    if one[0] > other[-1]:
-        return other[0], one[-1] + 1
-    return one[0], other[-1] + 1
+    if first[0] > other[-1]:
+        return other[0], first[-1] + 1
+    return first[0], other[-1] + 1
 
 
 def _totals(model: Model) -> list[str]:

@@ -29,9 +29,9 @@ assert nkeras.backend.scalars.__all__
 
 
 def with_gradients(scalars: list[Scalar]) -> Iterator[Scalar]:
-    for one in scalars:
-        yield one
-        yield from filter(None, (one.gradient(by) for by in one.parameters))
+    for scalar in scalars:
+        yield scalar
+        yield from filter(None, (scalar.gradient(by) for by in scalar.parameters))
 
 
 def part(name: str) -> Iterator[tuple[str, Kernel]]:
@@ -39,7 +39,7 @@ def part(name: str) -> Iterator[tuple[str, Kernel]]:
     if name == "kernels":
         yield from launch.KERNELS.items()
     elif name == "float32":
-        floating = [one for one in SCALARS.values() if "bitwise" not in one.name]
+        floating = [value for value in SCALARS.values() if "bitwise" not in value.name]
         for one in with_gradients(floating):
             yield f"{one.name} float32", kernel_for(one, "float32", False)
     elif name == "others":

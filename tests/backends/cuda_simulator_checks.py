@@ -136,21 +136,21 @@ def arguments(scalar, dtype, seed=0):
 
 
 def floating_scalars():
-    for name, one in SCALARS.items():
+    for name, value in SCALARS.items():
         if "bitwise" not in name:
-            yield one
-            yield from filter(None, (one.gradient(by) for by in one.parameters))
+            yield value
+            yield from filter(None, (value.gradient(by) for by in value.parameters))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_elementwise_functions_and_gradients(dtype):
     scalars = list(floating_scalars())
     assert len(scalars) > 150
-    for one in scalars:
-        values = arguments(one, dtype)
-        check_scalar(one, *values)
-        flipped = [v if v.dtype == bool or "arccosh" in one.name else -v for v in values]
-        check_scalar(one, *flipped)
+    for scalar in scalars:
+        values = arguments(scalar, dtype)
+        check_scalar(scalar, *values)
+        flipped = [v if v.dtype == bool or "arccosh" in scalar.name else -v for v in values]
+        check_scalar(scalar, *flipped)
 
 
 @pytest.mark.parametrize("dtype", ["int32", "uint8", "int64"])
@@ -196,9 +196,9 @@ def test_elementwise_half_types_compute_in_float32(dtype):
 
 def test_elementwise_special_values():
     x = np.array([np.nan, np.inf, -np.inf, 1e30, -1e30, 0.0, -0.0, 1e-40, 2.5, -2.5], "float32")
-    for one in floating_scalars():
-        if one.parameters == ("x",) and not one.conditions:
-            check_scalar(one, x)
+    for scalar in floating_scalars():
+        if scalar.parameters == ("x",) and not scalar.conditions:
+            check_scalar(scalar, x)
     for name in ("maximum", "minimum", "add", "divide", "logaddexp", "hypot", "equal"):
         check_scalar(SCALARS[name], x[:, None], x)
 

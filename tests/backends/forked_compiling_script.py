@@ -49,10 +49,10 @@ def _data() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _state(model: Any) -> list[Any]:
-    host = [np.asarray(one).tolist() for one in model.optimizer.variables]
-    seeds = [one.numpy().tolist() for one in model.non_trainable_variables]
+    host = [np.asarray(variable).tolist() for variable in model.optimizer.variables]
+    seeds = [variable.numpy().tolist() for variable in model.non_trainable_variables]
     draw = ops.convert_to_numpy(nkeras.random.uniform((2,))).tolist()
-    return [[one.tolist() for one in model.get_weights()], host, seeds, draw]
+    return [[array.tolist() for array in model.get_weights()], host, seeds, draw]
 
 
 def training() -> Any:
@@ -74,7 +74,7 @@ def loop() -> Any:
             loss = ops.mean(ops.square(layer(x) - y))
         optimizer.apply(tape.gradient(loss, layer.trainable_variables), layer.trainable_variables)
         losses.append(float(loss))
-    return losses, [one.tolist() for one in layer.get_weights()]
+    return losses, [array.tolist() for array in layer.get_weights()]
 
 
 def drawing() -> Any:
@@ -194,7 +194,7 @@ def interrupted() -> Any:
     except KeyboardInterrupt:
         folder = os.environ["NUMBA_CACHE_DIR"]
         files = [name for _, _, names in os.walk(folder) for name in names]
-        half = [one for one in files if not one.endswith((".o", ".nbi", ".nbc"))]
+        half = [file for file in files if not file.endswith((".o", ".nbi", ".nbc"))]
         return _children(), half
     return "no interrupt"
 

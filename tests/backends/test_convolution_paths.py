@@ -207,7 +207,7 @@ def test_tasks_cover_all_of_the_result():
         shapes = shapes_of(case)
         for backward in (False, True):
             launches = convolution_schedule(shapes, "float32", backward, False, 0).phases
-            covered = sum(_outputs(one) for one in launches)
+            covered = sum(_outputs(launch) for launch in launches)
             shape = shapes.x if backward else (shapes.x[0], *shapes.spatial, shapes.kernel[-1])
             assert covered == math.prod(shape)
         assert kernel_schedule(shapes, "float32").size == math.prod(shapes.kernel)

@@ -43,7 +43,7 @@ def test_the_result_does_not_depend_on_the_number_of_threads():
         threads.set_num_threads(count)
         results.append(dots.product(a, b, sizes))
     threads.set_num_threads(before)
-    assert all(np.array_equal(results[0], one) for one in results)
+    assert all(np.array_equal(results[0], result) for result in results)
     np.testing.assert_allclose(results[0].reshape(rows, columns), a @ b.T, rtol=0, atol=1e-3)
 
 

@@ -61,8 +61,8 @@ def test_more_arguments_than_most_have():
 
     arrays = [normal(shape) for shape in [(3, 1), (1, 40), (3, 40), (40,), ()] * 2]
     expected = arrays[0]
-    for one in arrays[1:]:
-        expected = expected + one
+    for array in arrays[1:]:
+        expected = expected + array
     np.testing.assert_array_equal(elementwise(total)(*arrays), expected)
 
 

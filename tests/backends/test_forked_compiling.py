@@ -33,7 +33,7 @@ class Facts:
         )
         assert done.returncode == 0, done.stderr
         self.before, _, facts = done.stdout.partition("{")
-        self.errors = [one for one in done.stderr.splitlines() if "(first run only)" not in one]
+        self.errors = [line for line in done.stderr.splitlines() if "(first run only)" not in line]
         self.notices = len(done.stderr.splitlines()) - len(self.errors)
         found = json.loads("{" + facts)
         self.result: Any = found["result"]

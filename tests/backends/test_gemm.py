@@ -115,7 +115,7 @@ def test_the_result_does_not_depend_on_the_number_of_threads(transposed_b):
         threads.set_num_threads(count)
         results.append(gemm.product(a, b, sizes, transposed_b=transposed_b))
     threads.set_num_threads(before)
-    assert all(np.array_equal(results[0], one) for one in results)
+    assert all(np.array_equal(results[0], result) for result in results)
 
 
 def test_nan_and_infinity_stay_where_they_belong():

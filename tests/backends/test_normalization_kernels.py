@@ -20,9 +20,9 @@ def assert_close(name, *arrays, tolerance=2e-5, **static):
     wide = [x if x is None else x.astype(np.float64) for x in arrays]
     want = REFERENCE[name](*wide, **static)
     pairs = zip(found, want, strict=True) if isinstance(found, tuple) else [(found, want)]
-    for one, other in pairs:
+    for variable, other in pairs:
         scale = max(1.0, np.abs(other).max(initial=0.0))
-        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance * scale)
+        np.testing.assert_allclose(variable, other, rtol=tolerance, atol=tolerance * scale)
 
 
 def with_threads(count, function):
@@ -65,8 +65,8 @@ def test_batch_norm_keeps_nan_and_infinity_in_their_channel(value, row):
     x[row, 17] = value
     found = KERNELS["batch_norm"](x, None, None, epsilon=1e-3)
     want = REFERENCE["batch_norm"](x, None, None, epsilon=1e-3)
-    for one, other in zip(found, want, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+    for item, other in zip(found, want, strict=True):
+        np.testing.assert_allclose(item, other, rtol=1e-5, atol=1e-5)
 
 
 def test_batch_norm_of_nothing():
@@ -74,7 +74,7 @@ def test_batch_norm_of_nothing():
     for name in ("batch_norm", "batch_norm_grad"):
         arrays = (x, None, None) if name == "batch_norm" else (x, x, None, x.sum(0), x.sum(0) + 1)
         found = KERNELS[name](*arrays, epsilon=1e-3)
-        assert [one.shape for one in found] == [(0, 3), (3,), (3,)]
+        assert [item.shape for item in found] == [(0, 3), (3,), (3,)]
 
 
 @settings(max_examples=60, deadline=None)
@@ -98,8 +98,8 @@ def test_layer_norm_keeps_nan_and_infinity_in_their_row(value):
     x[2, 35] = value
     for name, arrays in [("layer_norm", (x, None, None)), ("rms_norm", (x, None))]:
         found = KERNELS[name](*arrays, epsilon=1e-3)
-        for one, other in zip(found, REFERENCE[name](*arrays, epsilon=1e-3), strict=True):
-            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+        for item, other in zip(found, REFERENCE[name](*arrays, epsilon=1e-3), strict=True):
+            np.testing.assert_allclose(item, other, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(3000, 33), (90, 700)])
@@ -113,8 +113,8 @@ def test_layer_norm_has_the_same_bits_for_one_and_two_threads(shape, monkeypatch
         y, mean, inverse = KERNELS["layer_norm"](x, gamma, gamma, epsilon=1e-3)
         return y, *KERNELS["layer_norm_grad"](grad_y, x, gamma, mean, inverse)
 
-    for one, other in zip(with_threads(1, results), with_threads(2, results), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for thread, other in zip(with_threads(1, results), with_threads(2, results), strict=True):
+        np.testing.assert_array_equal(thread, other)
 
 
 @pytest.mark.parametrize("shape", [(9000, 33), (700, 128)])
@@ -129,5 +129,5 @@ def test_batch_norm_has_the_same_bits_for_one_and_two_threads(shape, monkeypatch
         arrays = (grad_y, x, gamma, mean, variance)
         return y, mean, variance, *KERNELS["batch_norm_grad"](*arrays, epsilon=1e-3)
 
-    for one, other in zip(with_threads(1, results), with_threads(2, results), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for thread, other in zip(with_threads(1, results), with_threads(2, results), strict=True):
+        np.testing.assert_array_equal(thread, other)

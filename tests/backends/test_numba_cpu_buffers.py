@@ -58,7 +58,7 @@ def test_arrays_are_like_those_of_numpy(dtype):
 def test_what_lies_unused_is_limited():
     count, size = 10, buffers.LIMIT // 8
     places = [memory.empty((size,), np.int8) for _ in range(count)]
-    kept = [address(one) for one in places[-8:]]
+    kept = [address(place) for place in places[-8:]]
     while places:
         del places[0]
     again = [memory.empty((size,), np.int8) for _ in range(8)]
@@ -77,8 +77,8 @@ def test_threads_never_share_a_buffer():
                 failures.append(number)
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert not failures

@@ -13,7 +13,7 @@ from nkeras_numba_cpu.drivers import tasks
 from nkeras_numba_cpu.kernels import KERNELS
 
 BACKEND = registry.load("numba_cpu")
-ELEMENTWISE = sorted(name for name, one in PRIMITIVES.items() if isinstance(one, Elementwise))
+ELEMENTWISE = sorted(name for name, value in PRIMITIVES.items() if isinstance(value, Elementwise))
 RANDOM = {
     name: ("random_bits", (), {"key": (3, 5), "size": size})
     for name, size in (("bits-4", 4), ("bits-1001", 1001))
@@ -31,7 +31,7 @@ def other(array):
 
 def check(name, kernel, arrays, static):
     """Make a plan's call, give its buffers other values, repeat."""
-    buffers = [None if one is None else np.array(one, order="K") for one in arrays]
+    buffers = [None if array is None else np.array(array, order="K") for array in arrays]
     rehearsal = capture.Lowering(KERNELS)
     fixed = [False] * len(buffers)
     rehearsal.call(name, kernel, buffers, static, {}, fixed)
@@ -43,15 +43,17 @@ def check(name, kernel, arrays, static):
             buffer[...] = other(buffer)
     for function, arguments in steps:
         function(*arguments)
-    expected = kernel(*[None if one is None else one.copy("K") for one in buffers], **static)
+    expected = kernel(
+        *[None if buffer is None else buffer.copy("K") for buffer in buffers], **static
+    )
     expected = expected if isinstance(expected, tuple) else (expected,)
     assert len(outputs) == len(expected)
-    for one, right in zip(outputs, expected, strict=True):
+    for output, right in zip(outputs, expected, strict=True):
         if right is None:
-            assert one is None
+            assert output is None
             continue
-        assert (one.shape, one.dtype) == (right.shape, right.dtype)
-        assert np.ascontiguousarray(one).tobytes() == np.ascontiguousarray(right).tobytes()
+        assert (output.shape, output.dtype) == (right.shape, right.dtype)
+        assert np.ascontiguousarray(output).tobytes() == np.ascontiguousarray(right).tobytes()
     return steps
 
 
@@ -59,7 +61,10 @@ def check(name, kernel, arrays, static):
 @pytest.mark.parametrize("label", [*CASES, *RANDOM])
 def test_every_kernel(label, dtype):
     name, arrays, static = CASES.get(label) or RANDOM[label]
-    arrays = [one if one is None or one.dtype.kind != "f" else one.astype(dtype) for one in arrays]
+    arrays = [
+        array if array is None or array.dtype.kind != "f" else array.astype(dtype)
+        for array in arrays
+    ]
     KERNELS[name](*arrays, **static)  # the first call puts the kernel itself into the table
     check(name, KERNELS[name], arrays, static)
 
@@ -67,7 +72,7 @@ def test_every_kernel(label, dtype):
 @pytest.mark.parametrize("label", [one for one in CASES if one.startswith(("matmul", "reduce"))])
 def test_arrays_that_are_not_contiguous(label):
     name, arrays, static = CASES[label]
-    arrays = [np.asfortranarray(one.astype("float32")) for one in arrays]
+    arrays = [np.asfortranarray(array.astype("float32")) for array in arrays]
     KERNELS[name](*arrays, **static)
     check(name, KERNELS[name], arrays, static)
 
@@ -191,7 +196,7 @@ def test_blocks_lie_where_others_lay():
         third, c = arena.allocate((25,), "float32")
         fourth, d = arena.allocate((60,), "float32")
         arrays = a, b, c, d
-        assert all(address(one) % 64 == 0 for one in arrays)
+        assert all(address(array) % 64 == 0 for array in arrays)
         assert arena.block_of(c[3:5]) is third
         assert arena.block_of(d[::-1]) is fourth
         assert not np.may_share_memory(c, d)

@@ -95,5 +95,5 @@ def test_the_same_bits_for_one_and_two_threads(channels, stride, monkeypatch):
             results.append((y, winner, mean, grad, KERNELS["average_pool_grad"](y, **static_grad)))
     finally:
         threads.set_num_threads(before)
-    for one, other in zip(*results, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for result, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(result, other)

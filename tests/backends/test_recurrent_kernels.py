@@ -23,10 +23,10 @@ def arguments(batch, time, features, units, dtype=np.float32):
 
 
 def assert_close(found, want):
-    for one, other in zip(found, want, strict=True):
-        assert one.shape == other.shape
+    for item, other in zip(found, want, strict=True):
+        assert item.shape == other.shape
         scale = max(1.0, np.abs(other).max(initial=0.0))
-        np.testing.assert_allclose(one, other, rtol=3e-5, atol=3e-5 * scale)
+        np.testing.assert_allclose(item, other, rtol=3e-5, atol=3e-5 * scale)
 
 
 @settings(max_examples=50, deadline=None)
@@ -39,7 +39,7 @@ def assert_close(found, want):
 )
 def test_lstm_of_any_size(batch, time, features, units, present):
     arrays = arguments(batch, time, features, units)
-    wide = [one.astype(np.float64) for one in arrays]
+    wide = [array.astype(np.float64) for array in arrays]
     want = REFERENCE["lstm"](*wide)
     assert_close(KERNELS["lstm"](*arrays), want)
     y, last_h, last_c, gates, cells = want
@@ -49,7 +49,9 @@ def test_lstm_of_any_size(batch, time, features, units, present):
     ]
     saved = [one.astype(np.float32) for one in (y, gates, cells)]
     found = KERNELS["lstm_grad"](*upstream, *arrays[:5], *saved)
-    wide_upstream = [None if one is None else one.astype(np.float64) for one in upstream]
+    wide_upstream = [
+        None if gradient is None else gradient.astype(np.float64) for gradient in upstream
+    ]
     assert_close(found, REFERENCE["lstm_grad"](*wide_upstream, *wide[:5], y, gates, cells))
 
 
@@ -58,8 +60,8 @@ def test_no_sequences():
     y, last_h, last_c, gates, cells = KERNELS["lstm"](*arrays)
     assert (y.shape, last_h.shape, gates.shape) == ((0, 3, 4), (0, 4), (0, 3, 16))
     grads = KERNELS["lstm_grad"](y, last_h, last_c, *arrays[:5], y, gates, cells)
-    assert [one.shape for one in grads] == [one.shape for one in arrays]
-    assert not any(one.any() for one in grads)
+    assert [grad.shape for grad in grads] == [array.shape for array in arrays]
+    assert not any(grad.any() for grad in grads)
 
 
 def test_large_inputs_saturate_and_nan_stays_in_its_sequence():
@@ -90,5 +92,5 @@ def test_the_same_bits_for_one_and_two_threads(batch, monkeypatch):
             results.append((*saved, *grads))
     finally:
         threads.set_num_threads(before)
-    for one, other in zip(*results, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for result, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(result, other)

@@ -67,8 +67,8 @@ def test_same_bits_for_one_and_two_threads(n, monkeypatch):
             for count in (1, 2):
                 threads.set_num_threads(count)
                 results.append(as_tuple(KERNELS[name](*arrays, **static)))
-            for one, other in zip(*results, strict=True):
-                np.testing.assert_array_equal(one, other, err_msg=name)
+            for result, other in zip(*results, strict=True):
+                np.testing.assert_array_equal(result, other, err_msg=name)
     finally:
         threads.set_num_threads(before)
 

@@ -60,7 +60,7 @@ def arguments(dtype):
     return np.concatenate(every)
 
 
-@pytest.mark.parametrize(("name", "dtype"), EVERY, ids=lambda one: one)
+@pytest.mark.parametrize(("name", "dtype"), EVERY, ids=lambda leaf: leaf)
 def test_error_and_ends(name, dtype):
     if dtype == "float64" and not longer_double:
         pytest.skip("nothing wider than float64 to compare with")

@@ -123,7 +123,7 @@ def test_evaluation_and_prediction_can_be_stopped():
 def test_lists_of_callbacks():
     history, recorder = callbacks.History(), Recorder()
     made = callbacks.CallbackList([[history], recorder], add_history=True, add_progbar=True)
-    assert [type(one) for one in made.callbacks[:2]] == [callbacks.History, Recorder]
+    assert [type(callback) for callback in made.callbacks[:2]] == [callbacks.History, Recorder]
     assert len(made.callbacks) == 3
     late = Recorder()
     made = callbacks.CallbackList(recorder)

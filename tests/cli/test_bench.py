@@ -50,10 +50,10 @@ def test_own_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     numbers = json.loads(file.read_text())
     assert (numbers["model"], numbers["parameters"], numbers["batch"]) == ("own", 67, 2)
     assert list(numbers["backends"]) == ["numpy", "numba_cpu"]
-    for one in numbers["backends"].values():
-        assert one["predict"] > 0
-        assert one["train step"] > 0
-        assert list(one["layers"]) == ["conv", "relu", "flat", "dense"]
+    for backend in numbers["backends"].values():
+        assert backend["predict"] > 0
+        assert backend["train step"] > 0
+        assert list(backend["layers"]) == ["conv", "relu", "flat", "dense"]
     assert numbers["backends"]["numpy"]["difference"] == 0.0
     assert numbers["backends"]["numba_cpu"]["difference"] < 1e-5
 

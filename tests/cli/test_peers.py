@@ -213,9 +213,9 @@ def test_keras_computes_the_same(oracle: Any, monkeypatch: pytest.MonkeyPatch) -
     names = ("nkeras", "keras-jax")
     pair = [Peer(name, sys.executable, str(peers.CASES), 1) for name in names]
     try:
-        for one in take_turns(rows, pair, rounds=1, seconds=0.0):
-            assert one.failed == {}
-            assert one.magnitudes["keras-jax"] == pytest.approx(one.magnitudes["nkeras"], 1e-3)
+        for turn in take_turns(rows, pair, rounds=1, seconds=0.0):
+            assert turn.failed == {}
+            assert turn.magnitudes["keras-jax"] == pytest.approx(turn.magnitudes["nkeras"], 1e-3)
     finally:
         for peer in pair:
             peer.close()

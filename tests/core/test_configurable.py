@@ -64,7 +64,11 @@ class OwnLayer(nkeras.Layer):
         self.power, self.scale = power, scale
 
 
-FAMILIES = [one for one in vars().values() if inspect.isclass(one) and one.__name__[:3] == "Own"]
+FAMILIES = [
+    variable
+    for variable in vars().values()
+    if inspect.isclass(variable) and variable.__name__[:3] == "Own"
+]
 
 
 @pytest.mark.parametrize("cls", FAMILIES)

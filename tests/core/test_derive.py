@@ -25,7 +25,7 @@ def slope(function: Any, *values: float, by: str = "x") -> float:
     known = dict(zip(scalar.parameters, map(np.float64, values), strict=True))
     kernel = load("numpy").elementwise(gradient)
     arguments = [known.get(name, np.float64(1.0)) for name in gradient.parameters]
-    return float(kernel(*[np.asarray(one) for one in arguments]))
+    return float(kernel(*[np.asarray(argument) for argument in arguments]))
 
 
 def chained(x):

@@ -23,15 +23,15 @@ def normalizing(*inner: Any) -> Any:
     nkeras.utils.set_random_seed(0)
     model = nkeras.Sequential([nkeras.Input((8, 8, 3)), *inner])
     generator = np.random.default_rng(1)
-    for one in model.variables:
-        if not one.path.startswith("seed"):
-            one.assign(generator.random(one.shape, "float32") + 0.5)
+    for variable in model.variables:
+        if not variable.path.startswith("seed"):
+            variable.assign(generator.random(variable.shape, "float32") + 0.5)
     return model
 
 
 def calls(model: Any, kind: str) -> list[str]:
     """The names in the plan of one kind of step."""
-    (entry,) = (one for key, one in model._plans._entries.items() if key[0] == kind)
+    (entry,) = (entry for key, entry in model._plans._entries.items() if key[0] == kind)
     assert entry.refused is None
     return [step.name for step in entry.plan._trace.steps if hasattr(step, "name")]
 
@@ -62,8 +62,8 @@ def test_batch_normalization_becomes_part_of_the_weights(first, arguments) -> No
 def test_new_weights_are_folded_again() -> None:
     model = normalizing(layers.Conv2D(5, 3), layers.BatchNormalization())
     predict(model)
-    for i, one in enumerate(model.variables):
-        one.assign(one.value * (1.0 + i))
+    for i, variable in enumerate(model.variables):
+        variable.assign(variable.value * (1.0 + i))
         np.testing.assert_allclose(
             model.predict(X, verbose=0), model(X).numpy(), rtol=2e-5, atol=2e-5
         )
@@ -75,8 +75,8 @@ def test_what_is_used_twice_is_not_merged() -> None:
     model = nkeras.Model(inputs, [layers.BatchNormalization()(y), layers.ReLU()(y), y])
     for _ in range(4):
         found = model.predict(X, verbose=0)
-    for one, other in zip(found, model(X), strict=True):
-        np.testing.assert_array_equal(one, other.numpy())
+    for item, other in zip(found, model(X), strict=True):
+        np.testing.assert_array_equal(item, other.numpy())
     assert {"batch_norm_inference", "relu"} <= set(calls(model, "predict"))
 
 
@@ -147,8 +147,8 @@ RELU6 = [
 )
 def test_relu6_is_merged_and_keeps_what_is_not_finite(first, relu6) -> None:
     model = normalizing(first(), relu6())
-    for one in model.variables:
-        one.assign((one.value - 1.0) * 9.0)
+    for variable in model.variables:
+        variable.assign((variable.value - 1.0) * 9.0)
     x = X.copy()
     x[0, 0, 0, 0], x[1, 2, 2, 1], x[2, 4, 4, 2] = np.nan, np.inf, -np.inf
     for _ in range(4):
@@ -206,8 +206,8 @@ def test_sums_that_are_used_again_are_kept() -> None:
     model = nkeras.Model(inputs, [y, layers.ReLU()(y)])
     for _ in range(4):
         found = model.predict(X, verbose=0)
-    for one, other in zip(found, model(X), strict=True):
-        np.testing.assert_allclose(one, other.numpy(), rtol=2e-5, atol=2e-5)
+    for item, other in zip(found, model(X), strict=True):
+        np.testing.assert_allclose(item, other.numpy(), rtol=2e-5, atol=2e-5)
     assert "add" not in calls(model, "predict")
     assert "relu" in calls(model, "predict")
 
@@ -221,8 +221,8 @@ def test_other_sums_are_not_merged() -> None:
     model = nkeras.Model(inputs, outputs)
     for _ in range(4):
         found = model.predict(X, verbose=0)
-    for one, other in zip(found, model(X), strict=True):
-        np.testing.assert_array_equal(one, other.numpy())
+    for item, other in zip(found, model(X), strict=True):
+        np.testing.assert_array_equal(item, other.numpy())
     assert calls(model, "predict").count("add") == 3
 
 

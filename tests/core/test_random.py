@@ -38,7 +38,7 @@ def test_known_bits() -> None:
     """The test vectors of Random123 for Philox4x32-10 with key and counter 0."""
     with use_backend("numpy"):
         bits = random_bits(key=(0, 0), size=4).numpy()
-    assert [hex(int(one)) for one in bits] == [
+    assert [hex(int(bit)) for bit in bits] == [
         "0x6627e8d5",
         "0xe169c58d",
         "0xbc57ac4c",

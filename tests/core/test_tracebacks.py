@@ -15,7 +15,7 @@ from nkeras import layers
 def frames(error):
     """The functions in a traceback, and which of them are not of this file."""
     found = traceback.extract_tb(error.value.__traceback__)
-    return [one.name for one in found], [one for one in found if one.filename != __file__]
+    return [item.name for item in found], [item for item in found if item.filename != __file__]
 
 
 def text(error):

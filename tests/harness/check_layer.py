@@ -44,12 +44,12 @@ def _check_config(layer: Any, inputs: Any, outputs: np.ndarray) -> None:
 
 
 def _check_symbolic(case: Any, shape: tuple[int, ...]) -> None:
-    symbols = [nkeras.Input(one.shape[1:]) for one in case.arrays()]
+    symbols = [nkeras.Input(array.shape[1:]) for array in case.arrays()]
     layer = make(case)
     output = layer(symbols[0] if len(symbols) == 1 else symbols)
     assert isinstance(output, KerasTensor)
     assert output.shape == (None, *shape[1:])
-    fixed = [KerasTensor(one.shape) for one in case.arrays()]
+    fixed = [KerasTensor(array.shape) for array in case.arrays()]
     assert layer(fixed[0] if len(fixed) == 1 else fixed).shape == shape
 
 
@@ -109,7 +109,7 @@ def _check_backends(case: Any) -> None:
                 outputs = layer(inputs, training=True)
                 loss = nkeras.ops.sum(nkeras.ops.square(outputs))
             found = [outputs, *tape.gradient(loss, [*sources, *layer.trainable_variables])]
-            results.append([None if one is None else one.numpy() for one in found])
+            results.append([None if item is None else item.numpy() for item in found])
     for mine, reference in zip(results[1], results[0], strict=True):
         assert (mine is None) == (reference is None)
         if mine is not None:

@@ -95,12 +95,12 @@ def assert_symbolic(
             return KerasTensor(shape, array.dtype)
 
         found = _flat(function, map_structure(symbol, list(arrays)), static)
-        for one, other in zip(found, want, strict=True):
+        for item, other in zip(found, want, strict=True):
             if other is None:
                 continue
-            assert dtypes.to_numpy(one.dtype) == other.dtype
-            assert len(one.shape) == other.ndim
-            sizes = zip(one.shape, other.shape, strict=True)
+            assert dtypes.to_numpy(item.dtype) == other.dtype
+            assert len(item.shape) == other.ndim
+            sizes = zip(item.shape, other.shape, strict=True)
             assert all(size == real or (unknown and size is None) for size, real in sizes)
 
 
@@ -116,7 +116,9 @@ def _wide(arrays: Sequence[Any]) -> list[Any]:
 
 def _floating(arrays: Sequence[Any]) -> list[int]:
     return [
-        i for i, one in enumerate(arrays) if isinstance(one, np.ndarray) and one.dtype.kind == "f"
+        i
+        for i, array in enumerate(arrays)
+        if isinstance(array, np.ndarray) and array.dtype.kind == "f"
     ]
 
 
@@ -124,7 +126,7 @@ def gradients(
     function: Any, arrays: Sequence[Any], static: dict[str, Any], cotangents: Sequence[Any]
 ) -> list[Tensor]:
     """Gradients of the floating results by the floating arrays (zeros where they do not depend)."""
-    tensors = [to_tensor(one) if isinstance(one, np.ndarray) else one for one in arrays]
+    tensors = [to_tensor(array) if isinstance(array, np.ndarray) else array for array in arrays]
     sources = [tensors[i] for i in _floating(arrays)]
     with GradientTape() as tape:
         tape.watch(sources)
@@ -139,7 +141,7 @@ def _differs(result: Any) -> bool:
 def _cotangents(function: Any, arrays: Sequence[Any], static: dict[str, Any]) -> list[np.ndarray]:
     random = np.random.default_rng(3)
     results = [np.asarray(one) for one in _flat(function, arrays, static) if _differs(one)]
-    return [random.normal(size=one.shape).astype(one.dtype) for one in results]
+    return [random.normal(size=result.shape).astype(result.dtype) for result in results]
 
 
 def _check_directions(value: Any, slopes: Sequence[Any], arrays: list[Any], what: str) -> None:

@@ -98,7 +98,7 @@ def make(case: Any, **options: Any) -> Any:
 
 def inputs_of(case: Any, dtype: str = "float32") -> Any:
     """The input tensors with their masks; one alone is no list."""
-    made = [nkeras.ops.convert_to_tensor(one.astype(dtype)) for one in case.arrays()]
+    made = [nkeras.ops.convert_to_tensor(array.astype(dtype)) for array in case.arrays()]
     for tensor, mask in zip(made, case.masks() or [], strict=False):
         set_mask(tensor, nkeras.ops.convert_to_tensor(mask))
     return made[0] if len(made) == 1 else made
@@ -150,14 +150,14 @@ def compare(case: Any, answer: dict[str, Any]) -> None:
     found, expected = _config(layer), _without(answer["config"])
     assert not (keys := differing(found, expected)), f"config of {case} differs in {keys}"
     described = [(v.path, tuple(v.shape), v.trainable) for v in layer.weights]
-    assert described == [tuple(one) for one in answer["weights"]]
+    assert described == [tuple(weight) for weight in answer["weights"]]
     _close(outputs, answer["output"])
     mask = get_mask(outputs)
     assert (mask is None) == (answer["mask"] is None), (mask, answer["mask"])
     if mask is not None:
         np.testing.assert_array_equal(mask.numpy(), answer["mask"])
-    np.testing.assert_allclose([float(one) for one in layer.losses], answer["losses"], rtol=1e-5)
-    shapes = [(None, *one.shape[1:]) for one in case.arrays()]
+    np.testing.assert_allclose([float(loss) for loss in layer.losses], answer["losses"], rtol=1e-5)
+    shapes = [(None, *array.shape[1:]) for array in case.arrays()]
     shape = layer.compute_output_shape(shapes if len(shapes) > 1 else shapes[0])
     assert tuple(shape) == tuple(answer["shape"])
     if not case.random:
@@ -178,7 +178,7 @@ def _compare_training(case: Any, layer: Any, inputs: Any, answer: dict[str, Any]
     for grad, expected in zip(grads, [*answer["by_inputs"], *answer["by_weights"]], strict=True):
         _close(np.zeros(expected.shape) if grad is None else grad, expected)
     for variable, expected in zip(layer.non_trainable_variables, answer["state"], strict=True):
-        if any(variable is one for one in layer.weights):
+        if any(variable is weight for weight in layer.weights):
             _close(variable, expected)
 
 
@@ -205,5 +205,5 @@ def _without(config: dict[str, Any]) -> dict[str, Any]:
 def _rounded(value: Any) -> Any:
     """Keras keeps the factors of regularizers in float32."""
     if isinstance(value, dict):
-        return {key: _rounded(one) for key, one in value.items()}
+        return {key: _rounded(item) for key, item in value.items()}
     return round(value, 6) if isinstance(value, float) else value

@@ -168,11 +168,11 @@ def _to_numpy(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str, bytes)):
         return value
     if isinstance(value, dict):
-        return {_to_numpy(key): _to_numpy(one) for key, one in value.items()}
+        return {_to_numpy(key): _to_numpy(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_to_numpy(one) for one in value]
+        return [_to_numpy(item) for item in value]
     if isinstance(value, tuple):
-        return tuple(_to_numpy(one) for one in value)
+        return tuple(_to_numpy(item) for item in value)
     if hasattr(value, "__array__"):
         import numpy as np
 

@@ -214,7 +214,7 @@ def test_losses_of_calls_and_regularizers() -> None:
     x = np.ones((1, 3), "float32")
     for _ in range(2):  # losses of earlier calls are forgotten
         layer(x)
-        values = sorted(float(one) for one in layer.losses)
+        values = sorted(float(loss) for loss in layer.losses)
         np.testing.assert_allclose(values, [0.06, 0.18, 3.0], rtol=1e-5)
     with pytest.raises(ValueError, match="tensor"):
         layer.add_loss("much")
@@ -310,12 +310,15 @@ def test_lambda() -> None:
     assert summed(pair).shape == (None,)
     named = layers.Lambda(lambda x: x, output_shape={"a": (4,), "b": (2,)})
     outputs = named(dict(zip("ab", pair, strict=True)))
-    assert {key: one.shape for key, one in outputs.items()} == {"a": (None, 4), "b": (None, 2)}
+    assert {key: output.shape for key, output in outputs.items()} == {
+        "a": (None, 4),
+        "b": (None, 2),
+    }
     turned = layers.Lambda(lambda x: x[::-1], output_shape=lambda shapes: shapes[::-1])
     assert [one.shape for one in turned(pair)] == [(None, 2), (None, 4)]
     model = nkeras.Model(pair, turned(pair))
     values = model([np.ones((3, 4)), np.ones((3, 2))])
-    assert [one.shape for one in values] == [(3, 2), (3, 4)]
+    assert [value.shape for value in values] == [(3, 2), (3, 4)]
     modes: list[Any] = []
     sees = layers.Lambda(lambda x, training: (modes.append(training), x)[1])
     sees(np.ones((1, 1), "float32"), training=True)
@@ -421,8 +424,8 @@ def test_calls_from_many_threads_at_once() -> None:
         thread.join()
     assert not errors, errors
     assert len(block.weights) == 7
-    for one in results:
-        np.testing.assert_array_equal(one, results[0])
+    for result in results:
+        np.testing.assert_array_equal(result, results[0])
 
 
 def test_weights_and_sublayers_are_made_before_the_first_call() -> None:
@@ -450,7 +453,7 @@ def test_input_and_output_are_those_of_the_first_symbolic_call() -> None:
     with pytest.raises(AttributeError, match="has never been called on symbolic tensors"):
         assert dense.output
     inputs = [nkeras.Input((3,)), nkeras.Input((3,))]
-    outputs = [dense(one) for one in inputs]
+    outputs = [dense(item) for item in inputs]
     assert dense.input is inputs[0]
     assert dense.output is outputs[0]
 
@@ -473,7 +476,7 @@ def test_python_may_look_at_data_when_a_layer_is_first_called() -> None:
     model.fit(np.ones((8, 4), "float32"), np.ones((8, 1), "float32"), verbose=0)
     assert len(model.seen) == 2  # to build, and for the step
     name = model.name
-    assert [one.path for one in model.variables] == [
+    assert [variable.path for variable in model.variables] == [
         f"{name}/{inner}/{weight}"
         for inner in (model.inner.name, model.outer.name)
         for weight in ("kernel", "bias")

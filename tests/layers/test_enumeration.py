@@ -35,7 +35,9 @@ def test_names_and_arguments_are_those_of_keras(oracle: Any) -> None:
     for name in layers.__all__:
         thing = getattr(layers, name)
         function = thing.__init__ if inspect.isclass(thing) else thing
-        mine[name] = [one for one in inspect.signature(function).parameters if one != "self"]
+        mine[name] = [
+            parameter for parameter in inspect.signature(function).parameters if parameter != "self"
+        ]
     theirs = oracle.run(
         """
         import inspect

@@ -155,8 +155,8 @@ def test_backends_agree(case: loss_cases.Case) -> None:
                 tape.watch(prediction)
                 value = getattr(losses, case.cls)(**case.arguments)(y_true, prediction)
             found[backend] = value.numpy(), tape.gradient(value, prediction).numpy()
-    for one, other in zip(found["numpy"], found["numba_cpu"], strict=True):
-        np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-6)
+    for item, other in zip(found["numpy"], found["numba_cpu"], strict=True):
+        np.testing.assert_allclose(other, item, rtol=1e-5, atol=1e-6)
 
 
 def exported(base: type) -> set[str]:

@@ -124,7 +124,7 @@ def batches(case: Case) -> list[tuple[tuple[np.ndarray, ...], np.ndarray | None]
     random = np.random.default_rng(11)
     made = []
     for i in range(3):
-        arguments = [_typed(one) for one in _arguments(case.kind, random)]
+        arguments = [_typed(argument) for argument in _arguments(case.kind, random)]
         weight = None
         if i > 0 and arguments[0].shape:
             shape = _weighted_shape(case.kind, arguments)

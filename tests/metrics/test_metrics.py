@@ -73,7 +73,7 @@ def test_an_update_reads_nothing_back(
     """On a device, reading a value makes the host wait: only the label check of a CPU may look."""
     metric = getattr(metrics, case.cls)(**case.arguments)
     batches = [
-        ([ops.convert_to_tensor(one) for one in inputs], weight)
+        ([ops.convert_to_tensor(item) for item in inputs], weight)
         for inputs, weight in metric_cases.batches(case)
     ]
 

@@ -38,7 +38,7 @@ def ours(case: metric_cases.Case) -> tuple[Any, list[Any], list[Any]]:
     metric = getattr(metrics, case.cls)(**case.arguments)
     results = []
     for inputs, weight in metric_cases.batches(case):
-        tensors = [ops.convert_to_tensor(one) for one in inputs]
+        tensors = [ops.convert_to_tensor(item) for item in inputs]
         if case.kind == "masked":
             tensors[-1]._keras_mask = ops.convert_to_tensor(np.arange(5) % 2 == 0)
         metric.update_state(*tensors, sample_weight=weight)
@@ -76,8 +76,8 @@ def test_backends_agree(case: metric_cases.Case) -> None:
     for backend in ("numpy", "numba_cpu"):
         with nkeras.use_backend(backend):
             found[backend] = ours(case)[1]
-    for one, other in zip(found["numpy"], found["numba_cpu"], strict=True):
-        np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-6)
+    for item, other in zip(found["numpy"], found["numba_cpu"], strict=True):
+        np.testing.assert_allclose(other, item, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("case", metric_cases.CASES)
@@ -159,7 +159,7 @@ def test_function_is_keras(name: str, kind: str, arguments: Any, oracle: Any) ->
 def test_every_accuracy_function_is_held_against_keras() -> None:
     functions = {
         name
-        for name, one in vars(metrics).items()
-        if inspect.isfunction(one) and name.endswith("_accuracy")
+        for name, variable in vars(metrics).items()
+        if inspect.isfunction(variable) and name.endswith("_accuracy")
     }
     assert functions == {name for name, _, _ in FUNCTIONS}

@@ -38,11 +38,11 @@ def test_calls_are_replayed_and_equal_bit_by_bit():
     for seed in range(8):
         x = numbers(2, 8, 8, 1, seed=seed)
         found = model(x)
-        losses = [float(one) for one in model.losses]
+        losses = [float(loss) for loss in model.losses]
         np.testing.assert_array_equal(found, eagerly(model, x))
-        assert losses == [float(one) for one in model.losses]
+        assert losses == [float(loss) for loss in model.losses]
         if seed == 4:
-            model.set_weights([one * 0.5 for one in model.get_weights()])
+            model.set_weights([array * 0.5 for array in model.get_weights()])
     assert replays(model) == 5
 
 
@@ -51,16 +51,16 @@ def test_calls_for_training_draw_and_count_as_ever():
     for seed in range(7):
         x = numbers(2, 8, 8, 1, seed=seed)
         np.testing.assert_array_equal(planned(x, training=True), eagerly(other, x, training=True))
-    for one, same in zip(planned.variables, other.variables, strict=True):
-        np.testing.assert_array_equal(one.numpy(), same.numpy())
+    for variable, same in zip(planned.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), same.numpy())
     assert replays(planned) == 4
 
 
 def test_earlier_results_stay():
     model = convnet()
     found = [model(numbers(2, 8, 8, 1, seed=seed)) for seed in range(6)]
-    for seed, one in enumerate(found):
-        np.testing.assert_array_equal(one, eagerly(model, numbers(2, 8, 8, 1, seed=seed)))
+    for seed, item in enumerate(found):
+        np.testing.assert_array_equal(item, eagerly(model, numbers(2, 8, 8, 1, seed=seed)))
 
 
 def test_a_tape_sees_the_layers():
@@ -70,7 +70,7 @@ def test_a_tape_sees_the_layers():
     with nkeras.GradientTape() as tape:
         loss = nkeras.ops.sum(model(x) ** 2)
     gradients = tape.gradient(loss, model.trainable_variables)
-    assert all(one is not None for one in gradients)
+    assert all(gradient is not None for gradient in gradients)
 
 
 def test_code_of_users_runs_each_time():
@@ -94,8 +94,8 @@ def test_lists_dicts_and_functional_models():
         x = {"a": numbers(2, 3, seed=seed), "b": numbers(2, 3, seed=seed + 9)}
         found, expected = model(x), eagerly(model, x)
         assert isinstance(found, list)
-        for one, other in zip(found, expected, strict=True):
-            np.testing.assert_array_equal(one, other)
+        for item, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(item, other)
     assert replays(model) == 3
 
 

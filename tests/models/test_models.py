@@ -111,7 +111,7 @@ def _run(model: Any, answer: dict[str, Any]) -> list[np.ndarray]:
     inputs = answer["inputs"]
     given = inputs if isinstance(model.input, dict) else list(inputs.values())
     outputs = model(given if len(inputs) > 1 else given[0])
-    return [one.numpy() for one in nkeras.tree.flatten(outputs)]
+    return [leaf.numpy() for leaf in nkeras.tree.flatten(outputs)]
 
 
 def _check(model: Any, answer: dict[str, Any]) -> None:
@@ -167,7 +167,9 @@ def test_config_round_trip_and_clone(kind: str, answers: Any) -> None:
     _check(twin, answers[kind])
     clone = nkeras.models.clone_model(model)
     assert [v.shape for v in clone.weights] == [v.shape for v in model.weights]
-    assert not any(one is other for one, other in zip(clone.weights, model.weights, strict=True))
+    assert not any(
+        weight is other for weight, other in zip(clone.weights, model.weights, strict=True)
+    )
     _check(clone, answers[kind])
 
 
@@ -180,7 +182,7 @@ def test_model_between_intermediate_tensors() -> None:
     x = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
     np.testing.assert_allclose(tail(head(x)).numpy(), model(x).numpy(), rtol=1e-6)
     features = nkeras.Model(model.inputs, [layer.output for layer in model.layers[1:]])
-    assert [one.shape for one in features(x)] == [(5, 3), (5, 2)]
+    assert [feature.shape for feature in features(x)] == [(5, 3), (5, 2)]
 
 
 def test_outputs_that_do_not_depend_on_the_inputs_are_refused() -> None:
@@ -293,7 +295,7 @@ def test_two_layers_of_one_name_are_refused():
     with pytest.raises(ValueError, match=r'The name "twice" is used 2 times in the model'):
         nkeras.Model(x, y)
     shared = layers.Dense(3, name="shared")
-    assert [one.name for one in nkeras.Model(x, shared(shared(x))).layers][1:] == ["shared"]
+    assert [layer.name for layer in nkeras.Model(x, shared(shared(x))).layers][1:] == ["shared"]
 
 
 def test_a_subclassed_model_builds_sequential_models_and_graphs_inside() -> None:

@@ -52,7 +52,9 @@ CASES: dict[str, list[str]] = {}
 def add(names: str, *expressions: str) -> None:
     """`{}` in an expression stands for the op's name."""
     for name in names.split():
-        CASES.setdefault(name, []).extend(one.replace("{}", f"ops.{name}") for one in expressions)
+        CASES.setdefault(name, []).extend(
+            expression.replace("{}", f"ops.{name}") for expression in expressions
+        )
 
 
 add(

@@ -21,7 +21,7 @@ def evaluate(expression):
 
 result = [evaluate(expression) for expression in expressions]
 """
-_ALL = [one for cases in CASES.values() for one in cases]
+_ALL = [case for cases in CASES.values() for case in cases]
 _SHORT = [cases[0] for cases in list(CASES.values())[::4]]  # JAX compiles each: it takes a while
 _LONG = [one for one in _ALL if one not in _SHORT]
 

@@ -19,7 +19,7 @@ _FLAT = [(name, case) for name, cases in CASES.items() for case in cases]
 
 def test_enumeration() -> None:
     """A primitive that nkeras registers and that has no case fails here."""
-    own = {name for name, one in PRIMITIVES.items() if not is_of_a_test(one)}
+    own = {name for name, value in PRIMITIVES.items() if not is_of_a_test(value)}
     elementwise = {name for name in own if isinstance(PRIMITIVES[name], Elementwise)}
     assert own - elementwise == set(CASES)
     parents = {name for name in elementwise if "_grad_" not in name}
@@ -38,7 +38,7 @@ def test_primitive(name: str, case: Case) -> None:
     )
 
 
-@pytest.mark.parametrize("operation", ELEMENTWISE, ids=lambda one: one.name)
+@pytest.mark.parametrize("operation", ELEMENTWISE, ids=lambda leaf: leaf.name)
 def test_elementwise(operation: Elementwise) -> None:
     case = case_of(operation)
     want = harness.evaluate("numpy", operation, case.arrays, {})
@@ -50,7 +50,7 @@ def test_elementwise(operation: Elementwise) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("operation", ELEMENTWISE, ids=lambda one: one.name)
+@pytest.mark.parametrize("operation", ELEMENTWISE, ids=lambda leaf: leaf.name)
 def test_elementwise_backward(operation: Elementwise) -> None:
     """Compiles each derivative, which takes a while."""
     case = case_of(operation)

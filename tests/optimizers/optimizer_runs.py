@@ -59,18 +59,18 @@ def run(optimizer: optimizers.Optimizer, steps: int = 20, dtype: str = "float32"
     trace = []
     for step in grads:
         optimizer.apply(step, variables)
-        trace.append([one.numpy() for one in variables])
+        trace.append([variable.numpy() for variable in variables])
     result = {
         "trace": trace,
-        "state": [one.numpy() for one in optimizer.variables],
-        "names": [one.name for one in optimizer.variables],
-        "paths": [one.path for one in optimizer.variables],
-        "dtypes": [one.dtype for one in optimizer.variables],
+        "state": [variable.numpy() for variable in optimizer.variables],
+        "names": [variable.name for variable in optimizer.variables],
+        "paths": [variable.path for variable in optimizer.variables],
+        "dtypes": [variable.dtype for variable in optimizer.variables],
         "config": optimizers.serialize(optimizer),
         "iterations": int(optimizer.iterations),
     }
     optimizer.finalize_variable_values(variables)
-    result["final"] = [one.numpy() for one in variables]
+    result["final"] = [variable.numpy() for variable in variables]
     return result
 
 

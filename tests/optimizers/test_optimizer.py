@@ -20,9 +20,9 @@ from nkeras.core.variable import Variable
 from tests.optimizers import optimizer_runs as runs
 
 ALL = [
-    one
-    for name, one in vars(optimizers).items()
-    if isinstance(one, type) and name not in ("Optimizer", "LossScaleOptimizer")
+    variable
+    for name, variable in vars(optimizers).items()
+    if isinstance(variable, type) and name not in ("Optimizer", "LossScaleOptimizer")
 ]
 
 
@@ -135,7 +135,7 @@ def test_the_learning_rate_can_be_set() -> None:
     with pytest.raises(ValueError, match="must not be negative"):
         optimizer.learning_rate = -1.0
     optimizer.learning_rate = optimizers.schedules.PiecewiseConstantDecay([9], [0.5, 0.1])
-    assert [one.name for one in optimizer.variables] == ["iteration"]
+    assert [variable.name for variable in optimizer.variables] == ["iteration"]
     assert optimizer.learning_rate == 0.5
     with pytest.raises(TypeError, match="created with a LearningRateSchedule"):
         optimizer.learning_rate = 0.1
@@ -210,12 +210,12 @@ def test_variables_may_be_excluded_from_weight_decay(excluded: Any, expected: li
         excluded = {"var_list": variables[:1]}
     optimizer.exclude_from_weight_decay(**excluded)
     optimizer.apply([0 * ONE, 0 * ONE], variables)
-    assert [float(one.numpy()[0]) for one in variables] == expected
+    assert [float(excluded.numpy()[0]) for excluded in variables] == expected
 
 
 @pytest.mark.parametrize(
     "duplicate",
-    [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))],
+    [copy.deepcopy, lambda leaf: pickle.loads(pickle.dumps(leaf))],
     ids=["copy", "pickle"],
 )
 def test_copies_go_on_where_the_original_stands(duplicate: Any) -> None:
@@ -242,7 +242,7 @@ def test_variables_overwritten_by_their_gradient(kind: Any) -> None:
     optimizer.apply([ONE, 5 * ONE], [w, scale])
     np.testing.assert_array_equal(scale.numpy(), 5.0)
     assert (w.numpy() < 1).all()
-    assert not [one.name for one in optimizer.variables if "scale_" in one.name]
+    assert not [variable.name for variable in optimizer.variables if "scale_" in variable.name]
 
 
 def test_overwriting_takes_the_maximum_of_accumulated_gradients() -> None:
@@ -286,8 +286,8 @@ def test_state_is_saved_and_loaded() -> None:
     second.load_own_variables(store)
     for step in grads[3:]:
         second.apply(step)
-    for one, value in zip(variables, expected, strict=True):
-        np.testing.assert_array_equal(one.numpy(), value)
+    for variable, value in zip(variables, expected, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
 
 
 def test_set_weights_is_all_or_nothing() -> None:
@@ -295,14 +295,14 @@ def test_set_weights_is_all_or_nothing() -> None:
     with pytest.raises(ValueError, match="has no variables yet"):
         optimizer.set_weights([])
     optimizer.build([weight()])
-    values = [one.numpy() + 1 for one in optimizer.variables]
+    values = [variable.numpy() + 1 for variable in optimizer.variables]
     with pytest.raises(ValueError, match=r"must have 3 elements\. Received: 2"):
         optimizer.set_weights(values[:2])
     with pytest.raises(ValueError, match=r"has shape \(2,\), not compatible"):
         optimizer.set_weights([*values[:2], np.ones(3)])
     assert int(optimizer.iterations) == 0
     optimizer.set_weights(values)
-    assert [one.numpy().tolist() for one in optimizer.variables] == [1, 1.5, [1.0, 1.0]]
+    assert [variable.numpy().tolist() for variable in optimizer.variables] == [1, 1.5, [1.0, 1.0]]
 
 
 def test_stateless_apply_changes_no_variable() -> None:
@@ -311,7 +311,7 @@ def test_stateless_apply_changes_no_variable() -> None:
     with pytest.raises(ValueError, match="must be built"):
         optimizer.stateless_apply([], [ONE], [ONE])
     optimizer.build([w])
-    state = [one.numpy() for one in optimizer.variables]
+    state = [variable.numpy() for variable in optimizer.variables]
     with pytest.raises(ValueError, match="`optimizer_variables` must be"):
         optimizer.stateless_apply([], [ONE], [ONE])
     with pytest.raises(ValueError, match="`trainable_variables` must be"):
@@ -320,8 +320,8 @@ def test_stateless_apply_changes_no_variable() -> None:
     np.testing.assert_array_equal(trained.numpy(), 2.5)
     assert int(changed[0]) == 1
     np.testing.assert_array_equal(w.numpy(), 1.0)
-    for one, value in zip(optimizer.variables, state, strict=True):
-        np.testing.assert_array_equal(one.numpy(), value)
+    for variable, value in zip(optimizer.variables, state, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
 
 
 def test_averages_need_the_variables_of_build() -> None:
@@ -406,7 +406,9 @@ class Signs(optimizers.Optimizer):
 
     def build(self, variables: Any) -> None:
         super().build(variables)
-        self.counts = [self.add_variable_from_reference(one, name="count") for one in variables]
+        self.counts = [
+            self.add_variable_from_reference(variable, name="count") for variable in variables
+        ]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         learning_rate = ops.cast(learning_rate, variable.dtype)
@@ -423,7 +425,7 @@ def test_an_optimizer_of_the_users_own() -> None:
     assert isinstance(optimizer, Signs)
     optimizer.apply([-3 * ONE], [w])
     np.testing.assert_array_equal(w.numpy(), 1.25)
-    names = [one.path for one in optimizer.variables]
+    names = [variable.path for variable in optimizer.variables]
     assert names == ["signs/iteration", "signs/learning_rate", "extra", "signs/w_count"]
     assert optimizer.power == 2.0
 
@@ -459,7 +461,7 @@ UPDATES = {
 
 def test_every_update_has_a_case() -> None:
     declared = {
-        name for name, one in PRIMITIVES.items() if one.__module__ == "nkeras.ops.optimizers"
+        name for name, value in PRIMITIVES.items() if value.__module__ == "nkeras.ops.optimizers"
     }
     assert declared == set(UPDATES)
 
@@ -476,7 +478,7 @@ def test_decompositions_are_their_kernels(name: str, backend: str) -> None:
                 None if one is None else (one * generator.uniform(1, 2, (5, 3))).astype("float32")
                 for one in state
             ]
-            tensors = [None if one is None else ops.convert_to_tensor(one) for one in arrays]
+            tensors = [None if array is None else ops.convert_to_tensor(array) for array in arrays]
             assert update.kernel(registry.active()) is not None
             assert update.decompose is not None
             fused, plain = update(*tensors, **static), update.decompose(*tensors, **static)

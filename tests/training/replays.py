@@ -28,14 +28,16 @@ def both_ways(make: Callable[[], Any], use: Callable[[Any], Any], **compiled: An
         model = make()
         model.run_eagerly = eagerly
         if compiled:
-            given = {name: one() if callable(one) else one for name, one in compiled.items()}
+            given = {
+                name: value() if callable(value) else value for name, value in compiled.items()
+            }
             model.compile(**given, run_eagerly=eagerly)
         result = use(model)
         state = [*model.variables, *(model.optimizer.variables if model.optimizer else ())]
         found.append((result, [one.numpy() for one in state], model))
     (expected, weights, _), (result, state, model) = found
-    for one, other in zip([*expected, *weights], [*result, *state], strict=True):
-        np.testing.assert_array_equal(one, other)
+    for weight, other in zip([*expected, *weights], [*result, *state], strict=True):
+        np.testing.assert_array_equal(weight, other)
     return model
 
 
@@ -46,4 +48,4 @@ def reasons(model: Any) -> list[str]:
 
 def planned_kinds(model: Any) -> set[str]:
     """The kinds of steps that have a plan."""
-    return {key[0] for key, one in model._plans._entries.items() if one.plan}
+    return {key[0] for key, entry in model._plans._entries.items() if entry.plan}

@@ -32,8 +32,8 @@ def compare(ours: Any, theirs: Any, rtol: float, atol: float, where: str) -> Non
             compare(ours[key], theirs[key], rtol, atol, f"{where}[{key!r}]")
     elif isinstance(theirs, (list, tuple)):
         assert len(ours) == len(theirs), where
-        for index, (one, other) in enumerate(zip(ours, theirs, strict=True)):
-            compare(one, other, rtol, atol, f"{where}[{index}]")
+        for index, (our, other) in enumerate(zip(ours, theirs, strict=True)):
+            compare(our, other, rtol, atol, f"{where}[{index}]")
     elif isinstance(theirs, str) or theirs is None:
         assert ours == theirs, where
     else:

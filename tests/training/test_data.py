@@ -66,8 +66,8 @@ def kinds_of_arrays():
 @pytest.mark.parametrize("kind", list(kinds_of_arrays()))
 def test_each_kind_of_array_gives_the_same_batches(kind):
     found = batches(kinds_of_arrays()[kind], batch_size=4)
-    assert [one.shape for one in found] == [(4, 2), (2, 2)]
-    joined = np.concatenate([data.to_tensors(one).numpy() for one in found])
+    assert [item.shape for item in found] == [(4, 2), (2, 2)]
+    joined = np.concatenate([data.to_tensors(item).numpy() for item in found])
     assert joined.dtype == "float32"
     assert joined.dtype.isnative
     np.testing.assert_array_equal(joined.ravel(), np.arange(12))
@@ -112,7 +112,7 @@ def test_shuffle_draws_from_the_global_seed():
 
 
 def test_steps_decide_the_batch_size():
-    assert [len(one) for one in batches(np.zeros(10), steps=3)] == [4, 4, 2]
+    assert [len(batch) for batch in batches(np.zeros(10), steps=3)] == [4, 4, 2]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_class_weights_of_steps():
 
 def test_one_weight_array_serves_all_outputs():
     (batch,) = batches(np.zeros(3), [np.zeros(3), np.ones(3)], np.arange(3.0))
-    assert [one.tolist() for one in batch[2]] == [[0, 1, 2], [0, 1, 2]]
+    assert [array.tolist() for array in batch[2]] == [[0, 1, 2], [0, 1, 2]]
 
 
 def test_split_keeps_the_last_part():

@@ -26,7 +26,7 @@ def test_history_holds_python_floats():
     assert history is model.history
     assert history.epoch == [0, 1, 2]
     assert list(history.history) == ["loss", "mae", "val_loss", "val_mae"]
-    assert all(type(one) is float for values in history.history.values() for one in values)
+    assert all(type(value) is float for values in history.history.values() for value in values)
     assert history.history["loss"][-1] < history.history["loss"][0]
 
 
@@ -139,10 +139,10 @@ def test_threads_may_predict_at_once():
                 wrong.append(size)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert not wrong
 
 
@@ -364,7 +364,9 @@ def test_compiling_again_keeps_no_old_metrics():
     assert not model.non_trainable_weights  # metrics are no weights of the model
 
 
-@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+@pytest.mark.parametrize(
+    "duplicate", [copy.deepcopy, lambda leaf: pickle.loads(pickle.dumps(leaf))]
+)
 def test_copies_of_a_model_go_on_training(duplicate):
     model = make_model()
     model.fit(X, Y, verbose=0)

@@ -95,7 +95,7 @@ def fit(oracle, model, compiled, targets, options):
 @pytest.mark.parametrize("case", table(SINGLE, "mse", "sample weight", "validation split", "steps"))
 def test_one_output(oracle, case):
     history, _, _ = fit(oracle, ONE_OUTPUT, SINGLE[case][0], "y", SINGLE[case][1])
-    assert all(type(one) is float for values in history.values() for one in values)
+    assert all(type(value) is float for values in history.values() for value in values)
 
 
 @pytest.mark.long

@@ -48,8 +48,8 @@ def count_calls(function):
     return nkeras.function(counted), calls
 
 
-def agree(one, other):
-    flat, others = nkeras.tree.flatten(one), nkeras.tree.flatten(other)
+def agree(value, other):
+    flat, others = nkeras.tree.flatten(value), nkeras.tree.flatten(other)
     assert len(flat) == len(others)
     for a, b in zip(flat, others, strict=True):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))

@@ -80,7 +80,7 @@ class OwnPrediction(Base):
 def everything(model):
     """Results of training, evaluation and single batches, as one list."""
     history = model.fit(X, Y, batch_size=8, epochs=4, validation_data=(X, Y), verbose=0).history
-    found = [one for values in history.values() for one in values]
+    found = [value for values in history.values() for value in values]
     for i in range(0, 40, 8):
         found += model.train_on_batch(X[i : i + 8], Y[i : i + 8])
         found += model.test_on_batch(X[i : i + 8], Y[i : i + 8])
@@ -99,9 +99,9 @@ def test_own_prediction_is_planned():
     model = OwnPrediction()
     found = [model.predict(X[:8], verbose=0) for _ in range(6)]
     assert planned_kinds(model) == {"predict"}
-    for one in found:
-        np.testing.assert_array_equal(one["classes"], found[0]["classes"])
-        assert one["name"] == "digit"
+    for item in found:
+        np.testing.assert_array_equal(item["classes"], found[0]["classes"])
+        assert item["name"] == "digit"
 
 
 class Adversaries(nkeras.Model):
@@ -147,7 +147,11 @@ def test_two_optimizers_in_one_step():
     def use(model):
         history = model.fit(X, batch_size=8, epochs=4, verbose=0).history
         variables = [*model.critic_optimizer.variables, *model.artist_optimizer.variables]
-        return [*history["critic"], *history["artist"], *(one.numpy() for one in variables)]
+        return [
+            *history["critic"],
+            *history["artist"],
+            *(variable.numpy() for variable in variables),
+        ]
 
     model = both_ways(
         Adversaries,

@@ -40,7 +40,7 @@ def fit(model, epochs=6):
 
 def ways(model):
     """How many plans there are for steps of training."""
-    return sum(key[0] == "train" for key, one in model._plans._entries.items() if one.plan)
+    return sum(key[0] == "train" for key, entry in model._plans._entries.items() if entry.plan)
 
 
 CHOOSING = {
@@ -79,7 +79,7 @@ def test_the_counter_may_be_set_between_steps():
         found = fit(model)
         model.optimizer._iterations.assign(8)
         found += fit(model, epochs=1)
-        weights = [one.numpy() for one in model.optimizer.variables]
+        weights = [variable.numpy() for variable in model.optimizer.variables]
         found += fit(model, epochs=1)
         model.optimizer.set_weights(weights)
         return found + fit(model, epochs=1)
@@ -110,7 +110,7 @@ def test_a_step_that_counts_twice_runs_as_it_comes():
     optimizer = {"optimizer": lambda: SGD(0.1, gradient_accumulation_steps=3)}
     model = both_ways(make, use, **optimizer)
     assert not planned_kinds(model)
-    assert all("what it changes itself" in one for one in reasons(model))
+    assert all("what it changes itself" in reason for reason in reasons(model))
 
 
 CODE = """

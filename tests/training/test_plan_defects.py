@@ -41,7 +41,7 @@ def fit(model):
 
 
 def has_plan(model):
-    return any(one.plan for one in model._plans._entries.values())
+    return any(entry.plan for entry in model._plans._entries.values())
 
 
 class Noise(nkeras.Layer):

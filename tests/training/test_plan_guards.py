@@ -91,12 +91,12 @@ def test_freezing_and_thawing_around_steps_keeps_plans():
     eager, planned = Adversaries(eagerly=True), Adversaries(eagerly=False)
     np.testing.assert_array_equal(planned.train(6), eager.train(6))
     models = planned.discriminator, planned.both
-    before = [(recordings(one), replays(one)) for one in models]
+    before = [(recordings(model), replays(model)) for model in models]
     np.testing.assert_array_equal(planned.train(5), eager.train(5))
-    after = [(recordings(one), replays(one)) for one in models]
+    after = [(recordings(model), replays(model)) for model in models]
     assert after == [(recorded, replayed + 5) for recorded, replayed in before]
-    for one, other in zip(planned.both.weights, eager.both.weights, strict=True):
-        np.testing.assert_array_equal(one.numpy(), other.numpy())
+    for weight, other in zip(planned.both.weights, eager.both.weights, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), other.numpy())
 
 
 def test_both_states_of_trainable_have_a_plan():
@@ -114,7 +114,7 @@ def test_both_states_of_trainable_have_a_plan():
         optimizer=lambda: nkeras.optimizers.SGD(0.1),
         loss="mse",
     )
-    assert sum(one.plan is not None for one in model._plans._entries.values()) == 2
+    assert sum(entry.plan is not None for entry in model._plans._entries.values()) == 2
     assert replays(model) > 8
 
 

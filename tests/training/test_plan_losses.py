@@ -45,7 +45,7 @@ def test_losses_are_those_of_the_last_step():
             ):
                 step()
                 kept += model.losses
-                found += [float(one) for one in model.losses]
+                found += [float(loss) for loss in model.losses]
         assert [float(one) for one in kept] == found  # steps do not write over them
         return found
 
@@ -67,7 +67,7 @@ class Twice(nkeras.Sequential):
 def test_a_model_that_is_called_twice():
     def use(model):
         model.fit(X, Y, batch_size=8, epochs=2, shuffle=False, verbose=0)
-        return [float(one) for one in model.losses]
+        return [float(loss) for loss in model.losses]
 
     def make():
         return Twice([layers.Input((4,)), Adding(), layers.Dense(3)])

@@ -82,9 +82,13 @@ def test_a_bad_step_changes_no_weight():
     for _ in range(4):
         model.train_on_batch(X[:8], Y[:8])
     assert "train" in planned_kinds(model)
-    before = [one.numpy() for one in (*model.trainable_variables, *model.optimizer.variables)]
+    before = [
+        variable.numpy() for variable in (*model.trainable_variables, *model.optimizer.variables)
+    ]
     model.train_on_batch(np.full_like(X[:8], np.nan), Y[:8])
-    after = [one.numpy() for one in (*model.trainable_variables, *model.optimizer.variables)]
+    after = [
+        variable.numpy() for variable in (*model.trainable_variables, *model.optimizer.variables)
+    ]
     changed = [
         i for i, pair in enumerate(zip(before, after, strict=True)) if not np.array_equal(*pair)
     ]
@@ -159,7 +163,7 @@ def test_what_crosses_a_part_runs_as_it_comes(kind, why):
         lambda: kind([layers.Input((4,)), layers.Dense(3)]), use, optimizer=SCALED["ordinary"]
     )
     assert ("train" in planned_kinds(model)) == (why is None)
-    assert all(why in one for one in reasons(model))
+    assert all(why in reason for reason in reasons(model))
 
 
 CODE = """
@@ -205,8 +209,11 @@ def test_functions_of_users_scale_losses(case):
             found.append(called(ops.convert_to_tensor(x), ops.ones((1024, 3))).numpy())
         if is_function:
             assert not called.refusals()
-            assert any(one.plan for one in called._plans._entries.values())
-        return [*found, *(one.numpy() for one in (*model.variables, *optimizer.variables))]
+            assert any(entry.plan for entry in called._plans._entries.values())
+        return [
+            *found,
+            *(variable.numpy() for variable in (*model.variables, *optimizer.variables)),
+        ]
 
     for one, other in zip(loop(False), loop(True), strict=True):
         np.testing.assert_array_equal(one, other)

@@ -40,7 +40,7 @@ def weights_after(counts):
             threads.set_num_threads(min(count, threads.limit()))
             for _ in range(4):
                 model.train_on_batch(x, y)
-            assert any(one.plan for one in model._plans._entries.values())
+            assert any(entry.plan for entry in model._plans._entries.values())
     finally:
         threads.set_num_threads(before)
     return model.get_weights()
@@ -71,16 +71,16 @@ def test_a_model_predicts_while_another_one_trains_its_layers(is_planned):
         for _ in range(4):
             trained.train_on_batch(x, y)
             asked.predict(x, verbose=0)
-        assert any(one.plan for one in asked._plans._entries.values())
+        assert any(entry.plan for entry in asked._plans._entries.values())
         trained.run_eagerly = not is_planned
-        kernels = [one.kernel for one in trained.layers[1:3]]
+        kernels = [layer.kernel for layer in trained.layers[1:3]]
 
         def train():
             for _ in range(100):
                 trained.train_on_batch(x, y)
                 if not is_planned:
-                    for one in kernels:
-                        one.assign(one * 1.5)
+                    for kernel in kernels:
+                        kernel.assign(kernel * 1.5)
 
         with ThreadPoolExecutor(1) as other:
             training = other.submit(contextvars.copy_context().run, train)

@@ -208,7 +208,7 @@ def test_functions_elsewhere_read(where):
             "kernel_regularizer": lambda w: box["a"] * ops.sum(w * w),
             "kernel_constraint": lambda w: ops.clip(w, -box["a"] / 4, box["a"] / 4),
         }
-        given = {name: one for name, one in parts.items() if name.endswith(where)}
+        given = {name: part for name, part in parts.items() if name.endswith(where)}
         more = [layers.Lambda(lambda x: x * box["a"])] if where == "lambda" else []
         return nkeras.Sequential([nkeras.Input((4,)), layers.Dense(3, **given), *more])
 
@@ -264,5 +264,5 @@ def test_models_of_our_layers_have_nothing_to_compare():
     )
     model.compile("adam", "mse", metrics=["mae", nkeras.metrics.RootMeanSquaredError()])
     model.fit(numbers(24, 4), numbers(24, 3), batch_size=8, epochs=3, verbose=0)
-    (entry,) = [one for one in model._plans._entries.values() if one.plan is not None]
+    (entry,) = [entry for entry in model._plans._entries.values() if entry.plan is not None]
     assert not entry.guard._values

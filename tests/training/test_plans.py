@@ -56,7 +56,7 @@ def data_for(model, samples=40):
 def plans(model):
     """The plans that were made, and why others were not."""
     entries = model._plans._entries
-    return [key for key, one in entries.items() if one.plan], model._plans.refusals()
+    return [key for key, entry in entries.items() if entry.plan], model._plans.refusals()
 
 
 def both_ways(make, use, compiled):
@@ -71,8 +71,8 @@ def both_ways(make, use, compiled):
         found.append((result, state, model))
     (expected, weights, _), (result, state, model) = found
     assert result == expected
-    for one, other in zip(weights, state, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for weight, other in zip(weights, state, strict=True):
+        np.testing.assert_array_equal(weight, other)
     return model
 
 
@@ -88,7 +88,10 @@ def classify(optimizer="adam", **more):
 def fit(**arguments):
     def use(model):
         x, y = data_for(model)
-        extra = {name: one(x, y) if callable(one) else one for name, one in arguments.items()}
+        extra = {
+            name: argument(x, y) if callable(argument) else argument
+            for name, argument in arguments.items()
+        }
         return model.fit(x, y, batch_size=8, epochs=3, verbose=0, **extra).history
 
     return use
@@ -145,7 +148,7 @@ def test_settings_of_optimizers(optimizer):
 def test_ways_of_fitting(extra):
     def use(model):
         x, y = data_for(model)
-        given = {name: one(x, y) if callable(one) else one for name, one in extra.items()}
+        given = {name: value(x, y) if callable(value) else value for name, value in extra.items()}
         given.setdefault("batch_size", 8)
         return model.fit(x, y, epochs=4, verbose=0, **given).history
 
@@ -193,8 +196,8 @@ def test_batches_evaluation_and_prediction_between():
 
     model = both_ways(convnet, use, classify())
     assert {key[0] for key in plans(model)[0]} == {"train", "test", "predict"}
-    for one, other in zip(predictions[:5], predictions[5:], strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-5)  # batch norm is in the weights
+    for prediction, other in zip(predictions[:5], predictions[5:], strict=True):
+        np.testing.assert_allclose(prediction, other, rtol=1e-5)  # batch norm is in the weights
 
 
 def test_freezing_a_layer_makes_a_new_plan():
@@ -273,8 +276,8 @@ def test_copies_of_a_model_are_trained_apart():
     twin = copy.deepcopy(model)
     weights = twin.get_weights()
     model.fit(x, y, batch_size=8, verbose=0)
-    for one, other in zip(weights, twin.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for weight, other in zip(weights, twin.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, other)
 
 
 def test_threads_predict_at_once():
@@ -291,10 +294,10 @@ def test_threads_predict_at_once():
                 wrong.append(i)
 
     threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert not wrong
 
 
@@ -303,8 +306,8 @@ def test_what_predict_returned_stays():
     xs = numbers(6, 1, 4)
     found = [model.predict(x, verbose=0) for x in xs]
     again = [model.predict(x, verbose=0) for x in xs]
-    for one, other in zip(found, again, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for item, other in zip(found, again, strict=True):
+        np.testing.assert_array_equal(item, other)
 
 
 def test_half_precision_and_several_outputs():

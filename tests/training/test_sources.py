@@ -28,7 +28,7 @@ def epoch(epochs):
 
 
 def numbers(epochs):
-    return [one for _, _, found in epoch(epochs) for one in found]
+    return [item for _, _, found in epoch(epochs) for item in found]
 
 
 def counting(stop):

@@ -176,7 +176,7 @@ def test_too_narrow() -> None:
 
 def test_sizes() -> None:
     weights = [np.zeros((3, 4), "float32"), np.zeros(5, "float32")]
-    tensors = [nkeras.ops.convert_to_tensor(one) for one in weights]
+    tensors = [nkeras.ops.convert_to_tensor(weight) for weight in weights]
     assert count_params(tensors) == 17
     assert memory_size([*tensors, tensors[0]]) == 17 * 4
     sizes = [readable_size(size) for size in (0, 1023, 1024, 3 * 1024**2, 1024**6)]

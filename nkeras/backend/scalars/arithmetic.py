@@ -132,9 +132,9 @@ def fmod(x1, x2):
     Both are given one sign, always one that exists: the lowest integer has no opposite.
     """
     falls = (x1 >= 0.0) & (x2 < 0.0)
-    one = _where(falls, -x1, x1)
+    rising = _where(falls, -x1, x1)
     two = _where((x1 < 0.0) & (x2 >= 0.0), -x2, x2)
-    rest = one % two
+    rest = rising % two
     return _where(falls, -rest, rest)
 
 
