@@ -124,7 +124,7 @@ def test_half_precision_is_keras(case: loss_cases.Case, oracle: Any) -> None:
             result[dtype] = np.asarray(value, "float32"), str(value.dtype)
         """,
         cls=case.cls,
-        arguments=case.arguments,
+        arguments=loss_cases.for_keras(case),
         y_true=y_true,
         y_pred=y_pred,
     )

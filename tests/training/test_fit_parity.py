@@ -109,6 +109,7 @@ def test_one_output(oracle, case):
         ("np.eye(3)[label]", "ce"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:Argument `class_weight` lacks")
 def test_classes_and_their_weights(oracle, targets, loss):
     metrics = 'metrics=["accuracy"], weighted_metrics=["acc", "accuracy"]'
     compiled = f'"sgd", "{loss}", {metrics}'
@@ -204,6 +205,7 @@ result = [
 
 
 @pytest.mark.long
+@pytest.mark.filterwarnings("ignore:Argument `class_weight` lacks")
 def test_class_weight_on_one_batch(oracle):
     agree(
         oracle,
