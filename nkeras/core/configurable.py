@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from functools import lru_cache
 from types import FunctionType
 from typing import TYPE_CHECKING, ClassVar
 
@@ -135,9 +136,12 @@ def argument_names(cls: type) -> list[str]:
     return list(_parameters(cls)[0])
 
 
+_signature_of = lru_cache(1024)(inspect.signature)
+
+
 def _bound(cls: type, args: tuple[object, ...], kwargs: dict[str, object]) -> dict[str, object]:
     """A constructor's arguments by name, defaults included."""
-    signature = inspect.signature(cls.__init__)
+    signature = _signature_of(cls.__init__)
     try:
         bound = signature.bind(None, *args, **kwargs)
     except TypeError as error:

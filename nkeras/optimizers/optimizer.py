@@ -253,7 +253,7 @@ class Optimizer(Configurable, OptimizerState):
 
     def _each_step(self, formula: Callable[..., float], *numbers: float) -> float:
         """`formula(*numbers)` on the host: computed again at each step, once for all variables."""
-        return live(lambda: formula(*map(plain, numbers)), (formula, *numbers))
+        return live(lambda: formula(*[plain(number) for number in numbers]), (formula, *numbers))
 
     def _apply_kernel(
         self,

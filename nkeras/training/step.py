@@ -223,7 +223,7 @@ class Steps(Compilation):
     def _run_step(self, kind: str, batch: Structure) -> Logs:
         """`train_step` or `test_step`; results of the built-in ones wait until somebody looks."""
         name = f"{kind}_step"
-        if self._overrides(name) or self._overrides("compute_metrics"):
+        if self._overrides(name, "compute_metrics"):
             step = getattr(self, name)
             return self._run_planned(
                 kind, batch, lambda data: _flat(self._watched(step, data)), _logs
@@ -310,8 +310,12 @@ class Steps(Compilation):
         if is_dry_run():
             self.get_metrics_result()
 
-    def _overrides(self, name: str) -> bool:
-        return name in self.__dict__ or getattr(type(self), name) is not getattr(Steps, name)
+    def _overrides(self, *names: str) -> bool:
+        own, cls = self.__dict__, type(self)
+        for name in names:
+            if name in own or getattr(cls, name) is not getattr(Steps, name):
+                return True
+        return False
 
     def _results(self, logs: Logs) -> Logs:
         """The metrics' results, unless a step of the user's returned something else."""
