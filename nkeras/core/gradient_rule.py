@@ -34,7 +34,9 @@ class GradientRule:
         self.saved: list[tuple[str, str, Any]] = []
         for name, parameter in inspect.signature(function).parameters.items():
             output = name.removeprefix("grad_")
-            if name != output and output in owner.outputs:
+            if parameter.kind is parameter.VAR_KEYWORD:
+                self.saved += [(static.name, "static", static.default) for static in owner.static]
+            elif name != output and output in owner.outputs:
                 self.upstream.append((name, owner.outputs.index(output), parameter.default is None))
             else:
                 self.saved.append((name, *_source(owner, name)))

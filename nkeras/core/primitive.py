@@ -7,7 +7,8 @@
     @matmul.vjp("x")                        # parameters of a rule are what it needs:
     def _(grad_y, x_spec, y):               # grad_<output>, an argument or output (saved),
         return ...                          # <argument>_spec, a static argument, or `wanted`:
-                                            # names of the arguments to give a gradient for
+                                            # names of the arguments to give a gradient for;
+                                            # `**name` stands for all static arguments
 
     @matmul.decomposition                   # optional: the same in simpler ops
     def _(x, y): ...
@@ -74,6 +75,7 @@ class Primitive(Generic[_R_co]):
         self.__wrapped__ = shape_rule
         parameters = self.__signature__.parameters.values()
         self.arguments = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
+        self.static = tuple(p for p in parameters if p.kind is p.KEYWORD_ONLY)
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.shape_rule = shape_rule
         self.outputs = outputs

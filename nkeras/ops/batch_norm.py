@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from nkeras.backend.scalars import arithmetic
 from nkeras.core import tape
-from nkeras.core.primitive import primitive
+from nkeras.core.primitive import Primitive, Results, primitive
 from nkeras.core.spec import Spec, Typed
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Gradients
@@ -35,6 +37,31 @@ def gradient_through(
         one_tape.gradient(list(results), watched, list(grads), unconnected_gradients="zero")
     )
     return tuple(None if source is None else next(found) for source in sources)
+
+
+def differentiate_decomposition(function: Primitive[Results]) -> None:
+    """Declare a primitive's gradients, by all arguments: those of the simpler ops it is made of."""
+
+    def results(*arguments: Tensor, **static: object) -> tuple[Tensor, ...]:
+        assert function.decompose is not None
+        found = function.decompose(*arguments, **static)
+        return found if isinstance(found, tuple) else (found,)
+
+    upstream = [f"grad_{output}" for output in function.outputs]
+
+    def rule(**named: Any) -> Gradients:
+        static = {parameter.name: named[parameter.name] for parameter in function.static}
+        return gradient_through(
+            lambda *sources: results(*sources, **static),
+            [named[name] for name in function.arguments],
+            [named[name] for name in upstream],
+        )
+
+    names = (*function.arguments, *upstream)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    parameters = [inspect.Parameter(name, kind) for name in names]
+    rule.__signature__ = inspect.Signature([*parameters, *function.static])
+    function.vjp(*function.arguments)(rule)
 
 
 def check_vectors(x: Typed, owner: str, **vectors: Typed | None) -> None:
@@ -101,7 +128,7 @@ def _batch_norm_grad(
 
 
 @_batch_norm_grad.decomposition
-def _batch_norm_grads(
+def _(
     grad_y: Tensor, x: Tensor, gamma: Tensor | None, mean: Tensor, variance: Tensor, epsilon: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     count = math.prod(x.shape[:-1])
@@ -114,23 +141,7 @@ def _batch_norm_grads(
     return grad_x, grad_gamma, grad_beta
 
 
-@_batch_norm_grad.vjp("grad_y", "x", "gamma", "mean", "variance")
-def _(
-    grad_grad_x: Tensor,
-    grad_grad_gamma: Tensor,
-    grad_grad_beta: Tensor,
-    grad_y: Tensor,
-    x: Tensor,
-    gamma: Tensor | None,
-    mean: Tensor,
-    variance: Tensor,
-    epsilon: float,
-) -> Gradients:
-    return gradient_through(
-        lambda *sources: _batch_norm_grads(*sources, epsilon=epsilon),
-        (grad_y, x, gamma, mean, variance),
-        (grad_grad_x, grad_grad_gamma, grad_grad_beta),
-    )
+differentiate_decomposition(_batch_norm_grad)
 
 
 @primitive()
@@ -162,22 +173,7 @@ def _normalized(
     return y if beta is None else y + beta
 
 
-@_batch_norm_inference.vjp("x", "mean", "variance", "gamma", "beta")
-def _(
-    grad_y: Tensor,
-    x: Tensor,
-    mean: Tensor,
-    variance: Tensor,
-    gamma: Tensor | None,
-    beta: Tensor | None,
-    epsilon: float,
-) -> Gradients:
-    return gradient_through(
-        lambda *sources: (_normalized(*sources, epsilon=epsilon),),
-        (x, mean, variance, gamma, beta),
-        (grad_y,),
-    )
-
+differentiate_decomposition(_batch_norm_inference)
 
 moving_average = elementwise(
     arithmetic.moving_average, "promote", "momentum * average + rest * value."

@@ -66,26 +66,17 @@ def _(
     x: Tensor,
     kernel: Tensor,
     y: Tensor,
-    strides: Shape,
-    padding: Pairs,
-    dilation: Shape,
-    groups: int,
     activation: str,
     wanted: frozenset[str],
+    **geometry: object,
 ) -> Gradients:
     grad = grad_y
     if activation == "relu":
         grad = relu.gradient_rule("x").function(grad_y=grad_y, y=y, x_spec=y)  # type: ignore[union-attr]
-    static: dict[str, object] = {
-        "strides": strides,
-        "padding": padding,
-        "dilation": dilation,
-        "groups": groups,
-    }
     axes = tuple(range(len(grad.shape) - 1))
     return (
-        conv_grad_input(grad, kernel, input_shape=x.shape, **static) if "x" in wanted else None,
-        conv_grad_kernel(x, grad, kernel_shape=kernel.shape, **static)
+        conv_grad_input(grad, kernel, input_shape=x.shape, **geometry) if "x" in wanted else None,
+        conv_grad_kernel(x, grad, kernel_shape=kernel.shape, **geometry)
         if "kernel" in wanted
         else None,
         reduce_sum(grad, axis=axes, keepdims=False) if "bias" in wanted else None,

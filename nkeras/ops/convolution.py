@@ -30,45 +30,13 @@ def _conv(
 
 
 @_conv.vjp("x")
-def _(
-    grad_y: Tensor,
-    x_spec: Spec,
-    kernel: Tensor,
-    strides: Shape,
-    padding: Pairs,
-    dilation: Shape,
-    groups: int,
-) -> Tensor:
-    return _conv_grad_input(
-        grad_y,
-        kernel,
-        input_shape=x_spec.shape,
-        strides=strides,
-        padding=padding,
-        dilation=dilation,
-        groups=groups,
-    )
+def _(grad_y: Tensor, x_spec: Spec, kernel: Tensor, **geometry: object) -> Tensor:
+    return _conv_grad_input(grad_y, kernel, input_shape=x_spec.shape, **geometry)
 
 
 @_conv.vjp("kernel")
-def _(
-    grad_y: Tensor,
-    x: Tensor,
-    kernel_spec: Spec,
-    strides: Shape,
-    padding: Pairs,
-    dilation: Shape,
-    groups: int,
-) -> Tensor:
-    return _conv_grad_kernel(
-        x,
-        grad_y,
-        kernel_shape=kernel_spec.shape,
-        strides=strides,
-        padding=padding,
-        dilation=dilation,
-        groups=groups,
-    )
+def _(grad_y: Tensor, x: Tensor, kernel_spec: Spec, **geometry: object) -> Tensor:
+    return _conv_grad_kernel(x, grad_y, kernel_shape=kernel_spec.shape, **geometry)
 
 
 @primitive(outputs=("grad_x",))
@@ -86,17 +54,8 @@ def _conv_grad_input(
 
 
 @_conv_grad_input.vjp("grad_y")
-def _(
-    grad_grad_x: Tensor,
-    kernel: Tensor,
-    strides: Shape,
-    padding: Pairs,
-    dilation: Shape,
-    groups: int,
-) -> Tensor:
-    return _conv(
-        grad_grad_x, kernel, strides=strides, padding=padding, dilation=dilation, groups=groups
-    )
+def _(grad_grad_x: Tensor, kernel: Tensor, input_shape: Shape, **geometry: object) -> Tensor:
+    return _conv(grad_grad_x, kernel, **geometry)
 
 
 @primitive(outputs=("grad_kernel",))
@@ -118,20 +77,10 @@ def _(
     grad_grad_x: Tensor,
     grad_y: Tensor,
     kernel_spec: Spec,
-    strides: Shape,
-    padding: Pairs,
-    dilation: Shape,
-    groups: int,
+    input_shape: Shape,
+    **geometry: object,
 ) -> Tensor:
-    return _conv_grad_kernel(
-        grad_grad_x,
-        grad_y,
-        kernel_shape=kernel_spec.shape,
-        strides=strides,
-        padding=padding,
-        dilation=dilation,
-        groups=groups,
-    )
+    return _conv_grad_kernel(grad_grad_x, grad_y, kernel_shape=kernel_spec.shape, **geometry)
 
 
 @_conv_grad_kernel.vjp("x")
@@ -139,34 +88,15 @@ def _(
     grad_grad_kernel: Tensor,
     grad_y: Tensor,
     x_spec: Spec,
-    strides: Shape,
-    padding: Pairs,
-    dilation: Shape,
-    groups: int,
+    kernel_shape: Shape,
+    **geometry: object,
 ) -> Tensor:
-    return _conv_grad_input(
-        grad_y,
-        grad_grad_kernel,
-        input_shape=x_spec.shape,
-        strides=strides,
-        padding=padding,
-        dilation=dilation,
-        groups=groups,
-    )
+    return _conv_grad_input(grad_y, grad_grad_kernel, input_shape=x_spec.shape, **geometry)
 
 
 @_conv_grad_kernel.vjp("grad_y")
-def _(
-    grad_grad_kernel: Tensor,
-    x: Tensor,
-    strides: Shape,
-    padding: Pairs,
-    dilation: Shape,
-    groups: int,
-) -> Tensor:
-    return _conv(
-        x, grad_grad_kernel, strides=strides, padding=padding, dilation=dilation, groups=groups
-    )
+def _(grad_grad_kernel: Tensor, x: Tensor, kernel_shape: Shape, **geometry: object) -> Tensor:
+    return _conv(x, grad_grad_kernel, **geometry)
 
 
 # For `conv_bias`, which is made of these.

@@ -6,7 +6,7 @@ from nkeras.core.primitive import primitive
 from nkeras.core.spec import Spec, Typed
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Gradients
-from nkeras.ops.batch_norm import check_vectors, gradient_through
+from nkeras.ops.batch_norm import check_vectors, differentiate_decomposition
 from nkeras.ops.elementwise import rsqrt, square
 from nkeras.ops.reduction import reduce_mean, reduce_sum
 from nkeras.ops.shape import expand_dims
@@ -70,7 +70,7 @@ def _layer_norm_grad(
 
 
 @_layer_norm_grad.decomposition
-def _layer_norm_grads(
+def _(
     grad_y: Tensor, x: Tensor, gamma: Tensor | None, mean: Tensor, inverse: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     factor = expand_dims(inverse, -1)
@@ -80,19 +80,7 @@ def _layer_norm_grads(
     return grad_x, _over_rows(grad_y * normalized), _over_rows(grad_y)
 
 
-@_layer_norm_grad.vjp("grad_y", "x", "gamma", "mean", "inverse")
-def _(
-    grad_grad_x: Tensor,
-    grad_grad_gamma: Tensor,
-    grad_grad_beta: Tensor,
-    grad_y: Tensor,
-    x: Tensor,
-    gamma: Tensor | None,
-    mean: Tensor,
-    inverse: Tensor,
-) -> Gradients:
-    grads = grad_grad_x, grad_grad_gamma, grad_grad_beta
-    return gradient_through(_layer_norm_grads, (grad_y, x, gamma, mean, inverse), grads)
+differentiate_decomposition(_layer_norm_grad)
 
 
 @primitive(outputs=("y", "inverse"))
@@ -132,9 +120,7 @@ def _rms_norm_grad(
 
 
 @_rms_norm_grad.decomposition
-def _rms_norm_grads(
-    grad_y: Tensor, x: Tensor, scale: Tensor | None, inverse: Tensor
-) -> tuple[Tensor, ...]:
+def _(grad_y: Tensor, x: Tensor, scale: Tensor | None, inverse: Tensor) -> tuple[Tensor, ...]:
     factor = expand_dims(inverse, -1)
     normalized = x * factor
     grad = grad_y if scale is None else grad_y * scale
@@ -142,17 +128,6 @@ def _rms_norm_grads(
     return grad_x, _over_rows(grad_y * normalized)
 
 
-@_rms_norm_grad.vjp("grad_y", "x", "scale", "inverse")
-def _(
-    grad_grad_x: Tensor,
-    grad_grad_scale: Tensor,
-    grad_y: Tensor,
-    x: Tensor,
-    scale: Tensor,
-    inverse: Tensor,
-) -> Gradients:
-    sources = grad_y, x, scale, inverse
-    return gradient_through(_rms_norm_grads, sources, (grad_grad_x, grad_grad_scale))
-
+differentiate_decomposition(_rms_norm_grad)
 
 layer_norm, rms_norm = _layer_norm, _rms_norm

@@ -41,18 +41,9 @@ def _max_pool(x: Typed, *, pool_size: Shape, strides: Shape, padding: Pairs) -> 
 
 
 @_max_pool.vjp("x")
-def _(
-    grad_y: Tensor, winner: Tensor, x_spec: Spec, pool_size: Shape, strides: Shape, padding: Pairs
-) -> Tensor:
+def _(grad_y: Tensor, winner: Tensor, x_spec: Spec, **geometry: object) -> Tensor:
     """The first maximum of a window, in row-major order, takes the whole gradient."""
-    return _max_pool_grad(
-        grad_y,
-        winner,
-        input_shape=x_spec.shape,
-        pool_size=pool_size,
-        strides=strides,
-        padding=padding,
-    )
+    return _max_pool_grad(grad_y, winner, input_shape=x_spec.shape, **geometry)
 
 
 @primitive(outputs=("grad_x",), flat=("winner",))
@@ -69,12 +60,8 @@ def _max_pool_grad(
 
 
 @_max_pool_grad.vjp("grad_y")
-def _(
-    grad_grad_x: Tensor, winner: Tensor, pool_size: Shape, strides: Shape, padding: Pairs
-) -> Tensor:
-    return _max_pool_take(
-        grad_grad_x, winner, pool_size=pool_size, strides=strides, padding=padding
-    )
+def _(grad_grad_x: Tensor, winner: Tensor, input_shape: Shape, **geometry: object) -> Tensor:
+    return _max_pool_take(grad_grad_x, winner, **geometry)
 
 
 @primitive(flat=("winner",))
@@ -85,17 +72,8 @@ def _max_pool_take(
 
 
 @_max_pool_take.vjp("x")
-def _(
-    grad_y: Tensor, winner: Tensor, x_spec: Spec, pool_size: Shape, strides: Shape, padding: Pairs
-) -> Tensor:
-    return _max_pool_grad(
-        grad_y,
-        winner,
-        input_shape=x_spec.shape,
-        pool_size=pool_size,
-        strides=strides,
-        padding=padding,
-    )
+def _(grad_y: Tensor, winner: Tensor, x_spec: Spec, **geometry: object) -> Tensor:
+    return _max_pool_grad(grad_y, winner, input_shape=x_spec.shape, **geometry)
 
 
 @primitive()
@@ -104,10 +82,8 @@ def _average_pool(x: Typed, *, pool_size: Shape, strides: Shape, padding: Pairs)
 
 
 @_average_pool.vjp("x")
-def _(grad_y: Tensor, x_spec: Spec, pool_size: Shape, strides: Shape, padding: Pairs) -> Tensor:
-    return _average_pool_grad(
-        grad_y, input_shape=x_spec.shape, pool_size=pool_size, strides=strides, padding=padding
-    )
+def _(grad_y: Tensor, x_spec: Spec, **geometry: object) -> Tensor:
+    return _average_pool_grad(grad_y, input_shape=x_spec.shape, **geometry)
 
 
 @primitive(outputs=("grad_x",))
@@ -118,8 +94,8 @@ def _average_pool_grad(
 
 
 @_average_pool_grad.vjp("grad_y")
-def _(grad_grad_x: Tensor, pool_size: Shape, strides: Shape, padding: Pairs) -> Tensor:
-    return _average_pool(grad_grad_x, pool_size=pool_size, strides=strides, padding=padding)
+def _(grad_grad_x: Tensor, input_shape: Shape, **geometry: object) -> Tensor:
+    return _average_pool(grad_grad_x, **geometry)
 
 
 @op

@@ -8,7 +8,7 @@ from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Gradients
 from nkeras.ops.activation import sigmoid
 from nkeras.ops.arranging import split
-from nkeras.ops.batch_norm import gradient_through
+from nkeras.ops.batch_norm import differentiate_decomposition, gradient_through
 from nkeras.ops.core import zeros_like
 from nkeras.ops.elementwise import square, tanh
 from nkeras.ops.linalg import matmul
@@ -122,7 +122,7 @@ def _lstm_grad(
 
 
 @_lstm_grad.decomposition
-def _lstm_grad_steps(
+def _(
     grad_y: Tensor | None,
     grad_last_h: Tensor | None,
     grad_last_c: Tensor | None,
@@ -167,48 +167,6 @@ def _lstm_grad_steps(
     )
 
 
-@_lstm_grad.vjp(
-    "grad_y",
-    "grad_last_h",
-    "grad_last_c",
-    "x",
-    "h",
-    "c",
-    "kernel",
-    "recurrent_kernel",
-    "y",
-    "gates",
-    "cells",
-)
-def _(
-    grad_grad_x: Tensor,
-    grad_grad_h: Tensor,
-    grad_grad_c: Tensor,
-    grad_grad_kernel: Tensor,
-    grad_grad_recurrent_kernel: Tensor,
-    grad_grad_bias: Tensor,
-    grad_y: Tensor,
-    grad_last_h: Tensor,
-    grad_last_c: Tensor,
-    x: Tensor,
-    h: Tensor,
-    c: Tensor,
-    kernel: Tensor,
-    recurrent_kernel: Tensor,
-    y: Tensor,
-    gates: Tensor,
-    cells: Tensor,
-) -> Gradients:
-    sources = (grad_y, grad_last_h, grad_last_c, x, h, c, kernel, recurrent_kernel, y, gates, cells)
-    grads = (
-        grad_grad_x,
-        grad_grad_h,
-        grad_grad_c,
-        grad_grad_kernel,
-        grad_grad_recurrent_kernel,
-        grad_grad_bias,
-    )
-    return gradient_through(_lstm_grad_steps, sources, grads)
-
+differentiate_decomposition(_lstm_grad)
 
 lstm = _lstm
