@@ -9,19 +9,17 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import PolicyLike, TensorLike
-from nkeras.metrics.counting import NEGATIVE_INFINITY, are_even, thresholds_of, update_counts
-from nkeras.metrics.metric import Metric
+from nkeras.core.typing import PolicyLike
+from nkeras.metrics.counting import NEGATIVE_INFINITY, CountingMetric, are_even, thresholds_of
 from nkeras.ops.elementwise import add, divide_no_nan
-from nkeras.ops.shape import getitem
 
 
-class _Count(Metric):
+class _Count(CountingMetric):
     """One cell of the confusion matrix, for each threshold."""
 
     cell: ClassVar[str]
     config_reads: ClassVar[Mapping[str, str]] = {
-        **Metric.config_reads,
+        **CountingMetric.config_reads,
         "thresholds": "init_thresholds",
     }
 
@@ -36,31 +34,11 @@ class _Count(Metric):
         self.thresholds = thresholds_of(thresholds)
         self._even = are_even(self.thresholds)
         self.accumulator = self.add_variable((len(self.thresholds),), None, name="accumulator")
-
-    def update_state(
-        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
-    ) -> None:
-        """Add a batch.
-
-        Args:
-            y_true: targets 0 and 1 `(batch, ...)`.
-            y_pred: predictions in [0, 1] of the same shape.
-            sample_weight: None, or weights of the leading dimensions.
-        """
-        update_counts(
-            {self.cell: self.accumulator},
-            y_true,
-            y_pred,
-            self.thresholds,
-            even=self._even,
-            owner=self.name,
-            sample_weight=sample_weight,
-        )
+        self._cells = {self.cell: self.accumulator}
 
     def result(self) -> Tensor:
         """The count: a scalar for one threshold, else `(thresholds,)`."""
-        value = self.accumulator.value
-        return getitem(value, 0) if len(self.thresholds) == 1 else value
+        return self._of_each_threshold(self.accumulator.value)
 
 
 class TruePositives(_Count):
@@ -124,7 +102,7 @@ class FalseNegatives(_Count):
     cell = "fn"
 
 
-class _Share(Metric):
+class _Share(CountingMetric):
     """True positives divided by their sum with another cell, for each threshold."""
 
     other: ClassVar[str]
@@ -148,36 +126,14 @@ class _Share(Metric):
         self._even = are_even(self.thresholds)
         count = (len(self.thresholds),)
         self.true_positives = self.add_variable(count, None, name="true_positives")
-        self._other = self.add_variable(count, None, name=self.other_name)
-        setattr(self, self.other_name, self._other)
-
-    def update_state(
-        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
-    ) -> None:
-        """Add a batch.
-
-        Args:
-            y_true: targets 0 and 1 `(batch, ...)`.
-            y_pred: predictions in [0, 1] of the same shape.
-            sample_weight: None, or weights of the leading dimensions.
-        """
-        update_counts(
-            {"tp": self.true_positives, self.other: self._other},
-            y_true,
-            y_pred,
-            self.thresholds,
-            even=self._even,
-            owner=self.name,
-            top_k=self.top_k,
-            class_id=self.class_id,
-            sample_weight=sample_weight,
-        )
+        other = self.add_variable(count, None, name=self.other_name)
+        setattr(self, self.other_name, other)
+        self._cells = {"tp": self.true_positives, self.other: other}
 
     def result(self) -> Tensor:
         """The share: a scalar for one threshold, else `(thresholds,)`; 0 where nothing counts."""
         hits = self.true_positives.value
-        share = divide_no_nan(hits, add(hits, self._other))
-        return getitem(share, 0) if len(self.thresholds) == 1 else share
+        return self._of_each_threshold(divide_no_nan(hits, add(hits, self._cells[self.other])))
 
 
 class Precision(_Share):

@@ -19,6 +19,7 @@ from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
 from nkeras.core.variable import Variable
 from nkeras.losses.weighting import aligned, along_leading
+from nkeras.metrics.metric import Metric
 from nkeras.ops.elementwise import ceil, clip, greater, less, maximum, multiply, negative, where_
 from nkeras.ops.indexing import _scatter_nd
 from nkeras.ops.reduction import _argsort, _cumsum
@@ -50,6 +51,48 @@ def are_even(thresholds: Sequence[float]) -> bool:
         return False
     even = np.arange(count, dtype=np.float32) / (count - 1)
     return bool(np.allclose(thresholds, even, atol=config.epsilon()))
+
+
+class CountingMetric(Metric):
+    """A metric of some of the counts `tp`, `fp`, `tn`, `fn`, for each threshold.
+
+    Attributes:
+        thresholds: ascending.
+        top_k: only the `k` largest predictions of each sample can be positive; None for all.
+        class_id: only this class counts; None for all.
+    """
+
+    thresholds: list[float]
+    top_k: int | None = None
+    class_id: int | None = None
+    _even: bool
+    _cells: dict[str, Variable]
+
+    def update_state(
+        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
+        """Add a batch.
+
+        Args:
+            y_true: targets 0 and 1 `(batch, ...)`.
+            y_pred: predictions in [0, 1] of the same shape.
+            sample_weight: None, or weights of the leading dimensions.
+        """
+        update_counts(
+            self._cells,
+            y_true,
+            y_pred,
+            self.thresholds,
+            even=self._even,
+            owner=self.name,
+            top_k=self.top_k,
+            class_id=self.class_id,
+            sample_weight=sample_weight,
+        )
+
+    def _of_each_threshold(self, value: Tensor) -> Tensor:
+        """What `(thresholds,)` numbers give as the result: a scalar for one threshold."""
+        return getitem(value, 0) if len(self.thresholds) == 1 else value
 
 
 def update_counts(

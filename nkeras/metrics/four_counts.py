@@ -9,9 +9,9 @@ from typing import ClassVar
 
 from nkeras.core.errors import short
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import PolicyLike, TensorLike
+from nkeras.core.typing import PolicyLike
 from nkeras.core.variable import Variable
-from nkeras.metrics.counting import update_counts
+from nkeras.metrics.counting import CountingMetric
 from nkeras.metrics.metric import Metric
 from nkeras.ops.elementwise import divide_no_nan, greater_equal, where_
 from nkeras.ops.reduction import max as max_
@@ -43,7 +43,7 @@ def even_thresholds(count: int) -> list[float]:
     return [i / (count - 1) for i in range(count)]
 
 
-class _BestUnderConstraint(Metric):
+class _BestUnderConstraint(CountingMetric):
     """The largest of one quantity over the thresholds where another is at least a value."""
 
     constraint: ClassVar[str]
@@ -75,27 +75,6 @@ class _BestUnderConstraint(Metric):
         self._even = num_thresholds > 1
         self.thresholds = even_thresholds(num_thresholds) if self._even else [0.5]
         self._cells = add_cells(self, (len(self.thresholds),))
-
-    def update_state(
-        self, y_true: TensorLike, y_pred: TensorLike, sample_weight: TensorLike | None = None
-    ) -> None:
-        """Add a batch.
-
-        Args:
-            y_true: targets 0 and 1 `(batch, ...)`.
-            y_pred: predictions in [0, 1] of the same shape.
-            sample_weight: None, or weights of the leading dimensions.
-        """
-        update_counts(
-            self._cells,
-            y_true,
-            y_pred,
-            self.thresholds,
-            even=self._even,
-            owner=self.name,
-            class_id=self.class_id,
-            sample_weight=sample_weight,
-        )
 
     def quantities(self) -> tuple[Tensor, Tensor]:
         """The constrained quantity and the one to be largest, for each threshold."""
