@@ -13,10 +13,7 @@ from nkeras.core.policies import DTypePolicy
 from nkeras.core.primitive import Primitive
 from nkeras.core.serialization import deserialize_keras_object
 from nkeras.core.serialization import serialize_keras_object as serialized
-from nkeras.core.typing import Config
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
+from nkeras.core.typing import Config, Self
 
 ANY = object()
 """In `config_omits`: left out whatever its value is."""

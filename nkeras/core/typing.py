@@ -15,6 +15,9 @@ from nkeras.core.spec import Pairs as Pairs
 from nkeras.core.spec import Shape as Shape
 
 if TYPE_CHECKING:
+    from typing_extensions import Self as Self
+    from typing_extensions import Unpack as Unpack
+
     from nkeras.callbacks import Callback, CallbackList
     from nkeras.constraints import Constraint
     from nkeras.core.graph import KerasTensor
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from nkeras.optimizers.schedules import LearningRateSchedule
     from nkeras.regularizers import Regularizer
     from nkeras.utils import PyDataset
+else:
+    Self = Unpack = None  # nothing evaluates annotations, and Python 3.10 has neither
 
 T = TypeVar("T")
 

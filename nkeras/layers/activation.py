@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from nkeras import activations, ops
 from nkeras.core.configurable import ANY
@@ -17,12 +17,10 @@ from nkeras.core.typing import (
     InitializerLike,
     PartialShape,
     RegularizerLike,
+    Unpack,
 )
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 class Activation(Layer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from nkeras.core.typing import (
     RegularizerLike,
     Shapes,
     Structure,
+    Unpack,
 )
 from nkeras.core.variable import Variable, autocast_scope
 from nkeras.layers import calling
@@ -32,9 +33,6 @@ from nkeras.layers.added_losses import AddsLosses
 from nkeras.layers.building import Buildable
 from nkeras.layers.input_spec import InputSpec, assert_input_compatibility
 from nkeras.layers.shapes import map_shapes, shapes_of
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 class Layer(Configurable, Buildable, AddsLosses):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from nkeras import activations, ops
 from nkeras.core.config import standardize_data_format
@@ -17,6 +17,7 @@ from nkeras.core.typing import (
     LayerOptions,
     PartialShape,
     RegularizerLike,
+    Unpack,
     Window,
 )
 from nkeras.core.variable import Variable
@@ -25,9 +26,6 @@ from nkeras.layers.arguments import int_tuple, padding_mode, positive_int
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
 from nkeras.ops.conv_bias import conv_bias
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 class Convolution(Layer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from nkeras import activations
 from nkeras.core import dtypes, graph
@@ -26,15 +26,13 @@ from nkeras.core.typing import (
     RegularizerLike,
     Shapes,
     Structure,
+    Unpack,
 )
 from nkeras.layers.activation import check_softmax
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
 from nkeras.layers.shapes import is_shape, map_shapes, shapes_of
 from nkeras.ops.dense import dense
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 class InputLayer(Layer):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from nkeras import ops
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import (
@@ -13,14 +11,12 @@ from nkeras.core.typing import (
     LayerOptions,
     PartialShape,
     RegularizerLike,
+    Unpack,
     Window,
 )
 from nkeras.layers.arguments import positive_int
 from nkeras.layers.convolution import Convolution
 from nkeras.ops.conv_bias import conv_bias, depthwise_conv_bias
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 class _Depthwise(Convolution):

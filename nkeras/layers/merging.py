@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from nkeras import ops
 from nkeras.core.errors import short
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import AllLayerOptions, Axis, Masks, PartialShape, Shapes, Structure
+from nkeras.core.typing import AllLayerOptions, Axis, Masks, PartialShape, Shapes, Structure, Unpack
 from nkeras.layers.base import Layer
 from nkeras.layers.calling import get_mask
 from nkeras.layers.shapes import is_shape
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 class _Merge(Layer):

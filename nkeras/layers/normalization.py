@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from nkeras import initializers, ops
 from nkeras.core import dtypes, tape
@@ -18,14 +17,12 @@ from nkeras.core.typing import (
     InitializerLike,
     PartialShape,
     RegularizerLike,
+    Unpack,
 )
 from nkeras.core.variable import Variable
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
 from nkeras.ops.batch_norm import batch_norm, batch_norm_inference, moving_average
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 class BatchNormalization(Layer):

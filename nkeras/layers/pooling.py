@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from nkeras import ops
 from nkeras.core.config import standardize_data_format
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import AllLayerOptions, Masks, Structure, UnnamedLayerOptions, Window
+from nkeras.core.typing import (
+    AllLayerOptions,
+    Masks,
+    Structure,
+    UnnamedLayerOptions,
+    Unpack,
+    Window,
+)
 from nkeras.layers.arguments import int_tuple, padding_mode
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 class _Pooling(Layer):

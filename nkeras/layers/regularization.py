@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from nkeras import ops, regularizers
 from nkeras.core.config import standardize_data_format
@@ -12,13 +12,10 @@ from nkeras.core.configurable import ANY
 from nkeras.core.errors import refuse
 from nkeras.core.random import SeedGenerator
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import AllLayerOptions, LayerOptions, PolicyLike
+from nkeras.core.typing import AllLayerOptions, LayerOptions, PolicyLike, Unpack
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
 from nkeras.ops.random import dropout, normal
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 class Dropout(Layer):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from nkeras import ops
 from nkeras.core import graph
@@ -12,12 +11,9 @@ from nkeras.core.config import standardize_data_format
 from nkeras.core.errors import refuse, short
 from nkeras.core.graph import KerasTensor
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import AllLayerOptions
+from nkeras.core.typing import AllLayerOptions, Unpack
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 class Flatten(Layer):

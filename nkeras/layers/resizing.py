@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nkeras import ops
 from nkeras.core import graph
 from nkeras.core.config import standardize_data_format
 from nkeras.core.errors import refuse, short
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import AllLayerOptions, Padding, Window
+from nkeras.core.typing import AllLayerOptions, Padding, Unpack, Window
 from nkeras.layers.arguments import int_pairs, int_tuple
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 class _Resizing(Layer):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from nkeras import ops
 from nkeras.core.errors import short
 from nkeras.core.tensor import Tensor
@@ -14,13 +12,11 @@ from nkeras.core.typing import (
     LayerOptions,
     PartialShape,
     RegularizerLike,
+    Unpack,
     Window,
 )
 from nkeras.layers.arguments import int_tuple, positive_int
 from nkeras.layers.convolution import Convolution
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 class _ConvTranspose(Convolution):

@@ -6,7 +6,7 @@ Source: https://keras.io/api/losses/
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from nkeras.core.configurable import Configurable
 from nkeras.core.guards import GuardedAttributes
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import Config, PolicyLike, Structure, TensorLike, TensorsLike
+from nkeras.core.typing import Config, PolicyLike, Self, Structure, TensorLike, TensorsLike
 from nkeras.losses.named import Named
 from nkeras.losses.weighting import (
     mask_of,
@@ -26,9 +26,6 @@ from nkeras.losses.weighting import (
 )
 from nkeras.ops.elementwise import logical_and
 from nkeras.ops.shape import cast
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 
 class Loss(Configurable, GuardedAttributes):

@@ -6,11 +6,11 @@ Source: https://keras.io/api/metrics/reduction_metrics/
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import Config, PolicyLike, TensorLike
+from nkeras.core.typing import Config, PolicyLike, Self, TensorLike
 from nkeras.losses.identifiers import TABLE as LOSSES
 from nkeras.losses.weighting import (
     apply_mask,
@@ -23,9 +23,6 @@ from nkeras.ops.elementwise import divide_no_nan
 from nkeras.ops.reduction import mean
 from nkeras.ops.reduction import sum as sum_
 from nkeras.ops.shape import broadcast_to, cast
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 
 def samplewise(

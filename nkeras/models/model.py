@@ -9,14 +9,12 @@ from nkeras.core import tree
 from nkeras.core.errors import nearest, short
 from nkeras.core.graph import KerasTensor
 from nkeras.core.tracebacks import cut
-from nkeras.core.typing import Config, Shapes, Structure
+from nkeras.core.typing import Config, Self, Shapes, Structure
 from nkeras.layers.base import Layer
 from nkeras.models.functional import Graph
 from nkeras.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from nkeras.core.graph import Node
 
 

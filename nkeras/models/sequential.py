@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nkeras.core import guards, tree
 from nkeras.core.errors import short
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tracebacks import entry
-from nkeras.core.typing import Config, Shapes, Structure
+from nkeras.core.typing import Config, Self, Shapes, Structure
 from nkeras.layers.base import Layer
 from nkeras.layers.core import InputLayer
 from nkeras.layers.shapes import is_shape
 from nkeras.models.functional import Graph
 from nkeras.models.model import Model
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 
 class Sequential(Model):

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from nkeras import initializers, ops
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import LearningRateLike, OptimizerOptions
+from nkeras.core.typing import LearningRateLike, OptimizerOptions, Unpack
 from nkeras.core.variable import Variable
 from nkeras.optimizers.optimizer import Optimizer
 from nkeras.optimizers.shared import with_shared_arguments
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 @with_shared_arguments

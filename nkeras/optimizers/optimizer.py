@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,14 +17,11 @@ from nkeras.core.errors import nearest, refuse, short, warn
 from nkeras.core.recording import Switch, choice, live, plain
 from nkeras.core.serialization import custom_object_scope
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import Config, Gradients, LearningRateLike
+from nkeras.core.typing import Config, Gradients, LearningRateLike, Self
 from nkeras.core.variable import Variable, autocast_scope
 from nkeras.optimizers.clipping import clip_by_global_norm, clip_by_norm
 from nkeras.optimizers.schedules.base import LearningRateSchedule
 from nkeras.optimizers.state import OptimizerState, Slots
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 
 class Optimizer(Configurable, OptimizerState):

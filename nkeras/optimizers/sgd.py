@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from nkeras.core.errors import short
 from nkeras.core.recording import number
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import LearningRateLike, OptimizerOptions
+from nkeras.core.typing import LearningRateLike, OptimizerOptions, Unpack
 from nkeras.core.variable import Variable
 from nkeras.ops.optimizers import sgd_update
 from nkeras.optimizers.optimizer import Optimizer
 from nkeras.optimizers.shared import with_shared_arguments
 from nkeras.optimizers.state import Slots
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 @with_shared_arguments
