@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import FurtherOptimizerOptions, LearningRateLike, OptimizerOptions
+from nkeras.core.typing import FurtherOptimizerOptions, LearningRateLike, OptimizerOptions, Unpack
 from nkeras.core.variable import Variable
 from nkeras.ops.optimizers import adam_update, amsgrad_update
-from nkeras.optimizers.optimizer import Optimizer
+from nkeras.optimizers.moments import MomentOptimizer
 from nkeras.optimizers.shared import with_shared_arguments
 from nkeras.optimizers.state import Slots
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
 
 @with_shared_arguments
-class Adam(Optimizer):
+class Adam(MomentOptimizer):
     """Gradient descent by running means of the gradient and of its square.
 
     `m += (g - m) * (1 - beta_1)`, `v += (g * g - v) * (1 - beta_2)`,
@@ -53,11 +49,7 @@ class Adam(Optimizer):
         amsgrad: bool = False,
         **shared: Unpack[OptimizerOptions],
     ) -> None:
-        super().__init__(learning_rate, **shared)
-        self._check_fractions(beta_1=beta_1, beta_2=beta_2)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **shared)
         self.amsgrad = amsgrad
 
     def build(self, variables: Sequence[Variable]) -> None:
@@ -65,9 +57,6 @@ class Adam(Optimizer):
         if self.built:
             return
         super().build(variables)
-        self._momentums, self._velocities = self.add_optimizer_variables(
-            variables, ["momentum", "velocity"]
-        )
         self._velocity_hats: Slots = []
         if self.amsgrad:
             self._velocity_hats = self.add_optimizer_variables(variables, "velocity_hat")

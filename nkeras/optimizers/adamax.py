@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,17 +10,13 @@ from nkeras import ops
 from nkeras.core import config, naming
 from nkeras.core.recording import live, on_host, plain
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import LearningRateLike, OptimizerOptions
 from nkeras.core.variable import Variable
-from nkeras.optimizers.optimizer import Optimizer
+from nkeras.optimizers.moments import MomentOptimizer
 from nkeras.optimizers.shared import with_shared_arguments
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 @with_shared_arguments
-class Adamax(Optimizer):
+class Adamax(MomentOptimizer):
     """Adam with the infinity norm in place of the mean square.
 
     `m += (g - m) * (1 - beta_1)`; `u = max(beta_2 * u, |g|)`;
@@ -44,31 +39,12 @@ class Adamax(Optimizer):
     Source: https://keras.io/api/optimizers/adamax/; paper: Kingma and Ba, 2014, arXiv:1412.6980.
     """
 
-    def __init__(
-        self,
-        learning_rate: LearningRateLike = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        **shared: Unpack[OptimizerOptions],
-    ) -> None:
-        super().__init__(learning_rate, **shared)
-        self._check_fractions(beta_1=beta_1, beta_2=beta_2)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Make the state."""
-        if self.built:
-            return
-        super().build(variables)
-        self._momentums, self._norms = self.add_optimizer_variables(variables, ["momentum", "norm"])
+    size_name = "norm"
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
         """Update a variable and its state."""
         gradient = ops.cast(gradient, variable.dtype)
-        m, norm = self._slot(self._momentums, variable), self._slot(self._norms, variable)
+        m, norm = self._slot(self._momentums, variable), self._slot(self._velocities, variable)
         m.assign(m + (gradient - m) * (1.0 - self.beta_1))
         norm.assign(ops.maximum(self.beta_2 * norm, ops.absolute(gradient)))
         scale = learning_rate / (1.0 - self.beta_1 ** (self._updates_made() + 1))
@@ -76,7 +52,7 @@ class Adamax(Optimizer):
 
 
 @with_shared_arguments
-class Nadam(Optimizer):
+class Nadam(MomentOptimizer):
     """Adam with Nesterov momentum.
 
     The momentum of step t is `beta_1 * (1 - 0.5 * 0.96 ** t)`.
@@ -98,29 +74,12 @@ class Nadam(Optimizer):
     Source: https://keras.io/api/optimizers/nadam/; paper: Dozat, 2015.
     """
 
-    def __init__(
-        self,
-        learning_rate: LearningRateLike = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        **shared: Unpack[OptimizerOptions],
-    ) -> None:
-        super().__init__(learning_rate, **shared)
-        self._check_fractions(beta_1=beta_1, beta_2=beta_2)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-
     def build(self, variables: Sequence[Variable]) -> None:
         """Make the state."""
         if self.built:
             return
         super().build(variables)
         dtype = variables[0].dtype if variables else config.floatx()
-        self._momentums, self._velocities = self.add_optimizer_variables(
-            variables, ["momentum", "velocity"]
-        )
         with naming.name_scope(self.name):
             self._u_product = Variable(np.ones(()), dtype=dtype, host=True)
 

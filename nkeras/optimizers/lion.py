@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from nkeras import ops
 from nkeras.core.errors import short
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import LearningRateLike, OptimizerOptions
+from nkeras.core.typing import LearningRateLike, OptimizerOptions, Unpack
 from nkeras.core.variable import Variable
+from nkeras.optimizers.moments import MomentOptimizer
 from nkeras.optimizers.optimizer import Optimizer
 from nkeras.optimizers.shared import with_shared_arguments
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 @with_shared_arguments
@@ -73,7 +70,7 @@ class Lion(Optimizer):
 
 
 @with_shared_arguments
-class Lamb(Optimizer):
+class Lamb(MomentOptimizer):
     """Adam whose step is scaled to the norm of the variable, for large batches.
 
     `update = m_hat / (sqrt(v_hat) + epsilon)`; `w -= learning_rate * |w| / |update| * update`.
@@ -94,29 +91,6 @@ class Lamb(Optimizer):
 
     Source: https://keras.io/api/optimizers/lamb/; paper: You et al., 2019, arXiv:1904.00962.
     """
-
-    def __init__(
-        self,
-        learning_rate: LearningRateLike = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        **shared: Unpack[OptimizerOptions],
-    ) -> None:
-        super().__init__(learning_rate, **shared)
-        self._check_fractions(beta_1=beta_1, beta_2=beta_2)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Make the state."""
-        if self.built:
-            return
-        super().build(variables)
-        self._momentums, self._velocities = self.add_optimizer_variables(
-            variables, ["momentum", "velocity"]
-        )
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
         """Update a variable and its state."""
