@@ -225,6 +225,11 @@ def error(module: str, name: str, asking: FrameType) -> Exception:
     return AttributeError(text, name=name, obj=None)
 
 
+def names_of(module: str) -> list[str]:
+    """The `__all__` of a module, given by name, that offers what it has imported so far."""
+    return public_names(sys.modules[module])
+
+
 def public_names(module: ModuleType) -> list[str]:
     """What a module offers: its `__all__`, or what it has of nkeras that is not private."""
     if hasattr(module, "__all__"):

@@ -1,21 +1,23 @@
 from nkeras.core import missing
-from nkeras.initializers.constant import Constant, Identity, Initializer, Ones, Zeros
-from nkeras.initializers.lookup import deserialize, get, serialize
-from nkeras.initializers.random import (
-    Orthogonal,
-    RandomNormal,
-    RandomUniform,
-    TruncatedNormal,
-    VarianceScaling,
-)
-from nkeras.initializers.scaled import (
-    GlorotNormal,
-    GlorotUniform,
-    HeNormal,
-    HeUniform,
-    LecunNormal,
-    LecunUniform,
-)
+from nkeras.initializers.constant import Constant as Constant
+from nkeras.initializers.constant import Identity as Identity
+from nkeras.initializers.constant import Initializer as Initializer
+from nkeras.initializers.constant import Ones as Ones
+from nkeras.initializers.constant import Zeros as Zeros
+from nkeras.initializers.lookup import deserialize as deserialize
+from nkeras.initializers.lookup import get as get
+from nkeras.initializers.lookup import serialize as serialize
+from nkeras.initializers.random import Orthogonal as Orthogonal
+from nkeras.initializers.random import RandomNormal as RandomNormal
+from nkeras.initializers.random import RandomUniform as RandomUniform
+from nkeras.initializers.random import TruncatedNormal as TruncatedNormal
+from nkeras.initializers.random import VarianceScaling as VarianceScaling
+from nkeras.initializers.scaled import GlorotNormal as GlorotNormal
+from nkeras.initializers.scaled import GlorotUniform as GlorotUniform
+from nkeras.initializers.scaled import HeNormal as HeNormal
+from nkeras.initializers.scaled import HeUniform as HeUniform
+from nkeras.initializers.scaled import LecunNormal as LecunNormal
+from nkeras.initializers.scaled import LecunUniform as LecunUniform
 
 constant = Constant
 glorot_normal = GlorotNormal
@@ -33,41 +35,6 @@ truncated_normal = TruncatedNormal
 variance_scaling = VarianceScaling
 zeros = Zeros
 
-__all__ = [
-    "Constant",
-    "GlorotNormal",
-    "GlorotUniform",
-    "HeNormal",
-    "HeUniform",
-    "Identity",
-    "Initializer",
-    "LecunNormal",
-    "LecunUniform",
-    "Ones",
-    "Orthogonal",
-    "RandomNormal",
-    "RandomUniform",
-    "TruncatedNormal",
-    "VarianceScaling",
-    "Zeros",
-    "constant",
-    "deserialize",
-    "get",
-    "glorot_normal",
-    "glorot_uniform",
-    "he_normal",
-    "he_uniform",
-    "identity",
-    "lecun_normal",
-    "lecun_uniform",
-    "ones",
-    "orthogonal",
-    "random_normal",
-    "random_uniform",
-    "serialize",
-    "truncated_normal",
-    "variance_scaling",
-    "zeros",
-]
+__all__ = missing.names_of(__name__)  # pyright: ignore[reportUnsupportedDunderAll]
 
 missing.explain(__name__)

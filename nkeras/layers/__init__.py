@@ -1,179 +1,92 @@
 """Layers, as `keras.layers`."""
 
 from nkeras.core import missing
-from nkeras.layers.activation import (
-    ELU,
-    Activation,
-    LeakyReLU,
-    PReLU,
-    ReLU,
-    Softmax,
-    ThresholdedReLU,
-)
-from nkeras.layers.base import Layer
-from nkeras.layers.convolution import Conv1D, Conv2D, Conv3D
-from nkeras.layers.core import Dense, Identity, Input, InputLayer, Lambda
-from nkeras.layers.depthwise import (
-    DepthwiseConv1D,
-    DepthwiseConv2D,
-    SeparableConv1D,
-    SeparableConv2D,
-)
-from nkeras.layers.input_spec import InputSpec
-from nkeras.layers.merging import (
-    Add,
-    Average,
-    Concatenate,
-    Dot,
-    Maximum,
-    Minimum,
-    Multiply,
-    Subtract,
-    add,
-    average,
-    concatenate,
-    dot,
-    maximum,
-    minimum,
-    multiply,
-    subtract,
-)
-from nkeras.layers.normalization import BatchNormalization
-from nkeras.layers.pooling import (
-    AveragePooling1D,
-    AveragePooling2D,
-    AveragePooling3D,
-    AvgPool1D,
-    AvgPool2D,
-    AvgPool3D,
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    GlobalAveragePooling3D,
-    GlobalAvgPool1D,
-    GlobalAvgPool2D,
-    GlobalAvgPool3D,
-    GlobalMaxPool1D,
-    GlobalMaxPool2D,
-    GlobalMaxPool3D,
-    GlobalMaxPooling1D,
-    GlobalMaxPooling2D,
-    GlobalMaxPooling3D,
-    MaxPool1D,
-    MaxPool2D,
-    MaxPool3D,
-    MaxPooling1D,
-    MaxPooling2D,
-    MaxPooling3D,
-)
-from nkeras.layers.regularization import (
-    ActivityRegularization,
-    Dropout,
-    GaussianDropout,
-    GaussianNoise,
-    SpatialDropout1D,
-    SpatialDropout2D,
-    SpatialDropout3D,
-)
-from nkeras.layers.reshaping import Flatten, Permute, RepeatVector, Reshape
-from nkeras.layers.resizing import (
-    Cropping1D,
-    Cropping2D,
-    Cropping3D,
-    UpSampling1D,
-    UpSampling2D,
-    UpSampling3D,
-    ZeroPadding1D,
-    ZeroPadding2D,
-    ZeroPadding3D,
-)
-from nkeras.layers.transposed import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
+from nkeras.layers.activation import ELU as ELU
+from nkeras.layers.activation import Activation as Activation
+from nkeras.layers.activation import LeakyReLU as LeakyReLU
+from nkeras.layers.activation import PReLU as PReLU
+from nkeras.layers.activation import ReLU as ReLU
+from nkeras.layers.activation import Softmax as Softmax
+from nkeras.layers.activation import ThresholdedReLU as ThresholdedReLU
+from nkeras.layers.base import Layer as Layer
+from nkeras.layers.convolution import Conv1D as Conv1D
+from nkeras.layers.convolution import Conv2D as Conv2D
+from nkeras.layers.convolution import Conv3D as Conv3D
+from nkeras.layers.core import Dense as Dense
+from nkeras.layers.core import Identity as Identity
+from nkeras.layers.core import Input as Input
+from nkeras.layers.core import InputLayer as InputLayer
+from nkeras.layers.core import Lambda as Lambda
+from nkeras.layers.depthwise import DepthwiseConv1D as DepthwiseConv1D
+from nkeras.layers.depthwise import DepthwiseConv2D as DepthwiseConv2D
+from nkeras.layers.depthwise import SeparableConv1D as SeparableConv1D
+from nkeras.layers.depthwise import SeparableConv2D as SeparableConv2D
+from nkeras.layers.input_spec import InputSpec as InputSpec
+from nkeras.layers.merging import Add as Add
+from nkeras.layers.merging import Average as Average
+from nkeras.layers.merging import Concatenate as Concatenate
+from nkeras.layers.merging import Dot as Dot
+from nkeras.layers.merging import Maximum as Maximum
+from nkeras.layers.merging import Minimum as Minimum
+from nkeras.layers.merging import Multiply as Multiply
+from nkeras.layers.merging import Subtract as Subtract
+from nkeras.layers.merging import add as add
+from nkeras.layers.merging import average as average
+from nkeras.layers.merging import concatenate as concatenate
+from nkeras.layers.merging import dot as dot
+from nkeras.layers.merging import maximum as maximum
+from nkeras.layers.merging import minimum as minimum
+from nkeras.layers.merging import multiply as multiply
+from nkeras.layers.merging import subtract as subtract
+from nkeras.layers.normalization import BatchNormalization as BatchNormalization
+from nkeras.layers.pooling import AveragePooling1D as AveragePooling1D
+from nkeras.layers.pooling import AveragePooling2D as AveragePooling2D
+from nkeras.layers.pooling import AveragePooling3D as AveragePooling3D
+from nkeras.layers.pooling import AvgPool1D as AvgPool1D
+from nkeras.layers.pooling import AvgPool2D as AvgPool2D
+from nkeras.layers.pooling import AvgPool3D as AvgPool3D
+from nkeras.layers.pooling import GlobalAveragePooling1D as GlobalAveragePooling1D
+from nkeras.layers.pooling import GlobalAveragePooling2D as GlobalAveragePooling2D
+from nkeras.layers.pooling import GlobalAveragePooling3D as GlobalAveragePooling3D
+from nkeras.layers.pooling import GlobalAvgPool1D as GlobalAvgPool1D
+from nkeras.layers.pooling import GlobalAvgPool2D as GlobalAvgPool2D
+from nkeras.layers.pooling import GlobalAvgPool3D as GlobalAvgPool3D
+from nkeras.layers.pooling import GlobalMaxPool1D as GlobalMaxPool1D
+from nkeras.layers.pooling import GlobalMaxPool2D as GlobalMaxPool2D
+from nkeras.layers.pooling import GlobalMaxPool3D as GlobalMaxPool3D
+from nkeras.layers.pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
+from nkeras.layers.pooling import GlobalMaxPooling2D as GlobalMaxPooling2D
+from nkeras.layers.pooling import GlobalMaxPooling3D as GlobalMaxPooling3D
+from nkeras.layers.pooling import MaxPool1D as MaxPool1D
+from nkeras.layers.pooling import MaxPool2D as MaxPool2D
+from nkeras.layers.pooling import MaxPool3D as MaxPool3D
+from nkeras.layers.pooling import MaxPooling1D as MaxPooling1D
+from nkeras.layers.pooling import MaxPooling2D as MaxPooling2D
+from nkeras.layers.pooling import MaxPooling3D as MaxPooling3D
+from nkeras.layers.regularization import ActivityRegularization as ActivityRegularization
+from nkeras.layers.regularization import Dropout as Dropout
+from nkeras.layers.regularization import GaussianDropout as GaussianDropout
+from nkeras.layers.regularization import GaussianNoise as GaussianNoise
+from nkeras.layers.regularization import SpatialDropout1D as SpatialDropout1D
+from nkeras.layers.regularization import SpatialDropout2D as SpatialDropout2D
+from nkeras.layers.regularization import SpatialDropout3D as SpatialDropout3D
+from nkeras.layers.reshaping import Flatten as Flatten
+from nkeras.layers.reshaping import Permute as Permute
+from nkeras.layers.reshaping import RepeatVector as RepeatVector
+from nkeras.layers.reshaping import Reshape as Reshape
+from nkeras.layers.resizing import Cropping1D as Cropping1D
+from nkeras.layers.resizing import Cropping2D as Cropping2D
+from nkeras.layers.resizing import Cropping3D as Cropping3D
+from nkeras.layers.resizing import UpSampling1D as UpSampling1D
+from nkeras.layers.resizing import UpSampling2D as UpSampling2D
+from nkeras.layers.resizing import UpSampling3D as UpSampling3D
+from nkeras.layers.resizing import ZeroPadding1D as ZeroPadding1D
+from nkeras.layers.resizing import ZeroPadding2D as ZeroPadding2D
+from nkeras.layers.resizing import ZeroPadding3D as ZeroPadding3D
+from nkeras.layers.transposed import Conv1DTranspose as Conv1DTranspose
+from nkeras.layers.transposed import Conv2DTranspose as Conv2DTranspose
+from nkeras.layers.transposed import Conv3DTranspose as Conv3DTranspose
 
-__all__ = [
-    "ELU",
-    "Activation",
-    "ActivityRegularization",
-    "Add",
-    "Average",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "AveragePooling3D",
-    "AvgPool1D",
-    "AvgPool2D",
-    "AvgPool3D",
-    "BatchNormalization",
-    "Concatenate",
-    "Conv1D",
-    "Conv1DTranspose",
-    "Conv2D",
-    "Conv2DTranspose",
-    "Conv3D",
-    "Conv3DTranspose",
-    "Cropping1D",
-    "Cropping2D",
-    "Cropping3D",
-    "Dense",
-    "DepthwiseConv1D",
-    "DepthwiseConv2D",
-    "Dot",
-    "Dropout",
-    "Flatten",
-    "GaussianDropout",
-    "GaussianNoise",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalAveragePooling3D",
-    "GlobalAvgPool1D",
-    "GlobalAvgPool2D",
-    "GlobalAvgPool3D",
-    "GlobalMaxPool1D",
-    "GlobalMaxPool2D",
-    "GlobalMaxPool3D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "GlobalMaxPooling3D",
-    "Identity",
-    "Input",
-    "InputLayer",
-    "InputSpec",
-    "Lambda",
-    "Layer",
-    "LeakyReLU",
-    "MaxPool1D",
-    "MaxPool2D",
-    "MaxPool3D",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "MaxPooling3D",
-    "Maximum",
-    "Minimum",
-    "Multiply",
-    "PReLU",
-    "Permute",
-    "ReLU",
-    "RepeatVector",
-    "Reshape",
-    "SeparableConv1D",
-    "SeparableConv2D",
-    "Softmax",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
-    "Subtract",
-    "ThresholdedReLU",
-    "UpSampling1D",
-    "UpSampling2D",
-    "UpSampling3D",
-    "ZeroPadding1D",
-    "ZeroPadding2D",
-    "ZeroPadding3D",
-    "add",
-    "average",
-    "concatenate",
-    "dot",
-    "maximum",
-    "minimum",
-    "multiply",
-    "subtract",
-]
+__all__ = missing.names_of(__name__)  # pyright: ignore[reportUnsupportedDunderAll]
 
 missing.explain(__name__)
