@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nkeras.core import tape
 from nkeras.core.spec import Spec
 from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Gradients
 
 if TYPE_CHECKING:
     from nkeras.core.primitive import Primitive, Results
@@ -118,3 +119,49 @@ def backward(
     for rule, saves in calls:
         rule(saves, grads, specs, result)
     return result
+
+
+def gradient_through(
+    function: Callable[..., Sequence[Tensor]], sources: Gradients, grads: Gradients
+) -> Gradients:
+    """Gradients by the sources of what simpler ops make of them.
+
+    For derivatives of derivatives, which are rare and whose formulas are long.
+
+    Args:
+        function: of the sources; a tuple of tensors.
+        sources: tensors, or None.
+        grads: the gradients by the function's results.
+    """
+    watched = [source for source in sources if source is not None]
+    with tape.GradientTape(watch_accessed_variables=False) as watching:
+        watching.watch(watched)
+        results = function(*sources)
+    found = iter(
+        watching.gradient(list(results), watched, list(grads), unconnected_gradients="zero")
+    )
+    return tuple(None if source is None else next(found) for source in sources)
+
+
+def differentiate_decomposition(function: Primitive[Results]) -> None:
+    """Declare a primitive's gradients: those of the simpler ops that it is made of."""
+    differentiable = [name for name in function.arguments if name not in function.flat]
+    upstream = [f"grad_{output}" for output in function.outputs]
+
+    def rule(**named: Any) -> Gradients:
+        static = {parameter.name: named[parameter.name] for parameter in function.static}
+
+        def results(*sources: Tensor | None) -> Sequence[Tensor]:
+            values = named | dict(zip(differentiable, sources, strict=True))
+            assert function.decompose is not None
+            found = function.decompose(*[values[name] for name in function.arguments], **static)
+            return found if isinstance(found, tuple) else (found,)
+
+        sources = [named[name] for name in differentiable]
+        return gradient_through(results, sources, [named[name] for name in upstream])
+
+    kind = inspect.Parameter.KEYWORD_ONLY
+    names = (*function.arguments, *upstream)
+    parameters = [*(inspect.Parameter(name, kind) for name in names), *function.static]
+    rule.__signature__ = inspect.Signature(parameters)
+    function.vjp(*differentiable)(rule)

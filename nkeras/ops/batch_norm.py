@@ -2,66 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
 
 from nkeras.backend.scalars import arithmetic
-from nkeras.core import tape
-from nkeras.core.primitive import Primitive, Results, primitive
+from nkeras.core.gradient_rule import differentiate_decomposition
+from nkeras.core.primitive import primitive
 from nkeras.core.spec import Spec, Typed
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Gradients
 from nkeras.ops.elementwise import elementwise, rsqrt, square
 from nkeras.ops.reduction import reduce_mean, reduce_sum
-
-
-def gradient_through(
-    function: Callable[..., Sequence[Tensor]], sources: Gradients, grads: Gradients
-) -> Gradients:
-    """Gradients by the sources of what simpler ops make of them.
-
-    For derivatives of derivatives, which are rare and whose formulas are long.
-
-    Args:
-        function: of the sources; a tuple of tensors.
-        sources: tensors, or None.
-        grads: the gradients by the function's results.
-    """
-    watched = [source for source in sources if source is not None]
-    with tape.GradientTape(watch_accessed_variables=False) as one_tape:
-        one_tape.watch(watched)
-        results = function(*sources)
-    found = iter(
-        one_tape.gradient(list(results), watched, list(grads), unconnected_gradients="zero")
-    )
-    return tuple(None if source is None else next(found) for source in sources)
-
-
-def differentiate_decomposition(function: Primitive[Results]) -> None:
-    """Declare a primitive's gradients, by all arguments: those of the simpler ops it is made of."""
-
-    def results(*arguments: Tensor, **static: object) -> tuple[Tensor, ...]:
-        assert function.decompose is not None
-        found = function.decompose(*arguments, **static)
-        return found if isinstance(found, tuple) else (found,)
-
-    upstream = [f"grad_{output}" for output in function.outputs]
-
-    def rule(**named: Any) -> Gradients:
-        static = {parameter.name: named[parameter.name] for parameter in function.static}
-        return gradient_through(
-            lambda *sources: results(*sources, **static),
-            [named[name] for name in function.arguments],
-            [named[name] for name in upstream],
-        )
-
-    names = (*function.arguments, *upstream)
-    kind = inspect.Parameter.KEYWORD_ONLY
-    parameters = [inspect.Parameter(name, kind) for name in names]
-    rule.__signature__ = inspect.Signature([*parameters, *function.static])
-    function.vjp(*function.arguments)(rule)
 
 
 def check_vectors(x: Typed, owner: str, **vectors: Typed | None) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 from nkeras.core.errors import short
+from nkeras.core.gradient_rule import gradient_through
 from nkeras.core.primitive import op, primitive, promoted, to_tensor
 from nkeras.core.spec import Spec, Typed
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Gradients, TensorLike
 from nkeras.ops.activation import relu
-from nkeras.ops.batch_norm import gradient_through
 from nkeras.ops.elementwise import add
 from nkeras.ops.linalg import _matmul, matmul
 from nkeras.ops.reduction import reduce_sum

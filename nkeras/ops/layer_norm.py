@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from nkeras.core.gradient_rule import differentiate_decomposition
 from nkeras.core.primitive import primitive
 from nkeras.core.spec import Spec, Typed
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Gradients
-from nkeras.ops.batch_norm import check_vectors, differentiate_decomposition
+from nkeras.ops.batch_norm import check_vectors
 from nkeras.ops.elementwise import rsqrt, square
 from nkeras.ops.reduction import reduce_mean, reduce_sum
 from nkeras.ops.shape import expand_dims

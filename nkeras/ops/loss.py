@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 
 from nkeras.backend.scalars import losses
+from nkeras.core.gradient_rule import differentiate_decomposition
 from nkeras.core.primitive import primitive, to_tensor
 from nkeras.core.spec import Spec, Typed
-from nkeras.core.tape import GradientTape
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import Gradients
 from nkeras.ops.elementwise import (
     clip,
     elementwise,
@@ -143,17 +140,12 @@ def softmax_cross_entropy_grad(grad_loss: Typed, target: Typed, log_probabilitie
 
 
 @softmax_cross_entropy_grad.decomposition
-def _softmax_grad_formula(grad_loss: Tensor, target: Tensor, log_probabilities: Tensor) -> Tensor:
+def _(grad_loss: Tensor, target: Tensor, log_probabilities: Tensor) -> Tensor:
     difference = exp(log_probabilities) * _total(target) - target
     return difference * expand_dims(grad_loss, 1)
 
 
-@softmax_cross_entropy_grad.vjp("grad_loss", "target", "log_probabilities")
-def _(
-    grad_grad_logits: Tensor, grad_loss: Tensor, target: Tensor, log_probabilities: Tensor
-) -> Gradients:
-    arguments = (grad_loss, target, log_probabilities)
-    return _vjp(_softmax_grad_formula, arguments, grad_grad_logits)
+differentiate_decomposition(softmax_cross_entropy_grad)
 
 
 def _specs(owner: str, scores: Typed, name: str, other: Typed, rank: int) -> Spec:
@@ -168,16 +160,6 @@ def _specs(owner: str, scores: Typed, name: str, other: Typed, rank: int) -> Spe
 
 def _total(x: Tensor) -> Tensor:
     return reduce_sum(x, axis=(1,), keepdims=True)
-
-
-def _vjp(
-    formula: Callable[..., Tensor], arguments: Sequence[Tensor], upstream: Tensor
-) -> Gradients:
-    """Gradients of a formula by its arguments, where `upstream` is the one by its result."""
-    with GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(arguments)
-        result = formula(*arguments)
-    return tape.gradient(result, list(arguments), upstream, unconnected_gradients="zero")
 
 
 @primitive(outputs=("loss",), flat=("labels",))
@@ -207,9 +189,7 @@ def sparse_cross_entropy_grad(
 
 
 @sparse_cross_entropy_grad.decomposition
-def _sparse_grad(
-    grad_loss: Tensor, probabilities: Tensor, labels: Tensor, epsilon: float
-) -> Tensor:
+def _(grad_loss: Tensor, probabilities: Tensor, labels: Tensor, epsilon: float) -> Tensor:
     total = _total(probabilities)
     chosen = take_along_axis(probabilities, expand_dims(labels, 1), 1)
     chance = chosen / total
@@ -219,18 +199,7 @@ def _sparse_grad(
     return scale / total - _onehot(labels, probabilities) * share
 
 
-@sparse_cross_entropy_grad.vjp("grad_loss", "probabilities")
-def _(
-    grad_grad_probabilities: Tensor,
-    grad_loss: Tensor,
-    probabilities: Tensor,
-    labels: Tensor,
-    epsilon: float,
-) -> Gradients:
-    def formula(grad_loss: Tensor, probabilities: Tensor) -> Tensor:
-        return _sparse_grad(grad_loss, probabilities, labels, epsilon)
-
-    return _vjp(formula, (grad_loss, probabilities), grad_grad_probabilities)
+differentiate_decomposition(sparse_cross_entropy_grad)
 
 
 @primitive(outputs=("loss",))
@@ -268,7 +237,7 @@ def cross_entropy_grad(
 
 
 @cross_entropy_grad.decomposition
-def _dense_grad(grad_loss: Tensor, target: Tensor, probabilities: Tensor, epsilon: float) -> Tensor:
+def _(grad_loss: Tensor, target: Tensor, probabilities: Tensor, epsilon: float) -> Tensor:
     total = _total(probabilities)
     chances = probabilities / total
     outside = logical_or(less(chances, epsilon), greater(chances, 1.0 - epsilon))
@@ -276,15 +245,4 @@ def _dense_grad(grad_loss: Tensor, target: Tensor, probabilities: Tensor, epsilo
     return (slopes - _total(slopes * chances)) * expand_dims(grad_loss, 1) / total
 
 
-@cross_entropy_grad.vjp("grad_loss", "target", "probabilities")
-def _(
-    grad_grad_probabilities: Tensor,
-    grad_loss: Tensor,
-    target: Tensor,
-    probabilities: Tensor,
-    epsilon: float,
-) -> Gradients:
-    def formula(grad_loss: Tensor, target: Tensor, probabilities: Tensor) -> Tensor:
-        return _dense_grad(grad_loss, target, probabilities, epsilon)
-
-    return _vjp(formula, (grad_loss, target, probabilities), grad_grad_probabilities)
+differentiate_decomposition(cross_entropy_grad)

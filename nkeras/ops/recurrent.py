@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from nkeras.core.gradient_rule import differentiate_decomposition, gradient_through
 from nkeras.core.primitive import primitive
 from nkeras.core.spec import Spec, Typed
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Gradients
 from nkeras.ops.activation import sigmoid
 from nkeras.ops.arranging import split
-from nkeras.ops.batch_norm import differentiate_decomposition, gradient_through
 from nkeras.ops.core import zeros_like
 from nkeras.ops.elementwise import square, tanh
 from nkeras.ops.linalg import matmul
