@@ -31,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an interpreter that has the peers; this one by default",
     )
     parser.add_argument(
-        "--threads", type=int, default=_cores(), help="of nkeras and its peers; all by default"
+        "--threads",
+        type=int,
+        default=usable_cores(),
+        help="of nkeras and its peers; all by default",
     )
     parser.add_argument("--rounds", type=int, default=7, help="turns of each peer, 7 by default")
 
@@ -44,7 +47,8 @@ def _names(text: str) -> list[str]:
     return names
 
 
-def _cores() -> int:
+def usable_cores() -> int:
+    """The cores of this machine; on Linux those that a container or taskset leaves."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

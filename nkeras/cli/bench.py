@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="the backends to compare; all that work here by default, but not a simulator",
     )
-    parser.add_argument("--batch", type=_positive, default=32, help="batch size, 32 by default")
+    parser.add_argument("--batch", type=positive, default=32, help="batch size, 32 by default")
     parser.add_argument(
         "--seconds", type=float, default=1.0, help="time for each measurement, 1 by default"
     )
@@ -48,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     against.add_arguments(parser)
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """An argument that counts something."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")

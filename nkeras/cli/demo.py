@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nkeras.cli.bench import positive
+
 if TYPE_CHECKING:
     import nkeras as keras
 
@@ -28,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backend",
         help="numpy, cpu, cuda or the name of a plugin; cpu unless NKERAS_BACKEND is set",
     )
-    parser.add_argument("--epochs", type=_positive, help=f"number of epochs, {_EPOCHS} by default")
+    parser.add_argument("--epochs", type=positive, help=f"number of epochs, {_EPOCHS} by default")
     parser.add_argument("--seed", type=_seed, default=0, help="random seed, 0 by default")
     parser.add_argument(
         "--output",
@@ -36,13 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Path("nkeras-demo.svg"),
         help="the picture to write, nkeras-demo.svg by default",
     )
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return number
 
 
 def _seed(text: str) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nkeras
 from nkeras.backend import registry
+from nkeras.cli.against import usable_cores
 
 DESCRIPTION = "show versions, backends, threads, the kernel cache and the GPU"
 
@@ -61,7 +62,7 @@ def _versions() -> dict[str, str]:
     facts = {
         "nkeras": f"{nkeras.__version__}, {Path(nkeras.__file__).parent}",
         "python": f"{platform.python_version()}, {platform.platform()}",
-        "cores": str(_usable_cores()),
+        "cores": str(usable_cores()),
     }
     for package in _PACKAGES:
         facts[package] = _version(package) or "not installed"
@@ -74,12 +75,6 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # Linux: what a container or taskset leaves
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _section(title: str, facts: dict[str, str]) -> list[str]:
