@@ -74,6 +74,16 @@ class MonitorCallback(Callback):
         assert self.monitor_op is not None
         return bool(self.monitor_op(value - self.min_delta, reference))
 
+    def get_monitor_value(self, logs: Logs) -> float | None:
+        """The watched result, or None with a warning."""
+        value = (logs or {}).get(self.monitor)
+        if value is None:
+            warn(
+                f"{type(self).__name__}: there is no result {short(self.monitor)} to watch; there "
+                f"are: {cut_text(', '.join(logs or {}))}.{nearest(self.monitor, logs or {})}",
+            )
+        return value
+
 
 def _check_epochs(callback: Callback, **arguments: int) -> None:
     """Refuse numbers of epochs that are negative or no numbers."""
@@ -169,16 +179,6 @@ class EarlyStopping(MonitorCallback):
                 )
             self.model.set_weights(self.best_weights)
 
-    def get_monitor_value(self, logs: Logs) -> float | None:
-        """The watched result, or None with a warning."""
-        value = (logs or {}).get(self.monitor)
-        if value is None:
-            warn(
-                f"EarlyStopping: there is no result {short(self.monitor)} to watch; there are: "
-                f"{cut_text(', '.join(logs or {}))}.{nearest(self.monitor, logs or {})}",
-            )
-        return value
-
 
 class ReduceLROnPlateau(MonitorCallback):
     """Lowers the learning rate when a result has not become better for a while.
@@ -237,12 +237,8 @@ class ReduceLROnPlateau(MonitorCallback):
             self._set_monitor_op()
         logs = {} if logs is None else logs
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
-        current = logs.get(self.monitor)
+        current = self.get_monitor_value(logs)
         if current is None:
-            warn(
-                f"ReduceLROnPlateau: there is no result {short(self.monitor)} to watch; there are: "
-                f"{cut_text(', '.join(logs))}.{nearest(self.monitor, logs)}",
-            )
             return
         if self.in_cooldown():
             self.cooldown_counter -= 1
