@@ -228,15 +228,9 @@ class MeanIoU(IoU):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
+        classes = list(range(num_classes))
         super().__init__(
-            num_classes,
-            list(range(num_classes)),
-            name,
-            dtype,
-            ignore_class,
-            sparse_y_true,
-            sparse_y_pred,
-            axis,
+            num_classes, classes, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis
         )
 
 
