@@ -13,7 +13,7 @@ from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
 from nkeras.ops.elementwise import elementwise, greater, maximum, negative, subtract, where_
 from nkeras.ops.reduction import _cumsum, _sort, reduce_sum
-from nkeras.ops.shape import cast, getitem
+from nkeras.ops.shape import cast, section
 
 
 def _activation(
@@ -106,10 +106,8 @@ def glu(x: TensorLike, axis: int = -1) -> Tensor:
             "glu: the size of `x` along `axis` must be even. "
             f"Received: shape {x.shape}, axis={short(axis)}"
         )
-    before = (slice(None),) * axis
-    value = getitem(x, (*before, slice(None, size // 2)))
-    gate = getitem(x, (*before, slice(size // 2, None)))
-    return value * sigmoid(gate)
+    half = size // 2
+    return section(x, axis, None, half) * sigmoid(section(x, axis, half, None))
 
 
 @op

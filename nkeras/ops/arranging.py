@@ -26,6 +26,7 @@ from nkeras.ops.shape import (
     flip,
     getitem,
     reshape,
+    section,
     squeeze,
     transpose,
 )
@@ -77,10 +78,6 @@ def dstack(xs: Sequence[TensorLike]) -> Tensor:
     return concatenate([_at_least(x, 3) for x in xs], 2)
 
 
-def _along(x: Tensor, axis: int, part: builtins.slice) -> Tensor:
-    return getitem(x, (*[builtins.slice(None)] * axis, part))
-
-
 def _parted(
     x: TensorLike, indices_or_sections: Sections, axis: int, even: bool, owner: str
 ) -> list[Tensor]:
@@ -101,7 +98,7 @@ def _parted(
         short, longer = divmod(size, count)
         bounds = [i * short + min(i, longer) for i in range(1, count)]
     edges = [0, *bounds, size]
-    return [_along(x, axis, builtins.slice(a, b)) for a, b in itertools.pairwise(edges)]
+    return [section(x, axis, a, b) for a, b in itertools.pairwise(edges)]
 
 
 @op
@@ -172,7 +169,7 @@ def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Tensor
     count = x.shape[axis] if num is None else num
     if count != x.shape[axis] and not isinstance(x, graph.KerasTensor):
         refuse("num", num, f"the size {x.shape[axis]} along axis {axis}", "unstack")
-    return [squeeze(_along(x, axis, builtins.slice(i, i + 1)), axis) for i in range(count)]
+    return [squeeze(section(x, axis, i, i + 1), axis) for i in range(count)]
 
 
 @op
@@ -308,11 +305,7 @@ def roll(x: TensorLike, shift: Window, axis: Axis = None) -> Tensor:
         size = x.shape[place]
         cut = -int(by) % size if size else 0
         if cut:
-            parts = [
-                _along(x, place, builtins.slice(cut, None)),
-                _along(x, place, builtins.slice(cut)),
-            ]
-            x = concatenate(parts, place)
+            x = concatenate([section(x, place, cut, None), section(x, place, None, cut)], place)
     return x
 
 

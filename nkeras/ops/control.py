@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -12,7 +11,7 @@ from nkeras.core.primitive import has_symbolic, to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import T, TensorLike, TensorsLike
 from nkeras.ops.core import where
-from nkeras.ops.shape import concatenate, flip, getitem, stack
+from nkeras.ops.shape import concatenate, flip, getitem, section, stack
 
 R = TypeVar("R")
 
@@ -211,11 +210,7 @@ def associative_scan(f: Callable[[T, T], T], elems: T, reverse: bool = False, ax
     """
 
     def part(structure: T, i: int) -> T:
-        def cut(leaf: Tensor) -> Tensor:
-            before = [builtins.slice(None)] * (axis % leaf.ndim)
-            return getitem(leaf, (*before, builtins.slice(i, i + 1)))
-
-        return tree.map_structure(cut, structure)
+        return tree.map_structure(lambda leaf: section(leaf, axis % leaf.ndim, i, i + 1), structure)
 
     tensors = tree.map_structure(to_tensor, elems)
     if reverse:

@@ -37,7 +37,7 @@ from nkeras.ops.elementwise import (
     where_,
 )
 from nkeras.ops.reduction import all, mean, reduce_sum
-from nkeras.ops.shape import cast, getitem, reshape
+from nkeras.ops.shape import cast, reshape, section
 
 _abs = abs
 _nan_to_number = elementwise(
@@ -301,10 +301,6 @@ def psnr(x1: TensorLike, x2: TensorLike, max_val: float) -> Tensor:
     return 20.0 * math.log10(max_val) - multiply(log10(error), 10.0)
 
 
-def _cut(x: Tensor, axis: int, part: slice) -> Tensor:
-    return getitem(x, (*[slice(None)] * axis, part))
-
-
 @op
 def diff(a: TensorLike, n: int = 1, axis: int = -1) -> Tensor:
     """Differences of neighbours along an axis, `n` times.
@@ -325,10 +321,7 @@ def diff(a: TensorLike, n: int = 1, axis: int = -1) -> Tensor:
         refuse("n", n, "a non-negative int", "diff")
     axis = normalize_axis(axis, len(x.shape), "diff")
     for _ in range(n):
-        after, before = (
-            _cut(x, axis, slice(1, None)),
-            _cut(x, axis, slice(None, -1)),
-        )
+        after, before = section(x, axis, 1, None), section(x, axis, None, -1)
         x = after != before if x.dtype == "bool" else subtract(after, before)
     return x
 
@@ -351,7 +344,7 @@ def trapezoid(
     y = to_tensor(y)
     y = cast(y, dtypes.result_type(y.dtype, float))
     axis = normalize_axis(axis, len(y.shape), "trapezoid")
-    pairs = _cut(y, axis, slice(1, None)) + _cut(y, axis, slice(None, -1))
+    pairs = section(y, axis, 1, None) + section(y, axis, None, -1)
     if x is None:
         widths = dx
     else:

@@ -432,6 +432,11 @@ def getitem(x: TensorLike, key: Any) -> Tensor:
     return reshape(x, tuple(shape))
 
 
+def section(x: Tensor, axis: int, start: int | None, stop: int | None) -> Tensor:
+    """What stands from `start` to `stop` along an axis."""
+    return getitem(x, (*[slice(None)] * axis, slice(start, stop)))
+
+
 def _is_advanced(key: object) -> bool:
     if key is None or key is Ellipsis or isinstance(key, (int, slice)):
         return isinstance(key, bool)
