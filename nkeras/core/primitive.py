@@ -68,7 +68,7 @@ class Primitive(Generic[_R_co]):
         outputs: tuple[str, ...] = ("y",),
         flat: tuple[str, ...] = (),
     ) -> None:
-        self.name = self.__name__ = shape_rule.__name__.lstrip("_")
+        self.name = self.__name__ = shape_rule.__name__.strip("_")
         self.__doc__ = shape_rule.__doc__
         self.__module__ = shape_rule.__module__
         self.__signature__ = inspect.signature(shape_rule)

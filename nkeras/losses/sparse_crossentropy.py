@@ -29,7 +29,7 @@ from nkeras.ops.elementwise import (
     power,
     where_,
 )
-from nkeras.ops.indexing import _take_along_axis
+from nkeras.ops.indexing import take_along_axis_
 from nkeras.ops.loss import sparse_cross_entropy, sparse_softmax_cross_entropy
 from nkeras.ops.shape import cast, expand_dims, reshape, squeeze, transpose
 
@@ -207,7 +207,7 @@ def categorical_generalized_cross_entropy(
     check_labels(given if isinstance(given, np.ndarray) else y_true, y_pred.shape[-1], owner)
     labels, wrong = _in_range(y_true, y_pred.shape[-1])
     last = len(y_pred.shape) - 1
-    chance = squeeze(_take_along_axis(y_pred, expand_dims(labels, last), axis=last), last)
+    chance = squeeze(take_along_axis_(y_pred, expand_dims(labels, last), axis=last), last)
     return _nan_where(wrong, (1.0 - power(chance, q)) / q)
 
 

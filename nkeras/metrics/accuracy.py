@@ -17,8 +17,8 @@ from nkeras.core.typing import PolicyLike, TensorLike
 from nkeras.losses.weighting import aligned
 from nkeras.metrics.named import NamedMetric
 from nkeras.ops.elementwise import equal, greater, greater_equal, less, logical_and, where_
-from nkeras.ops.indexing import _take_along_axis
-from nkeras.ops.reduction import _argmax, reduce_any, reduce_sum
+from nkeras.ops.indexing import take_along_axis_
+from nkeras.ops.reduction import argmax_, reduce_any, reduce_sum
 from nkeras.ops.shape import cast, expand_dims, getitem, reshape, squeeze
 
 
@@ -30,7 +30,7 @@ def _refuse(owner: str, y_true: Tensor, y_pred: Tensor, expected: str) -> None:
 
 def best_class(x: Tensor) -> Tensor:
     """Position of the first largest element along the last axis, int32."""
-    return _argmax(x, axis=len(x.shape) - 1, keepdims=False)
+    return argmax_(x, axis=len(x.shape) - 1, keepdims=False)
 
 
 @op
@@ -149,7 +149,7 @@ def _in_top_k(labels: Tensor, predictions: Tensor, k: int) -> Tensor:
     labels, classes = cast(labels, "int32"), predictions.shape[-1]
     valid = logical_and(greater_equal(labels, 0), less(labels, classes))
     inside = where_(valid, labels, to_tensor(0))
-    own = _take_along_axis(predictions, expand_dims(inside, 1), axis=1)
+    own = take_along_axis_(predictions, expand_dims(inside, 1), axis=1)
     above = cast(greater(predictions, own), "int32")
     rank = reduce_sum(above, axis=(1,), keepdims=False)
     is_number = squeeze(equal(own, own), 1)

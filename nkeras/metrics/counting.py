@@ -21,8 +21,8 @@ from nkeras.core.variable import Variable
 from nkeras.losses.weighting import aligned, along_leading
 from nkeras.metrics.metric import Metric
 from nkeras.ops.elementwise import ceil, clip, greater, less, maximum, multiply, negative, where_
-from nkeras.ops.indexing import _scatter_nd
-from nkeras.ops.reduction import _argsort, _cumsum
+from nkeras.ops.indexing import scatter_nd
+from nkeras.ops.reduction import argsort_, cumsum_
 from nkeras.ops.reduction import sum as sum_
 from nkeras.ops.shape import broadcast_to, cast, expand_dims, flip, getitem, reshape, stack
 
@@ -158,7 +158,7 @@ def _only_top(y_pred: Tensor, k: int, owner: str) -> Tensor:
             f"{owner}: argument `top_k` must be in [1, {size}]. Received: top_k={short(k)}"
         )
     axis = len(y_pred.shape) - 1
-    rank = _argsort(_argsort(negative(y_pred), axis=axis), axis=axis)
+    rank = argsort_(argsort_(negative(y_pred), axis=axis), axis=axis)
     return where_(less(rank, k), y_pred, NEGATIVE_INFINITY)
 
 
@@ -213,8 +213,8 @@ def _by_bucket(
 
     def above(labels: Tensor) -> Tensor:
         flat = reshape(labels, (rows * columns,))
-        sums = _scatter_nd(place, flat, shape=(count + 1, columns))
-        return getitem(flip(_cumsum(flip(sums, 0), axis=0), 0), slice(1, None))
+        sums = scatter_nd(place, flat, shape=(count + 1, columns))
+        return getitem(flip(cumsum_(flip(sums, 0), axis=0), 0), slice(1, None))
 
     counts = {"tp": above(positive), "fp": above(negative)}
     if "fn" in wanted:

@@ -27,8 +27,8 @@ from nkeras.ops.elementwise import (
     not_equal,
     where_,
 )
-from nkeras.ops.indexing import _scatter_nd, _take
-from nkeras.ops.reduction import _argmax
+from nkeras.ops.indexing import scatter_nd, take_
+from nkeras.ops.reduction import argmax_
 from nkeras.ops.reduction import sum as sum_
 from nkeras.ops.shape import broadcast_to, cast, reshape, stack
 
@@ -114,14 +114,14 @@ class IoU(Metric):
         )
         weight = where_(counted, self._weights(sample_weight, y_true.shape, shape), 0)
         self.total_cm.assign_add(
-            _scatter_nd(place, cast(weight, self.dtype), shape=self.total_cm.shape)
+            scatter_nd(place, cast(weight, self.dtype), shape=self.total_cm.shape)
         )
 
     def _labels(self, y: Any, sparse: bool) -> Tensor:
         """A flat int32 tensor of labels."""
         y = to_tensor(y)
         if not sparse:
-            y = _argmax(y, axis=self.axis % len(y.shape), keepdims=False)
+            y = argmax_(y, axis=self.axis % len(y.shape), keepdims=False)
         return cast(reshape(y, (math.prod(y.shape),)), "int32")
 
     def _shape_of_labels(self, y_true: TensorLike) -> tuple[int, ...]:
@@ -156,7 +156,7 @@ class IoU(Metric):
         hits = sum_(matrix * diagonal, axis=0)
         union = sum_(matrix, axis=0) + sum_(matrix, axis=1) - hits
         targets = to_tensor(np.asarray(self.target_class_ids, "int32"))
-        hits, union = _take(hits, targets, axis=0), _take(union, targets, axis=0)
+        hits, union = take_(hits, targets, axis=0), take_(union, targets, axis=0)
         occurred = greater(union, 1e-9)
         share = where_(occurred, hits / (union + config.epsilon()), 0.0)
         return sum_(share) / (sum_(cast(occurred, "float32")) + config.epsilon())

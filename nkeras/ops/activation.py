@@ -12,7 +12,7 @@ from nkeras.core.spec import normalize_axis
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
 from nkeras.ops.elementwise import elementwise, greater, maximum, negative, subtract, where_
-from nkeras.ops.reduction import _cumsum, _sort, reduce_sum
+from nkeras.ops.reduction import cumsum_, reduce_sum, sort_
 from nkeras.ops.shape import cast, section
 
 
@@ -26,7 +26,7 @@ def _activation(
 
 relu = _activation(scalars.relu, "max(x, 0).", promotion="promote")
 leaky_relu = _activation(scalars.leaky_relu, "x, or negative_slope * x below 0.", 0.2)
-_threshold_relu = _activation(
+threshold_relu = _activation(
     scalars.threshold_relu, "relu with a slope, an upper limit and a threshold."
 )
 relu6 = _activation(scalars.relu6, "x limited to [0, 6].")
@@ -130,11 +130,11 @@ def sparsemax(x: TensorLike, axis: int = -1) -> Tensor:
     """
     x = to_floating(x)
     axis = normalize_axis(axis, len(x.shape), "sparsemax")
-    descending = negative(_sort(negative(x), axis=axis))
+    descending = negative(sort_(negative(x), axis=axis))
     sizes = [1] * len(x.shape)
     sizes[axis] = -1
     counts = to_tensor(np.arange(1, x.shape[axis] + 1).reshape(sizes), x.dtype)
-    excess = subtract(_cumsum(descending, axis=axis), 1.0)
+    excess = subtract(cumsum_(descending, axis=axis), 1.0)
     support = greater(descending * counts, excess)
     size = reduce_sum(cast(support, x.dtype), axis=(axis,), keepdims=True)
     total = reduce_sum(where_(support, descending, 0.0), axis=(axis,), keepdims=True)

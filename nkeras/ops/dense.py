@@ -12,7 +12,7 @@ from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Gradients, TensorLike
 from nkeras.ops.activation import relu
 from nkeras.ops.elementwise import add
-from nkeras.ops.linalg import _matmul, matmul
+from nkeras.ops.linalg import matmul, matmul_
 from nkeras.ops.reduction import reduce_sum
 from nkeras.ops.shape import shaped, turned
 
@@ -68,8 +68,8 @@ def _dense_grads(
     rows = math.prod(x.shape[:-1])
     flat_x, grad = shaped(x, (rows, x.shape[-1])), shaped(grad_y, (rows, kernel.shape[1]))
     return (
-        shaped(_matmul(grad, turned(kernel)), x.shape) if "x" in by else None,
-        _matmul(turned(flat_x), grad) if "kernel" in by else None,
+        shaped(matmul_(grad, turned(kernel)), x.shape) if "x" in by else None,
+        matmul_(turned(flat_x), grad) if "kernel" in by else None,
         reduce_sum(grad, axis=(0,), keepdims=False) if "bias" in by else None,
     )
 

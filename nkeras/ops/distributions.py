@@ -23,8 +23,8 @@ from nkeras.ops.elementwise import (
     where_,
 )
 from nkeras.ops.indexing import take_along_axis
-from nkeras.ops.random import _floating, _unit, bits, box_muller
-from nkeras.ops.reduction import _argmax, reduce_sum
+from nkeras.ops.random import bits, box_muller, floating_name, to_unit
+from nkeras.ops.reduction import argmax_, reduce_sum
 from nkeras.ops.shape import broadcast_to, cast, expand_dims, getitem, reshape
 
 ATTEMPTS = 8  # each fails with at most 1 in 20, all of them with 1 in 25 thousand million
@@ -63,9 +63,9 @@ def categorical(
             f"Received: shape {logits.shape}"
         )
     batch, classes = logits.shape
-    unit = maximum(_unit(bits((batch, num_samples, classes), seed)), _LEAST)
+    unit = maximum(to_unit(bits((batch, num_samples, classes), seed)), _LEAST)
     scores = subtract(cast(reshape(logits, (batch, 1, classes)), "float32"), log(-log(unit)))
-    return cast(_argmax(scores, axis=2, keepdims=False), dtype)
+    return cast(argmax_(scores, axis=2, keepdims=False), dtype)
 
 
 def gamma(
@@ -92,7 +92,7 @@ def gamma(
 
     Source: https://keras.io/api/random/random_ops/
     """
-    name = _floating(dtype, "gamma")
+    name = floating_name(dtype, "gamma")
     return cast(_gamma(bits((3 * ATTEMPTS + 1, *shape), seed), alpha), name)
 
 
@@ -125,7 +125,7 @@ def beta(
 
     Source: https://keras.io/api/random/random_ops/
     """
-    name = _floating(dtype, "beta")
+    name = floating_name(dtype, "beta")
     words = bits((2, 3 * ATTEMPTS + 1, *shape), seed)
     first, second = _gamma(getitem(words, 0), alpha), _gamma(getitem(words, 1), beta)
     return cast(divide(first, maximum(add(first, second), 1e-37)), name)
@@ -161,7 +161,7 @@ def binomial(
 
     Source: https://keras.io/api/random/random_ops/
     """
-    name = _floating(dtype, "binomial")
+    name = floating_name(dtype, "binomial")
     trials = to_tensor(counts).numpy()
     if trials.size and trials.min() < 0:
         raise ValueError(f"binomial: `counts` must not be negative. Received: {short(counts)}")
@@ -169,7 +169,7 @@ def binomial(
     sizes = [most] + [1] * len(tuple(shape))
     happens = to_tensor(np.arange(most).reshape(sizes), "float32")
     within = less(happens, cast(to_tensor(counts), "float32"))
-    success = less(_unit(bits((most, *shape), seed)), cast(to_tensor(probabilities), "float32"))
+    success = less(to_unit(bits((most, *shape), seed)), cast(to_tensor(probabilities), "float32"))
     counted = cast(logical_and(within, success), "float32")
     return cast(reduce_sum(counted, axis=(0,), keepdims=False), name)
 
@@ -177,7 +177,7 @@ def binomial(
 def _gamma(words: Tensor, alpha: TensorLike) -> Tensor:
     """float32 gamma numbers from `(3 * ATTEMPTS + 1, *shape)` random words."""
     shape = words.shape[1:]
-    unit = _unit(words)
+    unit = to_unit(words)
     first, second = getitem(unit, slice(0, ATTEMPTS)), getitem(unit, slice(ATTEMPTS, -ATTEMPTS - 1))
     chance = maximum(getitem(unit, slice(-ATTEMPTS - 1, -1)), _LEAST)
     boost = maximum(getitem(unit, -1), _LEAST)
@@ -190,6 +190,6 @@ def _gamma(words: Tensor, alpha: TensorLike) -> Tensor:
     v = where_(positive, t * t * t, 1.0)
     bound = add(multiply(x * x, 0.5), multiply(d, add(subtract(1.0, v), log(v))))
     accepted = cast(logical_and(positive, less(log(chance), bound)), "float32")
-    chosen = expand_dims(_argmax(accepted, axis=0, keepdims=False), 0)
+    chosen = expand_dims(argmax_(accepted, axis=0, keepdims=False), 0)
     sample = multiply(d, getitem(take_along_axis(v, chosen, axis=0), 0))
     return where_(small, multiply(sample, power(boost, divide(1.0, alpha))), sample)

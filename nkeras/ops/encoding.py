@@ -16,7 +16,7 @@ from nkeras.core.tensor import Tensor
 from nkeras.core.typing import DTypeLike, ShapeLike, TensorLike
 from nkeras.ops.core import full, zeros
 from nkeras.ops.elementwise import equal, maximum, minimum, multiply
-from nkeras.ops.indexing import _gather_nd, _scatter_nd, _scatter_update, checked_coordinates, take
+from nkeras.ops.indexing import checked_coordinates, gather_nd, scatter_nd, scatter_update_, take
 from nkeras.ops.reduction import any
 from nkeras.ops.shape import cast, expand_dims, reshape
 
@@ -135,7 +135,7 @@ def segment_sum(
         return _like(data, shape)
     if not len(numbers):
         return zeros(shape, data.dtype)
-    return _scatter_nd(to_tensor(numbers[:, None], "int32"), data, shape=shape)
+    return scatter_nd(to_tensor(numbers[:, None], "int32"), data, shape=shape)
 
 
 def _symbolic(x: Tensor) -> bool:
@@ -188,8 +188,8 @@ def combine(
     for number in range(int(turn.max(initial=-1)) + 1):
         rows = np.flatnonzero(turn == number)
         places = to_tensor(coordinates[rows], "int32")
-        values = function(_gather_nd(x, places), take(updates, rows, 0))
-        x = _scatter_update(x, places, values)
+        values = function(gather_nd(x, places), take(updates, rows, 0))
+        x = scatter_update_(x, places, values)
     return x
 
 
@@ -256,14 +256,14 @@ def scatter_update(
     indices = checked_coordinates(indices, x.shape, "scatter_update")
     updates = cast(updates, x.dtype)
     if reduction is None:
-        return _scatter_update(x, indices, updates)
+        return scatter_update_(x, indices, updates)
     if reduction == "add":
-        return x + _scatter_nd(indices, updates, shape=x.shape)
+        return x + scatter_nd(indices, updates, shape=x.shape)
     functions = {"max": maximum, "min": minimum, "mul": multiply}
     if reduction not in functions:
         refuse("reduction", reduction, 'None, "add", "max", "min" or "mul"', "scatter_update")
     if _symbolic(indices) or _symbolic(updates) or _symbolic(x):
-        return _scatter_update(x, indices, updates)
+        return scatter_update_(x, indices, updates)
     depth = indices.shape[-1]
     flat = reshape(updates, (-1, *x.shape[depth:]))
     return combine(functions[reduction], x, indices.numpy().reshape(-1, depth), flat)

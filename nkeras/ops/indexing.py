@@ -16,11 +16,12 @@ from nkeras.ops.shape import cast, reshape, stack
 
 
 @primitive(flat=("indices",))
-def _take(x: Typed, indices: Typed, *, axis: int) -> Spec:
+def take_(x: Typed, indices: Typed, *, axis: int) -> Spec:
+    """Slices at `indices` along one axis."""
     return Spec((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
 
 
-@_take.vjp("x")
+@take_.vjp("x")
 def _(grad_y: Tensor, x_spec: Spec, indices: Tensor, axis: int) -> Tensor:
     return _take_grad(grad_y, indices, shape=x_spec.shape, axis=axis)
 
@@ -32,18 +33,19 @@ def _take_grad(grad_y: Typed, indices: Typed, *, shape: Shape, axis: int) -> Spe
 
 @_take_grad.vjp("grad_y")
 def _(grad_grad_x: Tensor, indices: Tensor, axis: int) -> Tensor:
-    return _take(grad_grad_x, indices, axis=axis)
+    return take_(grad_grad_x, indices, axis=axis)
 
 
 @primitive(flat=("indices",))
-def _take_along_axis(x: Typed, indices: Typed, *, axis: int) -> Spec:
+def take_along_axis_(x: Typed, indices: Typed, *, axis: int) -> Spec:
+    """Elements at `indices` along one axis."""
     x_rest = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
     rest = (*indices.shape[:axis], 1, *indices.shape[axis + 1 :])
     shape = broadcast_shapes(x_rest, rest, owner="take_along_axis")
     return Spec((*shape[:axis], indices.shape[axis], *shape[axis + 1 :]), x.dtype)
 
 
-@_take_along_axis.vjp("x")
+@take_along_axis_.vjp("x")
 def _(grad_y: Tensor, x_spec: Spec, indices: Tensor, axis: int) -> Tensor:
     return _take_along_axis_grad(grad_y, indices, shape=x_spec.shape, axis=axis)
 
@@ -55,21 +57,23 @@ def _take_along_axis_grad(grad_y: Typed, indices: Typed, *, shape: Shape, axis: 
 
 @_take_along_axis_grad.vjp("grad_y")
 def _(grad_grad_x: Tensor, indices: Tensor, axis: int) -> Tensor:
-    return _take_along_axis(grad_grad_x, indices, axis=axis)
+    return take_along_axis_(grad_grad_x, indices, axis=axis)
 
 
 @primitive(flat=("indices",))
-def _gather_nd(x: Typed, indices: Typed) -> Spec:
+def gather_nd(x: Typed, indices: Typed) -> Spec:
+    """Elements or slices at coordinates."""
     return Spec((*indices.shape[:-1], *x.shape[indices.shape[-1] :]), x.dtype)
 
 
-@_gather_nd.vjp("x")
+@gather_nd.vjp("x")
 def _(grad_y: Tensor, x_spec: Spec, indices: Tensor) -> Tensor:
-    return _scatter_nd(indices, grad_y, shape=x_spec.shape)
+    return scatter_nd(indices, grad_y, shape=x_spec.shape)
 
 
 @primitive(flat=("indices",))
-def _scatter_nd(indices: Typed, values: Typed, *, shape: Shape) -> Spec:
+def scatter_nd(indices: Typed, values: Typed, *, shape: Shape) -> Spec:
+    """Zeros of `shape`, to which values are added at coordinates."""
     expected = (*indices.shape[:-1], *shape[indices.shape[-1] :])
     if tuple(values.shape) != expected:
         raise ValueError(
@@ -79,13 +83,14 @@ def _scatter_nd(indices: Typed, values: Typed, *, shape: Shape) -> Spec:
     return Spec(shape, values.dtype)
 
 
-@_scatter_nd.vjp("values")
+@scatter_nd.vjp("values")
 def _(grad_y: Tensor, indices: Tensor) -> Tensor:
-    return _gather_nd(grad_y, indices)
+    return gather_nd(grad_y, indices)
 
 
 @primitive(flat=("indices",))
-def _scatter_update(x: Typed, indices: Typed, updates: Typed) -> Spec:
+def scatter_update_(x: Typed, indices: Typed, updates: Typed) -> Spec:
+    """The tensor x with updates written at coordinates."""
     expected = (*indices.shape[:-1], *x.shape[indices.shape[-1] :])
     if tuple(updates.shape) != expected:
         raise ValueError(
@@ -95,21 +100,21 @@ def _scatter_update(x: Typed, indices: Typed, updates: Typed) -> Spec:
     return Spec(x.shape, x.dtype)
 
 
-@_scatter_update.vjp("x")
+@scatter_update_.vjp("x")
 def _(grad_y: Tensor, indices: Tensor, updates_spec: Spec) -> Tensor:
-    return _scatter_update(grad_y, indices, to_tensor(np.zeros(updates_spec.shape), grad_y.dtype))
+    return scatter_update_(grad_y, indices, to_tensor(np.zeros(updates_spec.shape), grad_y.dtype))
 
 
-@_scatter_update.vjp("updates")
+@scatter_update_.vjp("updates")
 def _(grad_y: Tensor, x_spec: Spec, indices: Tensor, updates_spec: Spec) -> Tensor:
     """Of several writes to one place only the last one has a gradient."""
     rows = int(np.prod(indices.shape[:-1]))
     numbers = reshape(to_tensor(np.arange(rows)), indices.shape[:-1])
     depth = indices.shape[-1]
-    winner = _scatter_update(to_tensor(np.full(x_spec.shape[:depth], -1)), indices, numbers)
-    is_last = cast(_gather_nd(winner, indices) == numbers, grad_y.dtype)
+    winner = scatter_update_(to_tensor(np.full(x_spec.shape[:depth], -1)), indices, numbers)
+    is_last = cast(gather_nd(winner, indices) == numbers, grad_y.dtype)
     mask = reshape(is_last, (*indices.shape[:-1], *([1] * (len(x_spec.shape) - depth))))
-    return _gather_nd(grad_y, indices) * mask
+    return gather_nd(grad_y, indices) * mask
 
 
 def checked_indices(indices: TensorLike, size: int, owner: str) -> Tensor:
@@ -160,7 +165,7 @@ def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
     if axis is None:
         x, axis = reshape(x, -1), 0
     axis = normalize_axis(axis, len(x.shape), "take")
-    return _take(x, checked_indices(indices, x.shape[axis], "take"), axis=axis)
+    return take_(x, checked_indices(indices, x.shape[axis], "take"), axis=axis)
 
 
 @op
@@ -187,7 +192,7 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = None)
             f"{x.shape} and {indices.shape}"
         )
     axis = normalize_axis(axis, len(x.shape), "take_along_axis")
-    return _take_along_axis(
+    return take_along_axis_(
         x, checked_indices(indices, x.shape[axis], "take_along_axis"), axis=axis
     )
 
@@ -223,7 +228,7 @@ def scatter(indices: TensorLike, values: TensorLike, shape: ShapeLike) -> Tensor
         ValueError: a coordinate is out of range, or the shapes do not fit.
     """
     shape = tuple(int(size) for size in shape)
-    return _scatter_nd(
+    return scatter_nd(
         checked_coordinates(indices, shape, "scatter"), to_tensor(values), shape=shape
     )
 

@@ -12,7 +12,8 @@ from nkeras.ops.shape import expand_dims, squeeze, turned
 
 
 @primitive(outputs=("product",))
-def _matmul(x: Typed, y: Typed) -> Spec:
+def matmul_(x: Typed, y: Typed) -> Spec:
+    """Product of matrices, in batches."""
     if x.shape[-1] != y.shape[-2]:
         raise ValueError(
             f"matmul: shapes {x.shape} and {y.shape} do not fit: the last size of x1 "
@@ -22,14 +23,14 @@ def _matmul(x: Typed, y: Typed) -> Spec:
     return Spec((*batch, x.shape[-2], y.shape[-1]), x.dtype)
 
 
-@_matmul.vjp("x")
+@matmul_.vjp("x")
 def _(grad_product: Tensor, x_spec: Spec, y: Tensor) -> Tensor:
-    return sum_to(_matmul(grad_product, turned(y)), x_spec)
+    return sum_to(matmul_(grad_product, turned(y)), x_spec)
 
 
-@_matmul.vjp("y")
+@matmul_.vjp("y")
 def _(grad_product: Tensor, x: Tensor, y_spec: Spec) -> Tensor:
-    return sum_to(_matmul(turned(x), grad_product), y_spec)
+    return sum_to(matmul_(turned(x), grad_product), y_spec)
 
 
 @op
@@ -55,7 +56,7 @@ def matmul(x1: TensorLike, x2: TensorLike) -> Tensor:
     if not x1.shape or not x2.shape:
         raise ValueError(f"matmul: arguments must not be scalars. Shapes: {x1.shape}, {x2.shape}")
     is_row, is_column = len(x1.shape) == 1, len(x2.shape) == 1
-    product = _matmul(expand_dims(x1, 0) if is_row else x1, expand_dims(x2, 1) if is_column else x2)
+    product = matmul_(expand_dims(x1, 0) if is_row else x1, expand_dims(x2, 1) if is_column else x2)
     if is_column:
         product = squeeze(product, -1)
     return squeeze(product, -1 if is_column else -2) if is_row else product

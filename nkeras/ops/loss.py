@@ -22,7 +22,7 @@ from nkeras.ops.elementwise import (
     where_,
 )
 from nkeras.ops.indexing import take_along_axis
-from nkeras.ops.normalization import _log_softmax, _log_softmax_grad
+from nkeras.ops.normalization import log_softmax_, log_softmax_grad
 from nkeras.ops.reduction import reduce_sum
 from nkeras.ops.shape import cast, expand_dims, squeeze
 
@@ -50,7 +50,7 @@ def sparse_softmax_cross_entropy(logits: Typed, labels: Typed) -> tuple[Spec, Sp
 
 @sparse_softmax_cross_entropy.decomposition
 def _(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    log_probabilities = _log_softmax(logits, axis=1)
+    log_probabilities = log_softmax_(logits, axis=1)
     chosen = take_along_axis(log_probabilities, expand_dims(labels, 1), 1)
     return negative(squeeze(chosen, 1)), log_probabilities
 
@@ -64,7 +64,7 @@ def _(
 ) -> Tensor:
     grad = sparse_softmax_cross_entropy_grad(grad_loss, log_probabilities, labels)
     if grad_log_probabilities is not None:
-        grad = grad + _log_softmax_grad(grad_log_probabilities, log_probabilities, axis=1)
+        grad = grad + log_softmax_grad(grad_log_probabilities, log_probabilities, axis=1)
     return grad
 
 
@@ -110,7 +110,7 @@ def softmax_cross_entropy(target: Typed, logits: Typed) -> tuple[Spec, Spec]:
 
 @softmax_cross_entropy.decomposition
 def _(target: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
-    log_probabilities = _log_softmax(logits, axis=1)
+    log_probabilities = log_softmax_(logits, axis=1)
     product = target * log_probabilities
     return negative(reduce_sum(product, axis=(1,), keepdims=False)), log_probabilities
 
@@ -129,7 +129,7 @@ def _(
 ) -> Tensor:
     grad = softmax_cross_entropy_grad(grad_loss, target, log_probabilities)
     if grad_log_probabilities is not None:
-        grad = grad + _log_softmax_grad(grad_log_probabilities, log_probabilities, axis=1)
+        grad = grad + log_softmax_grad(grad_log_probabilities, log_probabilities, axis=1)
     return grad
 
 

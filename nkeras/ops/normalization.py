@@ -72,37 +72,39 @@ def _(grad_grad_x: Tensor, grad_y: Tensor, y: Tensor, axis: int) -> Tensor:
 
 
 @primitive()
-def _log_softmax(x: Typed, *, axis: int) -> Spec:
+def log_softmax_(x: Typed, *, axis: int) -> Spec:
+    """Logarithm of softmax along one axis."""
     return Spec(x.shape, x.dtype)
 
 
-@_log_softmax.vjp("x")
+@log_softmax_.vjp("x")
 def _(grad_y: Tensor, y: Tensor, axis: int) -> Tensor:
-    return _log_softmax_grad(grad_y, y, axis=axis)
+    return log_softmax_grad(grad_y, y, axis=axis)
 
 
-@_log_softmax.decomposition
+@log_softmax_.decomposition
 def _(x: Tensor, axis: int) -> Tensor:
     shifted = subtract(x, reduce_max(x, axis=(axis,), keepdims=True))
     return shifted - log(reduce_sum(exp(shifted), axis=(axis,), keepdims=True))
 
 
 @primitive(outputs=("grad_x",))
-def _log_softmax_grad(grad_y: Typed, y: Typed, *, axis: int) -> Spec:
+def log_softmax_grad(grad_y: Typed, y: Typed, *, axis: int) -> Spec:
+    """Gradient of `log_softmax_` by x."""
     return Spec(y.shape, y.dtype)
 
 
-@_log_softmax_grad.decomposition
+@log_softmax_grad.decomposition
 def _(grad_y: Tensor, y: Tensor, axis: int) -> Tensor:
     return grad_y - exp(y) * reduce_sum(grad_y, axis=(axis,), keepdims=True)
 
 
-@_log_softmax_grad.vjp("grad_y")
+@log_softmax_grad.vjp("grad_y")
 def _(grad_grad_x: Tensor, y: Tensor, axis: int) -> Tensor:
     return grad_grad_x - reduce_sum(grad_grad_x * exp(y), axis=(axis,), keepdims=True)
 
 
-@_log_softmax_grad.vjp("y")
+@log_softmax_grad.vjp("y")
 def _(grad_grad_x: Tensor, grad_y: Tensor, y: Tensor, axis: int) -> Tensor:
     return multiply(-grad_grad_x * exp(y), reduce_sum(grad_y, axis=(axis,), keepdims=True))
 
@@ -153,7 +155,7 @@ def log_softmax(x: TensorLike, axis: Axis = -1) -> Tensor:
     Returns:
         Tensor of the same shape, floating.
     """
-    return _along(_log_softmax, x, axis, "log_softmax")
+    return _along(log_softmax_, x, axis, "log_softmax")
 
 
 def _along_axis(vector: Tensor, rank: int, axis: int) -> Tensor:

@@ -10,7 +10,7 @@ from nkeras.core.primitive import op, primitive, to_tensor
 from nkeras.core.spec import Pairs, Spec, Typed
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Padding, TensorLike
-from nkeras.ops.shape import _flip, _slice, _slice_grad
+from nkeras.ops.shape import flip_, slice_, slice_grad
 
 
 @primitive()
@@ -25,7 +25,7 @@ def _(grad_y: Tensor, x_spec: Spec, pad_width: Pairs, mode: str) -> Tensor:
         index = tuple(
             (low, low + size, 1) for (low, _), size in zip(pad_width, x_spec.shape, strict=True)
         )
-        return _slice(grad_y, index=index)
+        return slice_(grad_y, index=index)
     for axis, pair in enumerate(pad_width):
         grad_y = _fold(grad_y, axis, pair, x_spec.shape[axis], skip=int(mode == "reflect"))
     return grad_y
@@ -39,7 +39,7 @@ def _fold(grad: Tensor, axis: int, pair: tuple[int, int], size: int, skip: int) 
         index = tuple(
             (start, stop, 1) if i == axis else (0, length, 1) for i, length in enumerate(grad.shape)
         )
-        return _slice(grad, index=index)
+        return slice_(grad, index=index)
 
     def placed(piece: Tensor, start: int) -> Tensor:
         shape = tuple(size if i == axis else length for i, length in enumerate(grad.shape))
@@ -47,7 +47,7 @@ def _fold(grad: Tensor, axis: int, pair: tuple[int, int], size: int, skip: int) 
             (start, start + piece.shape[axis], 1) if i == axis else (0, length, 1)
             for i, length in enumerate(shape)
         )
-        return _slice_grad(_flip(piece, axis=(axis,)), shape=shape, index=index)
+        return slice_grad(flip_(piece, axis=(axis,)), shape=shape, index=index)
 
     result = part(low, low + size)
     if low:

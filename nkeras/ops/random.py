@@ -25,7 +25,7 @@ from nkeras.ops.elementwise import (
     where_,
 )
 from nkeras.ops.indexing import take
-from nkeras.ops.reduction import _argsort
+from nkeras.ops.reduction import argsort_
 from nkeras.ops.shape import cast, getitem, reshape
 
 box_muller = elementwise(scalars.box_muller, "float", "Normal from two uniform numbers.")
@@ -59,7 +59,7 @@ def _(grad_y: Tensor, key: tuple[int, int], rate: float) -> Tensor:
 
 
 def _kept(words: Tensor, rate: float) -> Tensor:
-    return greater_equal(_unit(words), rate)
+    return greater_equal(to_unit(words), rate)
 
 
 def bits(shape: ShapeLike, seed: Seed) -> Tensor:
@@ -68,7 +68,7 @@ def bits(shape: ShapeLike, seed: Seed) -> Tensor:
     return reshape(random_bits(key=draw_seed(seed), size=math.prod(shape)), shape)
 
 
-def _unit(words: Tensor, digits: int = 24) -> Tensor:
+def to_unit(words: Tensor, digits: int = 24) -> Tensor:
     """uint32 words as float32 in [0, 1) with that many binary digits, exact on every backend."""
     return multiply(cast(bitwise_right_shift(words, 32 - digits), "float32"), 2.0**-digits)
 
@@ -81,7 +81,7 @@ def _units(count: int, shape: ShapeLike, seed: Seed, dtype: str) -> list[Tensor]
     if dtype != "float64":
         words = bits((count, *shape), seed)
         digits = {"float16": 11, "bfloat16": 8}.get(dtype, 24)
-        return [_unit(getitem(words, i), digits) for i in range(count)]
+        return [to_unit(getitem(words, i), digits) for i in range(count)]
     words = bits((count, 2, *shape), seed)
     high = cast(bitwise_right_shift(getitem(words, (slice(None), 0)), 5), dtype)
     low = cast(bitwise_right_shift(getitem(words, (slice(None), 1)), 6), dtype)
@@ -118,7 +118,7 @@ def uniform(
 
     Source: https://keras.io/api/random/random_ops/
     """
-    name = _floating(dtype, "uniform")
+    name = floating_name(dtype, "uniform")
     (unit,) = _units(1, shape, seed, name)
     return cast(add(multiply(unit, maxval - minval), minval), name)
 
@@ -152,7 +152,7 @@ def normal(
 
     Source: https://keras.io/api/random/random_ops/
     """
-    name = _floating(dtype, "normal")
+    name = floating_name(dtype, "normal")
     units = _units(2, shape, seed, "float64" if name == "float64" else "float32")
     return cast(add(multiply(box_muller(*units), stddev), mean), name)
 
@@ -186,7 +186,7 @@ def truncated_normal(
 
     Source: https://keras.io/api/random/random_ops/
     """
-    name = _floating(dtype, "truncated_normal")
+    name = floating_name(dtype, "truncated_normal")
     (unit,) = _units(1, shape, seed, "float64" if name == "float64" else "float32")
     return cast(add(multiply(truncated_normal_quantile(unit), stddev), mean), name)
 
@@ -263,7 +263,7 @@ def shuffle(x: TensorLike, axis: int = 0, seed: Seed = None) -> Tensor:
     """
     x = to_tensor(x)
     axis = normalize_axis(axis, len(x.shape), "shuffle")
-    order = _argsort(bits((x.shape[axis],), seed), axis=0)
+    order = argsort_(bits((x.shape[axis],), seed), axis=0)
     return take(x, order, axis=axis)
 
 
@@ -316,7 +316,8 @@ def dropout(
     return where_(_kept(bits(shape, seed), rate), multiply(x, 1.0 / (1.0 - rate)), 0.0)
 
 
-def _floating(dtype: DTypeLike, owner: str) -> str:
+def floating_name(dtype: DTypeLike, owner: str) -> str:
+    """The standard name of a floating dtype."""
     name = dtypes.standardize(dtype)
     if not dtypes.is_floating(name):
         raise ValueError(

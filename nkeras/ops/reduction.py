@@ -83,7 +83,7 @@ def _exclusive(x: Tensor, reverse: bool) -> Tensor:
     x = flip(x, -1) if reverse else x
     widths = [(0, 0)] * (len(x.shape) - 1) + [(1, 0)]
     before = pad(x, widths, constant_values=1.0)[..., :-1]
-    product = _cumprod(before, axis=len(x.shape) - 1)
+    product = cumprod_(before, axis=len(x.shape) - 1)
     return flip(product, -1) if reverse else product
 
 
@@ -126,31 +126,35 @@ def reduce_all(x: Typed, *, axis: Axes, keepdims: bool) -> Spec:
 
 
 @primitive(flat=("x",))
-def _argmax(x: Typed, *, axis: int, keepdims: bool) -> Spec:
+def argmax_(x: Typed, *, axis: int, keepdims: bool) -> Spec:
+    """Position of the largest element along one axis."""
     return Spec(reduced_shape(x.shape, (axis,), keepdims), "int32")
 
 
 @primitive(flat=("x",))
-def _argmin(x: Typed, *, axis: int, keepdims: bool) -> Spec:
+def argmin_(x: Typed, *, axis: int, keepdims: bool) -> Spec:
+    """Position of the smallest element along one axis."""
     return Spec(reduced_shape(x.shape, (axis,), keepdims), "int32")
 
 
 @primitive()
-def _cumsum(x: Typed, *, axis: int) -> Spec:
+def cumsum_(x: Typed, *, axis: int) -> Spec:
+    """Sums up to each element along one axis."""
     return Spec(x.shape, x.dtype)
 
 
-@_cumsum.vjp("x")
+@cumsum_.vjp("x")
 def _(grad_y: Tensor, axis: int) -> Tensor:
-    return flip(_cumsum(flip(grad_y, axis), axis=axis), axis)
+    return flip(cumsum_(flip(grad_y, axis), axis=axis), axis)
 
 
 @primitive()
-def _cumprod(x: Typed, *, axis: int) -> Spec:
+def cumprod_(x: Typed, *, axis: int) -> Spec:
+    """Products up to each element along one axis."""
     return Spec(x.shape, x.dtype)
 
 
-@_cumprod.vjp("x")
+@cumprod_.vjp("x")
 def _(grad_y: Tensor, x: Tensor, axis: int) -> Tensor:
     """Sum over k >= i of grad_k * product of x_j, j <= k, j != i; quadratic, right at zeros."""
     size = x.shape[axis]
@@ -160,26 +164,28 @@ def _(grad_y: Tensor, x: Tensor, axis: int) -> Tensor:
         shape = [size if a == axis else 1 for a in range(len(x.shape))]
         chosen = reshape(to_tensor(mask, x.dtype), shape)
         later = reshape(to_tensor([1.0 if j >= i else 0.0 for j in range(size)], x.dtype), shape)
-        without = _cumprod(x * (1.0 - chosen) + chosen, axis=axis)
+        without = cumprod_(x * (1.0 - chosen) + chosen, axis=axis)
         columns.append(reduce_sum(grad_y * later * without, axis=(axis,), keepdims=False))
     return stack(columns, axis)
 
 
 @primitive()
-def _sort(x: Typed, *, axis: int) -> Spec:
+def sort_(x: Typed, *, axis: int) -> Spec:
+    """Ascending along one axis."""
     return Spec(x.shape, x.dtype)
 
 
-@_sort.vjp("x")
+@sort_.vjp("x")
 def _(grad_y: Tensor, x: Tensor, axis: int) -> Tensor:
     from nkeras.ops.indexing import take_along_axis
 
-    inverse = _argsort(_argsort(x, axis=axis), axis=axis)
+    inverse = argsort_(argsort_(x, axis=axis), axis=axis)
     return take_along_axis(grad_y, inverse, axis)
 
 
 @primitive(flat=("x",))
-def _argsort(x: Typed, *, axis: int) -> Spec:
+def argsort_(x: Typed, *, axis: int) -> Spec:
+    """Positions that sort along one axis."""
     return Spec(x.shape, "int32")
 
 

@@ -87,7 +87,7 @@ def _(grad_y: Tensor, xs_spec: list[Spec], axis: int) -> list[Tensor]:
         index = tuple(
             (start, stop, 1) if i == axis else (0, size, 1) for i, size in enumerate(spec.shape)
         )
-        grads.append(_slice(grad_y, index=index))
+        grads.append(slice_(grad_y, index=index))
         start = stop
     return grads
 
@@ -100,33 +100,36 @@ def _sliced_shape(shape: Shape, index: Index) -> Shape:
 
 
 @primitive()
-def _slice(x: Typed, *, index: Index) -> Spec:
+def slice_(x: Typed, *, index: Index) -> Spec:
+    """What `index` selects: (start, stop, step) for each axis."""
     return Spec(_sliced_shape(x.shape, index), x.dtype)
 
 
-@_slice.vjp("x")
+@slice_.vjp("x")
 def _(grad_y: Tensor, x_spec: Spec, index: Index) -> Tensor:
-    return _slice_grad(grad_y, shape=x_spec.shape, index=index)
+    return slice_grad(grad_y, shape=x_spec.shape, index=index)
 
 
 @primitive()
-def _slice_grad(grad_y: Typed, *, shape: Shape, index: Index) -> Spec:
+def slice_grad(grad_y: Typed, *, shape: Shape, index: Index) -> Spec:
+    """Zeros of `shape` with `grad_y` where `index` selects."""
     return Spec(shape, grad_y.dtype)
 
 
-@_slice_grad.vjp("grad_y")
+@slice_grad.vjp("grad_y")
 def _(grad_y: Tensor, index: Index) -> Tensor:
-    return _slice(grad_y, index=index)
+    return slice_(grad_y, index=index)
 
 
 @primitive()
-def _flip(x: Typed, *, axis: tuple[int, ...]) -> Spec:
+def flip_(x: Typed, *, axis: tuple[int, ...]) -> Spec:
+    """Reversed along axes."""
     return Spec(x.shape, x.dtype)
 
 
-@_flip.vjp("x")
+@flip_.vjp("x")
 def _(grad_y: Tensor, axis: tuple[int, ...]) -> Tensor:
-    return _flip(grad_y, axis=axis)
+    return flip_(grad_y, axis=axis)
 
 
 @primitive()
@@ -376,7 +379,7 @@ def flip(x: TensorLike, axis: int | Sequence[int] | None = None) -> Tensor:
         Tensor of the same shape.
     """
     x = to_tensor(x)
-    return _flip(x, axis=normalize_axes(axis, len(x.shape), "flip"))
+    return flip_(x, axis=normalize_axes(axis, len(x.shape), "flip"))
 
 
 @op
@@ -428,7 +431,7 @@ def getitem(x: TensorLike, key: Any) -> Tensor:
                 )
             index.append((number % size, number % size + 1, 1))
     if any(item != (0, size, 1) for item, size in zip(index, x.shape, strict=True)):
-        x = _slice(x, index=tuple(index))
+        x = slice_(x, index=tuple(index))
     return reshape(x, tuple(shape))
 
 

@@ -16,14 +16,14 @@ from nkeras.core.typing import DTypeLike, TensorLike
 from nkeras.ops.elementwise import greater, greater_equal, isnan, less, less_equal, logical_and
 from nkeras.ops.indexing import take_along_axis
 from nkeras.ops.reduction import (
-    _argmax,
-    _argmin,
-    _argsort,
-    _cumprod,
-    _cumsum,
-    _sort,
+    argmax_,
+    argmin_,
+    argsort_,
+    cumprod_,
+    cumsum_,
     reduce_any,
     reduce_sum,
+    sort_,
 )
 from nkeras.ops.shape import cast, expand_dims, flip, getitem, reshape
 
@@ -53,7 +53,7 @@ def cumsum(x: TensorLike, axis: int | None = None, dtype: DTypeLike = None) -> T
         array([1., 3., 6.], dtype=float32)
     """
     x, axis = _line(x, axis, "cumsum")
-    return _cumsum(cast(x, dtype or ("int32" if x.dtype == "bool" else x.dtype)), axis=axis)
+    return cumsum_(cast(x, dtype or ("int32" if x.dtype == "bool" else x.dtype)), axis=axis)
 
 
 @op
@@ -69,7 +69,7 @@ def cumprod(x: TensorLike, axis: int | None = None, dtype: DTypeLike = None) -> 
         Tensor.
     """
     x, axis = _line(x, axis, "cumprod")
-    return _cumprod(cast(x, dtype or ("int32" if x.dtype == "bool" else x.dtype)), axis=axis)
+    return cumprod_(cast(x, dtype or ("int32" if x.dtype == "bool" else x.dtype)), axis=axis)
 
 
 def _position(
@@ -106,7 +106,7 @@ def argmax(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Te
         >>> nkeras.ops.argmax([[1.0, 5.0], [3.0, 2.0]], axis=1).numpy()
         array([1, 0], dtype=int32)
     """
-    return _position(_argmax, x, axis, keepdims, "argmax")
+    return _position(argmax_, x, axis, keepdims, "argmax")
 
 
 @op
@@ -124,7 +124,7 @@ def argmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Te
     Raises:
         ValueError: the axis is empty.
     """
-    return _position(_argmin, x, axis, keepdims, "argmin")
+    return _position(argmin_, x, axis, keepdims, "argmin")
 
 
 @op
@@ -140,8 +140,8 @@ def sort(x: TensorLike, axis: int | None = -1) -> Tensor:
     """
     x, axis = _line(x, axis, "sort")
     if x.dtype == "bool":
-        return cast(_sort(cast(x, "int32"), axis=axis), "bool")
-    return _sort(x, axis=axis)
+        return cast(sort_(cast(x, "int32"), axis=axis), "bool")
+    return sort_(x, axis=axis)
 
 
 @op
@@ -156,7 +156,7 @@ def argsort(x: TensorLike, axis: int | None = -1) -> Tensor:
         int32 tensor.
     """
     x, axis = _line(x, axis, "argsort")
-    return _argsort(cast(x, "int32") if x.dtype == "bool" else x, axis=axis)
+    return argsort_(cast(x, "int32") if x.dtype == "bool" else x, axis=axis)
 
 
 @op
