@@ -5,7 +5,6 @@ Names are loaded when they are first used: `import nkeras` loads neither numba n
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from typing import Any
 
@@ -58,7 +57,7 @@ def __getattr__(name: str) -> Any:
         return value
     from nkeras.core.missing import error
 
-    raise error(__name__, name, sys._getframe(1))
+    raise error(__name__, name)
 
 
 def __dir__() -> list[str]:

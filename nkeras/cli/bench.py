@@ -218,7 +218,7 @@ def _layer_times(model: Model, x: np.ndarray, backend: Backend, seconds: float) 
         times.setdefault(name, []).append(time.perf_counter() - started)
         return result
 
-    graph = model._need_graph()
+    graph = model.need_graph()
     inputs = [nkeras.ops.convert_to_tensor(x)]
     measure(lambda: graph.run(inputs, call), seconds)
     return {name: statistics.median(own[2:] or own) for name, own in times.items()}

@@ -57,7 +57,7 @@ class _DryRun(recording.Recorder):
 
 
 def _begin() -> None:
-    recording._recorder.set(_DryRun())
+    _DryRun().begin()
 
 
 def is_dry_run() -> bool:

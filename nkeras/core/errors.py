@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
@@ -83,8 +84,8 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 def _levels_to_the_user() -> int:
     """The `stacklevel` of that line for `warn`; `warnings` does not count frames of imports."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None:
+    level, frame = 0, inspect.currentframe()
+    while frame is not None and frame.f_back is not None:
         frame = frame.f_back
         name = frame.f_code.co_filename
         level += not ("importlib" in name and "_bootstrap" in name)

@@ -127,10 +127,10 @@ def _no_number(kind: str) -> TypeError:
 
 def _user_line() -> str:
     """The innermost line of the traceback that is neither nkeras' nor NumPy's."""
-    import sys
+    import inspect
 
     package = str(Path(__file__).parent.parent)
-    frame = sys._getframe(1)
+    frame = inspect.currentframe()
     while frame is not None:
         name = frame.f_code.co_filename
         if not name.startswith(package) and f"{'numpy'}/" not in name.replace("\\", "/"):
@@ -172,6 +172,21 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<Node of {getattr(self.operation, 'name', self.operation)}>"
+
+
+def get_mask(tensor: object) -> Tensor | None:
+    """The mask that a layer or a loss lets travel with a tensor, or None."""
+    return getattr(tensor, "_keras_mask", None)
+
+
+def set_mask(tensor: Tensor | KerasTensor, mask: Structure) -> None:
+    """Let a mask travel with a tensor."""
+    tensor._keras_mask = mask  # pyright: ignore[reportPrivateUsage]  Keras' name, users know it
+
+
+def calls_of(operation: Any) -> list[Node]:
+    """The calls of a layer on symbolic tensors; an op stands in a graph as its one call."""
+    return [operation] if isinstance(operation, Node) else operation._inbound_nodes
 
 
 def symbolic_in(structure: Structure) -> list[KerasTensor]:
@@ -229,8 +244,9 @@ def _fill(leaf: Structure, fill: int) -> Structure:
     filled = KerasTensor(
         tuple(fill if size is None else size for size in leaf.shape), leaf.dtype, name=leaf.name
     )
-    if getattr(leaf, "_keras_mask", None) is not None:
-        filled._keras_mask = _fill(leaf._keras_mask, fill)
+    mask = get_mask(leaf)
+    if mask is not None:
+        set_mask(filled, _fill(mask, fill))
     return filled
 
 
@@ -245,9 +261,9 @@ def _merge(*leaves: Structure) -> Structure:
         for sizes in zip(*(leaf.shape for leaf in leaves), strict=True)
     )
     merged = KerasTensor(shape, first.dtype)
-    masks = [getattr(leaf, "_keras_mask", None) for leaf in leaves]
+    masks = [get_mask(leaf) for leaf in leaves]
     if masks[0] is not None:
-        merged._keras_mask = _merge(*masks)
+        set_mask(merged, _merge(*masks))
     return merged
 
 

@@ -45,6 +45,10 @@ class IOBinding:
         do(steps)
         return [output.copy() if make is None else make(memory) for output, make in self._outputs]
 
+    def uses_places(self) -> bool:
+        """Whether a step uses the memory of a place."""
+        return bool(self._makes)
+
     def _make_of(self, structure: object) -> Make | None:
         """What makes the structure with its arrays moved; None where it has none to move."""
         if isinstance(structure, np.ndarray):
@@ -84,7 +88,7 @@ def can_stand_in(array: Array, place: Array) -> bool:
 
 def is_used(places: Iterable[Array], steps: Sequence[Step]) -> list[bool]:
     """For each array whether a step uses its memory."""
-    return [bool(IOBinding(steps, (), (place,))._makes) for place in places]
+    return [IOBinding(steps, (), (place,)).uses_places() for place in places]
 
 
 def _range(array: Array) -> tuple[int, int]:

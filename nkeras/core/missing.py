@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from inspect import currentframe
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -200,26 +201,26 @@ def explain(module: str, later: Mapping[str, str] | None = None) -> None:
     def __getattr__(name: str) -> Any:
         if name in later:
             return getattr(import_module(f"nkeras.{later[name]}"), name)
-        raise error(module, name, sys._getframe(1))
+        raise error(module, name)
 
     vars(sys.modules[module])["__getattr__"] = __getattr__
 
 
-def error(module: str, name: str, asking: FrameType) -> Exception:
-    """What to raise for a name that a module lacks.
+def error(module: str, name: str) -> Exception:
+    """What the `__getattr__` of a module raises for a name that the module lacks.
 
     Args:
         module: the module's `__name__`.
         name: the name that it lacks.
-        asking: the frame that asks. `from module import name` hides the text of AttributeErrors.
     """
+    asking = _asking()
     text = f"module {module!r} has no attribute {short(name)}"
     known = reason(f"{module}.{name}".removeprefix("nkeras."))
     if known is not None:
         text = f"{text}, which is {known[0]}: {known[1]}."
-    elif not (name.startswith("_") or "importlib" in asking.f_code.co_filename):
+    elif not (name.startswith("_") or (asking and "importlib" in asking.f_code.co_filename)):
         text = f"{text}.{nearest(name, public_names(sys.modules[module]))}"
-    if _imports(asking):
+    if asking and _imports(asking):  # which hides the text of AttributeErrors
         return ImportError(text, name=module)
     # With an object, Python would add its own guess behind ours.
     return AttributeError(text, name=name, obj=None)
@@ -228,6 +229,14 @@ def error(module: str, name: str, asking: FrameType) -> Exception:
 def names_of(module: str) -> list[str]:
     """The `__all__` of a module, given by name, that offers what it has imported so far."""
     return public_names(sys.modules[module])
+
+
+def _asking() -> FrameType | None:
+    """The frame that asks for a name: it called `__getattr__`, `error` and this function."""
+    frame = currentframe()
+    for _ in range(3):
+        frame = frame and frame.f_back
+    return frame
 
 
 def public_names(module: ModuleType) -> list[str]:

@@ -154,7 +154,7 @@ class Plan:
             storage_lock.read(self._variables, steps)
 
     def _overwrite(self) -> None:
-        variable.overwrite(self._written)
+        Variable.overwrite(self._written)
 
     def _do_early(self) -> None:
         """Do the early steps again, if a variable that they read has changed."""

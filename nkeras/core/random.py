@@ -48,7 +48,7 @@ class SeedGenerator(Configurable):
             raise ValueError(f"SeedGenerator: argument `seed` must be >= 0. Received: seed={seed}")
         self.name = name or naming.auto_name(type(self).__name__)
         self._initial_seed = int(seed)
-        self._made_in = recording.active()
+        self.made_in = recording.active()
         with naming.name_scope(self.name):
             self.state = Variable(
                 np.array([int(seed) % 2**32, 0], "uint32"),
@@ -59,8 +59,8 @@ class SeedGenerator(Configurable):
 
     def next(self, ordered: bool = True) -> tuple[int, int]:
         """A fresh seed, a pair of ints; counts on, except while shapes are inferred."""
-        if self._made_in is not None and self._made_in is recording.active():
-            self._made_in.fail("a SeedGenerator is made in each step")
+        if self.made_in is not None and self.made_in is recording.active():
+            self.made_in.fail("a SeedGenerator is made in each step")
         return live(self._advance)
 
     def _advance(self) -> tuple[int, int]:
@@ -83,7 +83,7 @@ def global_seed_generator() -> SeedGenerator:
     global _global
     if _global is None:
         _global = SeedGenerator()
-        _global._made_in = None
+        _global.made_in = None
     return _global
 
 

@@ -324,6 +324,10 @@ class Recorder:
         self._numbers: dict[Hashable, Live] = {}  # by key
         self._indices: dict[int, int] = {}  # of values, by the uid of the tensor
 
+    def begin(self) -> None:
+        """Record what this thread does from now on."""
+        _recorder.set(self)
+
     @contextmanager
     def recording(self) -> Generator[None, None, None]:
         """Record what this thread does inside."""

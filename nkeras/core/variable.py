@@ -29,15 +29,6 @@ changes = 0  # counts changes of the values of any variables
 moves = 0  # counts how often any variable has left its storage for another backend
 
 
-def overwrite(variables: Sequence[Variable]) -> None:
-    """A plan writes their storage. Tensors that were read before keep their values."""
-    global changes
-    changes += 1
-    for variable in variables:
-        variable._tensor = None
-        variable.version += 1
-
-
 class _Guarded:
     """An attribute that recorded steps depend on."""
 
@@ -112,7 +103,7 @@ class Variable(Operators, guards.Guarded):
         if aggregation not in (None, "none", "mean", "sum", "only_first_replica"):
             raise ValueError(f"Variable: invalid argument `aggregation`: {short(aggregation)}")
         self.path = "/".join((*naming.scope_path(), self.name))
-        self.trainable = self._made_trainable = as_bool(trainable, "trainable", "Variable")
+        self.trainable = self.made_trainable = as_bool(trainable, "trainable", "Variable")
         self.autocast = bool(autocast)
         self.aggregation = aggregation
         self.synchronization = synchronization
@@ -288,6 +279,15 @@ class Variable(Operators, guards.Guarded):
             elif self._is_away:
                 self.value  # noqa: B018  comes home
             return self._storage
+
+    @staticmethod
+    def overwrite(variables: Sequence[Variable]) -> None:
+        """A plan writes their storage. Tensors that were read before keep their values."""
+        global changes
+        changes += 1
+        for variable in variables:
+            variable._tensor = None
+            variable.version += 1
 
     def _current(self) -> Tensor:
         tensor = self._tensor

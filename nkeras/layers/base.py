@@ -240,7 +240,7 @@ class Layer(Configurable, Buildable, AddsLosses):
         if not calling.has_mask(inputs) and type(self).compute_mask is Layer.compute_mask:
             return
         flat = tree.flatten(outputs)
-        if all(calling.get_mask(leaf) is not None for leaf in flat):
+        if all(graph.get_mask(leaf) is not None for leaf in flat):
             return
         masks = self.compute_mask(inputs, calling.masks_of(inputs))
         if masks is None:
@@ -248,7 +248,7 @@ class Layer(Configurable, Buildable, AddsLosses):
         masks = [masks] if hasattr(masks, "shape") else tree.flatten(masks)
         for output, mask in zip(flat, masks, strict=False):
             if mask is not None and isinstance(output, (Tensor, KerasTensor)):
-                calling.set_mask(output, mask)
+                graph.set_mask(output, mask)
 
     def _convert(self, value: Structure) -> Structure:
         if isinstance(value, (Tensor, KerasTensor)):
@@ -267,10 +267,10 @@ class Layer(Configurable, Buildable, AddsLosses):
         dtype = self.input_dtype
         if self.autocast and tensor.dtype != dtype and dtypes.is_floating(tensor.dtype):
             if dtypes.is_floating(dtype):
-                mask = calling.get_mask(tensor)
+                mask = graph.get_mask(tensor)
                 tensor = tensor.operators["cast"](tensor, dtype)
                 if mask is not None:
-                    calling.set_mask(tensor, mask)
+                    graph.set_mask(tensor, mask)
         return tensor
 
     def _check_tensors(self, value: object) -> None:

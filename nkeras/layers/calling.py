@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from nkeras.core import tree
 from nkeras.core.errors import cut_text
-from nkeras.core.graph import KerasTensor
-from nkeras.core.tensor import Tensor
+from nkeras.core.graph import get_mask
 from nkeras.core.typing import Masks
 
 if TYPE_CHECKING:
@@ -81,16 +80,6 @@ class CallSignature:
 def signature_of(function: Callable[..., object]) -> CallSignature:
     """The signature of a `call` function, read once."""
     return CallSignature(function)
-
-
-def get_mask(tensor: object) -> Tensor | None:
-    """The mask that travels with a tensor, or None."""
-    return getattr(tensor, "_keras_mask", None)
-
-
-def set_mask(tensor: Tensor | KerasTensor, mask: Tensor | None) -> None:
-    """Let a mask travel with a tensor."""
-    tensor._keras_mask = mask
 
 
 def masks_of(structure: object) -> Masks:

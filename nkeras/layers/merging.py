@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 from nkeras import ops
 from nkeras.core.errors import short
+from nkeras.core.graph import get_mask
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import AllLayerOptions, Axis, Masks, PartialShape, Shapes, Structure, Unpack
 from nkeras.layers.base import Layer
-from nkeras.layers.calling import get_mask
 from nkeras.layers.shapes import is_shape
 
 

@@ -157,7 +157,7 @@ class Weighted(Tracked):
     def _own_weights(self) -> list[Variable]:
         """Own variables, trainable ones first."""
         own = unique([*self._owned_variables, *self._variables_in_containers()])
-        return [v for v in own if _was_trainable(v)] + [v for v in own if not _was_trainable(v)]
+        return [v for v in own if v.made_trainable] + [v for v in own if not v.made_trainable]
 
     @property
     def variables(self) -> list[Variable]:
@@ -214,7 +214,7 @@ class Weighted(Tracked):
             guards.switched()
         self._trainable = value
         for variable in self._own_weights():
-            if _was_trainable(variable):
+            if variable.made_trainable:
                 variable.trainable = value
         for layer in self._layers:
             layer.trainable = value
@@ -280,8 +280,3 @@ class Weighted(Tracked):
                 f"In layer {type(self).__name__}, you forgot to call `super().__init__()` as the "
                 "first statement in the `__init__()` method."
             )
-
-
-def _was_trainable(variable: Variable) -> bool:
-    """Whether the variable was made trainable, also if it is frozen now."""
-    return variable._made_trainable

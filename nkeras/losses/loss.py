@@ -13,13 +13,13 @@ import numpy as np
 from nkeras.core import config as settings
 from nkeras.core import naming, policies, tree
 from nkeras.core.configurable import Configurable
+from nkeras.core.graph import get_mask
 from nkeras.core.guards import GuardedAttributes
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, PolicyLike, Self, Structure, TensorLike, TensorsLike
 from nkeras.losses.named import Named
 from nkeras.losses.weighting import (
-    mask_of,
     reduce_weighted_values,
     squeeze_or_expand_to_same_rank,
     standardize_reduction,
@@ -85,9 +85,9 @@ class Loss(Configurable, GuardedAttributes):
         Returns:
             Scalar tensor, or one loss per sample for the reduction None.
         """
-        mask = mask_of(y_pred)
+        mask = get_mask(y_pred)
         losses = self.call(self._converted(y_true), self._converted(y_pred))
-        own_mask = mask_of(losses)
+        own_mask = get_mask(losses)
         if mask is None:
             mask = own_mask
         elif own_mask is not None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from nkeras.core import config, graph
 from nkeras.core.errors import short
+from nkeras.core.graph import set_mask
 from nkeras.core.primitive import op, shape_of, to_tensor
 from nkeras.core.recording import on_host
 from nkeras.core.spec import normalize_axis
@@ -156,7 +157,7 @@ def sparse_categorical_crossentropy(
     loss = _nan_where(wrong, loss)
     if valid is not None:
         loss = where_(valid, loss, to_tensor(0.0, loss.dtype))
-        loss._keras_mask = valid
+        set_mask(loss, valid)
     return loss
 
 

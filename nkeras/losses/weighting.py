@@ -12,7 +12,7 @@ from nkeras.core.errors import refuse, short
 from nkeras.core.primitive import to_tensor
 from nkeras.core.spec import broadcast_shapes
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import Structure, TensorLike
+from nkeras.core.typing import TensorLike
 from nkeras.ops.elementwise import divide_no_nan, multiply, where_
 from nkeras.ops.reduction import mean
 from nkeras.ops.reduction import sum as sum_
@@ -67,11 +67,6 @@ def aligned(y_true: TensorLike, y_pred: TensorLike, owner: str) -> tuple[Tensor,
             f"size 1). Received: y_true.shape={y_true.shape}, y_pred.shape={y_pred.shape}"
         )
     return y_true, y_pred
-
-
-def mask_of(tensor: Structure) -> Tensor | None:
-    """The mask that a layer or a loss attached to a tensor, or None."""
-    return getattr(tensor, "_keras_mask", None)
 
 
 def apply_mask(

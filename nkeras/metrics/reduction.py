@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from nkeras.core.graph import get_mask
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, PolicyLike, Self, TensorLike
 from nkeras.losses.identifiers import TABLE as LOSSES
 from nkeras.losses.weighting import (
     apply_mask,
-    mask_of,
     squeeze_or_expand_to_same_rank,
     weighted,
 )
@@ -39,7 +39,7 @@ def samplewise(
         reduce: what happens to the dimensions behind the first: `sum` or `mean`.
         dtype: dtype of the results.
     """
-    mask = mask_of(values)
+    mask = get_mask(values)
     values = cast(to_tensor(values), dtype)
     if sample_weight is not None:
         weight = cast(to_tensor(sample_weight), dtype)
@@ -159,7 +159,7 @@ class MeanMetricWrapper(Mean):
             sample_weight: None, or weights of the leading dimensions of what `fn` returns.
         """
         values = self._fn(y_true, y_pred, **self._fn_options())
-        weight = apply_mask(sample_weight, mask_of(y_pred), self.dtype, "sum")
+        weight = apply_mask(sample_weight, get_mask(y_pred), self.dtype, "sum")
         super().update_state(values, sample_weight=weight)
 
     def _fn_options(self) -> Config:

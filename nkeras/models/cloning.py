@@ -52,7 +52,7 @@ def clone_model(
 
     def clone(layer: Layer) -> Layer:
         if id(layer) not in cache:
-            if recursive and isinstance(layer, Model) and layer._graph is not None:
+            if recursive and isinstance(layer, Model) and layer.has_graph():
                 made = clone_model(
                     layer, None, clone_function, call_function, recursive, cache=cache
                 )
@@ -70,7 +70,7 @@ def clone_model(
                 f"Received: call_function={short(call_function)}"
             )
         return _clone_sequential(model, input_tensors, clone)
-    if getattr(model, "_graph", None) is not None and type(model) is Functional:
+    if type(model) is Functional and model.has_graph():
         return _clone_functional(model, input_tensors, clone, call_function)
     for argument, value in (
         ("input_tensors", input_tensors),
@@ -94,8 +94,7 @@ def _clone_sequential(
         if len(flat) != 1:
             raise ValueError("Argument `input_tensors` must contain a single tensor.")
         layers.insert(0, flat[0])
-    elif isinstance(model._stack[0], InputLayer):
-        first = model._stack[0]
+    elif (first := model.own_input()) is not None:
         layers.insert(0, Input(batch_shape=first.batch_shape, dtype=first.dtype))
     return Sequential(layers, trainable=model.trainable, name=model.name)
 
@@ -106,7 +105,7 @@ def _clone_functional(
     clone: Callable[[Layer], Layer],
     call_function: Callable[..., Structure] | None,
 ) -> Functional:
-    graph = model._need_graph()
+    graph = model.need_graph()
     if input_tensors is None:
         inputs = tree.map_structure(
             lambda tensor: Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name),

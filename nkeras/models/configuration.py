@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from nkeras import ops
 from nkeras.core import naming, tree
 from nkeras.core.errors import short
-from nkeras.core.graph import KerasTensor, Node
+from nkeras.core.graph import KerasTensor, Node, calls_of
 from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
 from nkeras.core.tensor import Operators
 from nkeras.core.typing import Config, Structure
@@ -29,7 +29,7 @@ def is_graph_config(config: Config) -> bool:
 
 def graph_config(model: Model) -> Config:
     """Layers, their calls, and which tensors are inputs and outputs."""
-    graph = model._need_graph()
+    graph = model.need_graph()
     names = operation_names(graph.operations)
     members = {id(node) for node in graph.nodes} | {
         id(tensor.node) for tensor in graph.inputs if tensor.node is not None
@@ -71,8 +71,7 @@ def _identity(node: Node) -> int:
 
 
 def _nodes_of(operation: Layer | Node, members: set[int]) -> list[Node]:
-    nodes = operation._inbound_nodes if isinstance(operation, Layer) else [operation]
-    return [node for node in nodes if id(node) in members]
+    return [node for node in calls_of(operation) if id(node) in members]
 
 
 def _node_numbers(operations: list[Layer | Node], members: set[int]) -> dict[int, int]:

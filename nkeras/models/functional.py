@@ -8,12 +8,11 @@ from collections.abc import Callable
 from nkeras import ops
 from nkeras.core import graph, tree
 from nkeras.core.errors import cut_text, short
-from nkeras.core.graph import KerasTensor, Node
+from nkeras.core.graph import KerasTensor, Node, set_mask
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Structure
 from nkeras.layers.base import Layer
-from nkeras.layers.calling import set_mask
 from nkeras.layers.core import InputLayer
 from nkeras.layers.input_spec import InputSpec
 

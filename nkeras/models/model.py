@@ -60,7 +60,7 @@ class Model(Trainer, Layer):
         Trainer.__init__(self)
         self.__dict__["_graph"] = Graph(inputs, outputs) if functional else None
         if functional:
-            self.input_spec = self._need_graph().input_specs()
+            self.input_spec = self.need_graph().input_specs()
             self.built = True
 
     @property
@@ -132,22 +132,22 @@ class Model(Trainer, Layer):
     @property
     def inputs(self) -> list[KerasTensor]:
         """Symbolic inputs, flat."""
-        return self._need_graph().inputs
+        return self.need_graph().inputs
 
     @property
     def outputs(self) -> list[KerasTensor]:
         """Symbolic outputs, flat."""
-        return self._need_graph().outputs
+        return self.need_graph().outputs
 
     @property
     def input(self) -> Structure:
         """Symbolic input or structure of them."""
-        return self._need_graph().inputs_structure
+        return self.need_graph().inputs_structure
 
     @property
     def output(self) -> Structure:
         """Symbolic output or structure of them."""
-        return self._need_graph().outputs_structure
+        return self.need_graph().outputs_structure
 
     @property
     def input_shape(self) -> Shapes:
@@ -162,19 +162,28 @@ class Model(Trainer, Layer):
     @property
     def input_names(self) -> list[str]:
         """Names of the inputs."""
-        return self._need_graph().input_names()
+        return self.need_graph().input_names()
 
     @property
     def output_names(self) -> list[str]:
         """Names of the layers that make the outputs."""
-        return self._need_graph().output_names()
+        return self.need_graph().output_names()
 
     @property
     def operations(self) -> list[Layer | Node]:
         """Layers and op calls in order of depth."""
-        return self._need_graph().operations
+        return self.need_graph().operations
 
-    def _need_graph(self) -> Graph:
+    def has_graph(self) -> bool:
+        """Whether it is functional, or Sequential with a known shape of the input."""
+        return self._graph is not None
+
+    def need_graph(self) -> Graph:
+        """The graph of a functional or built Sequential model.
+
+        Raises:
+            AttributeError: it is another model.
+        """
         if self._graph is None:
             raise AttributeError(
                 f"Model {short(self.name)} is not functional (or not built yet), so it has no "

@@ -114,6 +114,11 @@ class Sequential(Model):
         """The layers without the input."""
         return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
 
+    def own_input(self) -> InputLayer | None:
+        """The `Input` that it begins with, if it has one."""
+        first = next(iter(self._stack), None)
+        return first if isinstance(first, InputLayer) else None
+
     def _rebuild(self) -> None:
         if self.__dict__.get("_graph") is not None:
             guards.changed(self, "layers")
@@ -149,7 +154,7 @@ class Sequential(Model):
             x = layer(x)
         self.__dict__["_graph"] = Graph(inputs, x)
         if not self._is_deferred:  # other sizes than those of the first call may fit as well
-            self.input_spec = self._need_graph().input_specs()
+            self.input_spec = self.need_graph().input_specs()
         self.built = True
 
     def call(self, inputs: Structure, training: bool | None = None, mask: Structure = None) -> Any:

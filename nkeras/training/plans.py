@@ -18,7 +18,7 @@ import random
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -34,15 +34,15 @@ from nkeras.core.typing import Structure, T
 from nkeras.layers import calling
 from nkeras.training.data import to_tensors
 
-if TYPE_CHECKING:
-    from nkeras.layers.base import Layer
-
 MOST = 16  # entries of a model: the oldest make room
 WORTH = 4  # replays that a plan must have served on average, else steps stay unplanned
 COST = 30  # what making a plan costs, in replays
 CREDIT = MOST * COST  # what a model may spend before replays have paid for it
 QUIET = 50  # steps without a change after which a model that changed all the time is tried again
 CHANGING = "the model changes all the time"
+
+_Losses: TypeAlias = "tuple[Callable[[list[Tensor]], None], list[int]]"
+"""How a layer takes losses, and the positions among the outputs of those that it has added."""
 
 
 class _Entry:
@@ -67,7 +67,7 @@ class _Entry:
         self.plan: Plan | None = None
         self.trace: recording.Trace | None = None
         self.outputs: Structure = None  # structure of indices
-        self.losses: list[tuple[Layer, list[int]]] = []  # by layer: outputs that it has added
+        self.losses: list[_Losses] = []  # by layer: outputs that it has added
         self.recorded = self.replayed = self.quiet = 0
         self.refused: str | None = None
 
@@ -133,6 +133,10 @@ class PlanCache:
         _all.add(self)
         self._memory: list[Array] = []  # that all plans share: one is replayed at a time
         self._spent = self._earned = 0  # recordings, and replays
+
+    def renew_lock(self) -> None:
+        """In a forked process: the thread that held the lock does not exist there."""
+        self._lock, self._holder = threading.Lock(), None
 
     def __deepcopy__(self, memo: object) -> PlanCache:
         return PlanCache()
@@ -223,8 +227,8 @@ class PlanCache:
                     entry.replayed += 1
                     self._earned += 1
                     outputs = replay(plan)
-                    for layer, positions in entry.losses:
-                        layer._replace_losses([_tensor(outputs[i]) for i in positions])
+                    for replace_losses, positions in entry.losses:
+                        replace_losses([_tensor(outputs[i]) for i in positions])
                     return deliver(_fill(entry.outputs, outputs))
                 if self._can_pay():
                     return deliver(self._record(key, entry, batch, step))
@@ -335,9 +339,8 @@ _all: weakref.WeakSet[PlanCache] = weakref.WeakSet()
 
 
 def _new_locks() -> None:
-    """A thread that held a lock does not exist in a forked process."""
     for plans in _all:
-        plans._lock, plans._holder = threading.Lock(), None
+        plans.renew_lock()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows
@@ -392,13 +395,13 @@ def _itself(found: T) -> T:
     return found
 
 
-def _give_losses(recorder: recording.Recorder) -> list[tuple[Layer, list[int]]]:
+def _give_losses(recorder: recording.Recorder) -> list[_Losses]:
     """Tell which losses layers hold in the end; their positions behind the other outputs."""
-    found: dict[int, tuple[Layer, list[int]]] = {}
+    found: dict[int, _Losses] = {}
     for layer, loss in recorder.losses:
         if any(loss is own for own in layer._own_losses.get(threading.get_ident(), [])):
             recorder.output(loss)
-            _, positions = found.setdefault(id(layer), (layer, []))
+            _, positions = found.setdefault(id(layer), (layer._replace_losses, []))
             positions.append(len(recorder.trace.outputs) - 1)
     return list(found.values())
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nkeras.core import dtypes, tree
 from nkeras.core.errors import short
-from nkeras.core.graph import Node
+from nkeras.core.graph import Node, calls_of
 from nkeras.core.typing import AnyTensor, Structure
 from nkeras.utils import io_utils
 from nkeras.utils.summary_table import summary_table
@@ -94,7 +94,7 @@ class _Table:
         if graph is not None:
             self.layers = graph.operations
             self.names = operation_names(self.layers)
-            nodes = [layer._inbound_nodes[0] for layer in graph.input_layers] + graph.nodes
+            nodes = [calls_of(layer)[0] for layer in graph.input_layers] + graph.nodes
             self.nodes = None if _is_chain(nodes) else nodes
 
         self.headers = ["Layer (type)", "Output Shape", "Param #"]
@@ -137,7 +137,7 @@ class _Table:
         """The tensors that a layer takes: name, number of the call, number of the output."""
         members = {id(node) for node in self.nodes or ()}
         found = []
-        for node in _calls(layer):
+        for node in calls_of(layer):
             if id(node) not in members:
                 continue
             for tensor in node.input_tensors:
@@ -145,7 +145,7 @@ class _Table:
                 if source is None:
                     continue
                 operation = _layer_of(source)
-                number = _calls(operation).index(source)
+                number = calls_of(operation).index(source)
                 found.append(f"{self.name(operation)}[{number}][{tensor.index}]")
         return ", ".join(found) or "-"
 
@@ -153,10 +153,6 @@ class _Table:
 def _layer_of(node: Node) -> Layer | Node:
     """The layer that a call belongs to; for a call of an op the call itself."""
     return node.operation if hasattr(node.operation, "_inbound_nodes") else node
-
-
-def _calls(layer: Layer | Node) -> list[Node]:
-    return [layer] if isinstance(layer, Node) else layer._inbound_nodes
 
 
 def _is_chain(nodes: Sequence[Node]) -> bool:
@@ -178,7 +174,7 @@ def _class_name(layer: Layer | Node) -> str:
 
 
 def _output_shape(layer: Structure) -> str:
-    calls = _calls(layer)
+    calls = calls_of(layer)
     if calls:
         shapes = [_shape(tensor.shape) for tensor in calls[-1].output_tensors]
     else:

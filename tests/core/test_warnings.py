@@ -16,7 +16,7 @@ import pytest
 
 import nkeras
 from nkeras import callbacks, layers, losses, metrics, ops, optimizers
-from nkeras.layers.calling import set_mask
+from nkeras.core.graph import set_mask
 
 X, Y = np.ones((8, 3), "float32"), np.ones((8, 1), "float32")
 

@@ -14,8 +14,8 @@ import numpy as np
 
 import nkeras
 from nkeras.core import tree
+from nkeras.core.graph import get_mask, set_mask
 from nkeras.core.serialization import serialize_keras_object
-from nkeras.layers.calling import get_mask, set_mask
 from tests.harness import oracle
 
 # Keys of Keras' configs that stand for what nkeras does not have.

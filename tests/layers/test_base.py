@@ -11,7 +11,7 @@ import pytest
 
 import nkeras
 from nkeras import layers, ops
-from nkeras.layers.calling import get_mask, set_mask
+from nkeras.core.graph import get_mask, set_mask
 
 
 @pytest.fixture(autouse=True)
