@@ -18,7 +18,7 @@ from typing import Any
 
 import numba
 
-from nkeras.core.errors import short
+from nkeras.core.errors import is_a, short
 
 # libgomp's threads wait for the next region in a busy loop, by default for so long that on a
 # machine with other work each region costs milliseconds. A short wait keeps the gap between two
@@ -58,7 +58,7 @@ def get_num_threads() -> int:
 def set_num_threads(count: int) -> None:
     """Make parallel kernels use `count` threads, whichever thread calls them."""
     global _count
-    if isinstance(count, bool) or not isinstance(count, int):
+    if isinstance(count, bool) or not is_a(count, int):
         raise TypeError(f"set_num_threads: `count` must be an int, received {short(count)}")
     if not 1 <= count <= limit():
         raise ValueError(

@@ -10,7 +10,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from nkeras.backend.protocol import Backend
-from nkeras.core.errors import BackendError, nearest, short, warn
+from nkeras.core.errors import BackendError, is_a, nearest, short, warn
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -90,7 +90,7 @@ def backends() -> dict[str, str]:
 
 def load(name: str) -> Backend:
     """The backend of that name, imported on first use."""
-    if not isinstance(name, str):
+    if not is_a(name, str):
         raise TypeError(f"A backend is named by a string. Received: {short(name)}")
     key = ALIASES.get(name, name)
     if key not in _loaded:

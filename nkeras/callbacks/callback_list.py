@@ -220,7 +220,7 @@ class CallbackList(Callback):
         self._tell("on_predict_end", logs=logs)
 
 
-def _listens(callback: Callback, event: str) -> bool:
+def _listens(callback: object, event: str) -> bool:
     """Whether the callback does anything at an event of a step."""
     names = [event, _ALIASES[event]] if event in _ALIASES else [event]
     if not isinstance(callback, Callback):

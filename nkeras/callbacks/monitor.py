@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.callbacks.callback import Callback, Logs
-from nkeras.core.errors import cut_text, nearest, refuse, short, warn
+from nkeras.core.errors import cut_text, is_a, nearest, refuse, short, warn
 from nkeras.utils import io_utils
 
 
@@ -32,7 +32,7 @@ class MonitorCallback(Callback):
         min_delta: float = 0,
     ) -> None:
         super().__init__()
-        if not isinstance(monitor, str):
+        if not is_a(monitor, str):
             refuse("monitor", monitor, "the name of a result", type(self).__name__)
         if mode not in ("auto", "min", "max"):
             warn(

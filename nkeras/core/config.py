@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nkeras.core.errors import refuse
+from nkeras.core.errors import is_a, refuse
 from nkeras.core.guards import all_changed
 
 
@@ -55,7 +55,7 @@ def epsilon() -> float:
 
 def set_epsilon(value: float) -> None:
     """Set the fuzz factor, a positive float."""
-    if not isinstance(value, (int, float)) or value <= 0:
+    if not is_a(value, (int, float)) or value <= 0:
         refuse("value", value, "a positive float", "set_epsilon()")
     _settings.epsilon = float(value)
 

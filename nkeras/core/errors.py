@@ -74,6 +74,11 @@ def as_bool(value: object, argument: str, owner: str) -> bool:
     )
 
 
+def is_a(value: object, kinds: type | tuple[type, ...]) -> bool:
+    """`isinstance` for an argument, where users may pass what its declared type forbids."""
+    return isinstance(value, kinds)
+
+
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn, at the innermost line that is not in nkeras: that is the one the user can change."""
     if sys.version_info >= (3, 12):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
 
-from nkeras.core.errors import short
+from nkeras.core.errors import is_a, short
 from nkeras.core.scope import Scope
 
 _counts: dict[str, int] = defaultdict(int)
@@ -52,7 +52,7 @@ def name_scope(name: str) -> Generator[None, None, None]:
         ...     nkeras.Variable(1.0, name="scale").path
         'encoder/scale'
     """
-    if not isinstance(name, str) or not name or "/" in name:
+    if not is_a(name, str) or not name or "/" in name:
         raise ValueError(
             f"name_scope: argument `name` must be a string without '/'. Received: {short(name)}"
         )

@@ -6,7 +6,7 @@ Source: https://keras.io/api/mixed_precision/policy/
 from __future__ import annotations
 
 from nkeras.core import config, dtypes
-from nkeras.core.errors import refuse, short
+from nkeras.core.errors import is_a, refuse, short
 from nkeras.core.typing import Config, PolicyLike
 
 
@@ -28,7 +28,7 @@ class DTypePolicy:
     def __init__(self, name: str | None = None) -> None:
         if name is None:
             name = dtype_policy().name
-        if not isinstance(name, str):
+        if not is_a(name, str):
             raise TypeError(
                 f"DTypePolicy: argument `name` must be a string. Received: {short(name)}"
             )

@@ -57,7 +57,8 @@ class Primitive(Generic[_R_co]):
 
     Args:
         shape_rule: the declaring function. Given things with `shape` and `dtype`, it checks them
-            and returns the Spec of the result, or a tuple of Specs.
+            and returns the Spec of the result, or a tuple of Specs. Its name, without underscores
+            at the ends, is the primitive's.
         outputs: names of the results.
         flat: arguments that have no gradient.
     """

@@ -10,7 +10,7 @@ import numpy as np
 
 from nkeras.core import graph, naming, recording
 from nkeras.core.configurable import Configurable
-from nkeras.core.errors import short
+from nkeras.core.errors import is_a, short
 from nkeras.core.guards import all_changed
 from nkeras.core.recording import Live, live
 from nkeras.core.typing import Seed
@@ -40,7 +40,7 @@ class SeedGenerator(Configurable):
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         if seed is None:
             seed = make_default_seed()
-        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        if isinstance(seed, bool) or not is_a(seed, (int, np.integer)):
             raise ValueError(
                 f"SeedGenerator: argument `seed` must be an integer. Received: seed={short(seed)}"
             )

@@ -186,7 +186,7 @@ class Live:
 
 
 def _arithmetic(function: Callable[[Any, Any], Any], reflected: bool = False) -> Any:
-    def method(self: Live, other: float) -> Any:
+    def method(self: Live, other: object) -> Any:
         if not isinstance(other, (int, float, Live)):
             return NotImplemented
         key = (function, reflected, self, other)

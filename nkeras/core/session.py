@@ -8,7 +8,7 @@ import numpy as np
 
 from nkeras.core import naming
 from nkeras.core import random as seeds
-from nkeras.core.errors import short
+from nkeras.core.errors import is_a, short
 
 
 def clear_session(free_memory: bool = True) -> None:
@@ -39,7 +39,7 @@ def set_random_seed(seed: int) -> None:
 
     Source: https://keras.io/api/utils/python_utils/
     """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+    if isinstance(seed, bool) or not is_a(seed, (int, np.integer)) or not 0 <= seed < 2**32:
         raise ValueError(
             f"set_random_seed: argument `seed` must be an int in [0, 2**32 - 1]. Received: "
             f"{short(seed)}"

@@ -12,7 +12,7 @@ from nkeras.backend import registry
 from nkeras.backend.protocol import Array
 from nkeras.core import dtypes, graph, guards, naming, recording, storage_lock, tape
 from nkeras.core.compile_ahead import compile_ahead
-from nkeras.core.errors import as_bool, short
+from nkeras.core.errors import as_bool, is_a, short
 from nkeras.core.scope import Scope
 from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
 from nkeras.core.typing import DTypeLike, TensorLike
@@ -96,7 +96,7 @@ class Variable(Operators, guards.Guarded):
         host: bool = False,
     ) -> None:
         self.name = name or naming.auto_name(type(self).__name__)
-        if not isinstance(self.name, str) or "/" in self.name:
+        if not is_a(self.name, str) or "/" in self.name:
             raise ValueError(
                 f"Variable: argument `name` must be a string without '/'. Received: {short(name)}"
             )

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from nkeras.core import dtypes
-from nkeras.core.errors import short
+from nkeras.core.errors import is_a, short
 from nkeras.core.primitive import to_tensor
 from nkeras.core.random import SeedGenerator, make_default_seed
 from nkeras.core.serialization import deserialize_keras_object
@@ -43,7 +43,7 @@ class RandomInitializer(Initializer):
             self.seed: Seed = deserialize_keras_object(seed)
         elif seed is None:
             self.seed = make_default_seed()
-        elif not isinstance(seed, (int, np.integer, SeedGenerator)) or isinstance(seed, bool):
+        elif not is_a(seed, (int, np.integer, SeedGenerator)) or isinstance(seed, bool):
             raise ValueError(
                 f"{type(self).__name__}: argument `seed` must be an integer, a SeedGenerator or "
                 f"None. Received: seed={short(seed)}"

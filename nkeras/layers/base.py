@@ -11,7 +11,7 @@ from nkeras import regularizers
 from nkeras.core import dtypes, graph, naming, policies, recording, tracebacks, tree
 from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.configurable import ANY, Configurable, argument_names
-from nkeras.core.errors import as_bool, cut_text, nearest, short, warn
+from nkeras.core.errors import as_bool, cut_text, is_a, nearest, short, warn
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import has_symbolic, to_tensor
 from nkeras.core.python_values import is_of_users
@@ -92,7 +92,7 @@ class Layer(Configurable, Buildable, AddsLosses):
                 f"Unrecognized keyword arguments passed to {type(self).__name__}: {short(kwargs)}."
                 f"{nearest(unknown, known)}"
             )
-        if name is not None and (not isinstance(name, str) or "/" in name):
+        if name is not None and (not is_a(name, str) or "/" in name):
             raise ValueError(
                 f"{type(self).__name__}: argument `name` must be a string without '/'. "
                 f"Received: name={short(name)}"

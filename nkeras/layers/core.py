@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from nkeras import activations
 from nkeras.core import dtypes, graph
 from nkeras.core.configurable import ANY
-from nkeras.core.errors import short
+from nkeras.core.errors import is_a, short
 from nkeras.core.graph import KerasTensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import (
@@ -89,7 +89,7 @@ class InputLayer(Layer):
             if value:
                 raise ValueError(f"InputLayer: argument `{argument}` must not be True in nkeras.")
         if input_tensor is not None:
-            if not isinstance(input_tensor, KerasTensor):
+            if not is_a(input_tensor, KerasTensor):
                 raise ValueError(
                     "InputLayer: argument `input_tensor` must be a KerasTensor. Received: "
                     f"input_tensor={short(input_tensor)}"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from nkeras import ops
-from nkeras.core.errors import short
+from nkeras.core.errors import is_a, short
 from nkeras.core.graph import get_mask
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import AllLayerOptions, Axis, Masks, PartialShape, Shapes, Structure, Unpack
@@ -286,7 +286,7 @@ class Dot(_Merge):
                 f"Dot: argument `axes` must be an int or a list. Received: axes={short(axes)}"
             )
         if not isinstance(axes, int) and (
-            len(axes) != 2 or not all(isinstance(axis, int) for axis in axes)
+            len(axes) != 2 or not all(is_a(axis, int) for axis in axes)
         ):
             raise ValueError(
                 f"Dot: argument `axes` must hold two ints. Received: axes={short(axes)}"

@@ -9,7 +9,7 @@ from typing import ClassVar
 from nkeras import ops, regularizers
 from nkeras.core.config import standardize_data_format
 from nkeras.core.configurable import ANY
-from nkeras.core.errors import refuse
+from nkeras.core.errors import is_a, refuse
 from nkeras.core.random import SeedGenerator
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import AllLayerOptions, LayerOptions, PolicyLike, Unpack
@@ -309,6 +309,6 @@ def _noise_shape(noise_shape: Sequence[int | None] | None) -> tuple[int | None, 
         refuse("noise_shape", noise_shape, "a tuple of positive int or None", "Dropout")
     sizes = tuple(noise_shape)
     for size in sizes:
-        if size is not None and (not isinstance(size, int) or size <= 0):
+        if size is not None and (not is_a(size, int) or size <= 0):
             refuse("noise_shape", noise_shape, "a tuple of positive int or None", "Dropout")
     return sizes

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from nkeras import ops
 from nkeras.core import graph
 from nkeras.core.config import standardize_data_format
-from nkeras.core.errors import refuse, short
+from nkeras.core.errors import is_a, refuse, short
 from nkeras.core.graph import KerasTensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import AllLayerOptions, Unpack
@@ -145,7 +145,7 @@ class RepeatVector(Layer):
 
     def __init__(self, n: int, **kwargs: Unpack[AllLayerOptions]) -> None:
         super().__init__(**kwargs)
-        if isinstance(n, bool) or not isinstance(n, int):
+        if isinstance(n, bool) or not is_a(n, int):
             raise TypeError(f"RepeatVector: argument `n` must be an int. Received: n={short(n)}")
         if n <= 0:
             refuse("n", n, "positive", "RepeatVector")

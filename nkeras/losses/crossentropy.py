@@ -36,7 +36,7 @@ def normalized(probabilities: TensorLike, axis: int) -> Tensor:
     return clipped(probabilities / sum_(probabilities, axis=axis, keepdims=True))
 
 
-def check_axis(axis: int, owner: str) -> None:
+def check_axis(axis: object, owner: str) -> None:
     """Raise a ValueError unless the axis is an int."""
     if isinstance(axis, bool) or not isinstance(axis, int):
         refuse("axis", axis, "an int", owner)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from nkeras.core import config
-from nkeras.core.errors import refuse
+from nkeras.core.errors import is_a, refuse
 from nkeras.core.primitive import op
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import PolicyLike, TensorLike
@@ -217,7 +217,7 @@ class Huber(NamedLoss, fn=huber):
         name: str = "huber_loss",
         dtype: PolicyLike = None,
     ) -> None:
-        if isinstance(delta, (int, float)) and not delta > 0:
+        if is_a(delta, (int, float)) and not delta > 0:
             refuse("delta", delta, "greater than 0", "Huber")
         super().__init__(reduction, name, dtype)
         self.delta = delta

@@ -93,7 +93,7 @@ class Model(Trainer, Layer):
     @property
     def layers(self) -> list[Layer]:
         """The direct sublayers; of a functional model in order of depth, inputs first."""
-        return [layer for layer in self._layers if isinstance(layer, Layer)]
+        return self._layers
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name or by index.

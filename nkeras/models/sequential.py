@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from nkeras.core import guards, tree
@@ -40,7 +40,7 @@ class Sequential(Model):
 
     def __init__(
         self,
-        layers: Iterable[Layer | KerasTensor] | None = None,
+        layers: Iterable[Layer | KerasTensor | Callable[..., Structure]] | None = None,
         trainable: bool = True,
         name: str | None = None,
     ) -> None:
@@ -52,7 +52,9 @@ class Sequential(Model):
         self._rebuild()
 
     @entry
-    def add(self, layer: Layer | KerasTensor, rebuild: bool = True) -> None:
+    def add(
+        self, layer: Layer | KerasTensor | Callable[..., Structure], rebuild: bool = True
+    ) -> None:
         """Put a layer at the end.
 
         Raises:

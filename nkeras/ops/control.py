@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from nkeras.core import graph, tree
-from nkeras.core.errors import refuse, short
+from nkeras.core.errors import is_a, refuse, short
 from nkeras.core.primitive import has_symbolic, to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import T, TensorLike, TensorsLike
@@ -175,7 +175,7 @@ def scan(
     Raises:
         ValueError: the number of steps is not known, or an argument is wrong.
     """
-    if not isinstance(unroll, bool) and (not isinstance(unroll, int) or unroll < 1):
+    if not isinstance(unroll, bool) and (not is_a(unroll, int) or unroll < 1):
         refuse("unroll", unroll, "a positive int or a bool", "scan")
     if xs is None:
         if length is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nkeras.core import config
-from nkeras.core.errors import refuse, short
+from nkeras.core.errors import is_a, refuse, short
 from nkeras.core.primitive import op, primitive, promoted, to_tensor
 from nkeras.core.spec import Pairs, Shape, Spec, Typed, window_output, window_padding
 from nkeras.core.tensor import Tensor
@@ -373,7 +373,7 @@ def pads(
     Raises:
         ValueError: unknown padding mode.
     """
-    mode = padding.lower() if isinstance(padding, str) else padding
+    mode = padding.lower() if is_a(padding, str) else padding
     accepted = ("valid", "same", "causal") if len(sizes) == 1 else ("valid", "same")
     if mode not in accepted:
         refuse("padding", padding, f"one of {accepted}", owner)

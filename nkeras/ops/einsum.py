@@ -57,7 +57,7 @@ def einsum(subscripts: str, *operands: TensorLike, **kwargs: object) -> Tensor:
     return transpose(tensor, [names.index(name) for name in output])
 
 
-def _parse(subscripts: str, ranks: list[int]) -> tuple[list[str], str]:
+def _parse(subscripts: object, ranks: list[int]) -> tuple[list[str], str]:
     """The names of each operand's axes and of the result's, `...` replaced by fresh letters."""
     if not isinstance(subscripts, str):
         refuse("subscripts", subscripts, 'a string such as "ij,jk->ik"', "einsum")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from nkeras.core import config, dtypes
-from nkeras.core.errors import short
+from nkeras.core.errors import is_a, short
 from nkeras.core.primitive import op, primitive, to_floating, to_tensor
 from nkeras.core.spec import Spec, Typed, normalize_axes, normalize_axis
 from nkeras.core.tensor import Tensor
@@ -317,7 +317,7 @@ def normalize(
     Raises:
         ValueError: `order` is no positive int.
     """
-    if not isinstance(order, int) or order < 1:
+    if not is_a(order, int) or order < 1:
         raise ValueError(
             f"normalize: argument `order` must be an int >= 1. Received: order={short(order)}"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from nkeras.core.errors import short
+from nkeras.core.errors import is_a, short
 from nkeras.core.primitive import Primitive, Results, op, primitive, to_tensor
 from nkeras.core.spec import Pairs, Shape, Spec, Typed, window_output
 from nkeras.core.tensor import Tensor
@@ -175,7 +175,7 @@ def _pool(
     x = to_channels_last(x) if first else x
     size = windows(pool_size, rank, "pool_size")
     steps = size if strides is None else windows(strides, rank, "strides")
-    mode = padding.lower() if isinstance(padding, str) else padding
+    mode = padding.lower() if is_a(padding, str) else padding
     if mode == "causal":
         mode = "causal pooling"  # refused below, with the modes that pooling has
     pairs = pads(mode, x.shape[1:-1], size, steps, (1,) * rank, owner)

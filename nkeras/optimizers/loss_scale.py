@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from nkeras import ops
 from nkeras.core import naming
 from nkeras.core.configurable import ANY
-from nkeras.core.errors import refuse, short
+from nkeras.core.errors import is_a, refuse, short
 from nkeras.core.recording import either, live, on_host
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, Gradients, LearningRateLike, TensorLike
@@ -68,7 +68,7 @@ class LossScaleOptimizer(Optimizer):
                 "LossScaleOptimizer: argument `dynamic` must be True. Set `loss_scale_factor` of "
                 "the inner optimizer for a fixed factor."
             )
-        if not isinstance(inner_optimizer, Optimizer):
+        if not is_a(inner_optimizer, Optimizer):
             refuse("inner_optimizer", inner_optimizer, "an optimizer", "LossScaleOptimizer")
         for argument, default in _INNER.items():
             value = kwargs.pop(argument, default)

@@ -13,7 +13,7 @@ from nkeras import ops
 from nkeras.core import naming, tape
 from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.configurable import ANY, Configurable, argument_names
-from nkeras.core.errors import nearest, refuse, short, warn
+from nkeras.core.errors import is_a, nearest, refuse, short, warn
 from nkeras.core.recording import Switch, choice, live, plain
 from nkeras.core.serialization import custom_object_scope
 from nkeras.core.tensor import Tensor
@@ -145,7 +145,7 @@ class Optimizer(Configurable, OptimizerState):
                 f"{owner}: argument `ema_momentum` must be in the range [0, 1]. "
                 f"Received: ema_momentum={short(self.ema_momentum)}"
             )
-        if self.use_ema and frequency and (not isinstance(frequency, int) or frequency < 1):
+        if self.use_ema and frequency and (not is_a(frequency, int) or frequency < 1):
             raise ValueError(
                 f"{owner}: argument `ema_overwrite_frequency` must be an integer >= 1 or None. "
                 f"Received: ema_overwrite_frequency={short(frequency)}"

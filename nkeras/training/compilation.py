@@ -9,7 +9,7 @@ import numpy as np
 
 from nkeras import metrics as metrics_module
 from nkeras import optimizers
-from nkeras.core.errors import refuse, warn
+from nkeras.core.errors import is_a, refuse, warn
 from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
 from nkeras.core.tracebacks import entry
 from nkeras.core.typing import (
@@ -105,7 +105,7 @@ class Compilation(Layer if TYPE_CHECKING else object):  # models are layers
         """
         if jit_compile not in ("auto", True, False):
             refuse("jit_compile", jit_compile, '"auto", True or False', "compile()")
-        if not isinstance(steps_per_execution, (int, np.integer)) or steps_per_execution < 1:
+        if not is_a(steps_per_execution, (int, np.integer)) or steps_per_execution < 1:
             refuse("steps_per_execution", steps_per_execution, "a positive integer", "compile()")
         arguments: Config = {
             "optimizer": optimizers.get(optimizer),

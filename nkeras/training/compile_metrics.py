@@ -38,7 +38,7 @@ def get_metric(identifier: MetricLike, y_true: Structure, y_pred: Structure) -> 
         raise ValueError("compile(): expected a metric, received None.")
     lowered = identifier.lower() if isinstance(identifier, str) else None
     if lowered in ("accuracy", "acc"):
-        found: Metric = _ACCURACIES[kind_of_classes(y_true, y_pred)](name=str(identifier))
+        found: Structure = _ACCURACIES[kind_of_classes(y_true, y_pred)](name=str(identifier))
     elif lowered in ("crossentropy", "ce"):
         found = metrics_module.get(f"{kind_of_classes(y_true, y_pred)}_crossentropy")
     else:

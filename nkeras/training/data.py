@@ -10,7 +10,7 @@ from numbers import Number
 import numpy as np
 
 from nkeras.core import config, dtypes, tree
-from nkeras.core.errors import refuse, short, warn
+from nkeras.core.errors import is_a, refuse, short, warn
 from nkeras.core.tensor import Tensor, from_numpy
 from nkeras.core.typing import Structure
 from nkeras.core.variable import Variable
@@ -184,7 +184,7 @@ def count_samples(x: Structure, y: Structure = None, sample_weight: Structure = 
     return counts.pop()
 
 
-def check_split(validation_split: float) -> None:
+def check_split(validation_split: object) -> None:
     """Refuse what is no share of the samples."""
     if not isinstance(validation_split, (int, float, np.number)) or not 0 < validation_split < 1:
         raise ValueError(
@@ -253,7 +253,7 @@ def class_weight_to_sample_weights(
     Raises:
         ValueError: no mapping, or rows that are not one-hot (Keras 3.15 takes their largest place).
     """
-    if not isinstance(class_weight, Mapping):
+    if not is_a(class_weight, Mapping):
         raise ValueError(
             "Argument `class_weight` must be a dict from class index to weight. "
             f"Received: class_weight={short(class_weight)}"

@@ -317,7 +317,7 @@ class Steps(Compilation):
                 return True
         return False
 
-    def _results(self, logs: Logs) -> Logs:
+    def _results(self, logs: object) -> Logs:
         """The metrics' results, unless a step of the user's returned something else."""
         if isinstance(logs, LazyLogs):
             return self.get_metrics_result()
@@ -372,7 +372,7 @@ def _logs(found: Structure) -> Structure:
     )
 
 
-def _flat(logs: Logs) -> Structure:
+def _flat(logs: Structure) -> Structure:
     """Results without nesting: `{m.name: m.result() for m in self.metrics}` has a dict inside."""
     if not isinstance(logs, Mapping) or not any(isinstance(log, Mapping) for log in logs.values()):
         return logs

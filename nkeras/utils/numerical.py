@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nkeras.core.errors import refuse
+from nkeras.core.errors import is_a, refuse
 from nkeras.core.graph import KerasTensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
@@ -84,7 +84,7 @@ def normalize(x: TensorLike, axis: int = -1, order: float = 2) -> Any:
         from nkeras import ops
 
         return ops.normalize(x, axis=axis, order=order)  # pyright: ignore[reportArgumentType]
-    if not isinstance(order, (int, float)):
+    if not is_a(order, (int, float)):
         refuse("order", order, "a number", "normalize")
     norm: np.ndarray = np.asarray(np.linalg.norm(x, order, axis, keepdims=True))
     return x / np.where(norm == 0, 1, norm)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from nkeras.core.errors import short
+from nkeras.core.errors import is_a, short
 from nkeras.core.typing import Structure
 
 
@@ -43,7 +43,7 @@ class PyDataset:
             ("workers", workers, 0),
             ("max_queue_size", max_queue_size, 1),
         ):
-            if not isinstance(value, int) or value < least:
+            if not is_a(value, int) or value < least:
                 raise ValueError(
                     f"PyDataset: argument `{name}` must be an integer >= {least}. "
                     f"Received: {short(value)}"

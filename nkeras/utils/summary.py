@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from nkeras.core import dtypes, tree
-from nkeras.core.errors import short
+from nkeras.core.errors import is_a, short
 from nkeras.core.graph import Node, calls_of
 from nkeras.core.typing import AnyTensor, Structure
 from nkeras.utils import io_utils
@@ -216,7 +216,7 @@ def _bounds(
     """First and end index of the layers to show."""
     if layer_range is None:
         return 0, len(layers)
-    if len(layer_range) != 2 or not all(isinstance(name, str) for name in layer_range):
+    if len(layer_range) != 2 or not all(is_a(name, str) for name in layer_range):
         raise ValueError(
             "summary: argument `layer_range` must be two strings, the names of the first and the "
             f"last layer. Received: layer_range={short(layer_range)}"
