@@ -173,6 +173,10 @@ def test_config_round_trip_and_clone(kind: str, answers: Any) -> None:
     _check(clone, answers[kind])
 
 
+def test_clone_of_an_empty_stack_is_empty() -> None:
+    assert nkeras.models.clone_model(nkeras.Sequential()).layers == []
+
+
 def test_model_between_intermediate_tensors() -> None:
     inputs = nkeras.Input((4,))
     middle = layers.Dense(3, activation="relu")(inputs)
