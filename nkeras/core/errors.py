@@ -57,7 +57,7 @@ def nearest(name: object, known: Iterable[str]) -> str:
     for spelling in sorted(known):
         spellings[spelling.lower().replace("_", "")] = spelling
     wanted = name[:100].lower().replace("_", "")
-    found = [spellings[found] for found in get_close_matches(wanted, spellings, 3, cutoff=0.4)]
+    found = [spellings[match] for match in get_close_matches(wanted, spellings, 3, cutoff=0.4)]
     return f" Did you mean {', '.join(short(item, 40) for item in found)}?" if found else ""
 
 

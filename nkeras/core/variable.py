@@ -135,7 +135,7 @@ class Variable(Operators, guards.Guarded):
                 raise ValueError(
                     "Variable: argument `shape` is needed when `initializer` is a function."
                 )
-            size = tuple(int(size) for size in shape)
+            size = tuple(int(length) for length in shape)
             if any(length < 0 for length in size):
                 raise ValueError(
                     f"Variable: argument `shape` must not be negative. Received: {short(shape)}"
