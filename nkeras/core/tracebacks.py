@@ -36,9 +36,12 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
 def cut(error: Exception) -> None:
-    """Take frames of nkeras out of a traceback. A bare `raise` behind it adds none."""
+    """Take frames of nkeras out of a traceback and its causes. A bare `raise` behind adds none."""
     if config.is_traceback_filtering_enabled():
-        error.__traceback__ = _of_others(error.__traceback__)
+        cause: BaseException | None = error
+        while cause is not None:
+            cause.__traceback__ = _of_others(cause.__traceback__)
+            cause = cause.__cause__ or cause.__context__
         if sys.version_info < (3, 11):  # where a bare `raise` brings the frames back
             raise error
 

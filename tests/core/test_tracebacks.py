@@ -69,6 +69,22 @@ def test_the_last_line_is_the_users():
     assert frames(error)[0][-1] == "<lambda>"
 
 
+def test_frames_of_nkeras_are_left_out_of_causes():
+    class Block(nkeras.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = layers.Dense(4)
+
+        def call(self, x):
+            return self.inner(x) + x
+
+    with pytest.raises(RuntimeError, match="cannot be broadcast") as error:
+        Block()(nkeras.Input((3,)))
+    cause = traceback.extract_tb(error.value.__cause__.__traceback__)
+    assert cause[-1].name == "call" or FEW
+    assert len(text(error).splitlines()) <= 24 + 4 * FEW
+
+
 def test_the_innermost_layer_is_named_once():
     with pytest.raises(ValueError, match="reshape") as error:
         nested()(X)
