@@ -80,6 +80,16 @@ def is_array_like(value: object) -> bool:
     )
 
 
+def is_tuple_of_arrays(batch: Structure) -> bool:
+    """Whether a batch is a plain tuple of NumPy arrays; asked in every step."""
+    if type(batch) is not tuple:
+        return False
+    for array in batch:
+        if type(array) is not np.ndarray:
+            return False
+    return True
+
+
 def holds_arrays(structure: Structure) -> bool:
     """Whether all leaves are arrays or None, lists of numbers included."""
     if structure is None or is_array_like(structure):

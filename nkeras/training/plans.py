@@ -17,7 +17,7 @@ import pickle
 import random
 import threading
 import weakref
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,7 +32,7 @@ from nkeras.core.plan import Plan, Unplannable
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Structure, T
 from nkeras.layers import calling
-from nkeras.training.data import to_tensors
+from nkeras.training.data import is_tuple_of_arrays, to_tensors
 
 MOST = 16  # entries of a model: the oldest make room
 WORTH = 4  # replays that a plan must have served on average, else steps stay unplanned
@@ -358,12 +358,12 @@ def can_plan() -> bool:
     )
 
 
-def _leaves(kind: str, batch: Structure) -> tuple[tuple[Hashable, ...] | None, list[Array]]:
+def _leaves(kind: str, batch: Structure) -> tuple[tuple[Hashable, ...] | None, Sequence[Array]]:
     """What a plan is looked up by, and the arrays in the order of its inputs."""
     if type(batch) is np.ndarray:
         return (kind, batch.shape, batch.dtype), [batch]
-    if type(batch) is tuple and all(type(array) is np.ndarray for array in batch):
-        return (kind, *[(array.shape, array.dtype) for array in batch]), list(batch)
+    if is_tuple_of_arrays(batch):
+        return (kind, *[(array.shape, array.dtype) for array in batch]), batch
     tensors = to_tensors(batch)
     if calling.has_mask(tensors):
         return None, []  # no plan knows masks that come with a batch
@@ -437,6 +437,8 @@ def _host_randomness() -> object:
 
 
 def _fill(structure: Structure, arrays: list[Tensor]) -> Structure:
+    if structure is None:
+        return None
     if type(structure) is _Position:
         return arrays[structure]
     return tree.map_structure(

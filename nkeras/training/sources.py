@@ -20,6 +20,7 @@ from nkeras.training.data import (
     count_samples,
     holds_arrays,
     is_array_like,
+    is_tuple_of_arrays,
     pack_x_y_sample_weight,
     to_arrays,
     unpack_x_y_sample_weight,
@@ -200,7 +201,7 @@ class ArraySource(Source):
 
 def _cut(data: Structure, rows: slice | np.ndarray) -> Structure:
     """The rows of all arrays of a structure: a slice of them, or those of an array of indices."""
-    if type(data) is tuple and all(type(array) is np.ndarray for array in data):
+    if is_tuple_of_arrays(data):
         if type(rows) is slice:
             return tuple([array[rows] for array in data])
         return tuple([array.take(rows, 0) for array in data])
