@@ -36,7 +36,7 @@ def relu(
     if threshold == 0 and max_value is None:
         return ops.relu(x) if negative_slope == 0 else ops.leaky_relu(x, negative_slope)
     limit = math.inf if max_value is None else max_value
-    return ops.threshold_relu(x, negative_slope, limit, threshold)
+    return ops.threshold_relu_(x, negative_slope, limit, threshold)
 
 
 def leaky_relu(x: TensorLike, negative_slope: float = 0.2) -> Tensor:

@@ -26,7 +26,7 @@ def _activation(
 
 relu = _activation(scalars.relu, "max(x, 0).", promotion="promote")
 leaky_relu = _activation(scalars.leaky_relu, "x, or negative_slope * x below 0.", 0.2)
-threshold_relu = _activation(
+threshold_relu_ = _activation(
     scalars.threshold_relu, "relu with a slope, an upper limit and a threshold."
 )
 relu6 = _activation(scalars.relu6, "x limited to [0, 6].")
