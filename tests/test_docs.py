@@ -204,10 +204,8 @@ def _add_layer_loss_and_metric(copy: Copy) -> None:
     copy.insert(
         "nkeras/layers/reshaping.py", "from nkeras import", "from nkeras import initializers\n"
     )
-    copy.insert(
-        layers, "from nkeras.layers.reshaping", "from nkeras.layers.reshaping import Scale\n"
-    )
-    copy.insert(layers, '    "Softmax",\n', '    "Scale",\n')
+    export = "from nkeras.layers.reshaping import Scale as Scale\n"
+    copy.insert(layers, "from nkeras.layers.reshaping", export)
     row = 'yield Case("Scale", in_keras=False)'
     assert row in copy.text
     first = '    yield case("Dense", units=4)\n'
