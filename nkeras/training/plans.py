@@ -30,6 +30,7 @@ from nkeras.core.fusion import fused
 from nkeras.core.guards import Guard
 from nkeras.core.plan import Plan, Unplannable
 from nkeras.core.tensor import Tensor
+from nkeras.core.trace_comparison import differences
 from nkeras.core.typing import Structure, T
 from nkeras.layers import calling
 from nkeras.training.data import is_tuple_of_arrays, to_tensors
@@ -303,7 +304,7 @@ class PlanCache:
         elif changes_itself or recorder.is_cut:
             entry.trace = None
         elif before is not None:
-            entry.refused = recording.differences(before, recorder.trace)
+            entry.refused = differences(before, recorder.trace)
             if entry.refused is None and not _are_same(returned, indices):
                 entry.refused = "two steps differ in what they return"
             if entry.refused is None:
