@@ -6,6 +6,7 @@ computes. That takes a hundredth of the time that Numba needs to compile the sam
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -93,6 +94,15 @@ class Value:
     def __invert__(self) -> Value:
         return call(operator.invert, self)
 
+    def __pow__(self, other: Any) -> Value:
+        known = None if isinstance(other, Value) else _POWERS.get(float(other))
+        if known is None or not isinstance(self.kind, types.Float):
+            return call(operator.pow, self, other)
+        return known(self)
+
+    def __rpow__(self, other: Any) -> Value:
+        return call(operator.pow, other, self)
+
     def __bool__(self) -> bool:
         raise TypeError("A scalar function must be free of branches.")
 
@@ -103,11 +113,22 @@ def _binary(function: Any, reflected: bool) -> Callable[[Value, Any], Value]:
     return lambda self, other: call(function, self, other)
 
 
-for _name in ("floordiv", "mod", "pow", "lshift", "rshift"):
+for _name in ("floordiv", "mod", "lshift", "rshift"):
     setattr(Value, f"__{_name}__", _binary(getattr(operator, _name), False))
     setattr(Value, f"__r{_name}__", _binary(getattr(operator, _name), True))
 for _name in ("le", "ge", "eq", "ne", "xor"):
     setattr(Value, f"__{_name}__", _binary(getattr(operator, _name), False))
+
+_POWERS: dict[float, Callable[[Value], Value]] = {
+    1.0: lambda x: x,
+    2.0: lambda x: x * x,
+    3.0: lambda x: x * x * x,
+    4.0: lambda x: (x * x) * (x * x),
+    0.5: lambda x: call(math.sqrt, x),
+    -0.5: lambda x: 1.0 / call(math.sqrt, x),
+    -1.0: lambda x: 1.0 / x,
+}
+"""By exponent: powers that are products, roots or reciprocals."""
 
 _FLOAT_OPERATIONS: dict[Any, str] = {
     operator.add: "fadd",

@@ -233,7 +233,7 @@ def _power_rule(y: Operand, a: Operand, b: Operand, da: Operand, db: Operand) ->
     by_base: Operand = 0.0
     if not _is_number(da, 0.0):
         # 0 ** (b - 1) is infinite where b is 0, but the power is flat there.
-        slope = Expression("**", a, _subtract(b, 1.0))
+        slope = _power(a, _subtract(b, 1.0) if is_traced(b) else b - 1.0)
         if is_traced(b):
             slope = where(b == 0.0, 0.0, slope)
         by_base = _multiply(_multiply(b, slope), da)
@@ -242,6 +242,12 @@ def _power_rule(y: Operand, a: Operand, b: Operand, da: Operand, db: Operand) ->
         logarithm = log(where(a > 0.0, a, 1.0)) if is_traced(a) else _log(a)
         by_exponent = _multiply(_multiply(y, logarithm), db)
     return _add(by_base, by_exponent)
+
+
+def _power(a: Operand, b: Operand) -> Operand:
+    if _is_number(b, 0.0):
+        return 1.0
+    return a if _is_number(b, 1.0) else Expression("**", a, b)
 
 
 def is_traced(value: Operand) -> bool:

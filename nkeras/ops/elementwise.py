@@ -11,6 +11,7 @@ from nkeras.backend.scalars import arithmetic, special
 from nkeras.core.primitive import Elementwise, op, to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
+from nkeras.ops.powers import Power
 
 _DOC = """{summary}
 
@@ -33,10 +34,13 @@ _DTYPES = {
 
 def elementwise(scalar: Scalar, promotion: str, summary: str, *defaults: float) -> Elementwise:
     """Make the operation of a scalar function, with its docstring."""
+    return Elementwise(scalar, promotion, defaults, _described(scalar, promotion, summary))
+
+
+def _described(scalar: Scalar, promotion: str, summary: str) -> str:
     arguments = "".join(f"        {name}: tensor, array or number.\n" for name in scalar.parameters)
     kind = "bool" if scalar.result == "bool" else promotion
-    doc = _DOC.format(summary=summary, arguments=arguments, dtype=_DTYPES[kind])
-    return Elementwise(scalar, promotion, defaults, doc)
+    return _DOC.format(summary=summary, arguments=arguments, dtype=_DTYPES[kind])
 
 
 add = elementwise(arithmetic.add, "promote", "Sum.")
@@ -46,7 +50,6 @@ divide = elementwise(arithmetic.divide, "float", "Quotient; true_divide is the s
 divide_no_nan = elementwise(arithmetic.divide_no_nan, "float", "Quotient, 0 where x2 is 0.")
 floor_divide = elementwise(arithmetic.floor_divide, "promote", "Quotient rounded down.")
 mod = elementwise(arithmetic.mod, "promote", "Remainder with the sign of x2.")
-power = elementwise(arithmetic.power, "promote", "x1 to the power of x2.")
 maximum = elementwise(arithmetic.maximum, "promote", "The larger one; NaN is kept.")
 minimum = elementwise(arithmetic.minimum, "promote", "The smaller one; NaN is kept.")
 fmax = elementwise(arithmetic.fmax, "promote", "The larger one; a number wins over NaN.")
@@ -62,10 +65,21 @@ negative = elementwise(arithmetic.negative, "promote", "-x.")
 absolute = elementwise(arithmetic.absolute, "promote", "|x|.")
 sign = elementwise(arithmetic.sign, "promote", "-1, 0 or 1.")
 _square = elementwise(arithmetic.square, "promote", "x * x.")
+_cube = elementwise(arithmetic.cube, "promote", "x * x * x.")
+_fourth_power = elementwise(arithmetic.fourth_power, "promote", "x * x * x * x.")
+_root = elementwise(arithmetic.root, "float", "Square root, 0 of -0.")
+_reciprocal_root = elementwise(arithmetic.reciprocal_root, "float", "1 / sqrt(x).")
+_reciprocal_square = elementwise(arithmetic.reciprocal_square, "float", "1 / (x * x).")
 sqrt = elementwise(arithmetic.sqrt, "float", "Square root.")
 cbrt = elementwise(arithmetic.cbrt, "float", "Cube root.")
 rsqrt = elementwise(arithmetic.rsqrt, "float", "1 / sqrt(x).")
 reciprocal = elementwise(arithmetic.reciprocal, "float", "1 / x.")
+power = Power(
+    arithmetic.power,
+    _described(arithmetic.power, "promote", "x1 to the power of x2; fast where x2 is a number."),
+    products={1: to_tensor, 2: _square, 3: _cube, 4: _fourth_power},
+    others={0.5: _root, -0.5: _reciprocal_root, -1: reciprocal, -2: _reciprocal_square},
+)
 floor = elementwise(arithmetic.floor, "float", "Largest integer not above x.")
 ceil = elementwise(arithmetic.ceil, "float", "Smallest integer not below x.")
 trunc = elementwise(arithmetic.trunc, "promote", "x without its fraction.")

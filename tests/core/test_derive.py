@@ -40,6 +40,10 @@ def powers(x, n):
     return x**n
 
 
+def square(x):
+    return x**2.0
+
+
 def stairs(x):
     return floor(x) + 2.0
 
@@ -67,6 +71,12 @@ def test_powers_at_zero() -> None:
     assert slope(powers, 3.0, 2.0) == 6.0
     assert slope(powers, 2.0, 3.0, by="n") == pytest.approx(8.0 * math.log(2.0))
     assert slope(powers, 0.0, 2.0, by="n") == 0.0
+
+
+def test_the_derivative_of_a_square_is_no_power() -> None:
+    result, used = derive.derivative(Scalar(square).trace, ("x",), "x")
+    assert "**" not in derive.to_source("square_grad", used, result)
+    assert slope(square, -3.0) == -6.0
 
 
 def test_flat_functions_have_no_derivative() -> None:

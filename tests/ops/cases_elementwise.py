@@ -37,8 +37,11 @@ RANGES: dict[str, tuple[tuple[float, float], ...]] = {
     "soft_shrink": ((-2, 2), (0.3, 0.7)),
     "huber": ((-2, 2), (0.5, 1)),
     "erfc": ((-2, 4),),
-    **{name: ((0.2, 2),) for name in ("sqrt", "rsqrt", "log", "log1p", "log2", "log10")},
-    **{name: ((0.3, 2),) for name in ("cbrt", "reciprocal")},
+    **{
+        name: ((0.2, 2),)
+        for name in ("sqrt", "root", "reciprocal_root", "rsqrt", "log", "log1p", "log2", "log10")
+    },
+    **{name: ((0.3, 2),) for name in ("cbrt", "reciprocal", "reciprocal_square")},
 }
 
 

@@ -95,7 +95,9 @@ add("add multiply maximum minimum", "{}(b, c)")
 add("divide true_divide", "{}(x, y)", "{}(i, j)", "{}(x, j)", "{}(b, j)", "{}(i, 2)")
 add("divide_no_nan", "{}(x, y)", "{}(x, x - x)", "{}(i, j)")
 add("floor_divide mod fmod", "{}(x, y)", "{}(i, j)", "{}(x, j)", "{}(i, 3)", "{}(x, 1.5)")
-add("power", "{}(p, y)", "{}(x, 2)", "{}(j, 2)", "{}(x, 2.0)", "{}(p, 0.5)")
+add("power", "{}(p, y)", "{}(x, 2)", "{}(j, 2)", "{}(x, 2.0)", "{}(p, 0.5)",
+    "{}(p, -0.5)", "{}(p, -1)", "{}(p, -2.0)", "{}(x, 1)", "{}(x, 3)", "{}(x, 4)", "{}(i, 3)", "{}(i, 2.0)",
+    "{}(b, 2)", "{}(small, 2)", "{}(p, 5)")  # fmt: skip
 add("fmax fmin", "{}(x, y)", "{}(nans, 1.0)", "{}(i, j)")
 add("heaviside", "{}(x, y)", "{}(i, 0.5)")
 add("logaddexp logaddexp2 hypot arctan2", "{}(x, y)", "{}(i, j)", "{}(x, row)")

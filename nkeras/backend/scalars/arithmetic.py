@@ -87,8 +87,58 @@ def square(x):
 
 
 @scalar
+def cube(x):
+    return x * x * x
+
+
+@cube.derivative
+def cube_grad_x(grad_y, x):
+    return grad_y * (3.0 * x * x)
+
+
+@scalar
+def fourth_power(x):
+    square = x * x
+    return square * square
+
+
+@fourth_power.derivative
+def fourth_power_grad_x(grad_y, x):
+    return grad_y * (4.0 * x * x * x)
+
+
+@scalar
+def reciprocal_square(x):
+    """The square of a reciprocal lies in range where the square of x does not."""
+    y = 1.0 / x
+    return y * y
+
+
+@scalar
 def sqrt(x):
     return _sqrt(x)
+
+
+@scalar
+def root(x):
+    """The power 1/2, whose result is never -0: a gradient by -0 is infinity as by 0."""
+    return _sqrt(x + 0.0)
+
+
+@root.derivative
+def root_grad_x(grad_y, y):
+    return grad_y * 0.5 / y
+
+
+@scalar
+def reciprocal_root(x):
+    """The power -1/2: infinity for -0."""
+    return 1.0 / _sqrt(x + 0.0)
+
+
+@reciprocal_root.derivative
+def reciprocal_root_grad_x(grad_y, y):
+    return grad_y * -0.5 * (y * y * y)
 
 
 @scalar
