@@ -181,14 +181,11 @@ def _add_elementwise(copy: Copy) -> None:
 
 def _add_primitive(copy: Copy) -> None:
     copy.append("backends/nkeras_numpy/linalg.py", copy.block("def squared_distances(x: Array"))
-    line = '    "squared_distances": linalg.squared_distances,\n'
-    copy.insert("backends/nkeras_numpy/kernels.py", '    "matmul"', line)
-    compiled = "backends/nkeras_numba_cpu/linalg.py"
+    compiled = "backends/nkeras_numba_cpu/kernels/linalg.py"
     copy.append(compiled, copy.block("def squared_distances(x: np.ndarray"))
     copy.insert(compiled, "empty, is_floating", "compute_dtype, ")
-    imports = "from nkeras_numba_cpu.drivers import tasks\n"
+    imports = "from nkeras_numba_cpu.launch.tasks import tasks\n"
     copy.insert(compiled, "from nkeras_numba_cpu.memory", imports)
-    copy.insert("backends/nkeras_numba_cpu/kernels.py", 'dense"', "squared_distances ")
     ops = "nkeras/ops/linalg.py"
     copy.append(ops, copy.block("def _squared_distances(x: Typed") + MISSING_PARTS["op"])
     copy.insert(ops, "from nkeras.ops.shape", "from nkeras.ops.reduction import reduce_sum\n")

@@ -65,7 +65,7 @@ def test_one_thread_and_two_give_the_same_bits() -> None:
             [
                 sys.executable,
                 "-c",
-                "import nkeras_numba_cpu.drivers as d; d.SERIAL_BELOW = 0" + SCRIPT,
+                "import nkeras_numba_cpu.launch.tasks as d; d.SERIAL_BELOW = 0" + SCRIPT,
             ],
             env=os.environ
             | {

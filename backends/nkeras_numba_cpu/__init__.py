@@ -20,8 +20,9 @@ class NumbaCpu:
     def __init__(self) -> None:
         import numba
 
-        from nkeras_numba_cpu import elementwise, forked_compiling, threads
-        from nkeras_numba_cpu.kernels import KERNELS
+        from nkeras_numba_cpu import threads
+        from nkeras_numba_cpu.compile import forked_compiling
+        from nkeras_numba_cpu.kernels import KERNELS, elementwise
 
         self.kernels = KERNELS
         self.compile_ahead = functools.cache(forked_compiling.step)
@@ -48,7 +49,7 @@ class NumbaCpu:
         return np.empty(shape, to_numpy(dtype))
 
     def lowering(self) -> Any:
-        from nkeras_numba_cpu.capture import Lowering
+        from nkeras_numba_cpu.replay.lowering import Lowering
 
         return Lowering(self.kernels)
 
@@ -56,7 +57,7 @@ class NumbaCpu:
         """Kernels have finished when they return."""
 
     def describe(self) -> dict[str, str]:
-        from nkeras_numba_cpu.compile import cache_note
+        from nkeras_numba_cpu.compile.cache import cache_note
 
         return {
             "numba": self._version,

@@ -91,7 +91,7 @@ def serial_only() -> bool:
 def launch(function: Callable[..., Any], *args: Any) -> Any:
     """Call what enters a parallel region with the wanted number of threads, from any thread."""
     if getattr(_this_thread, "count", 0) != _count:
-        _prepare_this_thread()
+        start()
     if _thread_safe:
         return function(*args)
     with _lock:
@@ -101,7 +101,7 @@ def launch(function: Callable[..., Any], *args: Any) -> Any:
 def entry(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, or a way to call it that is safe, where it enters a parallel region."""
     if getattr(_this_thread, "count", 0) != _count:
-        _prepare_this_thread()
+        start()
     return function if _thread_safe else functools.partial(launch, function)
 
 
@@ -113,19 +113,10 @@ def state() -> tuple[int, bool]:
 def prepare() -> None:
     """Let this thread enter parallel regions, if any have been entered at all."""
     if _started and not _lost_in_fork and getattr(_this_thread, "count", 0) != _count:
-        _prepare_this_thread()
+        start()
 
 
-@functools.cache
-def region() -> int:
-    """The address of the parallel region that all kernels share; see `nkeras_numba_cpu.region`."""
-    from nkeras_numba_cpu.region import address
-
-    _prepare_this_thread()  # starts the threading layer, whose functions the region is linked to
-    return address()
-
-
-def _prepare_this_thread() -> None:
+def start() -> None:
     """Start numba's threads at the first launch; mask them to our number for this thread."""
     global _started, _thread_safe
     count = get_num_threads()

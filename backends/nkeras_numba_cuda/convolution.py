@@ -9,6 +9,7 @@ from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.device import udiv, umod
 from nkeras_numba_cuda.launch import FLOATING, kernel
 from nkeras_numba_cuda.memory import Array, constants, contiguous, empty
+from nkeras_numba_cuda.registry import OWN
 from nkeras_numba_cuda.windows import geometry
 from nkeras_numpy import convolution as reference
 from nkeras_numpy.namespace import in_float32
@@ -140,6 +141,7 @@ def conv_backward_kernel(grad_kernel, x, grad_y, g, batch):
         grad_kernel[i] = total
 
 
+@OWN.register
 @in_float32
 def conv(
     x: Array, kernel: Array, *, strides: Ints, padding: Pairs, dilation: Ints, groups: int
@@ -160,6 +162,7 @@ def conv(
     return y
 
 
+@OWN.register
 @in_float32
 def conv_grad_input(
     grad_y: Array,
@@ -187,6 +190,7 @@ def conv_grad_input(
     return grad_x
 
 
+@OWN.register
 @in_float32
 def conv_grad_kernel(
     x: Array,

@@ -12,6 +12,7 @@ from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.device import udiv, umod
 from nkeras_numba_cuda.launch import COMPUTED, kernel
 from nkeras_numba_cuda.memory import Array, array_module, contiguous, empty
+from nkeras_numba_cuda.registry import OWN
 from nkeras_numpy import indexing as reference
 from nkeras_numpy.namespace import in_float32
 from nkeras_numpy.windows import Ints
@@ -54,6 +55,7 @@ def _add_at(shape: Ints, targets: Array, values: Array, rows: int, inner: int) -
     return y
 
 
+@OWN.register
 @in_float32
 def take_grad(grad_y: Array, indices: Array, *, shape: Ints, axis: int) -> Array:
     """Each slice of `grad_y` added to where `take` found it."""
@@ -62,6 +64,7 @@ def take_grad(grad_y: Array, indices: Array, *, shape: Ints, axis: int) -> Array
     return _add_at(shape, indices, grad_y, shape[axis], math.prod(shape[axis + 1 :]))
 
 
+@OWN.register
 @in_float32
 def take_along_axis_grad(grad_y: Array, indices: Array, *, shape: Ints, axis: int) -> Array:
     """Each element of `grad_y` added to where `take_along_axis` found it."""
@@ -76,6 +79,7 @@ def take_along_axis_grad(grad_y: Array, indices: Array, *, shape: Ints, axis: in
     return _add_at(shape, targets, grad_y, math.prod(shape), 1)
 
 
+@OWN.register
 @in_float32
 def scatter_nd(indices: Array, values: Array, *, shape: Ints) -> Array:
     """Zeros of `shape` with `values` added at `indices (..., depth)`."""

@@ -10,6 +10,7 @@ from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.device import udiv, umod
 from nkeras_numba_cuda.launch import COMPUTED, kernel
 from nkeras_numba_cuda.memory import Array, array_module, constants, contiguous, empty
+from nkeras_numba_cuda.registry import OWN
 from nkeras_numpy import linalg as reference
 from nkeras_numpy.namespace import in_float32
 
@@ -30,6 +31,7 @@ def matmul_naive(z, x, y, geometry):
         z[i] = total
 
 
+@OWN.register
 @in_float32
 def matmul(x: Array, y: Array) -> Array:
     """`numpy.matmul` of operands of rank 2 or more."""

@@ -10,6 +10,7 @@ from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.device import square_root
 from nkeras_numba_cuda.launch import FLOATING, kernel
 from nkeras_numba_cuda.memory import Array, contiguous, empty
+from nkeras_numba_cuda.registry import OWN
 from nkeras_numpy.namespace import in_float32
 
 
@@ -104,6 +105,7 @@ def _like(w: Array, count: int) -> list[Array]:
     return [empty(w.shape, w.dtype) for _ in range(count)]
 
 
+@OWN.register
 @in_float32
 def sgd_update(
     w: Array,
@@ -127,6 +129,7 @@ def sgd_update(
     return new[0], new[1]
 
 
+@OWN.register
 @in_float32
 def adam_update(
     w: Array,
@@ -147,6 +150,7 @@ def adam_update(
     return new[0], new[1], new[2]
 
 
+@OWN.register
 @in_float32
 def amsgrad_update(
     w: Array,
@@ -168,6 +172,7 @@ def amsgrad_update(
     return new[0], new[1], new[2], new[3]
 
 
+@OWN.register
 @in_float32
 def rmsprop_update(
     w: Array,

@@ -12,6 +12,7 @@ from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.device import udiv, umod
 from nkeras_numba_cuda.launch import COMPUTED, FLOATING, kernel
 from nkeras_numba_cuda.memory import Array, constants, contiguous, empty
+from nkeras_numba_cuda.registry import OWN
 from nkeras_numba_cuda.windows import geometry
 from nkeras_numpy import pooling as reference
 from nkeras_numpy.namespace import in_float32
@@ -198,6 +199,7 @@ def _lowest(dtype: np.dtype) -> np.generic:
     return dtype.type(-np.inf if dtype.kind == "f" else np.iinfo(dtype).min)
 
 
+@OWN.register
 @in_float32
 def max_pool(x: Array, *, pool_size: Ints, strides: Ints, padding: Pairs) -> tuple[Array, Array]:
     """Maximum of each window, and where in the window it is first found."""
@@ -211,6 +213,7 @@ def max_pool(x: Array, *, pool_size: Ints, strides: Ints, padding: Pairs) -> tup
     return y, winner
 
 
+@OWN.register
 @in_float32
 def max_pool_grad(
     grad_y: Array,
@@ -234,6 +237,7 @@ def max_pool_grad(
     return grad_x
 
 
+@OWN.register
 @in_float32
 def max_pool_take(
     x: Array, winner: Array, *, pool_size: Ints, strides: Ints, padding: Pairs
@@ -248,6 +252,7 @@ def max_pool_take(
     return y
 
 
+@OWN.register
 @in_float32
 def average_pool(x: Array, *, pool_size: Ints, strides: Ints, padding: Pairs) -> Array:
     """Mean over the cells of each window that lie inside `x`."""
@@ -260,6 +265,7 @@ def average_pool(x: Array, *, pool_size: Ints, strides: Ints, padding: Pairs) ->
     return y
 
 
+@OWN.register
 @in_float32
 def average_pool_grad(
     grad_y: Array, *, input_shape: Ints, pool_size: Ints, strides: Ints, padding: Pairs

@@ -10,6 +10,7 @@ import numpy as np
 from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.launch import kernel
 from nkeras_numba_cuda.memory import Array, empty
+from nkeras_numba_cuda.registry import OWN
 
 # All uint64: Numba would make a float of a uint64 and a signed integer.
 MULTIPLIER_0, MULTIPLIER_2 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -39,6 +40,7 @@ def philox(bits, key_0, key_1):
             bits[at + 3] = c_3
 
 
+@OWN.register
 def random_bits(*, key: tuple[int, int], size: int) -> Array:
     """uint32 `(size,)`: block `b` gives the elements `4b .. 4b + 3`."""
     bits = empty((size,), "uint32")

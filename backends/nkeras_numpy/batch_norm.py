@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 
 from nkeras_numpy.namespace import Array, in_float32, namespace
+from nkeras_numpy.registry import KERNELS
 
 
+@KERNELS.register
 @in_float32
 def batch_norm(
     x: Array, gamma: Array | None, beta: Array | None, *, epsilon: float
@@ -20,6 +22,7 @@ def batch_norm(
     return _mapped(x, mean, variance, gamma, beta, epsilon), mean, variance
 
 
+@KERNELS.register
 @in_float32
 def batch_norm_inference(
     x: Array,
@@ -47,6 +50,7 @@ def _mapped(
     return y if beta is None else y + beta
 
 
+@KERNELS.register
 @in_float32
 def batch_norm_grad(
     grad_y: Array, x: Array, gamma: Array | None, mean: Array, variance: Array, *, epsilon: float

@@ -11,6 +11,7 @@ import math
 
 from nkeras_numpy.linalg import epilogue
 from nkeras_numpy.namespace import Array, in_float32, namespace
+from nkeras_numpy.registry import KERNELS
 from nkeras_numpy.windows import (
     Ints,
     Pairs,
@@ -39,6 +40,7 @@ def _matrix_by_group(tap: Array, groups: int) -> Array:
     return tap.reshape(channels, groups, filters // groups).swapaxes(0, 1)
 
 
+@KERNELS.register
 @in_float32
 def conv(
     x: Array, kernel: Array, *, strides: Ints, padding: Pairs, dilation: Ints, groups: int
@@ -54,6 +56,7 @@ def conv(
     return _join_groups(y, (x.shape[0], *counts, filters))
 
 
+@KERNELS.register
 @in_float32
 def conv_bias(
     x: Array,
@@ -72,6 +75,7 @@ def conv_bias(
     return epilogue(y, bias, addend, activation)
 
 
+@KERNELS.register
 @in_float32
 def conv_grad_input(
     grad_y: Array,
@@ -94,6 +98,7 @@ def conv_grad_input(
     return crop_spatial(grad_padded, input_shape, padding)
 
 
+@KERNELS.register
 @in_float32
 def conv_grad_kernel(
     x: Array,

@@ -1,8 +1,10 @@
 """Gradients of a dense layer."""
 
 from nkeras_numpy.namespace import Array, in_float32, namespace
+from nkeras_numpy.registry import KERNELS
 
 
+@KERNELS.register
 @in_float32
 def dense_grad(
     grad_y: Array, x: Array, kernel: Array, y: Array, *, activation: str, by: tuple[str, ...]

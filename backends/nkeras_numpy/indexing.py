@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 
 from nkeras_numpy.namespace import Array, in_float32, namespace
+from nkeras_numpy.registry import KERNELS
 from nkeras_numpy.windows import Ints
 
 
+@KERNELS.register
 def take(x: Array, indices: Array, *, axis: int) -> Array:
     xp = namespace(x)
     return xp.asarray(xp.take(x, indices, axis=axis))
 
 
+@KERNELS.register
 @in_float32
 def take_grad(grad_y: Array, indices: Array, *, shape: Ints, axis: int) -> Array:
     """Zeros of ``shape`` with each slice of ``grad_y`` added where ``take`` found it."""
@@ -39,10 +42,12 @@ def _along_axis(xp: Any, indices: Array, shape: Ints, axis: int) -> tuple[Array,
     )
 
 
+@KERNELS.register
 def take_along_axis(x: Array, indices: Array, *, axis: int) -> Array:
     return x[_along_axis(namespace(x), indices, x.shape, axis)]
 
 
+@KERNELS.register
 @in_float32
 def take_along_axis_grad(grad_y: Array, indices: Array, *, shape: Ints, axis: int) -> Array:
     xp = namespace(grad_y)
@@ -58,11 +63,13 @@ def _coordinates(indices: Array) -> tuple[Array, ...]:
     return tuple(rows[:, d] for d in range(depth))
 
 
+@KERNELS.register
 def gather_nd(x: Array, indices: Array) -> Array:
     rest = x.shape[indices.shape[-1] :]
     return x[_coordinates(indices)].reshape(indices.shape[:-1] + rest)
 
 
+@KERNELS.register
 @in_float32
 def scatter_nd(indices: Array, values: Array, *, shape: Ints) -> Array:
     xp = namespace(values)
@@ -72,6 +79,7 @@ def scatter_nd(indices: Array, values: Array, *, shape: Ints) -> Array:
     return result
 
 
+@KERNELS.register
 def scatter_update(x: Array, indices: Array, updates: Array) -> Array:
     xp = namespace(x)
     where = _coordinates(indices)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nkeras_numpy.namespace import Array, in_float32, namespace
+from nkeras_numpy.registry import KERNELS
 
 
 def _inverse(squares: Array, size: int, epsilon: float) -> Array:
@@ -10,6 +11,7 @@ def _inverse(squares: Array, size: int, epsilon: float) -> Array:
     return 1 / namespace(squares).sqrt(squares / dtype(size) + dtype(epsilon))
 
 
+@KERNELS.register
 @in_float32
 def layer_norm(
     x: Array, gamma: Array | None, beta: Array | None, *, epsilon: float
@@ -24,6 +26,7 @@ def layer_norm(
     return y if beta is None else y + beta, mean, inverse
 
 
+@KERNELS.register
 @in_float32
 def rms_norm(x: Array, scale: Array | None, *, epsilon: float) -> tuple[Array, Array]:
     """Each row divided by the root of its mean square, times scale; and that factor."""
@@ -33,6 +36,7 @@ def rms_norm(x: Array, scale: Array | None, *, epsilon: float) -> tuple[Array, A
     return y if scale is None else y * scale, inverse
 
 
+@KERNELS.register
 @in_float32
 def layer_norm_grad(
     grad_y: Array, x: Array, gamma: Array | None, mean: Array, inverse: Array
@@ -47,6 +51,7 @@ def layer_norm_grad(
     return grad_x, xp.sum(grad_y * normalized, axis=rows), xp.sum(grad_y, axis=rows)
 
 
+@KERNELS.register
 @in_float32
 def rms_norm_grad(
     grad_y: Array, x: Array, scale: Array | None, inverse: Array

@@ -1,14 +1,17 @@
 """Matrix products."""
 
 from nkeras_numpy.namespace import Array, in_float32, namespace
+from nkeras_numpy.registry import KERNELS
 
 
+@KERNELS.register
 @in_float32
 def matmul(x: Array, y: Array) -> Array:
     """Matrix product over the last two dimensions; the batch dimensions broadcast."""
     return namespace(x).matmul(x, y)
 
 
+@KERNELS.register
 @in_float32
 def dense(
     x: Array,

@@ -2,8 +2,10 @@
 
 from nkeras_numpy.namespace import Array, in_float32, namespace
 from nkeras_numpy.normalization import log_softmax
+from nkeras_numpy.registry import KERNELS
 
 
+@KERNELS.register
 @in_float32
 def sparse_softmax_cross_entropy(logits: Array, labels: Array) -> tuple[Array, Array]:
     """``-log_softmax(logits)`` at the labels, ``(rows,)``, and the log probabilities."""
@@ -12,6 +14,7 @@ def sparse_softmax_cross_entropy(logits: Array, labels: Array) -> tuple[Array, A
     return -log_probabilities[rows, labels], log_probabilities
 
 
+@KERNELS.register
 @in_float32
 def sparse_softmax_cross_entropy_grad(
     grad_loss: Array, log_probabilities: Array, labels: Array
@@ -22,6 +25,7 @@ def sparse_softmax_cross_entropy_grad(
     return difference * grad_loss[:, None]
 
 
+@KERNELS.register
 @in_float32
 def softmax_cross_entropy(target: Array, logits: Array) -> tuple[Array, Array]:
     """``-sum(target * log_softmax(logits))``, ``(rows,)``, and the log probabilities."""
@@ -29,12 +33,14 @@ def softmax_cross_entropy(target: Array, logits: Array) -> tuple[Array, Array]:
     return -(target * log_probabilities).sum(axis=1), log_probabilities
 
 
+@KERNELS.register
 @in_float32
 def softmax_cross_entropy_grad(grad_loss: Array, target: Array, log_probabilities: Array) -> Array:
     chances = namespace(log_probabilities).exp(log_probabilities)
     return (chances * target.sum(axis=1, keepdims=True) - target) * grad_loss[:, None]
 
 
+@KERNELS.register
 @in_float32
 def sparse_cross_entropy(probabilities: Array, labels: Array, *, epsilon: float) -> Array:
     """``-log(clip(p[label] / sum(p)))``, ``(rows,)``."""
@@ -44,6 +50,7 @@ def sparse_cross_entropy(probabilities: Array, labels: Array, *, epsilon: float)
     return -xp.log(xp.clip(chosen, epsilon, 1.0 - epsilon))
 
 
+@KERNELS.register
 @in_float32
 def sparse_cross_entropy_grad(
     grad_loss: Array, probabilities: Array, labels: Array, *, epsilon: float
@@ -58,6 +65,7 @@ def sparse_cross_entropy_grad(
     return grad
 
 
+@KERNELS.register
 @in_float32
 def cross_entropy(target: Array, probabilities: Array, *, epsilon: float) -> Array:
     """``-sum(target * log(clip(p / sum(p))))``, ``(rows,)``."""
@@ -66,6 +74,7 @@ def cross_entropy(target: Array, probabilities: Array, *, epsilon: float) -> Arr
     return -(target * xp.log(xp.clip(chances, epsilon, 1.0 - epsilon))).sum(axis=1)
 
 
+@KERNELS.register
 @in_float32
 def cross_entropy_grad(
     grad_loss: Array, target: Array, probabilities: Array, *, epsilon: float

@@ -1,6 +1,7 @@
 """Softmax and its logarithm."""
 
 from nkeras_numpy.namespace import Array, in_float32, namespace
+from nkeras_numpy.registry import KERNELS
 
 
 def _shifted(x: Array, axis: int) -> Array:
@@ -8,6 +9,7 @@ def _shifted(x: Array, axis: int) -> Array:
     return x - namespace(x).max(x, axis=axis, keepdims=True) if x.size else x
 
 
+@KERNELS.register
 @in_float32
 def softmax(x: Array, *, axis: int) -> Array:
     xp = namespace(x)
@@ -15,6 +17,7 @@ def softmax(x: Array, *, axis: int) -> Array:
     return exponential / xp.sum(exponential, axis=axis, keepdims=True)
 
 
+@KERNELS.register
 @in_float32
 def log_softmax(x: Array, *, axis: int) -> Array:
     xp = namespace(x)
@@ -22,11 +25,13 @@ def log_softmax(x: Array, *, axis: int) -> Array:
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
 
+@KERNELS.register
 @in_float32
 def softmax_grad(grad_y: Array, y: Array, *, axis: int) -> Array:
     return y * (grad_y - namespace(y).sum(grad_y * y, axis=axis, keepdims=True))
 
 
+@KERNELS.register
 @in_float32
 def log_softmax_grad(grad_y: Array, y: Array, *, axis: int) -> Array:
     xp = namespace(y)

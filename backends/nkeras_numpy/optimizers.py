@@ -4,8 +4,10 @@ Buffers that the settings do not use are None, in the arguments and in the resul
 """
 
 from nkeras_numpy.namespace import Array, in_float32, namespace
+from nkeras_numpy.registry import KERNELS
 
 
+@KERNELS.register
 @in_float32
 def sgd_update(
     w: Array,
@@ -23,6 +25,7 @@ def sgd_update(
     return w + (momentum * velocity - step if nesterov else velocity), velocity
 
 
+@KERNELS.register
 @in_float32
 def adam_update(
     w: Array,
@@ -40,6 +43,7 @@ def adam_update(
     return w - m * alpha / (namespace(w).sqrt(v) + epsilon), m, v
 
 
+@KERNELS.register
 @in_float32
 def amsgrad_update(
     w: Array,
@@ -60,6 +64,7 @@ def amsgrad_update(
     return w - m * alpha / (xp.sqrt(v_hat) + epsilon), m, v, v_hat
 
 
+@KERNELS.register
 @in_float32
 def rmsprop_update(
     w: Array,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from nkeras_numpy.namespace import Array, in_float32, namespace
+from nkeras_numpy.registry import KERNELS
 from nkeras_numpy.windows import (
     Ints,
     Pairs,
@@ -33,6 +34,7 @@ def winner_dtype(pool_size: Ints) -> Any:
     return np.dtype(np.uint8 if math.prod(pool_size) <= 256 else np.int32)
 
 
+@KERNELS.register
 @in_float32
 def max_pool(x: Array, *, pool_size: Ints, strides: Ints, padding: Pairs) -> tuple[Array, Array]:
     """Maximum of each window, and the row-major index inside the window of the first maximum."""
@@ -45,6 +47,7 @@ def max_pool(x: Array, *, pool_size: Ints, strides: Ints, padding: Pairs) -> tup
     return xp.take_along_axis(stack, winner[None], axis=0)[0], winner
 
 
+@KERNELS.register
 @in_float32
 def max_pool_grad(
     grad_y: Array,
@@ -65,6 +68,7 @@ def max_pool_grad(
     return crop_spatial(grad_padded, input_shape, padding)
 
 
+@KERNELS.register
 @in_float32
 def max_pool_take(
     x: Array, winner: Array, *, pool_size: Ints, strides: Ints, padding: Pairs
@@ -98,6 +102,7 @@ def _cells_inside(
     return xp.maximum(_sum_pool(ones, pool_size, strides, padding), ones.dtype.type(1))
 
 
+@KERNELS.register
 @in_float32
 def average_pool(x: Array, *, pool_size: Ints, strides: Ints, padding: Pairs) -> Array:
     """Mean over the cells of each window that lie inside ``x``."""
@@ -105,6 +110,7 @@ def average_pool(x: Array, *, pool_size: Ints, strides: Ints, padding: Pairs) ->
     return total / _cells_inside(x, x.shape, pool_size, strides, padding)
 
 
+@KERNELS.register
 @in_float32
 def average_pool_grad(
     grad_y: Array, *, input_shape: Ints, pool_size: Ints, strides: Ints, padding: Pairs

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from nkeras_numpy.namespace import Array, in_float32
+from nkeras_numpy.registry import KERNELS
 
 _ROUNDS = 10
 _MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -34,6 +35,7 @@ def philox(counter: tuple[Array, Array, Array, Array], key: tuple[int, int]) -> 
     return c0, c1, c2, c3
 
 
+@KERNELS.register
 def random_bits(*, key: tuple[int, int], size: int) -> Array:
     """uint32 of shape ``(size,)``: block ``b`` gives the elements ``4b .. 4b + 3``."""
     block = np.arange((size + 3) // 4, dtype=np.uint64)
@@ -42,6 +44,7 @@ def random_bits(*, key: tuple[int, int], size: int) -> Array:
     return np.stack(words, axis=1).astype(np.uint32).reshape(4 * block.size)[:size]
 
 
+@KERNELS.register
 @in_float32
 def dropout(x: Array, *, key: tuple[int, int], rate: float) -> Array:
     """``x / (1 - rate)`` where the random number in [0, 1) is not below ``rate``, else 0."""

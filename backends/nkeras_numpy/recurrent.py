@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from nkeras_numpy.namespace import Array, in_float32, namespace
+from nkeras_numpy.registry import KERNELS
 
 
 def _sigmoid(x: Array) -> Array:
     return 1 / (1 + namespace(x).exp(-x))
 
 
+@KERNELS.register
 @in_float32
 def lstm(
     x: Array,
@@ -35,6 +37,7 @@ def lstm(
     return xp.stack(outputs, 1), h, c, xp.stack(gates, 1), xp.stack(cells, 1)
 
 
+@KERNELS.register
 @in_float32
 def lstm_grad(
     grad_y: Array | None,

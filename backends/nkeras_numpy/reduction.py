@@ -6,6 +6,7 @@ import numpy as np
 
 from nkeras.core.errors import short
 from nkeras_numpy.namespace import Array, in_float32, namespace
+from nkeras_numpy.registry import KERNELS
 from nkeras_numpy.windows import Ints
 
 
@@ -25,22 +26,26 @@ def _result_of_empty(x: Array, axis: Ints, keepdims: bool, name: str) -> Array:
     return result
 
 
+@KERNELS.register
 @in_float32
 def reduce_sum(x: Array, *, axis: Ints, keepdims: bool) -> Array:
     return _total(x, axis, keepdims).astype(x.dtype)
 
 
+@KERNELS.register
 @in_float32
 def reduce_mean(x: Array, *, axis: Ints, keepdims: bool) -> Array:
     count = math.prod(x.shape[a] for a in axis)
     return (_total(x, axis, keepdims) / np.float64(count)).astype(x.dtype)
 
 
+@KERNELS.register
 @in_float32
 def reduce_prod(x: Array, *, axis: Ints, keepdims: bool) -> Array:
     return namespace(x).prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
 
 
+@KERNELS.register
 @in_float32
 def reduce_max(x: Array, *, axis: Ints, keepdims: bool) -> Array:
     if x.size == 0:
@@ -48,6 +53,7 @@ def reduce_max(x: Array, *, axis: Ints, keepdims: bool) -> Array:
     return namespace(x).max(x, axis=axis, keepdims=keepdims)
 
 
+@KERNELS.register
 @in_float32
 def reduce_min(x: Array, *, axis: Ints, keepdims: bool) -> Array:
     if x.size == 0:
@@ -55,16 +61,19 @@ def reduce_min(x: Array, *, axis: Ints, keepdims: bool) -> Array:
     return namespace(x).min(x, axis=axis, keepdims=keepdims)
 
 
+@KERNELS.register
 @in_float32
 def reduce_any(x: Array, *, axis: Ints, keepdims: bool) -> Array:
     return namespace(x).any(x, axis=axis, keepdims=keepdims)
 
 
+@KERNELS.register
 @in_float32
 def reduce_all(x: Array, *, axis: Ints, keepdims: bool) -> Array:
     return namespace(x).all(x, axis=axis, keepdims=keepdims)
 
 
+@KERNELS.register
 @in_float32
 def argmax(x: Array, *, axis: int, keepdims: bool) -> Array:
     if x.size == 0:
@@ -72,6 +81,7 @@ def argmax(x: Array, *, axis: int, keepdims: bool) -> Array:
     return namespace(x).argmax(x, axis=axis, keepdims=keepdims).astype(np.int32)
 
 
+@KERNELS.register
 @in_float32
 def argmin(x: Array, *, axis: int, keepdims: bool) -> Array:
     if x.size == 0:
@@ -79,21 +89,25 @@ def argmin(x: Array, *, axis: int, keepdims: bool) -> Array:
     return namespace(x).argmin(x, axis=axis, keepdims=keepdims).astype(np.int32)
 
 
+@KERNELS.register
 @in_float32
 def cumsum(x: Array, *, axis: int) -> Array:
     return namespace(x).cumsum(x, axis=axis, dtype=x.dtype)
 
 
+@KERNELS.register
 @in_float32
 def cumprod(x: Array, *, axis: int) -> Array:
     return namespace(x).cumprod(x, axis=axis, dtype=x.dtype)
 
 
+@KERNELS.register
 @in_float32
 def sort(x: Array, *, axis: int) -> Array:
     return namespace(x).sort(x, axis=axis, kind="stable")
 
 
+@KERNELS.register
 @in_float32
 def argsort(x: Array, *, axis: int) -> Array:
     return namespace(x).argsort(x, axis=axis, kind="stable").astype(np.int32)

@@ -5,23 +5,28 @@ import builtins
 import numpy as np
 
 from nkeras_numpy.namespace import Array, namespace
+from nkeras_numpy.registry import KERNELS
 from nkeras_numpy.windows import Ints, Pairs
 
 Index = tuple[tuple[int, int | None, int], ...]
 
 
+@KERNELS.register
 def reshape(x: Array, *, shape: Ints) -> Array:
     return namespace(x).reshape(x, shape)
 
 
+@KERNELS.register
 def transpose(x: Array, *, axes: Ints) -> Array:
     return namespace(x).transpose(x, axes)
 
 
+@KERNELS.register
 def broadcast_to(x: Array, *, shape: Ints) -> Array:
     return namespace(x).broadcast_to(x, shape)
 
 
+@KERNELS.register
 def concatenate(*xs: Array, axis: int) -> Array:
     return namespace(xs[0]).concatenate(xs, axis=axis)
 
@@ -30,10 +35,12 @@ def _as_slices(index: Index) -> tuple[builtins.slice, ...]:
     return tuple(builtins.slice(start, stop, step) for start, stop, step in index)
 
 
+@KERNELS.register
 def slice(x: Array, *, index: Index) -> Array:
     return x[(*_as_slices(index), ...)]  # the ellipsis keeps a rank 0 result an array
 
 
+@KERNELS.register
 def slice_grad(grad_y: Array, *, shape: Ints, index: Index) -> Array:
     """Zeros of ``shape`` with ``grad_y`` where ``slice`` took its elements."""
     grad_x = namespace(grad_y).zeros(shape, grad_y.dtype)
@@ -41,6 +48,7 @@ def slice_grad(grad_y: Array, *, shape: Ints, index: Index) -> Array:
     return grad_x
 
 
+@KERNELS.register
 def pad(x: Array, *, pad_width: Pairs, mode: str, constant: float) -> Array:
     if x.ndim == 0:  # numpy.pad refuses an empty pad_width
         return x
@@ -48,10 +56,12 @@ def pad(x: Array, *, pad_width: Pairs, mode: str, constant: float) -> Array:
     return namespace(x).pad(x, pad_width, mode=mode, **options)
 
 
+@KERNELS.register
 def flip(x: Array, *, axis: Ints) -> Array:
     return namespace(x).flip(x, axis)
 
 
+@KERNELS.register
 def cast(x: Array, *, dtype: str) -> Array:
     if dtype == "bool":
         return namespace(x).asarray(x != 0)

@@ -18,7 +18,7 @@ import numpy as np
 
 import nkeras
 from nkeras import layers, ops
-from nkeras_numba_cpu import forked_compiling, native
+from nkeras_numba_cpu.compile import forked_compiling, native
 
 forks = 0
 compiled: list[str] = []  # by this process

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from nkeras.core import config
-from nkeras_numba_cpu import depthwise, drivers, threads, winograd
-from nkeras_numba_cpu.convolution_geometry import Shapes
-from nkeras_numba_cpu.convolution_gradients import kernel_schedule
-from nkeras_numba_cpu.convolution_schedules import convolution_schedule
+from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.kernels import KERNELS
+from nkeras_numba_cpu.launch import tasks
+from nkeras_numba_cpu.products import depthwise, winograd
+from nkeras_numba_cpu.products.geometry import Shapes
+from nkeras_numba_cpu.products.kernel_gradient import kernel_schedule
+from nkeras_numba_cpu.products.schedules import convolution_schedule
 from nkeras_numpy.kernels import KERNELS as REFERENCE
 
 # x, kernel, strides, padding, dilation, groups
@@ -162,7 +164,7 @@ def test_winograd_is_for_float32_windows_of_3_x_3_alone():
 def test_any_number_of_threads_gives_the_same_bits(case, monkeypatch):
     if threads.limit() < 2:
         pytest.skip("one thread only")
-    monkeypatch.setattr(drivers, "SERIAL_BELOW", 0)
+    monkeypatch.setattr(tasks, "SERIAL_BELOW", 0)
     before = threads.get_num_threads()
     found = []
     try:
@@ -226,7 +228,7 @@ def _outputs(phase):
 
 
 def _tables():
-    from nkeras_numba_cpu.micro import micro_kernels
+    from nkeras_numba_cpu.products.micro_kernel import micro_kernels
 
     return [micro_kernels("float32", vectors).table() for vectors in (0, 1, 3)]
 

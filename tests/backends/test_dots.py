@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nkeras_numba_cpu import dots, threads
+from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.kernels import KERNELS
+from nkeras_numba_cpu.products import dots
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
 

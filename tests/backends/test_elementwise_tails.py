@@ -8,10 +8,12 @@ import pytest
 import nkeras
 import nkeras.backend.scalars  # registers them
 from nkeras.backend.scalar import SCALARS, Scalar
-from nkeras_numba_cpu import drivers, maps, optimizers, threads
-from nkeras_numba_cpu.elementwise import elementwise
-from nkeras_numba_cpu.kernels import KERNELS
-from nkeras_numba_cpu.maps import BLOCK, TASK
+from nkeras_numba_cpu import threads
+from nkeras_numba_cpu.kernels import KERNELS, optimizers
+from nkeras_numba_cpu.kernels.elementwise import elementwise
+from nkeras_numba_cpu.launch import tasks
+from nkeras_numba_cpu.loops import maps
+from nkeras_numba_cpu.loops.maps import BLOCK, TASK
 
 add = elementwise(SCALARS["add"])
 SIZES = [0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 64, 127, BLOCK - 1, BLOCK + 1, BLOCK * TASK + 5]
@@ -117,7 +119,7 @@ def test_views(dtype):
 def test_same_bits_for_one_and_two_threads(first, second, monkeypatch):
     if threads.limit() < 2:
         pytest.skip("one thread is all this machine has")
-    monkeypatch.setattr(drivers, "SERIAL_BELOW", 0)
+    monkeypatch.setattr(tasks, "SERIAL_BELOW", 0)
     x, y = normal(first), normal(second, seed=1)
     kernel = elementwise(SCALARS["logaddexp"])
     before = threads.get_num_threads()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nkeras_numba_cpu import forked_compiling
+from nkeras_numba_cpu.compile import forked_compiling
 
 SCRIPT = Path(__file__).parent / "forked_compiling_script.py"
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nkeras_numba_cpu import gemm, micro, threads
-from nkeras_numba_cpu.arena import aligned
+from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.kernels import KERNELS
-from nkeras_numba_cpu.micro import RELU, micro_kernels
+from nkeras_numba_cpu.memory.arena import aligned
+from nkeras_numba_cpu.products import gemm, micro_kernel
+from nkeras_numba_cpu.products.micro_kernel import RELU, micro_kernels
 
 SIZES = st.integers(1, 70)
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
@@ -90,7 +91,7 @@ def test_large_results_are_written_around_the_caches(offset, monkeypatch):
     """Where they lie on whole lines; elsewhere as small ones are."""
     rows, columns, inner = 31, 128, 20
     memory = aligned(4 * (rows * columns + offset)).view(np.float32)[offset:]
-    monkeypatch.setattr(micro, "_STREAMED_BYTES", 1)
+    monkeypatch.setattr(micro_kernel, "_STREAMED_BYTES", 1)
     monkeypatch.setattr(gemm, "empty", lambda shape, dtype: memory)
     gemm._schedule.cache_clear()
     a, b, bias = operands(rows, columns, inner, False, False)
@@ -149,7 +150,7 @@ def test_narrower_vectors(bits, tmp_path):
     """The code of a host with smaller registers, on this one."""
     script = (
         "from tests.backends.test_gemm import check\n"
-        "from nkeras_numba_cpu import simd\n"
+        "from nkeras_numba_cpu.emit import simd\n"
         f"assert simd.vector_bits() == {bits}\n"
         "for sizes in [(1, 70, 9), (7, 17, 5), (30, 33, 40)]:\n"
         "    for flags in [(False, False), (True, True)]:\n"

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nkeras_numba_cpu import drivers, threads
+from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.kernels import KERNELS
+from nkeras_numba_cpu.launch import tasks
 from nkeras_numpy.kernels import KERNELS as REFERENCE
 
 
@@ -106,7 +107,7 @@ def test_layer_norm_keeps_nan_and_infinity_in_their_row(value):
 def test_layer_norm_has_the_same_bits_for_one_and_two_threads(shape, monkeypatch):
     if threads.limit() < 2:
         pytest.skip("one thread is all this machine has")
-    monkeypatch.setattr(drivers, "SERIAL_BELOW", 0)
+    monkeypatch.setattr(tasks, "SERIAL_BELOW", 0)
     x, grad_y, gamma = normal(*shape), normal(*shape, seed=1), normal(shape[1], seed=2)
 
     def results():
@@ -121,7 +122,7 @@ def test_layer_norm_has_the_same_bits_for_one_and_two_threads(shape, monkeypatch
 def test_batch_norm_has_the_same_bits_for_one_and_two_threads(shape, monkeypatch):
     if threads.limit() < 2:
         pytest.skip("one thread is all this machine has")
-    monkeypatch.setattr(drivers, "SERIAL_BELOW", 0)
+    monkeypatch.setattr(tasks, "SERIAL_BELOW", 0)
     x, grad_y, gamma = normal(*shape), normal(*shape, seed=1), normal(shape[1], seed=2)
 
     def results():

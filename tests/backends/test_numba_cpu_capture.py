@@ -7,10 +7,11 @@ from test_numba_cpu_kernels import CASES
 import nkeras.ops  # noqa: F401  declares the elementwise primitives
 from nkeras.backend import registry
 from nkeras.core.primitive import PRIMITIVES, Elementwise
-from nkeras_numba_cpu import capture, memory
-from nkeras_numba_cpu.arena import Arena, address, aligned
-from nkeras_numba_cpu.drivers import tasks
 from nkeras_numba_cpu.kernels import KERNELS
+from nkeras_numba_cpu.launch.tasks import tasks
+from nkeras_numba_cpu.memory import allocation
+from nkeras_numba_cpu.memory.arena import Arena, address, aligned
+from nkeras_numba_cpu.replay.lowering import Lowering, _again
 
 BACKEND = registry.load("numba_cpu")
 ELEMENTWISE = sorted(name for name, value in PRIMITIVES.items() if isinstance(value, Elementwise))
@@ -32,7 +33,7 @@ def other(array):
 def check(name, kernel, arrays, static):
     """Make a plan's call, give its buffers other values, repeat."""
     buffers = [None if array is None else np.array(array, order="K") for array in arrays]
-    rehearsal = capture.Lowering(KERNELS)
+    rehearsal = Lowering(KERNELS)
     fixed = [False] * len(buffers)
     rehearsal.call(name, kernel, buffers, static, {}, fixed)
     lowering = rehearsal.perform([])
@@ -92,7 +93,7 @@ def test_every_elementwise_kernel(name):
             arrays.append((values * 8).astype("int32") if integers else values.astype("float32"))
     steps = check(name, kernel, arrays, {})
     assert steps
-    assert all(function is not capture._again for function, _ in steps)
+    assert all(function is not _again for function, _ in steps)
 
 
 def test_numpy_between_launches_is_noticed():
@@ -103,31 +104,31 @@ def test_numpy_between_launches_is_noticed():
 
     def kernels():
         def result_by_numpy(x):
-            y = memory.empty(x.shape, x.dtype)
+            y = allocation.empty(x.shape, x.dtype)
             double(1, 1, x, y)
             return y + 1
 
         def result_written_by_numpy(x):
-            y, z = memory.empty(x.shape, x.dtype), memory.empty(x.shape, x.dtype)
+            y, z = allocation.empty(x.shape, x.dtype), allocation.empty(x.shape, x.dtype)
             double(1, 1, x, y)
             np.add(y, 1, out=z)
             return z
 
         def buffer_by_numpy(x):
-            y, z = memory.empty(x.shape, x.dtype), memory.empty(x.shape, x.dtype)
+            y, z = allocation.empty(x.shape, x.dtype), allocation.empty(x.shape, x.dtype)
             np.add(x, 1, out=z)
             double(1, 1, z, y)
             return y
 
         def argument_by_numpy(x):
-            y = memory.empty(x.shape, x.dtype)
+            y = allocation.empty(x.shape, x.dtype)
             double(1, 1, x + 1, y)
             return y
 
         kept = np.zeros(4, "float32")
 
         def kept_by_numpy(x):
-            y = memory.empty(x.shape, x.dtype)
+            y = allocation.empty(x.shape, x.dtype)
             np.add(x, 1, out=kept)
             double(1, 1, kept, y)
             return y
@@ -143,7 +144,7 @@ def test_numpy_between_launches_is_noticed():
     for kernel in kernels():
         x = np.arange(4, dtype="float32")
         steps = check("no table has it", kernel, [x], {})
-        assert steps[0][0] is capture._again
+        assert steps[0][0] is _again
 
 
 def test_a_number_that_depends_on_values_is_noticed():
@@ -153,12 +154,12 @@ def test_a_number_that_depends_on_values_is_noticed():
             y[i] = x[i] * factor
 
     def kernel(x):
-        y = memory.empty(x.shape, x.dtype)
+        y = allocation.empty(x.shape, x.dtype)
         scale(1, 1, x, x.dtype.type(x.max()), y)
         return y
 
     steps = check("no table has it", kernel, [np.arange(4, dtype="float32")], {})
-    assert steps[0][0] is capture._again
+    assert steps[0][0] is _again
 
 
 def test_live_numbers_reach_the_compiled_code():
@@ -166,7 +167,7 @@ def test_live_numbers_reach_the_compiled_code():
     static = {"learning_rate": 0.5, "momentum": 0.0, "nesterov": False}
     cell = np.array([0.5])
     KERNELS["sgd_update"](w, grad, None, **static)
-    lowering = capture.Lowering(KERNELS)
+    lowering = Lowering(KERNELS)
     arguments = ("sgd_update", KERNELS["sgd_update"], [w, grad, None], static)
     (new, _), _, steps = lowering.call(*arguments, {"learning_rate": cell}, [False] * 3)
     cell[0] = 0.25
@@ -182,7 +183,7 @@ def test_live_numbers_reach_the_compiled_code():
 
 def test_an_output_is_not_written_over_an_input_that_is_still_read():
     x = np.arange(6, dtype="float32").reshape(2, 3)
-    lowering = capture.Lowering(KERNELS)
+    lowering = Lowering(KERNELS)
     KERNELS["softmax"](x, axis=1)
     (y,), _, steps = lowering.call("softmax", KERNELS["softmax"], [x], {"axis": 1}, {}, [False])
     assert lowering.redirect("softmax", steps, 0, y, x, [x]) is None
@@ -225,13 +226,13 @@ def test_what_depends_on_fixed_inputs_only_is_done_early():
             z[i] = x[i] + y[i]
 
     def packed(x, weights):
-        doubled, y = memory.empty(x.shape, x.dtype), memory.empty(x.shape, x.dtype)
+        doubled, y = allocation.empty(x.shape, x.dtype), allocation.empty(x.shape, x.dtype)
         double(1, 1, weights, doubled)
         add(1, 1, x, doubled, y)
         return y
 
     def overwritten(x, weights):
-        doubled, y = memory.empty(x.shape, x.dtype), memory.empty(x.shape, x.dtype)
+        doubled, y = allocation.empty(x.shape, x.dtype), allocation.empty(x.shape, x.dtype)
         double(1, 1, weights, doubled)
         add(1, 1, x, doubled, doubled)
         add(1, 1, x, doubled, y)
@@ -240,15 +241,15 @@ def test_what_depends_on_fixed_inputs_only_is_done_early():
     zeros = np.zeros(4, "float32")
 
     def zeroed(x, weights):
-        y = memory.empty(x.shape, x.dtype)
-        memory.write(zeros, y)
+        y = allocation.empty(x.shape, x.dtype)
+        allocation.write(zeros, y)
         add(1, 1, weights, y, y)
         add(1, 1, x, y, y)
         return y
 
     for kernel, count in ((packed, 1), (overwritten, 0), (zeroed, 0)):
         x, weights = (np.arange(4, dtype="float32") + i for i in range(2))
-        rehearsal = capture.Lowering({})
+        rehearsal = Lowering({})
         call = ("no table has it", kernel, [x, weights], {}, {}, [False, True])
         rehearsal.call(*call)
         (y,), early, steps = rehearsal.perform([]).call(*call)
@@ -258,7 +259,7 @@ def test_what_depends_on_fixed_inputs_only_is_done_early():
             for function, arguments in steps:
                 function(*arguments)
             np.testing.assert_array_equal(y, kernel(x, weights))
-    rehearsal = capture.Lowering({})
+    rehearsal = Lowering({})
     _, early, steps = rehearsal.call(*call[:-1], [True, True])
     assert not steps
     assert len(early) == 3

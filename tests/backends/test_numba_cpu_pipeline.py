@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numba.core.compiler import Flags
 
-from nkeras_numba_cpu import native
-from nkeras_numba_cpu.compile import inner
-from nkeras_numba_cpu.drivers import tasks
-from nkeras_numba_cpu.pipeline import _Flags, _PartLibrary
-from nkeras_numba_cpu.views import allocate, release
+from nkeras_numba_cpu.compile import native
+from nkeras_numba_cpu.compile.options import inner
+from nkeras_numba_cpu.compile.pipeline import _Flags, _PartLibrary
+from nkeras_numba_cpu.emit.views import allocate, release
+from nkeras_numba_cpu.launch.tasks import tasks
 
 
 @inner

@@ -11,9 +11,12 @@ import numba
 import numpy as np
 import pytest
 
-from nkeras_numba_cpu import compile as compiler
-from nkeras_numba_cpu import drivers, memory, threads
+from nkeras_numba_cpu import threads
+from nkeras_numba_cpu.compile import cache
+from nkeras_numba_cpu.compile.notice import _Notice
 from nkeras_numba_cpu.kernels import KERNELS
+from nkeras_numba_cpu.launch import tasks
+from nkeras_numba_cpu.loops.operands import operand
 
 NOTICE = "nkeras: compiling kernels (first run only) ...\n"
 X = np.random.default_rng(0).standard_normal((64, 128)).astype(np.float32)
@@ -172,7 +175,8 @@ def test_the_layer_is_named_without_being_started():
 
 SMALL_WORK = """
     import numpy as np
-    from nkeras_numba_cpu import compile as compiler, drivers, native
+    from nkeras_numba_cpu.compile import cache, native
+    from nkeras_numba_cpu.launch import tasks
     from nkeras_numba_cpu.kernels import KERNELS
 
     compiled = []
@@ -180,11 +184,11 @@ SMALL_WORK = """
     native.optimized = lambda symbol, emit: compiled.append(symbol) or optimized(symbol, emit)
     x = np.random.default_rng(0).standard_normal((2, 4, 4, 3)).astype(np.float32)
     static = {"pool_size": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))}
-    for drivers.SERIAL_BELOW in (10**9, 0):
+    for tasks.SERIAL_BELOW in (10**9, 0):
         y, winner = KERNELS["max_pool"](x, **static)
         assert np.array_equal(y, x.reshape(2, 2, 2, 2, 2, 3).max(axis=(2, 4)))
     print(len([symbol for symbol in compiled if "pooling__pool" in symbol]), bool(compiled))
-    print(compiler.cache_note())
+    print(cache.cache_note())
     """
 
 
@@ -225,7 +229,7 @@ def test_cache_folders_that_nobody_uses_are_deleted(tmp_path):
         (folder / "kernel.nbc").touch()
     for folder in (unused, of_others):
         os.utime(folder, (0, 0))
-    script = "from nkeras_numba_cpu import compile; print(compile.cache_dir())"
+    script = "from nkeras_numba_cpu.compile import cache; print(cache.cache_dir())"
     output, _ = run_script(script, NUMBA_CACHE_DIR=str(tmp_path))
     assert sorted(tmp_path.iterdir()) == sorted([used, of_others, Path(output.strip())])
 
@@ -234,7 +238,7 @@ def test_an_unwritable_cache_folder_is_replaced_and_reported(tmp_path):
     blocker = tmp_path / "file"
     blocker.write_text("no folder can be made below a file")
     output, _ = run_script(
-        "from nkeras_numba_cpu import compile; print(compile.cache_note())",
+        "from nkeras_numba_cpu.compile import cache; print(cache.cache_note())",
         NUMBA_CACHE_DIR=str(blocker),
         XDG_CACHE_HOME=str(tmp_path / "home"),
     )
@@ -243,7 +247,7 @@ def test_an_unwritable_cache_folder_is_replaced_and_reported(tmp_path):
 
 
 def test_the_notice_comes_once_and_only_after_a_second(capsys):
-    notice = compiler._Notice()
+    notice = _Notice()
     with notice, notice:
         pass
     assert capsys.readouterr().err == ""
@@ -256,37 +260,26 @@ def test_the_notice_comes_once_and_only_after_a_second(capsys):
 def test_numba_functions_of_the_user_keep_their_cache_folder():
     before = numba.config.CACHE_DIR
     KERNELS["matmul"](X, Y)
-    assert numba.config.CACHE_DIR == before != compiler.cache_dir()
-
-
-def test_importing_the_table_imports_no_topic():
-    output, _ = run_script(
-        """
-        import sys
-        from nkeras_numba_cpu.kernels import KERNELS
-        print("numba" in sys.modules, "nkeras_numba_cpu.linalg" in sys.modules)
-        """
-    )
-    assert output == "False False\n"
+    assert numba.config.CACHE_DIR == before != cache.cache_dir()
 
 
 def test_small_work_is_serial_and_large_work_parallel(monkeypatch):
     calls = []
-    kernel = drivers.Tasks(lambda task: None)
+    kernel = tasks.Tasks(lambda task: None)
     kernel.compiled = lambda arguments: lambda region, count, given: calls.append(region != 0)
-    kernel(2, drivers.SERIAL_BELOW - 1)
+    kernel(2, tasks.SERIAL_BELOW - 1)
     monkeypatch.setattr(threads, "_count", min(2, threads.limit()))
-    kernel(2, drivers.SERIAL_BELOW)
-    kernel(1, drivers.SERIAL_BELOW)
+    kernel(2, tasks.SERIAL_BELOW)
+    kernel(1, tasks.SERIAL_BELOW)
     monkeypatch.setattr(threads, "_count", 1)
-    kernel(2, drivers.SERIAL_BELOW)
+    kernel(2, tasks.SERIAL_BELOW)
     assert calls == [False, threads.limit() > 1, False, False]
 
 
 def test_read_only_arrays_need_no_second_compilation():
     x = np.arange(6, dtype=np.float32).reshape(2, 3)
     x.setflags(write=False)
-    alias = memory.operand(x)
+    alias = operand(x)
     assert alias.flags.writeable
     assert np.shares_memory(alias, x)
     del x

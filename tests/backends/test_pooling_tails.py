@@ -5,9 +5,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from nkeras_numba_cpu import drivers, threads
+from nkeras_numba_cpu import threads
+from nkeras_numba_cpu.emit.simd import lane_count
 from nkeras_numba_cpu.kernels import KERNELS
-from nkeras_numba_cpu.simd import lane_count
+from nkeras_numba_cpu.launch import tasks
 from nkeras_numpy.kernels import KERNELS as REFERENCE
 from nkeras_numpy.windows import output_sizes
 
@@ -80,7 +81,7 @@ def test_windows_of_more_than_256_cells(channels):
 def test_the_same_bits_for_one_and_two_threads(channels, stride, monkeypatch):
     if threads.limit() < 2:
         pytest.skip("one thread is all this machine has")
-    monkeypatch.setattr(drivers, "SERIAL_BELOW", 0)
+    monkeypatch.setattr(tasks, "SERIAL_BELOW", 0)
     x = np.random.default_rng(0).standard_normal((9, 21, 22, channels)).astype(np.float32)
     static = {"pool_size": (3, 2), "strides": (stride, 2), "padding": ((1, 1), (0, 1))}
     results = []

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nkeras_numba_cpu import drivers, threads
+from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.kernels import KERNELS
+from nkeras_numba_cpu.launch import tasks
 from nkeras_numpy.kernels import KERNELS as REFERENCE
 
 
@@ -79,7 +80,7 @@ def test_large_inputs_saturate_and_nan_stays_in_its_sequence():
 def test_the_same_bits_for_one_and_two_threads(batch, monkeypatch):
     if threads.limit() < 2:
         pytest.skip("one thread is all this machine has")
-    monkeypatch.setattr(drivers, "SERIAL_BELOW", 0)
+    monkeypatch.setattr(tasks, "SERIAL_BELOW", 0)
     arrays = arguments(batch, 6, 5, 24)
     results = []
     before = threads.get_num_threads()

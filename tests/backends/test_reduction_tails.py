@@ -122,7 +122,7 @@ def test_running_sums():
 def test_same_bits_for_one_and_two_threads(monkeypatch):
     if threads.limit() < 2:
         pytest.skip("one thread is all this machine has")
-    monkeypatch.setattr("nkeras_numba_cpu.drivers.SERIAL_BELOW", 0)
+    monkeypatch.setattr("nkeras_numba_cpu.launch.tasks.SERIAL_BELOW", 0)
     inputs = [(values((5000, 33)), (0,)), (values((70_000,)), (0,)), (values((3000, 20)), (1,))]
     before, results = threads.get_num_threads(), []
     try:

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from nkeras_numba_cpu import drivers, threads
+from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.kernels import KERNELS
+from nkeras_numba_cpu.launch import tasks
 from nkeras_numpy.kernels import KERNELS as REFERENCE
 
 SIZES = [1, 2, 7, 8, 9, 15, 16, 17, 33, 255, 3_001]
@@ -59,7 +60,7 @@ def test_as_numpy(n):
 def test_same_bits_for_one_and_two_threads(n, monkeypatch):
     if threads.limit() < 2:
         pytest.skip("one thread is all this machine has")
-    monkeypatch.setattr(drivers, "SERIAL_BELOW", 0)
+    monkeypatch.setattr(tasks, "SERIAL_BELOW", 0)
     before = threads.get_num_threads()
     try:
         for name, arrays, static in calls(n, 20_011 // n):

@@ -6,9 +6,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from nkeras_numba_cpu import capture, threads
-from nkeras_numba_cpu.copies import contiguous, copy, fill
+from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.kernels import KERNELS
+from nkeras_numba_cpu.loops.copies import contiguous, copy, fill
+from nkeras_numba_cpu.memory import capture
 
 DTYPES = ["bool", "int8", "uint8", "int32", "uint32", "int64", "float16", "bfloat16", "float32"]
 DTYPES.append("float64")

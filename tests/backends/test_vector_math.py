@@ -9,8 +9,8 @@ import pytest
 
 import nkeras.backend.scalars  # noqa: F401 - registers them
 from nkeras.backend.scalar import SCALARS
-from nkeras_numba_cpu import native
-from nkeras_numba_cpu.elementwise import elementwise
+from nkeras_numba_cpu.compile import native
+from nkeras_numba_cpu.kernels.elementwise import elementwise
 
 # The largest error, in units in the last place of the result.
 ULPS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nkeras_numba_cpu import simd
+from nkeras_numba_cpu.emit import simd
 
 HERE = Path(__file__).parent
 # These are about threads, other backends, or narrower vectors themselves.

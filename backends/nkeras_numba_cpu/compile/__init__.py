@@ -1,0 +1,1 @@
+"""From Python functions and LLVM code to machine code, through the cache on disk."""

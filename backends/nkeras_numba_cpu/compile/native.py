@@ -1,0 +1,160 @@
+"""Functions of machine code: written down as LLVM code, kept on disk as objects, loaded by address.
+
+Without a dispatcher of Numba's for each of them, which would need as long to compile as a small
+kernel, and a second file. See `launch` for how they are called.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding as llvm
+from numba.core.callconv import create_error_model
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.cpu_options import FastMathOptions
+from numba.core.fastmathpass import rewrite_module
+from numba.core.registry import cpu_target
+from numba.core.runtime import rtsys
+
+from nkeras_numba_cpu.compile import forked_compiling
+from nkeras_numba_cpu.compile.cache import cache_dir
+from nkeras_numba_cpu.compile.notice import notice
+from nkeras_numba_cpu.compile.options import OPTIONS, import_without_scipy
+
+Emit = Callable[[Any, Any, str], None]
+
+
+def address(name: str, emit: Emit) -> int:
+    """The address of a function, from the disk or compiled now.
+
+    Args:
+        name: unique among functions; kept on disk under this name.
+        emit: writes the function into a new module: called with Numba's context, the module, and
+            the symbol that the function must have.
+    """
+    symbol = _symbol(name)
+    return forked_compiling.address(symbol, functools.partial(_address, symbol, emit))
+
+
+def _address(symbol: str, emit: Emit) -> int:
+    with global_compiler_lock:
+        found = _loaded.get(symbol)
+        if found is not None:
+            return found
+        rtsys.initialize(cpu_target.target_context)
+        file = Path(cache_dir()) / f"{symbol}.o"
+        code = _read(file)
+        if code is None and forked_compiling.missing(symbol):
+            code = _read(file)
+        if code is None:
+            with notice:
+                code = optimized(symbol, emit).object_code()
+            _write(file, code)
+        engine = cpu_target.target_context.codegen()._engine
+        engine._ee.add_object_file(llvm.ObjectFileRef.from_data(code))
+        engine.finalize_object()
+        made = _loaded[symbol] = int(engine.get_function_address(symbol))
+        return made
+
+
+_loaded: dict[str, int] = {}
+
+
+def _symbol(name: str) -> str:
+    """The name as linkers and file systems take it."""
+    plain = re.sub(r"\W", "_", name)[:60]
+    return f"nkeras_{plain}_{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+
+
+class Library(JITCodeLibrary):
+    """Collects the code of one function, which is optimised once all its parts are in it."""
+
+    def add_llvm_module(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+        self._final_module.link_in(ll_module)
+
+    def _optimize_final_module(self) -> None:
+        codegen = self._codegen
+        tuning = llvm.create_pipeline_tuning_options(speed_level=3)
+        # What should be unrolled is written so: loops that LLVM writes out four times take a third
+        # of the time, and kernels have vectors in them already.
+        tuning.loop_unrolling = False
+        tuning.loop_vectorization = True
+        builder = llvm.create_pass_builder(codegen._tm, tuning)
+        manager = builder.getModulePassManager()
+        manager.run(self._final_module, builder)
+
+    def _finalize_final_module(self) -> None:
+        self._finalized = True
+
+    def object_code(self) -> bytes:
+        return self._codegen._tm.emit_object(self._final_module)
+
+
+@functools.cache
+def _context() -> Any:
+    """Numba's context for code, with the options of all our kernels."""
+    context = cpu_target.target_context
+    return context.subtarget(
+        error_model=create_error_model(OPTIONS["error_model"], context),
+        fastmath=FastMathOptions(OPTIONS["fastmath"]),
+    )
+
+
+@global_compiler_lock
+def optimized(symbol: str, emit: Emit) -> Library:
+    """The LLVM code of a function, optimised."""
+    import_without_scipy()
+    cpu_target.target_context.refresh()
+    cpu_target.typing_context.refresh()
+    context = _context()
+    library = Library(context.codegen(), symbol)
+    module = library.create_ir_module(symbol)
+    with context.push_code_library(library):
+        emit(context, module, symbol)
+    rewrite_module(module, context.fastmath)
+    library.add_ir_module(module)
+    library.finalize()
+    return library
+
+
+def emit_call(context: Any, builder: Any, part: Any, kinds: Any, values: Any) -> Any:
+    """Call a function made by `options.inner`; gives the status of the call."""
+    part.compile(kinds)
+    compiled = part.overloads[kinds]
+    context.active_code_library.add_linking_library(compiled.library)
+    function = context.declare_function(builder.module, compiled.fndesc)
+    kind = compiled.signature.return_type
+    return context.call_conv.call_function(builder, function, kind, kinds, values)[0]
+
+
+_DIGEST = 32  # bytes in front of the code, which say whether the file is whole
+
+
+def _read(file: Path) -> bytes | None:
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        return None
+    code = content[_DIGEST:]
+    return code if hashlib.sha256(code).digest() == content[:_DIGEST] else None
+
+
+def _write(file: Path, code: bytes) -> None:
+    """Beside, then renamed: other processes may read or write the same file."""
+    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as beside:
+        try:
+            beside.write(hashlib.sha256(code).digest() + code)
+            beside.close()
+            os.replace(beside.name, file)
+        except BaseException:
+            os.unlink(beside.name)
+            raise

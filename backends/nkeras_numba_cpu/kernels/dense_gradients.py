@@ -1,0 +1,39 @@
+"""Gradients of a dense layer: those of relu, two products and a sum, as one call."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nkeras.backend.scalars.activation import relu_grad_x
+from nkeras_numba_cpu.kernels.elementwise import elementwise
+from nkeras_numba_cpu.kernels.linalg import matmul
+from nkeras_numba_cpu.kernels.reduction import reduce_sum
+from nkeras_numba_cpu.kernels.registry import KERNELS
+from nkeras_numba_cpu.kernels.shape import reshape
+
+
+@KERNELS.register
+def dense_grad(
+    grad_y: np.ndarray,
+    x: np.ndarray,
+    kernel: np.ndarray,
+    y: np.ndarray,
+    *,
+    activation: str,
+    by: tuple[str, ...],
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    """Gradients by x, kernel and bias of `dense` with activation "linear" or "relu"."""
+    if activation == "relu":
+        grad_y = elementwise(relu_grad_x)(grad_y, y)
+    rows, grad = _rows(x), _rows(grad_y)
+    return (
+        matmul(grad, np.ascontiguousarray(kernel).T).reshape(x.shape) if "x" in by else None,
+        matmul(rows.T, grad) if "kernel" in by else None,
+        reduce_sum(grad, axis=(0,), keepdims=False) if "bias" in by else None,
+    )
+
+
+def _rows(x: np.ndarray) -> np.ndarray:
+    return x if x.ndim == 2 else reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))

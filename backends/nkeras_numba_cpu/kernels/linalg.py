@@ -1,0 +1,88 @@
+"""Matrix products. No BLAS for floats: its own threads would fight with the ones of our kernels."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nkeras_numba_cpu.kernels.registry import KERNELS
+from nkeras_numba_cpu.loops.operands import is_floating, operand, stored
+from nkeras_numba_cpu.memory.allocation import empty
+from nkeras_numba_cpu.products import dots, gemm
+from nkeras_numba_cpu.products.micro_kernel import ACTIVATIONS
+from nkeras_numpy import linalg as reference
+
+
+@KERNELS.register
+def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """`numpy.matmul` for operands of rank 2 or more; batch dimensions broadcast."""
+    if not is_floating(x.dtype):
+        return np.matmul(x, y)
+    inner, columns = x.shape[-1], y.shape[-1]
+    if y.ndim == 2 and (x.ndim == 2 or x.flags.c_contiguous):
+        shape = (*x.shape[:-1], columns)  # one matrix for the whole batch: the batch is more rows
+        batches: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+        rows = math.prod(x.shape[:-1])
+    else:
+        batches = x.shape[:-2], y.shape[:-2]
+        rows = x.shape[-2]
+        shape = (*np.broadcast_shapes(*batches), rows, columns)
+    if 0 in shape or inner == 0:
+        return np.zeros(shape, x.dtype)
+    a, transposed_a = _as_it_lies(x)
+    b, transposed_b = _as_it_lies(y)
+    sizes = rows, columns, inner
+    if transposed_b and not (transposed_a or any(batches)) and dots.is_faster(sizes):
+        flat = dots.product(a, b, sizes)
+    else:
+        flat = gemm.product(
+            a,
+            b,
+            sizes,
+            transposed_a=transposed_a,
+            transposed_b=transposed_b,
+            batches=batches,
+        )
+    return stored(flat.reshape(shape), x.dtype)
+
+
+@KERNELS.register
+def dense(
+    x: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray | None,
+    addend: np.ndarray | None = None,
+    *,
+    activation: str,
+) -> np.ndarray:
+    """`activation(x @ kernel + bias + addend)`; activation is a name of `ACTIVATIONS`."""
+    if not is_floating(x.dtype):
+        return reference.dense(x, kernel, bias, addend, activation=activation)
+    inner, columns = kernel.shape
+    shape = (*x.shape[:-1], columns)
+    rows = math.prod(x.shape[:-1])
+    if rows == 0 or columns == 0:
+        return empty(shape, x.dtype)
+    if inner == 0:
+        raise ValueError("dense: a kernel must have inputs")  # refused by the shape rule
+    b, transposed = _as_it_lies(kernel)
+    flat = gemm.product(
+        operand(x),
+        b,
+        (rows, columns, inner),
+        transposed_b=transposed,
+        bias=None if bias is None else operand(bias),
+        addend=None if addend is None else operand(addend),
+        mode=ACTIVATIONS[activation],
+    )
+    return stored(flat.reshape(shape), x.dtype)
+
+
+def _as_it_lies(x: np.ndarray) -> tuple[np.ndarray, bool]:
+    """A contiguous array, and whether its last two axes are exchanged."""
+    if not x.flags.c_contiguous and x.ndim >= 2:
+        turned = x.swapaxes(-1, -2)
+        if turned.flags.c_contiguous:
+            return operand(turned), True
+    return operand(x), False

@@ -1,0 +1,221 @@
+"""Along one axis: the place of the largest element, running sums and products, sorting."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from nkeras.core.errors import short
+from nkeras_numba_cpu.emit.simd import (
+    lanes_of,
+    load,
+    select,
+    splat,
+    store_numbers,
+    transpose_square,
+)
+from nkeras_numba_cpu.emit.views import allocate, release
+from nkeras_numba_cpu.kernels.registry import KERNELS
+from nkeras_numba_cpu.loops.folds import bound
+from nkeras_numba_cpu.loops.operands import compute_dtype, is_half, operand, stored
+from nkeras_numba_cpu.memory.allocation import empty
+
+GRAIN = 32768  # elements that one task looks at
+WIDTH = 512  # columns of a block
+SHORT = 64  # elements of a row up to which several rows are looked at side by side
+PIECE = 256  # elements whose extreme is found before its place is looked for
+
+
+@KERNELS.register
+def argmax(x: np.ndarray, *, axis: int, keepdims: bool) -> np.ndarray:
+    return _place("max", x, axis, keepdims)
+
+
+@KERNELS.register
+def argmin(x: np.ndarray, *, axis: int, keepdims: bool) -> np.ndarray:
+    return _place("min", x, axis, keepdims)
+
+
+@KERNELS.register
+def cumsum(x: np.ndarray, *, axis: int) -> np.ndarray:
+    return _running("sum", x, axis)
+
+
+@KERNELS.register
+def cumprod(x: np.ndarray, *, axis: int) -> np.ndarray:
+    return _running("prod", x, axis)
+
+
+@KERNELS.register
+def sort(x: np.ndarray, *, axis: int) -> np.ndarray:
+    return stored(np.sort(_widened(x), axis=axis, kind="stable"), x.dtype)
+
+
+@KERNELS.register
+def argsort(x: np.ndarray, *, axis: int) -> np.ndarray:
+    return np.argsort(_widened(x), axis=axis, kind="stable").astype(np.int32)
+
+
+def _widened(x: np.ndarray) -> np.ndarray:
+    return operand(x) if is_half(x.dtype) else x
+
+
+def _seen(x: np.ndarray) -> np.ndarray:
+    """x flat, as the templates take it: bools are bytes."""
+    flat = operand(x).reshape(-1)
+    return flat.view(np.uint8) if flat.dtype == np.bool_ else flat
+
+
+def _place(name: str, x: np.ndarray, axis: int, keepdims: bool) -> np.ndarray:
+    kept = (1,) if keepdims else ()
+    result = empty((*x.shape[:axis], *kept, *x.shape[axis + 1 :]), np.int32)
+    if x.size == 0:
+        if result.size:
+            raise ValueError(
+                f"reduction of shape {x.shape} over axis {short(axis)}: no elements to choose from"
+            )
+        return result
+    flat = _seen(x)
+    tasks, numbers = _blocks(x.shape, axis)
+    template = _place_in_rows if numbers[1] == 1 else _place_in_columns
+    if numbers[1] == 1 and numbers[0] <= SHORT and numbers[-1] >= 16 and flat.dtype.kind == "f":
+        template = _place_in_short_rows
+    bound(template, name, flat.dtype)(tasks, flat.size, flat, result.reshape(-1), numbers)
+    return result
+
+
+def _running(name: str, x: np.ndarray, axis: int) -> np.ndarray:
+    if x.dtype == np.bool_:
+        name = {"sum": "max", "prod": "min"}[name]
+    result = empty(x.shape, compute_dtype(x.dtype))
+    if x.size:
+        flat, to = _seen(x), result.reshape(-1)
+        tasks, numbers = _blocks(x.shape, axis)
+        to = to.view(np.uint8) if to.dtype == np.bool_ else to
+        bound(_scan, name, flat.dtype)(tasks, flat.size, flat, to, numbers)
+    return stored(result, x.dtype)
+
+
+@lru_cache(maxsize=4096)
+def _blocks(shape: tuple[int, ...], axis: int) -> tuple[int, tuple[int, ...]]:
+    """Number of tasks, and (length, inner, across, width, group, blocks)."""
+    length, inner = shape[axis], math.prod(shape[axis + 1 :])
+    across = -(-inner // WIDTH)
+    width = -(-inner // across)
+    blocks = math.prod(shape[:axis]) * across
+    group = max(1, GRAIN // (length * width) // 16 * 16)
+    return -(-blocks // group), (length, inner, across, width, group, blocks)
+
+
+def combine(a: Any, b: Any) -> Any:
+    """Stands for the function that a template is bound to."""
+    raise TypeError("A template must be bound to a fold.")
+
+
+def _place_in_rows(task, x, places, numbers):
+    length, _, _, _, group, blocks = numbers
+    for block in range(task * group, min(task * group + group, blocks)):
+        line = x[block * length : block * length + length]
+        best, place = line[0], 0
+        if length > PIECE:
+            for start in range(0, length, PIECE):
+                piece = line[start : start + PIECE]
+                top = piece[0]
+                for j in range(1, piece.size):
+                    top = combine(top, piece[j])
+                # Once best is NaN it stays: the comparison with itself is false.
+                if (best == best) & (combine(best, top) != best):
+                    best, place = top, start
+            line = line[place : place + PIECE]
+            j = 0
+            while not ((line[j] == best) | ((line[j] != line[j]) & (best != best))):
+                j += 1
+            place += j
+        else:
+            for j in range(1, length):
+                top = combine(best, line[j])
+                if (best == best) & (top != best):
+                    best, place = top, j
+        places[block] = place
+
+
+def _place_in_short_rows(task, x, places, numbers):
+    length, _, _, _, group, rows = numbers
+    lanes = lanes_of(x)
+    square = allocate(x.dtype, lanes * lanes)
+    last = min(task * group + group, rows)
+    row = task * group
+    # A square that begins in a row may end in later ones, but not behind x.
+    while row + lanes <= last and (row + lanes) * length + lanes <= x.size:
+        transpose_square(x, row * length, length, square, 0, lanes)
+        best, place = load(square, 0), splat(x, 0)
+        for j in range(1, length):
+            if j % lanes == 0:
+                transpose_square(x, row * length + j, length, square, 0, lanes)
+            top = combine(best, load(square, j % lanes * lanes))
+            better = (best == best) & (top != best)
+            place = select(better, splat(x, j), place)
+            best = top
+        store_numbers(places, row, place, lanes)
+        row += lanes
+    while row < last:
+        line = x[row * length : row * length + length]
+        best_here, place_here = line[0], 0
+        for j in range(1, length):
+            top_here = combine(best_here, line[j])
+            if (best_here == best_here) & (top_here != best_here):
+                best_here, place_here = top_here, j
+        places[row] = place_here
+        row += 1
+    release(square)
+
+
+def _place_in_columns(task, x, places, numbers):
+    length, inner, across, width, group, blocks = numbers
+    best = allocate(x.dtype, width)
+    for block in range(task * group, min(task * group + group, blocks)):
+        n = block // across
+        column = (block - n * across) * width
+        size = min(width, inner - column)
+        target = places[n * inner + column : n * inner + column + size]
+        line = x[n * length * inner + column :]
+        for j in range(size):
+            best[j] = line[j]
+            target[j] = 0
+        for i in range(1, length):
+            line = x[(n * length + i) * inner + column :]
+            for j in range(size):
+                old = best[j]
+                top = combine(old, line[j])
+                target[j] = i if (old == old) & (top != old) else target[j]
+                best[j] = top
+    release(best)
+
+
+def _scan(task, x, y, numbers):
+    length, inner, across, width, group, blocks = numbers
+    for block in range(task * group, min(task * group + group, blocks)):
+        n = block // across
+        column = (block - n * across) * width
+        size = min(width, inner - column)
+        start = n * length * inner + column
+        if inner == 1:
+            line, target = x[start : start + length], y[start : start + length]
+            total = line[0]
+            target[0] = total
+            for i in range(1, length):
+                total = combine(total, line[i])
+                target[i] = total
+        else:
+            before = y[start : start + size]
+            line = x[start : start + size]
+            for j in range(size):
+                before[j] = line[j]
+            for i in range(1, length):
+                line, target = x[start + i * inner :], y[start + i * inner :]
+                for j in range(size):
+                    target[j] = combine(before[j], line[j])
+                before = target

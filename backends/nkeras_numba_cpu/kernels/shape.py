@@ -1,0 +1,157 @@
+"""Shape, layout and dtype changes: views where NumPy has them, else launches of copies."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import ml_dtypes  # noqa: F401  makes "bfloat16" a dtype name that NumPy knows
+import numpy as np
+
+from nkeras.core.errors import short
+from nkeras_numba_cpu.kernels.registry import KERNELS
+from nkeras_numba_cpu.loops.casts import converted
+from nkeras_numba_cpu.loops.copies import contiguous, copy, fill
+from nkeras_numba_cpu.memory.allocation import empty
+
+Index = tuple[tuple[int, int | None, int], ...]
+Pairs = tuple[tuple[int, int], ...]
+
+
+@KERNELS.register
+def reshape(x: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
+    if not x.flags.c_contiguous:
+        x = contiguous(x)
+    return x.reshape(shape)
+
+
+@KERNELS.register
+def transpose(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
+    return x.transpose(axes)
+
+
+@KERNELS.register
+def broadcast_to(x: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
+    return np.broadcast_to(x, shape)
+
+
+@KERNELS.register
+def concatenate(*xs: np.ndarray, axis: int) -> np.ndarray:
+    first = xs[0].shape
+    result = empty((*first[:axis], sum(x.shape[axis] for x in xs), *first[axis + 1 :]), xs[0].dtype)
+    start = 0
+    for x in xs:
+        stop = start + x.shape[axis]
+        copy(x, result[_along(axis, start, stop)])
+        start = stop
+    return result
+
+
+@KERNELS.register
+def slice(x: np.ndarray, *, index: Index) -> np.ndarray:
+    return x[(*_as_slices(index), ...)]  # the ellipsis keeps a rank 0 result an array
+
+
+@KERNELS.register
+def slice_grad(grad_y: np.ndarray, *, shape: tuple[int, ...], index: Index) -> np.ndarray:
+    """Zeros of `shape` with grad_y where `slice` took its elements."""
+    result = empty(shape, grad_y.dtype)
+    if all(step == 1 for _, _, step in index):
+        widths = tuple(
+            (start, size - start - length)
+            for (start, _, _), size, length in zip(index, shape, grad_y.shape, strict=True)
+        )
+        _frame(grad_y, result, widths, 0)
+    else:
+        fill(result, 0)
+        copy(grad_y, result[(*_as_slices(index), ...)])
+    return result
+
+
+@KERNELS.register
+def pad(x: np.ndarray, *, pad_width: Pairs, mode: str, constant: Any) -> np.ndarray:
+    if mode not in ("constant", "reflect", "symmetric"):
+        raise ValueError(
+            f"pad: mode must be 'constant', 'reflect' or 'symmetric', received {short(mode)}"
+        )
+    if x.ndim == 0:
+        return x
+    shape = tuple(size + sum(pair) for size, pair in zip(x.shape, pad_width, strict=True))
+    result = empty(shape, x.dtype)
+    if mode == "constant":
+        _frame(x, result, pad_width, constant)
+        return result
+    if x.size == 0 and result.size:
+        raise ValueError(
+            f"pad: mode {short(mode)} has nothing to mirror in an array of shape {x.shape}"
+        )
+    copy(x, result[_inner(pad_width, shape)])
+    for axis, (low, high) in enumerate(pad_width):
+        # Later dimensions of what is mirrored are not padded yet: those parts come with their axis.
+        part = result[(..., *_inner(pad_width, shape)[axis + 1 :])] if axis + 1 < x.ndim else result
+        _mirror(part, axis, low, shape[axis] - high, mode)
+    return result
+
+
+@KERNELS.register
+def flip(x: np.ndarray, *, axis: tuple[int, ...]) -> np.ndarray:
+    return np.flip(x, axis)
+
+
+@KERNELS.register
+def cast(x: np.ndarray, *, dtype: str) -> np.ndarray:
+    return converted(x, np.dtype(dtype))
+
+
+def _as_slices(index: Index) -> tuple[builtins.slice, ...]:
+    return tuple(builtins.slice(start, stop, step) for start, stop, step in index)
+
+
+def _along(axis: int, start: int, stop: int) -> tuple[builtins.slice, ...]:
+    return (*(builtins.slice(None),) * axis, builtins.slice(start, stop))
+
+
+def _inner(pad_width: Pairs, shape: tuple[int, ...]) -> tuple[builtins.slice, ...]:
+    """Where the padded array lies in the result."""
+    return tuple(
+        builtins.slice(low, size - high) for (low, high), size in zip(pad_width, shape, strict=True)
+    )
+
+
+def _frame(x: np.ndarray, result: np.ndarray, pad_width: Pairs, value: Any) -> None:
+    """Write x into the middle of `result` and one value around it."""
+    part = result
+    for axis, (low, high) in enumerate(pad_width):
+        size = part.shape[axis]
+        if low:
+            fill(part[_along(axis, 0, low)], value)
+        if high:
+            fill(part[_along(axis, size - high, size)], value)
+        if low or high:
+            part = part[_along(axis, low, size - high)]
+    copy(x, part)
+
+
+def _mirror(part: np.ndarray, axis: int, first: int, last: int, mode: str) -> None:
+    """Fill `part` before `first` and from `last` along an axis by reflecting what lies between.
+
+    Where the padding is wider than that, its mirror image is mirrored in turn.
+    """
+    skip = int(mode == "reflect" and last - first > 1)
+    size = part.shape[axis]
+    low, high = first, last
+    while low > 0 or high < size:
+        length = high - low
+        count = min(low, length - skip)
+        if count:
+            _copy_mirrored(part, axis, low + skip, low - count, count)
+        low_after = low - count
+        count = min(size - high, length - skip)
+        if count:
+            _copy_mirrored(part, axis, high - skip - count, high, count)
+        low, high = low_after, high + count
+
+
+def _copy_mirrored(part: np.ndarray, axis: int, start: int, place: int, count: int) -> None:
+    source = part[_along(axis, start, start + count)]
+    copy(np.flip(source, axis), part[_along(axis, place, place + count)])

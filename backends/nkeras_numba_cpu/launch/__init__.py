@@ -1,0 +1,1 @@
+"""How Python runs compiled tasks: one launcher for all kernels, one parallel region."""

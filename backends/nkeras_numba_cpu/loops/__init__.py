@@ -1,0 +1,1 @@
+"""Loops that kernels of several topics are made of: maps, folds, copies, casts."""

@@ -1,0 +1,301 @@
+"""Maps: a function of scalars over arrays, as one flat loop that is emitted, not compiled.
+
+The loop runs over contiguous elements. `_block_task`, compiled once for all maps, cuts the arrays
+into tasks and blocks and calls the loop by its address; an argument that is broadcast is expanded,
+block by block, into a buffer that stays in the first-level cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from nkeras_numba_cpu.compile import native
+from nkeras_numba_cpu.compile.options import inner
+from nkeras_numba_cpu.emit.simd import address_of
+from nkeras_numba_cpu.emit.values import Value
+from nkeras_numba_cpu.emit.views import allocate, release
+from nkeras_numba_cpu.launch import launcher
+from nkeras_numba_cpu.launch.tasks import Tasks, call_address
+
+BLOCK = 2048  # elements of a block
+TASK = 8  # blocks of a task
+
+_INT = ir.IntType(64)
+_BYTE = ir.IntType(8)
+
+
+class Map(Tasks):
+    """A kernel of `(block task, geometry, *uniform arrays, *inputs, *outputs)`.
+
+    Args:
+        function: gives the outputs of one element, as a tuple of Values, from the numbers of the
+            uniform arrays and from one element of each input.
+        name: unique, for the disk cache.
+        outputs: how many outputs there are.
+        uniform: lengths of the uniform arrays, whose numbers are the same for all elements.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., tuple[Value, ...]],
+        name: str,
+        outputs: int = 1,
+        uniform: tuple[int, ...] = (),
+    ) -> None:
+        super().__init__(function)
+        self.__name__ = f"map_{name}"
+        self.outputs = outputs
+        self.uniform = uniform
+
+    @property
+    def name(self) -> str:
+        """A name of its own, for the disk cache."""
+        return self.__name__
+
+    def _emit(self, arguments: Any, context: Any, module: Any, symbol: str) -> None:
+        """A task that runs the block task, which calls the flat loop."""
+        _, geometry, *arrays = arguments.types
+        loop = _flat_loop(context, module, self.function, arrays, self.outputs, self.uniform)
+        task = ir.Function(module, launcher.TASK, symbol)
+        builder = ir.IRBuilder(task.append_basic_block())
+        number, address = task.args
+        reader = launcher.Reader(context, builder, address)
+        block_task = reader.word()
+        shared = [builder.ptrtoint(loop, _INT)]
+        for kind in (geometry, *arrays):
+            item = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+            shared += [reader.data(), _INT(item)]
+        memory = cgutils.alloca_once(builder, ir.ArrayType(_INT, len(shared)))
+        for i, value in enumerate(shared):
+            builder.store(value, cgutils.gep_inbounds(builder, memory, 0, i))
+        launcher.call_address(builder, block_task, [number, builder.ptrtoint(memory, _INT)])
+        builder.ret_void()
+
+
+def _flat_loop(
+    context: Any,
+    module: Any,
+    function: Callable[..., Any],
+    arrays: Sequence[Any],
+    outputs: int,
+    uniform: tuple[int, ...],
+) -> ir.Function:
+    """`void (n, address of the addresses of the arrays)`, for n >= 1 contiguous elements."""
+    loop = ir.Function(module, ir.FunctionType(ir.VoidType(), [_INT, _INT]), "flat_loop")
+    loop.linkage = "internal"
+    entry = loop.append_basic_block()
+    builder = ir.IRBuilder(entry)
+    n, addresses = loop.args
+    table = builder.inttoptr(addresses, _INT.as_pointer())
+
+    def loaded(kind: Any, pointer: Any) -> Value:
+        data = context.unpack_value(builder, kind.dtype, pointer)
+        return Value(context, builder, kind.dtype, data)
+
+    pointers = [
+        builder.inttoptr(
+            builder.load(builder.gep(table, [_INT(i)])),
+            context.get_data_type(kind.dtype).as_pointer(),
+        )
+        for i, kind in enumerate(arrays)
+    ]
+    values = [
+        loaded(kind, builder.gep(pointer, [_INT(i)]))
+        for kind, pointer, length in zip(arrays, pointers, uniform, strict=False)
+        for i in range(length)
+    ]
+    body, end = loop.append_basic_block(), loop.append_basic_block()
+    builder.branch(body)
+    builder.position_at_end(body)
+    i = builder.phi(_INT)
+    first, last = len(uniform), len(arrays) - outputs
+    elements = [builder.gep(pointer, [i], inbounds=True) for pointer in pointers[first:]]
+    values += map(loaded, arrays[first:last], elements)
+    results = function(*values)
+    for kind, result, element in zip(arrays[last:], results, elements[last - first :], strict=True):
+        context.pack_value(builder, kind.dtype, result.cast(kind.dtype).data, element)
+    following = builder.add(i, _INT(1))
+    i.add_incoming(_INT(0), entry)
+    i.add_incoming(following, builder.block)
+    again = builder.cbranch(builder.icmp_signed("<", following, n), body, end)
+    _mark_independent(loop, again)
+    builder.position_at_end(end)
+    builder.ret_void()
+    return loop
+
+
+class _Distinct(ir.values.MDValue):
+    """A metadata node that equals only itself; it may contain itself."""
+
+    def descr(self, buf: list[str]) -> None:
+        inner = ", ".join(operand.get_reference() for operand in self.operands)
+        buf += ("distinct !{ " + inner + " }", "\n")
+
+
+def _mark_independent(loop: ir.Function, branch: Any) -> None:
+    """Tell LLVM that the loop's rounds are independent: it need not compare addresses.
+
+    An argument may be the same array as the result, but none overlaps it in another way.
+    """
+    module = loop.module
+
+    def distinct() -> Any:
+        return _Distinct(module, (), str(len(module.metadata)))
+
+    group, identity = distinct(), distinct()
+    accesses = module.add_metadata(
+        [ir.MetaDataString(module, "llvm.loop.parallel_accesses"), group]
+    )
+    identity.operands = (identity, accesses)
+    branch.set_metadata("llvm.loop", identity)
+    for instruction in branch.parent.instructions:
+        if instruction.opname in ("load", "store"):
+            instruction.set_metadata("llvm.access.group", group)
+
+
+def _emit_load(typingctx, address):
+    """The int64 at an address."""
+
+    def codegen(context, builder, signature, values):
+        return builder.load(builder.inttoptr(values[0], _INT.as_pointer()))
+
+    return types.int64(types.int64), codegen
+
+
+def _emit_words(typingctx, address):
+    """32-bit words at an address."""
+
+    def codegen(context, builder, signature, values):
+        return builder.inttoptr(values[0], ir.IntType(32).as_pointer())
+
+    return types.CPointer(types.int32)(types.int64), codegen
+
+
+def _emit_copy(typingctx, target, source, size):
+    """Copy bytes between addresses."""
+
+    def codegen(context, builder, signature, values):
+        target, source = (builder.inttoptr(v, _BYTE.as_pointer()) for v in values[:2])
+        cgutils.raw_memcpy(builder, target, source, values[2], 1)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), codegen
+
+
+_load: Any = intrinsic(_emit_load)
+_words: Any = intrinsic(_emit_words)
+_copy: Any = intrinsic(_emit_copy)
+
+# How an argument reaches the flat loop: by its own address; expanded once for each task; expanded
+# for each block.
+DIRECT, ONCE, EACH = 0, 1, 2
+_HEAD = 8  # numbers of the geometry that come before those of the arguments
+
+
+@cache
+def block_task() -> int:
+    return native.address("block_task", _emit_block_task)
+
+
+def _emit_block_task(context: Any, module: Any, symbol: str) -> None:
+    task = ir.Function(module, launcher.TASK, symbol)
+    builder = ir.IRBuilder(task.append_basic_block())
+    native.emit_call(context, builder, _block_task, (types.int64, types.int64), task.args)
+    builder.ret_void()
+
+
+@inner
+def _block_task(task, shared):
+    loop, geometry = _load(shared), _load(shared + 8)
+    size, columns, rows = _load(geometry), _load(geometry + 8), _load(geometry + 16)
+    block, length = _load(geometry + 24), _load(geometry + 32)
+    arguments, buffers, wide = _load(geometry + 40), _load(geometry + 48), _load(geometry + 56)
+    # The addresses that the flat loop is given, then the buffers.
+    scratch = allocate(np.int64, arguments + buffers * BLOCK)
+    start, last = task * length, -1
+    stop = min(start + length, size)
+    position = start
+    while position < stop:
+        line = position // columns
+        column = position - line * columns
+        n = min(block, stop - position)
+        if wide:
+            n = min(n, columns - column)
+        outer = line // rows
+        row = line - outer * rows
+        buffer = address_of(scratch, arguments)
+        for i in range(arguments):
+            numbers = geometry + 8 * (_HEAD + 4 * i)
+            kind, by_column = _load(numbers), _load(numbers + 24)
+            by_outer, by_row = _load(numbers + 8), _load(numbers + 16)
+            item = _load(shared + 32 + 16 * i)
+            source = _load(shared + 24 + 16 * i)
+            source += (outer * by_outer + row * by_row + column * by_column) * item
+            if kind == DIRECT:
+                scratch[i] = source
+                continue
+            scratch[i] = buffer
+            if kind == ONCE:
+                if position == start:
+                    first = columns * item if by_column else item
+                    _copy(buffer, source, first)
+                    _repeat(buffer, first, min(block, stop - start) * item)
+            elif not wide:
+                _expand(buffer, source, item, n, columns, rows, row, by_outer, by_row, by_column)
+            elif line != last:
+                _copy(buffer, source, item)
+                _repeat(buffer, item, n * item)
+            buffer += 8 * BLOCK
+        last = line
+        call_address(loop, (n, address_of(scratch, 0)))  # pyright: ignore[reportCallIssue]
+        position += n
+    release(scratch)
+
+
+@inner
+def _repeat(start, done, size):
+    """Fill `size` bytes with copies of the first `done` ones."""
+    while done < size:
+        more = min(done, size - done)
+        _copy(start + done, start, more)
+        done += more
+
+
+@inner
+def _expand(target, source, item, n, columns, rows, row, by_outer, by_row, by_column):
+    """Fill `n` elements with whole lines of an argument; `source` is its element for the first."""
+    while n > 0:
+        length = min(columns, n)
+        if by_column:
+            _copy(target, source, length * item)
+        elif item == 4:
+            words, word = _words(target), _words(source)[0]
+            for j in range(length):
+                words[j] = word
+        else:
+            _copy(target, source, item)
+            _repeat(target, item, length * item)
+        target += length * item
+        n -= columns
+        source += by_row * item
+        row += 1
+        if row == rows:
+            row = 0
+            source += (by_outer - rows * by_row) * item
+
+
+@cache
+def contiguous(size: int, inputs: int, outputs: int, uniform: int = 0) -> tuple[int, np.ndarray]:
+    """How many tasks, and the geometry, where all inputs and outputs have one shape."""
+    length = BLOCK * TASK
+    geometry = [size, size, 1, length, length, uniform + inputs + outputs, 0, True]
+    geometry += [DIRECT, 0, 0, 0] * uniform + [DIRECT, 0, 0, 1] * (inputs + outputs)
+    return -(-size // length), np.array(geometry, np.int64)

@@ -1,0 +1,1 @@
+"""Matrix products and convolutions of all kinds, on one micro-kernel."""

@@ -1,0 +1,293 @@
+"""Winograd's convolution for 3 x 3 windows with stride 1: a quarter of the multiplications.
+
+A task computes a block of tiles, m x m outputs each, of all images: it transforms their input, then
+for one panel of filters after the other multiplies by the transformed kernel, on the micro-kernel,
+and transforms back, all within the second-level cache. The transforms round: with m = 4 the error
+is about ten times that of the direct way.
+"""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from types import FunctionType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nkeras_numba_cpu.emit.simd import (
+    address_of,
+    clamped,
+    lane_count,
+    lanes_of,
+    load,
+    load_first,
+    splat,
+    store_first,
+)
+from nkeras_numba_cpu.emit.views import allocate, release
+from nkeras_numba_cpu.emit.views import part as part_of
+from nkeras_numba_cpu.launch.tasks import Tasks, call_address
+from nkeras_numba_cpu.memory.allocation import empty
+from nkeras_numba_cpu.products.direct import fill, packed
+from nkeras_numba_cpu.products.geometry import (
+    Axis,
+    Shapes,
+    backward_axes,
+    forward_axes,
+    vectors_for,
+)
+from nkeras_numba_cpu.products.micro_kernel import ACCUMULATE, limits, micro_kernels
+from nkeras_numba_cpu.products.schedules import Box, Packing
+from nkeras_numba_cpu.products.schedules import packing as packing_of
+from nkeras_numba_cpu.products.winograd_transforms import TRANSFORMS
+
+_MANY = 32  # tasks that work is cut into
+_INPUT = 1 << 16  # elements of the transformed input of a task, for the second-level cache
+# Below these the transforms cost more than they save. The kernel's needs tiles that make up for it.
+_LEAST_CHANNELS, _LEAST_TILES, _KERNEL_PER_TILE = 16, 12, 3500
+
+
+class Schedule(NamedTuple):
+    """What one convolution launches."""
+
+    packing: Packing | None  # None where the transform reads the kernel in place
+    panels: int
+    steps: tuple[int, ...]  # of the kernel: panels, taps, rows; its rows and their elements
+    tasks: int
+    work: int
+    size: int  # of the transformed kernel
+    sizes: tuple[int, ...]
+    box: tuple[int, ...]  # see `Box`
+    tiles: np.ndarray  # x, see `fill`; whether it is copied; y, rows, columns
+    micro: int
+
+
+def suits(shapes: Shapes, dtype: str, backward: bool) -> bool:
+    """Whether this way is possible, and faster than the direct one."""
+    if (
+        dtype != "float32"
+        or shapes.groups != 1
+        or shapes.kernel[:-2] != (3, 3)
+        or (shapes.strides, shapes.dilation) != ((1, 1), (1, 1))
+        or min(shapes.kernel[-2:]) < _LEAST_CHANNELS
+    ):
+        return False
+    height, width = shapes.x[1:-1] if backward else shapes.spatial
+    tiles = shapes.x[0] * height * width / 16
+    matrix = shapes.kernel[-2] * shapes.kernel[-1]
+    return min(height, width) >= 3 and tiles >= _LEAST_TILES + matrix / _KERNEL_PER_TILE
+
+
+def correlate(
+    x: np.ndarray,
+    kernel: np.ndarray,
+    bias: np.ndarray | None,
+    addend: np.ndarray | None,
+    mode: int,
+    schedule: Schedule,
+    outputs: int,
+) -> np.ndarray:
+    """The convolution, or its gradient for x, flat; x and kernel are contiguous.
+
+    Args:
+        x: the input, or the gradient of the output.
+        kernel: `(3, 3, channels, filters)`.
+        bias: `(filters,)` or None.
+        addend: what is added to the result, of its shape, or None.
+        mode: bits of `micro_kernel`: the activation, and ACCUMULATE where there is an addend.
+        schedule: the schedule.
+        outputs: 2 or 4, the m of the schedule.
+    """
+    transform_kernel, convolve = _kernels(outputs)
+    flat = kernel.reshape(-1)
+    if schedule.packing is not None:
+        flat = packed(flat, schedule.packing)
+    transformed = empty((schedule.size,), x.dtype)
+    transform_kernel(schedule.panels, schedule.size, flat, transformed, schedule.steps)
+    filters = schedule.sizes[2]
+    y = empty((schedule.sizes[0] * filters,), x.dtype)
+    some = flat if bias is None else bias
+    addend = y if addend is None else addend.reshape(-1)
+    convolve(
+        schedule.tasks, schedule.work, x.reshape(-1), transformed, some, bias is not None, addend,
+        y, mode, schedule.micro, schedule.sizes, schedule.box, schedule.tiles,
+    )  # fmt: skip
+    return y
+
+
+@lru_cache(maxsize=256)
+def winograd_schedule(shapes: Shapes, dtype: str, backward: bool, outputs: int) -> Schedule:
+    """The schedule of a convolution, or of its gradient for x, in tiles of outputs x outputs."""
+    _, y, x = (backward_axes(shapes) if backward else forward_axes(shapes))[0]
+    matrix = shapes.kernel[-2] * shapes.kernel[-1]
+    taps = [(ky * 3 + kx) * matrix for ky in y.taps for kx in x.taps]
+    channels = shapes.x[-1] if backward else shapes.kernel[-1]
+    kernels = micro_kernels(dtype, vectors_for(channels, dtype))
+    packing = packing_of(shapes, backward, kernels.columns, taps)
+    panels, columns, depth, filters = packing.sizes[:4]
+    inputs, lanes = outputs + 2, lane_count(dtype)
+    steps = (9 * depth * columns, depth * columns, columns, depth, columns, 3, inputs)
+    if not backward and filters % columns == 0:
+        packing, steps = None, (columns, depth * filters, filters, depth, columns, 3, inputs)
+    tiles = tile_table(shapes.x[0], y, x, depth, lanes, outputs, inputs)
+    place = tile_places(shapes.x[0], y.extent, x.extent, filters, outputs)
+    tiles = np.concatenate([tiles, place], axis=1)
+    rows = -(-len(tiles) // -(-len(tiles) // kernels.rows)) if len(tiles) < 56 else kernels.rows
+    fit = _INPUT // (inputs * inputs * depth * rows)
+    block = rows * max(1, min(-(-len(tiles) // rows), 4 if fit > 4 else fit))
+    blocks = -(-len(tiles) // block)
+    parts = min(panels, max(1, _MANY // 2 // blocks))
+    some = -(-panels // parts)
+    padded = -(-depth // lanes) * lanes
+    copied = (1, inputs * depth, inputs * depth) if padded == depth else (inputs, depth, padded)
+    pixels = shapes.x[0] * y.extent * x.extent
+    sizes = (
+        pixels, depth, filters, x.extent * filters, x.size * depth, padded, blocks, block, rows,
+        columns, panels, some, inputs,
+    )  # fmt: skip
+    return Schedule(
+        packing,
+        panels,
+        steps,
+        blocks * -(-panels // some),
+        2 * pixels * filters * depth * 9,
+        panels * inputs * inputs * depth * columns,
+        sizes,
+        tuple(Box(1, inputs, 0, 1, y.size, x.size * depth, *copied)),
+        tiles,
+        int(kernels.table(rows)[rows]),
+    )
+
+
+def tile_table(
+    batch: int, y: Axis, x: Axis, channels: int, lanes: int, step: int, reach: int
+) -> np.ndarray:
+    """For each tile its part of an image, for `fill`, and whether it must be copied.
+
+    Tiles begin `step` rows or columns apart and have `reach` of them.
+    """
+    n, top, left = np.ix_(range(batch), range(0, y.extent, step), range(0, x.extent, step))
+    n, top, left = np.broadcast_arrays(n, top - y.low, left - x.low)
+    before = np.clip(-left, 0, reach)
+    stop = np.maximum(before, np.minimum(reach, x.size - left))
+    copied = (before > 0) | (stop < reach) | (top < 0) | (top + reach > y.size)
+    copied |= channels % lanes != 0
+    start = ((n * y.size + top) * x.size + left) * channels
+    table = [start, top, np.zeros_like(n), before * channels, stop * channels, copied]
+    return np.stack([column.reshape(-1) for column in table], axis=1).astype(np.int64)
+
+
+def tile_places(batch: int, height: int, width: int, filters: int, outputs: int) -> np.ndarray:
+    """For each tile where its outputs begin, and how many rows and columns of them there are."""
+    n, top, left = np.broadcast_arrays(
+        *np.ix_(range(batch), range(0, height, outputs), range(0, width, outputs))
+    )
+    place = ((n * height + top) * width + left) * filters
+    table = [place, np.minimum(outputs, height - top), np.minimum(outputs, width - left)]
+    return np.stack([column.reshape(-1) for column in table], axis=1).astype(np.int64)
+
+
+@cache
+def _kernels(outputs: int) -> tuple[Tasks, Tasks]:
+    """The two compiled functions for tiles of outputs x outputs."""
+    transforms = TRANSFORMS[outputs]
+    bound = transforms._asdict()
+    return bind(_transform_kernel, outputs, bound), bind(_convolve, outputs, bound)
+
+
+def bind(function: Any, suffix: Any, names: dict[str, Any]) -> Tasks:
+    """The function with these names as globals, under a name of its own for the disk cache."""
+    bound = FunctionType(function.__code__, {**function.__globals__, **names}, function.__name__)
+    bound.__qualname__ = f"{function.__qualname__}_{suffix}"
+    bound.__module__ = function.__module__
+    return Tasks(bound)
+
+
+to_input: Any = None  # what `bind` replaces
+to_kernel: Any = None
+to_output: Any = None
+
+
+def _transform_kernel(task, kernel, target, steps):
+    # Sizes are no constants, or LLVM would write out all loops: thrice as long to compile.
+    panel_step, tap_step, row_step, depth, columns, window, size = steps
+    lanes = lanes_of(kernel)
+    between = allocate(kernel.dtype, size * window * lanes)
+    for k in range(0, depth * columns, lanes):
+        start = task * panel_step + k // columns * row_step + k % columns
+        for i in range(window):
+            place = start + i * tap_step
+            to_kernel(kernel, place, window * tap_step, between, i * lanes, window * lanes)
+        for i in range(size):
+            place = (task * size + i) * size * depth * columns + k
+            to_kernel(between, i * window * lanes, lanes, target, place, depth * columns)
+    release(between)
+
+
+def _convolve(task, x, kernel, bias, has_bias, addend, y, mode, micro, sizes, box, tiles):
+    _, depth, filters, y_row, x_row, pixel, blocks, block, rows, columns, panels, some, size = sizes
+    lanes, zero, bytes = lanes_of(x), splat(x, 0), x.itemsize
+    low, high = limits(x, mode)
+    first_tile = task % blocks * block
+    count = min(block, tiles.shape[0] - first_tile)
+    # A vector more from row to row, or rows would meet in few places of the cache.
+    pitch = pixel + lanes
+    plane, product = block * pitch + lanes, block * columns + lanes
+    v = allocate(x.dtype, size * size * (plane + product + pixel + lanes) + size * lanes)
+    m = part_of(v, size * size * plane, size * size * product)
+    between = part_of(m, size * size * product, size * size * lanes)
+    patch = part_of(between, size * size * lanes, size * size * pixel + size * lanes)
+    for t in range(count):
+        part = tiles[first_tile + t]
+        source, start, row = x, part[0], x_row
+        if part[5]:
+            fill(patch, x, box, part)
+            source, start, row = patch, 0, size * pixel
+        for c in range(0, depth, lanes):
+            for i in range(size):
+                to_input(source, start + i * pixel + c, row, between, i * lanes, size * lanes)
+            for i in range(size):
+                place = i * size * plane + t * pitch + c
+                to_input(between, i * size * lanes, lanes, v, place, plane)
+    first_panel = task // blocks * some
+    for panel in range(first_panel, min(panels, first_panel + some)):
+        for xi in range(size * size):
+            for first in range(0, count, rows):
+                call_address(
+                    micro,
+                    (
+                        1,
+                        0,
+                        0,
+                        depth,
+                        address_of(v, xi * plane + first * pitch),
+                        pitch * bytes,
+                        bytes,
+                        address_of(kernel, (panel * size * size + xi) * depth * columns),
+                        columns * bytes,
+                        address_of(m, xi * product + first * columns),
+                        columns * bytes,
+                        columns,
+                        0,
+                        0,
+                        0,
+                    ),
+                )
+        for t in range(count):
+            part = tiles[first_tile + t]
+            for f in range(0, min(columns, filters - panel * columns), lanes):
+                channel = panel * columns + f
+                stored = filters - channel
+                start = load_first(bias, channel, stored) if has_bias else zero
+                for i in range(size):
+                    place = i * product + t * columns + f
+                    to_output(m, place, size * product, between, i * lanes, size * lanes)
+                for r in range(part[7]):
+                    to_output(between, r * size * lanes, lanes, patch, 0, lanes)
+                    place = part[6] + r * y_row + channel
+                    for s in range(part[8]):
+                        value = load(patch, s * lanes) + start
+                        if mode & ACCUMULATE:
+                            value = value + load_first(addend, place + s * filters, stored)
+                        store_first(y, place + s * filters, clamped(value, low, high), stored)
+    release(v)

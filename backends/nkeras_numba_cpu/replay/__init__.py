@@ -1,0 +1,1 @@
+"""How kernel calls become the launches of a plan."""

@@ -1,0 +1,5 @@
+"""The kernels that are written for GPUs. Each registers where it is written: `@OWN.register`."""
+
+from nkeras.backend.kernels import Kernels
+
+OWN = Kernels()
