@@ -13,8 +13,8 @@ from nkeras.core.dtypes import DTYPES
 from nkeras.core.errors import short
 from nkeras_numba_cuda import memory
 from nkeras_numba_cuda.cuda import SIMULATOR, cuda
-from nkeras_numba_cuda.elementwise import elementwise
 from nkeras_numba_cuda.kernels import KERNELS
+from nkeras_numba_cuda.kernels.elementwise import elementwise
 from nkeras_numba_cuda.memory import Array
 from nkeras_numpy.namespace import Kernel
 

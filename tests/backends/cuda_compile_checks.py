@@ -13,7 +13,7 @@ import nkeras.backend.scalars
 from nkeras.backend.scalar import SCALARS, Scalar
 from nkeras_numba_cuda import kernels, launch
 from nkeras_numba_cuda.cuda import SIMULATOR, cuda
-from nkeras_numba_cuda.elementwise import kernel_for
+from nkeras_numba_cuda.kernels.elementwise import kernel_for
 from nkeras_numba_cuda.launch import Kernel
 
 CAPABILITY = (9, 0)

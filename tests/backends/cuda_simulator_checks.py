@@ -17,8 +17,8 @@ import nkeras_numba_cuda
 import nkeras_numpy
 from nkeras.backend.protocol import Backend
 from nkeras.backend.scalar import SCALARS, Scalar
+from nkeras_numba_cuda.kernels.registry import OWN
 from nkeras_numba_cuda.launch import KERNELS as KERNEL_LIST
-from nkeras_numba_cuda.registry import OWN
 from nkeras_numpy.kernels import KERNELS
 
 assert nkeras.backend.scalars.__all__

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 
 from nkeras_numba_cuda.cuda import cuda
-from nkeras_numba_cuda.device import udiv, umod
+from nkeras_numba_cuda.device.intrinsics import udiv, umod
+from nkeras_numba_cuda.kernels.registry import OWN
 from nkeras_numba_cuda.launch import COMPUTED, kernel
 from nkeras_numba_cuda.memory import Array, array_module, contiguous, empty
-from nkeras_numba_cuda.registry import OWN
 from nkeras_numpy import indexing as reference
 from nkeras_numpy.namespace import in_float32
 from nkeras_numpy.windows import Ints

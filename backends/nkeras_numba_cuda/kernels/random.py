@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from nkeras_numba_cuda.cuda import cuda
+from nkeras_numba_cuda.kernels.registry import OWN
 from nkeras_numba_cuda.launch import kernel
 from nkeras_numba_cuda.memory import Array, empty
-from nkeras_numba_cuda.registry import OWN
 
 # All uint64: Numba would make a float of a uint64 and a signed integer.
 MULTIPLIER_0, MULTIPLIER_2 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)

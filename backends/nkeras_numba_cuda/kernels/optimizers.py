@@ -7,10 +7,10 @@ is None for the caller; its kernel gets the variable instead and does not touch 
 from __future__ import annotations
 
 from nkeras_numba_cuda.cuda import cuda
-from nkeras_numba_cuda.device import square_root
+from nkeras_numba_cuda.device.intrinsics import square_root
+from nkeras_numba_cuda.kernels.registry import OWN
 from nkeras_numba_cuda.launch import FLOATING, kernel
 from nkeras_numba_cuda.memory import Array, contiguous, empty
-from nkeras_numba_cuda.registry import OWN
 from nkeras_numpy.namespace import in_float32
 
 

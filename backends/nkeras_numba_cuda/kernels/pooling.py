@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from nkeras_numba_cuda.cuda import cuda
-from nkeras_numba_cuda.device import udiv, umod
+from nkeras_numba_cuda.device.intrinsics import udiv, umod
+from nkeras_numba_cuda.kernels.registry import OWN
+from nkeras_numba_cuda.kernels.windows import geometry
 from nkeras_numba_cuda.launch import COMPUTED, FLOATING, kernel
 from nkeras_numba_cuda.memory import Array, constants, contiguous, empty
-from nkeras_numba_cuda.registry import OWN
-from nkeras_numba_cuda.windows import geometry
 from nkeras_numpy import pooling as reference
 from nkeras_numpy.namespace import in_float32
 from nkeras_numpy.windows import Ints, Pairs, output_sizes

@@ -13,8 +13,8 @@ import numpy as np
 
 from nkeras.backend.scalar import Scalar
 from nkeras_numba_cuda.cuda import cuda
-from nkeras_numba_cuda.device import udiv, umod
-from nkeras_numba_cuda.functions import device_function, table
+from nkeras_numba_cuda.device.functions import device_function, table
+from nkeras_numba_cuda.device.intrinsics import udiv, umod
 from nkeras_numba_cuda.launch import Kernel
 from nkeras_numba_cuda.memory import Array, array_module, constants, contiguous, empty
 from nkeras_numpy.namespace import in_float32

@@ -6,11 +6,11 @@ Each kernel gathers, so every element is summed by one thread in a fixed order.
 from __future__ import annotations
 
 from nkeras_numba_cuda.cuda import cuda
-from nkeras_numba_cuda.device import udiv, umod
+from nkeras_numba_cuda.device.intrinsics import udiv, umod
+from nkeras_numba_cuda.kernels.registry import OWN
+from nkeras_numba_cuda.kernels.windows import geometry
 from nkeras_numba_cuda.launch import FLOATING, kernel
 from nkeras_numba_cuda.memory import Array, constants, contiguous, empty
-from nkeras_numba_cuda.registry import OWN
-from nkeras_numba_cuda.windows import geometry
 from nkeras_numpy import convolution as reference
 from nkeras_numpy.namespace import in_float32
 from nkeras_numpy.windows import Ints, Pairs, output_sizes

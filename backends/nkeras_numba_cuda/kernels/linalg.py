@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from nkeras_numba_cuda.cuda import cuda
-from nkeras_numba_cuda.device import udiv, umod
+from nkeras_numba_cuda.device.intrinsics import udiv, umod
+from nkeras_numba_cuda.kernels.registry import OWN
 from nkeras_numba_cuda.launch import COMPUTED, kernel
 from nkeras_numba_cuda.memory import Array, array_module, constants, contiguous, empty
-from nkeras_numba_cuda.registry import OWN
 from nkeras_numpy import linalg as reference
 from nkeras_numpy.namespace import in_float32
 

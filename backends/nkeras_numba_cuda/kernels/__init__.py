@@ -1,0 +1,20 @@
+"""The kernels, by the topics of `nkeras.ops`: Python around launches, and what they launch.
+
+What has none is computed by the reference kernels on device arrays.
+"""
+
+from __future__ import annotations
+
+from nkeras_numba_cuda.kernels import (  # noqa: F401  they register
+    convolution,
+    indexing,
+    linalg,
+    optimizers,
+    pooling,
+    random,
+)
+from nkeras_numba_cuda.kernels.registry import OWN
+from nkeras_numpy.kernels import KERNELS as REFERENCE
+from nkeras_numpy.namespace import Kernel
+
+KERNELS: dict[str, Kernel] = {**REFERENCE, **OWN}
