@@ -70,4 +70,10 @@ class NumbaCpu:
 
 def backend() -> NumbaCpu:
     """Entry point of the group `nkeras.backends`."""
+    from nkeras_numba_cpu.requirements import check_numba, check_python
+
+    check_python()
+    import numba
+
+    check_numba(numba.__version__)
     return NumbaCpu()

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import ml_dtypes  # noqa: F401  makes "bfloat16" a dtype name that NumPy knows
 import numpy as np
 
 Array: TypeAlias = Any  # numpy.ndarray or cupy.ndarray

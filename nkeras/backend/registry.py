@@ -148,5 +148,8 @@ def _first_that_loads() -> Backend:
         try:
             return load(name)
         except BackendError as error:
-            warn(f"nkeras uses the slow numpy backend: {error}")
+            warn(
+                f"nkeras uses the slow numpy backend: {error} "
+                "(NKERAS_BACKEND=numpy chooses it without a warning.)"
+            )
     return load(PREFERRED[-1])

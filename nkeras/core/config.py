@@ -40,7 +40,9 @@ def set_floatx(value: str) -> None:
     accepted = ("bfloat16", "float16", "float32", "float64")
     if value not in accepted:
         refuse("value", value, f"one of {', '.join(accepted)}", "set_floatx()")
-    _settings.floatx = value
+    from nkeras.core import dtypes  # which imports this module
+
+    _settings.floatx = dtypes.standardize(value)
 
 
 def epsilon() -> float:

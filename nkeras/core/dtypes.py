@@ -8,20 +8,26 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from nkeras.core import config
 from nkeras.core.errors import short
 
+try:
+    import ml_dtypes  # also makes "bfloat16" a dtype name that NumPy knows
+except ModuleNotFoundError:  # it has no wheel for this machine
+    ml_dtypes = None
+
 FLOATS = ("bfloat16", "float16", "float32", "float64")
 INTEGERS = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
-DTYPES = ("bool", *INTEGERS, *FLOATS)
 HALVES = ("bfloat16", "float16")
 
 _NUMPY: dict[str, np.dtype] = {
-    name: np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name) for name in DTYPES
+    name: np.dtype(name)
+    for name in ("bool", *INTEGERS, *FLOATS)
+    if name != "bfloat16" or ml_dtypes is not None
 }
+DTYPES = tuple(_NUMPY)  # those that can be had here
 _NAMES: dict[object, str] = {dtype: name for name, dtype in _NUMPY.items()}
 
 # Edges of the promotion lattice; "int" and "float" are the weak types of Python numbers.
@@ -48,7 +54,7 @@ def standardize(dtype: Any) -> str:
     """The name of a dtype given as string, NumPy dtype, Python type or None (`floatx`).
 
     Raises:
-        ValueError: nkeras has no such dtype.
+        ValueError: nkeras has no such dtype, or not on this machine.
     """
     if dtype is None:
         return config.floatx()
@@ -59,10 +65,20 @@ def standardize(dtype: Any) -> str:
     try:
         name = _NAMES[np.dtype(dtype).newbyteorder("=")]
     except (TypeError, KeyError):
+        require(dtype)
         raise ValueError(
             f"Invalid dtype: {short(dtype)}. nkeras has {', '.join(DTYPES)}."
         ) from None
     return name
+
+
+def require(dtype: object) -> None:
+    """Raise a ValueError if a dtype is "bfloat16" and the package that defines it is missing."""
+    if dtype == "bfloat16" and "bfloat16" not in _NUMPY:
+        raise ValueError(
+            "The dtype bfloat16 needs the package ml_dtypes, which is not installed. "
+            "Run `pip install ml_dtypes`; where it has no wheel, that needs a C++ compiler."
+        )
 
 
 _PYTHON: dict[object, str] = {bool: "bool", int: "int32", float: "float32", "int": "int32"}
@@ -76,6 +92,16 @@ def name_of(dtype: np.dtype) -> str:
 def to_numpy(name: str) -> np.dtype:
     """The NumPy dtype of a name."""
     return _NUMPY[name]
+
+
+def limits(name: str) -> tuple[Any, Any]:
+    """The lowest and the highest finite number of a dtype, which is not bool."""
+    if name == "bfloat16":
+        assert ml_dtypes is not None  # or the name would have been refused
+        facts = ml_dtypes.finfo(_NUMPY[name])
+    else:
+        facts = np.iinfo(_NUMPY[name]) if is_integer(name) else np.finfo(_NUMPY[name])
+    return facts.min, facts.max
 
 
 def is_floating(name: str) -> bool:

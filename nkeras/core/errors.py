@@ -14,8 +14,12 @@ from typing import NoReturn
 
 import numpy as np
 
-# Files whose frames are not the user's.
-OURS = (str(Path(__file__).parents[1]) + os.sep,)
+# Files whose frames are not the user's: nkeras and its backends, installed or in a checkout.
+_HOME = Path(__file__).parents[2]
+OURS = (
+    str(_HOME / "nkeras") + os.sep,
+    *(str(_HOME / folder / "nkeras_") for folder in ("", "backends")),
+)
 
 
 class BackendError(RuntimeError):

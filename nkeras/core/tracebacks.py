@@ -24,13 +24,8 @@ from nkeras.core.errors import OURS, cut_text, short
 if TYPE_CHECKING:
     from nkeras.layers.base import Layer
 
-_HOME = Path(__file__).parents[2]
 # NumPy's frames below ours, or below the user's line, say nothing that the message does not.
-_HIDDEN = (
-    *OURS,
-    *(str(_HOME / folder / "nkeras_") for folder in ("", "backends")),
-    str(Path(np.__file__).parent) + os.sep,
-)
+_HIDDEN = (*OURS, str(Path(np.__file__).parent) + os.sep)
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 

@@ -124,9 +124,7 @@ def nan_to_num(
     x = to_tensor(x)
     if not dtypes.is_floating(x.dtype):
         return x
-    import ml_dtypes
-
-    largest = float(ml_dtypes.finfo(dtypes.to_numpy(x.dtype)).max)
+    largest = float(dtypes.limits(x.dtype)[1])
     high = largest if posinf is None else posinf
     low = -largest if neginf is None else neginf
     return _nan_to_number(x, *[to_tensor(value, x.dtype) for value in (nan, high, low)])
@@ -268,13 +266,10 @@ def saturate_cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
 
 
 def _limits(dtype: str) -> tuple[int, int]:
-    import ml_dtypes
-
     if dtype == "bool":
         return 0, 1
-    kind = dtypes.to_numpy(dtype)
-    facts = ml_dtypes.iinfo(kind) if dtypes.is_integer(dtype) else ml_dtypes.finfo(kind)
-    return int(facts.min), int(facts.max)
+    lowest, highest = dtypes.limits(dtype)
+    return int(lowest), int(highest)
 
 
 @op
