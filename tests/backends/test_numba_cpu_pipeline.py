@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from numba.core.compiler import Flags
 
-from nkeras_numba_cpu.compile import native
+from nkeras_numba_cpu import requirements
+from nkeras_numba_cpu.compile import native, options
 from nkeras_numba_cpu.compile.options import inner
 from nkeras_numba_cpu.compile.pipeline import _Flags, _PartLibrary
 from nkeras_numba_cpu.emit.views import allocate, release
@@ -31,6 +32,10 @@ def _more(x, by, number, flag):
 @tasks
 def _double(task, x):
     x[task] = _twice(x[task])
+
+
+def test_the_newest_numba_that_is_tried_has_our_pipeline():
+    assert ".".join(map(str, requirements.NEWEST_NUMBA)) in options._KNOWN
 
 
 def test_parts_are_compiled_within_their_kernel():
