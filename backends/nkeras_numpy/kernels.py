@@ -14,6 +14,7 @@ from nkeras_numpy import (  # noqa: F401  they register
     random,
     recurrent,
     reduction,
+    searching,
     shape,
 )
 from nkeras_numpy.registry import KERNELS

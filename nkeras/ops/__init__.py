@@ -74,13 +74,13 @@ from nkeras.ops.products import (
 from nkeras.ops.reduction import (
     all, amax, amin, any, logsumexp, max, mean, min, prod, sum,
 )
+from nkeras.ops.searching import digitize, in_top_k, isin, searchsorted, top_k
 from nkeras.ops.shape import (
     broadcast_to, cast, concatenate, expand_dims, flip, get_item, reshape, squeeze, stack,
     swapaxes, transpose,
 )
 from nkeras.ops.sorting import (
-    argmax, argmin, argpartition, argsort, cumprod, cumsum, digitize, in_top_k, isin, nonzero,
-    searchsorted, sort, top_k, unique,
+    argmax, argmin, argpartition, argsort, cumprod, cumsum, nonzero, sort, unique,
 )
 from nkeras.ops.statistics import (
     average, bincount, corrcoef, count_nonzero, histogram, median, moments, nanargmax,

@@ -47,15 +47,16 @@ def take_along_axis_(x: Typed, indices: Typed, *, axis: int) -> Spec:
 
 @take_along_axis_.vjp("x")
 def _(grad_y: Tensor, x_spec: Spec, indices: Tensor, axis: int) -> Tensor:
-    return _take_along_axis_grad(grad_y, indices, shape=x_spec.shape, axis=axis)
+    return take_along_axis_grad(grad_y, indices, shape=x_spec.shape, axis=axis)
 
 
 @primitive(outputs=("grad_x",), flat=("indices",))
-def _take_along_axis_grad(grad_y: Typed, indices: Typed, *, shape: Shape, axis: int) -> Spec:
+def take_along_axis_grad(grad_y: Typed, indices: Typed, *, shape: Shape, axis: int) -> Spec:
+    """Zeros with elements added where `take_along_axis` found them."""
     return Spec(shape, grad_y.dtype)
 
 
-@_take_along_axis_grad.vjp("grad_y")
+@take_along_axis_grad.vjp("grad_y")
 def _(grad_grad_x: Tensor, indices: Tensor, axis: int) -> Tensor:
     return take_along_axis_(grad_grad_x, indices, axis=axis)
 

@@ -1,31 +1,26 @@
-"""Cumulative sums and products, positions of extremes, sorting and searching along one axis."""
+"""Cumulative sums and products, positions of extremes and sorting along one axis."""
 
 from __future__ import annotations
 
-import builtins
 from typing import Any
 
 import numpy as np
 
 from nkeras.core import graph
-from nkeras.core.errors import refuse, short
+from nkeras.core.errors import short
 from nkeras.core.primitive import Primitive, op, to_tensor
 from nkeras.core.spec import normalize_axis
 from nkeras.core.tensor import Tensor, as_tensor
 from nkeras.core.typing import DTypeLike, TensorLike
-from nkeras.ops.elementwise import greater, greater_equal, isnan, less, less_equal, logical_and
-from nkeras.ops.indexing import take_along_axis
 from nkeras.ops.reduction import (
     argmax_,
     argmin_,
     argsort_,
     cumprod_,
     cumsum_,
-    reduce_any,
-    reduce_sum,
     sort_,
 )
-from nkeras.ops.shape import cast, expand_dims, flip, getitem, reshape
+from nkeras.ops.shape import cast, reshape
 
 
 def _line(x: TensorLike, axis: int | None, owner: str) -> tuple[Tensor, int]:
@@ -177,127 +172,6 @@ def argpartition(x: TensorLike, kth: int, axis: int | None = -1) -> Tensor:
     x, axis = _line(x, axis, "argpartition")
     normalize_axis(kth, x.shape[axis], "argpartition (argument `kth`)")
     return argsort(x, axis)
-
-
-@op
-def top_k(x: TensorLike, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
-    """The `k` largest elements along the last axis, and their positions.
-
-    Args:
-        x: tensor `(..., size)`.
-        k: how many.
-        sorted: accepted for Keras' sake: the result is always sorted, largest first.
-
-    Returns:
-        Tensors `(..., k)`: values, and positions as int32; of equal elements the first comes first.
-
-    Raises:
-        ValueError: `k` is out of range.
-
-    Example:
-        >>> import nkeras
-        >>> nkeras.ops.top_k([3.0, 9.0, 5.0], 2)[1].numpy()
-        array([1, 2], dtype=int32)
-    """
-    x = to_tensor(x)
-    size = x.shape[-1] if x.shape else 0
-    if not hasattr(k, "__index__") or not 1 <= k <= size:
-        raise ValueError(f"top_k: argument `k` must be in [1, {size}]. Received: k={short(k)}")
-    # Sorting the reversed line ascending and reversing it keeps the first of equals first.
-    backward = argsort(flip(x, -1), -1)
-    order = getitem(flip((size - 1) - backward, -1), (..., builtins.slice(k)))
-    return take_along_axis(x, order, -1), order
-
-
-@op
-def in_top_k(targets: TensorLike, predictions: TensorLike, k: int) -> Tensor:
-    """Whether fewer than `k` classes have a larger prediction than the target's.
-
-    Args:
-        targets: tensor of int `(batch,)`.
-        predictions: tensor `(batch, classes)`.
-        k: int.
-
-    Returns:
-        bool tensor `(batch,)`; False where the target is negative or its prediction NaN.
-
-    Raises:
-        ValueError: a target is too large, or the shapes do not fit.
-    """
-    targets, predictions = to_tensor(targets), to_tensor(predictions)
-    if len(predictions.shape) != len(targets.shape) + 1:
-        raise ValueError(
-            "in_top_k: `targets` (batch,) and `predictions` (batch, classes) are needed. Received "
-            f"shapes {targets.shape} and {predictions.shape}"
-        )
-    own = take_along_axis(predictions, expand_dims(targets, -1), -1)
-    above = reduce_sum(
-        cast(greater(predictions, own), "int32"), axis=(len(targets.shape),), keepdims=False
-    )
-    any_nan = reduce_any(isnan(own), axis=(len(targets.shape),), keepdims=False)
-    known = logical_and(~any_nan, greater_equal(targets, 0))
-    return logical_and(less(above, k), known)
-
-
-@op
-def searchsorted(sorted_sequence: TensorLike, values: TensorLike, side: str = "left") -> Tensor:
-    """Where values must be inserted into a sorted sequence to keep it sorted.
-
-    Args:
-        sorted_sequence: tensor `(size,)`, ascending.
-        values: tensor of any shape.
-        side: `"left"` (before equal elements) or `"right"` (behind them).
-
-    Returns:
-        int32 tensor of the shape of `values`.
-
-    Raises:
-        ValueError: `sorted_sequence` has not rank 1, or `side` is unknown.
-    """
-    line, values = to_tensor(sorted_sequence), to_tensor(values)
-    if len(line.shape) != 1:
-        raise ValueError(
-            f"searchsorted: `sorted_sequence` must have rank 1. Received shape {line.shape}"
-        )
-    if side not in ("left", "right"):
-        refuse("side", side, '"left" or "right"', "searchsorted")
-    before = (less if side == "left" else less_equal)(line, expand_dims(values, -1))
-    return reduce_sum(cast(before, "int32"), axis=(len(values.shape),), keepdims=False)
-
-
-@op
-def digitize(x: TensorLike, bins: TensorLike) -> Tensor:
-    """The number of the bin that each element falls into.
-
-    Args:
-        x: tensor.
-        bins: tensor `(count,)`, ascending edges.
-
-    Returns:
-        int32 tensor: `i` where `bins[i - 1] <= x < bins[i]`.
-    """
-    return searchsorted(bins, x, side="right")
-
-
-@op
-def isin(
-    x1: TensorLike, x2: TensorLike, assume_unique: bool = False, invert: bool = False
-) -> Tensor:
-    """Whether each element of `x1` occurs in `x2`.
-
-    Args:
-        x1: tensor.
-        x2: tensor, flattened.
-        assume_unique: accepted for Keras' sake: it only allows a faster search.
-        invert: return the opposite.
-
-    Returns:
-        bool tensor of the shape of `x1`.
-    """
-    x1, x2 = to_tensor(x1), reshape(to_tensor(x2), -1)
-    same = expand_dims(x1, -1) == x2
-    found = reduce_any(same, axis=(len(x1.shape),), keepdims=False)
-    return ~found if invert else found
 
 
 def nonzero(x: TensorLike) -> tuple[Tensor, ...]:

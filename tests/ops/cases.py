@@ -95,6 +95,10 @@ CASES: dict[str, list[Case]] = {
     "cumprod": [Case((floats(2, 4),), {"axis": 1})],
     "sort": [Case((floats(4, 2),), {"axis": 0})],
     "argsort": [Case((floats(4, 2),), {"axis": 0})],
+    "top_k": [Case((floats(3, 7),), {"k": 3}), Case((floats(2, 2, 4),), {"k": 4})],
+    "searchsorted": [
+        Case((np.sort(floats(6)), floats(2, 3)), {"right": right}, False) for right in (True, False)
+    ],
     "take": [Case((floats(2, 4), ints(4, 3)), {"axis": 1})],
     "take_grad": [Case((floats(2, 3), ints(4, 3)), {"shape": (2, 4), "axis": 1})],
     "take_along_axis": [Case((floats(2, 4), ints(4, 2, 3)), {"axis": 1})],

@@ -7,7 +7,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, errors
 from numba.extending import intrinsic
 
 _INT = ir.IntType(64)
@@ -69,6 +69,21 @@ def _allocate(typingctx, dtype, size):
     return kind(dtype, types.intp), codegen
 
 
+def _on_stack(typingctx, dtype, size):
+    """A new array of a constant number of elements, which is gone when the function returns."""
+    if not isinstance(size, types.IntegerLiteral):
+        raise errors.ForceLiteralArg({1})
+    count: int = size.literal_value
+    kind = types.Array(dtype.dtype, 1, "C")
+
+    def codegen(context, builder, signature, values):
+        item = ir.ArrayType(context.get_data_type(kind.dtype), count)
+        data = builder.bitcast(cgutils.alloca_once(builder, item), item.element.as_pointer())
+        return _flat(context, builder, kind, data, _INT(count))
+
+    return kind(dtype, size), codegen
+
+
 def _release(typingctx, array):
     """Give back what `allocate` gave."""
 
@@ -93,4 +108,5 @@ def _function(builder: Any, name: str, result: Any, argument: Any) -> Any:
 
 part: Any = intrinsic(_part)
 allocate: Any = intrinsic(_allocate)
+on_stack: Any = intrinsic(_on_stack)
 release: Any = intrinsic(_release)

@@ -15,6 +15,8 @@ from nkeras_numba_cpu.kernels import (  # noqa: F401  they register
     recurrent,
     reduction,
     scans,
+    searching,
+    selection,
     shape,
 )
 from nkeras_numba_cpu.kernels.registry import KERNELS
