@@ -65,3 +65,24 @@ def batch_norm_grad(
     factor = inverse if gamma is None else inverse * gamma
     grad_x = factor * (grad_y - grad_beta / count - normalized * (grad_gamma / count))
     return grad_x, grad_gamma, grad_beta
+
+
+@KERNELS.register
+def fold_batch_norm(
+    kernel: Array,
+    bias: Array | None,
+    mean: Array,
+    variance: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    *,
+    epsilon: float,
+) -> tuple[Array, Array]:
+    """The kernel ``(..., filters)`` and the bias of a layer with the normalization behind it."""
+    wide = "float64"
+    scale = 1.0 / namespace(kernel).sqrt(variance.astype(wide) + epsilon)
+    if gamma is not None:
+        scale = scale * gamma
+    shift = -mean.astype(wide) if bias is None else bias.astype(wide) - mean
+    shift = shift * scale if beta is None else shift * scale + beta
+    return (kernel * scale).astype(kernel.dtype), shift.astype(kernel.dtype)

@@ -8,8 +8,9 @@ zeros around an image are part of the convolution behind them.
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
 
+from nkeras.backend.protocol import Kernel
 from nkeras.core.recording import Call, Host, Trace, Value
 
 # x, kernel (..., filters), bias or None, perhaps what is added; static `activation`.
@@ -18,14 +19,15 @@ _LINEAR = ("conv_bias", "dense")
 _NO_ADDEND = 3
 
 
-def fused(trace: Trace, fold: bool) -> Trace:
+def fused(trace: Trace, kernels: Mapping[str, Kernel], fold: bool) -> Trace:
     """The same step with merged calls; `trace` stays as it is.
 
     Args:
         trace: a recorded step.
+        kernels: the backend's.
         fold: whether the last bits of results may change.
     """
-    found = _Steps(trace)
+    found = _Steps(trace, kernels)
     exact = (_merge_activation, _relu_grad_before_pool_grad)
     rounding = (_fold_pad, _fold_batch_norm, _merge_add) if fold else ()
     for rewrite in (*rounding, *exact):
@@ -37,7 +39,8 @@ def fused(trace: Trace, fold: bool) -> Trace:
 class _Steps:
     """The steps of a trace while they are rewritten; those that were removed are None."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, kernels: Mapping[str, Kernel]) -> None:
+        self.kernels = kernels
         self.values = list(trace.values)
         self.steps: list[Call | Host | None] = list(trace.steps)
         self._kept = {*trace.outputs, *trace.assigned.values()}
@@ -90,9 +93,10 @@ def _fold_batch_norm(steps: _Steps, call: Call) -> None:
     """Conv or dense, then batch normalization: one with other weights."""
     if call.name not in _LINEAR or call.static["activation"] != "linear":
         return
+    fold = steps.kernels.get("fold_batch_norm")
     (y,) = call.outputs
     norm = None if y is None else steps.only_user(y, "batch_norm_inference")
-    if norm is None or norm.inputs[0] != y:
+    if fold is None or norm is None or norm.inputs[0] != y:
         return
     x, kernel, bias = call.inputs
     weights = (kernel, bias, *norm.inputs[1:])
@@ -103,29 +107,9 @@ def _fold_batch_norm(steps: _Steps, call: Call) -> None:
         steps.new_value(value.shape, value.dtype),
         steps.new_value(value.shape[-1:], value.dtype),
     )
-    fold = Call("fold_batch_norm", folded_weights, weights, norm.static, folded)
     steps.replace(norm)
-    steps.replace(call, fold, call._replace(inputs=(x, *folded), outputs=norm.outputs))
-
-
-def folded_weights(
-    kernel: np.ndarray,
-    bias: np.ndarray | None,
-    mean: np.ndarray,
-    variance: np.ndarray,
-    gamma: np.ndarray | None,
-    beta: np.ndarray | None,
-    *,
-    epsilon: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel `(..., filters)` and bias that have batch normalization in them."""
-    wide = np.float64
-    scale = 1.0 / np.sqrt(variance.astype(wide) + epsilon)
-    if gamma is not None:
-        scale = scale * gamma
-    shift = -mean.astype(wide) if bias is None else bias.astype(wide) - mean
-    shift = shift * scale if beta is None else shift * scale + beta
-    return (kernel * scale).astype(kernel.dtype), shift.astype(kernel.dtype)
+    made = Call("fold_batch_norm", fold, weights, norm.static, folded)
+    steps.replace(call, made, call._replace(inputs=(x, *folded), outputs=norm.outputs))
 
 
 def _merge_activation(steps: _Steps, call: Call) -> None:

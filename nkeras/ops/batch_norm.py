@@ -125,8 +125,29 @@ def _normalized(
 
 differentiate_decomposition(_batch_norm_inference)
 
+
+@primitive(
+    outputs=("folded_kernel", "folded_bias"),
+    flat=("kernel", "bias", "mean", "variance", "gamma", "beta"),
+)
+def _fold_batch_norm(
+    kernel: Typed,
+    bias: Typed | None,
+    mean: Typed,
+    variance: Typed,
+    gamma: Typed | None,
+    beta: Typed | None,
+    *,
+    epsilon: float,
+) -> tuple[Spec, Spec]:
+    vectors = {"bias": bias, "mean": mean, "variance": variance, "gamma": gamma, "beta": beta}
+    check_vectors(kernel, "fold_batch_norm", **vectors)
+    return Spec(kernel.shape, kernel.dtype), Spec(kernel.shape[-1:], kernel.dtype)
+
+
 moving_average = elementwise(
     arithmetic.moving_average, "promote", "momentum * average + rest * value."
 )
 batch_norm = _batch_norm
 batch_norm_inference = _batch_norm_inference
+fold_batch_norm = _fold_batch_norm

@@ -310,7 +310,7 @@ class PlanCache:
             if entry.refused is None:
                 self._spent += COST
                 try:
-                    trace = fused(recorder.trace, fold=kind == "predict")
+                    trace = fused(recorder.trace, backend.kernels, fold=kind == "predict")
                     entry.plan = Plan(trace, backend, self._memory)
                 except (Unplannable, MemoryError) as error:
                     entry.refused = str(error) or "there is no memory for it"

@@ -191,6 +191,8 @@ def batch_norm_cases():
         yield f"batch_norm_grad{label}", "batch_norm_grad", arrays, static
         arrays = (x, mean, variance, *vectors)
         yield f"batch_norm_inference{label}", "batch_norm_inference", arrays, static
+        arrays = (normal(3, 21), vectors[1], mean, variance, *vectors)
+        yield f"fold_batch_norm{label}", "fold_batch_norm", arrays, static
 
 
 def layer_norm_cases():

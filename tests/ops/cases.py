@@ -130,6 +130,14 @@ CASES: dict[str, list[Case]] = {
         ),
         Case((floats(5, 3), floats(5, 3), None, floats(3), positive(3)), {"epsilon": 1e-2}),
     ],
+    "fold_batch_norm": [
+        Case(
+            (floats(3, 2), floats(2), floats(2), positive(2), floats(2), floats(2)),
+            {"epsilon": 1e-3},
+            False,
+        ),
+        Case((floats(3, 2), None, floats(2), positive(2), None, None), {"epsilon": 1e-2}, False),
+    ],
     "batch_norm_inference": [
         Case(
             (floats(2, 3, 4), floats(4), positive(4), floats(4), floats(4)),

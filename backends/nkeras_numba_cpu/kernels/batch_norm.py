@@ -26,9 +26,12 @@ from nkeras_numba_cpu.emit.simd import (
     store_first,
 )
 from nkeras_numba_cpu.kernels.registry import KERNELS
+from nkeras_numba_cpu.launch.numpy_calls import by_numpy
 from nkeras_numba_cpu.launch.tasks import tasks
+from nkeras_numba_cpu.loops.copies import fill, filled
 from nkeras_numba_cpu.loops.operands import operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
+from nkeras_numpy import batch_norm as reference
 
 _PART_WORK = 32_768  # elements of a part, at least
 _PARTS = 32  # so that putting sums together stays cheap
@@ -82,6 +85,22 @@ def batch_norm_inference(
 
 
 @KERNELS.register
+def fold_batch_norm(
+    kernel: np.ndarray,
+    bias: np.ndarray | None,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    gamma: np.ndarray | None,
+    beta: np.ndarray | None,
+    *,
+    epsilon: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Once for each change of the weights: not worth a loop of its own."""
+    arrays = kernel, bias, mean, variance, gamma, beta
+    return by_numpy(reference.fold_batch_norm, *arrays, epsilon=epsilon)
+
+
+@KERNELS.register
 def batch_norm_grad(
     grad_y: np.ndarray,
     x: np.ndarray,
@@ -97,7 +116,7 @@ def batch_norm_grad(
     grad_x = empty(x.shape, grad.dtype)
     results = empty((2, channels), grad.dtype)
     if x.size == 0:
-        results = np.zeros_like(results)
+        fill(results, 0)
     else:
         rows, step, count, tail = _parts(x.shape, grad.dtype)
         sums = empty((count, 2, channels), grad.dtype)
@@ -113,7 +132,8 @@ def batch_norm_grad(
 
 def _of_nothing(dtype: np.dtype, y: Any, mean: Any, variance: Any) -> Any:
     """As NumPy: the mean of no numbers is NaN."""
-    return y.astype(dtype), np.full(mean.shape, np.nan, dtype), np.full(mean.shape, np.nan, dtype)
+    mean, variance = filled(mean.shape, dtype, np.nan), filled(mean.shape, dtype, np.nan)
+    return y.astype(dtype), mean, variance
 
 
 @functools.lru_cache(maxsize=1024)

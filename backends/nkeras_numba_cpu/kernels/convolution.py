@@ -13,6 +13,7 @@ import numpy as np
 
 from nkeras.core import config
 from nkeras_numba_cpu.kernels.registry import KERNELS
+from nkeras_numba_cpu.launch.numpy_calls import by_numpy
 from nkeras_numba_cpu.loops.operands import is_floating, operand, stored
 from nkeras_numba_cpu.memory.capture import stays
 from nkeras_numba_cpu.products import depthwise, winograd, winograd_gradient
@@ -70,8 +71,8 @@ def _forward(
     activation: str = "linear",
 ) -> np.ndarray:
     if not (is_floating(x.dtype) and x.size and kernel.size):
-        return reference.conv_bias(
-            x, kernel, bias, addend, **_geometry(shapes), activation=activation
+        return by_numpy(
+            reference.conv_bias, x, kernel, bias, addend, **_geometry(shapes), activation=activation
         )
     shape, size = _output(shapes)
     a, b = operand(x), operand(kernel)
@@ -98,8 +99,8 @@ def conv_grad_input(
     """Gradient of `conv` for x, of shape `input_shape`."""
     shapes = Shapes(input_shape, kernel.shape, strides, padding, dilation, groups)
     if not (is_floating(grad_y.dtype) and grad_y.size and kernel.size):
-        return reference.conv_grad_input(
-            grad_y, kernel, input_shape=input_shape, **_geometry(shapes)
+        return by_numpy(
+            reference.conv_grad_input, grad_y, kernel, input_shape=input_shape, **_geometry(shapes)
         )
     a, b = operand(grad_y), operand(kernel)
     if _is_depthwise(shapes):
@@ -123,7 +124,9 @@ def conv_grad_kernel(
     """Gradient of `conv` for the kernel, of shape `kernel_shape`."""
     shapes = Shapes(x.shape, kernel_shape, strides, padding, dilation, groups)
     if not (is_floating(x.dtype) and x.size and grad_y.size):
-        return reference.conv_grad_kernel(x, grad_y, kernel_shape=kernel_shape, **_geometry(shapes))
+        return by_numpy(
+            reference.conv_grad_kernel, x, grad_y, kernel_shape=kernel_shape, **_geometry(shapes)
+        )
     a, b = operand(x), operand(grad_y)
     if _is_depthwise(shapes):
         result = depthwise.grad_kernel(a, b, shapes)

@@ -12,6 +12,7 @@ from nkeras_numba_cpu.kernels.linalg import matmul
 from nkeras_numba_cpu.kernels.reduction import reduce_sum
 from nkeras_numba_cpu.kernels.registry import KERNELS
 from nkeras_numba_cpu.kernels.shape import reshape
+from nkeras_numba_cpu.loops.copies import contiguous
 
 
 @KERNELS.register
@@ -29,10 +30,14 @@ def dense_grad(
         grad_y = elementwise(relu_grad_x)(grad_y, y)
     rows, grad = _rows(x), _rows(grad_y)
     return (
-        matmul(grad, np.ascontiguousarray(kernel).T).reshape(x.shape) if "x" in by else None,
+        matmul(grad, _plain(kernel).T).reshape(x.shape) if "x" in by else None,
         matmul(rows.T, grad) if "kernel" in by else None,
         reduce_sum(grad, axis=(0,), keepdims=False) if "bias" in by else None,
     )
+
+
+def _plain(x: np.ndarray) -> np.ndarray:
+    return x if x.flags.c_contiguous else contiguous(x)
 
 
 def _rows(x: np.ndarray) -> np.ndarray:

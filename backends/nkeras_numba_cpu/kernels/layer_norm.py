@@ -23,6 +23,7 @@ from nkeras_numba_cpu.emit.simd import (
 )
 from nkeras_numba_cpu.kernels.registry import KERNELS
 from nkeras_numba_cpu.launch.tasks import tasks
+from nkeras_numba_cpu.loops.copies import filled
 from nkeras_numba_cpu.loops.operands import compute_dtype, operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
 
@@ -117,7 +118,7 @@ def _backward(
     grad_x = empty(x.shape, grad.dtype)
     size = x.shape[-1]
     if x.size == 0:
-        return stored(grad_x, grad_y.dtype), np.zeros((2, size), grad_y.dtype)
+        return stored(grad_x, grad_y.dtype), filled((2, size), grad_y.dtype, 0)
     rows, step, count, tail = _parts(x.shape, grad.dtype, _PARTS)
     sums = empty((count, 2, size), grad.dtype)
     arrays = _flat(grad), _flat(source), _vector(gamma), _flat(mean), _flat(operand(inverse))

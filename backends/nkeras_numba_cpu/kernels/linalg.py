@@ -7,6 +7,8 @@ import math
 import numpy as np
 
 from nkeras_numba_cpu.kernels.registry import KERNELS
+from nkeras_numba_cpu.launch.numpy_calls import by_numpy
+from nkeras_numba_cpu.loops.copies import filled
 from nkeras_numba_cpu.loops.operands import is_floating, operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
 from nkeras_numba_cpu.products import dots, gemm
@@ -18,7 +20,7 @@ from nkeras_numpy import linalg as reference
 def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """`numpy.matmul` for operands of rank 2 or more; batch dimensions broadcast."""
     if not is_floating(x.dtype):
-        return np.matmul(x, y)
+        return by_numpy(np.matmul, x, y)
     inner, columns = x.shape[-1], y.shape[-1]
     if y.ndim == 2 and (x.ndim == 2 or x.flags.c_contiguous):
         shape = (*x.shape[:-1], columns)  # one matrix for the whole batch: the batch is more rows
@@ -29,7 +31,7 @@ def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         rows = x.shape[-2]
         shape = (*np.broadcast_shapes(*batches), rows, columns)
     if 0 in shape or inner == 0:
-        return np.zeros(shape, x.dtype)
+        return filled(shape, x.dtype, 0)
     a, transposed_a = _as_it_lies(x)
     b, transposed_b = _as_it_lies(y)
     sizes = rows, columns, inner
@@ -58,7 +60,7 @@ def dense(
 ) -> np.ndarray:
     """`activation(x @ kernel + bias + addend)`; activation is a name of `ACTIVATIONS`."""
     if not is_floating(x.dtype):
-        return reference.dense(x, kernel, bias, addend, activation=activation)
+        return by_numpy(reference.dense, x, kernel, bias, addend, activation=activation)
     inner, columns = kernel.shape
     shape = (*x.shape[:-1], columns)
     rows = math.prod(x.shape[:-1])

@@ -30,6 +30,7 @@ from nkeras_numba_cpu.emit.simd import (
 from nkeras_numba_cpu.emit.views import part
 from nkeras_numba_cpu.kernels.registry import KERNELS
 from nkeras_numba_cpu.launch.tasks import tasks
+from nkeras_numba_cpu.loops.copies import filled
 from nkeras_numba_cpu.loops.operands import operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
 
@@ -218,7 +219,7 @@ def _gradient(
     geometry: _Geometry, grad_y: np.ndarray, winner: Any, input_shape: tuple[int, ...]
 ) -> np.ndarray:
     if grad_y.size == 0 or 0 in input_shape:
-        return np.zeros(input_shape, grad_y.dtype)
+        return filled(input_shape, grad_y.dtype, 0)
     grad = operand(grad_y)
     grad_x = empty(input_shape, grad.dtype)
     arrays = _flat(grad_x), _flat(grad), winner

@@ -27,8 +27,10 @@ from nkeras_numba_cpu.emit.views import allocate, part, release
 from nkeras_numba_cpu.kernels.reduction import reduce_sum
 from nkeras_numba_cpu.kernels.registry import KERNELS
 from nkeras_numba_cpu.launch.tasks import call_address, tasks
+from nkeras_numba_cpu.loops.copies import filled
 from nkeras_numba_cpu.loops.operands import operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
+from nkeras_numba_cpu.memory.capture import preparation
 from nkeras_numba_cpu.products.gemm import product
 from nkeras_numba_cpu.products.micro_kernel import MicroKernels, micro_kernels
 
@@ -100,7 +102,7 @@ def lstm_grad(
     units = recurrent_kernel.shape[0]
     if batch == 0:
         shapes = x.shape, h.shape, c.shape, kernel.shape, recurrent_kernel.shape, (4 * units,)
-        zero = [np.zeros(shape, x.dtype) for shape in shapes]
+        zero = [filled(shape, x.dtype, 0) for shape in shapes]
         return zero[0], zero[1], zero[2], zero[3], zero[4], zero[5]
     source = operand(x)
     grad_h, grad_c = empty(h.shape, source.dtype), empty(c.shape, source.dtype)
@@ -145,6 +147,7 @@ def _parts(batch: int, units: int, dtype: np.dtype) -> tuple[MicroKernels, int, 
     return kernels, step, -(-batch // step), units % lane_count(dtype) or None
 
 
+@preparation
 def _packed(weights: np.ndarray, kernels: MicroKernels, transposed: bool) -> np.ndarray:
     """The matrix, or its transpose, in panels of the columns of a tile."""
     rows, columns = weights.shape

@@ -27,27 +27,10 @@ from nkeras_numba_cpu.emit.simd import (
 from nkeras_numba_cpu.emit.views import allocate, release
 from nkeras_numba_cpu.emit.views import part as part_of
 from nkeras_numba_cpu.kernels.registry import KERNELS
-from nkeras_numba_cpu.kernels.scans import argmax, argmin, argsort, cumprod, cumsum, sort
 from nkeras_numba_cpu.loops.copies import contiguous, fill
 from nkeras_numba_cpu.loops.folds import bound
 from nkeras_numba_cpu.loops.operands import compute_dtype, operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
-
-__all__ = [
-    "argmax",
-    "argmin",
-    "argsort",
-    "cumprod",
-    "cumsum",
-    "reduce_all",
-    "reduce_any",
-    "reduce_max",
-    "reduce_mean",
-    "reduce_min",
-    "reduce_prod",
-    "reduce_sum",
-    "sort",
-]
 
 Axes = tuple[int, ...]
 

@@ -19,6 +19,7 @@ from nkeras_numba_cpu.emit.simd import (
 )
 from nkeras_numba_cpu.emit.views import allocate, release
 from nkeras_numba_cpu.kernels.registry import KERNELS
+from nkeras_numba_cpu.launch.numpy_calls import by_numpy
 from nkeras_numba_cpu.loops.folds import bound
 from nkeras_numba_cpu.loops.operands import compute_dtype, is_half, operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
@@ -51,12 +52,20 @@ def cumprod(x: np.ndarray, *, axis: int) -> np.ndarray:
 
 @KERNELS.register
 def sort(x: np.ndarray, *, axis: int) -> np.ndarray:
-    return stored(np.sort(_widened(x), axis=axis, kind="stable"), x.dtype)
+    return stored(by_numpy(_sorted, _widened(x), axis=axis), x.dtype)
 
 
 @KERNELS.register
 def argsort(x: np.ndarray, *, axis: int) -> np.ndarray:
-    return np.argsort(_widened(x), axis=axis, kind="stable").astype(np.int32)
+    return by_numpy(_order, _widened(x), axis=axis)
+
+
+def _sorted(x: np.ndarray, *, axis: int) -> np.ndarray:
+    return np.sort(x, axis=axis, kind="stable")
+
+
+def _order(x: np.ndarray, *, axis: int) -> np.ndarray:
+    return np.argsort(x, axis=axis, kind="stable").astype(np.int32)
 
 
 def _widened(x: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from nkeras_numba_cpu.loops import maps
 from nkeras_numba_cpu.loops.copies import contiguous
 from nkeras_numba_cpu.loops.maps import Map
 from nkeras_numba_cpu.memory.allocation import empty
+from nkeras_numba_cpu.memory.capture import preparation
 
 GRAIN = 32768  # elements that one task converts
 
@@ -28,6 +29,7 @@ _FLOAT = np.dtype(np.float32)
 _BITS = ir.IntType(16)
 
 
+@preparation
 def converted(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """A C-contiguous copy of x in another dtype."""
     if x.dtype == dtype:

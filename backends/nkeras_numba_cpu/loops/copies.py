@@ -19,8 +19,10 @@ from numba.core import cgutils
 from nkeras_numba_cpu.compile.options import inner
 from nkeras_numba_cpu.emit.simd import intrinsic, lanes_of, transpose_square
 from nkeras_numba_cpu.emit.views import part
+from nkeras_numba_cpu.launch.numpy_calls import write
 from nkeras_numba_cpu.launch.tasks import tasks
 from nkeras_numba_cpu.memory.allocation import empty
+from nkeras_numba_cpu.memory.capture import preparation
 
 GRAIN = 32768  # elements that one task copies
 OUTER = 4  # dimensions around the rows and columns of a block
@@ -30,6 +32,7 @@ TILE = 512
 _BITS = {1: np.dtype(np.uint8), 2: np.dtype(np.uint16), 4: np.dtype("f4"), 8: np.dtype("f8")}
 
 
+@preparation
 def contiguous(x: np.ndarray) -> np.ndarray:
     """A C-contiguous copy of x."""
     result = empty(x.shape, x.dtype)
@@ -43,11 +46,18 @@ def copy(source: np.ndarray, target: np.ndarray) -> None:
         return
     schedule = _schedule(target.shape, source.strides, target.strides, target.itemsize)
     if schedule is None:  # fields of a structure, or more dimensions than any layer has
-        np.copyto(target, source)
+        write(source, target)
         return
     bits = _BITS[target.itemsize]
     of, to = _span(source, schedule.source, bits), _span(target, schedule.target, bits)
     _KERNELS[schedule.kind](schedule.tasks, schedule.work, of, to, schedule.loops)
+
+
+def filled(shape: tuple[int, ...], dtype: Any, value: Any) -> np.ndarray:
+    """A new array of one value."""
+    result = empty(shape, dtype)
+    fill(result, value)
+    return result
 
 
 def fill(target: np.ndarray, value: Any) -> None:
@@ -56,7 +66,7 @@ def fill(target: np.ndarray, value: Any) -> None:
         return
     schedule = _schedule(target.shape, (0,) * target.ndim, target.strides, target.itemsize)
     if schedule is None:
-        target[...] = value
+        write(value, target)
         return
     bits = np.dtype(f"u{target.itemsize}")
     to = _span(target, schedule.target, bits)

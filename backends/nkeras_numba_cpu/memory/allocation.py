@@ -23,10 +23,3 @@ def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     block, array = current.arena.allocate(shape, dtype)
     current.blocks.append(block)
     return array
-
-
-def write(source: np.ndarray, target: np.ndarray) -> None:
-    """Write `source` into `target` by NumPy: for few elements, without a kernel to compile."""
-    np.copyto(target, source)
-    if current.launches is not None:
-        current.launches.append((np.copyto, (target, source)))

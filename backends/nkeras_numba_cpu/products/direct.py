@@ -24,6 +24,7 @@ from nkeras_numba_cpu.emit.views import allocate, release
 from nkeras_numba_cpu.launch.tasks import call_address, tasks
 from nkeras_numba_cpu.loops.copies import copy
 from nkeras_numba_cpu.memory.allocation import empty
+from nkeras_numba_cpu.memory.capture import preparation
 from nkeras_numba_cpu.products.schedules import Packing, Phase, Schedule
 
 
@@ -71,6 +72,7 @@ def run(
         )  # fmt: skip
 
 
+@preparation
 def packed(kernel: np.ndarray, packing: Packing) -> np.ndarray:
     """The kernel in panels `(panel, tap, depth, columns)`, its last columns filled with zeros."""
     target = empty((packing.size,), kernel.dtype)

@@ -18,9 +18,10 @@ from typing import NamedTuple
 import numpy as np
 
 from nkeras_numba_cpu.emit.simd import lane_count
+from nkeras_numba_cpu.launch.numpy_calls import write
 from nkeras_numba_cpu.loops.copies import copy
-from nkeras_numba_cpu.memory.allocation import empty, write
-from nkeras_numba_cpu.memory.capture import stays
+from nkeras_numba_cpu.memory.allocation import empty
+from nkeras_numba_cpu.memory.capture import preparation, stays
 from nkeras_numba_cpu.products.direct import run
 from nkeras_numba_cpu.products.geometry import vectors_for
 from nkeras_numba_cpu.products.micro_kernel import (
@@ -114,6 +115,7 @@ def product(
     return c
 
 
+@preparation
 def _packed(
     b: np.ndarray, columns: int, inner: int, transposed: bool, first: int, width: int
 ) -> np.ndarray:

@@ -28,6 +28,7 @@ from nkeras_numba_cpu.emit.views import allocate, release
 from nkeras_numba_cpu.emit.views import part as part_of
 from nkeras_numba_cpu.launch.tasks import Tasks, call_address
 from nkeras_numba_cpu.memory.allocation import empty
+from nkeras_numba_cpu.memory.capture import preparation
 from nkeras_numba_cpu.products.direct import fill, packed
 from nkeras_numba_cpu.products.geometry import (
     Axis,
@@ -98,12 +99,9 @@ def correlate(
         schedule: the schedule.
         outputs: 2 or 4, the m of the schedule.
     """
-    transform_kernel, convolve = _kernels(outputs)
+    _, convolve = _kernels(outputs)
     flat = kernel.reshape(-1)
-    if schedule.packing is not None:
-        flat = packed(flat, schedule.packing)
-    transformed = empty((schedule.size,), x.dtype)
-    transform_kernel(schedule.panels, schedule.size, flat, transformed, schedule.steps)
+    transformed = _transformed(flat, schedule, outputs)
     filters = schedule.sizes[2]
     y = empty((schedule.sizes[0] * filters,), x.dtype)
     some = flat if bias is None else bias
@@ -113,6 +111,17 @@ def correlate(
         y, mode, schedule.micro, schedule.sizes, schedule.box, schedule.tiles,
     )  # fmt: skip
     return y
+
+
+@preparation
+def _transformed(kernel: np.ndarray, schedule: Schedule, outputs: int) -> np.ndarray:
+    """The kernel as the products take it."""
+    if schedule.packing is not None:
+        kernel = packed(kernel, schedule.packing)
+    target = empty((schedule.size,), kernel.dtype)
+    transform, _ = _kernels(outputs)
+    transform(schedule.panels, schedule.size, kernel, target, schedule.steps)
+    return target
 
 
 @lru_cache(maxsize=256)

@@ -1,10 +1,8 @@
 """Lowering: what a plan replays without any Python around the kernels.
 
 A kernel of this backend is Python around launches of compiled functions: it works out shapes, makes
-views, asks for memory. While a plan is made, every launch is also noted here, function and
-arguments. With all arrays at fixed addresses the launches alone are then the whole kernel, provided
-that no NumPy works on values between them. That is tried out for each call, see `repeating`: a
-kernel that fails is called again as it is, and its results copied.
+views, asks for memory, and never touches values. While a plan is made, every launch is also noted,
+function and arguments. With all arrays at fixed addresses the launches alone are the whole kernel.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.memory import buffers
 from nkeras_numba_cpu.memory.arena import ALIGNMENT, Arena, Block, address, aligned
 from nkeras_numba_cpu.memory.capture import Launch, captured
-from nkeras_numba_cpu.replay.repeating import early_launches, is_view, repeats, touched
 
 # Static numbers that compiled code reads from an array, where one is given: they may change.
 LIVE = {
@@ -55,9 +52,6 @@ class Lowering:
     ) -> None:
         self._kernels = kernels
         self._state = threads.state()
-        self._rehearsal = rehearsal
-        self._is_whole: list[bool] = []  # for each call: whether its launches are all of it
-        self._early: list[set[int]] = []  # for each call: the launches that work on fixed inputs
         buffers.release()  # what eager calls left: from now on the arena serves
         self.arena = Arena()
         if rehearsal is not None and memory is not None:
@@ -91,70 +85,30 @@ class Lowering:
         live = LIVE.get(name)
         values = {**static, **{key: cell for key, cell in cells.items() if key == live}}
         asked = {key: cell for key, cell in cells.items() if key != live}
-        result, launches, blocks = captured(self.arena, kernel, arrays, values, fixed)
-        outputs = result if isinstance(result, tuple) else (result,)
-        if self._rehearsal is not None:
-            is_whole = self._rehearsal._is_whole[len(self._is_whole)]
-        else:
-            is_whole = not asked and repeats(
-                kernel, arrays, values, fixed, launches, outputs, blocks
-            )
-        self._is_whole.append(is_whole)
-        if not is_whole:
-            given = [array for array in arrays if array is not None]
-            targets = [
-                None if output is None or is_view(output, given) else self._copy(output)
-                for output in outputs
-            ]
-            again = (kernel, tuple(arrays), values, asked, targets)
-            launches = [(_again, again)] if any(target is not None for target in targets) else []
-            outputs = tuple(
-                output if target is None else target
-                for output, target in zip(outputs, targets, strict=True)
-            )
-        early = self._early_of(launches, arrays, fixed, outputs, blocks, bool(cells), is_whole)
+        call = captured(self.arena, kernel, arrays, values, fixed)
+        launches, early, kept = call.launches, call.early, call.kept
+        outputs = call.result if isinstance(call.result, tuple) else (call.result,)
+        if asked:
+            targets = [None if output is None else self._copy(output) for output in outputs]
+            launches = [(_again, (kernel, tuple(arrays), values, asked, targets))]
+            outputs, early, kept = tuple(targets), set(), []
+        elif all(fixed) and not cells:
+            early = set(range(len(launches)))
+            kept = [*call.blocks, *(block for block in map(self._block_of, outputs) if block)]
+        for block in kept:
+            self.arena.stay(block)
         for output in outputs:
-            block = None if output is None else self.arena.block_of(output)
+            block = self._block_of(output)
             if block is not None:
                 block.users += 1
-        for block in blocks:
+        for block in call.blocks:
             if block.users == 0:
                 self.arena.free(block)
         first = [launch for i, launch in enumerate(launches) if i in early]
         return outputs, first, [launch for i, launch in enumerate(launches) if i not in early]
 
-    def _early_of(
-        self,
-        launches: list[Launch],
-        arrays: Sequence[np.ndarray | None],
-        fixed: Sequence[bool],
-        outputs: Sequence[np.ndarray | None],
-        blocks: list[Block],
-        is_live: bool,
-        is_whole: bool,
-    ) -> set[int]:
-        """Which launches work on fixed inputs only; what they write stays."""
-        if self._rehearsal is not None:
-            early = self._rehearsal._early[len(self._early)]
-        elif all(fixed) and not is_live:
-            early = set(range(len(launches)))
-        elif is_whole and any(fixed) and len(launches) > 1:
-            parts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
-            for array, is_fixed in zip(arrays, fixed, strict=True):
-                if array is not None:
-                    parts[not is_fixed].append(array)
-            made = [output for output in outputs if output is not None]
-            early = early_launches(launches, *parts, made, blocks)
-        else:
-            early = set()
-        self._early.append(early)
-        for output in outputs if early and len(early) == len(launches) else ():
-            block = None if output is None else self.arena.block_of(output)
-            if block is not None:
-                self.arena.stay(block)
-        for block in touched([launches[i] for i in sorted(early)], blocks):
-            self.arena.stay(block)
-        return early
+    def _block_of(self, output: np.ndarray | None) -> Block | None:
+        return None if output is None else self.arena.block_of(output)
 
     def _copy(self, output: np.ndarray) -> np.ndarray:
         _, array = self.arena.allocate(output.shape, output.dtype)
@@ -216,9 +170,8 @@ def _again(
     asked: Mapping[str, np.ndarray],
     targets: Sequence[np.ndarray | None],
 ) -> None:
-    """Call a kernel whose launches are not all of it, and copy its results to where they belong."""
-    if asked:
-        static = {**static, **{key: _number(cell, static[key]) for key, cell in asked.items()}}
+    """Call a kernel that does not read its live numbers from arrays, and copy its results."""
+    static = {**static, **{key: _number(cell, static[key]) for key, cell in asked.items()}}
     result = kernel(*arrays, **static)
     results = result if isinstance(result, tuple) else (result,)
     for target, made in zip(targets, results, strict=True):

@@ -1,4 +1,4 @@
-"""Whether the launches of a kernel's call are all of it, so that they alone can repeat it.
+"""Whether the launches of a kernel's call are all of it, as the contract of kernels demands.
 
 They are not where NumPy works on values between them. So the kernel is called again with other
 values, which must lead to the same launches; and the launches are repeated on poisoned buffers,
@@ -18,15 +18,12 @@ from nkeras_numba_cpu.memory.capture import Launch, captured
 
 
 def repeats(
-    kernel: Callable[..., Any],
-    arrays: Sequence[np.ndarray | None],
-    static: Mapping[str, Any],
-    fixed: Sequence[bool],
-    launches: list[Launch],
-    outputs: Sequence[np.ndarray | None],
-    blocks: list[Block],
+    kernel: Callable[..., Any], arrays: Sequence[np.ndarray | None], static: Mapping[str, Any]
 ) -> bool:
-    """Whether the launches alone, which work in `blocks`, compute the outputs of a call."""
+    """Whether the launches alone, which work in blocks of an arena, compute a kernel's outputs."""
+    call = captured(Arena(), kernel, arrays, static, [False] * len(arrays))
+    launches, blocks = call.launches, call.blocks
+    outputs = call.result if isinstance(call.result, tuple) else (call.result,)
     given = [array for array in (*arrays, *static.values()) if isinstance(array, np.ndarray)]
     made = [output for output in outputs if output is not None and not is_view(output, given)]
     if not launches:
@@ -34,7 +31,7 @@ def repeats(
     if not all(map(_Inside([], blocks), made)):
         return False  # NumPy made it
     constants = _Constants(launches, _Inside(given, blocks))
-    if not _are_the_same(kernel, arrays, static, fixed, launches, _Inside(given, blocks)):
+    if not _are_the_same(kernel, arrays, static, launches, _Inside(given, blocks)):
         return False
     return not constants.have_changed() and _give_the_same(launches, made, blocks)
 
@@ -71,15 +68,14 @@ def _are_the_same(
     kernel: Callable[..., Any],
     arrays: Sequence[np.ndarray | None],
     static: Mapping[str, Any],
-    fixed: Sequence[bool],
     launches: list[Launch],
     inside: _Inside,
 ) -> bool:
     """Whether other values of the inputs lead to the same launches."""
     others = [None if array is None else _altered(array) for array in arrays]
-    _, again, blocks = captured(Arena(), kernel, others, static, fixed)
+    again = captured(Arena(), kernel, others, static, [False] * len(others))
     given = [other for other in (*others, *static.values()) if isinstance(other, np.ndarray)]
-    return _same(launches, again, inside, _Inside(given, blocks))
+    return _same(launches, again.launches, inside, _Inside(given, again.blocks))
 
 
 def _same(launch: Any, other: Any, inside: _Inside, again: _Inside) -> bool:
@@ -87,8 +83,8 @@ def _same(launch: Any, other: Any, inside: _Inside, again: _Inside) -> bool:
         if not isinstance(other, np.ndarray) or launch.shape != other.shape:
             return False
         if inside(launch) and again(other):
-            return True
-        return address(launch) == address(other)  # kept from call to call
+            return True  # constants are kept, or made anew
+        return address(launch) == address(other) or _digest(launch) == _digest(other)
     if isinstance(launch, (tuple, list)):
         return (
             type(launch) is type(other)
@@ -110,66 +106,6 @@ def _give_the_same(launches: list[Launch], made: list[np.ndarray], blocks: list[
         if [_digest(array) for array in made] != before:
             return False
     return True
-
-
-def early_launches(
-    launches: list[Launch],
-    fixed: Sequence[np.ndarray],
-    changing: Sequence[np.ndarray],
-    made: Sequence[np.ndarray],
-    blocks: list[Block],
-) -> set[int]:
-    """Launches that work on fixed inputs only, such as the packing of weights.
-
-    What they write is not written by the others, so that they need not be repeated as long as the
-    inputs stay the same.
-    """
-    spoiled: set[int] = set()
-    while True:
-        early, kept = _candidates(launches, fixed, changing, blocks, spoiled)
-        if not early:
-            return early
-        before = [_digest(array) for array in made]
-        for i in sorted(early):
-            launches[i][0](*launches[i][1])
-        held = {i: _digest(blocks[i].array()) for i in kept}
-        for i, (function, arguments) in enumerate(launches):
-            if i not in early:
-                function(*arguments)
-        found = {i for i in kept if _digest(blocks[i].array()) != held[i]}
-        if not found:
-            return early if [_digest(array) for array in made] == before else set()
-        spoiled |= found
-
-
-def touched(launches: list[Launch], blocks: list[Block]) -> list[Block]:
-    """The blocks that launches read or write."""
-    arrays = [array for array in _arrays_in(launches) if array.size]
-    return [block for block in blocks if any(map(_Inside([], [block]), arrays))]
-
-
-def _candidates(
-    launches: list[Launch],
-    fixed: Sequence[np.ndarray],
-    changing: Sequence[np.ndarray],
-    blocks: list[Block],
-    spoiled: set[int],
-) -> tuple[set[int], set[int]]:
-    """Launches that touch fixed inputs and blocks that no other has touched; these blocks."""
-    is_fixed, is_changing = _Inside(fixed, []), _Inside(changing, [])
-    inside = [_Inside([], [block]) for block in blocks]
-    early: set[int] = set()
-    kept: set[int] = set()
-    for i, (_, arguments) in enumerate(launches):
-        arrays = [array for array in _arrays_in(arguments) if array.size]
-        touched = {j for j, call in enumerate(inside) if any(map(call, arrays))}
-        reads_fixed = any(map(is_fixed, arrays)) or touched & kept
-        if touched and reads_fixed and not touched & spoiled and not any(map(is_changing, arrays)):
-            early.add(i)
-            kept |= touched
-        else:
-            spoiled = spoiled | (touched - kept)
-    return early, kept
 
 
 def _poison(block: Block, poison: int, made: Sequence[np.ndarray]) -> None:
@@ -201,7 +137,7 @@ def _altered(array: np.ndarray) -> np.ndarray:
 
 
 def _digest(array: np.ndarray) -> tuple[int, int, bytes]:
-    """Tells arrays apart that differ in what was not written; faster than memory is read twice."""
+    """Tells arrays apart."""
     content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     whole = content.size // 8 * 8
     words = content[:whole].view(np.uint64)

@@ -1,0 +1,47 @@
+"""What NumPy computes on values inside a kernel: a launch like others, so that plans repeat it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nkeras_numba_cpu.memory.allocation import empty
+from nkeras_numba_cpu.memory.capture import current
+
+
+def by_numpy(function: Callable[..., Any], *arrays: np.ndarray | None, **static: Any) -> Any:
+    """The result of a function of NumPy, a new array or a tuple of such.
+
+    A kernel must not work on values in any other way; see docs/kernels.md.
+    """
+    result = function(*arrays, **static)
+    if current.launches is None:
+        return result
+    results = result if isinstance(result, tuple) else (result,)
+    targets = tuple([None if made is None else empty(made.shape, made.dtype) for made in results])
+    call = (function, arrays, static, targets)
+    _compute(*call)
+    current.launches.append((_compute, call))
+    return targets if isinstance(result, tuple) else targets[0]
+
+
+def write(source: Any, target: np.ndarray) -> None:
+    """Write an array, or one value, into `target`: for few elements, without a compiled loop."""
+    np.copyto(target, source)
+    if current.launches is not None:
+        current.launches.append((np.copyto, (target, source)))
+
+
+def _compute(
+    function: Callable[..., Any],
+    arrays: Sequence[np.ndarray | None],
+    static: Mapping[str, Any],
+    targets: Sequence[np.ndarray | None],
+) -> None:
+    result = function(*arrays, **static)
+    results = result if isinstance(result, tuple) else (result,)
+    for target, made in zip(targets, results, strict=True):
+        if target is not None:
+            np.copyto(target, made)
