@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib.util
+import platform
 import subprocess
 import sys
 
+import numba
 import numpy as np
 import pytest
 from numba.core.compiler import Flags
@@ -15,6 +18,7 @@ from nkeras_numba_cpu import requirements
 from nkeras_numba_cpu.compile import native, options
 from nkeras_numba_cpu.compile.options import inner
 from nkeras_numba_cpu.compile.pipeline import _Flags, _PartLibrary
+from nkeras_numba_cpu.emit import simd
 from nkeras_numba_cpu.emit.views import allocate, release
 from nkeras_numba_cpu.launch.tasks import tasks
 
@@ -45,6 +49,26 @@ def test_parts_are_compiled_within_their_kernel():
     for part in _twice.overloads.values():
         assert isinstance(part.library, _PartLibrary)
         assert part.library.get_pointer_to_function(part.fndesc.llvm_func_name) == 0
+
+
+@tasks
+def _add(task, x, y):
+    for j in range(x.size):
+        y[j] += x[j]
+
+
+@pytest.mark.parametrize(("bits", "register"), [(512, "zmm"), (256, "ymm"), (128, "xmm")])
+def test_loops_fill_the_vector_registers(bits, register, monkeypatch):
+    if platform.machine() not in ("x86_64", "AMD64") or simd.vector_bits() < bits:
+        pytest.skip("this processor has no such vectors")
+    monkeypatch.setattr(native, "vector_bits", lambda: bits)
+    machine = native.machine.__wrapped__()
+    monkeypatch.setattr(native, "machine", lambda: machine)
+    kinds = numba.typeof((np.zeros(4, np.float32), np.zeros(4, np.float32)))
+    library = native.optimized("sums", functools.partial(_add._emit, kinds))
+    code = machine.emit_assembly(library._final_module)
+    found = {f"{letter}mm" for letter in "xyz" if f"%{letter}mm" in code}
+    assert max(found) == register
 
 
 @tasks

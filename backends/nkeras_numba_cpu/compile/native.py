@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import platform
 import re
 import tempfile
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from nkeras_numba_cpu.compile import forked_compiling
 from nkeras_numba_cpu.compile.cache import cache_dir
 from nkeras_numba_cpu.compile.notice import notice
 from nkeras_numba_cpu.compile.options import OPTIONS, import_without_scipy
+from nkeras_numba_cpu.emit.simd import vector_bits
 
 Emit = Callable[[Any, Any, str], None]
 
@@ -82,13 +84,12 @@ class Library(JITCodeLibrary):
         self._final_module.link_in(ll_module)
 
     def _optimize_final_module(self) -> None:
-        codegen = self._codegen
         tuning = llvm.create_pipeline_tuning_options(speed_level=3)
         # What should be unrolled is written so: loops that LLVM writes out four times take a third
         # of the time, and kernels have vectors in them already.
         tuning.loop_unrolling = False
         tuning.loop_vectorization = True
-        builder = llvm.create_pass_builder(codegen._tm, tuning)
+        builder = llvm.create_pass_builder(machine(), tuning)
         manager = builder.getModulePassManager()
         manager.run(self._final_module, builder)
 
@@ -96,7 +97,23 @@ class Library(JITCodeLibrary):
         self._finalized = True
 
     def object_code(self) -> bytes:
-        return self._codegen._tm.emit_object(self._final_module)
+        return machine().emit_object(self._final_module)
+
+
+@functools.cache
+def machine() -> llvm.TargetMachine:
+    """The host as Numba describes it, but with vectors as wide as `vector_bits` says.
+
+    On Intel's processors LLVM takes half a register for loops, since early ones slowed down.
+    """
+    codegen: Any = cpu_target.target_context.codegen()
+    options: dict[str, Any] = {"opt": 3}
+    codegen._customize_tm_options(options)
+    if platform.machine() in ("x86_64", "AMD64"):
+        for bits in (128, 256):
+            sign = "+" if vector_bits() <= bits else "-"
+            options["features"] += f",{sign}prefer-{bits}-bit"
+    return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(**options)
 
 
 @functools.cache
