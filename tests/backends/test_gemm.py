@@ -158,3 +158,27 @@ def test_narrower_vectors(bits, tmp_path):
     )
     environment = {**os.environ, "NKERAS_VECTOR_BITS": str(bits)}
     subprocess.run([sys.executable, "-c", script], check=True, env=environment)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", "uint32"])
+@pytest.mark.parametrize(
+    ("of_x", "of_y"),
+    [
+        ((3, 4), (4, 5)),
+        ((5, 7), (7, 1)),
+        ((1, 1), (1, 1)),
+        ((2, 3, 4), (4, 6)),
+        ((2, 1, 6, 3), (4, 3, 1100)),
+        ((9, 2), (3, 2, 4)),
+    ],
+)
+def test_products_of_integers_wrap_round_as_those_of_numpy(dtype, of_x, of_y):
+    random = np.random.default_rng(0)
+    limits = np.iinfo(dtype)
+    x = random.integers(limits.min, limits.max, of_x, dtype)
+    y = random.integers(limits.min, limits.max, of_y, dtype)
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(KERNELS["matmul"](x, y), np.matmul(x, y))
+    turned = np.ascontiguousarray(y.swapaxes(-1, -2)).swapaxes(-1, -2)
+    np.testing.assert_array_equal(KERNELS["matmul"](x, turned), np.matmul(x, y))
+    assert KERNELS["matmul"](x, y).dtype == dtype

@@ -11,7 +11,7 @@ from nkeras_numba_cpu.launch.numpy_calls import by_numpy
 from nkeras_numba_cpu.loops.copies import filled
 from nkeras_numba_cpu.loops.operands import is_floating, operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
-from nkeras_numba_cpu.products import dots, gemm
+from nkeras_numba_cpu.products import dots, gemm, integers
 from nkeras_numba_cpu.products.micro_kernel import ACTIVATIONS
 from nkeras_numpy import linalg as reference
 
@@ -19,7 +19,7 @@ from nkeras_numpy import linalg as reference
 @KERNELS.register
 def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """`numpy.matmul` for operands of rank 2 or more; batch dimensions broadcast."""
-    if not is_floating(x.dtype):
+    if x.dtype == np.bool_:
         return by_numpy(np.matmul, x, y)
     inner, columns = x.shape[-1], y.shape[-1]
     if y.ndim == 2 and (x.ndim == 2 or x.flags.c_contiguous):
@@ -32,6 +32,8 @@ def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         shape = (*np.broadcast_shapes(*batches), rows, columns)
     if 0 in shape or inner == 0:
         return filled(shape, x.dtype, 0)
+    if not is_floating(x.dtype):
+        return integers.product(x, y)
     a, transposed_a = _as_it_lies(x)
     b, transposed_b = _as_it_lies(y)
     sizes = rows, columns, inner
