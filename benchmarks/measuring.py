@@ -79,19 +79,19 @@ class Question:
         """The interpreter of a framework."""
         return sys.executable if name == "nkeras" else self.options.peers_python
 
-    def take_turns(self, file: Path, seconds: float = 0.03, **numbers: Any) -> None:
-        """Measure with one worker process for each framework, and answer."""
+    def take_turns(self, file: Path, seconds: float = 0.03, **numbers: Any) -> list[Measured]:
+        """Measure with one worker process for each framework, and answer; what was measured."""
         workers = [
             Peer(name, self.python(name), str(file), self.options.threads) for name in self.names
         ]
         try:
             measured = take_turns(self.rows, workers, self.options.rounds, seconds)
-            self.answer(measured, **numbers)
+            return self.answer(measured, **numbers)
         finally:
             for worker in workers:
                 worker.close()
 
-    def answer(self, measured: Iterable[Measured], **numbers: Any) -> None:
+    def answer(self, measured: Iterable[Measured], **numbers: Any) -> list[Measured]:
         """Print each row when it is there, then the remarks; write the JSON file."""
         for name, parts in self.versions.items():
             print(f"{name}: {', '.join(f'{part} {version}' for part, version in parts.items())}")
@@ -106,6 +106,7 @@ class Question:
         chosen = self.options
         if not (chosen.no_json or chosen.only or chosen.against):
             self._save(results, numbers)
+        return results
 
     def _save(self, results: Sequence[Measured], numbers: dict[str, Any]) -> None:
         RESULTS.mkdir(exist_ok=True)

@@ -11,8 +11,10 @@ from nkeras.cli.peer_cases import SHAPES
 from nkeras.cli.peer_table import Table, remarks
 from nkeras.cli.peers import CASES, MODULES, Measured, Peer, Row, take_turns, versions
 
-# Raw JAX and TensorFlow have no models; `benchmarks/ops.py` compares with them.
-PEERS = [name for name in MODULES if name not in ("nkeras", "jax", "tensorflow")]
+# Raw JAX, TensorFlow and NumPy have no models; scripts in `benchmarks/` compare with them.
+PEERS = [
+    name for name in MODULES if name not in ("nkeras", "numpy", "jax", "tensorflow", "keras-torch")
+]
 MODELS = tuple(SHAPES)
 
 

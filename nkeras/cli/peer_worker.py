@@ -26,7 +26,7 @@ _LONG = 0.2  # seconds, beside which the time to wake threads is nothing
 
 def limit_threads(framework: str, threads: int) -> None:
     """What environment variables do not reach; they are set by the parent process."""
-    if framework == "torch":
+    if framework.endswith("torch"):
         import torch
 
         torch.set_num_threads(threads)

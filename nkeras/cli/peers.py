@@ -26,11 +26,13 @@ CASES = Path(__file__).with_name("peer_cases.py")
 # The modules that a framework is made of; the first gives the version.
 MODULES = {
     "nkeras": ("nkeras", "numba", "numpy"),
+    "numpy": ("numpy",),
     "torch": ("torch",),
     "jax": ("jax", "jaxlib"),
     "tensorflow": ("tensorflow",),
     "keras-jax": ("keras", "jax", "jaxlib"),
     "keras-tensorflow": ("keras", "tensorflow"),
+    "keras-torch": ("keras", "torch"),
     "onnxruntime": ("onnxruntime", "onnx"),
 }
 KERAS = ("keras-jax", "keras-tensorflow")
