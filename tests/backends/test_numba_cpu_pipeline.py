@@ -124,19 +124,6 @@ def test_a_task_without_memory_raises():
     np.testing.assert_array_equal(x, 3)
 
 
-def test_a_damaged_file_is_compiled_anew(tmp_path, monkeypatch):
-    monkeypatch.setattr(native, "cache_dir", lambda: str(tmp_path))
-    x = np.arange(4.0)
-    for damage in (b"", b"more"):
-        monkeypatch.setattr(_double, "_launchers", {})
-        monkeypatch.setattr(native, "_loaded", {})
-        for file in tmp_path.glob("*_double*"):
-            file.write_bytes(file.read_bytes()[:100] + damage)
-        _double.compiled((x,))
-        (file,) = tmp_path.glob("*_double*")
-        assert native._read(file) is not None
-
-
 @pytest.mark.parametrize("enabled", [True, False])
 def test_garbage_collection_is_left_as_it_was(enabled):
     @inner

@@ -1,102 +1,152 @@
-"""The folder of compiled kernels, named after the sources and versions that they depend on."""
+"""Compiled code on disk, found by later processes. All of it is optional: without it kernels are
+compiled anew, whatever is wrong with disks and folders.
+
+Each file holds a digest and the code behind it. A file that was cut or changed is not used, nor is
+one that somebody else could have written, see `trust`.
+"""
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
-import platform
-import shutil
-import sys
-import tempfile
-import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import llvmlite.binding
-import numba
-import numpy as np
+from nkeras.core.errors import cut_text, warn
+from nkeras_numba_cpu.compile import cache_size
+from nkeras_numba_cpu.compile.folders import folders
+from nkeras_numba_cpu.compile.trust import distrust, is_trusted_file
 
-from nkeras_numba_cpu.emit.simd import vector_bits
-
-_PACKAGE = Path(__file__).parents[1]
-_DIGITS = 16  # of the digest in the name of a cache folder
-_KEPT_SECONDS = 30 * 24 * 3600
+_DIGEST = 32  # bytes
+_TRIM_EVERY = 50  # files that a process has written
 
 
-@functools.cache
-def cache_dir() -> str:
-    """The folder with our compiled kernels, named after the sources and versions they depend on."""
-    name = f"nkeras-{_digest()}"
-    candidates = _cache_parents()
-    for parent in candidates:
-        folder = parent / name
-        try:
-            is_new = not folder.exists()
-            folder.mkdir(0o700, parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=folder).close()
-            os.utime(folder)  # the time of its last use
-        except OSError:
-            continue
-        if is_new:
-            _remove_unused(parent)
-        return str(folder)
-    tried = ", ".join(str(parent) for parent in candidates)
-    raise OSError(
-        f"nkeras: no writable folder for compiled kernels (tried {tried}); "
-        "set NUMBA_CACHE_DIR to one"
-    )
+class _State:
+    """What this process knows of its writing."""
+
+    written = 0
+    is_kept = True  # so far
+    has_warned = False
 
 
-def _remove_unused(parent: Path) -> None:
-    """Delete the folders of other versions that no process has opened for a month."""
-    for folder in parent.glob("nkeras-" + "[0-9a-f]" * _DIGITS):
-        with suppress(OSError):  # another process may be deleting it too
-            if time.time() - folder.stat().st_mtime > _KEPT_SECONDS:
-                shutil.rmtree(folder)
+def load(name: str) -> bytes | None:
+    """The code of that name, if a whole and trusted file has it."""
+    for folder in _folders():
+        code = _read(folder, name)
+        if code is not None:
+            return code
+    return None
+
+
+def store(name: str, code: bytes) -> None:
+    """Keep code for later processes in the first folder that takes it; warn once if none does."""
+    problems: list[str] = []
+    for folder in _folders():
+        problem = _write(folder, name, code)
+        if not problem:
+            _State.is_kept = True
+            if _State.written % _TRIM_EVERY == 0:
+                cache_size.trim(folder)
+            _State.written += 1
+            return
+        problems.append(problem)
+    _State.is_kept = False
+    if problems and not _State.has_warned:
+        _State.has_warned = True
+        why = "; ".join(cut_text(problem, 75) for problem in problems)
+        warn(
+            f"nkeras cannot keep compiled kernels, so each process compiles them anew ({why}). "
+            "Set NUMBA_CACHE_DIR to a folder of your own with free space."
+        )
+
+
+def is_kept() -> bool:
+    """Whether other processes may find what this one compiles, as far as is known."""
+    return _State.is_kept and bool(_folders())
+
+
+def cache_dir() -> Path | None:
+    """The folder where compiled code is kept now, made if need be; None if there is none."""
+    return _writable()[0]
 
 
 def cache_note() -> str:
-    """What `describe` says about the cache: its folder, and whether it is not the first choice."""
-    folder = Path(cache_dir())
-    first = _cache_parents()[0]
-    return str(folder) if folder.parent == first else f"{folder} ({first} is not writable)"
+    """What `describe` says about the cache: its folder, and why it is not the first choice."""
+    folder, problems = _writable()
+    if folder is None and not problems:
+        return f"in memory only ({cache_size.VARIABLE} is 0)"
+    where = "in memory only" if folder is None else str(folder)
+    return f"{where} ({'; '.join(problems)})" if problems else where
 
 
-def _cache_parents() -> list[Path]:
-    """Where the cache may live, best first."""
-    chosen = _numba_cache_dir()
-    beside = Path(chosen) if chosen else _PACKAGE / "__pycache__"
-    personal = Path(os.environ.get("XDG_CACHE_HOME") or Path(os.path.expanduser("~")) / ".cache")
-    # Compiled code is loaded and run: in a shared temporary folder it goes below a name only this
-    # user would use.
-    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    return [beside, personal / "nkeras", Path(tempfile.gettempdir()) / f"nkeras-{user}"]
+def _writable() -> tuple[Path | None, list[str]]:
+    """The first folder that takes a file, and what is wrong with those before it."""
+    problems: list[str] = []
+    for folder in _folders():
+        problem = _write(folder, "trial", b"\0" * 4096)
+        if not problem:
+            with suppress(OSError):
+                (folder / "trial.o").unlink()
+            return folder, problems
+        problems.append(problem)
+    return None, problems
 
 
-def _numba_cache_dir() -> str:
-    return str(numba.config.CACHE_DIR)  # pyright: ignore[reportAttributeAccessIssue]
+def _folders() -> tuple[Path, ...]:
+    return folders() if cache_size.limit() else ()
 
 
-def _digest() -> str:
-    """Short digest of the sources of all kernels and of what compiles them.
+def _read(folder: Path, name: str) -> bytes | None:
+    file = folder / f"{name}.o"
+    try:
+        if distrust(folder):
+            return None
+        with open(file, "rb") as opened:
+            facts = os.fstat(opened.fileno())
+            if not is_trusted_file(facts):
+                return None
+            content = opened.read()
+    except OSError:  # there is none, or it cannot be read
+        return None
+    cache_size.used_now(file, facts.st_mtime)
+    code = content[_DIGEST:]
+    return code if hashlib.sha256(code).digest() == content[:_DIGEST] else None
 
-    Numba's cache looks only at the file of the function itself: after a change of a function called
-    from another file it would serve stale machine code.
+
+def _write(folder: Path, name: str, code: bytes) -> str:
+    """Beside, then renamed: other processes may read or write the same file.
+
+    Returns:
+        Why that was not possible; empty if it was.
     """
-    digest = hashlib.sha256()
-    versions = (sys.version, platform.machine(), numba.__version__, np.__version__, vector_bits())
-    processor = (llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features())
-    digest.update(repr((versions, processor[0], processor[1].flatten())).encode())
-    for folder in _source_folders():
-        for file in sorted(folder.rglob("*.py")):
-            digest.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:_DIGITS]
+    beside = folder / f"{name}.{os.urandom(4).hex()}{cache_size.UNFINISHED}"
+    try:
+        _make(folder)
+        problem = distrust(folder)
+        if problem:
+            return problem
+        try:
+            with open(beside, "xb", opener=_not_for_others) as opened:
+                opened.write(hashlib.sha256(code).digest() + code)
+            os.replace(beside, folder / f"{name}.o")
+        except BaseException:
+            with suppress(OSError):
+                beside.unlink()
+            raise
+    except OSError as error:
+        # Windows lets nobody replace a file that is being read: that one is whole as well.
+        is_there = _read(folder, name) == code
+        return "" if is_there else f"{folder.parent}: {error.strerror or error}"
+    return ""
 
 
-def _source_folders() -> Iterator[Path]:
-    import nkeras.backend
+def _make(folder: Path) -> None:
+    """Make a folder and those that it lies in, which only the user may write to."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        with suppress(FileExistsError):
+            folder.mkdir(0o755)
 
-    yield _PACKAGE
-    yield Path(nkeras.backend.__path__[0])
+
+def _not_for_others(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o644)

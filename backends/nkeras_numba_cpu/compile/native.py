@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import platform
 import re
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -25,8 +22,7 @@ from numba.core.fastmathpass import rewrite_module
 from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
 
-from nkeras_numba_cpu.compile import forked_compiling
-from nkeras_numba_cpu.compile.cache import cache_dir
+from nkeras_numba_cpu.compile import cache, forked_compiling
 from nkeras_numba_cpu.compile.notice import notice
 from nkeras_numba_cpu.compile.options import OPTIONS, import_without_scipy
 from nkeras_numba_cpu.emit.simd import vector_bits
@@ -52,14 +48,13 @@ def _address(symbol: str, emit: Emit) -> int:
         if found is not None:
             return found
         rtsys.initialize(cpu_target.target_context)
-        file = Path(cache_dir()) / f"{symbol}.o"
-        code = _read(file)
-        if code is None and forked_compiling.missing(symbol):
-            code = _read(file)
+        code = cache.load(symbol)
+        if code is None and cache.is_kept() and forked_compiling.missing(symbol):
+            code = cache.load(symbol)
         if code is None:
             with notice:
                 code = optimized(symbol, emit).object_code()
-            _write(file, code)
+            cache.store(symbol, code)
         engine = cpu_target.target_context.codegen()._engine
         engine._ee.add_object_file(llvm.ObjectFileRef.from_data(code))
         engine.finalize_object()
@@ -151,27 +146,3 @@ def emit_call(context: Any, builder: Any, part: Any, kinds: Any, values: Any) ->
     function = context.declare_function(builder.module, compiled.fndesc)
     kind = compiled.signature.return_type
     return context.call_conv.call_function(builder, function, kind, kinds, values)[0]
-
-
-_DIGEST = 32  # bytes in front of the code, which say whether the file is whole
-
-
-def _read(file: Path) -> bytes | None:
-    try:
-        content = file.read_bytes()
-    except FileNotFoundError:
-        return None
-    code = content[_DIGEST:]
-    return code if hashlib.sha256(code).digest() == content[:_DIGEST] else None
-
-
-def _write(file: Path, code: bytes) -> None:
-    """Beside, then renamed: other processes may read or write the same file."""
-    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as beside:
-        try:
-            beside.write(hashlib.sha256(code).digest() + code)
-            beside.close()
-            os.replace(beside.name, file)
-        except BaseException:
-            os.unlink(beside.name)
-            raise
