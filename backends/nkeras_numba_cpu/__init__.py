@@ -69,11 +69,20 @@ class NumbaCpu:
 
 
 def backend() -> NumbaCpu:
-    """Entry point of the group `nkeras.backends`."""
-    from nkeras_numba_cpu.requirements import check_numba, check_python
+    """Entry point of the group `nkeras.backends`; kernels are tried, for later it is too late.
+
+    Raises:
+        BackendError: kernels cannot work here; the message says why.
+    """
+    from nkeras_numba_cpu.requirements import check_numba, check_python, explained
 
     check_python()
     import numba
 
     check_numba(numba.__version__)
-    return NumbaCpu()
+    with explained():
+        from nkeras_numba_cpu.launch import proof
+
+        made = NumbaCpu()
+        proof.check()
+    return made

@@ -22,6 +22,7 @@ from numba.core import cgutils
 
 from nkeras.core.errors import short
 from nkeras_numba_cpu.compile import native
+from nkeras_numba_cpu.launch.layout import DATA, HEAD, LENGTHS, STRIDES, TYPE
 
 INT = ir.IntType(64)
 _BYTE = ir.IntType(8)
@@ -30,12 +31,6 @@ _OBJECT = _BYTE.as_pointer()
 TASK = ir.FunctionType(ir.VoidType(), [INT, INT])
 
 WORDS = 128  # that arguments may have
-# Of a Python object: where its type stands, which ends the head, and what follows.
-_HEAD = object.__basicsize__
-_TYPE = _HEAD - 8
-# Of an array: its data, number of dimensions, lengths, strides.
-_DATA, _LENGTHS, _STRIDES = _HEAD, _HEAD + 16, _HEAD + 24
-
 _FASTCALL = 0x80  # a built-in function that gets its arguments as an array
 
 
@@ -104,7 +99,7 @@ def _emit_pack(module: Any) -> ir.Function:
     size = _python(builder, "PyTuple_Size", INT, items)
     with cgutils.for_range(builder, size, intp=INT) as loop:
         item = _python(builder, "PyTuple_GetItem", _OBJECT, items, loop.index)
-        kind = builder.load(_field(builder, item, _TYPE, _OBJECT))
+        kind = builder.load(_field(builder, item, TYPE, _OBJECT))
         now = builder.load(place)
 
         def has_kind(*names: str, kind: Any = kind) -> Any:
@@ -179,7 +174,7 @@ class Reader:
 
     def data(self) -> Any:
         """The address of the data of an array."""
-        return self.builder.load(_field(self.builder, self.word(), _DATA, INT))
+        return self.builder.load(_field(self.builder, self.word(), DATA, INT))
 
     def argument(self, kind: Any) -> Any:
         """The next argument, of a Numba type."""
@@ -190,7 +185,7 @@ class Reader:
         if isinstance(kind, types.Array):
             return self._array(kind, word)
         if isinstance(kind, types.Float):
-            return builder.load(_field(builder, word, _HEAD, context.get_value_type(kind)))
+            return builder.load(_field(builder, word, HEAD, context.get_value_type(kind)))
         if isinstance(kind, types.Boolean):
             return builder.trunc(word, context.get_value_type(kind))
         if isinstance(kind, types.NoneType):
@@ -202,13 +197,13 @@ class Reader:
         array = context.make_array(kind)(context, builder)
         pointer = context.get_data_type(kind.dtype).as_pointer()
         fields = []
-        for offset in (_LENGTHS, _STRIDES):
+        for offset in (LENGTHS, STRIDES):
             numbers = builder.load(_field(builder, item, offset, INT.as_pointer()))
             places = [builder.gep(numbers, [INT(i)], inbounds=True) for i in range(kind.ndim)]
             fields.append([builder.load(place) for place in places])
         context.populate_array(
             array,
-            data=builder.load(_field(builder, item, _DATA, pointer)),
+            data=builder.load(_field(builder, item, DATA, pointer)),
             shape=cgutils.pack_array(builder, fields[0], INT),
             strides=cgutils.pack_array(builder, fields[1], INT),
             itemsize=INT(context.get_abi_sizeof(pointer.pointee)),

@@ -9,22 +9,47 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import llvmlite.binding as llvm
 from llvmlite import ir
 from numba.core import cgutils
 
+from nkeras.core.errors import BackendError, warn
 from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.compile import native
+from nkeras_numba_cpu.launch import proof
 from nkeras_numba_cpu.launch.launcher import INT, call_address
+from nkeras_numba_cpu.requirements import explained
 
 _BYTES = ir.IntType(8).as_pointer()
 _NUMBERS = INT.as_pointer()
+# Functions of Numba's threading layer.
+_THREADS, _PARALLEL_FOR = "get_num_threads", "numba_parallel_for"
 
 
 @functools.cache
 def region() -> int:
-    """The address of `region(task function, count, what the tasks share)`."""
+    """The address of `region(task function, count, what the tasks share)`.
+
+    It is 0, which stands for a plain loop, where Numba's threads cannot be used; that is said once.
+    """
     threads.start()  # the threading layer, whose functions the region is linked to
-    return native.address("region", _emit)
+    try:
+        with explained():
+            return _proven()
+    except BackendError as error:
+        warn(f"nkeras computes on one thread: {error}")
+        threads.set_num_threads(1)
+        return 0
+
+
+def _proven() -> int:
+    for name in (_THREADS, _PARALLEL_FOR):  # LLVM ends the process for a function it does not find
+        if llvm.address_of_symbol(name) is None:
+            raise BackendError(f"Numba's threading layer has no function {name}.")
+    found = native.address("region", _emit)
+    if found:  # a process that compiles ahead has none
+        proof.check_region(found)
+    return found
 
 
 def _emit(context: Any, module: Any, symbol: str) -> None:
@@ -38,11 +63,9 @@ def _emit(context: Any, module: Any, symbol: str) -> None:
 
     # The layer cuts an array of `count` bytes at address 0: what it passes on are task numbers.
     layer = [pointer(INT(0)), pointer(count), pointer(INT(1)), pointer(task, shared)]
-    number = cgutils.get_or_insert_function(
-        module, ir.FunctionType(ir.IntType(32), []), "get_num_threads"
-    )
+    number = cgutils.get_or_insert_function(module, ir.FunctionType(ir.IntType(32), []), _THREADS)
     kind = ir.FunctionType(ir.VoidType(), [_BYTES] * 5 + [INT] * 3)
-    parallel_for = cgutils.get_or_insert_function(module, kind, "numba_parallel_for")
+    parallel_for = cgutils.get_or_insert_function(module, kind, _PARALLEL_FOR)
     share = builder.bitcast(_emit_share(module), _BYTES)
     threads = builder.zext(builder.call(number, []), INT)
     builder.call(parallel_for, [share, *layer, INT(0), INT(1), threads])
