@@ -27,6 +27,14 @@ def broadcast_to(x: Array, *, shape: Ints) -> Array:
 
 
 @KERNELS.register
+def repeat(x: Array, *, repeats: Ints) -> Array:
+    """Each element along each axis several times in a row."""
+    for axis, times in enumerate(repeats):
+        x = namespace(x).repeat(x, times, axis)
+    return x
+
+
+@KERNELS.register
 def concatenate(*xs: Array, axis: int) -> Array:
     return namespace(xs[0]).concatenate(xs, axis=axis)
 

@@ -13,6 +13,7 @@ from nkeras.core.typing import AllLayerOptions, Padding, Unpack, Window
 from nkeras.layers.arguments import int_pairs, int_tuple
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
+from nkeras.ops.arranging import repeat_
 
 
 class _Resizing(Layer):
@@ -225,9 +226,9 @@ class _UpSampling(_Resizing):
     def call(self, inputs: Tensor) -> Tensor:
         """The inputs with each cell repeated."""
         sizes = (self.size,) if self.rank == 1 else self.size
-        for axis, times in enumerate(sizes, start=self._first_spatial_axis()):
-            inputs = _repeat(inputs, times, axis)
-        return inputs
+        before = (1,) * self._first_spatial_axis()
+        after = (1,) * (len(inputs.shape) - len(before) - len(sizes))
+        return repeat_(inputs, repeats=(*before, *sizes, *after))
 
 
 class UpSampling1D(_UpSampling):
@@ -320,10 +321,3 @@ class UpSampling3D(_UpSampling):
         super().__init__(**kwargs)
         self.size = int_tuple(size, 3, "size", "UpSampling3D")
         self._set_layout(data_format)
-
-
-def _repeat(x: Tensor, times: int, axis: int) -> Tensor:
-    """Each slice along the axis `times` times, one behind the other."""
-    before, size, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
-    wide = ops.broadcast_to(ops.expand_dims(x, axis + 1), (*before, size, times, *after))
-    return ops.reshape(wide, (*before, size * times, *after))

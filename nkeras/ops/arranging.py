@@ -11,13 +11,14 @@ import numpy as np
 
 from nkeras.core import graph
 from nkeras.core.errors import refuse, short
-from nkeras.core.primitive import op, to_tensor
-from nkeras.core.spec import normalize_axis
+from nkeras.core.primitive import op, primitive, to_tensor
+from nkeras.core.spec import Spec, Typed, normalize_axis
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Axis, Sections, ShapeLike, TensorLike, Window
 from nkeras.ops.elementwise import where_
 from nkeras.ops.indexing import take
 from nkeras.ops.padding import pad
+from nkeras.ops.reduction import reduce_sum
 from nkeras.ops.shape import (
     broadcast_to,
     cast,
@@ -247,6 +248,29 @@ def tile(x: TensorLike, repeats: Window) -> Tensor:
     return reshape(spread, [n * size for n, size in zip(counts, shape, strict=True)])
 
 
+@primitive()
+def repeat_(x: Typed, *, repeats: tuple[int, ...]) -> Spec:
+    """Each element along each axis several times in a row."""
+    if min(repeats, default=0) < 0:
+        refuse("repeats", repeats, "no number below 0", "repeat")
+    return Spec(tuple(n * times for n, times in zip(x.shape, repeats, strict=True)), x.dtype)
+
+
+@repeat_.vjp("x")
+def _(grad_y: Tensor, x_spec: Spec, repeats: tuple[int, ...]) -> Tensor:
+    apart = tuple(itertools.chain(*zip(x_spec.shape, repeats, strict=True)))
+    axes = tuple(range(1, len(apart), 2))
+    return reduce_sum(reshape(grad_y, apart), axis=axes, keepdims=False)
+
+
+@repeat_.decomposition
+def _(x: Tensor, *, repeats: tuple[int, ...]) -> Tensor:
+    apart = tuple(itertools.chain(*((size, 1) for size in x.shape)))
+    wide = tuple(itertools.chain(*zip(x.shape, repeats, strict=True)))
+    sizes = tuple(n * times for n, times in zip(x.shape, repeats, strict=True))
+    return reshape(broadcast_to(reshape(x, apart), wide), sizes)
+
+
 @op
 def repeat(x: TensorLike, repeats: TensorLike, axis: int | None = None) -> Tensor:
     """Each element several times in a row.
@@ -267,6 +291,8 @@ def repeat(x: TensorLike, repeats: TensorLike, axis: int | None = None) -> Tenso
         x, axis = reshape(x, -1), 0
     axis = normalize_axis(axis, len(x.shape), "repeat")
     size = x.shape[axis]
+    if type(repeats) is int:
+        return repeat_(x, repeats=(1,) * axis + (repeats,) + (1,) * (len(x.shape) - axis - 1))
     counts = np.asarray(to_tensor(repeats).numpy()).reshape(-1)
     if counts.size not in (1, size):
         refuse("repeats", repeats, f"one int, or {size} of them", "repeat")

@@ -123,6 +123,13 @@ def shape_cases():
     yield "reshape", "reshape", (x,), {"shape": (4, 15)}
     yield "transpose", "transpose", (x,), {"axes": (2, 0, 1)}
     yield "broadcast_to", "broadcast_to", (normal(4, 1),), {"shape": (3, 4, 5)}
+    for repeats in ((1, 1, 1), (2, 1, 1), (1, 3, 1), (1, 1, 2), (3, 2, 3), (1, 2, 0)):
+        yield f"repeat-{repeats}", "repeat", (x,), {"repeats": repeats}
+    for shape in ((2, 40, 30, 17), (1, 3, 700, 11), (2, 3, 1500), (300, 200, 1)):
+        repeats = (1, *(2,) * (len(shape) - 2), 1)
+        yield f"repeat-{shape}", "repeat", (normal(*shape),), {"repeats": repeats}
+        repeats = (1, 1, *repeats[2:-1], 2)
+        yield f"repeat-{shape}-last", "repeat", (normal(*shape),), {"repeats": repeats}
     yield "concatenate", "concatenate", (x, normal(3, 1, 5), x), {"axis": 1}
     cut = ((2, None, -1), (1, 4, 2), (0, 5, 1))
     yield "slice", "slice", (x,), {"index": cut}

@@ -52,6 +52,11 @@ CASES: dict[str, list[Case]] = {
     "reshape": [Case((floats(2, 6),), {"shape": (3, 4)})],
     "transpose": [Case((floats(2, 3, 2),), {"axes": (2, 0, 1)})],
     "broadcast_to": [Case((floats(3, 1),), {"shape": (2, 3, 4)})],
+    "repeat": [
+        Case((floats(2, 3, 2),), {"repeats": (1, 2, 3)}),
+        Case((floats(2, 3),), {"repeats": (1, 1)}),
+        Case((floats(2, 3),), {"repeats": (3, 0)}),
+    ],
     "concatenate": [Case((floats(2, 3), floats(2, 1), floats(2, 2)), {"axis": 1})],
     "slice": [Case((floats(4, 5),), {"index": ((1, 4, 2), (4, None, -2))})],
     "slice_grad": [Case((floats(2, 3),), {"shape": (4, 5), "index": ((1, 4, 2), (4, None, -2))})],

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import builtins
+import math
 from typing import Any
 
 import ml_dtypes  # noqa: F401  makes "bfloat16" a dtype name that NumPy knows
 import numpy as np
 
 from nkeras.core.errors import short
+from nkeras_numba_cpu.emit.views import part
 from nkeras_numba_cpu.kernels.registry import KERNELS
+from nkeras_numba_cpu.launch.tasks import tasks
 from nkeras_numba_cpu.loops.casts import converted
-from nkeras_numba_cpu.loops.copies import contiguous, copy, fill
+from nkeras_numba_cpu.loops.copies import (
+    GRAIN,
+    bits_of,
+    contiguous,
+    copy,
+    fill,
+    move,
+    move_line,
+)
 from nkeras_numba_cpu.memory.allocation import empty
 
 Index = tuple[tuple[int, int | None, int], ...]
 Pairs = tuple[tuple[int, int], ...]
+
+# Elements of a cell that is repeated: more are copied as lines, fewer one by one.
+_LONG_CELL, _SHORT_CELL = 1024, 12
 
 
 @KERNELS.register
@@ -33,6 +47,83 @@ def transpose(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
 @KERNELS.register
 def broadcast_to(x: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
     return np.broadcast_to(x, shape)
+
+
+@KERNELS.register
+def repeat(x: np.ndarray, *, repeats: tuple[int, ...]) -> np.ndarray:
+    """Two axes in one launch, the last ones first: lines of cells, and each line several times."""
+    if x.size == 0 or 0 in repeats:
+        shape = tuple(size * times for size, times in zip(x.shape, repeats, strict=True))
+        return empty(shape, x.dtype)
+    axes = [axis for axis, times in enumerate(repeats) if times > 1]
+    while axes:
+        axis, cell = -1, axes.pop()
+        size = math.prod(x.shape[cell + 1 :])
+        if size >= _LONG_CELL:
+            axis, cell, size = cell, x.ndim, 1
+        elif axes:
+            axis = axes.pop()
+        x = _repeated(x, axis, cell, size, repeats)
+    return x
+
+
+def _repeated(
+    x: np.ndarray, axis: int, cell: int, size: int, repeats: tuple[int, ...]
+) -> np.ndarray:
+    """x repeated along `axis` and along `cell`, behind which `size` elements follow.
+
+    An `axis` below 0 is none, and so is a `cell` behind the last axis: elements are the cells then.
+    """
+    times = repeats[axis] if axis >= 0 else 1
+    each = repeats[cell] if cell < x.ndim else 1
+    shape = tuple(
+        n * (times if i == axis else each if i == cell else 1) for i, n in enumerate(x.shape)
+    )
+    result = empty(shape, x.dtype)
+    line = math.prod(x.shape[axis + 1 :]) // size
+    rows = x.size // (line * size)
+    elements = line * each * size * times
+    chunks = min(line, -(-elements // GRAIN))
+    width = -(-line // chunks)
+    step = max(1, GRAIN // elements)
+    chunks = -(-line // width)
+    arrays = bits_of(x), bits_of(result)
+    count = -(-rows // step) * chunks
+    _repeat(count, result.size, *arrays, rows, step, chunks, width, line, times, each, size)
+    return result
+
+
+@tasks
+def _repeat(task, source, target, rows, step, chunks, width, line, times, each, size):
+    """Some rows, or some cells of one: each cell `each` times, then all of them `times` times."""
+    block = task // chunks
+    first = (task - block * chunks) * width
+    count = min(width, line - first)
+    for row in range(block * step, min(rows, block * step + step)):
+        start = (row * line + first) * size
+        place = (row * times * line + first) * each * size
+        if each == 1:
+            move_line(target, place, source, start, count * size)
+        elif each == 2 and size == 1:
+            cells, pairs = part(source, start, count), part(target, place, 2 * count)
+            for j in range(count):
+                pairs[2 * j] = cells[j]
+                pairs[2 * j + 1] = cells[j]
+        elif size < _SHORT_CELL:
+            to = place
+            for j in range(count):
+                for _ in range(each):
+                    for k in range(size):
+                        move(target, to + k, source, start + j * size + k)
+                    to += size
+        else:
+            for j in range(count):
+                for i in range(each):
+                    to = place + (j * each + i) * size
+                    move_line(target, to, source, start + j * size, size)
+        for i in range(1, times):
+            to = place + i * line * each * size
+            move_line(target, to, target, place, count * each * size)
 
 
 @KERNELS.register
