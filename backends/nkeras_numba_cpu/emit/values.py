@@ -97,11 +97,11 @@ class Value:
     def __pow__(self, other: Any) -> Value:
         known = None if isinstance(other, Value) else _POWERS.get(float(other))
         if known is None or not isinstance(self.kind, types.Float):
-            return call(operator.pow, self, other)
+            return _power(self, other)
         return known(self)
 
     def __rpow__(self, other: Any) -> Value:
-        return call(operator.pow, other, self)
+        return _power(other, self)
 
     def __bool__(self) -> bool:
         raise TypeError("A scalar function must be free of branches.")
@@ -136,6 +136,22 @@ _FLOAT_OPERATIONS: dict[Any, str] = {
     operator.mul: "fmul",
     operator.truediv: "fdiv",
 }
+
+
+_DEFINED_POWERS: dict[Any, Callable[[Any, Any], Value]] = {}
+
+
+def define_power(kind: Any, function: Callable[[Any, Any], Value]) -> None:
+    """Let a function compute the powers of a Numba type, in place of the library's."""
+    _DEFINED_POWERS[kind] = function
+
+
+def _power(base: Any, exponent: Any) -> Value:
+    some = base if isinstance(base, Value) else exponent
+    kinds = {value.kind for value in (base, exponent) if isinstance(value, Value)}
+    if len(kinds) == 1 and some.kind in _DEFINED_POWERS:
+        return _DEFINED_POWERS[some.kind](base, exponent)
+    return call(operator.pow, base, exponent)
 
 
 def call(function: Any, *operands: Any) -> Value:

@@ -152,7 +152,7 @@ def _parts(x: Value) -> tuple[ir.Type, int, int]:
     return ir.IntType(64), 52, 1023
 
 
-def _power(t: Value) -> Value:
+def power_of_two(t: Value) -> Value:
     """2**n from a sum of n, the bias of exponents and a multiple of 2**(mantissa bits)."""
     integer, digits, _ = _parts(t)
     builder = t.builder
@@ -160,7 +160,7 @@ def _power(t: Value) -> Value:
     return t.like(builder.bitcast(bits, t.data.type))
 
 
-def _signed(size: Value, x: Value) -> Value:
+def signed(size: Value, x: Value) -> Value:
     """`size` with the sign of x."""
     integer = _parts(x)[0]
     builder = x.builder
@@ -170,7 +170,7 @@ def _signed(size: Value, x: Value) -> Value:
     return x.like(builder.bitcast(bits, x.data.type))
 
 
-def _reduced(x: Value, c: Any) -> tuple[Value, Value]:
+def reduced(x: Value, c: Any) -> tuple[Value, Value]:
     """For x > 0, `f` and `e` with x + c = (1 + f) * 2**e; 1 + f is between sqrt(1/2) and sqrt(2).
 
     `c`, a Value or 0, is small against x, and not seen by the choice of `e`.
@@ -224,7 +224,7 @@ def _functions(number: Any, constants: Any) -> dict[str, Any]:
         negative = x < zero
         p, t = reduced_exp(x, where(negative, unit + lower, unit - upper))
         rest = where(negative, number(2.0 ** -float(lower)), number(2.0 ** float(upper)))
-        return (p + one) * _power(t) * (rest * factor)
+        return (p + one) * power_of_two(t) * (rest * factor)
 
     def exp(x: Value) -> Value:
         return scaled_exp(x, one)
@@ -232,7 +232,7 @@ def _functions(number: Any, constants: Any) -> dict[str, Any]:
     def moderate_exp(x: Value) -> Value:
         """exp where it is neither very large nor very small."""
         p, t = reduced_exp(x, unit)
-        return (p + one) * _power(t)
+        return (p + one) * power_of_two(t)
 
     def half_exp(x: Value) -> Value:
         """exp(x) / 2, which is finite a little longer."""
@@ -241,12 +241,12 @@ def _functions(number: Any, constants: Any) -> dict[str, Any]:
     def small_expm1(x: Value) -> Value:
         """expm1 where exp(x) is no more than half the largest number, and not very small."""
         p, t = reduced_exp(x, unit)
-        power = _power(t)
+        power = power_of_two(t)
         return power * p + (power - one)
 
     def expm1(x: Value) -> Value:
         p, t = reduced_exp(where(x > high, high, where(x < -far, -far, x)), unit - one)
-        power = _power(t)
+        power = power_of_two(t)
         y = power * p + (power - half)
         y = where(x > high - one, infinity, y + y)
         return where(abs(x) < small, x, y)
@@ -254,13 +254,13 @@ def _functions(number: Any, constants: Any) -> dict[str, Any]:
     def tanh(x: Value) -> Value:
         size = abs(x)
         e = small_expm1(where(size > enough, enough, size) * two)
-        return _signed(e / (e + two), x)
+        return signed(e / (e + two), x)
 
     def sinh(x: Value) -> Value:
         size = abs(x)
         e = small_expm1(where(size > one, one, size))
         h = half_exp(size)
-        return _signed(where(size > one, h - quarter / h, half * (e + e / (e + one))), x)
+        return signed(where(size > one, h - quarter / h, half * (e + e / (e + one))), x)
 
     def cosh(x):
         h = half_exp(abs(x))
@@ -269,7 +269,7 @@ def _functions(number: Any, constants: Any) -> dict[str, Any]:
     def log_parts(x, c):
         """log(1 + f) and e, where x + c = (1 + f) * 2**e."""
         lifted = x < tiny
-        f, e = _reduced(where(lifted, x * lift, x), c)
+        f, e = reduced(where(lifted, x * lift, x), c)
         e = where(lifted, e - digits, e)
         s = f / (two + f)
         z = s * s
@@ -310,7 +310,7 @@ def _erf(x: Value) -> Value:
     size = abs(x)
     t = where(size > four, four, size)
     tail = one - functions("float32")["moderate_exp"](-polynomial(_ERF_TAIL, t))
-    return _signed(where(size < one, size + size * polynomial(_ERF_CENTRE, x * x), tail), x)
+    return signed(where(size < one, size + size * polynomial(_ERF_CENTRE, x * x), tail), x)
 
 
 def _either(name: str) -> Any:

@@ -12,10 +12,10 @@ import numpy as np
 
 from nkeras.backend.derive import Function
 from nkeras.backend.scalar import Scalar
-from nkeras_numba_cpu.emit import vector_math
-from nkeras_numba_cpu.emit.values import as_value
+from nkeras_numba_cpu.emit import vector_math, wide_math
+from nkeras_numba_cpu.emit.values import Value, as_value
 from nkeras_numba_cpu.launch.tasks import launch
-from nkeras_numba_cpu.loops.maps import BLOCK, DIRECT, EACH, ONCE, TASK, Map, block_task
+from nkeras_numba_cpu.loops.maps import BLOCK, DIRECT, EACH, ONCE, TASK, Map, Within, block_task
 from nkeras_numba_cpu.loops.operands import compute_dtype, is_floating, operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
 
@@ -58,9 +58,12 @@ class _Map(Map):
         # In simple operations, roughly: for the choice between one thread and all.
         self.cost = 1 + 8 * _costly(scalar)
         name = self.dtype.name if is_floating(self.dtype) else None
-        function = scalar.bind(vector_math.functions(name), name)
         digest = scalar.digest(self.dtype.name)
-        super().__init__(lambda *x: (as_value(function(*x), x[0]),), f"{scalar.name}_{digest}")
+        super().__init__(
+            _outputs(scalar.bind(wide_math.functions(name), name)),
+            f"{scalar.name}_{digest}",
+            within=_within(scalar, name) if name == "float32" and _is_periodic(scalar) else None,
+        )
         self.run: Callable[..., None] | None = None
 
     def prepared(self, arguments: tuple[Any, ...]) -> Callable[..., None]:
@@ -68,6 +71,25 @@ class _Map(Map):
         flat = [argument.reshape(-1) for argument in arguments[1:]]
         self.run = self.compiled((arguments[0], *flat))
         return self.run
+
+
+def _outputs(function: Callable[..., Any]) -> Callable[..., tuple[Value, ...]]:
+    return lambda *x: (as_value(function(*x), x[0]),)
+
+
+def _within(scalar: Scalar, name: str) -> Within:
+    """The scalar with sin, cos and tan for arguments of the usual size."""
+    return lambda note: _outputs(scalar.bind(wide_math.functions_within(name, note), name))
+
+
+def _is_periodic(scalar: Scalar) -> bool:
+    """Whether the scalar calls sin, cos or tan."""
+    return any(
+        _is_periodic(value)
+        if isinstance(value, Scalar)
+        else isinstance(value, Function) and wide_math.is_periodic(value.name)
+        for value in scalar.names.values()
+    )
 
 
 def _costly(scalar: Scalar) -> int:

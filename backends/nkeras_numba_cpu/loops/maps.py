@@ -29,7 +29,12 @@ BLOCK = 2048  # elements of a block
 TASK = 8  # blocks of a task
 
 _INT = ir.IntType(64)
+_WORD = ir.IntType(32)
 _BYTE = ir.IntType(8)
+
+
+Outputs = Callable[..., tuple[Value, ...]]
+Within = Callable[[Callable[[Value], object]], Outputs]
 
 
 class Map(Tasks):
@@ -41,6 +46,8 @@ class Map(Tasks):
         name: unique, for the disk cache.
         outputs: how many outputs there are.
         uniform: lengths of the uniform arrays, whose numbers are the same for all elements.
+        within: gives a faster function that is right within limits, and tells the conditions under
+            which it is not to what it is given.
     """
 
     def __init__(
@@ -49,8 +56,10 @@ class Map(Tasks):
         name: str,
         outputs: int = 1,
         uniform: tuple[int, ...] = (),
+        within: Within | None = None,
     ) -> None:
         super().__init__(function)
+        self.within = within
         self.__name__ = f"map_{name}"
         self.outputs = outputs
         self.uniform = uniform
@@ -63,7 +72,7 @@ class Map(Tasks):
     def _emit(self, arguments: Any, context: Any, module: Any, symbol: str) -> None:
         """A task that runs the block task, which calls the flat loop."""
         _, geometry, *arrays = arguments.types
-        loop = _flat_loop(context, module, self.function, arrays, self.outputs, self.uniform)
+        loop = _flat_loop(context, module, self, arrays)
         task = ir.Function(module, launcher.TASK, symbol)
         builder = ir.IRBuilder(task.append_basic_block())
         number, address = task.args
@@ -80,56 +89,101 @@ class Map(Tasks):
         builder.ret_void()
 
 
-def _flat_loop(
-    context: Any,
-    module: Any,
-    function: Callable[..., Any],
-    arrays: Sequence[Any],
-    outputs: int,
-    uniform: tuple[int, ...],
-) -> ir.Function:
+def _flat_loop(context: Any, module: Any, owner: Map, arrays: Sequence[Any]) -> ir.Function:
     """`void (n, address of the addresses of the arrays)`, for n >= 1 contiguous elements."""
     loop = ir.Function(module, ir.FunctionType(ir.VoidType(), [_INT, _INT]), "flat_loop")
     loop.linkage = "internal"
-    entry = loop.append_basic_block()
-    builder = ir.IRBuilder(entry)
-    n, addresses = loop.args
-    table = builder.inttoptr(addresses, _INT.as_pointer())
-
-    def loaded(kind: Any, pointer: Any) -> Value:
-        data = context.unpack_value(builder, kind.dtype, pointer)
-        return Value(context, builder, kind.dtype, data)
-
-    pointers = [
-        builder.inttoptr(
-            builder.load(builder.gep(table, [_INT(i)])),
-            context.get_data_type(kind.dtype).as_pointer(),
-        )
-        for i, kind in enumerate(arrays)
-    ]
-    values = [
-        loaded(kind, builder.gep(pointer, [_INT(i)]))
-        for kind, pointer, length in zip(arrays, pointers, uniform, strict=False)
-        for i in range(length)
-    ]
-    body, end = loop.append_basic_block(), loop.append_basic_block()
-    builder.branch(body)
-    builder.position_at_end(body)
-    i = builder.phi(_INT)
-    first, last = len(uniform), len(arrays) - outputs
-    elements = [builder.gep(pointer, [i], inbounds=True) for pointer in pointers[first:]]
-    values += map(loaded, arrays[first:last], elements)
-    results = function(*values)
-    for kind, result, element in zip(arrays[last:], results, elements[last - first :], strict=True):
-        context.pack_value(builder, kind.dtype, result.cast(kind.dtype).data, element)
-    following = builder.add(i, _INT(1))
-    i.add_incoming(_INT(0), entry)
-    i.add_incoming(following, builder.block)
-    again = builder.cbranch(builder.icmp_signed("<", following, n), body, end)
-    _mark_independent(loop, again)
-    builder.position_at_end(end)
+    builder = ir.IRBuilder(loop.append_basic_block())
+    rounds = _Rounds(context, builder, loop.args, owner, arrays)
+    if owner.within is None:
+        rounds.compute(owner.function)
+    else:
+        exceeds = rounds.exceed(owner.within)
+        with builder.if_else(exceeds, likely=False) as (beyond, inside):
+            with beyond:
+                rounds.compute(owner.function)
+            with inside:
+                rounds.compute(owner.within(lambda condition: None))
     builder.ret_void()
     return loop
+
+
+class _Rounds:
+    """Loops over the elements of a flat loop's arrays."""
+
+    def __init__(
+        self, context: Any, builder: Any, arguments: Any, owner: Map, arrays: Sequence[Any]
+    ) -> None:
+        self.context = context
+        self.builder = builder
+        self.n, addresses = arguments
+        self.uniform = owner.uniform
+        self.arrays = arrays
+        self.outputs = len(arrays) - owner.outputs
+        table = builder.inttoptr(addresses, _INT.as_pointer())
+        self.pointers = [
+            builder.inttoptr(
+                builder.load(builder.gep(table, [_INT(i)])),
+                context.get_data_type(kind.dtype).as_pointer(),
+            )
+            for i, kind in enumerate(arrays)
+        ]
+        self.numbers = [
+            self._loaded(kind, builder.gep(pointer, [_INT(i)]))
+            for kind, pointer, length in zip(arrays, self.pointers, self.uniform, strict=False)
+            for i in range(length)
+        ]
+
+    def compute(self, function: Outputs) -> None:
+        """Write the outputs of all elements."""
+
+        def body(elements: Sequence[Any], values: Sequence[Value]) -> None:
+            kinds, targets = self.arrays[self.outputs :], elements[self.outputs :]
+            for kind, result, element in zip(kinds, function(*values), targets, strict=True):
+                data = result.cast(kind.dtype).data
+                self.context.pack_value(self.builder, kind.dtype, data, element)
+
+        self._loop(body)
+
+    def exceed(self, within: Within) -> Any:
+        """Whether the faster function tells a condition of any element."""
+
+        def body(elements: Sequence[Any], values: Sequence[Value]) -> Any:
+            told: list[Value] = []
+            within(told.append)(*values)
+            found = _WORD(0)
+            for condition in told:
+                is_true = condition.cast(types.boolean).data
+                found = self.builder.or_(found, self.builder.zext(is_true, _WORD))
+            return found
+
+        found = self._loop(body)
+        return self.builder.icmp_unsigned("!=", found, _WORD(0))
+
+    def _loaded(self, kind: Any, pointer: Any) -> Value:
+        data = self.context.unpack_value(self.builder, kind.dtype, pointer)
+        return Value(self.context, self.builder, kind.dtype, data)
+
+    def _loop(self, body: Callable[[Sequence[Any], Sequence[Value]], Any]) -> Any:
+        """A loop over all elements; what its body gives is united by `or`."""
+        builder, first = self.builder, len(self.uniform)
+        before = builder.block
+        block, end = builder.append_basic_block(), builder.append_basic_block()
+        builder.branch(block)
+        builder.position_at_end(block)
+        i, all_found = builder.phi(_INT), builder.phi(_WORD)
+        elements = [builder.gep(pointer, [i], inbounds=True) for pointer in self.pointers]
+        inputs = zip(self.arrays[first : self.outputs], elements[first : self.outputs], strict=True)
+        found = body(elements, [*self.numbers, *(self._loaded(*given) for given in inputs)])
+        united = all_found if found is None else builder.or_(all_found, found)
+        following = builder.add(i, _INT(1))
+        for value, start, next_ in ((i, _INT(0), following), (all_found, _WORD(0), united)):
+            value.add_incoming(start, before)
+            value.add_incoming(next_, builder.block)
+        again = builder.cbranch(builder.icmp_signed("<", following, self.n), block, end)
+        _mark_independent(builder.function, again)
+        builder.position_at_end(end)
+        return united
 
 
 class _Distinct(ir.values.MDValue):
