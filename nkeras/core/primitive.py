@@ -418,7 +418,7 @@ def to_tensor(value: Any, dtype: str | None = None) -> Any:
 
 def promoted(*values: TensorLike) -> list[Tensor]:
     """Tensors of the values, all of their common dtype."""
-    tensors = [to_tensor(value) for value in values]
+    tensors = [value if type(value) is Tensor else to_tensor(value) for value in values]
     found = {tensor.dtype for tensor in tensors}
     if len(found) < 2:
         return tensors

@@ -19,6 +19,8 @@ def matmul_(x: Typed, y: Typed) -> Spec:
             f"matmul: shapes {x.shape} and {y.shape} do not fit: the last size of x1 "
             f"({x.shape[-1]}) must equal the second to last size of x2 ({y.shape[-2]})."
         )
+    if len(x.shape) == len(y.shape) == 2:
+        return Spec((x.shape[0], y.shape[1]), x.dtype)
     batch = broadcast_shapes(x.shape[:-2], y.shape[:-2], owner="matmul")
     return Spec((*batch, x.shape[-2], y.shape[-1]), x.dtype)
 
@@ -53,6 +55,8 @@ def matmul(x1: TensorLike, x2: TensorLike) -> Tensor:
         array([[11.]], dtype=float32)
     """
     x1, x2 = promoted(x1, x2)
+    if len(x1.shape) == len(x2.shape) == 2:
+        return matmul_(x1, x2)
     if not x1.shape or not x2.shape:
         raise ValueError(f"matmul: arguments must not be scalars. Shapes: {x1.shape}, {x2.shape}")
     is_row, is_column = len(x1.shape) == 1, len(x2.shape) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from nkeras_numba_cpu.loops.copies import filled
 from nkeras_numba_cpu.loops.operands import is_floating, operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
 from nkeras_numba_cpu.products import dots, gemm, integers
+from nkeras_numba_cpu.products.gemm import Shape
 from nkeras_numba_cpu.products.micro_kernel import ACTIVATIONS
 from nkeras_numpy import linalg as reference
 
@@ -19,36 +21,43 @@ from nkeras_numpy import linalg as reference
 @KERNELS.register
 def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """`numpy.matmul` for operands of rank 2 or more; batch dimensions broadcast."""
-    if x.dtype == np.bool_:
+    kind = x.dtype.kind
+    if kind == "b":
         return by_numpy(np.matmul, x, y)
-    inner, columns = x.shape[-1], y.shape[-1]
-    if y.ndim == 2 and (x.ndim == 2 or x.flags.c_contiguous):
-        shape = (*x.shape[:-1], columns)  # one matrix for the whole batch: the batch is more rows
-        batches: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
-        rows = math.prod(x.shape[:-1])
-    else:
-        batches = x.shape[:-2], y.shape[:-2]
-        rows = x.shape[-2]
-        shape = (*np.broadcast_shapes(*batches), rows, columns)
-    if 0 in shape or inner == 0:
+    # One matrix for the whole batch: the batch is more rows.
+    joined = y.ndim == 2 and (x.ndim == 2 or x.flags.c_contiguous)
+    shape, sizes, batches = _shapes(x.shape, y.shape, joined)
+    if 0 in shape or sizes[2] == 0:
         return filled(shape, x.dtype, 0)
-    if not is_floating(x.dtype):
+    if kind in "iu":
         return integers.product(x, y)
     a, transposed_a = _as_it_lies(x)
     b, transposed_b = _as_it_lies(y)
-    sizes = rows, columns, inner
     if transposed_b and not (transposed_a or any(batches)) and dots.is_faster(sizes):
-        flat = dots.product(a, b, sizes)
+        y = dots.product(a, b, sizes).reshape(shape)
     else:
-        flat = gemm.product(
+        y = gemm.product(
             a,
             b,
             sizes,
             transposed_a=transposed_a,
             transposed_b=transposed_b,
             batches=batches,
+            shape=shape,
         )
-    return stored(flat.reshape(shape), x.dtype)
+    return stored(y, x.dtype)
+
+
+@lru_cache(maxsize=4096)
+def _shapes(
+    x: Shape, y: Shape, joined: bool
+) -> tuple[Shape, tuple[int, int, int], tuple[Shape, Shape]]:
+    """Shape of a product; its rows, columns and depth; how the matrices of both are arranged."""
+    (rows, inner), columns = x[-2:], y[-1]
+    if joined:
+        return (*x[:-1], columns), (math.prod(x[:-1]), columns, inner), ((), ())
+    batches = x[:-2], y[:-2]
+    return (*np.broadcast_shapes(*batches), rows, columns), (rows, columns, inner), batches
 
 
 @KERNELS.register
@@ -71,7 +80,7 @@ def dense(
     if inner == 0:
         raise ValueError("dense: a kernel must have inputs")  # refused by the shape rule
     b, transposed = _as_it_lies(kernel)
-    flat = gemm.product(
+    y = gemm.product(
         operand(x),
         b,
         (rows, columns, inner),
@@ -79,13 +88,17 @@ def dense(
         bias=None if bias is None else operand(bias),
         addend=None if addend is None else operand(addend),
         mode=ACTIVATIONS[activation],
+        shape=shape,
     )
-    return stored(flat.reshape(shape), x.dtype)
+    return stored(y, x.dtype)
 
 
 def _as_it_lies(x: np.ndarray) -> tuple[np.ndarray, bool]:
     """A contiguous array, and whether its last two axes are exchanged."""
-    if not x.flags.c_contiguous and x.ndim >= 2:
+    flags = x.flags
+    if flags.carray and x.dtype.itemsize > 2:
+        return x, False
+    if not flags.c_contiguous and x.ndim >= 2:
         turned = x.swapaxes(-1, -2)
         if turned.flags.c_contiguous:
             return operand(turned), True

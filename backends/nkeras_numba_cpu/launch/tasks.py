@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numba
 from llvmlite import ir
@@ -40,6 +40,9 @@ from nkeras_numba_cpu.memory import capture
 # A parallel region costs 1.4 us (omp) to 65 us (workqueue): below this many scalar operations it
 # does not pay.
 SERIAL_BELOW = 30_000
+
+Launcher: TypeAlias = "Callable[[int, int, tuple[Any, ...]], None]"
+"""`launch(region, count, arguments)`."""
 
 
 def tasks(function: Callable[..., Any] | None = None, *, reassociate: bool = False) -> Any:
@@ -66,7 +69,7 @@ class Tasks:
         self.reassociate = reassociate
         self.__name__ = function.__name__
         functools.update_wrapper(self, function)
-        self._launchers: dict[bytes, Callable[..., None]] = {}
+        self._launchers: dict[bytes, Launcher] = {}
 
     def __call__(self, count: int, work: int, *arguments: Any) -> None:
         """Run tasks 0 .. count - 1, on several threads if `work`, in operations, is worth it."""
@@ -76,7 +79,7 @@ class Tasks:
             run = self.compiled(arguments)
         launch(run, count, work, arguments)
 
-    def compiled(self, arguments: tuple[Any, ...]) -> Callable[[int, int, tuple[Any, ...]], None]:
+    def compiled(self, arguments: tuple[Any, ...]) -> Launcher:
         """`launch(region, count, arguments)` for arguments of these types; see `launcher`."""
         key = compute_fingerprint(arguments)  # of types, layouts and lengths of tuples
         found = self._launchers.get(key)
@@ -112,7 +115,7 @@ class Tasks:
         builder.ret_void()
 
 
-def launch(run: Callable[..., None], count: int, work: int, arguments: tuple[Any, ...]) -> None:
+def launch(run: Launcher, count: int, work: int, arguments: tuple[Any, ...]) -> None:
     """Run tasks 0 .. count - 1 of a launcher, on several threads if `work` is worth it."""
     if count == 1 or work < SERIAL_BELOW or threads.serial_only():
         call = (0, count, arguments)

@@ -21,7 +21,7 @@ from nkeras_numba_cpu.emit.simd import (
     store_first,
 )
 from nkeras_numba_cpu.emit.views import allocate, release
-from nkeras_numba_cpu.launch.tasks import call_address, tasks
+from nkeras_numba_cpu.launch.tasks import Launcher, call_address, launch, tasks
 from nkeras_numba_cpu.loops.copies import copy
 from nkeras_numba_cpu.memory.allocation import empty
 from nkeras_numba_cpu.memory.capture import preparation
@@ -46,12 +46,11 @@ def correlate(
         schedule: the schedule of the convolution.
         size: elements of the result.
     """
-    x, kernel = x.reshape(-1), kernel.reshape(-1)
     if schedule.packing is not None:
-        kernel = packed(kernel, schedule.packing)
+        kernel = packed(kernel.reshape(-1), schedule.packing)
     y = empty((size,), x.dtype)
     bias = kernel if bias is None else bias
-    addend = y if addend is None else addend.reshape(-1)
+    addend = y if addend is None else addend
     run(schedule.phases, x, kernel, bias, addend, y)
     return y
 
@@ -64,12 +63,21 @@ def run(
     addend: np.ndarray,
     y: np.ndarray,
 ) -> None:
-    """Launch all phases; arrays are flat. Without a bias or an addend any array stands for it."""
+    """Launch all phases. Without a bias or an addend any array stands for it."""
+    launcher = _launchers.get(x.dtype)
     for phase in phases:
-        _correlate(
-            len(phase.tasks), phase.work, x, kernel, bias, addend, y, phase.sizes, phase.box,
+        arguments = (
+            x, kernel, bias, addend, y, phase.sizes, phase.box,
             phase.tasks, phase.tiles, phase.panels, phase.runs,
         )  # fmt: skip
+        if launcher is None:
+            flat = [array.reshape(-1) for array in arguments[:5]]
+            launcher = _launchers[x.dtype] = _correlate.compiled((*flat, *arguments[5:]))
+        launch(launcher, len(phase.tasks), phase.work, arguments)
+
+
+# One for contiguous arrays of all ranks, of whom it only takes the addresses.
+_launchers: dict[np.dtype, Launcher] = {}
 
 
 @preparation

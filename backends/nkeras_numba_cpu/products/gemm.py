@@ -81,8 +81,9 @@ def product(
     addend: np.ndarray | None = None,
     mode: int = 0,
     batches: tuple[Shape, Shape] = ((), ()),
+    shape: Shape | None = None,
 ) -> np.ndarray:
-    """`activation(a @ b + bias + addend)` of contiguous float arrays, as a flat array.
+    """`activation(a @ b + bias + addend)` of contiguous float arrays.
 
     Args:
         a: `(rows, inner)`, or `(inner, rows)` if transposed; any number of such matrices.
@@ -94,6 +95,7 @@ def product(
         addend: `(batch, rows, columns)`.
         mode: the activation, one of `ACTIVATIONS`.
         batches: how the matrices of a, and those of b, are arranged; they are broadcast.
+        shape: of the result, which is flat by default.
 
     Returns:
         Array of `batch * rows * columns` elements.
@@ -105,10 +107,9 @@ def product(
     schedule = _schedule(
         dtype, sizes, transposed_a, transposed_b, mode, has_bias, batches, stays(b)
     )
-    a, b = a.reshape(-1), b.reshape(-1)
-    c = empty((schedule.matrices * rows * columns,), dtype)
+    c = empty(shape or (schedule.matrices * rows * columns,), dtype)
     bias = b if bias is None else bias
-    addend = c if addend is None else addend.reshape(-1)
+    addend = c if addend is None else addend
     for first, phases in schedule.parts:
         panels = b if first < 0 else _packed(b, columns, inner, transposed_b, first, schedule.width)
         run(phases, a, panels, bias, addend, c)
