@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nkeras_numba_cpu.emit.records import numbers, record, row, table
 from nkeras_numba_cpu.emit.simd import (
     address_of,
     clamped,
@@ -27,7 +28,7 @@ from nkeras_numba_cpu.emit.views import allocate, release
 from nkeras_numba_cpu.launch.tasks import Tasks, tasks
 from nkeras_numba_cpu.memory.allocation import empty
 from nkeras_numba_cpu.products import depthwise_tile
-from nkeras_numba_cpu.products.direct import fill
+from nkeras_numba_cpu.products.direct import elements, fill
 from nkeras_numba_cpu.products.geometry import (
     Axis,
     Shapes,
@@ -39,7 +40,7 @@ from nkeras_numba_cpu.products.geometry import (
 )
 from nkeras_numba_cpu.products.kernel_gradient import add_parts
 from nkeras_numba_cpu.products.micro_kernel import ACCUMULATE, limits
-from nkeras_numba_cpu.products.schedules import Box, x_window
+from nkeras_numba_cpu.products.tables import Box, Places, Window, places_of, x_window
 from nkeras_numba_cpu.products.winograd import bind
 
 _LEAST, _MANY = 20_000, 16  # multiplications of a task at least, tasks that large work is cut into
@@ -52,15 +53,55 @@ _NARROWEST = 3  # pixels of a row that is worth a tile of four
 _FEW_ROWS = 8  # are not shared out, but channels are
 
 
+class Steps(NamedTuple):
+    """Distances of rows and pixels in the copy of x and in y; the channels."""
+
+    x_row: int
+    x_pixel: int
+    y_row: int
+    y_pixel: int
+    channels: int
+
+
+class TiledSteps(NamedTuple):
+    """As `Steps` where x is read in place."""
+
+    y_stride: int
+    x_stride: int
+    rate: int
+    x_row: int
+    y_row: int
+    y_pixel: int
+    channels: int
+    height: int  # of x
+
+
+class Part(NamedTuple):
+    """What a task computes."""
+
+    window: Window
+    y: int  # the place of the first pixel
+    rows: int
+    columns: int
+    first_channel: int
+    end_channel: int
+
+
+class Tap(NamedTuple):
+    """Where it lies, in a window of the copy of x and in the kernel."""
+
+    x: int
+    kernel: int
+
+
 class Phase(NamedTuple):
-    """The launch of one phase; sizes and tables count elements."""
+    """The launch of one phase; all distances are in elements."""
 
     kernel: Tasks
-
-    sizes: tuple[int, ...]
-    box: tuple[int, ...]  # see `Box`
-    parts: np.ndarray  # x, see `fill`; y, rows, columns, first channel and the one behind the last
-    taps: np.ndarray  # where a tap lies in x, and in the kernel
+    steps: tuple[int, ...]  # Steps or TiledSteps
+    box: tuple[int, ...]  # Box, or nothing where x is read in place
+    parts: np.ndarray  # Part
+    taps: np.ndarray  # Tap
     work: int
 
 
@@ -99,7 +140,7 @@ def grad_kernel(x: np.ndarray, grad_y: np.ndarray, shapes: Shapes) -> np.ndarray
     x = _repeated(x.reshape(-1), shapes.kernel[-1] // shapes.x[-1])
     parts = empty((blocks * size,), x.dtype)
     _grad_kernel(
-        blocks, phase.work, x, grad_y.reshape(-1), parts, blocks, phase.sizes, phase.box,
+        blocks, phase.work, x, grad_y.reshape(-1), parts, blocks, phase.steps, phase.box,
         phase.parts, phase.taps,
     )  # fmt: skip
     return parts if blocks == 1 else add_parts(parts, blocks)
@@ -120,7 +161,7 @@ def _launch(
     for phase in phases:
         phase.kernel(
             len(phase.parts), phase.work, x, kernel, some, bias is not None, addend, y, mode,
-            phase.sizes, phase.box, phase.parts, phase.taps,
+            phase.steps, phase.box, phase.parts, phase.taps,
         )  # fmt: skip
 
 
@@ -129,32 +170,28 @@ def _phases(shapes: Shapes, backward: bool) -> list[Phase]:
     filters = shapes.kernel[-1]
     phases = backward_axes(shapes) if backward else forward_axes(shapes)
     result = lift_sizes(shapes.x[1:-1] if backward else shapes.spatial)
-    step = [result[1] * result[2] * filters, result[2] * filters, filters]
-    table = []
+    made = []
     for axes in phases:
-        steps = [s * axis.step for s, axis in zip(step, axes, strict=True)]
-        start = sum(s * axis.first for s, axis in zip(step, axes, strict=True))
         taps = max(1, math.prod(len(axis.taps) for axis in axes))
         work = shapes.x[0] * math.prod(axis.extent for axis in axes) * filters * taps
         rows = max(1, max(work // _MANY, _LEAST) // (axes[2].extent * filters * taps))
-        where = (result[0] * step[0], *steps, start)
+        places = places_of(axes, result, filters)
         window = _window(axes)
         if window is None:
-            table.append(_phase(axes, shapes, rows, axes[2].extent, where, work))
+            made.append(_phase(axes, shapes, rows, axes[2].extent, places, work))
         else:
-            table.append(_tiled_phase(axes, shapes, window, where, work))
-    return table
+            made.append(_tiled_phase(axes, shapes, window, places, work))
+    return made
 
 
 @lru_cache(maxsize=256)
 def _kernel_phase(shapes: Shapes) -> tuple[Phase, int]:
     """The launch of the gradient for the kernel, and in how many parts it sums."""
-    axes, filters = forward_axes(shapes)[0], shapes.kernel[-1]
-    z, y, x = (axis.extent for axis in axes)
-    columns = min(x, 2 * _UNIT)
-    where = (z * y * x * filters, y * x * filters, x * filters, filters, 0)
-    work = shapes.x[0] * z * y * x * math.prod(shapes.kernel)
-    phase = _phase(axes, shapes, max(1, _UNIT // columns), columns, where, work)
+    axes, extents = forward_axes(shapes)[0], lift_sizes(shapes.spatial)
+    columns = min(extents[2], 2 * _UNIT)
+    places = places_of(axes, extents, shapes.kernel[-1])
+    work = shapes.x[0] * math.prod(extents) * math.prod(shapes.kernel)
+    phase = _phase(axes, shapes, max(1, _UNIT // columns), columns, places, work)
     return phase, max(1, min(len(phase.parts), _MANY, work // _LEAST))
 
 
@@ -163,14 +200,10 @@ def _phase(
     shapes: Shapes,
     height: int,
     width: int,
-    where: tuple[int, ...],
+    places: Places,
     work: int,
 ) -> Phase:
-    """One phase in blocks of up to `height` rows and `width` columns.
-
-    `where` has the steps of the result from image to image, plane to plane, row to row and pixel to
-    pixel, and where it begins.
-    """
+    """One phase in blocks of up to `height` rows and `width` columns."""
     z, y, x = axes
     filters = shapes.kernel[-1]
     rows = blocks_of(y.extent, min(y.extent, height), even=True)
@@ -179,19 +212,26 @@ def _phase(
     box = Box(len(z.taps), reach, z.rate, z.size, y.size, x.size * filters, 1, pitch, pitch)
     plane = reach * pitch
     taps = [
-        (iz * plane + iy * y.rate * pitch + ix * x.rate * filters, tap)
+        Tap(x=iz * plane + iy * y.rate * pitch + ix * x.rate * filters, kernel=tap)
         for (iz, iy, ix), tap in zip(
             itertools.product(*(range(len(axis.taps)) for axis in axes)),
             _taps(axes, shapes),
             strict=True,
         )
     ]
+    steps = Steps(
+        x_row=y.stride * pitch,
+        x_pixel=x.stride * filters,
+        y_row=places.row,
+        y_pixel=places.pixel,
+        channels=filters,
+    )
     return Phase(
         _correlate,
-        (y.stride * pitch, x.stride * filters, where[2], where[3], filters),
-        tuple(box),
-        _parts(axes, shapes, rows, columns, [(0, filters)], where),
-        np.array(taps, np.int64).reshape(-1, 2),
+        numbers(steps),
+        numbers(box),
+        _parts(axes, shapes, rows, columns, [(0, filters)], places),
+        table(Tap, taps),
         2 * work,
     )
 
@@ -200,7 +240,7 @@ def _tiled_phase(
     axes: tuple[Axis, ...],
     shapes: Shapes,
     window: tuple[int, int, int],
-    where: tuple[int, ...],
+    places: Places,
     work: int,
 ) -> Phase:
     """One phase in tiles of four pixels, as `_phase`: a task has some rows, or some channels."""
@@ -214,12 +254,22 @@ def _tiled_phase(
         channels = [(first, first + count) for first, count in blocks_of(filters, size)]
     else:
         rows = blocks_of(y.extent, halves(y.extent, wanted), even=True)
+    steps = TiledSteps(
+        y_stride=y.stride,
+        x_stride=x.stride,
+        rate=y.rate,
+        x_row=x.size * filters,
+        y_row=places.row,
+        y_pixel=places.pixel,
+        channels=filters,
+        height=y.size,
+    )
     return Phase(
         _tiled(*window),
-        (y.stride, x.stride, y.rate, x.size * filters, where[2], where[3], filters, y.size),
+        numbers(steps),
         (),
-        _parts(axes, shapes, rows, [(0, x.extent)], channels, where),
-        np.array([(0, tap) for tap in _taps(axes, shapes)], np.int64),
+        _parts(axes, shapes, rows, [(0, x.extent)], channels, places),
+        table(Tap, [Tap(x=0, kernel=tap) for tap in _taps(axes, shapes)]),
         2 * work,
     )
 
@@ -235,8 +285,8 @@ def _window(axes: tuple[Axis, ...]) -> tuple[int, int, int] | None:
 def _taps(axes: tuple[Axis, ...], shapes: Shapes) -> list[int]:
     """Where the taps of a phase lie in the kernel."""
     _, window_y, window_x = lift_sizes(shapes.kernel[:-2])
-    places = itertools.product(*(axis.taps for axis in axes))
-    return [((z * window_y + y) * window_x + x) * shapes.kernel[-1] for z, y, x in places]
+    taps = itertools.product(*(axis.taps for axis in axes))
+    return [((z * window_y + y) * window_x + x) * shapes.kernel[-1] for z, y, x in taps]
 
 
 def _parts(
@@ -245,17 +295,26 @@ def _parts(
     rows: list[tuple[int, int]],
     columns: list[tuple[int, int]],
     channels: list[tuple[int, int]],
-    where: tuple[int, ...],
+    places: Places,
 ) -> np.ndarray:
-    table = []
+    made = []
     z = axes[0]
     for n, i in itertools.product(range(shapes.x[0]), range(z.extent)):
         front = i * z.stride - z.low
         for (top, count), (left, number) in itertools.product(rows, columns):
             window = x_window(axes, n, front, top, left, number, shapes.kernel[-1])
-            place = n * where[0] + i * where[1] + top * where[2] + left * where[3] + where[4]
-            table += [(*window, place, count, number, *some) for some in channels]
-    return np.array(table, np.int64)
+            made += [
+                Part(
+                    window=window,
+                    y=places.at(n, i, top, left),
+                    rows=count,
+                    columns=number,
+                    first_channel=first,
+                    end_channel=end,
+                )
+                for first, end in channels
+            ]
+    return table(Part, made)
 
 
 def _repeated(x: np.ndarray, times: int) -> np.ndarray:
@@ -284,57 +343,60 @@ def _add_neighbours(task, x, y, times):
 
 
 @tasks
-def _correlate(task, x, kernel, bias, has_bias, addend, y, mode, sizes, box, parts, taps):
-    x_row, x_pixel, y_row, y_pixel, channels = sizes
-    part = parts[task]
+def _correlate(task, x, kernel, bias, has_bias, addend, y, mode, steps, box, parts, taps):
+    of, copied, part = record(Steps, steps), record(Box, box), row(Part, parts, task)
     lanes, zero = lanes_of(x), splat(x, 0)
     low, high = limits(x, mode)
     # Loads that cross a cache line cost twice, so x is copied even where nothing is padded.
-    scratch = allocate(x.dtype, box[0] * box[1] * box[8] + lanes)
+    scratch = allocate(x.dtype, elements(copied) + lanes)
     source = scratch[-(address_of(scratch, 0) // x.itemsize) % lanes :]
-    fill(source, x, box, part)
-    for pixel in range(part[6] * part[7]):
-        row, column = pixel // part[7], pixel % part[7]
-        for channel in range(0, channels, lanes):
-            count = channels - channel
+    fill(source, x, copied, part.window)
+    for pixel in range(part.rows * part.columns):
+        line, column = pixel // part.columns, pixel % part.columns
+        for channel in range(0, of.channels, lanes):
+            count = of.channels - channel
             total = load_first(bias, channel, count) if has_bias else zero
-            i = row * x_row + column * x_pixel + channel
+            i = line * of.x_row + column * of.x_pixel + channel
             for t in range(taps.shape[0]):
-                weight = load_first(kernel, taps[t, 1] + channel, count)
-                total = fma(load_first(source, i + taps[t, 0], count), weight, total)
-            place = part[5] + row * y_row + column * y_pixel + channel
+                tap = row(Tap, taps, t)
+                weight = load_first(kernel, tap.kernel + channel, count)
+                total = fma(load_first(source, i + tap.x, count), weight, total)
+            place = part.y + line * of.y_row + column * of.y_pixel + channel
             if mode & ACCUMULATE:
                 total = total + load_first(addend, place, count)
             store_first(y, place, clamped(total, low, high), count)
     release(scratch)
 
 
-def _correlate_tiles(task, x, kernel, bias, has_bias, addend, y, mode, sizes, box, parts, taps):
+def _correlate_tiles(task, x, kernel, bias, has_bias, addend, y, mode, steps, box, parts, taps):
     """As `_correlate`, for a window of known size, four neighbouring pixels at a time."""
-    y_stride, x_stride, rate, x_row, y_row, y_pixel, channels, height = sizes
-    part = parts[task]
+    of, part = record(TiledSteps, steps), row(Part, parts, task)
+    window, channels, y_pixel = part.window, of.channels, of.y_pixel
     lanes, zero = lanes_of(x), splat(x, 0)
     low, high = limits(x, mode)
-    first_tap, tap = taps[0, 1], taps[1, 1] - taps[0, 1]
-    for row in range(part[6]):
-        top = row * y_stride
-        for column in range(0, part[7], 4):
+    first_tap = row(Tap, taps, 0).kernel
+    tap = row(Tap, taps, 1).kernel - first_tap
+    for line in range(part.rows):
+        top = line * of.y_stride
+        for column in range(0, part.columns, 4):
             # The last four pixels may be in part those before, computed again to the same value.
-            column = max(0, min(column, part[7] - 4))
-            left = column * x_stride * channels
-            i, o = part[0] + top * x_row + left, part[5] + row * y_row + column * y_pixel
-            for channel in range(part[8], part[9], lanes):
-                count = part[9] - channel
+            column = max(0, min(column, part.columns - 4))
+            left = column * of.x_stride * channels
+            i = window.start + top * of.x_row + left
+            o = part.y + line * of.y_row + column * y_pixel
+            for channel in range(part.first_channel, part.end_channel, lanes):
+                count = part.end_channel - channel
                 start = load_first(bias, channel, count) if has_bias else zero
                 a, b, c, d = window_tile(
-                    x, i + channel, channels, rate * x_row, part[1] + top, rate, height,
-                    left - part[3], part[4] - part[3], kernel, first_tap + channel, tap, start,
-                    count,
+                    x, i + channel, channels, of.rate * of.x_row, window.top + top, of.rate,
+                    of.height, left - window.before, window.stop - window.before, kernel,
+                    first_tap + channel, tap, start, count,
                 )  # fmt: skip
                 o1 = o + channel
                 o2, o3, o4 = o1 + y_pixel, o1 + 2 * y_pixel, o1 + 3 * y_pixel
                 # Of a row of less than four pixels only these are there.
-                n2, n3, n4 = count * (part[7] > 1), count * (part[7] > 2), count * (part[7] > 3)
+                n2, n3 = count * (part.columns > 1), count * (part.columns > 2)
+                n4 = count * (part.columns > 3)
                 if mode & ACCUMULATE:
                     a, b = a + load_first(addend, o1, count), b + load_first(addend, o2, n2)
                     c, d = c + load_first(addend, o3, n3), d + load_first(addend, o4, n4)
@@ -355,37 +417,38 @@ def _tiled(rows: int, columns: int, stride: int) -> Tasks:
 
 
 @tasks
-def _grad_kernel(task, x, grad_y, sums, blocks, sizes, box, parts, taps):
-    x_row, x_pixel, y_row, y_pixel, channels = sizes
+def _grad_kernel(task, x, grad_y, sums, blocks, steps, box, parts, taps):
+    of, copied = record(Steps, steps), record(Box, box)
     lanes, zero, last = lanes_of(x), splat(x, 0), taps.shape[0] - 1
-    scratch = allocate(x.dtype, box[0] * box[1] * box[8] + lanes)
+    scratch = allocate(x.dtype, elements(copied) + lanes)
     source = scratch[-(address_of(scratch, 0) // x.itemsize) % lanes :]
     base = task * (sums.size // blocks)
     unit = parts.shape[0] * task // blocks
-    for i in range(taps.shape[0] * channels):
+    for i in range(taps.shape[0] * of.channels):
         sums[base + i] = 0
     for u in range(unit, parts.shape[0] * (task + 1) // blocks):
-        part = parts[u]
-        fill(source, x, box, part)
-        for channel in range(0, channels, lanes):
-            count = channels - channel
+        part = row(Part, parts, u)
+        fill(source, x, copied, part.window)
+        for channel in range(0, of.channels, lanes):
+            count = of.channels - channel
             for t in range(0, taps.shape[0], 3):
-                t1, t2 = min(t + 1, last), min(t + 2, last)
+                tap_0, tap_1 = row(Tap, taps, t), row(Tap, taps, min(t + 1, last))
+                tap_2 = row(Tap, taps, min(t + 2, last))
                 s0, s1, s2 = zero, zero, zero
-                for row in range(part[6]):
-                    a, b = row * x_row + channel, part[5] + row * y_row + channel
-                    for o in range(part[7]):
-                        grad = load_first(grad_y, b + o * y_pixel, count)
-                        i = a + o * x_pixel
-                        s0 = fma(load_first(source, i + taps[t, 0], count), grad, s0)
-                        s1 = fma(load_first(source, i + taps[t1, 0], count), grad, s1)
-                        s2 = fma(load_first(source, i + taps[t2, 0], count), grad, s2)
+                for line in range(part.rows):
+                    a, b = line * of.x_row + channel, part.y + line * of.y_row + channel
+                    for o in range(part.columns):
+                        grad = load_first(grad_y, b + o * of.y_pixel, count)
+                        i = a + o * of.x_pixel
+                        s0 = fma(load_first(source, i + tap_0.x, count), grad, s0)
+                        s1 = fma(load_first(source, i + tap_1.x, count), grad, s1)
+                        s2 = fma(load_first(source, i + tap_2.x, count), grad, s2)
                 # A tap that is there twice is stored twice, not added twice.
                 o = base + channel
-                s0 = load_first(sums, o + taps[t, 1], count) + s0
-                s1 = load_first(sums, o + taps[t1, 1], count) + s1
-                s2 = load_first(sums, o + taps[t2, 1], count) + s2
-                store_first(sums, o + taps[t, 1], s0, count)
-                store_first(sums, o + taps[t1, 1], s1, count)
-                store_first(sums, o + taps[t2, 1], s2, count)
+                s0 = load_first(sums, o + tap_0.kernel, count) + s0
+                s1 = load_first(sums, o + tap_1.kernel, count) + s1
+                s2 = load_first(sums, o + tap_2.kernel, count) + s2
+                store_first(sums, o + tap_0.kernel, s0, count)
+                store_first(sums, o + tap_1.kernel, s1, count)
+                store_first(sums, o + tap_2.kernel, s2, count)
     release(scratch)

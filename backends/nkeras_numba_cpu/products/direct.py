@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from nkeras_numba_cpu.compile.options import inner
+from nkeras_numba_cpu.emit.records import record, row
 from nkeras_numba_cpu.emit.simd import (
     address_of,
     lanes_of,
@@ -25,7 +26,9 @@ from nkeras_numba_cpu.launch.tasks import Launcher, call_address, launch, tasks
 from nkeras_numba_cpu.loops.copies import copy
 from nkeras_numba_cpu.memory.allocation import empty
 from nkeras_numba_cpu.memory.capture import preparation
-from nkeras_numba_cpu.products.schedules import Packing, Phase, Schedule
+from nkeras_numba_cpu.products.micro_kernel import Call
+from nkeras_numba_cpu.products.schedules import Packing, Schedule
+from nkeras_numba_cpu.products.tables import Box, Panel, Panels, Phase, Run, Steps, Task, Tile
 
 
 def correlate(
@@ -67,7 +70,7 @@ def run(
     launcher = _launchers.get(x.dtype)
     for phase in phases:
         arguments = (
-            x, kernel, bias, addend, y, phase.sizes, phase.box,
+            x, kernel, bias, addend, y, phase.steps, phase.box,
             phase.tasks, phase.tiles, phase.panels, phase.runs,
         )  # fmt: skip
         if launcher is None:
@@ -85,45 +88,54 @@ def packed(kernel: np.ndarray, packing: Packing) -> np.ndarray:
     """The kernel in panels `(panel, tap, depth, columns)`, its last columns filled with zeros."""
     target = empty((packing.size,), kernel.dtype)
     if packing.transposes:
-        panels, columns, depth, *_ = packing.sizes
-        matrices = kernel.reshape(packing.taps.size, panels, columns, depth)[::-1]
-        copy(matrices.transpose(1, 0, 3, 2), target.reshape(panels, -1, depth, columns))
+        of = Panels(*packing.panels)
+        matrices = kernel.reshape(packing.taps.size, of.panels, of.columns, of.depth)[::-1]
+        panels = target.reshape(of.panels, -1, of.depth, of.columns)
+        copy(matrices.transpose(1, 0, 3, 2), panels)
     else:
-        _pack(packing.panels, packing.size, kernel, target, packing.taps, packing.sizes)
+        _pack(packing.tasks, packing.size, kernel, target, packing.taps, packing.panels)
     return target
 
 
 @tasks
-def _pack(task, kernel, target, taps, sizes):
-    panels, columns, depth, stored, row_step, column_step, group = sizes
+def _pack(task, kernel, target, taps, panels):
+    of = record(Panels, panels)
+    columns, depth, step = of.columns, of.depth, of.column_step
     lanes = lanes_of(kernel)
-    first = task % panels * columns
-    stored = min(columns, stored - first)
-    start = task // panels * group + first * column_step
+    first = task % of.panels * columns
+    stored = min(columns, of.stored - first)
+    start = task // of.panels * of.group_step + first * step
     for t in range(taps.size * depth):
-        row = (task * taps.size * depth + t) * columns
-        source = start + taps[t // depth] + t % depth * row_step
-        if column_step == 1:
+        line = (task * taps.size * depth + t) * columns
+        source = start + taps[t // depth] + t % depth * of.row_step
+        if step == 1:
             for j in range(0, columns, lanes):
-                store(target, row + j, load_first(kernel, source + j, stored - j))
+                store(target, line + j, load_first(kernel, source + j, stored - j))
         else:
             for j in range(columns):
-                target[row + j] = kernel[source + j * column_step] if j < stored else 0
+                target[line + j] = kernel[source + j * step] if j < stored else 0
 
 
 @inner
-def fill(scratch, x, box, part):
-    """Copy a part of x, and zeros for what lies outside of x; see `Box`."""
-    planes, rows, rate_z, in_z, in_y, in_row, segments, length, pitch = box
+def elements(box):
+    """How many elements a `Box` has."""
+    return box.planes * box.rows * box.segments * box.pitch
+
+
+@inner
+def fill(scratch, x, box, window):
+    """Copy a `Window` of x, and zeros for what lies outside of x, into a `Box`."""
+    length, in_z, in_y = box.length, box.in_z, box.in_y
     lanes = lanes_of(x)
     zeros = splat(x, 0)
-    for i in range(planes * rows):
-        z, y = i // rows * rate_z, i % rows
-        stop = part[4] if 0 <= part[2] + z < in_z and 0 <= part[1] + y < in_y else 0
-        source = part[0] + (z * in_y + y) * in_row
-        for s in range(segments):
-            target = (i * segments + s) * pitch
-            first = min(max(0, part[3] - s * length), length)
+    for i in range(box.planes * box.rows):
+        z, y = i // box.rows * box.rate_z, i % box.rows
+        inside = 0 <= window.front + z < in_z and 0 <= window.top + y < in_y
+        stop = window.stop if inside else 0
+        source = window.start + (z * in_y + y) * box.in_row
+        for s in range(box.segments):
+            target = (i * box.segments + s) * box.pitch
+            first = min(max(0, window.before - s * length), length)
             end = min(stop - s * length, length)
             for j in range(0, first, lanes):
                 store_first(scratch, target + j, zeros, first - j)
@@ -137,40 +149,39 @@ def fill(scratch, x, box, part):
 
 
 @tasks
-def _correlate(task, x, kernel, bias, addend, y, sizes, box, parts, tiles, panels, runs):
-    taps, a_tap, b_tap, depth, a_row, a_step, b_step, c_row = sizes
-    part = parts[task]
-    scratch = allocate(x.dtype, box[0] * box[1] * box[6] * box[8])
-    fill(scratch, x, box, part)
+def _correlate(task, x, kernel, bias, addend, y, steps, box, parts, tiles, panels, runs):
+    of, copied, part = record(Steps, steps), record(Box, box), row(Task, parts, task)
+    scratch = allocate(x.dtype, elements(copied))
+    fill(scratch, x, copied, part.window)
     b = address_of(kernel, 0)
-    c = address_of(y, 0) + part[9]
+    c = address_of(y, 0) + part.c
     onto = address_of(addend, 0) - address_of(y, 0)
-    for p in range(part[7], part[8]):
-        panel = panels[p]
+    for p in range(part.first_panel, part.end_panel):
+        panel = row(Panel, panels, p)
         # Inside of the loop, for Numba frees an array after the last use it sees.
-        a = address_of(scratch, 0) if box[0] else address_of(x, part[0])
-        for i in range(part[5], part[6]):
-            tile = tiles[i]
+        a = address_of(scratch, 0) if copied.planes else address_of(x, part.window.start)
+        for i in range(part.first_tile, part.end_tile):
+            tile = row(Tile, tiles, i)
             for r in range(runs.shape[0]):
-                run = runs[r]
+                run = row(Run, runs, r)
                 call_address(
-                    tile[0],
-                    (
-                        taps,
-                        a_tap,
-                        b_tap,
-                        depth,
-                        a + tile[1] + panel[0] + run[0],
-                        a_row,
-                        a_step,
-                        b + panel[1] + run[1],
-                        b_step,
-                        c + tile[2] + panel[2],
-                        c_row,
-                        panel[3],
-                        (address_of(bias, 0) + panel[2]) * run[3],
-                        run[2],
-                        onto * run[4],
+                    tile.kernel,
+                    Call(
+                        taps=of.taps,
+                        a_tap=of.a_tap,
+                        b_tap=of.b_tap,
+                        depth=of.depth,
+                        a=a + tile.a + panel.a + run.a,
+                        a_row=of.a_row,
+                        a_step=of.a_step,
+                        b=b + panel.b + run.b,
+                        b_step=of.b_step,
+                        c=c + tile.c + panel.c,
+                        c_row=of.c_row,
+                        columns=panel.columns,
+                        bias=(address_of(bias, 0) + panel.c) * run.bias,
+                        mode=run.mode,
+                        onto=onto * run.addend,
                     ),
                 )
     release(scratch)

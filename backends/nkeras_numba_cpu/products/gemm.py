@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nkeras_numba_cpu.emit.records import numbers, stacked, table
 from nkeras_numba_cpu.emit.simd import lane_count
 from nkeras_numba_cpu.launch.numpy_calls import write
 from nkeras_numba_cpu.loops.copies import copy
@@ -30,7 +31,17 @@ from nkeras_numba_cpu.products.micro_kernel import (
     micro_kernels,
     streaming,
 )
-from nkeras_numba_cpu.products.schedules import Box, Phase
+from nkeras_numba_cpu.products.tables import (
+    NO_BOX,
+    Box,
+    Panel,
+    Phase,
+    Run,
+    Steps,
+    Task,
+    Tile,
+    Window,
+)
 
 # Largest depth that is summed in registers at once: a panel of B this deep stays cached.
 _DEPTH = 2048
@@ -177,9 +188,9 @@ class _Scheduler:
             np.broadcast_to(np.arange(math.prod(own)).reshape(own), batch).reshape(-1).tolist()
             for own in batches
         ]
-        table, tiles = self.kernels.for_rows(self.rows)
+        addresses, tiles = self.kernels.for_rows(self.rows)
         self.edges = np.arange(tiles + 1) * self.rows // tiles
-        self.addresses = table[np.diff(self.edges)]
+        self.addresses = addresses[np.diff(self.edges)]
         self._cut(tiles)
 
     def _kernels(self, dtype: np.dtype) -> MicroKernels:
@@ -234,19 +245,30 @@ class _Scheduler:
         a_step, b_step = box.pitch, width if packed else self.columns
         if not box.planes:
             a_step = self.rows if self.transposed_a else self.inner
-        steps = (1, a_step) if self.transposed_a else (a_step, 1)
+        a_row, a_step = (1, a_step) if self.transposed_a else (a_step, 1)
         is_last = k + depth == self.inner
         adds = ACCUMULATE if k else self.mode & ACCUMULATE
         mode = adds | (self.mode & ~ACCUMULATE if is_last else 0)
         if depth == self.inner:
             mode |= streaming(len(self.matrices[0]) * self.rows * self.columns * size)
+        steps = Steps(
+            taps=1,
+            a_tap=0,
+            b_tap=0,
+            depth=depth,
+            a_row=a_row * size,
+            a_step=a_step * size,
+            b_step=b_step * size,
+            c_row=self.columns * size,
+        )
+        run = Run(a=0, b=0, mode=mode, bias=int(self.bias and is_last), addend=int(k == 0))
         return Phase(
-            (1, 0, 0, depth, steps[0] * size, steps[1] * size, b_step * size, self.columns * size),
-            tuple(box),
+            numbers(steps),
+            numbers(box),
             self._tasks(k, depth, panels, some),
-            self._tiles(steps[0]),
+            self._tiles(a_row),
             self._panels(k, left, right, packed),
-            np.array([(0, 0, mode, int(self.bias and is_last), int(k == 0))], np.int64),
+            table(Run, [run]),
             self.work,
         )
 
@@ -255,13 +277,13 @@ class _Scheduler:
         step = self.rows if self.transposed_a else self.inner
         aliased = step * self.size % _ALIASED_BYTES == 0
         if not (aliased and self.rows > self.kernels.rows and panels > 2):
-            return Box(0, 0, 0, 0, 0, 0, 0, 0, 0)
+            return NO_BOX
         most = max(int(self.edges[end] - self.edges[first]) for first, end in self.blocks)
         count, length, of = (depth, most, depth) if self.transposed_a else (most, depth, self.rows)
         return Box(1, count, 0, 1, of, step, 1, length, length + 2 * self.lanes)
 
     def _tasks(self, k: int, depth: int, panels: int, some: int) -> np.ndarray:
-        table = []
+        tasks = []
         matrices = zip(*self.matrices, strict=True)
         for (n, (a, b)), panel, (begin, end) in itertools.product(
             enumerate(matrices), range(0, panels, some), self.blocks
@@ -271,22 +293,29 @@ class _Scheduler:
             if self.transposed_a:
                 start, first, stop = k * self.rows + top, 0, bottom - top
             start += a * self.rows * self.inner
-            first_panel, last_panel = b * panels + panel, b * panels + min(panels, panel + some)
-            place = (n * self.rows + top) * self.columns * self.size
-            table.append((start, first, 0, 0, stop, begin, end, first_panel, last_panel, place))
-        return np.array(table, np.int64)
+            tasks.append(
+                Task(
+                    window=Window(start=start, top=first, front=0, before=0, stop=stop),
+                    first_tile=begin,
+                    end_tile=end,
+                    first_panel=b * panels + panel,
+                    end_panel=b * panels + min(panels, panel + some),
+                    c=(n * self.rows + top) * self.columns * self.size,
+                )
+            )
+        return table(Task, tasks)
 
     def _tiles(self, a_row: int) -> np.ndarray:
         """Where tiles lie, counted from the first one of their block."""
         tops = np.concatenate(
             [self.edges[first:end] - self.edges[first] for first, end in self.blocks]
         )
-        places = (tops * (a_row * self.size), tops * (self.columns * self.size))
-        return np.stack([self.addresses, *places], axis=1)
+        a, c = tops * (a_row * self.size), tops * (self.columns * self.size)
+        return stacked(Tile, kernel=self.addresses, a=a, c=c)
 
     def _panels(self, k: int, left: int, right: int, packed: bool) -> np.ndarray:
         width, size = self.kernels.columns, self.size
-        table = []
+        made = []
         count = -(-(right - left) // width)
         for matrix, panel in itertools.product(range(1 + max(self.matrices[1])), range(count)):
             place = left + panel * width
@@ -294,5 +323,6 @@ class _Scheduler:
                 b = ((matrix * count + panel) * self.inner + k) * width
             else:
                 b = (matrix * self.inner + k) * self.columns + place
-            table.append((0, b * size, place * size, min(width, self.columns - place)))
-        return np.array(table, np.int64)
+            columns = min(width, self.columns - place)
+            made.append(Panel(a=0, b=b * size, c=place * size, columns=columns))
+        return table(Panel, made)

@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nkeras_numba_cpu.emit.records import numbers, record, row, table
 from nkeras_numba_cpu.emit.simd import address_of, lanes_of, load_first, store
 from nkeras_numba_cpu.emit.views import allocate, release
 from nkeras_numba_cpu.emit.views import part as part_of
 from nkeras_numba_cpu.launch.tasks import call_address, tasks
 from nkeras_numba_cpu.memory.allocation import empty
-from nkeras_numba_cpu.products.direct import fill
+from nkeras_numba_cpu.products.direct import elements, fill
 from nkeras_numba_cpu.products.geometry import (
     Axis,
     Shapes,
@@ -28,8 +29,8 @@ from nkeras_numba_cpu.products.geometry import (
     tiles_of,
     vectors_for,
 )
-from nkeras_numba_cpu.products.micro_kernel import ACCUMULATE, MicroKernels, micro_kernels
-from nkeras_numba_cpu.products.schedules import Box, x_window
+from nkeras_numba_cpu.products.micro_kernel import ACCUMULATE, Call, MicroKernels, micro_kernels
+from nkeras_numba_cpu.products.tables import NO_BOX, Box, Tile, Window, x_window
 
 _PIECE = 4096  # elements of the kernel that one task adds up
 _UNIT = 1 << 17  # elements of x that a sum over pixels reads again for each tile of the kernel
@@ -37,14 +38,42 @@ _PARTS = 1 << 18  # elements that the parts of a kernel's gradient have, if task
 _LEAST, _MANY = 200_000, 32  # multiplications of a task at least, parts of a sum at most
 
 
+class Steps(NamedTuple):
+    """What all products share; distances in x are in bytes, those in grad_y in elements."""
+
+    a_tap: int
+    a_step: int
+    filters: int
+    columns: int  # of a panel
+    copied: int  # whether panels of grad_y are
+    b_row: int
+
+
+class Unit(NamedTuple):
+    """Some outputs, over which a sum is made; places are in elements."""
+
+    window: Window
+    grad_y: int
+    rows: int
+    columns: int
+
+
+class Panel(NamedTuple):
+    """Columns of the kernel; places are in elements."""
+
+    a: int
+    c: int  # and in a pixel of grad_y
+    columns: int
+
+
 class KernelSchedule(NamedTuple):
     """What the gradient for the kernel launches."""
 
-    sizes: tuple[int, ...]  # a_tap, a_step, filters, columns of a panel, whether these are copied
-    box: tuple[int, ...]  # a Box; a plain tuple is passed faster
-    units: np.ndarray  # as of tasks: x; start of grad_y, rows and columns
-    tiles: np.ndarray  # micro-kernel, a, c
-    panels: np.ndarray  # a, c and grad_y, columns (elements)
+    steps: tuple[int, ...]  # Steps
+    box: tuple[int, ...]  # Box
+    units: np.ndarray  # Unit
+    tiles: np.ndarray  # Tile
+    panels: np.ndarray  # Panel
     blocks: int  # the sum is made in so many parts, each over a range of units
     some: int  # panels of one task
     work: int
@@ -65,7 +94,7 @@ def kernel_schedule(shapes: Shapes, dtype: str) -> KernelSchedule:
     columns = blocks_of(x.extent, min(x.extent, 256), even=True)
     rows = blocks_of(y.extent, min(y.extent, max(1, pixels // columns[0][1])))
     width = x.reach(columns[0][1]) * channels
-    box = Box(0, 0, 0, 0, 0, 0, 0, 0, 0)
+    box = NO_BOX
     pitch, plane = x.size * channels, z.rate * y.size * x.size * channels
     if padded:
         height = y.reach(rows[0][1])
@@ -76,32 +105,46 @@ def kernel_schedule(shapes: Shapes, dtype: str) -> KernelSchedule:
         for (top, height), (left, count) in itertools.product(rows, columns):
             window = x_window(axes, n, i * z.stride - z.low, top, left, count, channels)
             place = ((n * z.extent + i) * y.extent + top) * x.extent + left
-            units.append((*window, place * filters, height, count))
+            units.append(Unit(window, grad_y=place * filters, rows=height, columns=count))
     work = 2 * math.prod(shapes.kernel) * shapes.x[0] * math.prod(shapes.spatial)
     panels *= groups
     # Small kernels need parts of the sum for many tasks, large ones have panels enough.
     total = math.prod(shapes.kernel)
     blocks = max(-(-16 // panels), min(_MANY, _PARTS // total))
     blocks = max(1, min(len(units), blocks, work // _LEAST // 2))
+    steps = Steps(
+        a_tap=y.stride * pitch * size,
+        a_step=x.stride * channels * size,
+        filters=filters,
+        columns=kernels.columns,
+        copied=int(filters != kernels.columns),
+        b_row=x.extent * filters,
+    )
     return KernelSchedule(
-        (y.stride * pitch * size, x.stride * channels * size, filters, kernels.columns,
-         int(filters != kernels.columns), x.extent * filters),
-        tuple(box),
-        np.array(units, np.int64),
+        numbers(steps),
+        numbers(box),
+        table(Unit, units),
         _kernel_tiles(axes, shapes, kernels, pitch, plane, size),
-        np.array(
-            [
-                (g * (channels // groups), g * (filters // groups) + j * kernels.columns,
-                 min(kernels.columns, filters // groups - j * kernels.columns))
-                for g, j in itertools.product(range(groups), range(panels // groups))
-            ],
-            np.int64,
-        ),
+        _kernel_panels(shapes, kernels.columns, panels // groups),
         blocks,
         max(1, min(8, blocks * panels // 16)),
         work,
         total,
-    )  # fmt: skip
+    )
+
+
+def _kernel_panels(shapes: Shapes, columns: int, count: int) -> np.ndarray:
+    """The panels of the kernel, `count` for each group."""
+    channels, filters = shapes.kernel[-2], shapes.kernel[-1] // shapes.groups
+    panels = [
+        Panel(
+            a=group * channels,
+            c=group * filters + j * columns,
+            columns=min(columns, filters - j * columns),
+        )
+        for group, j in itertools.product(range(shapes.groups), range(count))
+    ]
+    return table(Panel, panels)
 
 
 def _kernel_tiles(
@@ -115,15 +158,15 @@ def _kernel_tiles(
         depth, taps_x = depth * taps_x, 1
     tiles = tiles_of(depth, tile_rows(depth, kernels.rows))
     addresses = kernels.table(*{count for _, count in tiles})
-    table = []
+    made = []
     for kz, ky, kx in itertools.product(range(taps_z), range(taps_y), range(taps_x)):
         a = kz * plane + ky * axes[1].rate * pitch + kx * axes[2].rate * channels
-        row = ((kz * taps_y + ky) * taps_x + kx) * depth
-        table += [
-            (int(addresses[count]), (a + i) * size, (row + i) * filters * size)
+        line = ((kz * taps_y + ky) * taps_x + kx) * depth
+        made += [
+            Tile(kernel=int(addresses[count]), a=(a + i) * size, c=(line + i) * filters * size)
             for i, count in tiles
         ]
-    return np.array(table, np.int64)
+    return table(Tile, made)
 
 
 def grad_kernel(x: np.ndarray, grad_y: np.ndarray, schedule: KernelSchedule) -> np.ndarray:
@@ -131,7 +174,7 @@ def grad_kernel(x: np.ndarray, grad_y: np.ndarray, schedule: KernelSchedule) -> 
     parts = empty((schedule.blocks * schedule.size,), x.dtype)
     _grad_kernel(
         schedule.blocks * -(-len(schedule.panels) // schedule.some), schedule.work, x.reshape(-1),
-        grad_y.reshape(-1), parts, schedule.blocks, schedule.some, schedule.sizes, schedule.box,
+        grad_y.reshape(-1), parts, schedule.blocks, schedule.some, schedule.steps, schedule.box,
         schedule.units, schedule.tiles, schedule.panels,
     )  # fmt: skip
     return parts if schedule.blocks == 1 else add_parts(parts, schedule.blocks)
@@ -155,54 +198,56 @@ def _add_parts(task, parts, total):
 
 
 @tasks
-def _grad_kernel(task, x, grad_y, parts, blocks, some, sizes, box, units, tiles, panels):
-    a_tap, a_step, filters, columns, copied, b_tap = sizes
-    size, lanes = x.itemsize, lanes_of(x)
+def _grad_kernel(task, x, grad_y, parts, blocks, some, steps, box, units, tiles, panels):
+    of, copied = record(Steps, steps), record(Box, box)
+    columns, size, lanes = of.columns, x.itemsize, lanes_of(x)
     block = task % blocks
     first_panel = task // blocks * some
     last_panel = min(panels.shape[0], first_panel + some)
-    scratch = allocate(x.dtype, box[0] * box[1] * box[8])
+    scratch = allocate(x.dtype, elements(copied))
     # Vectors reach beyond the end of a row of grad_y, and such rows lie apart.
-    pixels = units[0, 6] * units[0, 7]
-    copy = allocate(x.dtype, pixels * columns * some * copied)
+    largest = row(Unit, units, 0)
+    pixels = largest.rows * largest.columns
+    copy = allocate(x.dtype, pixels * columns * some * of.copied)
     first = units.shape[0] * block // blocks
     for u in range(first, units.shape[0] * (block + 1) // blocks):
-        unit = units[u]
-        fill(scratch, x, box, unit)
-        for i in range(unit[6] * unit[7] * copied):
-            place = unit[5] + i // unit[7] * b_tap + i % unit[7] * filters
+        unit = row(Unit, units, u)
+        fill(scratch, x, copied, unit.window)
+        for i in range(unit.rows * unit.columns * of.copied):
+            place = unit.grad_y + i // unit.columns * of.b_row + i % unit.columns * of.filters
             for p in range(first_panel, last_panel):
+                panel = row(Panel, panels, p)
                 for j in range(0, columns, lanes):
-                    values = load_first(grad_y, place + panels[p, 1] + j, panels[p, 2] - j)
+                    values = load_first(grad_y, place + panel.c + j, panel.columns - j)
                     store(copy, ((p - first_panel) * pixels + i) * columns + j, values)
         for p in range(first_panel, last_panel):
-            panel = panels[p]
-            a = (address_of(scratch, 0) if box[0] else address_of(x, unit[0])) + panel[0] * size
-            b, b_step, b_rows = address_of(grad_y, unit[5] + panel[1]), filters, b_tap
-            if copied:
+            panel = row(Panel, panels, p)
+            a = address_of(scratch, 0) if copied.planes else address_of(x, unit.window.start)
+            b, b_step, b_row = address_of(grad_y, unit.grad_y + panel.c), of.filters, of.b_row
+            if of.copied:
                 b = address_of(copy, (p - first_panel) * pixels * columns)
-                b_step, b_rows = columns, unit[7] * columns
-            c = address_of(parts, block * (parts.size // blocks) + panel[1])
+                b_step, b_row = columns, unit.columns * columns
+            c = address_of(parts, block * (parts.size // blocks) + panel.c)
             for i in range(tiles.shape[0]):
-                tile = tiles[i]
+                tile = row(Tile, tiles, i)
                 call_address(
-                    tile[0],
-                    (
-                        unit[6],
-                        a_tap,
-                        b_rows * size,
-                        unit[7],
-                        a + tile[1],
-                        size,
-                        a_step,
-                        b,
-                        b_step * size,
-                        c + tile[2],
-                        filters * size,
-                        panel[2],
-                        0,
-                        ACCUMULATE if u > first else 0,
-                        0,
+                    tile.kernel,
+                    Call(
+                        taps=unit.rows,
+                        a_tap=of.a_tap,
+                        b_tap=b_row * size,
+                        depth=unit.columns,
+                        a=a + panel.a * size + tile.a,
+                        a_row=size,
+                        a_step=of.a_step,
+                        b=b,
+                        b_step=b_step * size,
+                        c=c + tile.c,
+                        c_row=of.filters * size,
+                        columns=panel.columns,
+                        bias=0,
+                        mode=ACCUMULATE if u > first else 0,
+                        onto=0,
                     ),
                 )
     release(scratch)

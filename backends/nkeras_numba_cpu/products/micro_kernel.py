@@ -10,10 +10,7 @@ multiply-adds, and the sums take 28 of the 32 registers of AVX-512. All addresse
 runtime numbers in bytes, so that one kernel serves A and transposed A, packed and unpacked B, and
 rows of an image.
 
-Compiled code calls it by its address, out of a table by number of rows:
-
-    call_address(table[rows], (taps, a_tap, b_tap, depth, a, a_row, a_step,
-                               b, b_step, c, c_row, columns, bias, mode, onto))
+Compiled code calls it by its address, out of a table by number of rows, with a `Call`.
 """
 
 from __future__ import annotations
@@ -21,7 +18,7 @@ from __future__ import annotations
 import math
 import threading
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -39,11 +36,29 @@ ACTIVATIONS = {"linear": 0, "relu": RELU, "relu6": RELU | LIMIT}
 
 # Rows and vectors of the largest tile: as many as leave registers for B and one value of A.
 _LARGEST = {512: (14, 2), 256: (6, 2), 128: (8, 2)}
-_ARGUMENTS = 15
-
 
 # A result of so many bytes leaves the caches before somebody reads it.
 _STREAMED_BYTES = 24 << 20
+
+
+class Call(NamedTuple):
+    """What a micro-kernel is called with; addresses and distances are in bytes."""
+
+    taps: int
+    a_tap: int
+    b_tap: int
+    depth: int
+    a: int
+    a_row: int
+    a_step: int
+    b: int
+    b_step: int
+    c: int
+    c_row: int
+    columns: int
+    bias: int  # its address, or 0
+    mode: int
+    onto: int
 
 
 def streaming(size: int) -> int:
@@ -95,10 +110,10 @@ def _address(dtype: str, rows: int, vectors: int) -> int:
     """Compile one micro-kernel, or load it from the disk."""
 
     def emit(context: Any, module: Any, symbol: str) -> None:
-        kind = ir.FunctionType(ir.VoidType(), [INT] * _ARGUMENTS)
+        kind = ir.FunctionType(ir.VoidType(), [INT] * len(Call._fields))
         function = ir.Function(module, kind, symbol)
         builder = ir.IRBuilder(function.append_basic_block())
-        _Tile(builder, dtype, rows, vectors).emit(*function.args)
+        _Tile(builder, dtype, rows, vectors).emit(Call(*function.args))
         builder.ret_void()
 
     return native.address(f"micro {dtype} {rows}x{vectors}", emit)
@@ -139,33 +154,17 @@ class _Tile:
             [cgutils.alloca_once_value(builder, zero) for _ in range(vectors)] for _ in range(rows)
         ]
 
-    def emit(
-        self,
-        taps: Any,
-        a_tap: Any,
-        b_tap: Any,
-        depth: Any,
-        a: Any,
-        a_row: Any,
-        a_step: Any,
-        b: Any,
-        b_step: Any,
-        c: Any,
-        c_row: Any,
-        columns: Any,
-        bias: Any,
-        mode: Any,
-        onto: Any,
-    ) -> None:
+    def emit(self, call: Any) -> None:
         """Sum the products, then the epilogue."""
         builder, count = self.builder, INT(self.rows)
+        a, a_row, c, c_row, columns = call.a, call.a_row, call.c, call.c_row, call.columns
         a_tap_now = cgutils.alloca_once_value(builder, a)
-        b_tap_now = cgutils.alloca_once_value(builder, b)
+        b_tap_now = cgutils.alloca_once_value(builder, call.b)
         a_now = cgutils.alloca_once(builder, INT)
         b_now = cgutils.alloca_once(builder, INT)
         row_offsets = [builder.mul(a_row, INT(i)) for i in range(self.rows)]
         rows = [builder.add(c, builder.mul(c_row, INT(i))) for i in range(self.rows)]
-        streams = self._streams(c, c_row, columns, mode)
+        streams = self._streams(c, c_row, columns, call.mode)
         with builder.if_then(builder.not_(streams)):
             for row in rows:  # while products are summed, the lines that will be written arrive
                 for j in range(self.vectors):
@@ -173,20 +172,20 @@ class _Tile:
         # So do the next rows of A where they lie behind these: in each step as much as it reads.
         next_rows = cgutils.alloca_once_value(builder, builder.add(a, builder.mul(a_row, count)))
         size = INT(self.bytes // self.vector.count)
-        follow = builder.icmp_signed("==", a_step, size)
+        follow = builder.icmp_signed("==", call.a_step, size)
         portion = builder.select(follow, builder.mul(size, count), INT(0))
-        with cgutils.for_range(builder, taps, intp=INT):
+        with cgutils.for_range(builder, call.taps, intp=INT):
             builder.store(builder.load(a_tap_now), a_now)
             builder.store(builder.load(b_tap_now), b_now)
-            with cgutils.for_range(builder, depth, intp=INT):
+            with cgutils.for_range(builder, call.depth, intp=INT):
                 self._multiply(builder.load(a_now), row_offsets, builder.load(b_now))
                 simd.emit_prefetch(builder, builder.load(next_rows), write=False, level=2)
                 self._advance(next_rows, portion)
-                self._advance(a_now, a_step)
-                self._advance(b_now, b_step)
-            self._advance(a_tap_now, a_tap)
-            self._advance(b_tap_now, b_tap)
-        self._epilogue(rows, columns, bias, mode, onto, streams)
+                self._advance(a_now, call.a_step)
+                self._advance(b_now, call.b_step)
+            self._advance(a_tap_now, call.a_tap)
+            self._advance(b_tap_now, call.b_tap)
+        self._epilogue(rows, columns, call.bias, call.mode, call.onto, streams)
 
     def _streams(self, c: Any, c_row: Any, columns: Any, mode: Any) -> Any:
         """Whether a tile is written around the caches: all of its vectors are whole lines."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nkeras_numba_cpu.emit.records import numbers, table
 from nkeras_numba_cpu.products.geometry import (
     Axis,
     Shapes,
@@ -26,6 +27,20 @@ from nkeras_numba_cpu.products.geometry import (
     vectors_for,
 )
 from nkeras_numba_cpu.products.micro_kernel import ACCUMULATE, micro_kernels, streaming
+from nkeras_numba_cpu.products.tables import (
+    NO_BOX,
+    Box,
+    Panel,
+    Panels,
+    Phase,
+    Places,
+    Run,
+    Steps,
+    Task,
+    Tile,
+    places_of,
+    x_window,
+)
 
 # About how many multiplications make one task, and how many tasks large work is cut into.
 _LEAST, _MANY = 200_000, 32
@@ -34,42 +49,12 @@ _FEW_PIXELS = 64  # that packing the kernel for them takes long
 _PANEL = 1 << 16  # elements of a panel of the kernel that is large beside the second-level cache
 
 
-class Box(NamedTuple):
-    """The part of x that a task copies into its scratch, with zeros for what lies outside of x.
-
-    `planes` is 0 where x is read in place. A row consists of `segments` of `length` elements, which
-    the scratch holds `pitch` elements apart.
-    """
-
-    planes: int
-    rows: int
-    rate_z: int
-    in_z: int
-    in_y: int
-    in_row: int  # elements of a row of x
-    segments: int
-    length: int
-    pitch: int
-
-
-class Phase(NamedTuple):
-    """The launch of one phase. All distances of `sizes` and tables are in bytes."""
-
-    sizes: tuple[int, ...]  # taps, a_tap, b_tap, depth, a_row, a_step, b_step, c_row
-    box: tuple[int, ...]  # a Box; a plain tuple is passed faster
-    tasks: np.ndarray  # start of its x (elements), top, front, before, stop, tiles, panels, y
-    tiles: np.ndarray  # micro-kernel, a, c
-    panels: np.ndarray  # a, b, c and bias, columns
-    runs: np.ndarray  # a, b, mode, whether the bias is added, whether the addend is
-    work: int
-
-
 class Packing(NamedTuple):
     """How the kernel is laid out in panels."""
 
-    panels: int
-    taps: np.ndarray
-    sizes: tuple[int, ...]
+    tasks: int
+    taps: np.ndarray  # where their matrices begin
+    panels: tuple[int, ...]  # Panels
     size: int
     transposes: bool  # all taps in reverse, whole panels: a copy of the transposed kernel
 
@@ -92,16 +77,25 @@ def packing(shapes: Shapes, backward: bool, columns: int, taps: list[int]) -> Pa
     """
     groups, filters = shapes.groups, shapes.kernel[-1]
     depth, stored = shapes.x[-1] // groups, filters // groups
-    steps = (filters, 1)
+    row_step, column_step = filters, 1
     if backward:
-        depth, stored, steps = stored, depth, (1, filters)
-    panels = -(-stored // columns)
-    sizes = (panels, columns, depth, stored, *steps, filters // groups)
-    size = panels * groups * len(taps) * depth * columns
+        depth, stored, row_step, column_step = stored, depth, 1, filters
+    count = -(-stored // columns)
+    panels = Panels(
+        panels=count,
+        columns=columns,
+        depth=depth,
+        stored=stored,
+        row_step=row_step,
+        column_step=column_step,
+        group_step=filters // groups,
+    )
+    size = count * groups * len(taps) * depth * columns
     reverse = list(range((len(taps) - 1) * depth * stored, -1, -depth * stored))
     whole = size == math.prod(shapes.kernel) and taps == reverse
     transposes = backward and groups == 1 and whole
-    return Packing(panels * groups, np.array(taps, np.int64), sizes, size, transposes)
+    offsets = np.array(taps, np.int64)
+    return Packing(count * groups, offsets, numbers(panels), size, transposes)
 
 
 @lru_cache(maxsize=512)
@@ -212,23 +206,23 @@ class _Scheduler:
         pixel = box.pitch if self.spread and box.planes else channels
         pitch = box.segments * box.pitch if box.planes else x.size * channels
         plane = box.rows * pitch if box.planes else z.rate * y.size * pitch
-        steps = self._result_steps(axes)
-        sizes = (
-            taps_y if taps_z * runs else 0,
-            y.rate * pitch * size,
-            depth * self.b_step * size,
-            depth,
-            x.stride * pixel * size,
-            size,
-            self.b_step * size,
-            steps[3] * size,
+        places = places_of(axes, self.result, self.filters)
+        steps = Steps(
+            taps=taps_y if taps_z * runs else 0,
+            a_tap=y.rate * pitch * size,
+            b_tap=depth * self.b_step * size,
+            depth=depth,
+            a_row=x.stride * pixel * size,
+            a_step=size,
+            b_step=self.b_step * size,
+            c_row=places.pixel * size,
         )
-        tiles, numbers = self._tiles(rows, columns, x, y.stride * pitch, x.stride * pixel, steps)
-        tasks = self._tasks(axes, rows, columns, panel_parts, numbers, steps)
+        tiles, ranges = self._tiles(rows, columns, x, y.stride * pitch, x.stride * pixel, places)
+        tasks = self._tasks(axes, rows, columns, panel_parts, ranges, places)
         work = 2 * self.batch * math.prod(axis.extent for axis in axes) * self.filters * depth
         return Phase(
-            sizes,
-            tuple(box),
+            numbers(steps),
+            numbers(box),
             tasks,
             tiles,
             self._panel_table(first_tap),
@@ -260,7 +254,7 @@ class _Scheduler:
     def _box(self, axes: tuple[Axis, ...], rows: int, columns: int) -> Box:
         z, y, x = axes
         if not self.spread and not any(axis.padded for axis in axes):
-            return Box(0, 0, 0, 0, 0, 0, 0, 0, 0)
+            return NO_BOX
         width = x.reach(columns)
         channels = self.channels
         parts = (width, channels, channels + 64 // self.size)
@@ -268,38 +262,30 @@ class _Scheduler:
             parts = (1, width * channels, width * channels)
         return Box(len(z.taps), y.reach(rows), z.rate, z.size, y.size, x.size * channels, *parts)
 
-    def _result_steps(self, axes: tuple[Axis, ...]) -> list[int]:
-        """Distances of images, planes, rows and pixels of the phase, and where it begins."""
-        step = [self.result[1] * self.result[2] * self.filters, self.result[2] * self.filters]
-        step.append(self.filters)
-        steps = [s * axis.step for s, axis in zip(step, axes, strict=True)]
-        start = sum(s * axis.first for s, axis in zip(step, axes, strict=True))
-        return [self.result[0] * step[0], *steps, start]
-
     def _tiles(
-        self, rows: list, columns: list, x: Axis, a_row: int, a_pixel: int, steps: list[int]
+        self, rows: list, columns: list, x: Axis, a_row: int, a_pixel: int, places: Places
     ) -> tuple[np.ndarray, dict[tuple[int, int], tuple[int, int]]]:
         """The tiles of blocks of each size, and where those of a size begin and end."""
         largest = self.kernels.rows
-        table: list[tuple[int, int, int]] = []
-        numbers = {}
+        made: list[Tile] = []
+        ranges = {}
         most = largest if len(columns) > 1 else tile_rows(x.extent, largest)
         sizes = {(height, width) for _, height in rows for _, width in columns}
         for height, width in sorted(sizes):
-            first = len(table)
+            first = len(made)
             tiles = tiles_of(width, most)
             addresses = self.kernels.table(*{count for _, count in tiles})
             for r in range(height):
-                table += [
-                    (
-                        int(addresses[count]),
-                        (r * a_row + i * a_pixel) * self.size,
-                        (r * steps[2] + i * steps[3]) * self.size,
+                made += [
+                    Tile(
+                        kernel=int(addresses[count]),
+                        a=(r * a_row + i * a_pixel) * self.size,
+                        c=(r * places.row + i * places.pixel) * self.size,
                     )
                     for i, count in tiles
                 ]
-            numbers[height, width] = first, len(table)
-        return np.array(table, np.int64), numbers
+            ranges[height, width] = first, len(made)
+        return table(Tile, made), ranges
 
     def _tasks(
         self,
@@ -307,36 +293,49 @@ class _Scheduler:
         rows: list,
         columns: list,
         panels: list,
-        numbers: dict[tuple[int, int], tuple[int, int]],
-        steps: list[int],
+        ranges: dict[tuple[int, int], tuple[int, int]],
+        places: Places,
     ) -> np.ndarray:
-        table = []
+        tasks = []
         channels, z = self.channels, axes[0]
         for n, i in itertools.product(range(self.batch), range(z.extent)):
             front = i * z.stride - z.low
             for (top, height), (left, width) in itertools.product(rows, columns):
                 window = x_window(axes, n, front, top, left, width, channels)
-                place = n * steps[0] + i * steps[1] + top * steps[2] + left * steps[3] + steps[4]
-                for panel, count in panels:
-                    tiles = numbers[height, width]
-                    table.append((*window, *tiles, panel, panel + count, place * self.size))
+                first_tile, end_tile = ranges[height, width]
+                tasks += [
+                    Task(
+                        window=window,
+                        first_tile=first_tile,
+                        end_tile=end_tile,
+                        first_panel=panel,
+                        end_panel=panel + count,
+                        c=places.at(n, i, top, left) * self.size,
+                    )
+                    for panel, count in panels
+                ]
         if panels[0][1] == 1:  # a panel that is large stays in the cache from task to task
-            table.sort(key=lambda row: row[7])
-        return np.array(table, np.int64)
+            tasks.sort(key=lambda task: task.first_panel)
+        return table(Task, tasks)
 
     def _panel_table(self, first_tap: int) -> np.ndarray:
         columns = self.filters // self.groups
-        table = []
+        panels = []
         for group, j in itertools.product(range(self.groups), range(self.panels)):
             b = group * self.b_group + j * self.b_panel + first_tap * self.depth * self.columns
             first = group * columns + j * self.columns
-            stored = columns - j * self.columns
-            offsets = (group * self.depth * self.size, b * self.size, first * self.size)
-            table.append((*offsets, min(stored, self.columns)))
-        return np.array(table, np.int64)
+            panels.append(
+                Panel(
+                    a=group * self.depth * self.size,
+                    b=b * self.size,
+                    c=first * self.size,
+                    columns=min(columns - j * self.columns, self.columns),
+                )
+            )
+        return table(Panel, panels)
 
     def _run_table(self, taps_z: int, runs: int, rows: int, plane: int, pixel: int) -> np.ndarray:
-        table = []
+        made = []
         last = max(1, taps_z * runs) - 1
         streams = (
             0 if last else streaming(self.batch * math.prod(self.result) * self.filters * self.size)
@@ -344,25 +343,13 @@ class _Scheduler:
         for i in range(last + 1):
             kz, kx = divmod(i, max(1, runs))
             adds = self.mode & ACCUMULATE if i == 0 else ACCUMULATE
-            mode = adds | streams | (self.mode & ~ACCUMULATE if i == last else 0)
-            a, b = kz * plane + kx * pixel, i * rows * self.b_step
-            table.append(
-                (a * self.size, b * self.size, mode, int(self.bias and i == last), int(i == 0))
+            made.append(
+                Run(
+                    a=(kz * plane + kx * pixel) * self.size,
+                    b=i * rows * self.b_step * self.size,
+                    mode=adds | streams | (self.mode & ~ACCUMULATE if i == last else 0),
+                    bias=int(self.bias and i == last),
+                    addend=int(i == 0),
+                )
             )
-        return np.array(table, np.int64)
-
-
-def x_window(
-    axes: tuple[Axis, ...], n: int, front: int, top: int, left: int, width: int, channels: int
-) -> tuple[int, ...]:
-    """Where the part of x for some outputs begins, and which elements of its rows lie in x.
-
-    Returns its first element, its row and plane in the image, and the first and last element.
-    """
-    z, y, x = axes
-    in_top, in_left = top * y.stride - y.low, left * x.stride - x.low
-    columns = x.reach(width)
-    before = min(max(0, -in_left), columns)
-    stop = max(before, min(columns, x.size - in_left))
-    start = (((n * z.size + front) * y.size + in_top) * x.size + in_left) * channels
-    return start, in_top, front, before * channels, stop * channels
+        return table(Run, made)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nkeras_numba_cpu.emit.records import numbers, record, row, stacked
 from nkeras_numba_cpu.emit.simd import (
     address_of,
     clamped,
@@ -37,9 +38,10 @@ from nkeras_numba_cpu.products.geometry import (
     forward_axes,
     vectors_for,
 )
-from nkeras_numba_cpu.products.micro_kernel import ACCUMULATE, limits, micro_kernels
-from nkeras_numba_cpu.products.schedules import Box, Packing
+from nkeras_numba_cpu.products.micro_kernel import ACCUMULATE, Call, limits, micro_kernels
+from nkeras_numba_cpu.products.schedules import Packing
 from nkeras_numba_cpu.products.schedules import packing as packing_of
+from nkeras_numba_cpu.products.tables import Box, Panels, Window
 from nkeras_numba_cpu.products.winograd_transforms import TRANSFORMS
 
 _MANY = 32  # tasks that work is cut into
@@ -48,18 +50,64 @@ _INPUT = 1 << 16  # elements of the transformed input of a task, for the second-
 _LEAST_CHANNELS, _LEAST_TILES, _KERNEL_PER_TILE = 16, 12, 3500
 
 
+class KernelSteps(NamedTuple):
+    """How a kernel lies in memory, and the sizes of its transform."""
+
+    panel: int
+    tap: int
+    row: int
+    depth: int
+    columns: int
+    window: int
+    size: int
+
+
+class Sizes(NamedTuple):
+    """What the tasks of a convolution share; distances are in elements."""
+
+    depth: int
+    filters: int
+    y_row: int
+    x_row: int
+    pixel: int  # of the copy of x
+    blocks: int  # of tiles
+    block: int  # tiles of a block
+    rows: int  # tiles that the micro-kernel takes at a time
+    columns: int  # of a panel
+    panels: int
+    some: int  # panels of a task
+    size: int  # of a transformed tile
+
+
+class Patch(NamedTuple):
+    """The part of an image that a tile is made of."""
+
+    window: Window
+    copied: int  # whether it must be, for what lies outside or for whole vectors
+
+
+class Tile(NamedTuple):
+    """A square of outputs."""
+
+    patch: Patch
+    y: int  # the first one
+    rows: int
+    columns: int
+
+
 class Schedule(NamedTuple):
     """What one convolution launches."""
 
     packing: Packing | None  # None where the transform reads the kernel in place
     panels: int
-    steps: tuple[int, ...]  # of the kernel: panels, taps, rows; its rows and their elements
+    steps: tuple[int, ...]  # KernelSteps
     tasks: int
     work: int
-    size: int  # of the transformed kernel
-    sizes: tuple[int, ...]
-    box: tuple[int, ...]  # see `Box`
-    tiles: np.ndarray  # x, see `fill`; whether it is copied; y, rows, columns
+    kernel_size: int  # of the transformed kernel
+    y_size: int
+    sizes: tuple[int, ...]  # Sizes
+    box: tuple[int, ...]  # Box
+    tiles: np.ndarray  # Tile
     micro: int
 
 
@@ -102,8 +150,7 @@ def correlate(
     _, convolve = _kernels(outputs)
     flat = kernel.reshape(-1)
     transformed = _transformed(flat, schedule, outputs)
-    filters = schedule.sizes[2]
-    y = empty((schedule.sizes[0] * filters,), x.dtype)
+    y = empty((schedule.y_size,), x.dtype)
     some = flat if bias is None else bias
     addend = y if addend is None else addend.reshape(-1)
     convolve(
@@ -118,9 +165,9 @@ def _transformed(kernel: np.ndarray, schedule: Schedule, outputs: int) -> np.nda
     """The kernel as the products take it."""
     if schedule.packing is not None:
         kernel = packed(kernel, schedule.packing)
-    target = empty((schedule.size,), kernel.dtype)
+    target = empty((schedule.kernel_size,), kernel.dtype)
     transform, _ = _kernels(outputs)
-    transform(schedule.panels, schedule.size, kernel, target, schedule.steps)
+    transform(schedule.panels, schedule.kernel_size, kernel, target, schedule.steps)
     return target
 
 
@@ -133,14 +180,25 @@ def winograd_schedule(shapes: Shapes, dtype: str, backward: bool, outputs: int) 
     channels = shapes.x[-1] if backward else shapes.kernel[-1]
     kernels = micro_kernels(dtype, vectors_for(channels, dtype))
     packing = packing_of(shapes, backward, kernels.columns, taps)
-    panels, columns, depth, filters = packing.sizes[:4]
+    of = Panels(*packing.panels)
+    panels, columns, depth, filters = of.panels, of.columns, of.depth, of.stored
     inputs, lanes = outputs + 2, lane_count(dtype)
-    steps = (9 * depth * columns, depth * columns, columns, depth, columns, 3, inputs)
+    steps = KernelSteps(
+        panel=9 * depth * columns,
+        tap=depth * columns,
+        row=columns,
+        depth=depth,
+        columns=columns,
+        window=3,
+        size=inputs,
+    )
     if not backward and filters % columns == 0:
-        packing, steps = None, (columns, depth * filters, filters, depth, columns, 3, inputs)
-    tiles = tile_table(shapes.x[0], y, x, depth, lanes, outputs, inputs)
-    place = tile_places(shapes.x[0], y.extent, x.extent, filters, outputs)
-    tiles = np.concatenate([tiles, place], axis=1)
+        packing, steps = None, steps._replace(panel=columns, tap=depth * filters, row=filters)
+    tiles = stacked(
+        Tile,
+        patch=tile_patches(shapes.x[0], y, x, depth, lanes, outputs, inputs),
+        **_tile_places(shapes.x[0], y.extent, x.extent, filters, outputs),
+    )
     rows = -(-len(tiles) // -(-len(tiles) // kernels.rows)) if len(tiles) < 56 else kernels.rows
     fit = _INPUT // (inputs * inputs * depth * rows)
     block = rows * max(1, min(-(-len(tiles) // rows), 4 if fit > 4 else fit))
@@ -148,30 +206,48 @@ def winograd_schedule(shapes: Shapes, dtype: str, backward: bool, outputs: int) 
     parts = min(panels, max(1, _MANY // 2 // blocks))
     some = -(-panels // parts)
     padded = -(-depth // lanes) * lanes
-    copied = (1, inputs * depth, inputs * depth) if padded == depth else (inputs, depth, padded)
     pixels = shapes.x[0] * y.extent * x.extent
-    sizes = (
-        pixels, depth, filters, x.extent * filters, x.size * depth, padded, blocks, block, rows,
-        columns, panels, some, inputs,
-    )  # fmt: skip
+    sizes = Sizes(
+        depth=depth,
+        filters=filters,
+        y_row=x.extent * filters,
+        x_row=x.size * depth,
+        pixel=padded,
+        blocks=blocks,
+        block=block,
+        rows=rows,
+        columns=columns,
+        panels=panels,
+        some=some,
+        size=inputs,
+    )
     return Schedule(
         packing,
         panels,
-        steps,
+        numbers(steps),
         blocks * -(-panels // some),
         2 * pixels * filters * depth * 9,
         panels * inputs * inputs * depth * columns,
-        sizes,
-        tuple(Box(1, inputs, 0, 1, y.size, x.size * depth, *copied)),
+        pixels * filters,
+        numbers(sizes),
+        numbers(tile_box(inputs, y.size, x.size, depth, padded)),
         tiles,
         int(kernels.table(rows)[rows]),
     )
 
 
-def tile_table(
+def tile_box(reach: int, height: int, width: int, channels: int, padded: int) -> Box:
+    """The copy of a tile of reach x reach pixels of an image, each with its channels padded."""
+    parts = (reach, channels, padded)
+    if padded == channels:
+        parts = (1, reach * channels, reach * channels)
+    return Box(1, reach, 0, 1, height, width * channels, *parts)
+
+
+def tile_patches(
     batch: int, y: Axis, x: Axis, channels: int, lanes: int, step: int, reach: int
-) -> np.ndarray:
-    """For each tile its part of an image, for `fill`, and whether it must be copied.
+) -> dict[str, Any]:
+    """The columns of a table of `Patch`.
 
     Tiles begin `step` rows or columns apart and have `reach` of them.
     """
@@ -182,18 +258,23 @@ def tile_table(
     copied = (before > 0) | (stop < reach) | (top < 0) | (top + reach > y.size)
     copied |= channels % lanes != 0
     start = ((n * y.size + top) * x.size + left) * channels
-    table = [start, top, np.zeros_like(n), before * channels, stop * channels, copied]
-    return np.stack([column.reshape(-1) for column in table], axis=1).astype(np.int64)
+    window = {"start": start, "top": top, "front": 0}
+    window |= {"before": before * channels, "stop": stop * channels}
+    return {"window": window, "copied": copied}
 
 
-def tile_places(batch: int, height: int, width: int, filters: int, outputs: int) -> np.ndarray:
+def _tile_places(
+    batch: int, height: int, width: int, filters: int, outputs: int
+) -> dict[str, np.ndarray]:
     """For each tile where its outputs begin, and how many rows and columns of them there are."""
     n, top, left = np.broadcast_arrays(
         *np.ix_(range(batch), range(0, height, outputs), range(0, width, outputs))
     )
-    place = ((n * height + top) * width + left) * filters
-    table = [place, np.minimum(outputs, height - top), np.minimum(outputs, width - left)]
-    return np.stack([column.reshape(-1) for column in table], axis=1).astype(np.int64)
+    return {
+        "y": ((n * height + top) * width + left) * filters,
+        "rows": np.minimum(outputs, height - top),
+        "columns": np.minimum(outputs, width - left),
+    }
 
 
 @cache
@@ -219,14 +300,15 @@ to_output: Any = None
 
 def _transform_kernel(task, kernel, target, steps):
     # Sizes are no constants, or LLVM would write out all loops: thrice as long to compile.
-    panel_step, tap_step, row_step, depth, columns, window, size = steps
+    of = record(KernelSteps, steps)
+    depth, columns, window, size = of.depth, of.columns, of.window, of.size
     lanes = lanes_of(kernel)
     between = allocate(kernel.dtype, size * window * lanes)
     for k in range(0, depth * columns, lanes):
-        start = task * panel_step + k // columns * row_step + k % columns
+        start = task * of.panel + k // columns * of.row + k % columns
         for i in range(window):
-            place = start + i * tap_step
-            to_kernel(kernel, place, window * tap_step, between, i * lanes, window * lanes)
+            place = start + i * of.tap
+            to_kernel(kernel, place, window * of.tap, between, i * lanes, window * lanes)
         for i in range(size):
             place = (task * size + i) * size * depth * columns + k
             to_kernel(between, i * window * lanes, lanes, target, place, depth * columns)
@@ -234,56 +316,57 @@ def _transform_kernel(task, kernel, target, steps):
 
 
 def _convolve(task, x, kernel, bias, has_bias, addend, y, mode, micro, sizes, box, tiles):
-    _, depth, filters, y_row, x_row, pixel, blocks, block, rows, columns, panels, some, size = sizes
+    of, copied = record(Sizes, sizes), record(Box, box)
+    depth, filters, pixel, columns, size = of.depth, of.filters, of.pixel, of.columns, of.size
     lanes, zero, bytes = lanes_of(x), splat(x, 0), x.itemsize
     low, high = limits(x, mode)
-    first_tile = task % blocks * block
-    count = min(block, tiles.shape[0] - first_tile)
+    first_tile = task % of.blocks * of.block
+    count = min(of.block, tiles.shape[0] - first_tile)
     # A vector more from row to row, or rows would meet in few places of the cache.
     pitch = pixel + lanes
-    plane, product = block * pitch + lanes, block * columns + lanes
+    plane, product = of.block * pitch + lanes, of.block * columns + lanes
     v = allocate(x.dtype, size * size * (plane + product + pixel + lanes) + size * lanes)
     m = part_of(v, size * size * plane, size * size * product)
     between = part_of(m, size * size * product, size * size * lanes)
     patch = part_of(between, size * size * lanes, size * size * pixel + size * lanes)
     for t in range(count):
-        part = tiles[first_tile + t]
-        source, start, row = x, part[0], x_row
-        if part[5]:
-            fill(patch, x, box, part)
-            source, start, row = patch, 0, size * pixel
+        part = row(Tile, tiles, first_tile + t).patch
+        source, start, line = x, part.window.start, of.x_row
+        if part.copied:
+            fill(patch, x, copied, part.window)
+            source, start, line = patch, 0, size * pixel
         for c in range(0, depth, lanes):
             for i in range(size):
-                to_input(source, start + i * pixel + c, row, between, i * lanes, size * lanes)
+                to_input(source, start + i * pixel + c, line, between, i * lanes, size * lanes)
             for i in range(size):
                 place = i * size * plane + t * pitch + c
                 to_input(between, i * size * lanes, lanes, v, place, plane)
-    first_panel = task // blocks * some
-    for panel in range(first_panel, min(panels, first_panel + some)):
+    first_panel = task // of.blocks * of.some
+    for panel in range(first_panel, min(of.panels, first_panel + of.some)):
         for xi in range(size * size):
-            for first in range(0, count, rows):
+            for first in range(0, count, of.rows):
                 call_address(
                     micro,
-                    (
-                        1,
-                        0,
-                        0,
-                        depth,
-                        address_of(v, xi * plane + first * pitch),
-                        pitch * bytes,
-                        bytes,
-                        address_of(kernel, (panel * size * size + xi) * depth * columns),
-                        columns * bytes,
-                        address_of(m, xi * product + first * columns),
-                        columns * bytes,
-                        columns,
-                        0,
-                        0,
-                        0,
+                    Call(
+                        taps=1,
+                        a_tap=0,
+                        b_tap=0,
+                        depth=depth,
+                        a=address_of(v, xi * plane + first * pitch),
+                        a_row=pitch * bytes,
+                        a_step=bytes,
+                        b=address_of(kernel, (panel * size * size + xi) * depth * columns),
+                        b_step=columns * bytes,
+                        c=address_of(m, xi * product + first * columns),
+                        c_row=columns * bytes,
+                        columns=columns,
+                        bias=0,
+                        mode=0,
+                        onto=0,
                     ),
                 )
         for t in range(count):
-            part = tiles[first_tile + t]
+            tile = row(Tile, tiles, first_tile + t)
             for f in range(0, min(columns, filters - panel * columns), lanes):
                 channel = panel * columns + f
                 stored = filters - channel
@@ -291,10 +374,10 @@ def _convolve(task, x, kernel, bias, has_bias, addend, y, mode, micro, sizes, bo
                 for i in range(size):
                     place = i * product + t * columns + f
                     to_output(m, place, size * product, between, i * lanes, size * lanes)
-                for r in range(part[7]):
+                for r in range(tile.rows):
                     to_output(between, r * size * lanes, lanes, patch, 0, lanes)
-                    place = part[6] + r * y_row + channel
-                    for s in range(part[8]):
+                    place = tile.y + r * of.y_row + channel
+                    for s in range(tile.columns):
                         value = load(patch, s * lanes) + start
                         if mode & ACCUMULATE:
                             value = value + load_first(addend, place + s * filters, stored)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nkeras_numba_cpu.emit.records import numbers, record, row, stacked, table
 from nkeras_numba_cpu.emit.simd import address_of, lane_count, lanes_of, load, store_first
 from nkeras_numba_cpu.emit.views import allocate, release
 from nkeras_numba_cpu.emit.views import part as part_of
@@ -28,13 +29,47 @@ from nkeras_numba_cpu.products.geometry import (
     vectors_for,
 )
 from nkeras_numba_cpu.products.kernel_gradient import add_parts
-from nkeras_numba_cpu.products.micro_kernel import ACCUMULATE, micro_kernels
-from nkeras_numba_cpu.products.schedules import Box
-from nkeras_numba_cpu.products.winograd import bind, tile_table
+from nkeras_numba_cpu.products.micro_kernel import ACCUMULATE, Call, micro_kernels
+from nkeras_numba_cpu.products.tables import Box
+from nkeras_numba_cpu.products.winograd import Patch, bind, tile_box, tile_patches
 from nkeras_numba_cpu.products.winograd_transforms import TRANSFORMS
 
 _BLOCK = 28  # tiles that are transformed at a time
 _LEAST = 128  # tiles of a part: adding the parts up costs little beside
+
+
+class Sizes(NamedTuple):
+    """What the tasks share; distances are in elements."""
+
+    parts: int  # that the sums are made in
+    depth: int
+    filters: int
+    columns: int  # of a panel
+    panels: int
+    some: int  # panels of a task
+    pixel_x: int  # of the copies
+    pixel_y: int
+    row_x: int
+    row_y: int
+    outputs: int
+    size: int  # of a transformed tile
+
+
+class KernelSizes(NamedTuple):
+    """What transforming the kernel back needs to know."""
+
+    depth: int
+    filters: int
+    columns: int  # of a panel
+    window: int
+    size: int  # of a transformed tile
+
+
+class Rows(NamedTuple):
+    """As many rows of the kernel as are in registers at a time."""
+
+    kernel: int  # the address of the micro-kernel for so many
+    first: int
 
 
 class Schedule(NamedTuple):
@@ -43,13 +78,16 @@ class Schedule(NamedTuple):
     tasks: int
     work: int
     parts: int
+    panels: int
     size: int  # of the transformed kernel
-    sizes: tuple[int, ...]
-    box_x: tuple[int, ...]  # see `Box`
+    sizes: tuple[int, ...]  # Sizes
+    kernel_sizes: tuple[int, ...]  # KernelSizes
+    box_x: tuple[int, ...]  # Box
     box_y: tuple[int, ...]
-    tiles_x: np.ndarray  # see `tile_table`
+    tiles_x: np.ndarray  # Patch
     tiles_y: np.ndarray
-    rows: np.ndarray  # micro-kernel, first row of the kernel
+    rows: np.ndarray  # Rows
+    kernel: int  # its elements
 
 
 def grad_kernel(x: np.ndarray, grad_y: np.ndarray, schedule: Schedule, outputs: int) -> np.ndarray:
@@ -62,9 +100,8 @@ def grad_kernel(x: np.ndarray, grad_y: np.ndarray, schedule: Schedule, outputs: 
     )  # fmt: skip
     if schedule.parts > 1:
         sums = add_parts(sums, schedule.parts)
-    _, depth, filters, columns, panels, *_ = schedule.sizes
-    grad = empty((9 * depth * filters,), x.dtype)
-    transform_back(panels, schedule.size, sums, grad, (depth, filters, columns, 3, outputs + 2))
+    grad = empty((schedule.kernel,), x.dtype)
+    transform_back(schedule.panels, schedule.size, sums, grad, schedule.kernel_sizes)
     return grad
 
 
@@ -78,37 +115,45 @@ def gradient_schedule(shapes: Shapes, dtype: str, outputs: int) -> Schedule:
     columns = kernels.columns
     panels = -(-filters // columns)
     of_y, of_x = (Axis(axis.extent, axis.extent, 1, 0, (0,), 1) for axis in (y, x))
-    tiles_x = tile_table(shapes.x[0], y, x, depth, lanes, outputs, inputs)
-    tiles_y = tile_table(shapes.x[0], of_y, of_x, filters, lanes, outputs, outputs)
+    of_images = tile_patches(shapes.x[0], y, x, depth, lanes, outputs, inputs)
+    of_outputs = tile_patches(shapes.x[0], of_y, of_x, filters, lanes, outputs, outputs)
+    tiles_x, tiles_y = stacked(Patch, **of_images), stacked(Patch, **of_outputs)
     parts = max(1, min(-(-16 // panels), len(tiles_x) // _LEAST))
     some = max(1, min(4, parts * panels // 8))
     most = 8 if depth % 8 == 0 else tile_rows(depth, kernels.rows)
     rows = tiles_of(depth, min(most, kernels.rows))
     addresses = kernels.table(*{count for _, count in rows})
     padded_x, padded_y = (-(-size // lanes) * lanes for size in (depth, filters))
-    sizes = (
-        parts, depth, filters, columns, panels, some, padded_x, padded_y, x.size * depth,
-        x.extent * filters, outputs, inputs,
-    )  # fmt: skip
+    sizes = Sizes(
+        parts=parts,
+        depth=depth,
+        filters=filters,
+        columns=columns,
+        panels=panels,
+        some=some,
+        pixel_x=padded_x,
+        pixel_y=padded_y,
+        row_x=x.size * depth,
+        row_y=x.extent * filters,
+        outputs=outputs,
+        size=inputs,
+    )
+    kernel_sizes = KernelSizes(depth, filters, columns, window=3, size=inputs)
     return Schedule(
         parts * -(-panels // some),
         2 * shapes.x[0] * y.extent * x.extent * 9 * depth * filters,
         parts,
+        panels,
         inputs * inputs * panels * depth * columns,
-        sizes,
-        _box(inputs, y.size, x.size, depth, padded_x),
-        _box(outputs, y.extent, x.extent, filters, padded_y),
+        numbers(sizes),
+        numbers(kernel_sizes),
+        numbers(tile_box(inputs, y.size, x.size, depth, padded_x)),
+        numbers(tile_box(outputs, y.extent, x.extent, filters, padded_y)),
         tiles_x,
         tiles_y,
-        np.array([(int(addresses[count]), first) for first, count in rows], np.int64),
+        table(Rows, [Rows(int(addresses[count]), first) for first, count in rows]),
+        9 * depth * filters,
     )
-
-
-def _box(reach: int, height: int, width: int, channels: int, padded: int) -> tuple[int, ...]:
-    parts = (reach, channels, padded)
-    if padded == channels:
-        parts = (1, reach * channels, reach * channels)
-    return tuple(Box(1, reach, 0, 1, height, width * channels, *parts))
 
 
 @cache
@@ -124,11 +169,12 @@ from_kernel: Any = None
 
 
 def _multiply(task, x, grad_y, sums, sizes, box_x, box_y, tiles_x, tiles_y, rows):
-    parts, depth, filters, columns, panels, some, pixel_x, pixel_y, row_x, row_y = sizes[:10]
-    outputs, size = sizes[10], sizes[11]
+    of, of_x, of_y = record(Sizes, sizes), record(Box, box_x), record(Box, box_y)
+    parts, columns, panels, outputs, size = of.parts, of.columns, of.panels, of.outputs, of.size
+    pixel_x, pixel_y = of.pixel_x, of.pixel_y
     lanes, bytes, elements = lanes_of(x), x.itemsize, size * size
-    part, first_panel = task % parts, task // parts * some
-    some = min(some, panels - first_panel)
+    part, first_panel = task % parts, task // parts * of.some
+    some = min(of.some, panels - first_panel)
     pitch = pixel_x + lanes
     plane, product = _BLOCK * pitch + lanes, _BLOCK * columns * some + lanes
     v = allocate(x.dtype, elements * (plane + product + pixel_x + pixel_y + lanes))
@@ -140,64 +186,67 @@ def _multiply(task, x, grad_y, sums, sizes, box_x, box_y, tiles_x, tiles_y, rows
     for block in range(begin, end, _BLOCK):
         count = min(_BLOCK, end - block)
         for t in range(count):
-            tile = tiles_x[block + t]
-            source, start, row = x, tile[0], row_x
-            if tile[5]:
-                fill(patch_x, x, box_x, tile)
-                source, start, row = patch_x, 0, size * pixel_x
-            for c in range(0, depth, lanes):
+            tile = row(Patch, tiles_x, block + t)
+            source, start, line = x, tile.window.start, of.row_x
+            if tile.copied:
+                fill(patch_x, x, of_x, tile.window)
+                source, start, line = patch_x, 0, size * pixel_x
+            for c in range(0, of.depth, lanes):
                 for i in range(size):
                     place = start + i * pixel_x + c
-                    to_input(source, place, row, between, i * lanes, size * lanes)
+                    to_input(source, place, line, between, i * lanes, size * lanes)
                 for i in range(size):
                     place = i * size * plane + t * pitch + c
                     to_input(between, i * size * lanes, lanes, v, place, plane)
-            tile = tiles_y[block + t]
-            source, start, row = grad_y, tile[0], row_y
-            if tile[5]:
-                fill(patch_y, grad_y, box_y, tile)
-                source, start, row = patch_y, 0, outputs * pixel_y
+            tile = row(Patch, tiles_y, block + t)
+            source, start, line = grad_y, tile.window.start, of.row_y
+            if tile.copied:
+                fill(patch_y, grad_y, of_y, tile.window)
+                source, start, line = patch_y, 0, outputs * pixel_y
             first = first_panel * columns
-            for f in range(0, min(columns * some, filters - first), lanes):
+            for f in range(0, min(columns * some, of.filters - first), lanes):
                 for i in range(outputs):
                     place = start + i * pixel_y + first + f
-                    from_output(source, place, row, between, i * lanes, outputs * lanes)
+                    from_output(source, place, line, between, i * lanes, outputs * lanes)
                 for i in range(size):
                     place = i * size * product + f // columns * _BLOCK * columns
                     place += t * columns + f % columns
                     from_output(between, i * outputs * lanes, lanes, w, place, product)
         for xi in range(elements):
             for p in range(some):
-                target = ((part * elements + xi) * panels + first_panel + p) * depth * columns
+                matrix = (part * elements + xi) * panels + first_panel + p
+                target = matrix * of.depth * columns
                 for r in range(rows.shape[0]):
+                    some_rows = row(Rows, rows, r)
                     call_address(
-                        rows[r, 0],
-                        (
-                            1,
-                            0,
-                            0,
-                            count,
-                            address_of(v, xi * plane + rows[r, 1]),
-                            bytes,
-                            pitch * bytes,
-                            address_of(w, xi * product + p * _BLOCK * columns),
-                            columns * bytes,
-                            address_of(sums, target + rows[r, 1] * columns),
-                            columns * bytes,
-                            columns,
-                            0,
-                            ACCUMULATE if block > begin else 0,
-                            0,
+                        some_rows.kernel,
+                        Call(
+                            taps=1,
+                            a_tap=0,
+                            b_tap=0,
+                            depth=count,
+                            a=address_of(v, xi * plane + some_rows.first),
+                            a_row=bytes,
+                            a_step=pitch * bytes,
+                            b=address_of(w, xi * product + p * _BLOCK * columns),
+                            b_step=columns * bytes,
+                            c=address_of(sums, target + some_rows.first * columns),
+                            c_row=columns * bytes,
+                            columns=columns,
+                            bias=0,
+                            mode=ACCUMULATE if block > begin else 0,
+                            onto=0,
                         ),
                     )
     release(v)
 
 
 def _transform_back(task, sums, grad, sizes):
-    depth, filters, columns, window, size = sizes
+    of = record(KernelSizes, sizes)
+    columns, window, size = of.columns, of.window, of.size
     lanes = lanes_of(sums)
     between = allocate(sums.dtype, window * (size + window) * lanes)
-    matrix = depth * columns
+    matrix = of.depth * columns
     step = sums.size // (size * size)
     for k in range(0, matrix, lanes):
         channel, filter = k // columns, task * columns + k % columns
@@ -209,6 +258,6 @@ def _transform_back(task, sums, grad, sizes):
             from_kernel(between, i * size * lanes, lanes, between, last, lanes)
             for j in range(window):
                 value = load(between, last + j * lanes)
-                place = ((i * window + j) * depth + channel) * filters + filter
-                store_first(grad, place, value, filters - filter)
+                place = ((i * window + j) * of.depth + channel) * of.filters + filter
+                store_first(grad, place, value, of.filters - filter)
     release(between)
