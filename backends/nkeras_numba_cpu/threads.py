@@ -102,7 +102,13 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, or a way to call it that is safe, where it enters a parallel region."""
     if getattr(_this_thread, "count", 0) != _count:
         start()
-    return function if _thread_safe else functools.partial(launch, function)
+    return function if _thread_safe else _safe(function)
+
+
+@functools.cache
+def _safe(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for each call: launches are compared."""
+    return functools.partial(launch, function)
 
 
 def state() -> tuple[int, bool]:

@@ -257,3 +257,9 @@ def test_read_only_arrays_need_no_second_compilation():
     assert np.shares_memory(alias, x)
     del x
     np.testing.assert_array_equal(alias, np.arange(6).reshape(2, 3))
+
+
+def test_launches_are_the_same_where_threads_need_a_lock(monkeypatch):
+    monkeypatch.setattr(threads, "_thread_safe", False)
+    assert threads.entry(sum) is threads.entry(sum) is not sum
+    assert threads.entry(sum)([1, 2]) == 3
