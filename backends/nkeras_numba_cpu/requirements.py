@@ -11,7 +11,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from nkeras.core.errors import BackendError, cut_text, warn
+from nkeras.core.errors import BackendError, SettingError, cut_text, warn
 
 # CI tests both. LLVM before that of Numba 0.62 aborts the process at `llvm.maximum` on x86.
 OLDEST_NUMBA = (0, 62)
@@ -67,11 +67,11 @@ def explained() -> Generator[None]:
     """Around what uses internals of Numba, Python and NumPy: an error names their versions.
 
     Raises:
-        BackendError: in place of any other exception.
+        BackendError: in place of any other exception, but for a mistaken setting.
     """
     try:
         yield
-    except BackendError:
+    except (BackendError, SettingError):
         raise
     except Exception as error:
         reason = cut_text(" ".join(f"{type(error).__name__}: {error}".split()), 150)

@@ -10,7 +10,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from nkeras.backend.protocol import Backend
-from nkeras.core.errors import BackendError, is_a, nearest, short, warn
+from nkeras.core.errors import BackendError, SettingError, is_a, nearest, short, warn
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -81,7 +81,7 @@ def backends() -> dict[str, str]:
     for name in sorted(_entry_points()):
         try:
             loaded = load(name)
-        except (BackendError, ImportError) as error:
+        except (BackendError, SettingError, ImportError) as error:
             states[name] = f"not available: {error}"
         else:
             states[name] = "active" if loaded is active() else "available"
@@ -114,7 +114,7 @@ def _load(name: str) -> Backend:
         )
     try:
         return entries[name].load()()
-    except BackendError:
+    except (BackendError, SettingError):
         raise
     except ModuleNotFoundError as error:
         if error.name != "numba":

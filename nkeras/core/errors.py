@@ -26,6 +26,10 @@ class BackendError(RuntimeError):
     """A backend is missing, failed to load, or lacks what was asked of it."""
 
 
+class SettingError(ValueError):
+    """An environment variable has a value that means nothing: no backend is at fault."""
+
+
 def refuse(argument: str, value: object, expected: str, owner: str) -> NoReturn:
     """Raise a ValueError that says what came for an argument and what would be right."""
     raise ValueError(f"{owner}: argument `{argument}` must be {expected}. Received: {short(value)}")

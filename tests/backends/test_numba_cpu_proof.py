@@ -170,6 +170,18 @@ def test_numba_without_its_compiler_is_refused() -> None:
     assert "which NUMBA_DISABLE_JIT forbids" in done.stderr
 
 
+def test_a_mistaken_setting_stays_the_error_that_it_is() -> None:
+    done = run(USE, NKERAS_VECTOR_BITS="100")
+    assert done.returncode == 1
+    assert "SettingError: NKERAS_VECTOR_BITS must be 128, 256 or 512" in done.stderr
+    done = run(
+        "import nkeras; print(nkeras.backends()['numba_cpu'])",
+        NKERAS_VECTOR_BITS="100",
+        NKERAS_BACKEND="numpy",
+    )
+    assert done.stdout.startswith("not available: NKERAS_VECTOR_BITS must be 128, 256 or 512")
+
+
 def test_importing_and_asking_for_names_tries_nothing(tmp_path: Any) -> None:
     code = "import sys, nkeras; nkeras.layers.Dense; print('numba' in sys.modules)"
     assert run(code, NUMBA_CACHE_DIR=str(tmp_path)).stdout == "False\n"

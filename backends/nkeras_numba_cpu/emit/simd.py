@@ -24,7 +24,7 @@ from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import models, register_model
 
-from nkeras.core.errors import short
+from nkeras.core.errors import SettingError, short
 
 # Type checkers should not see the first parameter of an intrinsic, which callers do not give.
 intrinsic = cast("Any", extending.intrinsic)
@@ -44,7 +44,7 @@ def vector_bits() -> int:
     if not text:
         return own
     if text not in ("128", "256", "512"):
-        raise ValueError(f"NKERAS_VECTOR_BITS must be 128, 256 or 512, received {short(text)}")
+        raise SettingError(f"NKERAS_VECTOR_BITS must be 128, 256 or 512, received {short(text)}")
     return min(own, int(text))
 
 
