@@ -260,6 +260,7 @@ def test_read_only_arrays_need_no_second_compilation():
 
 
 def test_launches_are_the_same_where_threads_need_a_lock(monkeypatch):
+    threads.start()  # which finds out whether they do
     monkeypatch.setattr(threads, "_thread_safe", False)
     assert threads.entry(sum) is threads.entry(sum) is not sum
     assert threads.entry(sum)([1, 2]) == 3
