@@ -92,3 +92,25 @@ def scatter_update(x: Array, indices: Array, updates: Array) -> Array:
     result = x.copy()
     result[tuple(i[kept] for i in where)] = updates.reshape((rows, *x.shape[depth:]))[kept]
     return result
+
+
+@KERNELS.register
+@in_float32
+def scatter_reduce(x: Array, indices: Array, updates: Array, *, reduction: str) -> Array:
+    xp = namespace(x)
+    result, where = x.copy(), _coordinates(indices)
+    updates = updates.reshape((where[0].size, *x.shape[len(where) :]))
+    if reduction != "mul":
+        (xp.maximum if reduction == "max" else xp.minimum).at(result, where, updates)
+        return result
+    # CuPy has no multiply.at: one update of each place in each round.
+    left = xp.arange(where[0].size)
+    while left.size:
+        at = tuple(i[left] for i in where)
+        first = xp.full(x.shape[: len(where)], where[0].size)
+        xp.minimum.at(first, at, left)
+        chosen = first[at] == left
+        now = tuple(i[chosen] for i in at)
+        result[now] = result[now] * updates[left[chosen]]
+        left = left[~chosen]
+    return result

@@ -1,5 +1,7 @@
 """Matrix products."""
 
+import numpy as np
+
 from nkeras_numpy.namespace import Array, in_float32, namespace
 from nkeras_numpy.registry import KERNELS
 
@@ -35,3 +37,18 @@ def epilogue(y: Array, bias: Array | None, addend: Array | None, activation: str
     if activation == "relu6":
         y = xp.where(y > 6, 6, y)
     return y.astype(dtype)
+
+
+@KERNELS.register
+@in_float32
+def squared_distances(x: Array, y: Array) -> Array:
+    """Row by row, so that only the distances of one row are there at once."""
+    xp = namespace(x)
+    columns = [
+        xp.square(x[..., i : i + 1, :] - y).sum(axis=-1, dtype=np.float64)
+        for i in range(x.shape[-2])
+    ]
+    if not columns:
+        batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+        return xp.zeros((*batch, 0, y.shape[-2]), x.dtype)
+    return xp.stack(columns, axis=-2).astype(x.dtype)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -15,10 +14,16 @@ from nkeras.core.spec import normalize_axis
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import DTypeLike, ShapeLike, TensorLike
 from nkeras.ops.core import full, zeros
-from nkeras.ops.elementwise import equal, maximum, minimum, multiply
-from nkeras.ops.indexing import checked_coordinates, gather_nd, scatter_nd, scatter_update_, take
+from nkeras.ops.elementwise import equal
+from nkeras.ops.indexing import (
+    checked_coordinates,
+    scatter_nd,
+    scatter_reduce,
+    scatter_update_,
+    take,
+)
 from nkeras.ops.reduction import any
-from nkeras.ops.shape import cast, expand_dims, reshape
+from nkeras.ops.shape import cast, expand_dims
 
 
 @op
@@ -147,7 +152,7 @@ def _like(x: Tensor, shape: ShapeLike) -> Tensor:
 
 
 def _segment_reduce(
-    function: Callable[[Tensor, Tensor], Tensor],
+    reduction: str,
     empty: Callable[[str], float],
     data: TensorLike,
     segment_ids: TensorLike,
@@ -159,38 +164,8 @@ def _segment_reduce(
     if _symbolic(data):
         return _like(data, shape)
     start = full(shape, empty(data.dtype), data.dtype)
-    return combine(function, start, numbers[:, None], data)
-
-
-def combine(
-    function: Callable[[Tensor, Tensor], Tensor],
-    x: Tensor,
-    coordinates: np.ndarray,
-    updates: Tensor,
-) -> Tensor:
-    """`x[coordinates] = function(x[coordinates], updates)`, one update of a place after the other.
-
-    Args:
-        function: of two tensors.
-        x: tensor.
-        coordinates: int `(rows, depth)`.
-        updates: tensor `(rows, *x.shape[depth:])`.
-
-    Returns:
-        Tensor of the shape of `x`.
-    """
-    flat: Any = np.ravel_multi_index(tuple(coordinates.T), x.shape[: coordinates.shape[1]])
-    order = np.argsort(flat, kind="stable")
-    ordered = flat[order]
-    first = np.searchsorted(ordered, ordered)
-    turn = np.empty(len(flat), "int64")
-    turn[order] = np.arange(len(flat)) - first
-    for number in range(int(turn.max(initial=-1)) + 1):
-        rows = np.flatnonzero(turn == number)
-        places = to_tensor(coordinates[rows], "int32")
-        values = function(gather_nd(x, places), take(updates, rows, 0))
-        x = scatter_update_(x, places, values)
-    return x
+    places = to_tensor(numbers[:, None], "int32")
+    return scatter_reduce(start, places, data, reduction=reduction)
 
 
 def _lowest(dtype: str) -> float:
@@ -209,7 +184,7 @@ def segment_max(
 
     The arguments are those of `segment_sum`.
     """
-    return _segment_reduce(maximum, _lowest, data, segment_ids, num_segments, "segment_max")
+    return _segment_reduce("max", _lowest, data, segment_ids, num_segments, "segment_max")
 
 
 @op
@@ -220,7 +195,7 @@ def segment_min(
 
     The arguments are those of `segment_sum`.
     """
-    return _segment_reduce(minimum, _highest, data, segment_ids, num_segments, "segment_min")
+    return _segment_reduce("min", _highest, data, segment_ids, num_segments, "segment_min")
 
 
 @op
@@ -231,7 +206,7 @@ def segment_prod(
 
     The arguments are those of `segment_sum`.
     """
-    return _segment_reduce(multiply, lambda _: 1, data, segment_ids, num_segments, "segment_prod")
+    return _segment_reduce("mul", lambda _: 1, data, segment_ids, num_segments, "segment_prod")
 
 
 @op
@@ -259,11 +234,6 @@ def scatter_update(
         return scatter_update_(x, indices, updates)
     if reduction == "add":
         return x + scatter_nd(indices, updates, shape=x.shape)
-    functions = {"max": maximum, "min": minimum, "mul": multiply}
-    if reduction not in functions:
+    if reduction not in ("max", "min", "mul"):
         refuse("reduction", reduction, 'None, "add", "max", "min" or "mul"', "scatter_update")
-    if _symbolic(indices) or _symbolic(updates) or _symbolic(x):
-        return scatter_update_(x, indices, updates)
-    depth = indices.shape[-1]
-    flat = reshape(updates, (-1, *x.shape[depth:]))
-    return combine(functions[reduction], x, indices.numpy().reshape(-1, depth), flat)
+    return scatter_reduce(x, indices, updates, reduction=reduction)

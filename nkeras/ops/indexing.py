@@ -12,6 +12,7 @@ from nkeras.core.primitive import op, primitive, to_tensor
 from nkeras.core.spec import Shape, Spec, Typed, broadcast_shapes, normalize_axis
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import ShapeLike, TensorLike
+from nkeras.ops.elementwise import divide_no_nan, equal, where_
 from nkeras.ops.shape import cast, reshape, stack
 
 
@@ -116,6 +117,45 @@ def _(grad_y: Tensor, x_spec: Spec, indices: Tensor, updates_spec: Spec) -> Tens
     is_last = cast(gather_nd(winner, indices) == numbers, grad_y.dtype)
     mask = reshape(is_last, (*indices.shape[:-1], *([1] * (len(x_spec.shape) - depth))))
     return gather_nd(grad_y, indices) * mask
+
+
+@primitive(flat=("indices",))
+def scatter_reduce(x: Typed, indices: Typed, updates: Typed, *, reduction: str) -> Spec:
+    """The tensor x, joined at coordinates with updates by `"max"`, `"min"` or `"mul"`."""
+    expected = (*indices.shape[:-1], *x.shape[indices.shape[-1] :])
+    if tuple(updates.shape) != expected:
+        raise ValueError(
+            f"scatter_update: updates must have the shape {expected} for indices of shape "
+            f"{indices.shape} into {x.shape}. Received updates of shape {updates.shape}"
+        )
+    return Spec(x.shape, x.dtype)
+
+
+@scatter_reduce.vjp("x", "updates")
+def _(
+    grad_y: Tensor, x: Tensor, indices: Tensor, updates: Tensor, y: Tensor, reduction: str
+) -> tuple[Tensor, Tensor]:
+    """Equal extremes share the gradient evenly; of a product each one has that of the others."""
+    added = {"shape": x.shape}
+    if reduction == "mul":
+        zero, zeros = equal(x, 0.0), equal(updates, 0.0)
+        count = cast(zero, x.dtype) + scatter_nd(indices, cast(zeros, x.dtype), **added)
+        own, others = where_(zero, 1.0, x), where_(zeros, 1.0, updates)
+        rest = scatter_reduce(own, indices, others, reduction="mul")
+
+        def without(is_zero: Tensor, value: Tensor, rest: Tensor, count: Tensor) -> Tensor:
+            alone = cast(equal(count, cast(is_zero, x.dtype)), x.dtype)
+            return alone * rest / value
+
+        at = gather_nd(rest, indices), gather_nd(count, indices)
+        return (
+            grad_y * without(zero, own, rest, count),
+            gather_nd(grad_y, indices) * without(zeros, others, *at),
+        )
+    of_x = cast(equal(x, y), x.dtype)
+    of_updates = cast(equal(updates, gather_nd(y, indices)), x.dtype)
+    share = divide_no_nan(grad_y, of_x + scatter_nd(indices, of_updates, **added))
+    return of_x * share, of_updates * gather_nd(share, indices)
 
 
 def checked_indices(indices: TensorLike, size: int, owner: str) -> Tensor:

@@ -20,11 +20,8 @@ from nkeras.ops.elementwise import (
     clip,
     divide,
     elementwise,
-    equal,
     floor_divide,
-    isfinite,
     isnan,
-    less_equal,
     log10,
     logical_and,
     logical_or,
@@ -40,6 +37,7 @@ from nkeras.ops.reduction import all, mean, reduce_sum
 from nkeras.ops.shape import cast, reshape, section
 
 _abs = abs
+_is_near = elementwise(arithmetic.is_near, "float", "x1 is as near to x2 as the tolerances ask.")
 _nan_to_number = elementwise(
     arithmetic.nan_to_number, "promote", "Numbers in place of NaN and infinities."
 )
@@ -148,8 +146,7 @@ def isclose(
     """
     dtype = dtypes.result_type(to_tensor(x1).dtype, to_tensor(x2).dtype, float)
     x1, x2 = cast(x1, dtype), cast(x2, dtype)
-    near = less_equal(absolute(subtract(x1, x2)), atol + rtol * absolute(x2))
-    result = logical_or(equal(x1, x2), logical_and(near, isfinite(x2)))
+    result = _is_near(x1, x2, to_tensor(rtol, dtype), to_tensor(atol, dtype))
     return logical_or(result, logical_and(isnan(x1), isnan(x2))) if equal_nan else result
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from nkeras.core import dtypes
+from nkeras.core import dtypes, tape
 from nkeras.core.errors import refuse
-from nkeras.core.primitive import op, promoted, to_tensor
-from nkeras.core.spec import normalize_axis
+from nkeras.core.primitive import op, primitive, promoted, to_tensor
+from nkeras.core.spec import Spec, Typed, broadcast_shapes, normalize_axis
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
 from nkeras.ops.arranging import moveaxis
@@ -16,8 +16,8 @@ from nkeras.ops.convolution import conv
 from nkeras.ops.elementwise import multiply, root_of_squares
 from nkeras.ops.linalg import matmul
 from nkeras.ops.padding import pad
-from nkeras.ops.reduction import sum
-from nkeras.ops.shape import cast, expand_dims, flip, getitem, reshape, stack, transpose
+from nkeras.ops.reduction import reduce_sum
+from nkeras.ops.shape import cast, flip, getitem, reshape, stack, transpose, turned
 
 
 @op
@@ -219,5 +219,32 @@ def cdist(x: TensorLike, y: TensorLike) -> Tensor:
     """
     x, y = promoted(x, y)
     dtype = dtypes.result_type(x.dtype, float)
-    difference = expand_dims(cast(x, dtype), -2) - expand_dims(cast(y, dtype), -3)
-    return root_of_squares(sum(difference * difference, axis=-1))
+    return root_of_squares(_squared_distances(cast(x, dtype), cast(y, dtype)))
+
+
+@primitive(outputs=("squares",))
+def _squared_distances(x: Typed, y: Typed) -> Spec:
+    """Sums of squared differences of all pairs of rows."""
+    if min(len(x.shape), len(y.shape)) < 2 or x.shape[-1] != y.shape[-1]:
+        raise ValueError(
+            "cdist: `x` (..., rows, features) and `y` (..., others, features) are needed. Received "
+            f"shapes {x.shape} and {y.shape}"
+        )
+    batch = broadcast_shapes(x.shape[:-2], y.shape[:-2], owner="cdist")
+    return Spec((*batch, x.shape[-2], y.shape[-2]), x.dtype)
+
+
+@_squared_distances.vjp("x")
+def _(grad_squares: Tensor, x: Tensor, y: Tensor, x_spec: Spec) -> Tensor:
+    return tape.sum_to(_pulls(grad_squares, x, y), x_spec)
+
+
+@_squared_distances.vjp("y")
+def _(grad_squares: Tensor, x: Tensor, y: Tensor, y_spec: Spec) -> Tensor:
+    return tape.sum_to(_pulls(turned(grad_squares), y, x), y_spec)
+
+
+def _pulls(grad: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """The gradient by the rows of x: to each other row, twice the difference times its weight."""
+    weights = reduce_sum(grad, axis=(len(grad.shape) - 1,), keepdims=True)
+    return 2.0 * (weights * x - matmul(grad, y))

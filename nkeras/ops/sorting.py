@@ -218,16 +218,23 @@ def unique(
         ValueError: `x` is symbolic.
     """
     values = _concrete(x, "unique")
-    found, *more = np.unique(
-        values, return_index=True, return_inverse=True, return_counts=True, axis=axis
+    wanted = (True, return_index, return_inverse, return_counts)
+    made = np.unique(
+        values,
+        return_index=return_index,
+        return_inverse=return_inverse,
+        return_counts=return_counts,
+        axis=axis,
     )
+    given = iter(made if isinstance(made, tuple) else (made,))
     along = 0 if axis is None else axis
-    results = [found, more[0], more[1].reshape(-1) if axis is not None else more[1], more[2]]
+    results = [next(given) if want else np.zeros(1, "int32") for want in wanted]
+    if axis is not None:
+        results[2] = results[2].reshape(-1)
     if size is not None:
         fills = (fill_value, 0, None, 0)
         for i in (0, 1, 3):
             results[i] = _resized(results[i], size, fills[i], along if i == 0 else 0)
-    wanted = (True, return_index, return_inverse, return_counts)
     names = (to_tensor(x).dtype, "int32", "int32", "int32")
     chosen = [
         as_tensor(result, name)

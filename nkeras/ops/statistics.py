@@ -33,7 +33,15 @@ from nkeras.ops.indexing import scatter, take, take_along_axis
 from nkeras.ops.linalg import matmul
 from nkeras.ops.reduction import amax, amin, any, mean, prod, reduce_mean, reduce_sum, sum
 from nkeras.ops.searching import searchsorted
-from nkeras.ops.shape import cast, concatenate, expand_dims, getitem, reshape, transpose
+from nkeras.ops.shape import (
+    broadcast_to,
+    cast,
+    concatenate,
+    expand_dims,
+    getitem,
+    reshape,
+    transpose,
+)
 from nkeras.ops.sorting import argmax, argmin, cumprod, cumsum, sort
 
 
@@ -133,7 +141,7 @@ def average(x: TensorLike, axis: Axis = None, weights: TensorLike | None = None)
         wide = tuple(size if i in axes else 1 for i, size in enumerate(x.shape))
         weights = reshape(weights, wide)
     product = x * weights
-    return divide(sum(product, axis), sum(weights + 0 * product, axis))
+    return divide(sum(product, axis), sum(broadcast_to(weights, product.shape), axis))
 
 
 _METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
@@ -275,6 +283,8 @@ def bincount(
     if numbers.size and numbers.min() < 0:
         refuse("x", int(numbers.min()), "a tensor of non-negative integers", "bincount")
     length = builtins.max(int(numbers.max()) + 1 if numbers.size else 0, minlength)
+    if weights is None and len(x.shape) == 1:
+        return to_tensor(np.bincount(numbers, minlength=minlength).astype("int32"))
     added = to_tensor(np.ones(x.shape, "int32")) if weights is None else to_tensor(weights)
     if len(x.shape) == 1:
         return scatter(expand_dims(x, -1), added, (length,)) if length else zeros((0,), added.dtype)

@@ -88,6 +88,9 @@ def matrix_cases():
         ((5, 2), (3, 2, 4)),
     ]:
         yield f"matmul-{x}-{y}", "matmul", (normal(*x), normal(*y, seed=1)), {}
+    for x, y in (((3, 5), (7, 5)), ((2, 1, 9, 4), (3, 6, 4))):
+        arrays = (normal(*x), normal(*y, seed=1))
+        yield f"squared_distances-{x}-{y}", "squared_distances", arrays, {}
     for activation, bias in (("relu", normal(7, seed=2)), ("linear", None)):
         arrays = (normal(2, 3, 5), normal(5, 7, seed=1), bias)
         yield f"dense-{activation}", "dense", arrays, {"activation": activation}
@@ -116,6 +119,11 @@ def reduction_cases():
         yield f"{name}-{axis}", name, (x,), {"axis": axis, "keepdims": axis == 0}
     for name in ("cumsum", "cumprod", "sort", "argsort"):
         yield name, name, (x,), {"axis": 1}
+    for k in (1, 4):
+        yield f"top_k-{k}", "top_k", (x,), {"k": k}
+    for right in (False, True):
+        arrays = (np.sort(normal(40)), normal(3, 50, seed=1))
+        yield f"searchsorted-{right}", "searchsorted", arrays, {"right": right}
 
 
 def shape_cases():
@@ -163,6 +171,9 @@ def indexing_cases():
         yield f"gather_nd-{depth}", "gather_nd", (x, where), {}
         yield f"scatter_nd-{depth}", "scatter_nd", (where, values), {"shape": x.shape}
         yield f"scatter_update-{depth}", "scatter_update", (x, where, values), {}
+        for reduction in ("max", "min", "mul"):
+            arrays, static = (x, where, values), {"reduction": reduction}
+            yield f"scatter_reduce-{reduction}-{depth}", "scatter_reduce", arrays, static
 
 
 def row_cases():
@@ -479,3 +490,27 @@ def test_choosing_from_nothing_is_an_error():
 def test_sums_beyond_float16_are_infinite_without_a_warning():
     x = np.full((4, 4), 30000, np.float16)
     assert np.all(np.isposinf(KERNELS["matmul"](x, x)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int8", "int32", "uint32"])
+@pytest.mark.parametrize(("shape", "axis"), [((50,), 0), ((7, 900), 1), ((30, 4, 5), 0)])
+def test_places_of_equal_numbers_keep_their_order(dtype, shape, axis):
+    random = np.random.default_rng(0)
+    x = np.abs(random.normal(size=shape) * 5).astype(dtype)
+    if x.dtype.kind == "f":
+        x *= random.choice([-1, 1], shape).astype(dtype)
+        for value in (np.nan, -0.0, 0.0, np.inf, -np.inf):
+            x[random.random(shape) < 0.1] = value
+    order = KERNELS["argsort"](x, axis=axis)
+    assert order.dtype == np.int32
+    np.testing.assert_array_equal(order, np.argsort(x, axis=axis, kind="stable"))
+    np.testing.assert_array_equal(KERNELS["sort"](x, axis=axis), np.sort(x, axis=axis))
+
+
+@pytest.mark.parametrize("shapes", [((9, 5), (5, 1)), ((1, 700), (700, 1)), ((3, 4, 5), (5, 1))])
+def test_matrix_times_vector(shapes):
+    random = np.random.default_rng(0)
+    x, y = (random.normal(size=shape).astype("float32") for shape in shapes)
+    np.testing.assert_allclose(KERNELS["matmul"](x, y), x @ y, 1e-5, 1e-5)
+    turned = np.ascontiguousarray(x.swapaxes(-1, -2)).swapaxes(-1, -2)
+    np.testing.assert_allclose(KERNELS["matmul"](turned, y), x @ y, 1e-5, 1e-5)

@@ -84,6 +84,10 @@ CASES: dict[str, list[Case]] = {
             {"activation": "linear", "by": ("kernel",)},
         ),
     ],
+    "squared_distances": [
+        Case((floats(5, 3), floats(2, 3)), {}),
+        Case((floats(2, 1, 3, 4), floats(3, 2, 4)), {}),
+    ],
     "stop_gradient": [Case((floats(2, 3),), {}, False)],
     **{
         name: [
@@ -111,6 +115,13 @@ CASES: dict[str, list[Case]] = {
     "gather_nd": [Case((floats(2, 3, 2), ints(2, 4, 2)), {})],
     "scatter_nd": [Case((ints(2, 4, 2), floats(4, 2)), {"shape": (2, 3, 2)})],
     "scatter_update": [Case((floats(4, 2), np.array([[1], [3], [1]], "int32"), floats(3, 2)), {})],
+    "scatter_reduce": [
+        Case(
+            (floats(4, 2), np.array([[1], [3], [1]], "int32"), floats(3, 2)),
+            {"reduction": reduction},
+        )
+        for reduction in ("max", "min", "mul")
+    ],
     "conv": [Case((floats(2, 5, 4, 4), floats(2, 2, 2, 4)), _CONV)],
     "conv_bias": [
         Case((floats(2, 5, 4, 4), floats(2, 2, 2, 4), floats(4)), {"activation": "relu", **_CONV}),

@@ -12,14 +12,17 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from nkeras_numba_cpu.compile.options import inner
+from nkeras_numba_cpu.emit.views import part
 from nkeras_numba_cpu.kernels.reduction import reduce_sum
 from nkeras_numba_cpu.kernels.registry import KERNELS
 from nkeras_numba_cpu.launch.tasks import tasks
 from nkeras_numba_cpu.loops.copies import bits_of, contiguous, fill, move, move_line
+from nkeras_numba_cpu.loops.folds import bound
 from nkeras_numba_cpu.loops.operands import compute_dtype, operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
 
@@ -111,6 +114,26 @@ def scatter_update(x: np.ndarray, indices: np.ndarray, updates: np.ndarray) -> n
     arrays = (bits_of(x), bits_of(updates), rows, order, starts, bits_of(result))
     _write_rows(ranges, x.size + updates.size, *arrays, (n, inner, height))
     return result
+
+
+@KERNELS.register
+def scatter_reduce(
+    x: np.ndarray, indices: np.ndarray, updates: np.ndarray, *, reduction: str
+) -> np.ndarray:
+    """Copy of x with `updates` joined by max, min or mul to what stands at `indices`."""
+    depth = indices.shape[-1]
+    if not (x.size and updates.size):
+        return contiguous(x)
+    rows = _flat_rows(indices, x.shape)
+    source, added = operand(x), operand(updates)
+    result = empty(x.shape, source.dtype)
+    n, inner = math.prod(x.shape[:depth]), math.prod(x.shape[depth:])
+    ranges, height = _ranges(n, inner)
+    order, starts = _sorted(rows, n, ranges, height)
+    flat = [_numbers_of(array.reshape(-1)) for array in (source, added, result)]
+    kernel = bound(_fold_rows, {"mul": "prod"}.get(reduction, reduction), flat[0].dtype)
+    kernel(ranges, x.size + updates.size, *flat, rows, order, starts, (n, inner, height))
+    return stored(result, x.dtype)
 
 
 def _take(
@@ -266,6 +289,31 @@ def _write_rows(task, x, updates, rows, order, starts, result, numbers):
     for k in range(starts[task], starts[task + 1]):
         i = order[k]
         move_line(result, _in_range(rows[i], n) * inner, updates, i * inner, inner)
+
+
+def _numbers_of(x: np.ndarray) -> np.ndarray:
+    """Bools as bytes, as folds take them."""
+    return x.view(np.uint8) if x.dtype == np.bool_ else x
+
+
+def combine(a: Any, b: Any) -> Any:
+    """Stands for the function that a template is bound to."""
+    raise TypeError("A template must be bound to a fold.")
+
+
+def _fold_rows(task, x, updates, result, rows, order, starts, numbers):
+    n, inner, height = numbers
+    first = task * height
+    size = min(height, n - first) * inner
+    source, own = part(x, first * inner, size), part(result, first * inner, size)
+    for j in range(size):
+        own[j] = source[j]
+    for k in range(starts[task], starts[task + 1]):
+        i = order[k]
+        place = (_in_range(rows[i], n) - first) * inner
+        update, target = part(updates, i * inner, inner), part(own, place, inner)
+        for j in range(inner):
+            target[j] = combine(target[j], update[j])
 
 
 @tasks

@@ -9,10 +9,11 @@ import numpy as np
 
 from nkeras_numba_cpu.kernels.registry import KERNELS
 from nkeras_numba_cpu.launch.numpy_calls import by_numpy
-from nkeras_numba_cpu.loops.copies import filled
-from nkeras_numba_cpu.loops.operands import is_floating, operand, stored
+from nkeras_numba_cpu.loops.copies import fill, filled
+from nkeras_numba_cpu.loops.operands import compute_dtype, is_floating, operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
 from nkeras_numba_cpu.products import dots, gemm, integers
+from nkeras_numba_cpu.products.distances import distances
 from nkeras_numba_cpu.products.gemm import Shape
 from nkeras_numba_cpu.products.micro_kernel import ACTIVATIONS
 from nkeras_numpy import linalg as reference
@@ -33,7 +34,9 @@ def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return integers.product(x, y)
     a, transposed_a = _as_it_lies(x)
     b, transposed_b = _as_it_lies(y)
-    if transposed_b and not (transposed_a or any(batches)) and dots.is_faster(sizes):
+    if sizes[1] == 1 and not (transposed_a or any(batches)):  # a column is a row, as it lies
+        y = dots.product(b, a, (1, sizes[0], sizes[2])).reshape(shape)
+    elif transposed_b and not (transposed_a or any(batches)) and dots.is_faster(sizes):
         y = dots.product(a, b, sizes).reshape(shape)
     else:
         y = gemm.product(
@@ -91,6 +94,20 @@ def dense(
         shape=shape,
     )
     return stored(y, x.dtype)
+
+
+@KERNELS.register
+def squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Sums of squared differences of all pairs of rows."""
+    batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    result = empty((*batch, x.shape[-2], y.shape[-2]), compute_dtype(x.dtype))
+    if result.size and not x.shape[-1]:
+        fill(result, 0)
+    elif result.size:
+        of_x, of_y = (operand(np.broadcast_to(z, (*batch, *z.shape[-2:]))) for z in (x, y))
+        whole = [z.reshape(-1, *z.shape[-2:]) for z in (of_x, of_y, result)]
+        distances(*whole)
+    return stored(result, x.dtype)
 
 
 def _as_it_lies(x: np.ndarray) -> tuple[np.ndarray, bool]:

@@ -316,6 +316,12 @@ def isfinite(x):
 
 
 @scalar(result="bool")
+def is_near(x1, x2, rtol, atol):
+    near = _absolute(x1 - x2) <= atol + rtol * _absolute(x2)
+    return (x1 == x2) | (near & _isfinite(x2))
+
+
+@scalar(result="bool")
 def isposinf(x):
     return _isinf(x) & (x > 0.0)
 
