@@ -44,7 +44,7 @@ from nkeras_numba_cpu.products.tables import (
 )
 
 # Largest depth that is summed in registers at once: a panel of B this deep stays cached.
-_DEPTH = 2048
+_DEPTH = 1280
 # Bytes of the block of A that panels of B pass by: more than half of a second-level cache.
 _BLOCK_BYTES = 700 * 1024
 # A larger B leaves the second-level cache between two uses, if its rows are not packed.

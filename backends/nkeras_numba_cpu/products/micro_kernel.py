@@ -36,6 +36,9 @@ ACTIVATIONS = {"linear": 0, "relu": RELU, "relu6": RELU | LIMIT}
 
 # Rows and vectors of the largest tile: as many as leave registers for B and one value of A.
 _LARGEST = {512: (14, 2), 256: (6, 2), 128: (8, 2)}
+# Steps of the depth from the row of B that is used to the one that is fetched into the cache: rows
+# of a B that is not packed lie on pages of their own, where no processor fetches ahead by itself.
+_AHEAD = 12
 
 # A result of so many bytes leaves the caches before somebody reads it.
 _STREAMED_BYTES = 24 << 20
@@ -174,10 +177,14 @@ class _Tile:
         size = INT(self.bytes // self.vector.count)
         follow = builder.icmp_signed("==", call.a_step, size)
         portion = builder.select(follow, builder.mul(size, count), INT(0))
+        ahead = builder.mul(call.b_step, INT(_AHEAD))
         with cgutils.for_range(builder, call.taps, intp=INT):
             builder.store(builder.load(a_tap_now), a_now)
             builder.store(builder.load(b_tap_now), b_now)
             with cgutils.for_range(builder, call.depth, intp=INT):
+                coming = builder.add(builder.load(b_now), ahead)
+                for j in range(self.vectors):
+                    simd.emit_prefetch(builder, self._at(coming, j), write=False, level=1)
                 self._multiply(builder.load(a_now), row_offsets, builder.load(b_now))
                 simd.emit_prefetch(builder, builder.load(next_rows), write=False, level=2)
                 self._advance(next_rows, portion)
