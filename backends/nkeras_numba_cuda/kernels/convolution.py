@@ -8,22 +8,20 @@ from __future__ import annotations
 from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.device.intrinsics import udiv, umod
 from nkeras_numba_cuda.kernels.registry import OWN
-from nkeras_numba_cuda.kernels.windows import geometry
+from nkeras_numba_cuda.kernels.windows import AT, geometry
 from nkeras_numba_cuda.launch import FLOATING, kernel
 from nkeras_numba_cuda.memory import Array, constants, contiguous, empty
 from nkeras_numpy import convolution as reference
 from nkeras_numpy.namespace import in_float32
 from nkeras_numpy.windows import Ints, Pairs, output_sizes
 
-# After the geometry of windows.py: [18] channels of x, [19] filters, [20] groups.
-
 
 @kernel("{T}[::1], {T}[::1], {T}[::1], int64[::1]", T=FLOATING)
 def conv_forward(y, x, kernel, g):
-    size_0, size_1, size_2 = g[0], g[1], g[2]
-    window_0, window_1, window_2 = g[3], g[4], g[5]
-    count_0, count_1, count_2 = g[6], g[7], g[8]
-    channels, filters, groups = g[18], g[19], g[20]
+    size_0, size_1, size_2 = g[AT.size_0], g[AT.size_1], g[AT.size_2]
+    window_0, window_1, window_2 = g[AT.window_0], g[AT.window_1], g[AT.window_2]
+    count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
+    channels, filters, groups = g[AT.channels], g[AT.filters], g[AT.groups]
     group_channels, group_filters = udiv(channels, groups), udiv(filters, groups)
     for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
         rest = udiv(i, filters)
@@ -37,15 +35,15 @@ def conv_forward(y, x, kernel, g):
         first = udiv(f, group_filters) * group_channels
         total = y.dtype.type(0)
         for k_0 in range(window_0):
-            i_0 = o_0 * g[9] - g[12] + k_0 * g[15]
+            i_0 = o_0 * g[AT.stride_0] - g[AT.low_0] + k_0 * g[AT.dilation_0]
             if i_0 < 0 or i_0 >= size_0:
                 continue
             for k_1 in range(window_1):
-                i_1 = o_1 * g[10] - g[13] + k_1 * g[16]
+                i_1 = o_1 * g[AT.stride_1] - g[AT.low_1] + k_1 * g[AT.dilation_1]
                 if i_1 < 0 or i_1 >= size_1:
                     continue
                 for k_2 in range(window_2):
-                    i_2 = o_2 * g[11] - g[14] + k_2 * g[17]
+                    i_2 = o_2 * g[AT.stride_2] - g[AT.low_2] + k_2 * g[AT.dilation_2]
                     if i_2 < 0 or i_2 >= size_2:
                         continue
                     cell = ((n * size_0 + i_0) * size_1 + i_1) * size_2 + i_2
@@ -59,10 +57,10 @@ def conv_forward(y, x, kernel, g):
 
 @kernel("{T}[::1], {T}[::1], {T}[::1], int64[::1]", T=FLOATING)
 def conv_backward_input(grad_x, grad_y, kernel, g):
-    size_0, size_1, size_2 = g[0], g[1], g[2]
-    window_0, window_1, window_2 = g[3], g[4], g[5]
-    count_0, count_1, count_2 = g[6], g[7], g[8]
-    channels, filters, groups = g[18], g[19], g[20]
+    size_0, size_1, size_2 = g[AT.size_0], g[AT.size_1], g[AT.size_2]
+    window_0, window_1, window_2 = g[AT.window_0], g[AT.window_1], g[AT.window_2]
+    count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
+    channels, filters, groups = g[AT.channels], g[AT.filters], g[AT.groups]
     group_channels, group_filters = udiv(channels, groups), udiv(filters, groups)
     for i in range(cuda.grid(1), grad_x.size, cuda.gridsize(1)):
         rest = udiv(i, channels)
@@ -79,20 +77,32 @@ def conv_backward_input(grad_x, grad_y, kernel, g):
         # A tap meets this cell from the output whose window starts `start` cells into the padded
         # input, if there is one: windows start at multiples of the stride.
         for k_0 in range(window_0):
-            start_0 = i_0 + g[12] - k_0 * g[15]
-            if start_0 < 0 or umod(start_0, g[9]) != 0 or udiv(start_0, g[9]) >= count_0:
+            start_0 = i_0 + g[AT.low_0] - k_0 * g[AT.dilation_0]
+            if (
+                start_0 < 0
+                or umod(start_0, g[AT.stride_0]) != 0
+                or udiv(start_0, g[AT.stride_0]) >= count_0
+            ):
                 continue
-            o_0 = udiv(start_0, g[9])
+            o_0 = udiv(start_0, g[AT.stride_0])
             for k_1 in range(window_1):
-                start_1 = i_1 + g[13] - k_1 * g[16]
-                if start_1 < 0 or umod(start_1, g[10]) != 0 or udiv(start_1, g[10]) >= count_1:
+                start_1 = i_1 + g[AT.low_1] - k_1 * g[AT.dilation_1]
+                if (
+                    start_1 < 0
+                    or umod(start_1, g[AT.stride_1]) != 0
+                    or udiv(start_1, g[AT.stride_1]) >= count_1
+                ):
                     continue
-                o_1 = udiv(start_1, g[10])
+                o_1 = udiv(start_1, g[AT.stride_1])
                 for k_2 in range(window_2):
-                    start_2 = i_2 + g[14] - k_2 * g[17]
-                    if start_2 < 0 or umod(start_2, g[11]) != 0 or udiv(start_2, g[11]) >= count_2:
+                    start_2 = i_2 + g[AT.low_2] - k_2 * g[AT.dilation_2]
+                    if (
+                        start_2 < 0
+                        or umod(start_2, g[AT.stride_2]) != 0
+                        or udiv(start_2, g[AT.stride_2]) >= count_2
+                    ):
                         continue
-                    o_2 = udiv(start_2, g[11])
+                    o_2 = udiv(start_2, g[AT.stride_2])
                     cell = ((n * count_0 + o_0) * count_1 + o_1) * count_2 + o_2
                     tap = (k_0 * window_1 + k_1) * window_2 + k_2
                     at_y = cell * filters + group * group_filters
@@ -104,10 +114,10 @@ def conv_backward_input(grad_x, grad_y, kernel, g):
 
 @kernel("{T}[::1], {T}[::1], {T}[::1], int64[::1], int64", T=FLOATING)
 def conv_backward_kernel(grad_kernel, x, grad_y, g, batch):
-    size_0, size_1, size_2 = g[0], g[1], g[2]
-    window_1, window_2 = g[4], g[5]
-    count_0, count_1, count_2 = g[6], g[7], g[8]
-    channels, filters, groups = g[18], g[19], g[20]
+    size_0, size_1, size_2 = g[AT.size_0], g[AT.size_1], g[AT.size_2]
+    window_1, window_2 = g[AT.window_1], g[AT.window_2]
+    count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
+    channels, filters, groups = g[AT.channels], g[AT.filters], g[AT.groups]
     group_channels, group_filters = udiv(channels, groups), udiv(filters, groups)
     for i in range(cuda.grid(1), grad_kernel.size, cuda.gridsize(1)):
         rest = udiv(i, filters)
@@ -122,17 +132,17 @@ def conv_backward_kernel(grad_kernel, x, grad_y, g, batch):
         for n in range(batch):
             part = grad_kernel.dtype.type(0)  # sums of sums lose less than one long sum
             for o_0 in range(count_0):
-                i_0 = o_0 * g[9] - g[12] + k_0 * g[15]
+                i_0 = o_0 * g[AT.stride_0] - g[AT.low_0] + k_0 * g[AT.dilation_0]
                 if i_0 < 0 or i_0 >= size_0:
                     continue
                 for o_1 in range(count_1):
-                    i_1 = o_1 * g[10] - g[13] + k_1 * g[16]
+                    i_1 = o_1 * g[AT.stride_1] - g[AT.low_1] + k_1 * g[AT.dilation_1]
                     if i_1 < 0 or i_1 >= size_1:
                         continue
                     x_row = ((n * size_0 + i_0) * size_1 + i_1) * size_2
                     y_row = ((n * count_0 + o_0) * count_1 + o_1) * count_2
                     for o_2 in range(count_2):
-                        i_2 = o_2 * g[11] - g[14] + k_2 * g[17]
+                        i_2 = o_2 * g[AT.stride_2] - g[AT.low_2] + k_2 * g[AT.dilation_2]
                         if i_2 < 0 or i_2 >= size_2:
                             continue
                         cell_x, cell_y = x_row + i_2, y_row + o_2
@@ -156,8 +166,7 @@ def conv(
     if x.size == 0 or kernel.size == 0:
         y.fill(0)
         return y
-    numbers = geometry(sizes, window, counts, **settings)
-    packed = constants(*numbers, x.shape[-1], filters, groups)
+    packed = constants(*geometry(sizes, window, counts, x.shape[-1], filters, groups, **settings))
     conv_forward.launch(y.size, y, contiguous(x), contiguous(kernel), packed)
     return y
 
@@ -184,8 +193,9 @@ def conv_grad_input(
     if grad_y.size == 0 or kernel.size == 0:
         grad_x.fill(0)
         return grad_x
-    numbers = geometry(input_shape[1:-1], kernel.shape[:-2], grad_y.shape[1:-1], **settings)
-    packed = constants(*numbers, input_shape[-1], kernel.shape[-1], groups)
+    sizes, window, counts = input_shape[1:-1], kernel.shape[:-2], grad_y.shape[1:-1]
+    channels, filters = input_shape[-1], kernel.shape[-1]
+    packed = constants(*geometry(sizes, window, counts, channels, filters, groups, **settings))
     conv_backward_input.launch(grad_x.size, grad_x, contiguous(grad_y), contiguous(kernel), packed)
     return grad_x
 
@@ -212,8 +222,9 @@ def conv_grad_kernel(
     if x.size == 0 or grad_y.size == 0:
         grad_kernel.fill(0)
         return grad_kernel
-    numbers = geometry(x.shape[1:-1], kernel_shape[:-2], grad_y.shape[1:-1], **settings)
-    packed = constants(*numbers, x.shape[-1], kernel_shape[-1], groups)
+    sizes, window, counts = x.shape[1:-1], kernel_shape[:-2], grad_y.shape[1:-1]
+    channels, filters = x.shape[-1], kernel_shape[-1]
+    packed = constants(*geometry(sizes, window, counts, channels, filters, groups, **settings))
     conv_backward_kernel.launch(
         grad_kernel.size, grad_kernel, contiguous(x), contiguous(grad_y), packed, x.shape[0]
     )

@@ -21,16 +21,26 @@ from nkeras_numpy.namespace import in_float32
 
 DIMENSIONS = 4
 
+
+def _size(dimension: int) -> str:
+    """The size of a dimension but the first, in the geometry of a broadcasting kernel."""
+    return f"geometry[{dimension - 1}]"
+
+
+def _stride(array: int, dimension: int) -> str:
+    """The stride of an array along a dimension there: behind the sizes, array by array."""
+    return f"geometry[{DIMENSIONS - 1 + DIMENSIONS * array + dimension}]"
+
+
 _SAME_SHAPE = """
 def {name}(y, {arrays}):
     for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
         y[i] = function({elements})
 """
 
-# geometry: the last three sizes, then four strides for each array.
 _BROADCAST = """
 def {name}(y, geometry, {arrays}):
-    size_1, size_2, size_3 = geometry[0], geometry[1], geometry[2]
+    size_1, size_2, size_3 = {sizes}
     for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
         rest = udiv(i, size_3)
         i_3 = i - rest * size_3
@@ -133,12 +143,15 @@ def kernel_for(scalar: Scalar, dtype: str, broadcast: bool) -> Kernel:
     for k, array in enumerate(names):
         index = "i"
         if broadcast:
-            terms = [f"i_{d} * geometry[{3 + 4 * k + d}]" for d in range(DIMENSIONS)]
+            terms = [f"i_{d} * {_stride(k, d)}" for d in range(DIMENSIONS)]
             index = " + ".join(terms)
         elements.append(f"{array}[{index}]")
     name = scalar.name if scalar.name.isidentifier() else "unnamed"  # a lambda
     source = (_BROADCAST if broadcast else _SAME_SHAPE).format(
-        name=name, arrays=", ".join(names), elements=", ".join(elements)
+        name=name,
+        arrays=", ".join(names),
+        elements=", ".join(elements),
+        sizes=", ".join(map(_size, range(1, DIMENSIONS))),
     )
     function = scalar.bind_with(table(dtype), dtype, device_function)
     names_seen = {"cuda": cuda, "udiv": udiv, "umod": umod, "function": function}

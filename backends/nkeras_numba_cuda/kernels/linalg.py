@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.device.intrinsics import udiv, umod
+from nkeras_numba_cuda.device.records import places
 from nkeras_numba_cuda.kernels.registry import OWN
 from nkeras_numba_cuda.launch import COMPUTED, kernel
 from nkeras_numba_cuda.memory import Array, array_module, constants, contiguous, empty
@@ -15,11 +17,28 @@ from nkeras_numpy import linalg as reference
 from nkeras_numpy.namespace import in_float32
 
 
+class Sizes(NamedTuple):
+    """Sizes of the matrices, and distances in x and y."""
+
+    rows: int
+    inner: int
+    columns: int
+    x_batch: int
+    x_row: int
+    x_inner: int
+    y_batch: int
+    y_inner: int
+    y_column: int
+
+
+AT = places(Sizes)
+
+
 @kernel("{T}[::1], {T}[::1], {T}[::1], int64[::1]", T=COMPUTED)
-def matmul_naive(z, x, y, geometry):
-    rows, inner, columns = geometry[0], geometry[1], geometry[2]
-    x_batch, x_row, x_inner = geometry[3], geometry[4], geometry[5]
-    y_batch, y_inner, y_column = geometry[6], geometry[7], geometry[8]
+def matmul_naive(z, x, y, g):
+    rows, inner, columns = g[AT.rows], g[AT.inner], g[AT.columns]
+    x_batch, x_row, x_inner = g[AT.x_batch], g[AT.x_row], g[AT.x_inner]
+    y_batch, y_inner, y_column = g[AT.y_batch], g[AT.y_inner], g[AT.y_column]
     for i in range(cuda.grid(1), z.size, cuda.gridsize(1)):
         rest = udiv(i, columns)
         batch = udiv(rest, rows)
@@ -45,10 +64,10 @@ def matmul(x: Array, y: Array) -> Array:
         return z
     if z.size == 0:
         return z
-    x, x_strides = _operand(x, batch)
-    y, y_strides = _operand(y, batch)
-    geometry = constants(rows, inner, columns, *x_strides, *y_strides)
-    matmul_naive.launch(z.size, z, x, y, geometry)
+    x, (x_batch, x_row, x_inner) = _operand(x, batch)
+    y, (y_batch, y_inner, y_column) = _operand(y, batch)
+    sizes = Sizes(rows, inner, columns, x_batch, x_row, x_inner, y_batch, y_inner, y_column)
+    matmul_naive.launch(z.size, z, x, y, constants(*sizes))
     return z
 
 

@@ -11,23 +11,21 @@ import numpy as np
 from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.device.intrinsics import udiv, umod
 from nkeras_numba_cuda.kernels.registry import OWN
-from nkeras_numba_cuda.kernels.windows import geometry
+from nkeras_numba_cuda.kernels.windows import AT, geometry
 from nkeras_numba_cuda.launch import COMPUTED, FLOATING, kernel
 from nkeras_numba_cuda.memory import Array, constants, contiguous, empty
 from nkeras_numpy import pooling as reference
 from nkeras_numpy.namespace import in_float32
 from nkeras_numpy.windows import Ints, Pairs, output_sizes
 
-# After the geometry of windows.py: [18] channels.
-
 WINNERS = ("uint8", "int32")  # the second for windows of more than 256 cells
 
 
 @kernel("{T}[::1], {W}[::1], {T}[::1], {T}, int64[::1]", T=COMPUTED, W=WINNERS)
 def max_pool_forward(y, winner, x, lowest, g):
-    size_0, size_1, size_2 = g[0], g[1], g[2]
-    count_0, count_1, count_2 = g[6], g[7], g[8]
-    channels = g[18]
+    size_0, size_1, size_2 = g[AT.size_0], g[AT.size_1], g[AT.size_2]
+    count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
+    channels = g[AT.channels]
     for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
         rest = udiv(i, channels)
         c = i - rest * channels
@@ -40,12 +38,12 @@ def max_pool_forward(y, winner, x, lowest, g):
         best = lowest
         best_position = 0
         position = -1
-        for k_0 in range(g[3]):
-            i_0 = o_0 * g[9] - g[12] + k_0
-            for k_1 in range(g[4]):
-                i_1 = o_1 * g[10] - g[13] + k_1
-                for k_2 in range(g[5]):
-                    i_2 = o_2 * g[11] - g[14] + k_2
+        for k_0 in range(g[AT.window_0]):
+            i_0 = o_0 * g[AT.stride_0] - g[AT.low_0] + k_0
+            for k_1 in range(g[AT.window_1]):
+                i_1 = o_1 * g[AT.stride_1] - g[AT.low_1] + k_1
+                for k_2 in range(g[AT.window_2]):
+                    i_2 = o_2 * g[AT.stride_2] - g[AT.low_2] + k_2
                     position += 1
                     inside = i_0 >= 0 and i_0 < size_0 and i_1 >= 0 and i_1 < size_1
                     if not inside or i_2 < 0 or i_2 >= size_2:
@@ -61,9 +59,9 @@ def max_pool_forward(y, winner, x, lowest, g):
 
 @kernel("{T}[::1], {T}[::1], {W}[::1], int64[::1]", T=COMPUTED, W=WINNERS)
 def max_pool_backward(grad_x, grad_y, winner, g):
-    size_0, size_1, size_2 = g[0], g[1], g[2]
-    count_0, count_1, count_2 = g[6], g[7], g[8]
-    channels = g[18]
+    size_0, size_1, size_2 = g[AT.size_0], g[AT.size_1], g[AT.size_2]
+    count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
+    channels = g[AT.channels]
     for i in range(cuda.grid(1), grad_x.size, cuda.gridsize(1)):
         rest = udiv(i, channels)
         c = i - rest * channels
@@ -74,33 +72,45 @@ def max_pool_backward(grad_x, grad_y, winner, g):
         i_0 = umod(rest, size_0)
         n = udiv(rest, size_0)
         total = grad_x.dtype.type(0)
-        for k_0 in range(g[3]):
-            start_0 = i_0 + g[12] - k_0
-            if start_0 < 0 or umod(start_0, g[9]) != 0 or udiv(start_0, g[9]) >= count_0:
+        for k_0 in range(g[AT.window_0]):
+            start_0 = i_0 + g[AT.low_0] - k_0
+            if (
+                start_0 < 0
+                or umod(start_0, g[AT.stride_0]) != 0
+                or udiv(start_0, g[AT.stride_0]) >= count_0
+            ):
                 continue
-            o_0 = udiv(start_0, g[9])
-            for k_1 in range(g[4]):
-                start_1 = i_1 + g[13] - k_1
-                if start_1 < 0 or umod(start_1, g[10]) != 0 or udiv(start_1, g[10]) >= count_1:
+            o_0 = udiv(start_0, g[AT.stride_0])
+            for k_1 in range(g[AT.window_1]):
+                start_1 = i_1 + g[AT.low_1] - k_1
+                if (
+                    start_1 < 0
+                    or umod(start_1, g[AT.stride_1]) != 0
+                    or udiv(start_1, g[AT.stride_1]) >= count_1
+                ):
                     continue
-                o_1 = udiv(start_1, g[10])
-                for k_2 in range(g[5]):
-                    start_2 = i_2 + g[14] - k_2
-                    if start_2 < 0 or umod(start_2, g[11]) != 0 or udiv(start_2, g[11]) >= count_2:
+                o_1 = udiv(start_1, g[AT.stride_1])
+                for k_2 in range(g[AT.window_2]):
+                    start_2 = i_2 + g[AT.low_2] - k_2
+                    if (
+                        start_2 < 0
+                        or umod(start_2, g[AT.stride_2]) != 0
+                        or udiv(start_2, g[AT.stride_2]) >= count_2
+                    ):
                         continue
-                    o_2 = udiv(start_2, g[11])
+                    o_2 = udiv(start_2, g[AT.stride_2])
                     cell = ((n * count_0 + o_0) * count_1 + o_1) * count_2 + o_2
                     at = cell * channels + c
-                    if winner[at] == (k_0 * g[4] + k_1) * g[5] + k_2:
+                    if winner[at] == (k_0 * g[AT.window_1] + k_1) * g[AT.window_2] + k_2:
                         total += grad_y[at]
         grad_x[i] = total
 
 
 @kernel("{T}[::1], {T}[::1], {W}[::1], int64[::1]", T=COMPUTED, W=WINNERS)
 def max_pool_gather(y, x, winner, g):
-    size_0, size_1, size_2 = g[0], g[1], g[2]
-    count_0, count_1, count_2 = g[6], g[7], g[8]
-    channels = g[18]
+    size_0, size_1, size_2 = g[AT.size_0], g[AT.size_1], g[AT.size_2]
+    count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
+    channels = g[AT.channels]
     for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
         rest = udiv(i, channels)
         c = i - rest * channels
@@ -111,10 +121,10 @@ def max_pool_gather(y, x, winner, g):
         o_0 = umod(rest, count_0)
         n = udiv(rest, count_0)
         position = int(winner[i])
-        rest = udiv(position, g[5])
-        i_0 = o_0 * g[9] - g[12] + udiv(rest, g[4])
-        i_1 = o_1 * g[10] - g[13] + umod(rest, g[4])
-        i_2 = o_2 * g[11] - g[14] + umod(position, g[5])
+        rest = udiv(position, g[AT.window_2])
+        i_0 = o_0 * g[AT.stride_0] - g[AT.low_0] + udiv(rest, g[AT.window_1])
+        i_1 = o_1 * g[AT.stride_1] - g[AT.low_1] + umod(rest, g[AT.window_1])
+        i_2 = o_2 * g[AT.stride_2] - g[AT.low_2] + umod(position, g[AT.window_2])
         inside = i_0 >= 0 and i_0 < size_0 and i_1 >= 0 and i_1 < size_1
         if inside and i_2 >= 0 and i_2 < size_2:
             cell = ((n * size_0 + i_0) * size_1 + i_1) * size_2 + i_2
@@ -125,9 +135,9 @@ def max_pool_gather(y, x, winner, g):
 
 @kernel("{T}[::1], {T}[::1], int64[::1]", T=FLOATING)
 def average_pool_forward(y, x, g):
-    size_0, size_1, size_2 = g[0], g[1], g[2]
-    count_0, count_1, count_2 = g[6], g[7], g[8]
-    channels = g[18]
+    size_0, size_1, size_2 = g[AT.size_0], g[AT.size_1], g[AT.size_2]
+    count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
+    channels = g[AT.channels]
     for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
         rest = udiv(i, channels)
         c = i - rest * channels
@@ -137,10 +147,14 @@ def average_pool_forward(y, x, g):
         rest = udiv(rest, count_1)
         o_0 = umod(rest, count_0)
         n = udiv(rest, count_0)
-        start_0, start_1, start_2 = o_0 * g[9] - g[12], o_1 * g[10] - g[13], o_2 * g[11] - g[14]
-        first_0, last_0 = max(start_0, 0), min(start_0 + g[3], size_0)
-        first_1, last_1 = max(start_1, 0), min(start_1 + g[4], size_1)
-        first_2, last_2 = max(start_2, 0), min(start_2 + g[5], size_2)
+        start_0, start_1, start_2 = (
+            o_0 * g[AT.stride_0] - g[AT.low_0],
+            o_1 * g[AT.stride_1] - g[AT.low_1],
+            o_2 * g[AT.stride_2] - g[AT.low_2],
+        )
+        first_0, last_0 = max(start_0, 0), min(start_0 + g[AT.window_0], size_0)
+        first_1, last_1 = max(start_1, 0), min(start_1 + g[AT.window_1], size_1)
+        first_2, last_2 = max(start_2, 0), min(start_2 + g[AT.window_2], size_2)
         total = y.dtype.type(0)
         for i_0 in range(first_0, last_0):
             for i_1 in range(first_1, last_1):
@@ -153,9 +167,9 @@ def average_pool_forward(y, x, g):
 
 @kernel("{T}[::1], {T}[::1], int64[::1]", T=FLOATING)
 def average_pool_backward(grad_x, grad_y, g):
-    size_0, size_1, size_2 = g[0], g[1], g[2]
-    count_0, count_1, count_2 = g[6], g[7], g[8]
-    channels = g[18]
+    size_0, size_1, size_2 = g[AT.size_0], g[AT.size_1], g[AT.size_2]
+    count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
+    channels = g[AT.channels]
     for i in range(cuda.grid(1), grad_x.size, cuda.gridsize(1)):
         rest = udiv(i, channels)
         c = i - rest * channels
@@ -166,32 +180,45 @@ def average_pool_backward(grad_x, grad_y, g):
         i_0 = umod(rest, size_0)
         n = udiv(rest, size_0)
         total = grad_x.dtype.type(0)
-        for k_0 in range(g[3]):
-            start_0 = i_0 + g[12] - k_0
-            if start_0 < 0 or umod(start_0, g[9]) != 0 or udiv(start_0, g[9]) >= count_0:
+        for k_0 in range(g[AT.window_0]):
+            start_0 = i_0 + g[AT.low_0] - k_0
+            if (
+                start_0 < 0
+                or umod(start_0, g[AT.stride_0]) != 0
+                or udiv(start_0, g[AT.stride_0]) >= count_0
+            ):
                 continue
-            cells_0 = min(i_0 - k_0 + g[3], size_0) - max(i_0 - k_0, 0)
-            for k_1 in range(g[4]):
-                start_1 = i_1 + g[13] - k_1
-                if start_1 < 0 or umod(start_1, g[10]) != 0 or udiv(start_1, g[10]) >= count_1:
+            cells_0 = min(i_0 - k_0 + g[AT.window_0], size_0) - max(i_0 - k_0, 0)
+            for k_1 in range(g[AT.window_1]):
+                start_1 = i_1 + g[AT.low_1] - k_1
+                if (
+                    start_1 < 0
+                    or umod(start_1, g[AT.stride_1]) != 0
+                    or udiv(start_1, g[AT.stride_1]) >= count_1
+                ):
                     continue
-                cells_1 = min(i_1 - k_1 + g[4], size_1) - max(i_1 - k_1, 0)
-                row = (n * count_0 + udiv(start_0, g[9])) * count_1 + udiv(start_1, g[10])
-                for k_2 in range(g[5]):
-                    start_2 = i_2 + g[14] - k_2
-                    if start_2 < 0 or umod(start_2, g[11]) != 0 or udiv(start_2, g[11]) >= count_2:
+                cells_1 = min(i_1 - k_1 + g[AT.window_1], size_1) - max(i_1 - k_1, 0)
+                row = (n * count_0 + udiv(start_0, g[AT.stride_0])) * count_1 + udiv(
+                    start_1, g[AT.stride_1]
+                )
+                for k_2 in range(g[AT.window_2]):
+                    start_2 = i_2 + g[AT.low_2] - k_2
+                    if (
+                        start_2 < 0
+                        or umod(start_2, g[AT.stride_2]) != 0
+                        or udiv(start_2, g[AT.stride_2]) >= count_2
+                    ):
                         continue
-                    cells_2 = min(i_2 - k_2 + g[5], size_2) - max(i_2 - k_2, 0)
+                    cells_2 = min(i_2 - k_2 + g[AT.window_2], size_2) - max(i_2 - k_2, 0)
                     cells = grad_x.dtype.type(cells_0 * cells_1 * cells_2)
-                    at = (row * count_2 + udiv(start_2, g[11])) * channels + c
+                    at = (row * count_2 + udiv(start_2, g[AT.stride_2])) * channels + c
                     total += grad_y[at] / cells
         grad_x[i] = total
 
 
 def _pack(input_shape: Ints, counts: Ints, pool_size: Ints, strides: Ints, padding: Pairs) -> Array:
-    dilation = (1,) * len(pool_size)
-    numbers = geometry(input_shape[1:-1], pool_size, counts, strides, padding, dilation)
-    return constants(*numbers, input_shape[-1])
+    settings = {"strides": strides, "padding": padding, "dilation": (1,) * len(pool_size)}
+    return constants(*geometry(input_shape[1:-1], pool_size, counts, input_shape[-1], **settings))
 
 
 def _lowest(dtype: np.dtype) -> np.generic:
