@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from nkeras.core import dtypes, naming, tree
+from nkeras.core import dtypes, naming, slices, tree
 from nkeras.core.errors import short
 from nkeras.core.scope import Scope
 from nkeras.core.tensor import Operators, Tensor
@@ -201,6 +201,9 @@ def call_symbolic(
     named: dict[str, Any],
 ) -> Any:
     """Infer the outputs of a call on symbolic tensors; outside a trace, add its node."""
+    interpret = slices.interpreter()
+    if interpret is not None:
+        return interpret(operation, infer, arguments, named)
     if tracing():
         return infer(*arguments, **named)
     outputs = infer_outputs(infer, arguments, named)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nkeras.core import graph, naming, recording
+from nkeras.core import graph, naming, recording, slices
 from nkeras.core.configurable import Configurable
 from nkeras.core.errors import is_a, short
 from nkeras.core.guards import all_changed
@@ -59,6 +59,7 @@ class SeedGenerator(Configurable):
 
     def next(self, ordered: bool = True) -> tuple[int, int]:
         """A fresh seed, a pair of ints; counts on, except while shapes are inferred."""
+        slices.refuse("a random number is drawn")
         if self.made_in is not None and self.made_in is recording.active():
             self.made_in.fail("a SeedGenerator is made in each step")
         return live(self._advance)

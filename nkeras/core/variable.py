@@ -10,7 +10,7 @@ import numpy as np
 
 from nkeras.backend import registry
 from nkeras.backend.protocol import Array
-from nkeras.core import dtypes, graph, guards, naming, recording, storage_lock, tape
+from nkeras.core import dtypes, graph, guards, naming, recording, slices, storage_lock, tape
 from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.errors import as_bool, is_a, short
 from nkeras.core.scope import Scope
@@ -218,6 +218,7 @@ class Variable(Operators, guards.Guarded):
         Raises:
             ValueError: the shape differs.
         """
+        slices.refuse("a variable is assigned")
         shape = tuple(value.shape if hasattr(value, "shape") else np.shape(value))
         if shape != self.shape:
             raise ValueError(
@@ -239,6 +240,7 @@ class Variable(Operators, guards.Guarded):
 
     def assign_add(self, value: TensorLike) -> Variable:
         """Replace the value by its sum with `value`."""
+        slices.refuse("a variable is assigned")
         if self.host:
             number = np.asarray(value)
             recording.on_host(lambda: self._replace(self._seen().data + number))
@@ -259,6 +261,7 @@ class Variable(Operators, guards.Guarded):
 
     def assign_sub(self, value: TensorLike) -> Variable:
         """Replace the value by its difference from `value`."""
+        slices.refuse("a variable is assigned")
         if self.host:
             number = np.asarray(value)
             recording.on_host(lambda: self._replace(self._seen().data - number))

@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 from nkeras.core import graph, tree
 from nkeras.core.errors import is_a, refuse, short
 from nkeras.core.primitive import has_symbolic, to_tensor
+from nkeras.core.slices import NotVectorizedError
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import T, TensorLike, TensorsLike
 from nkeras.ops.core import where
 from nkeras.ops.shape import concatenate, flip, getitem, section, stack
+from nkeras.ops.vectorizing import for_all
 
 R = TypeVar("R")
 
@@ -147,7 +149,32 @@ def map(f: Callable[[T], R], xs: T) -> R:
 
 
 def vectorized_map(function: Callable[[T], R], elements: T) -> R:
-    """`function` of each slice along axis 0, stacked; as `map`, for Keras' sake."""
+    """`function` of each slice along axis 0, stacked; it is called once, for all slices.
+
+    Where it needs values (`float(x)`, `if x > 0`), draws random numbers, assigns variables, or uses
+    an operation that has no rule for many slices, it is called slice by slice instead, as by `map`.
+
+    Args:
+        function: of one slice (of the structure of `elements`), without effects to the outside.
+        elements: tensor, or a structure of tensors, with equal first sizes.
+
+    Returns:
+        What `function` returns, with an additional first axis.
+
+    Raises:
+        ValueError: the first sizes differ, or are 0.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.ops.vectorized_map(nkeras.ops.sum, nkeras.ops.ones((2, 3))).numpy()
+        array([3., 3.], dtype=float32)
+    """
+    count = _length(elements, "vectorized_map")
+    if count and not has_symbolic(tree.flatten(elements)):
+        try:
+            return for_all(function, elements, count)
+        except (NotVectorizedError, NotImplementedError, TypeError, ValueError):
+            pass  # if it is a mistake of the function's, it comes again below
     return map(function, elements)
 
 
