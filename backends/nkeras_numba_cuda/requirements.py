@@ -6,6 +6,8 @@ import ctypes
 import ctypes.util
 import sys
 
+from nkeras.core.errors import cut_text
+
 LIBRARIES = ("nvcuda.dll",) if sys.platform == "win32" else ("libcuda.so.1", "libcuda.so")
 
 
@@ -39,7 +41,8 @@ def _import_error(module: str) -> str | None:
     try:
         __import__(module)
     except Exception as error:  # a package too old for its neighbours raises anything at its import
-        return f"cannot be imported ({type(error).__name__}: {error})"
+        reason = cut_text(" ".join(str(error).split()))  # some are of several lines
+        return f"cannot be imported ({type(error).__name__}: {reason})"
     return None
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from nkeras.core.errors import BackendError
 from nkeras_numba_cpu import requirements
+from nkeras_numba_cuda.requirements import _import_error
 
 FIT = """
 import numpy as np
@@ -108,3 +110,11 @@ def test_on_free_threaded_python_numpy_serves_and_one_warning_says_so() -> None:
     assert done.stdout.strip() == "numpy"
     assert done.stderr.count("Warning") == 1
     assert "cannot run on free-threaded Python" in done.stderr
+
+
+def test_a_reason_of_several_lines_is_told_in_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "half_installed.py").write_text("raise OSError('no a.so,\\n  no b.so\\n')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert _import_error("half_installed") == "cannot be imported (OSError: no a.so, no b.so)"
