@@ -11,11 +11,12 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nkeras_numba_cpu.compile.options import inner
+from nkeras_numba_cpu.emit.records import numbers, record, row, stacked
 from nkeras_numba_cpu.emit.simd import (
     lane_count,
     lanes_of,
@@ -122,20 +123,58 @@ def average_pool_grad(
     return _gradient(geometry, grad_y, None, input_shape)
 
 
+class _Sizes(NamedTuple):
+    """Spatial sizes of x, of y and of the window."""
+
+    depth: int
+    height: int
+    width: int
+    out_depth: int
+    out_height: int
+    out_width: int
+    window_z: int
+    window_y: int
+    window_x: int
+    channels: int
+
+
+class _Span(NamedTuple):
+    """A place of a window along one dimension."""
+
+    start: int  # its first cell, which may lie outside x
+    first: int  # the part of it that lies inside x
+    end: int
+
+
+class _Tap(NamedTuple):
+    """A cell of a window."""
+
+    cell: int  # its distance from the first one
+    z: int
+    y: int
+    x: int
+
+
+class _Cover(NamedTuple):
+    """The windows that lie over a cell of x; or the cells that lie under a column of the window."""
+
+    first: int  # the first place of a window
+    number: int  # how many there are
+    cell: int  # in the first one: the number of the cell of the window, or of x
+    step: int  # what the number falls by from window to window
+
+
 class _Geometry:
     """What kernels know of one combination of shapes.
 
     Attributes:
         shape: of y.
         winner: dtype of the winners.
-        sizes: spatial sizes of x, of y and of the window, three numbers each, and channels.
-        spans: for each place of a window along depth, then height, then width: its first cell,
-            which may lie outside x, and the part inside x, from ... to.
-        taps: for each cell of a window: its distance from the first one, and its place along depth,
-            height and width.
-        covers: for each cell of x along depth, then height: the first place of a window over it,
-            how many follow, the cell's number in the first one, and what that falls by; then for
-            each column of the window: the first place where it lies in x, how many, its cell there.
+        sizes: `_Sizes`.
+        spans: a `_Span` for each place of a window along depth, then height, then width.
+        taps: a `_Tap` for each cell of a window.
+        covers: a `_Cover` for each cell of x along depth, then height; then for each column of the
+            window.
         windows: number of rows of y; how many of them make a task.
         cells: the same for rows of x.
         adds: whether some cell belongs to no window or to several, so that gradients are added up.
@@ -154,18 +193,19 @@ class _Geometry:
         ones = (1,) * (3 - len(pool_size))
         sizes, out, window = (*ones, *shape[1:-1]), (*ones, *counts), (*ones, *pool_size)
         steps, lows = (*ones, *strides), (*(0 for _ in ones), *(low for low, _ in padding))
-        self.sizes = (*sizes, *out, *window, shape[-1])
+        self.sizes = numbers(_Sizes(*sizes, *out, *window, channels=shape[-1]))
         axes = list(zip(sizes, out, window, steps, lows, strict=True))
         self.spans = np.concatenate([_spans(*axis) for axis in axes])
         rows, columns = [_cell_covers(*axis) for axis in axes[:2]], _column_covers(*axes[2])
         self.covers = np.concatenate([*rows, columns])
-        exact = all((axis[:, 1] == 1).all() for axis in rows) and window[2] <= steps[2]
-        self.adds = bool(not exact or columns[:, 1].sum() != sizes[2])
+        covered = [_Cover(*axis.T).number for axis in (*rows, columns)]
+        exact = all(np.all(number == 1) for number in covered[:2]) and window[2] <= steps[2]
+        self.adds = bool(not exact or np.sum(covered[2]) != sizes[2])
         self.stride = steps[2]
         taps = np.indices(window).reshape(3, -1)
         _, height, width = sizes
         cells = ((taps[0] * height + taps[1]) * width + taps[2]) * shape[-1]
-        self.taps = np.stack([cells, *taps], 1)
+        self.taps = stacked(_Tap, cell=cells, z=taps[0], y=taps[1], x=taps[2])
         # Rows of x between the rows of two neighbouring windows.
         self.ahead = steps[1] * sizes[2] * shape[-1]
         self._tails = [shape[-1] % lane_count(dtype) or None for dtype in ("float32", "float64")]
@@ -182,21 +222,21 @@ class _Geometry:
 def _spans(size: int, out: int, window: int, step: int, low: int) -> np.ndarray:
     start = np.arange(out) * step - low
     first = np.clip(-start, 0, window)
-    return np.stack([start, first, np.clip(size - start, first, window)], 1)
+    return stacked(_Span, start=start, first=first, end=np.clip(size - start, first, window))
 
 
 def _cell_covers(size: int, out: int, window: int, step: int, low: int) -> np.ndarray:
     cell = np.arange(size) + low
     first = np.maximum((cell - window) // step + 1, 0)
     count = np.maximum(np.minimum(cell // step + 1, out) - first, 0)
-    return np.stack([first, count, cell - first * step, np.full(size, step)], 1)
+    return stacked(_Cover, first=first, number=count, cell=cell - first * step, step=step)
 
 
 def _column_covers(size: int, out: int, window: int, step: int, low: int) -> np.ndarray:
     shift = np.arange(window) - low
     first = np.maximum(-(shift // step), 0)
     count = np.maximum(np.minimum((size - 1 - shift) // step + 1, out) - first, 0)
-    return np.stack([first, count, first * step + shift, np.full(window, step)], 1)
+    return stacked(_Cover, first=first, number=count, cell=first * step + shift, step=step)
 
 
 def _parts(rows: int, work: int) -> tuple[int, int]:
@@ -242,19 +282,19 @@ def _gradient(
 @tasks
 def _pool(task, rows, step, sizes, tail, x, y, winner, spans, taps, ahead):
     """Maximum and winner, or the mean where `winner` is None."""
-    lanes = lanes_of(x)
-    channels = sizes[9]
+    of, lanes = record(_Sizes, sizes), lanes_of(x)
+    channels = of.channels
     whole = channels // lanes * lanes
-    for row in range(task * step, task * step + step):
-        if row >= rows:
+    for line in range(task * step, task * step + step):
+        if line >= rows:
             break
-        corner, oz, oy, lines = _windows_of_row(row, sizes, spans)
-        for ox in range(sizes[5]):
-            span = sizes[3] + sizes[4] + ox
-            start = (corner + spans[span, 0]) * channels
-            cells = lines * (spans[span, 2] - spans[span, 1])
-            place = oz, oy, span
-            at = (row * sizes[5] + ox) * channels
+        corner, oz, oy, lines = _windows_of_row(line, of, spans)
+        for ox in range(of.out_width):
+            place = oz, oy, of.out_depth + of.out_height + ox
+            span = row(_Span, spans, place[2])
+            start = (corner + span.start) * channels
+            cells = lines * (span.end - span.first)
+            at = (line * of.out_width + ox) * channels
             for c in range(0, whole, lanes):
                 _pool_window(
                     x, start + c, taps, ahead, spans, place, cells, y, winner, at + c, lanes
@@ -265,23 +305,24 @@ def _pool(task, rows, step, sizes, tail, x, y, winner, spans, taps, ahead):
 
 
 @_inlined
-def _windows_of_row(row, sizes, spans):
+def _windows_of_row(line, of, spans):
     """Where the windows of a row of y begin in x, their places in `spans`, their lines inside x."""
-    plane = row // sizes[4]
-    image = plane // sizes[3]
-    oz = plane - image * sizes[3]
-    oy = sizes[3] + row - plane * sizes[4]
-    corner = ((image * sizes[0] + spans[oz, 0]) * sizes[1] + spans[oy, 0]) * sizes[2]
-    return corner, oz, oy, (spans[oz, 2] - spans[oz, 1]) * (spans[oy, 2] - spans[oy, 1])
+    plane = line // of.out_height
+    image = plane // of.out_depth
+    oz = plane - image * of.out_depth
+    oy = of.out_depth + line - plane * of.out_height
+    z, y = row(_Span, spans, oz), row(_Span, spans, oy)
+    corner = ((image * of.depth + z.start) * of.height + y.start) * of.width
+    return corner, oz, oy, (z.end - z.first) * (y.end - y.first)
 
 
 @_inlined
-def _is_inside(tap, taps, spans, place):
+def _is_inside(number, taps, spans, place):
     """Whether one cell of a window is no padding."""
-    oz, oy, ox = place
-    z, y, x = taps[tap, 1], taps[tap, 2], taps[tap, 3]
-    inside = (spans[oz, 1] <= z) & (z < spans[oz, 2]) & (spans[oy, 1] <= y) & (y < spans[oy, 2])
-    return inside & (spans[ox, 1] <= x) & (x < spans[ox, 2])
+    tap = row(_Tap, taps, number)
+    z, y, x = row(_Span, spans, place[0]), row(_Span, spans, place[1]), row(_Span, spans, place[2])
+    inside = (z.first <= tap.z) & (tap.z < z.end) & (y.first <= tap.y) & (tap.y < y.end)
+    return inside & (x.first <= tap.x) & (tap.x < x.end)
 
 
 @_inlined
@@ -291,11 +332,12 @@ def _pool_window(x, start, taps, ahead, spans, place, cells, y, winner, at, lane
     total = number = won = splat(x, 0)
     best = splat(x, -np.inf)
     whole = cells == taps.shape[0]
-    for tap in range(taps.shape[0]):
-        if whole or _is_inside(tap, taps, spans, place):
-            value = load_first(x, start + taps[tap, 0], lanes)
+    for t in range(taps.shape[0]):
+        if whole or _is_inside(t, taps, spans, place):
+            cell = start + row(_Tap, taps, t).cell
+            value = load_first(x, cell, lanes)
             # Rows of x are several streams, more than the hardware foresees.
-            prefetch(x, start + taps[tap, 0] + ahead)
+            prefetch(x, cell + ahead)
             if winner is None:
                 total = total + value
             else:
@@ -316,39 +358,39 @@ def _gradient_rows(
     task, rows, step, sizes, tail, grad_x, grad_y, winner, spans, covers, stride, adds
 ):
     """A row of x takes what the rows of windows over it give, one window column at a time."""
-    depth, height, width, out_depth, out_height, out_width, _, window_y, window_x, channels = sizes
-    lanes = lanes_of(grad_x)
+    of, lanes = record(_Sizes, sizes), lanes_of(grad_x)
+    width, channels = of.width, of.channels
     whole = channels // lanes * lanes
-    for row in range(task * step, task * step + step):
-        if row >= rows:
+    for number in range(task * step, task * step + step):
+        if number >= rows:
             break
-        plane = row // height
-        z = plane % depth
-        y = depth + row - plane * height
-        image = plane // depth * out_depth
+        plane = number // of.height
+        image = plane // of.depth * of.out_depth
+        over_z = row(_Cover, covers, plane % of.depth)
+        over_y = row(_Cover, covers, of.depth + number - plane * of.height)
         if adds:
-            line = part(grad_x, row * width * channels, width * channels)
+            line = part(grad_x, number * width * channels, width * channels)
             for j in range(line.size):
                 line[j] = 0
-        for i in range(covers[z, 1]):
-            oz = covers[z, 0] + i
-            kz = covers[z, 2] - i * covers[z, 3]
-            for k in range(covers[y, 1]):
-                oy = covers[y, 0] + k
-                ky = covers[y, 2] - k * covers[y, 3]
-                at = ((image + oz) * out_height + oy) * out_width
-                lines = spans[oz, 2] - spans[oz, 1]
-                lines *= spans[out_depth + oy, 2] - spans[out_depth + oy, 1]
-                for kx in range(window_x):
-                    column = depth + height + kx
-                    tap = splat(grad_x, (kz * window_y + ky) * window_x + kx)
-                    place = (row * width + covers[column, 2]) * channels
-                    first = covers[column, 0]
-                    for ox in range(first, first + covers[column, 1]):
+        for i in range(over_z.number):
+            oz = over_z.first + i
+            kz = over_z.cell - i * over_z.step
+            for k in range(over_y.number):
+                oy = over_y.first + k
+                ky = over_y.cell - k * over_y.step
+                at = ((image + oz) * of.out_height + oy) * of.out_width
+                z, y = row(_Span, spans, oz), row(_Span, spans, of.out_depth + oy)
+                lines = z.end - z.first
+                lines *= y.end - y.first
+                for kx in range(of.window_x):
+                    column = row(_Cover, covers, of.depth + of.height + kx)
+                    tap = splat(grad_x, (kz * of.window_y + ky) * of.window_x + kx)
+                    place = (number * width + column.cell) * channels
+                    for ox in range(column.first, column.first + column.number):
                         source = (at + ox) * channels
                         if winner is None:
-                            span = out_depth + out_height + ox
-                            cells = lines * (spans[span, 2] - spans[span, 1])
+                            x = row(_Span, spans, of.out_depth + of.out_height + ox)
+                            cells = lines * (x.end - x.first)
                             tap = splat(grad_x, 1 / cells)
                         for c in range(0, whole, lanes):
                             _give(grad_x, place + c, grad_y, winner, source + c, tap, adds, lanes)
@@ -375,54 +417,58 @@ def _give(grad_x, place, grad_y, winner, source, tap, adds, lanes):
 @tasks
 def _scatter(task, rows, sizes, grad_x, grad_y, winner, spans, taps):
     """One image per task: few channels make poor vectors, and integers none."""
-    image = sizes[0] * sizes[1] * sizes[2] * sizes[9]
+    of = record(_Sizes, sizes)
+    image = of.depth * of.height * of.width * of.channels
     target = grad_x[task * image : task * image + image]
     for j in range(image):
         target[j] = 0
-    for row in range(task * rows, task * rows + rows):
-        corner, oz, oy, lines = _windows_of_row(row, sizes, spans)
-        for ox in range(sizes[5]):
-            span = sizes[3] + sizes[4] + ox
-            start = (corner + spans[span, 0]) * sizes[9]
-            whole = lines * (spans[span, 2] - spans[span, 1]) == taps.shape[0]
-            for c in range(sizes[9]):
-                at = (row * sizes[5] + ox) * sizes[9] + c
+    for line in range(task * rows, task * rows + rows):
+        corner, oz, oy, lines = _windows_of_row(line, of, spans)
+        for ox in range(of.out_width):
+            place = oz, oy, of.out_depth + of.out_height + ox
+            span = row(_Span, spans, place[2])
+            start = (corner + span.start) * of.channels
+            whole = lines * (span.end - span.first) == taps.shape[0]
+            for c in range(of.channels):
+                at = (line * of.out_width + ox) * of.channels + c
                 tap = np.int64(winner[at])
-                if whole or _is_inside(tap, taps, spans, (oz, oy, span)):
-                    grad_x[start + taps[tap, 0] + c] += grad_y[at]
+                if whole or _is_inside(tap, taps, spans, place):
+                    grad_x[start + row(_Tap, taps, tap).cell + c] += grad_y[at]
 
 
 @tasks
 def _take(task, rows, step, sizes, x, y, winner, spans, taps):
-    for row in range(task * step, task * step + step):
-        if row >= rows:
+    of = record(_Sizes, sizes)
+    for line in range(task * step, task * step + step):
+        if line >= rows:
             break
-        corner, oz, oy, _ = _windows_of_row(row, sizes, spans)
-        for ox in range(sizes[5]):
-            span = sizes[3] + sizes[4] + ox
-            start = (corner + spans[span, 0]) * sizes[9]
-            for c in range(sizes[9]):
-                at = (row * sizes[5] + ox) * sizes[9] + c
+        corner, oz, oy, _ = _windows_of_row(line, of, spans)
+        for ox in range(of.out_width):
+            place = oz, oy, of.out_depth + of.out_height + ox
+            start = (corner + row(_Span, spans, place[2]).start) * of.channels
+            for c in range(of.channels):
+                at = (line * of.out_width + ox) * of.channels + c
                 tap = np.int64(winner[at])
-                inside = _is_inside(tap, taps, spans, (oz, oy, span))
-                y[at] = x[start + taps[tap, 0] + c] if inside else 0
+                inside = _is_inside(tap, taps, spans, place)
+                y[at] = x[start + row(_Tap, taps, tap).cell + c] if inside else 0
 
 
 @tasks
 def _max_pool_integers(task, rows, step, sizes, x, y, winner, spans, taps, lowest):
-    for row in range(task * step, task * step + step):
-        if row >= rows:
+    of = record(_Sizes, sizes)
+    for line in range(task * step, task * step + step):
+        if line >= rows:
             break
-        corner, oz, oy, _ = _windows_of_row(row, sizes, spans)
-        for ox in range(sizes[5]):
-            span = sizes[3] + sizes[4] + ox
-            start = (corner + spans[span, 0]) * sizes[9]
-            for c in range(sizes[9]):
-                at = (row * sizes[5] + ox) * sizes[9] + c
+        corner, oz, oy, _ = _windows_of_row(line, of, spans)
+        for ox in range(of.out_width):
+            place = oz, oy, of.out_depth + of.out_height + ox
+            start = (corner + row(_Span, spans, place[2]).start) * of.channels
+            for c in range(of.channels):
+                at = (line * of.out_width + ox) * of.channels + c
                 y[at] = lowest
                 winner[at] = 0
                 for tap in range(taps.shape[0]):
-                    cell = start + taps[tap, 0] + c
-                    if _is_inside(tap, taps, spans, (oz, oy, span)) and x[cell] > y[at]:
+                    cell = start + row(_Tap, taps, tap).cell + c
+                    if _is_inside(tap, taps, spans, place) and x[cell] > y[at]:
                         y[at] = x[cell]
                         winner[at] = tap

@@ -17,6 +17,7 @@ from numba import types
 from numba.core import cgutils
 
 from nkeras_numba_cpu.compile.options import inner
+from nkeras_numba_cpu.emit.records import numbers, record
 from nkeras_numba_cpu.emit.simd import intrinsic, lanes_of, transpose_square
 from nkeras_numba_cpu.emit.views import part
 from nkeras_numba_cpu.launch.numpy_calls import write
@@ -102,6 +103,34 @@ class _Extent(NamedTuple):
     order: tuple[int, ...] | None
 
 
+class _Loop(NamedTuple):
+    """One dimension: how many elements it has, and their distance in source and target."""
+
+    size: int
+    source: int
+    target: int
+
+
+_ONCE = _Loop(1, 0, 0)
+
+
+class _Loops(NamedTuple):
+    """What tasks know of a copy."""
+
+    source: int  # where its first element lies
+    target: int
+    rows: _Loop
+    columns: _Loop
+    height: int  # of a block
+    width: int
+    group: int  # numbers of a task
+    around: int  # how many numbers the outer dimensions have, the last of which changes first
+    outer_0: _Loop
+    outer_1: _Loop
+    outer_2: _Loop
+    outer_3: _Loop
+
+
 class _Schedule(NamedTuple):
     """How to copy between two layouts."""
 
@@ -110,7 +139,7 @@ class _Schedule(NamedTuple):
     work: int
     source: _Extent
     target: _Extent
-    loops: tuple[int, ...]
+    loops: tuple[int, ...]  # _Loops
 
 
 @lru_cache(maxsize=4096)
@@ -134,30 +163,30 @@ def _schedule(
         if t < 0:  # walk forwards through the target
             start, place, s, t = start + (n - 1) * s, place + (n - 1) * t, -s, -t
         if n > 1:
-            loops.append((n, s, t))
-    loops = _joined(sorted(loops, key=lambda loop: -loop[2])) or [(1, 1, 1)]
+            loops.append(_Loop(n, s, t))
+    loops = _joined(sorted(loops, key=lambda loop: -loop.target)) or [_Loop(1, 1, 1)]
     columns = loops.pop()
-    inner = next((loop for loop in loops if loop[1] == 1), None)
-    crossed = columns[1] not in (0, 1) and columns[2] == 1 and inner is not None
-    rows = inner if crossed and inner else loops[-1] if loops else (1, 0, 0)
+    inner = next((loop for loop in loops if loop.source == 1), None)
+    crossed = columns.source not in (0, 1) and columns.target == 1 and inner is not None
+    rows = inner if crossed and inner else loops[-1] if loops else _ONCE
     if loops:
         loops.remove(rows)
     if len(loops) > OUTER:
         return None
     kind = "rows" if not crossed else "squares" if itemsize >= 4 else "cells"
-    height, width = _block(rows[0], columns[0], kind)
-    around = math.prod(n for n, _, _ in loops)
-    blocks = -(-rows[0] // height) * -(-columns[0] // width)
-    group = max(1, GRAIN // (rows[0] * columns[0])) if blocks == 1 else 1
-    loops = [(1, 0, 0)] * (OUTER - len(loops)) + loops
-    numbers = (start, place, *rows, *columns, height, width, group, around)
+    height, width = _block(rows.size, columns.size, kind)
+    around = math.prod(loop.size for loop in loops)
+    blocks = -(-rows.size // height) * -(-columns.size // width)
+    group = max(1, GRAIN // (rows.size * columns.size)) if blocks == 1 else 1
+    loops = [_ONCE] * (OUTER - len(loops)) + loops
+    made = _Loops(start, place, rows, columns, height, width, group, around, *loops)
     return _Schedule(
         kind,
         -(-around // group) * blocks,
         math.prod(shape),
         source,
         target,
-        (*numbers, *(number for loop in loops for number in loop)),
+        numbers(made),
     )
 
 
@@ -173,13 +202,13 @@ def _extent(steps: list[tuple[int, int]]) -> _Extent:
     return _Extent(below, size, tuple(order) if dense else None)
 
 
-def _joined(loops: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+def _joined(loops: list[_Loop]) -> list[_Loop]:
     """Loops, outermost first, with those that continue each other made one."""
-    result: list[tuple[int, int, int]] = []
+    result: list[_Loop] = []
     for n, s, t in loops:
         if result and result[-1][1:] == (n * s, n * t):
-            n *= result.pop()[0]
-        result.append((n, s, t))
+            n *= result.pop().size
+        result.append(_Loop(n, s, t))
     return result
 
 
@@ -259,42 +288,43 @@ def move_line(typingctx, target, place, source, start, count):
 @inner
 def _block_of(task, loops):
     """The block of a task: row, column, height, width, first and last number around it."""
-    rows, columns, height, width = loops[2], loops[5], loops[8], loops[9]
+    rows, columns, height, width = loops.rows.size, loops.columns.size, loops.height, loops.width
     across = (columns + width - 1) // width
     blocks = across * ((rows + height - 1) // height)
     around = task // blocks
     block = task - around * blocks
     down = block // across
     row, column = down * height, (block - down * across) * width
-    first = around * loops[10]
-    last = min(first + loops[10], loops[11])
+    first = around * loops.group
+    last = min(first + loops.group, loops.around)
     return row, column, min(height, rows - row), min(width, columns - column), first, last
 
 
 @inner
-def _outside(number, s, t, size, s_step, t_step):
+def _outside(number, s, t, loop):
     """Move s and t along one more dimension, of which `number` holds the place as last digit."""
-    rest = number // size
-    digit = number - rest * size
-    return rest, s + digit * s_step, t + digit * t_step
+    rest = number // loop.size
+    digit = number - rest * loop.size
+    return rest, s + digit * loop.source, t + digit * loop.target
 
 
 @inner
 def _origin(number, row, column, loops):
     """Where the element at row and column lies in source and target."""
-    s = loops[0] + row * loops[3] + column * loops[6]
-    t = loops[1] + row * loops[4] + column * loops[7]
-    # Constant places in the tuple: another index would be compiled to a branch for each place.
-    number, s, t = _outside(number, s, t, loops[21], loops[22], loops[23])
-    number, s, t = _outside(number, s, t, loops[18], loops[19], loops[20])
-    number, s, t = _outside(number, s, t, loops[15], loops[16], loops[17])
-    number, s, t = _outside(number, s, t, loops[12], loops[13], loops[14])
+    s = loops.source + row * loops.rows.source + column * loops.columns.source
+    t = loops.target + row * loops.rows.target + column * loops.columns.target
+    number, s, t = _outside(number, s, t, loops.outer_3)
+    number, s, t = _outside(number, s, t, loops.outer_2)
+    number, s, t = _outside(number, s, t, loops.outer_1)
+    number, s, t = _outside(number, s, t, loops.outer_0)
     return s, t
 
 
 @tasks
 def _rows(task, source, target, loops):
-    s_row, t_row, s_column, t_column = loops[3], loops[4], loops[6], loops[7]
+    loops = record(_Loops, loops)
+    s_row, t_row = loops.rows.source, loops.rows.target
+    s_column, t_column = loops.columns.source, loops.columns.target
     row, column, rows, columns, first, last = _block_of(task, loops)
     for number in range(first, last):
         s, t = _origin(number, row, column, loops)
@@ -315,7 +345,8 @@ def _rows(task, source, target, loops):
 
 @tasks
 def _squares(task, source, target, loops):
-    t_row, s_column = loops[4], loops[6]
+    loops = record(_Loops, loops)
+    t_row, s_column = loops.rows.target, loops.columns.source
     row, column, rows, columns, first, last = _block_of(task, loops)
     lanes = lanes_of(source)
     for number in range(first, last):
@@ -338,7 +369,8 @@ def _squares(task, source, target, loops):
 
 @tasks
 def _cells(task, source, target, loops):
-    t_row, s_column = loops[4], loops[6]
+    loops = record(_Loops, loops)
+    t_row, s_column = loops.rows.target, loops.columns.source
     row, column, rows, columns, first, last = _block_of(task, loops)
     for number in range(first, last):
         s, t = _origin(number, row, column, loops)
@@ -349,7 +381,8 @@ def _cells(task, source, target, loops):
 
 @tasks
 def _fill(task, target, bits, loops):
-    t_row, t_column = loops[4], loops[7]
+    loops = record(_Loops, loops)
+    t_row, t_column = loops.rows.target, loops.columns.target
     row, column, rows, columns, first, last = _block_of(task, loops)
     for number in range(first, last):
         _, t = _origin(number, row, column, loops)
