@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nkeras_numba_cpu.compile.options import inner
-from nkeras_numba_cpu.emit.records import numbers, record, row, stacked, table
+from nkeras_numba_cpu.emit.records import at, bytes_of, numbers, record, row, stacked, table
 from nkeras_numba_cpu.launch.tasks import tasks
 
 
@@ -65,6 +65,20 @@ def test_kernels_read_tuples_and_rows():
     result = np.zeros((2, 3), np.int64)
     _read(2, 2, numbers(Piece(100, Place(1, 2), 103)), table(Piece, PIECES), result)
     assert result.tolist() == [[15, 4, 23], [15, 8, 67]]
+
+
+@tasks
+def _read_at(task, address, result):
+    piece = at(Piece, address, task)
+    result[task] = 10 * piece.place.x + piece.last
+
+
+def test_kernels_read_records_at_an_address():
+    pieces = table(Piece, PIECES)
+    assert pieces.nbytes == 2 * bytes_of(Piece)
+    result = np.zeros(2, np.int64)
+    _read_at(2, 2, pieces.ctypes.data, result)
+    assert result.tolist() == [34, 78]
 
 
 @pytest.mark.parametrize("given", [(1, 2, 3), (1, 2, 3, 4, 5)])

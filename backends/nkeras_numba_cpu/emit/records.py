@@ -8,7 +8,8 @@
     launch(..., numbers(Tile(kernel=address, a=0)), tiles)
 
     tile = record(Tile, given)             # in a kernel: the numbers of a tuple that it is given,
-    tile = row(Tile, tiles, i)             # and those of a row
+    tile = row(Tile, tiles, i)             # those of a row
+    tile = at(Tile, address, i)            # and of one in a run of them
 
 A field may be a record itself, whose numbers lie in its place. Names cost nothing: compiled code
 loads what it uses.
@@ -58,6 +59,11 @@ def _named(kind: Any, columns: dict[str, Any]) -> tuple:
             for name, column in columns.items()
         }
     )
+
+
+def bytes_of(kind: type[tuple]) -> int:
+    """How many bytes a record of this kind takes in a table."""
+    return 8 * _width(kind)
 
 
 def _width(kind: type[tuple]) -> int:
@@ -158,12 +164,27 @@ def _emit_row(typingctx, kind, table, index):
     return _Row(made)(kind, table, types.int64), codegen
 
 
+def _emit_at(typingctx, kind, address, index):
+    """Record number `index` of those that begin at an address."""
+    made = _typed(kind.instance_class)
+    size = bytes_of(kind.instance_class)
+
+    def codegen(context, builder, signature, values):
+        place = builder.add(values[1], builder.mul(values[2], _INT(size)))
+        return builder.inttoptr(place, _INT.as_pointer())
+
+    return _Row(made)(kind, types.int64, types.int64), codegen
+
+
 if TYPE_CHECKING:  # for a type checker, compiled code gets what Python fills in
 
     def record(kind: type[_Record], given: Any) -> _Record: ...
 
     def row(kind: type[_Record], table: Any, index: Any) -> _Record: ...
 
+    def at(kind: type[_Record], address: Any, index: Any) -> _Record: ...
+
 else:
     record = intrinsic(_emit_record)
     row = intrinsic(_emit_row)
+    at = intrinsic(_emit_at)

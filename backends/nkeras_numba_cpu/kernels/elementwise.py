@@ -15,7 +15,19 @@ from nkeras.backend.scalar import Scalar
 from nkeras_numba_cpu.emit import vector_math, wide_math
 from nkeras_numba_cpu.emit.values import Value, as_value
 from nkeras_numba_cpu.launch.tasks import launch
-from nkeras_numba_cpu.loops.maps import BLOCK, DIRECT, EACH, ONCE, TASK, Map, Within, block_task
+from nkeras_numba_cpu.loops.maps import (
+    BLOCK,
+    DIRECT,
+    EACH,
+    ONCE,
+    TASK,
+    Argument,
+    Map,
+    Walk,
+    Within,
+    block_task,
+    geometry_of,
+)
 from nkeras_numba_cpu.loops.operands import compute_dtype, is_floating, operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
 
@@ -133,11 +145,13 @@ def _layout(shapes: tuple[tuple[int, ...], ...]) -> _Layout:
     else:
         block = BLOCK // columns * columns
         length = block * TASK
-    geometry = [size, columns, rows, block, length, len(shapes) + 1, buffers, wide]
-    for kind, stride in zip([*kinds, DIRECT], [*strides, contiguous], strict=True):
-        geometry += [kind, *stride]
+    walk = Walk(size, columns, rows, block, length, len(shapes) + 1, buffers, wide)
+    arguments = [
+        Argument(kind, *stride)
+        for kind, stride in zip([*kinds, DIRECT], [*strides, contiguous], strict=True)
+    ]
     count = -(-size // length) if size else 0
-    return _Layout(shape, count, size, np.array(geometry, np.int64), expand)
+    return _Layout(shape, count, size, geometry_of(walk, arguments), expand)
 
 
 def _kind(strides: list[int], contiguous: list[int], lengths: list[int], wide: bool) -> int:

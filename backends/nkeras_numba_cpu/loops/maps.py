@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -19,6 +19,7 @@ from numba.extending import intrinsic
 
 from nkeras_numba_cpu.compile import native
 from nkeras_numba_cpu.compile.options import inner
+from nkeras_numba_cpu.emit.records import at, bytes_of
 from nkeras_numba_cpu.emit.simd import address_of
 from nkeras_numba_cpu.emit.values import Value
 from nkeras_numba_cpu.emit.views import allocate, release
@@ -215,15 +216,6 @@ def _mark_independent(loop: ir.Function, branch: Any) -> None:
             instruction.set_metadata("llvm.access.group", group)
 
 
-def _emit_load(typingctx, address):
-    """The int64 at an address."""
-
-    def codegen(context, builder, signature, values):
-        return builder.load(builder.inttoptr(values[0], _INT.as_pointer()))
-
-    return types.int64(types.int64), codegen
-
-
 def _emit_words(typingctx, address):
     """32-bit words at an address."""
 
@@ -244,14 +236,57 @@ def _emit_copy(typingctx, target, source, size):
     return types.void(types.int64, types.int64, types.int64), codegen
 
 
-_load: Any = intrinsic(_emit_load)
 _words: Any = intrinsic(_emit_words)
 _copy: Any = intrinsic(_emit_copy)
 
 # How an argument reaches the flat loop: by its own address; expanded once for each task; expanded
 # for each block.
 DIRECT, ONCE, EACH = 0, 1, 2
-_HEAD = 8  # numbers of the geometry that come before those of the arguments
+
+
+class Walk(NamedTuple):
+    """How the block task goes through the arguments: the geometry of a map begins with it."""
+
+    size: int  # elements
+    columns: int  # of the last three dimensions that are left when neighbours are merged
+    rows: int
+    block: int  # elements of a block
+    length: int  # elements of a task
+    arguments: int
+    buffers: int
+    wide: int  # whether a block has no more than one line
+
+
+class Argument(NamedTuple):
+    """How one argument is walked through; such records follow, inputs first."""
+
+    reach: int  # DIRECT, ONCE or EACH
+    by_outer: int  # distance of elements along the three dimensions
+    by_row: int
+    by_column: int
+
+
+def geometry_of(walk: Walk, arguments: Sequence[Argument]) -> np.ndarray:
+    """The geometry that maps take."""
+    return np.array([*walk, *(number for argument in arguments for number in argument)], np.int64)
+
+
+class _Head(NamedTuple):
+    """What a map shares with its block task begins so."""
+
+    loop: int
+    geometry: int
+    item: int  # bytes of one of its numbers
+
+
+class _Array(NamedTuple):
+    """Such records of the arguments follow."""
+
+    data: int
+    item: int
+
+
+_ARGUMENTS, _ARRAYS = bytes_of(Walk), bytes_of(_Head)
 
 
 @cache
@@ -268,10 +303,11 @@ def _emit_block_task(context: Any, module: Any, symbol: str) -> None:
 
 @inner
 def _block_task(task, shared):
-    loop, geometry = _load(shared), _load(shared + 8)
-    size, columns, rows = _load(geometry), _load(geometry + 8), _load(geometry + 16)
-    block, length = _load(geometry + 24), _load(geometry + 32)
-    arguments, buffers, wide = _load(geometry + 40), _load(geometry + 48), _load(geometry + 56)
+    head = at(_Head, shared, 0)
+    loop, geometry = head.loop, head.geometry
+    walk = at(Walk, geometry, 0)
+    size, columns, rows, block, length = walk.size, walk.columns, walk.rows, walk.block, walk.length
+    arguments, buffers, wide = walk.arguments, walk.buffers, walk.wide
     # The addresses that the flat loop is given, then the buffers.
     scratch = allocate(np.int64, arguments + buffers * BLOCK)
     start, last = task * length, -1
@@ -287,17 +323,17 @@ def _block_task(task, shared):
         row = line - outer * rows
         buffer = address_of(scratch, arguments)
         for i in range(arguments):
-            numbers = geometry + 8 * (_HEAD + 4 * i)
-            kind, by_column = _load(numbers), _load(numbers + 24)
-            by_outer, by_row = _load(numbers + 8), _load(numbers + 16)
-            item = _load(shared + 32 + 16 * i)
-            source = _load(shared + 24 + 16 * i)
+            of, array = at(Argument, geometry + _ARGUMENTS, i), at(_Array, shared + _ARRAYS, i)
+            reach, by_column = of.reach, of.by_column
+            by_outer, by_row = of.by_outer, of.by_row
+            item = array.item
+            source = array.data
             source += (outer * by_outer + row * by_row + column * by_column) * item
-            if kind == DIRECT:
+            if reach == DIRECT:
                 scratch[i] = source
                 continue
             scratch[i] = buffer
-            if kind == ONCE:
+            if reach == ONCE:
                 if position == start:
                     first = columns * item if by_column else item
                     _copy(buffer, source, first)
@@ -350,6 +386,16 @@ def _expand(target, source, item, n, columns, rows, row, by_outer, by_row, by_co
 def contiguous(size: int, inputs: int, outputs: int, uniform: int = 0) -> tuple[int, np.ndarray]:
     """How many tasks, and the geometry, where all inputs and outputs have one shape."""
     length = BLOCK * TASK
-    geometry = [size, size, 1, length, length, uniform + inputs + outputs, 0, True]
-    geometry += [DIRECT, 0, 0, 0] * uniform + [DIRECT, 0, 0, 1] * (inputs + outputs)
-    return -(-size // length), np.array(geometry, np.int64)
+    arguments = [Argument(DIRECT, 0, 0, by_column=0)] * uniform
+    arguments += [Argument(DIRECT, 0, 0, by_column=1)] * (inputs + outputs)
+    walk = Walk(
+        size=size,
+        columns=size,
+        rows=1,
+        block=length,
+        length=length,
+        arguments=len(arguments),
+        buffers=0,
+        wide=True,
+    )
+    return -(-size // length), geometry_of(walk, arguments)
