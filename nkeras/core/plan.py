@@ -244,7 +244,9 @@ class Plan:
     def _cell(self, live: Live) -> Array:
         """An array of one dimension that holds a live number, for kernels that read it there."""
         value = live.value
-        cell = np.array(value, np.uint32) if isinstance(value, tuple) else np.array([value])
+        values = value if isinstance(value, tuple) else (value,)
+        is_key = isinstance(value, tuple) and isinstance(values[0], int)
+        cell = np.array(values, np.uint32 if is_key else None)
         self._targets.setdefault(id(live), []).append(cell)
         return cell
 

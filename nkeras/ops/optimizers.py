@@ -8,7 +8,7 @@ from __future__ import annotations
 from nkeras.core.primitive import primitive
 from nkeras.core.spec import Spec, Typed
 from nkeras.core.tensor import Tensor
-from nkeras.ops.elementwise import maximum, rsqrt, sqrt, square
+from nkeras.ops.elementwise import absolute, clip, maximum, rsqrt, sign, sqrt, square
 
 
 def _specs(owner: str, w: Typed, grad: Typed, *buffers: Typed | None) -> tuple[Spec | None, ...]:
@@ -164,3 +164,198 @@ def _(
     if momentum > 0.0:
         momentum_buffer = increment = momentum * momentum_buffer + increment
     return w - increment, v, momentum_buffer, average_grad
+
+
+@primitive(outputs=("w_new", "a_new"), flat=("w", "grad", "a"))
+def adagrad_update(
+    w: Typed, grad: Typed, a: Typed, *, learning_rate: float, epsilon: float
+) -> tuple[Spec | None, ...]:
+    """Adagrad."""
+    return _specs("adagrad_update", w, grad, a)
+
+
+@adagrad_update.decomposition
+def _(
+    w: Tensor, grad: Tensor, a: Tensor, learning_rate: float, epsilon: float
+) -> tuple[Tensor | None, ...]:
+    a = a + square(grad)
+    return w - learning_rate * grad / sqrt(a + epsilon), a
+
+
+@primitive(outputs=("w_new", "a_new", "steps_new"), flat=("w", "grad", "a", "steps"))
+def adadelta_update(
+    w: Typed,
+    grad: Typed,
+    a: Typed,
+    steps: Typed,
+    *,
+    learning_rate: float,
+    rho: float,
+    epsilon: float,
+) -> tuple[Spec | None, ...]:
+    """Adadelta."""
+    return _specs("adadelta_update", w, grad, a, steps)
+
+
+@adadelta_update.decomposition
+def _(
+    w: Tensor,
+    grad: Tensor,
+    a: Tensor,
+    steps: Tensor,
+    learning_rate: float,
+    rho: float,
+    epsilon: float,
+) -> tuple[Tensor | None, ...]:
+    a = rho * a + (1.0 - rho) * square(grad)
+    delta = grad * (sqrt(steps + epsilon) / sqrt(a + epsilon))
+    return w - learning_rate * delta, a, rho * steps + (1.0 - rho) * square(delta)
+
+
+@primitive(outputs=("w_new", "m_new"), flat=("w", "grad", "m"))
+def lion_update(
+    w: Typed, grad: Typed, m: Typed, *, learning_rate: float, beta_1: float, beta_2: float
+) -> tuple[Spec | None, ...]:
+    """Lion."""
+    return _specs("lion_update", w, grad, m)
+
+
+@lion_update.decomposition
+def _(
+    w: Tensor, grad: Tensor, m: Tensor, learning_rate: float, beta_1: float, beta_2: float
+) -> tuple[Tensor | None, ...]:
+    direction = sign(beta_1 * m + (1.0 - beta_1) * grad)
+    return w - learning_rate * direction, beta_2 * m + (1.0 - beta_2) * grad
+
+
+@primitive(outputs=("w_new", "m_new", "norm_new"), flat=("w", "grad", "m", "norm"))
+def adamax_update(
+    w: Typed,
+    grad: Typed,
+    m: Typed,
+    norm: Typed,
+    *,
+    alpha: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> tuple[Spec | None, ...]:
+    """Adamax; `alpha` is the learning rate with the bias correction."""
+    return _specs("adamax_update", w, grad, m, norm)
+
+
+@adamax_update.decomposition
+def _(
+    w: Tensor,
+    grad: Tensor,
+    m: Tensor,
+    norm: Tensor,
+    alpha: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> tuple[Tensor | None, ...]:
+    m = m + (grad - m) * (1.0 - beta_1)
+    norm = maximum(beta_2 * norm, absolute(grad))
+    return w - alpha * m / (norm + epsilon), m, norm
+
+
+@primitive(outputs=("w_new", "m_new", "v_new"), flat=("w", "grad", "m", "v"))
+def nadam_update(
+    w: Typed,
+    grad: Typed,
+    m: Typed,
+    v: Typed,
+    *,
+    factors: tuple[float, float, float],
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> tuple[Spec | None, ...]:
+    """Nadam; `factors` of the momentum, of the gradient and of the root."""
+    return _specs("nadam_update", w, grad, m, v)
+
+
+@nadam_update.decomposition
+def _(
+    w: Tensor,
+    grad: Tensor,
+    m: Tensor,
+    v: Tensor,
+    factors: tuple[float, float, float],
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> tuple[Tensor | None, ...]:
+    m = m + (grad - m) * (1.0 - beta_1)
+    v = v + (square(grad) - v) * (1.0 - beta_2)
+    step = (m * factors[0] + grad * factors[1]) / (sqrt(v) * factors[2] + epsilon)
+    return w - step, m, v
+
+
+@primitive(outputs=("w_new", "n_new", "z_new"), flat=("w", "grad", "n", "z"))
+def ftrl_update(
+    w: Typed,
+    grad: Typed,
+    n: Typed,
+    z: Typed,
+    *,
+    learning_rate: float,
+    power: float,
+    l1: float,
+    l2: float,
+    shrinkage: float,
+    beta: float,
+) -> tuple[Spec | None, ...]:
+    """Ftrl: `n` is the sum of squared gradients, `z` the linear state."""
+    return _specs("ftrl_update", w, grad, n, z)
+
+
+@ftrl_update.decomposition
+def _(
+    w: Tensor,
+    grad: Tensor,
+    n: Tensor,
+    z: Tensor,
+    learning_rate: float,
+    power: float,
+    l1: float,
+    l2: float,
+    shrinkage: float,
+    beta: float,
+) -> tuple[Tensor | None, ...]:
+    total = n + square(grad)
+    grown = total**power
+    z = z + (grad + shrinkage * w) - (grown - n**power) / learning_rate * w
+    quadratic = grown / learning_rate + 2.0 * (l2 + beta / (2.0 * learning_rate))
+    return (clip(z, -l1, l1) - z) / quadratic, total, z
+
+
+@primitive(outputs=("direction", "m_new", "v_new"), flat=("grad", "m", "v"))
+def lamb_update(
+    grad: Typed,
+    m: Typed,
+    v: Typed,
+    *,
+    factors: tuple[float, float],
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> tuple[Spec | None, ...]:
+    """The direction of Lamb's step; `factors` of the momentum and of the root."""
+    return _specs("lamb_update", grad, m, m, v)
+
+
+@lamb_update.decomposition
+def _(
+    grad: Tensor,
+    m: Tensor,
+    v: Tensor,
+    factors: tuple[float, float],
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> tuple[Tensor | None, ...]:
+    m = m + (grad - m) * (1.0 - beta_1)
+    v = v + (square(grad) - v) * (1.0 - beta_2)
+    return m * factors[0] / (sqrt(v) * factors[1] + epsilon), m, v

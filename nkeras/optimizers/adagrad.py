@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nkeras import initializers, ops
+from nkeras import initializers
+from nkeras.core.recording import number
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import LearningRateLike, OptimizerOptions, Unpack
 from nkeras.core.variable import Variable
+from nkeras.ops.optimizers import adadelta_update, adagrad_update
 from nkeras.optimizers.optimizer import Optimizer
 from nkeras.optimizers.shared import with_shared_arguments
 
@@ -55,12 +57,15 @@ class Adagrad(Optimizer):
         )
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
-        """Update a variable and its state."""
-        gradient = ops.cast(gradient, variable.dtype)
-        accumulator = self._slot(self._accumulators, variable)
-        accumulator.assign(accumulator + ops.square(gradient))
-        step = learning_rate * gradient / ops.sqrt(accumulator + self.epsilon)
-        self.assign_sub(variable, step)
+        """One fused update of a variable and its state."""
+        self._apply_kernel(
+            adagrad_update,
+            gradient,
+            variable,
+            self._accumulators,
+            learning_rate=number(learning_rate),
+            epsilon=self.epsilon,
+        )
 
 
 @with_shared_arguments
@@ -108,12 +113,14 @@ class Adadelta(Optimizer):
         )
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
-        """Update a variable and its state."""
-        gradient = ops.cast(gradient, variable.dtype)
-        squares = self._slot(self._accumulated_grads, variable)
-        steps = self._slot(self._accumulated_delta_vars, variable)
-        squares.assign(self.rho * squares + (1.0 - self.rho) * ops.square(gradient))
-        ratio = ops.sqrt(steps + self.epsilon) / ops.sqrt(squares + self.epsilon)
-        delta = gradient * ratio
-        steps.assign(self.rho * steps + (1.0 - self.rho) * ops.square(delta))
-        self.assign_sub(variable, learning_rate * delta)
+        """One fused update of a variable and its state."""
+        self._apply_kernel(
+            adadelta_update,
+            gradient,
+            variable,
+            self._accumulated_grads,
+            self._accumulated_delta_vars,
+            learning_rate=number(learning_rate),
+            rho=self.rho,
+            epsilon=self.epsilon,
+        )

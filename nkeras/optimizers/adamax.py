@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nkeras import ops
 from nkeras.core import config, naming
-from nkeras.core.recording import live, on_host, plain
+from nkeras.core.recording import on_host, plain
 from nkeras.core.tensor import Tensor
 from nkeras.core.variable import Variable
+from nkeras.ops.optimizers import adamax_update, nadam_update
 from nkeras.optimizers.moments import MomentOptimizer
 from nkeras.optimizers.shared import with_shared_arguments
 
@@ -42,13 +42,22 @@ class Adamax(MomentOptimizer):
     size_name = "norm"
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
-        """Update a variable and its state."""
-        gradient = ops.cast(gradient, variable.dtype)
-        m, norm = self._slot(self._momentums, variable), self._slot(self._velocities, variable)
-        m.assign(m + (gradient - m) * (1.0 - self.beta_1))
-        norm.assign(ops.maximum(self.beta_2 * norm, ops.absolute(gradient)))
-        scale = learning_rate / (1.0 - self.beta_1 ** (self._updates_made() + 1))
-        self.assign_sub(variable, scale * m / (norm + self.epsilon))
+        """One fused update of a variable and its state."""
+        self._apply_kernel(
+            adamax_update,
+            gradient,
+            variable,
+            self._momentums,
+            self._velocities,
+            alpha=self._each_step(self._alpha, learning_rate, self._updates_made() + 1),
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+        )
+
+    def _alpha(self, learning_rate: float, t: int) -> float:
+        """The learning rate, times what makes up for a mean that began at zero."""
+        return float(learning_rate) / (1.0 - self.beta_1**t)
 
 
 @with_shared_arguments
@@ -96,15 +105,23 @@ class Nadam(MomentOptimizer):
         super()._backend_update_step(grads, trainable_variables, learning_rate)
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
-        """Update a variable and its state."""
-        gradient = ops.cast(gradient, variable.dtype)
-        m, v = self._slot(self._momentums, variable), self._slot(self._velocities, variable)
-        step = self._updates_made() + 1
-        now, following = self._momentum_of(step), self._momentum_of(step + 1)
-        product = live(lambda: float(self._u_product))
-        m.assign(m + (gradient - m) * (1.0 - self.beta_1))
-        v.assign(v + (ops.square(gradient) - v) * (1.0 - self.beta_2))
-        m_hat = m * (following / (1.0 - product * following))
-        m_hat = m_hat + gradient * ((1.0 - now) / (1.0 - product))
-        v_hat = v / (1.0 - self.beta_2**step)
-        self.assign_sub(variable, learning_rate * m_hat / (ops.sqrt(v_hat) + self.epsilon))
+        """One fused update of a variable and its state."""
+        self._apply_kernel(
+            nadam_update,
+            gradient,
+            variable,
+            self._momentums,
+            self._velocities,
+            factors=self._each_step(self._factors, learning_rate, self._updates_made() + 1),
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+        )
+
+    def _factors(self, learning_rate: float, t: int) -> tuple[float, float, float]:
+        """Of the momentum, of the gradient, and of the root of the mean square."""
+        rate, product = float(learning_rate), float(self._u_product)
+        now, following = self._momentum_of(t), self._momentum_of(t + 1)
+        of_m = rate * following / (1.0 - product * following)
+        of_gradient = rate * (1.0 - now) / (1.0 - product)
+        return of_m, of_gradient, (1.0 - self.beta_2**t) ** -0.5

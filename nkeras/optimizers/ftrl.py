@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nkeras import initializers, ops
+from nkeras import initializers
 from nkeras.core.errors import short
+from nkeras.core.recording import number
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import LearningRateLike, OptimizerOptions, Unpack
 from nkeras.core.variable import Variable
+from nkeras.ops.optimizers import ftrl_update
 from nkeras.optimizers.optimizer import Optimizer
 from nkeras.optimizers.shared import with_shared_arguments
 
@@ -86,17 +88,17 @@ class Ftrl(Optimizer):
         )
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
-        """Update a variable and its state."""
-        gradient = ops.cast(gradient, variable.dtype)
-        accumulator = self._slot(self._accumulators, variable)
-        linear = self._slot(self._linears, variable)
-        l1, power = self.l1_regularization_strength, -self.learning_rate_power
-        l2 = self.l2_regularization_strength + self.beta / (2.0 * learning_rate)
-        shrinkage = 2.0 * self.l2_shrinkage_regularization_strength
-        shrunk = gradient + ops.multiply(variable, shrinkage)
-        total = accumulator + ops.square(gradient)
-        sigma = (ops.power(total, power) - ops.power(accumulator, power)) / learning_rate
-        linear.assign(linear + shrunk - sigma * variable)
-        quadratic = ops.power(total, power) / learning_rate + 2.0 * l2
-        self.assign(variable, (ops.clip(linear, -l1, l1) - linear) / quadratic)
-        accumulator.assign(total)
+        """One fused update of a variable and its state."""
+        self._apply_kernel(
+            ftrl_update,
+            gradient,
+            variable,
+            self._accumulators,
+            self._linears,
+            learning_rate=number(learning_rate),
+            power=-self.learning_rate_power,
+            l1=self.l1_regularization_strength,
+            l2=self.l2_regularization_strength,
+            shrinkage=2.0 * self.l2_shrinkage_regularization_strength,
+            beta=self.beta,
+        )

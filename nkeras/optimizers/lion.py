@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from nkeras import ops
 from nkeras.core.errors import short
+from nkeras.core.recording import number
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import LearningRateLike, OptimizerOptions, Unpack
 from nkeras.core.variable import Variable
+from nkeras.ops.optimizers import lamb_update, lion_update
 from nkeras.optimizers.moments import MomentOptimizer
 from nkeras.optimizers.optimizer import Optimizer
 from nkeras.optimizers.shared import with_shared_arguments
@@ -61,12 +63,16 @@ class Lion(Optimizer):
         self._momentums = self.add_optimizer_variables(variables, "momentum")
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
-        """Update a variable and its state."""
-        gradient = ops.cast(gradient, variable.dtype)
-        m = self._slot(self._momentums, variable)
-        direction = ops.sign(self.beta_1 * m + (1.0 - self.beta_1) * gradient)
-        self.assign_sub(variable, learning_rate * direction)
-        m.assign(self.beta_2 * m + (1.0 - self.beta_2) * gradient)
+        """One fused update of a variable and its state."""
+        self._apply_kernel(
+            lion_update,
+            gradient,
+            variable,
+            self._momentums,
+            learning_rate=number(learning_rate),
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+        )
 
 
 @with_shared_arguments
@@ -94,15 +100,24 @@ class Lamb(MomentOptimizer):
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
         """Update a variable and its state."""
-        gradient = ops.cast(gradient, variable.dtype)
         m, v = self._slot(self._momentums, variable), self._slot(self._velocities, variable)
-        m.assign(m + (gradient - m) * (1.0 - self.beta_1))
-        v.assign(v + (ops.square(gradient) - v) * (1.0 - self.beta_2))
-        step = self._updates_made() + 1
-        m_hat, v_hat = m / (1.0 - self.beta_1**step), v / (1.0 - self.beta_2**step)
-        update = m_hat / (ops.sqrt(v_hat) + self.epsilon)
+        update, new_m, new_v = lamb_update(
+            ops.cast(gradient, variable.dtype),
+            m,
+            v,
+            factors=self._each_step(self._factors, self._updates_made() + 1),
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+        )
+        m.assign(new_m)
+        v.assign(new_v)
         variable_norm = ops.sqrt(ops.sum(ops.square(variable)))
         update_norm = ops.sqrt(ops.sum(ops.square(update)))
         usable = ops.logical_and(variable_norm > 0.0, update_norm > 0.0)
         ratio = ops.where(usable, variable_norm / ops.where(usable, update_norm, 1.0), 1.0)
-        self.assign_sub(variable, ratio * update * learning_rate)
+        self.assign_sub(variable, ratio * learning_rate * update)
+
+    def _factors(self, t: int) -> tuple[float, float]:
+        """What makes up for moments that began at zero."""
+        return 1.0 / (1.0 - self.beta_1**t), (1.0 - self.beta_2**t) ** -0.5

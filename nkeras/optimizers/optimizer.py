@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from nkeras.core.variable import Variable, autocast_scope
 from nkeras.optimizers.clipping import clip_by_global_norm, clip_by_norm
 from nkeras.optimizers.schedules.base import LearningRateSchedule
 from nkeras.optimizers.state import OptimizerState, Slots
+
+_Numbers = TypeVar("_Numbers")
 
 
 class Optimizer(Configurable, OptimizerState):
@@ -248,7 +250,7 @@ class Optimizer(Configurable, OptimizerState):
         self._trainable_variables = variables
         self.built = True
 
-    def _each_step(self, formula: Callable[..., float], *numbers: float) -> float:
+    def _each_step(self, formula: Callable[..., _Numbers], *numbers: float) -> _Numbers:
         """`formula(*numbers)` on the host: computed again at each step, once for all variables."""
         return live(lambda: formula(*[plain(number) for number in numbers]), (formula, *numbers))
 

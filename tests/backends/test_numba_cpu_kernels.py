@@ -252,6 +252,18 @@ def optimizer_cases():
     static = {"alpha": 0.01, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-3}
     yield "adam", "adam_update", (w, grad, m, v), static
     yield "amsgrad", "amsgrad_update", (w, grad, m, v, v[::-1].copy()), static
+    rate, betas = {"learning_rate": 0.1}, {"beta_1": 0.9, "beta_2": 0.999}
+    yield "adagrad", "adagrad_update", (w, grad, v), {**rate, "epsilon": 1e-3}
+    static = {**rate, "rho": 0.9, "epsilon": 1e-3}
+    yield "adadelta", "adadelta_update", (w, grad, v, v[::-1].copy()), static
+    yield "lion", "lion_update", (w, grad, m), {**rate, **betas}
+    static = {**betas, "epsilon": 1e-3}
+    yield "adamax", "adamax_update", (w, grad, m, v), {"alpha": 0.1, **static}
+    yield "nadam", "nadam_update", (w, grad, m, v), {"factors": (0.1, 0.2, 1.5), **static}
+    yield "lamb", "lamb_update", (grad, m, v), {"factors": (1.5, 2.0), **static}
+    for power in (0.5, 0.7):
+        static = {**rate, "power": power, "l1": 0.1, "l2": 0.2, "shrinkage": 0.3, "beta": 0.5}
+        yield f"ftrl-{power}", "ftrl_update", (w, grad, v, m), static
     static = {"learning_rate": 0.1, "rho": 0.9, "epsilon": 1e-3}
     for momentum, centered in itertools.product([0.0, 0.9], [False, True]):
         arrays = (w, grad, v + 10, m if momentum else None, m * 0.1 if centered else None)

@@ -40,6 +40,9 @@ _POOL = {"pool_size": (2, 2), "strides": (2, 1), "padding": ((0, 1), (1, 0))}
 _BOOL = np.array([[True, False], [False, False]])
 _MOMENTUM = {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True}
 _ADAM = {"alpha": 0.1, "beta_1": 0.9, "beta_2": 0.99, "epsilon": 1e-7}
+_BETAS = {"beta_1": 0.9, "beta_2": 0.99, "epsilon": 1e-7}
+_FTRL = {"l1": 0.1, "l2": 0.2, "shrinkage": 0.3, "beta": 0.5}
+_WITH_STATE = floats(2, 3), floats(2, 3), positive(2, 3), positive(2, 3)
 _RMSPROP = {"learning_rate": 0.1, "rho": 0.9, "momentum": 0.5, "epsilon": 1e-7, "centered": True}
 _STATES = floats(2, 3), floats(2, 3)
 # x, h, c, kernel, recurrent_kernel, y, gates, cells
@@ -220,6 +223,20 @@ CASES: dict[str, list[Case]] = {
     "amsgrad_update": [
         Case((floats(3), floats(3), floats(3), positive(3), positive(3)), _ADAM, False)
     ],
+    "adagrad_update": [Case(_WITH_STATE[:3], {"learning_rate": 0.1, "epsilon": 1e-7}, False)],
+    "adadelta_update": [
+        Case(_WITH_STATE, {"learning_rate": 0.1, "rho": 0.9, "epsilon": 1e-3}, False)
+    ],
+    "lion_update": [
+        Case(_WITH_STATE[:3], {"learning_rate": 0.1, "beta_1": 0.9, "beta_2": 0.8}, False)
+    ],
+    "adamax_update": [Case(_WITH_STATE, _ADAM, False)],
+    "nadam_update": [Case(_WITH_STATE, {"factors": (0.1, 0.2, 1.5), **_BETAS}, False)],
+    "ftrl_update": [
+        Case(_WITH_STATE, {"power": power, "learning_rate": 0.1, **_FTRL}, False)
+        for power in (0.5, 0.7)
+    ],
+    "lamb_update": [Case(_WITH_STATE[1:], {"factors": (1.5, 2.0), **_BETAS}, False)],
     "rmsprop_update": [
         Case((floats(3), floats(3), 2.0 + positive(3), floats(3), positive(3)), _RMSPROP, False)
     ],

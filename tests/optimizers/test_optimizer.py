@@ -448,6 +448,24 @@ UPDATES = {
     ],
     "adam_update": [({"alpha": 0.1, "beta_1": 0.9, "beta_2": 0.99, "epsilon": 1e-7}, [1, 1])],
     "amsgrad_update": [({"alpha": 0.1, "beta_1": 0.9, "beta_2": 0.99, "epsilon": 1e-7}, [1, 1, 1])],
+    "adagrad_update": [({"learning_rate": 0.1, "epsilon": 1e-3}, [1])],
+    "adadelta_update": [({"learning_rate": 0.1, "rho": 0.9, "epsilon": 1e-3}, [1, 1])],
+    "lion_update": [({"learning_rate": 0.1, "beta_1": 0.9, "beta_2": 0.99}, [1])],
+    "adamax_update": [({"alpha": 0.1, "beta_1": 0.9, "beta_2": 0.99, "epsilon": 1e-3}, [1, 1])],
+    "nadam_update": [
+        (
+            {"factors": (0.1, 0.2, 1.5), "beta_1": 0.9, "beta_2": 0.99, "epsilon": 1e-3},
+            [1, 1],
+        )
+    ],
+    "ftrl_update": [
+        (
+            {"learning_rate": 0.1, "power": p, "l1": 0.1, "l2": 0.2, "shrinkage": 0.3, "beta": 0.5},
+            [1, 1],
+        )
+        for p in (0.5, 0.7)
+    ],
+    "lamb_update": [({"factors": (1.5, 2.0), "beta_1": 0.9, "beta_2": 0.99, "epsilon": 1e-3}, [1])],
     "rmsprop_update": [
         (
             {"learning_rate": 0.1, "rho": 0.9, "momentum": m, "epsilon": 1e-3, "centered": c},

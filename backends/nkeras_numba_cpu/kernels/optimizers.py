@@ -96,27 +96,135 @@ def rmsprop_update(
     return new_w, new_v, new_buffer, None if average_grad is None else rest.pop(0)
 
 
+@KERNELS.register
+def adagrad_update(
+    w: np.ndarray, grad: np.ndarray, a: np.ndarray, *, learning_rate: Rate, epsilon: float
+) -> tuple[np.ndarray, np.ndarray]:
+    return _launch(_adagrad, grad, (w, a), learning_rate, (epsilon,))
+
+
+@KERNELS.register
+def adadelta_update(
+    w: np.ndarray,
+    grad: np.ndarray,
+    a: np.ndarray,
+    steps: np.ndarray,
+    *,
+    learning_rate: Rate,
+    rho: float,
+    epsilon: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return _launch(_adadelta, grad, (w, a, steps), learning_rate, (rho, 1 - rho, epsilon))
+
+
+@KERNELS.register
+def lion_update(
+    w: np.ndarray,
+    grad: np.ndarray,
+    m: np.ndarray,
+    *,
+    learning_rate: Rate,
+    beta_1: float,
+    beta_2: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    settings = (beta_1, 1 - beta_1, beta_2, 1 - beta_2)
+    return _launch(_lion, grad, (w, m), learning_rate, settings)
+
+
+@KERNELS.register
+def adamax_update(
+    w: np.ndarray,
+    grad: np.ndarray,
+    m: np.ndarray,
+    norm: np.ndarray,
+    *,
+    alpha: Rate,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return _launch(_adamax, grad, (w, m, norm), alpha, (1 - beta_1, beta_2, epsilon))
+
+
+@KERNELS.register
+def nadam_update(
+    w: np.ndarray,
+    grad: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    *,
+    factors: tuple[float, float, float] | np.ndarray,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return _launch(_nadam, grad, (w, m, v), factors, (1 - beta_1, 1 - beta_2, epsilon))
+
+
+@KERNELS.register
+def ftrl_update(
+    w: np.ndarray,
+    grad: np.ndarray,
+    n: np.ndarray,
+    z: np.ndarray,
+    *,
+    learning_rate: Rate,
+    power: float,
+    l1: float,
+    l2: float,
+    shrinkage: float,
+    beta: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rule = _ftrl_of_roots if power == 0.5 else _ftrl_of_powers
+    settings = (power, l1, -l1, 2 * l2, shrinkage, beta)
+    return _launch(rule, grad, (w, n, z), learning_rate, settings)
+
+
+@KERNELS.register
+def lamb_update(
+    grad: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    *,
+    factors: tuple[float, float] | np.ndarray,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    settings = (1 - beta_1, 1 - beta_2, epsilon)
+    return _launch(_lamb, grad, (m, v), factors, settings, made=3)
+
+
 def _launch(
     rule: Callable[..., Any],
     grad: np.ndarray,
     old: tuple[np.ndarray, ...],
-    rate: Rate,
+    rate: Rate | tuple[float, ...],
     settings: tuple[float, ...],
+    made: int | None = None,
 ) -> Any:
-    """New buffers by a rule `(rate, *settings, grad, *old)`, which gives one element of each."""
+    """New buffers by a rule `(rate, *settings, grad, *old)`, which gives one element of each.
+
+    `rate` may be several numbers; `made` is how many buffers there are, as many as old ones by
+    default.
+    """
     half = grad.dtype.char not in "fd"
     arrays = [x if x.flags.carray and not half else operand(x) for x in (grad, *old)]
     dtype = arrays[0].dtype
-    results = [empty(x.shape, dtype) for x in old]
+    results = [empty(grad.shape, dtype) for _ in range(made or len(old))]
     if grad.size:
-        count, geometry = contiguous(grad.size, 1 + len(old), len(old), 2)
-        live = rate if isinstance(rate, np.ndarray) else np.array((rate,), np.float64)
+        live = rate if isinstance(rate, np.ndarray) else _live(rate)
+        count, geometry = contiguous(grad.size, 1 + len(old), len(results), 2)
         fixed = _numbers(settings, dtype)
-        kernel = _kernel(rule, len(old), len(settings))
+        kernel = _kernel(rule, len(results), (live.size, len(settings)))
         # Flat, so that one compiled loop serves all ranks.
         flat = [x.reshape(-1) for x in (*arrays, *results)]
         kernel(count, grad.size * 10, block_task(), geometry, live, fixed, *flat)
     return tuple([stored(y, grad.dtype) for y in results]) if half else tuple(results)
+
+
+def _live(rate: float | tuple[float, ...]) -> np.ndarray:
+    return np.array(rate if isinstance(rate, tuple) else (rate,), np.float64)
 
 
 @lru_cache(maxsize=64)
@@ -125,8 +233,8 @@ def _numbers(numbers: tuple[float, ...], dtype: np.dtype) -> np.ndarray:
 
 
 @cache
-def _kernel(rule: Callable[..., Any], outputs: int, settings: int) -> Map:
-    return Map(rule, rule.__name__, outputs, (1, settings))
+def _kernel(rule: Callable[..., Any], outputs: int, numbers: tuple[int, int]) -> Map:
+    return Map(rule, rule.__name__, outputs, numbers)
 
 
 def _descent(rate: Value, g: Value, w: Value) -> tuple[Value, ...]:
@@ -219,3 +327,116 @@ def _rmsprop(has_momentum: bool, centered: bool) -> Callable[..., tuple[Value, .
 
 
 _RMSPROP = {(a, b): _rmsprop(a, b) for a in (False, True) for b in (False, True)}
+
+
+def _adagrad(rate: Value, epsilon: Value, g: Value, w: Value, a: Value) -> tuple[Value, ...]:
+    a = a + g * g
+    return w - rate.cast(w.kind) * g / _root(a + epsilon), a
+
+
+def _adadelta(
+    rate: Value,
+    rho: Value,
+    rest: Value,
+    epsilon: Value,
+    g: Value,
+    w: Value,
+    a: Value,
+    steps: Value,
+) -> tuple[Value, ...]:
+    a = rho * a + rest * (g * g)
+    delta = g * (_root(steps + epsilon) / _root(a + epsilon))
+    return w - rate.cast(w.kind) * delta, a, rho * steps + rest * (delta * delta)
+
+
+def _lion(
+    rate: Value,
+    beta_1: Value,
+    rest_1: Value,
+    beta_2: Value,
+    rest_2: Value,
+    g: Value,
+    w: Value,
+    m: Value,
+) -> tuple[Value, ...]:
+    x, zero = beta_1 * m + rest_1 * g, w.constant(0)
+    sign = where(x > zero, w.constant(1), where(x < zero, w.constant(-1), x))
+    return w - rate.cast(w.kind) * sign, beta_2 * m + rest_2 * g
+
+
+def _adamax(
+    alpha: Value,
+    rate: Value,
+    beta: Value,
+    epsilon: Value,
+    g: Value,
+    w: Value,
+    m: Value,
+    norm: Value,
+) -> tuple[Value, ...]:
+    m = m + (g - m) * rate
+    old, new = beta * norm, abs(g)
+    norm = where((old > new) | (old != old), old, new)
+    return w - alpha.cast(w.kind) * m / (norm + epsilon), m, norm
+
+
+def _nadam(
+    of_m: Value,
+    of_grad: Value,
+    of_root: Value,
+    rate_1: Value,
+    rate_2: Value,
+    epsilon: Value,
+    g: Value,
+    w: Value,
+    m: Value,
+    v: Value,
+) -> tuple[Value, ...]:
+    m, v = _moments(rate_1, rate_2, g, m, v)
+    kind = w.kind
+    height = _root(v) * of_root.cast(kind) + epsilon
+    return w - (m * of_m.cast(kind) + g * of_grad.cast(kind)) / height, m, v
+
+
+def _lamb(
+    of_m: Value,
+    of_root: Value,
+    rate_1: Value,
+    rate_2: Value,
+    epsilon: Value,
+    g: Value,
+    m: Value,
+    v: Value,
+) -> tuple[Value, ...]:
+    m, v = _moments(rate_1, rate_2, g, m, v)
+    return m * of_m.cast(g.kind) / (_root(v) * of_root.cast(g.kind) + epsilon), m, v
+
+
+def _ftrl_of_roots(rate: Value, power: Value, *rest: Value) -> tuple[Value, ...]:
+    return _ftrl(_root, rate, *rest)
+
+
+def _ftrl_of_powers(rate: Value, power: Value, *rest: Value) -> tuple[Value, ...]:
+    return _ftrl(lambda x: x**power, rate, *rest)
+
+
+def _ftrl(
+    raised: Callable[[Value], Value],
+    rate: Value,
+    l1: Value,
+    minus_l1: Value,
+    l2: Value,
+    shrinkage: Value,
+    beta: Value,
+    g: Value,
+    w: Value,
+    n: Value,
+    z: Value,
+) -> tuple[Value, ...]:
+    rate = rate.cast(w.kind)
+    total = n + g * g
+    grown = raised(total)
+    z = z + (g + shrinkage * w) - (grown - raised(n)) / rate * w
+    quadratic = grown / rate + (l2 + beta / rate)
+    inside = where(z < minus_l1, minus_l1, where(z > l1, l1, z))
+    return (inside - z) / quadratic, total, z

@@ -23,6 +23,13 @@ LIVE = {
     "adam_update": "alpha",
     "amsgrad_update": "alpha",
     "rmsprop_update": "learning_rate",
+    "adagrad_update": "learning_rate",
+    "adadelta_update": "learning_rate",
+    "lion_update": "learning_rate",
+    "adamax_update": "alpha",
+    "nadam_update": "factors",
+    "ftrl_update": "learning_rate",
+    "lamb_update": "factors",
     "random_bits": "key",
     "dropout": "key",
 }
@@ -32,6 +39,13 @@ OVER = {
     "adam_update": {0: 0, 1: 2, 2: 3},
     "amsgrad_update": {0: 0, 1: 2, 2: 3, 3: 4},
     "rmsprop_update": {0: 0, 1: 2, 2: 3, 3: 4},
+    "adagrad_update": {0: 0, 1: 2},
+    "adadelta_update": {0: 0, 1: 2, 2: 3},
+    "lion_update": {0: 0, 1: 2},
+    "adamax_update": {0: 0, 1: 2, 2: 3},
+    "nadam_update": {0: 0, 1: 2, 2: 3},
+    "ftrl_update": {0: 0, 1: 2, 2: 3},
+    "lamb_update": {1: 1, 2: 2},
 }
 
 
