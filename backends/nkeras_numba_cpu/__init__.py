@@ -46,7 +46,9 @@ class NumbaCpu:
         return array
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-        return np.empty(shape, to_numpy(dtype))
+        from nkeras_numba_cpu.memory.allocation import empty
+
+        return empty(shape, to_numpy(dtype))
 
     def lowering(self) -> Any:
         from nkeras_numba_cpu.replay.lowering import Lowering

@@ -46,6 +46,7 @@ class Plan:
         make = getattr(backend, "lowering", None)
         if make is None:
             raise Unplannable(f"backend {backend.name!r} has no plans")
+        self._empty = backend.empty
         self._trace = trace
         self._written = list(trace.assigned)
         self._read = [
@@ -123,7 +124,9 @@ class Plan:
                 buffer[...] = array
             if i in inputs:
                 arrays.append(array if is_bound else buffer)
-        arrays += [np.empty_like(self.outputs[i]) for i in outputs]
+        for i in outputs:
+            output = self.outputs[i]
+            arrays.append(self._empty(output.shape, dtypes.name_of(output.dtype)))
         return binding.run(arrays, self._do)
 
     @cached_property

@@ -49,6 +49,15 @@ def normal(shape, dtype="float32", seed=0):
     return np.asarray(np.random.default_rng(seed).standard_normal(shape)).astype(dtype)
 
 
+@pytest.mark.parametrize("size", [1, BLOCK * TASK, BLOCK * TASK + 1, 100_000, 4_000_000])
+def test_tasks_are_even_and_of_one_length(size):
+    length = maps.task_length(size)
+    count = -(-size // length)
+    assert length <= BLOCK * TASK
+    assert count == 1 or count % 2 == 0
+    assert count == 1 or size - (count - 1) * length > length - 64 * count
+
+
 @pytest.mark.parametrize(("first", "second"), SHAPES, ids=str)
 def test_broadcast(first, second):
     x, y = normal(first), normal(second, seed=1)

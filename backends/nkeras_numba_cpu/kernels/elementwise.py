@@ -27,6 +27,7 @@ from nkeras_numba_cpu.loops.maps import (
     Within,
     block_task,
     geometry_of,
+    task_length,
 )
 from nkeras_numba_cpu.loops.operands import compute_dtype, is_floating, operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
@@ -140,8 +141,8 @@ def _layout(shapes: tuple[tuple[int, ...], ...]) -> _Layout:
     kinds = [_kind(stride, contiguous, lengths, wide) for stride in strides]
     buffers = sum(kind != DIRECT for kind in kinds)
     if wide:
-        block = BLOCK if buffers else BLOCK * TASK
-        length = BLOCK * TASK
+        length = task_length(size)
+        block = BLOCK if buffers else length
     else:
         block = BLOCK // columns * columns
         length = block * TASK

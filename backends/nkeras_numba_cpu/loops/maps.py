@@ -27,7 +27,8 @@ from nkeras_numba_cpu.launch import launcher
 from nkeras_numba_cpu.launch.tasks import Tasks, call_address
 
 BLOCK = 2048  # elements of a block
-TASK = 8  # blocks of a task
+TASK = 8  # blocks of a task, at most
+_LINE = 64  # elements that surely end with a line of the cache
 
 _INT = ir.IntType(64)
 _WORD = ir.IntType(32)
@@ -382,10 +383,19 @@ def _expand(target, source, item, n, columns, rows, row, by_outer, by_row, by_co
             source += (by_outer - rows * by_row) * item
 
 
+def task_length(size: int) -> int:
+    """Elements of a task: an even number of them, all of one length, so that no thread waits."""
+    count = -(-size // (BLOCK * TASK))
+    if count < 2:
+        return BLOCK * TASK
+    count += count % 2
+    return -(-size // (count * _LINE)) * _LINE
+
+
 @cache
 def contiguous(size: int, inputs: int, outputs: int, uniform: int = 0) -> tuple[int, np.ndarray]:
     """How many tasks, and the geometry, where all inputs and outputs have one shape."""
-    length = BLOCK * TASK
+    length = task_length(size)
     arguments = [Argument(DIRECT, 0, 0, by_column=0)] * uniform
     arguments += [Argument(DIRECT, 0, 0, by_column=1)] * (inputs + outputs)
     walk = Walk(
