@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nkeras.core.errors import short
+from nkeras_numba_cpu.emit.records import numbers, record
 from nkeras_numba_cpu.emit.simd import (
     lanes_of,
     load,
@@ -87,9 +88,9 @@ def _reduced(
     part = operand(x).reshape(-1)
     if part.dtype != seen:
         part = part.view(seen)
-    for kernel, tasks, size, numbers, is_last in launches:
+    for kernel, tasks, size, cut, is_last in launches:
         source, part = part, empty((size,), seen)
-        kernel(tasks, source.size, source, part, numbers, divisor if is_last else 1)
+        kernel(tasks, source.size, source, part, cut, divisor if is_last else 1)
     part = part.reshape(shape)
     if seen == dtype:
         return part
@@ -110,7 +111,7 @@ def _launches(
     for stage in stages:
         kernel = bound(stage.vectors if seen.kind == "f" else stage.template, name, seen)
         is_last = stage is stages[-1]
-        launches.append((kernel, stage.tasks, stage.size, stage.numbers, is_last))
+        launches.append((kernel, stage.tasks, stage.size, stage.cut, is_last))
     return result, seen, tuple(launches)
 
 
@@ -128,6 +129,19 @@ def _without_work(x: np.ndarray, shape: tuple[int, ...], axis: Axes, of_none: An
     return result
 
 
+class _Cut(NamedTuple):
+    """How a launch cuts `(outer, reduced, inner)` elements into blocks."""
+
+    reduced: int
+    inner: int
+    parts: int  # that the reduced elements are cut into
+    length: int  # reduced elements of a part
+    across: int  # blocks that lie side by side
+    width: int  # inner elements of a block
+    group: int  # blocks of a task
+    blocks: int
+
+
 class _Stage(NamedTuple):
     """One launch: its template, the numbers of tasks and of results, and what tasks must know."""
 
@@ -135,7 +149,7 @@ class _Stage(NamedTuple):
     vectors: FunctionType  # the template for floats
     tasks: int
     size: int
-    numbers: tuple[int, ...]
+    cut: tuple[int, ...]  # _Cut
 
 
 def _plan(
@@ -172,8 +186,8 @@ def _row_stage(outer: int, reduced: int, inner: int, itemsize: int) -> tuple[_St
     blocks = outer * count
     group = max(1, GRAIN // length // 16 * 16 or GRAIN // length)
     vectors = _fold_many_rows if reduced <= SHORT and outer >= 16 else _fold_few_columns
-    numbers = (reduced, 1, count, length, 1, 1, group, blocks)
-    return _Stage(_fold_rows, vectors, -(-blocks // group), blocks, numbers), count
+    cut = _Cut(reduced, 1, count, length, across=1, width=1, group=group, blocks=blocks)
+    return _Stage(_fold_rows, vectors, -(-blocks // group), blocks, numbers(cut)), count
 
 
 def _column_stage(outer: int, reduced: int, inner: int, itemsize: int) -> tuple[_Stage, int]:
@@ -191,8 +205,8 @@ def _column_stage(outer: int, reduced: int, inner: int, itemsize: int) -> tuple[
     four = 4 * vector_bits() // (8 * itemsize)
     vectors = _fold_few_columns if inner <= four else _fold_columns
     tasks, size = -(-blocks // group), outer * count * inner
-    numbers = (reduced, inner, count, length, across, width, group, blocks)
-    return _Stage(_fold_columns, vectors, tasks, size, numbers), count
+    cut = _Cut(reduced, inner, count, length, across, width, group, blocks)
+    return _Stage(_fold_columns, vectors, tasks, size, numbers(cut)), count
 
 
 def combine(a: Any, b: Any) -> Any:
@@ -205,8 +219,9 @@ def finish(total: Any, divisor: float) -> Any:
     raise TypeError("A template must be bound to a fold.")
 
 
-def _fold_rows(task, x, parts, numbers, divisor):
-    reduced, _, count, length, _, _, group, blocks = numbers
+def _fold_rows(task, x, parts, cut, divisor):
+    of = record(_Cut, cut)
+    reduced, length, group, count, blocks = of.reduced, of.length, of.group, of.parts, of.blocks
     for block in range(task * group, min(task * group + group, blocks)):
         n = block // count
         first = (block - n * count) * length
@@ -224,9 +239,10 @@ def _fold_rows(task, x, parts, numbers, divisor):
         parts[block] = finish(total, divisor)
 
 
-def _fold_many_rows(task, x, parts, numbers, divisor):
+def _fold_many_rows(task, x, parts, cut, divisor):
     """As _fold_rows for many rows: a row becomes a vector, a square of these the results."""
-    reduced, _, _, _, _, _, group, rows = numbers
+    of = record(_Cut, cut)
+    reduced, group, rows = of.reduced, of.group, of.blocks
     lanes = lanes_of(x)
     whole = reduced // lanes * lanes
     square, turned = allocate(x.dtype, lanes * lanes), allocate(x.dtype, lanes * lanes)
@@ -283,8 +299,10 @@ def _fold_many_rows(task, x, parts, numbers, divisor):
     release(turned)
 
 
-def _fold_columns(task, x, parts, numbers, divisor):
-    reduced, inner, count, length, across, width, group, blocks = numbers
+def _fold_columns(task, x, parts, cut, divisor):
+    of = record(_Cut, cut)
+    reduced, inner, length, across, width = of.reduced, of.inner, of.length, of.across, of.width
+    count, group, blocks = of.parts, of.group, of.blocks
     for block in range(task * group, min(task * group + group, blocks)):
         number = block // across
         column = (block - number * across) * width
@@ -303,9 +321,11 @@ def _fold_columns(task, x, parts, numbers, divisor):
             target[j] = finish(target[j], divisor)
 
 
-def _fold_few_columns(task, x, parts, numbers, divisor):
+def _fold_few_columns(task, x, parts, cut, divisor):
     """As _fold_columns for rows so short that four vectors hold as many of them as fit."""
-    reduced, inner, count, length, _, _, group, blocks = numbers
+    of = record(_Cut, cut)
+    reduced, inner, length = of.reduced, of.inner, of.length
+    count, group, blocks = of.parts, of.group, of.blocks
     lanes = lanes_of(x)
     folded = allocate(x.dtype, 4 * lanes)
     for block in range(task * group, min(task * group + group, blocks)):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nkeras.core.errors import short
+from nkeras_numba_cpu.emit.records import numbers, record
 from nkeras_numba_cpu.emit.simd import (
     lanes_of,
     load,
@@ -108,11 +109,12 @@ def _place(name: str, x: np.ndarray, axis: int, keepdims: bool) -> np.ndarray:
             )
         return result
     flat = _seen(x)
-    tasks, numbers = _blocks(x.shape, axis)
-    template = _place_in_rows if numbers[1] == 1 else _place_in_columns
-    if numbers[1] == 1 and numbers[0] <= SHORT and numbers[-1] >= 16 and flat.dtype.kind == "f":
+    tasks, cut = _blocks(x.shape, axis)
+    length, inner, rows = x.shape[axis], math.prod(x.shape[axis + 1 :]), result.size
+    template = _place_in_rows if inner == 1 else _place_in_columns
+    if inner == 1 and length <= SHORT and rows >= 16 and flat.dtype.kind == "f":
         template = _place_in_short_rows
-    bound(template, name, flat.dtype)(tasks, flat.size, flat, result.reshape(-1), numbers)
+    bound(template, name, flat.dtype)(tasks, flat.size, flat, result.reshape(-1), cut)
     return result
 
 
@@ -122,21 +124,32 @@ def _running(name: str, x: np.ndarray, axis: int) -> np.ndarray:
     result = empty(x.shape, compute_dtype(x.dtype))
     if x.size:
         flat, to = _seen(x), result.reshape(-1)
-        tasks, numbers = _blocks(x.shape, axis)
+        tasks, cut = _blocks(x.shape, axis)
         to = to.view(np.uint8) if to.dtype == np.bool_ else to
-        bound(_scan, name, flat.dtype)(tasks, flat.size, flat, to, numbers)
+        bound(_scan, name, flat.dtype)(tasks, flat.size, flat, to, cut)
     return stored(result, x.dtype)
+
+
+class _Cut(NamedTuple):
+    """How `(outer, length, inner)` elements are cut into blocks."""
+
+    length: int  # of the axis
+    inner: int
+    across: int  # blocks that lie side by side
+    width: int  # inner elements of a block
+    group: int  # blocks of a task
+    blocks: int
 
 
 @lru_cache(maxsize=4096)
 def _blocks(shape: tuple[int, ...], axis: int) -> tuple[int, tuple[int, ...]]:
-    """Number of tasks, and (length, inner, across, width, group, blocks)."""
+    """Number of tasks, and a `_Cut`."""
     length, inner = shape[axis], math.prod(shape[axis + 1 :])
     across = -(-inner // WIDTH)
     width = -(-inner // across)
     blocks = math.prod(shape[:axis]) * across
     group = max(1, GRAIN // (length * width) // 16 * 16)
-    return -(-blocks // group), (length, inner, across, width, group, blocks)
+    return -(-blocks // group), numbers(_Cut(length, inner, across, width, group, blocks))
 
 
 def combine(a: Any, b: Any) -> Any:
@@ -144,8 +157,9 @@ def combine(a: Any, b: Any) -> Any:
     raise TypeError("A template must be bound to a fold.")
 
 
-def _place_in_rows(task, x, places, numbers):
-    length, _, _, _, group, blocks = numbers
+def _place_in_rows(task, x, places, cut):
+    of = record(_Cut, cut)
+    length, group, blocks = of.length, of.group, of.blocks
     for block in range(task * group, min(task * group + group, blocks)):
         line = x[block * length : block * length + length]
         best, place = line[0], 0
@@ -171,8 +185,9 @@ def _place_in_rows(task, x, places, numbers):
         places[block] = place
 
 
-def _place_in_short_rows(task, x, places, numbers):
-    length, _, _, _, group, rows = numbers
+def _place_in_short_rows(task, x, places, cut):
+    of = record(_Cut, cut)
+    length, group, rows = of.length, of.group, of.blocks
     lanes = lanes_of(x)
     square = allocate(x.dtype, lanes * lanes)
     last = min(task * group + group, rows)
@@ -202,8 +217,10 @@ def _place_in_short_rows(task, x, places, numbers):
     release(square)
 
 
-def _place_in_columns(task, x, places, numbers):
-    length, inner, across, width, group, blocks = numbers
+def _place_in_columns(task, x, places, cut):
+    of = record(_Cut, cut)
+    length, inner, across, width = of.length, of.inner, of.across, of.width
+    group, blocks = of.group, of.blocks
     best = allocate(x.dtype, width)
     for block in range(task * group, min(task * group + group, blocks)):
         n = block // across
@@ -224,8 +241,10 @@ def _place_in_columns(task, x, places, numbers):
     release(best)
 
 
-def _scan(task, x, y, numbers):
-    length, inner, across, width, group, blocks = numbers
+def _scan(task, x, y, cut):
+    of = record(_Cut, cut)
+    length, inner, across, width = of.length, of.inner, of.across, of.width
+    group, blocks = of.group, of.blocks
     for block in range(task * group, min(task * group + group, blocks)):
         n = block // across
         column = (block - n * across) * width
