@@ -13,6 +13,7 @@ from nkeras_numba_cpu.kernels.reduction import reduce_sum
 from nkeras_numba_cpu.kernels.registry import KERNELS
 from nkeras_numba_cpu.kernels.shape import reshape
 from nkeras_numba_cpu.loops.copies import contiguous
+from nkeras_numba_cpu.loops.operands import is_half, operand, stored
 
 
 @KERNELS.register
@@ -26,13 +27,18 @@ def dense_grad(
     by: tuple[str, ...],
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
     """Gradients by x, kernel and bias of `dense` with activation "linear" or "relu"."""
+    dtype = x.dtype
+    if is_half(dtype):  # once for all of them
+        grad_y, x = operand(grad_y), operand(x) if "kernel" in by else x
+        kernel = operand(kernel) if "x" in by else kernel
+        y = operand(y) if activation == "relu" else y
     if activation == "relu":
         grad_y = elementwise(relu_grad_x)(grad_y, y)
     rows, grad = _rows(x), _rows(grad_y)
     return (
-        matmul(grad, _plain(kernel).T).reshape(x.shape) if "x" in by else None,
-        matmul(rows.T, grad) if "kernel" in by else None,
-        reduce_sum(grad, axis=(0,), keepdims=False) if "bias" in by else None,
+        stored(matmul(grad, _plain(kernel).T), dtype).reshape(x.shape) if "x" in by else None,
+        stored(matmul(rows.T, grad), dtype) if "kernel" in by else None,
+        stored(reduce_sum(grad, axis=(0,), keepdims=False), dtype) if "bias" in by else None,
     )
 
 
