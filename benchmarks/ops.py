@@ -8,14 +8,20 @@ which have no bar. torch runs its functions, in the
 faster of its memory formats for images, and autograd; JAX one jitted function on arrays that it
 holds already; TensorFlow a tf.function. A row says what is done: "grad x" is the backward pass
 alone, "train" forward and backward. Transposes are reshaped, so that something moves.
+
+A bar is what is possible: 1.1 times as fast as the fastest peer, or 0.9 of what the processor can
+do, measured in the same run: the speed of a copy in buffers of the size of the row's arrays, for
+the bytes that the row must move, or the peak of fused multiply-adds, for those that it must do.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
+from copy_speed import copy_speed
 from fma_peak import fma_peak
 from measuring import FOLDER, Question, options
 
@@ -24,15 +30,53 @@ from nkeras.cli.peers import Bar, Row
 FRAMEWORKS = ("nkeras", "torch", "jax", "tensorflow")
 
 
+PEER, LIMIT = 1.1, 0.9  # shares that are wanted: of the fastest peer, of the limit
+ITEM = 4  # bytes
+
+
+class Needs(NamedTuple):
+    """What any implementation must do: move bytes, multiply and add."""
+
+    bytes: float = 0.0
+    flops: float = 0.0
+
+
 def row(
-    name: str, sizes: str, op: str, inputs: Sequence[Any], bar: float | None, **others: Any
+    name: str,
+    sizes: str,
+    op: str,
+    inputs: Sequence[Any],
+    needs: Needs | None,
+    **others: Any,
 ) -> Row:
-    """A case for ops_<framework>.py: shapes of arrays, or shapes with a bound for integers."""
-    flops, bars = others.pop("flops", None), others.pop("bars", ())
-    case = {"op": op, "inputs": list(inputs), "what": "forward", **others}
-    bars = (() if bar is None else (Bar(bar),)) + bars
+    """A case for ops_<framework>.py: shapes of arrays, or shapes with a bound for integers.
+
+    Rows without `needs` have no bar.
+    """
+    flops = others.pop("flops", None)
+    case = {"op": op, "inputs": list(inputs), "what": "forward", "needs": needs, **others}
     group = " ".join(name.format("").split())
-    return Row(name.format(sizes), case, bars, flops=flops, group=group)
+    return Row(name.format(sizes), case, flops=flops, group=group)
+
+
+def with_bar(one: Row, threads: int, peak: float) -> Row:
+    """The row with its bar: the limit is that of the memory or of the arithmetic."""
+    case = dict(one.case)
+    needs = case.pop("needs")
+    if not isinstance(needs, Needs):
+        return replace(one, case=case)
+    arithmetic = needs.flops / (peak * 1e9)
+    memory = needs.bytes / copy_speed(threads, _size(case)) if needs.bytes else 0.0
+    name = f"{LIMIT} of {'memory' if memory > arithmetic else 'peak'}"
+    bar = Bar(PEER, at_most=max(arithmetic, memory) / LIMIT, name=name)
+    return replace(one, case=case, bars=(bar,))
+
+
+def _size(case: Any) -> int:
+    """Bytes of the arrays of a case, with a result as large as the largest."""
+    shapes = [x["shape"] if isinstance(x, dict) else x for x in case["inputs"]]
+    sizes = [ITEM * math.prod(shape) for shape in shapes]
+    return sum(sizes) + max(sizes)
 
 
 # Name: shape of x, spatial kernel size, filters, strides, padding.
@@ -46,8 +90,6 @@ CONVOLUTIONS = {
     "R50 8x56x56x64-256": ([8, 56, 56, 64], 1, 256, 1, "same"),
     "R50 8x224x224x3-64": ([8, 224, 224, 3], 7, 64, 2, "same"),
 }
-WINOGRAD_BARS = {"forward": 1.8, "grad x": 1.5, "grad kernel": 1.1}
-PEAK_SHARE = 0.85
 REPLAYED = ("dense", "batch_norm", "adam", "sgd")
 GRADIENTS = {"forward": [], "grad x": [0], "grad kernel": [1]}
 
@@ -63,61 +105,63 @@ def convolutions() -> Iterator[Row]:
         for what, by in GRADIENTS.items():
             if what == "grad x" and channels < 32:
                 continue  # these convolutions take the data; nobody asks for its gradient
-            bar = WINOGRAD_BARS[what] if size == 3 and channels >= 32 else None
-            bar = 1.0 if size != 3 and what == "forward" else bar
+            is_wanted = what == "forward" if size != 3 else channels >= 32
+            needs = Needs(flops=flops) if is_wanted else None
             kind = "backward" if by else "forward"
             yield row(
-                f"conv {size}x{size} {{}} {what}", name, "conv", inputs, bar, flops=flops,
+                f"conv {size}x{size} {{}} {what}", name, "conv", inputs, needs, flops=flops,
                 what=kind, by=by, strides=strides, padding=padding,
             )  # fmt: skip
     inputs = [[8, 56, 56, 128], [3, 3, 128, 1]]
     flops = 2.0 * 8 * 56 * 56 * 128 * 9
+    moved = Needs(2 * ITEM * math.prod(inputs[0]), flops)
     for what, by in GRADIENTS.items():
         yield row(
             f"depthwise 3x3 {{}} {what}", "8x56x56x128", "depthwise_conv", inputs,
-            None if by else 1.0, flops=flops, what="backward" if by else "forward", by=by,
+            None if by else moved, flops=flops, what="backward" if by else "forward", by=by,
             strides=1, padding="same",
         )  # fmt: skip
 
 
-def products(peak: float) -> Iterator[Row]:
-    """GEMM with the share of the processor's peak, and the dense layers of MLPs."""
+def products() -> Iterator[Row]:
+    """GEMM, and the dense layers of MLPs."""
     for size in (64, 128, 256, 512, 1024, 2048):
         flops, square = 2.0 * size**3, [size, size]
-        bar = 1.0 if size >= 256 else None
-        share = Bar(at_most=flops / (PEAK_SHARE * peak * 1e9), name=f"{PEAK_SHARE} of peak")
-        bars = (share,) if bar else ()
-        yield row("GEMM {}", str(size), "matmul", [square, square], bar, flops=flops, bars=bars)
+        needs = Needs(3 * ITEM * size**2, flops) if size >= 256 else None
+        yield row("GEMM {}", str(size), "matmul", [square, square], needs, flops=flops)
         yield row(
-            "GEMM {} bias relu", str(size), "dense", [square, square, [size]], bar, flops=flops,
-            bars=bars, activation="relu",
+            "GEMM {} bias relu", str(size), "dense", [square, square, [size]], needs, flops=flops,
+            activation="relu",
         )  # fmt: skip
     for batch in (1, 32, 256):
         for wide, units in ((784, 128), (784, 512), (512, 512)):
             inputs, flops = [[batch, wide], [wide, units], [units]], 2.0 * batch * wide * units
-            name = f"{batch}x{wide}-{units}"
+            name, weights = f"{batch}x{wide}-{units}", ITEM * wide * units
+            once, thrice = Needs(weights, flops), Needs(3 * weights, 3 * flops)
             yield row(
-                "dense {} forward", name, "dense", inputs, 1.1, flops=flops, activation="relu"
+                "dense {} forward", name, "dense", inputs, once, flops=flops, activation="relu"
             )
             yield row(
-                "dense {} train", name, "dense", inputs, 1.1, flops=3 * flops, activation="relu",
-                what="both", by=[0, 1, 2],
+                "dense {} train", name, "dense", inputs, thrice, flops=3 * flops,
+                activation="relu", what="both", by=[0, 1, 2],
             )  # fmt: skip
 
 
 def pools() -> Iterator[Row]:
     for op in ("max_pool", "average_pool"):
         for x in ([128, 26, 26, 32], [64, 32, 32, 64]):
-            sizes = "x".join(map(str, x))
-            yield row(op + " 2x2 {} forward", sizes, op, [x], 2.0, size=2)
-            yield row(op + " 2x2 {} grad x", sizes, op, [x], 1.0, size=2, what="backward", by=[0])
+            sizes, needs = "x".join(map(str, x)), Needs(1.25 * ITEM * math.prod(x))
+            yield row(op + " 2x2 {} forward", sizes, op, [x], needs, size=2)
+            yield row(op + " 2x2 {} grad x", sizes, op, [x], needs, size=2, what="backward", by=[0])
 
 
 def normalizations() -> Iterator[Row]:
     for x in ([64, 32, 32, 64], [8, 14, 14, 256]):
         sizes, inputs = "x".join(map(str, x)), [x, [x[-1]], [x[-1]]]
+        # Statistics, then x to y; two sums, then x and its gradient to another: 8 times its size.
+        needs = Needs(8 * ITEM * math.prod(x))
         yield row(
-            "batch_norm {} train", sizes, "batch_norm", inputs, 1.2, what="both", by=[0, 1, 2]
+            "batch_norm {} train", sizes, "batch_norm", inputs, needs, what="both", by=[0, 1, 2]
         )
     inputs, sizes = [[4096, 512], [512], [512]], "4096x512"
     yield row("layer_norm {} forward", sizes, "layer_norm", inputs, None)
@@ -127,22 +171,23 @@ def normalizations() -> Iterator[Row]:
 def activations() -> Iterator[Row]:
     for op in ("relu", "tanh", "sigmoid", "gelu", "exp"):
         for size in (100_000, 4_000_000):
-            yield row(op + " {}", f"{size:,}", op, [[size // 1000, 1000]], 1.5)
+            yield row(op + " {}", f"{size:,}", op, [[size // 1000, 1000]], Needs(2 * ITEM * size))
     for op in ("softmax", "log_softmax"):
         for x in ([128, 10], [256, 1000]):
-            yield row(op + " {}", f"{x[0]}x{x[1]}", op, [x], 1.5)
+            yield row(op + " {}", f"{x[0]}x{x[1]}", op, [x], Needs(2 * ITEM * x[0] * x[1]))
     for rows, classes in ((128, 10), (256, 1000), (64, 32000)):
         inputs = [[rows, classes], {"shape": [rows], "below": classes}]
-        sizes = f"{rows}x{classes}"
+        sizes, needs = f"{rows}x{classes}", Needs(2 * ITEM * rows * classes)
         yield row(
-            "cross_entropy {} train", sizes, "cross_entropy", inputs, 1.5, what="both", by=[0]
+            "cross_entropy {} train", sizes, "cross_entropy", inputs, needs, what="both", by=[0]
         )
 
 
 def others() -> Iterator[Row]:
-    for op in ("adam", "sgd"):
+    for op, passes in (("adam", 7), ("sgd", 5)):  # over weights, gradients and moments
         for size in (100_000, 1_000_000, 10_000_000):
-            yield row(op + " {}", f"{size:,}", op, [[size], [size]], 1.2)
+            needs = Needs(passes * ITEM * size)
+            yield row(op + " {}", f"{size:,}", op, [[size], [size]], needs)
     for x, units in (([64, 28, 28], 128), ([128, 128, 128], 128)):
         inputs = [x, [x[-1], 4 * units], [units, 4 * units], [4 * units]]
         sizes = f"{'x'.join(map(str, x))}-{units}"
@@ -166,10 +211,11 @@ def others() -> Iterator[Row]:
     yield row("embedding {} grad", sizes, "embedding", inputs, None, what="backward", by=[0])
 
 
-def all_rows(peak: float) -> list[Row]:
-    """Every row; the peak, in GFLOP/s, is what products are held against."""
-    families = (convolutions(), products(peak), pools(), normalizations(), activations(), others())
-    return [version for family in families for one in family for version in versions(one)]
+def all_rows(threads: int, peak: float) -> list[Row]:
+    """Every row; the peak, in GFLOP/s, is what arithmetic is held against."""
+    families = (convolutions(), products(), pools(), normalizations(), activations(), others())
+    rows = [with_bar(one, threads, peak) for family in families for one in family]
+    return [version for one in rows for version in versions(one)]
 
 
 def versions(one: Row) -> Iterator[Row]:
@@ -184,7 +230,7 @@ def main() -> None:
     chosen = options(__doc__, rounds=5).parse_args()
     peak = fma_peak(chosen.threads)
     print(f"fused multiply-add in registers: {peak:.0f} GFLOP/s on {chosen.threads} threads")
-    question = Question("ops", all_rows(peak), FRAMEWORKS, chosen)
+    question = Question("ops", all_rows(chosen.threads, peak), FRAMEWORKS, chosen)
     question.take_turns(FOLDER / "ops_worker.py", **{"FMA peak, GFLOP/s": peak})
 
 

@@ -78,10 +78,11 @@ def bar_text(measured: Measured, bar: Bar) -> str:
     """A bar and whether it is met."""
     met = measured.met(bar)
     said = "not compared" if met is None else "met" if met else "missed"
-    if bar.at_most is not None:
-        return f"{bar.name} {said}"
-    against = f" to {'/'.join(bar.against)}" if bar.against else ""
-    return f"{bar.ratio:g}{against} {said}"
+    wanted = [] if bar.at_most is None else [bar.name]
+    if bar.ratio is not None:
+        against = f" to {'/'.join(bar.against)}" if bar.against else ""
+        wanted.insert(0, f"{bar.ratio:g}{against}")
+    return f"{' or '.join(wanted)} {said}"
 
 
 def remarks(results: Sequence[Measured]) -> list[str]:

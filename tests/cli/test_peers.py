@@ -13,7 +13,7 @@ import pytest
 import nkeras
 from nkeras.__main__ import main
 from nkeras.cli import peer_cases, peer_worker, peers
-from nkeras.cli.peer_table import Table, duration, remarks, speed
+from nkeras.cli.peer_table import Table, bar_text, duration, remarks, speed
 from nkeras.cli.peers import Bar, Measured, Peer, Row, take_turns
 
 CASES = """
@@ -121,6 +121,12 @@ def test_bars() -> None:
     assert numbers["fastest peer"] == "torch"
     assert numbers["ratio"] == {"torch": 1.5, "keras-jax": 3.0}
     assert [bar["met"] for bar in numbers["bars"]] == [False, True, False]
+    either = Bar(2.0, at_most=0.5, name="the limit")
+    assert measured(nkeras=0.4, torch=0.4).met(either)
+    assert measured(nkeras=1.0, torch=2.0).met(either)
+    assert measured(nkeras=1.0, torch=1.5).met(either) is False
+    assert measured(nkeras=1.0).met(either) is None
+    assert bar_text(one, either) == "2 or the limit missed"
 
 
 def test_table() -> None:
