@@ -26,7 +26,7 @@ from nkeras.ops.core import (
 )
 from nkeras.ops.creation import (
     arange, array, bartlett, blackman, diag, diagflat, diagonal, empty, empty_like, eye,
-    geomspace, hamming, hanning, i0, identity, kaiser, linspace, logspace, meshgrid, trace, tri,
+    geomspace, hamming, hanning, identity, kaiser, linspace, logspace, meshgrid, trace, tri,
     tril, triu, vander,
 )
 from nkeras.ops.crossentropy import (
@@ -40,7 +40,7 @@ from nkeras.ops.elementwise import (
     bitwise_invert, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift,
     bitwise_xor, cbrt, ceil, clip, cos, cosh, divide, divide_no_nan, equal, erf, erfc, erfinv,
     exp, exp2, expm1, floor, floor_divide, fmax, fmin, fmod, greater, greater_equal, heaviside,
-    hypot, isfinite, isinf, isnan, isneginf, isposinf, left_shift, less, less_equal, log, log10,
+    hypot, i0, isfinite, isinf, isnan, isneginf, isposinf, left_shift, less, less_equal, log, log10,
     log1p, log2, logaddexp, logaddexp2, logical_and, logical_not, logical_or, logical_xor,
     maximum, minimum, mod, multiply, negative, not_equal, power, reciprocal, right_shift, rsqrt,
     sign, signbit, sin, sinc, sinh, sqrt, square, subtract, tan, tanh, true_divide, trunc,

@@ -12,7 +12,7 @@ from nkeras.core.slices import NotVectorizedError
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import T, TensorLike, TensorsLike
 from nkeras.ops.core import where
-from nkeras.ops.shape import concatenate, flip, getitem, section, stack
+from nkeras.ops.shape import concatenate, flip, getitem, reshape, section, stack
 from nkeras.ops.vectorizing import for_all
 
 R = TypeVar("R")
@@ -223,6 +223,41 @@ def scan(
     return carry, _stacked(outputs)
 
 
+def _running(f: Callable[[T, T], T], elems: T, axis: int) -> T:
+    """Pairs are joined, their running results found, and from them those in between."""
+
+    def part(structure: T, start: int, stop: int | None, step: int) -> T:
+        def cut(leaf: Tensor) -> Tensor:
+            index = [slice(None)] * (axis % leaf.ndim) + [slice(start, stop, step)]
+            return getitem(leaf, tuple(index))
+
+        return tree.map_structure(cut, structure)
+
+    count = tree.flatten(elems)[0].shape[axis]
+    if count < 2:
+        return elems
+    pairs = f(part(elems, 0, count - 1, 2), part(elems, 1, None, 2))
+    odd = _running(f, pairs, axis)
+    first = part(elems, 0, 1, 1)
+    if count > 2:
+        even = f(part(odd, 0, (count - 1) // 2, 1), part(elems, 2, None, 2))
+        first = tree.map_structure(lambda a, b: concatenate([a, b], axis), first, even)
+    return tree.map_structure(lambda a, b: _interleaved(a, b, axis), first, odd)
+
+
+def _interleaved(even: Tensor, odd: Tensor, axis: int) -> Tensor:
+    """An element of each in turn; the first may have one more."""
+    axis %= even.ndim
+    count = odd.shape[axis]
+    both = stack([section(even, axis, 0, count), odd], axis + 1)
+    shape = list(odd.shape)
+    shape[axis] = 2 * count
+    joined = reshape(both, shape)
+    if even.shape[axis] == count:
+        return joined
+    return concatenate([joined, section(even, axis, count, None)], axis)
+
+
 def associative_scan(f: Callable[[T, T], T], elems: T, reverse: bool = False, axis: int = 0) -> T:
     """Running results of an associative function: the n-th is `f(... f(f(e0, e1), e2) ..., en)`.
 
@@ -235,16 +270,8 @@ def associative_scan(f: Callable[[T, T], T], elems: T, reverse: bool = False, ax
     Returns:
         The structure of `elems`, of the same shapes.
     """
-
-    def part(structure: T, i: int) -> T:
-        return tree.map_structure(lambda leaf: section(leaf, axis % leaf.ndim, i, i + 1), structure)
-
     tensors = tree.map_structure(to_tensor, elems)
     if reverse:
         tensors = tree.map_structure(lambda leaf: flip(leaf, axis), tensors)
-    count = tree.flatten(tensors)[0].shape[axis]
-    results = [part(tensors, 0)]
-    for i in range(1, count):
-        results.append(f(results[-1], part(tensors, i)))
-    joined = tree.map_structure(lambda *leaves: concatenate(leaves, axis), *results)
+    joined = _running(f, tensors, axis)
     return tree.map_structure(lambda leaf: flip(leaf, axis), joined) if reverse else joined

@@ -15,7 +15,19 @@ from nkeras.core.tensor import Tensor, as_tensor
 from nkeras.core.typing import DTypeLike, ShapeLike, TensorLike
 from nkeras.core.variable import Variable
 from nkeras.ops.core import convert_to_tensor, ones, zeros
-from nkeras.ops.elementwise import absolute, cos, divide, exp, log, power, sqrt, subtract, where_
+from nkeras.ops.elementwise import (
+    absolute,
+    cos,
+    divide,
+    exp,
+    i0,
+    log,
+    maximum,
+    power,
+    sqrt,
+    subtract,
+    where_,
+)
 from nkeras.ops.indexing import take
 from nkeras.ops.padding import pad
 from nkeras.ops.reduction import sum
@@ -102,6 +114,12 @@ def linspace(
     if num < 0:
         refuse("num", num, "a non-negative int", "linspace")
     name = dtypes.result_type(_typed(start), _typed(stop), float)
+    if isinstance(start, (int, float)) and isinstance(stop, (int, float)):
+        values, step = np.linspace(start, stop, num, endpoint=endpoint, retstep=True)
+        normalize_axis(axis, 1, "linspace")
+        points = to_tensor(values, name)
+        points = points if dtype is None else cast(points, dtype)
+        return (points, to_tensor(step, name)) if retstep else points
     start, stop = cast(start, name), cast(stop, name)
     parts = num - 1 if endpoint else num
     step = divide(stop - start, parts) if parts else (stop - start) * math.nan
@@ -370,11 +388,12 @@ def _cosines(x: TensorLike, *coefficients: float) -> Tensor:
     size = int(_number(x))
     if size <= 1:
         return ones((max(size, 0),))
-    angles = 2.0 * math.pi * np.arange(size) / (size - 1)
-    total: Tensor | float = 0.0
-    for j, coefficient in enumerate(coefficients):
-        total = total + coefficient * cos(to_tensor(j * angles))
-    return cast(total, dtypes.standardize(None))
+    angles = np.arange(size) * (2.0 * math.pi / (size - 1))
+    dtype = dtypes.standardize(None)
+    total: Tensor | float = coefficients[0]
+    for j, coefficient in enumerate(coefficients[1:], 1):
+        total = total + coefficient * cos(to_tensor(j * angles, dtype))
+    return to_tensor(total, dtype)
 
 
 def hanning(x: TensorLike) -> Tensor:
@@ -407,31 +426,4 @@ def kaiser(x: TensorLike, beta: TensorLike) -> Tensor:
         return ones((max(size, 0),))
     beta = float(_number(beta))
     inside = 1.0 - power(subtract(linspace(0.0, 2.0, size), 1.0), 2.0)
-    return i0(beta * sqrt(where_(inside > 0.0, inside, 0.0))) / i0(beta)
-
-
-@op
-def i0(x: TensorLike) -> Tensor:
-    """Modified Bessel function of order 0.
-
-    Args:
-        x: tensor.
-
-    Returns:
-        Tensor of the same shape, floating.
-
-    Source: https://dlmf.nist.gov/10.25 and https://dlmf.nist.gov/10.40
-    """
-    x = to_tensor(x)
-    size = absolute(cast(x, dtypes.result_type(x.dtype, float)))
-    near = where_(size < 20.0, size, 20.0)
-    quarter = near * near * 0.25
-    series: Tensor | float = 1.0
-    for k in range(40, 0, -1):
-        series = series * quarter * (1.0 / (k * k)) + 1.0
-    far = where_(size < 20.0, 20.0, size)
-    asymptotic: Tensor | float = 1.0
-    for k in range(15, 0, -1):
-        asymptotic = asymptotic * ((2 * k - 1) ** 2 / (8.0 * k)) / far + 1.0
-    root = sqrt(2.0 * math.pi * far)
-    return where_(size < 20.0, series, exp(far * 0.5) / root * asymptotic * exp(far * 0.5))
+    return i0(beta * sqrt(maximum(inside, 0.0))) / i0(beta)

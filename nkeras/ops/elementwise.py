@@ -107,6 +107,7 @@ arctanh = elementwise(special.arctanh, "float", "Inverse hyperbolic tangent.")
 erf = elementwise(special.erf, "float", "Error function.")
 erfc = elementwise(special.erfc, "float", "1 - erf(x), exact where it is small.")
 erfinv = elementwise(special.erfinv, "float", "Inverse of the error function.")
+i0 = elementwise(special.i0, "float", "Modified Bessel function of order 0.")
 sinc = elementwise(special.sinc, "float", "sin(pi * x) / (pi * x), 1 at 0.")
 
 equal = elementwise(arithmetic.equal, "promote", "x1 == x2.")

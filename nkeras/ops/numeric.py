@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nkeras.backend.scalars import arithmetic
+from nkeras.backend.scalars import arithmetic, special
 from nkeras.core import dtypes, graph
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import op, shape_of, to_floating, to_tensor
@@ -34,10 +34,11 @@ from nkeras.ops.elementwise import (
     where_,
 )
 from nkeras.ops.reduction import all, mean, reduce_sum
-from nkeras.ops.shape import cast, reshape, section
+from nkeras.ops.shape import cast, reshape, section, squeeze
 
 _abs = abs
 _is_near = elementwise(arithmetic.is_near, "float", "x1 is as near to x2 as the tolerances ask.")
+_scaled_by_power = elementwise(special.scaled_by_power, "float", "x * 2**n for whole n.")
 _nan_to_number = elementwise(
     arithmetic.nan_to_number, "promote", "Numbers in place of NaN and infinities."
 )
@@ -95,10 +96,7 @@ def ldexp(x1: TensorLike, x2: TensorLike) -> Tensor:
             f"ldexp: argument `x2` must be an integer tensor. Received dtype {x2.dtype}"
         )
     x1 = to_floating(x1)
-    # Two factors: 2**x2 alone may overflow where the product does not.
-    half = floor_divide(x2, 2)
-    two = to_tensor(2.0, x1.dtype)
-    return x1 * power(two, cast(half, x1.dtype)) * power(two, cast(x2 - half, x1.dtype))
+    return _scaled_by_power(x1, cast(x2, x1.dtype))
 
 
 @op
@@ -336,6 +334,10 @@ def trapezoid(
     y = to_tensor(y)
     y = cast(y, dtypes.result_type(y.dtype, float))
     axis = normalize_axis(axis, len(y.shape), "trapezoid")
+    if x is None and y.shape[axis] > 1:
+        ends = section(y, axis, 0, 1) + section(y, axis, -1, None)
+        total = reduce_sum(y, axis=(axis,), keepdims=True) - 0.5 * ends
+        return multiply(squeeze(total, axis), dx)
     pairs = section(y, axis, 1, None) + section(y, axis, None, -1)
     if x is None:
         widths = dx
@@ -365,8 +367,9 @@ def unravel_index(indices: TensorLike, shape: ShapeLike | int) -> tuple[Tensor, 
     rest = where_(rest < 0, rest + math.prod(sizes), rest)
     coordinates: list[Tensor] = []
     for size in reversed(sizes):
-        coordinates.insert(0, rest % size)
-        rest = rest // size
+        above = rest // size
+        coordinates.insert(0, rest - above * size)
+        rest = above
     return tuple(coordinates)
 
 

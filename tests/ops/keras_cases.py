@@ -160,7 +160,7 @@ add("nancumsum nancumprod", "{}(holes)", "{}(holes, axis=1)")
 add("sort", "{}(x)", "{}(x, axis=0)", "{}(i)", "{}(b)", "{}(nans)", "{}(x, axis=None)")
 add("argsort", "{}(x)", "{}(x, axis=0)", "{}(i)", "{}(x, axis=None)")
 add("argpartition", "{}(x, 2)[..., 2]")
-add("top_k", "{}(x, 2)", "{}(cube, 3)", "{}(i, 2)", "{}(nans, 3)", "{}(i, 1)")
+add("top_k", "{}(x, 2)", "{}(cube, 3)", "{}(i, 2)", "{}(holes, 3)", "{}(i, 1)")
 add("in_top_k", "{}(labels, x, 2)", "{}(labels, x, 1)")
 add("searchsorted", "{}(row * 0 + np.arange(4, dtype='float32'), x)",
     "{}(np.array([1, 2, 2, 3], 'int32'), i)", "{}(np.array([1, 2, 2, 3], 'int32'), i, side='right')")  # fmt: skip

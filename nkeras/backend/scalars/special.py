@@ -16,6 +16,7 @@ from nkeras.backend.derive import cosh as _cosh
 from nkeras.backend.derive import erf as _erf
 from nkeras.backend.derive import exp as _exp
 from nkeras.backend.derive import expm1 as _expm1
+from nkeras.backend.derive import floor as _floor
 from nkeras.backend.derive import isinf as _isinf
 from nkeras.backend.derive import log as _log
 from nkeras.backend.derive import log1p as _log1p
@@ -49,6 +50,13 @@ def exp_grad_x(grad_y, y):
 @scalar
 def exp2(x):
     return _exp(x * LOG_2)
+
+
+@scalar
+def scaled_by_power(x, n):
+    """X * 2**n for whole n, in two steps: 2**n alone may overflow where the product does not."""
+    half = _floor(n * 0.5)
+    return x * 2.0**half * 2.0 ** (n - half)
 
 
 @scalar
@@ -274,6 +282,39 @@ def erfinv(x):
 @erfinv.derivative
 def erfinv_grad_x(grad_y, y):
     return grad_y * SQRT_PI_OVER_2 * _exp(y * y)
+
+
+@scalar
+def i0(x):
+    """Below 20 the power series in x**2 / 4, above the asymptotic one in 1 / x.
+
+    Source: https://dlmf.nist.gov/10.25 and https://dlmf.nist.gov/10.40
+    """
+    size = _absolute(x)
+    near, far = _where(size < 20.0, size, 20.0), _where(size < 20.0, 20.0, size)
+    q, z = near * near * 0.25, 1.0 / far
+    s = a = 1.0
+    s = 1.0 + q * (1 / 1444) * (1.0 + q * (1 / 1521) * (1.0 + q * (1 / 1600) * s))
+    s = 1.0 + q * (1 / 1225) * (1.0 + q * (1 / 1296) * (1.0 + q * (1 / 1369) * s))
+    s = 1.0 + q * (1 / 1024) * (1.0 + q * (1 / 1089) * (1.0 + q * (1 / 1156) * s))
+    s = 1.0 + q * (1 / 841) * (1.0 + q * (1 / 900) * (1.0 + q * (1 / 961) * s))
+    s = 1.0 + q * (1 / 676) * (1.0 + q * (1 / 729) * (1.0 + q * (1 / 784) * s))
+    s = 1.0 + q * (1 / 529) * (1.0 + q * (1 / 576) * (1.0 + q * (1 / 625) * s))
+    s = 1.0 + q * (1 / 400) * (1.0 + q * (1 / 441) * (1.0 + q * (1 / 484) * s))
+    s = 1.0 + q * (1 / 289) * (1.0 + q * (1 / 324) * (1.0 + q * (1 / 361) * s))
+    s = 1.0 + q * (1 / 196) * (1.0 + q * (1 / 225) * (1.0 + q * (1 / 256) * s))
+    s = 1.0 + q * (1 / 121) * (1.0 + q * (1 / 144) * (1.0 + q * (1 / 169) * s))
+    s = 1.0 + q * (1 / 64) * (1.0 + q * (1 / 81) * (1.0 + q * (1 / 100) * s))
+    s = 1.0 + q * (1 / 25) * (1.0 + q * (1 / 36) * (1.0 + q * (1 / 49) * s))
+    s = 1.0 + q * (1 / 4) * (1.0 + q * (1 / 9) * (1.0 + q * (1 / 16) * s))
+    s = 1.0 + q * (1 / 1) * s
+    a = 1.0 + z * (625 / 104) * (1.0 + z * (729 / 112) * (1.0 + z * (841 / 120) * a))
+    a = 1.0 + z * (361 / 80) * (1.0 + z * (441 / 88) * (1.0 + z * (529 / 96) * a))
+    a = 1.0 + z * (169 / 56) * (1.0 + z * (225 / 64) * (1.0 + z * (289 / 72) * a))
+    a = 1.0 + z * (49 / 32) * (1.0 + z * (81 / 40) * (1.0 + z * (121 / 48) * a))
+    a = 1.0 + z * (1 / 8) * (1.0 + z * (9 / 16) * (1.0 + z * (25 / 24) * a))
+    half = _exp(far * 0.5)
+    return _where(size < 20.0, s, half / _sqrt(2.0 * PI * far) * a * half)
 
 
 @scalar
