@@ -21,11 +21,18 @@ class NumbaCpu:
         import numba
 
         from nkeras_numba_cpu import threads
-        from nkeras_numba_cpu.compile import forked_compiling
+        from nkeras_numba_cpu.compile import ahead, cache, workers
         from nkeras_numba_cpu.kernels import KERNELS, elementwise
+        from nkeras_numba_cpu.launch.region import REGION
+        from nkeras_numba_cpu.loops.maps import BLOCK_TASK
 
+        if cache.is_empty() and workers.start():
+            for common in (BLOCK_TASK, REGION):
+                ahead.fetch(*common)
         self.kernels = KERNELS
-        self.compile_ahead = functools.cache(forked_compiling.step)
+        self._ahead = ahead
+        self.compile_ahead = functools.cache(ahead.step)
+        self.settle = ahead.settle
         self._version = numba.__version__
         self._elementwise = elementwise.elementwise
         self._threads = threads
@@ -40,9 +47,11 @@ class NumbaCpu:
         return self._elementwise(scalar)
 
     def asarray(self, value: np.ndarray, dtype: str) -> np.ndarray:
-        return np.asarray(value, to_numpy(dtype))
+        return self._ahead.own(np.asarray(value, to_numpy(dtype)), value)
 
     def to_numpy(self, array: np.ndarray) -> np.ndarray:
+        if self._ahead.queue is not None:
+            self._ahead.settle(array)
         return array
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
@@ -56,7 +65,8 @@ class NumbaCpu:
         return Lowering(self.kernels)
 
     def synchronize(self) -> None:
-        """Kernels have finished when they return."""
+        """Run the launches that were put off; all others have finished when they return."""
+        self._ahead.settle()
 
     def describe(self) -> dict[str, str]:
         from nkeras_numba_cpu.compile.cache import cache_note
@@ -79,6 +89,10 @@ def backend() -> NumbaCpu:
     from nkeras_numba_cpu.requirements import check_numba, check_python, explained
 
     check_python()
+    from nkeras_numba_cpu.compile import workers
+
+    if workers.are_needed():  # they import Numba while this process does
+        workers.start()
     import numba
 
     check_numba(numba.__version__)

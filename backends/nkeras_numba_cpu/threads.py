@@ -14,6 +14,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numba
@@ -109,6 +110,11 @@ def entry(function: Callable[..., Any]) -> Callable[..., Any]:
 def _safe(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same for each call: launches are compared."""
     return functools.partial(launch, function)
+
+
+def one_at_a_time() -> AbstractContextManager[object]:
+    """Around launchers that are called as they are, not by `launch`."""
+    return nullcontext() if _thread_safe or not _started else _lock
 
 
 def state() -> tuple[int, bool]:

@@ -127,12 +127,15 @@ class Backend(Protocol):
 class SupportsCompileAhead(Protocol):
     """What a backend may have besides: kernels are compiled ahead, on all cores."""
 
-    def compile_ahead(self, begin: Callable[[], None]) -> AbstractContextManager[None]:
-        """Around a step. Inside, the backend may fork the process.
+    def compile_ahead(self) -> AbstractContextManager[None]:
+        """Around a step. Inside, the backend may put off launches; all have run at the end.
 
-        In a child kernels compute nothing; after `begin()`, whatever looks at a tensor made since
-        raises. At the end of the `with` block the child compiles what it has seen, and is gone.
+        Python goes on meanwhile, and may meet arrays without their values. `to_numpy` gives them.
         """
+        ...
+
+    def settle(self, *arrays: Array) -> None:
+        """Run the launches that were put off, at least those that work on the arrays."""
         ...
 
 

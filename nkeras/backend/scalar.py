@@ -46,6 +46,8 @@ class Scalar:
         self.output = _free_name(self.parameters)
         self._gradients: dict[str, Scalar | None] = {}
         self.names = _resolve(function)
+        # Of a derivative: the scalar, and the parameter by which.
+        self.origin: tuple[Scalar, str] | None = None
 
     def __repr__(self) -> str:
         return f"<scalar {self.name}({', '.join(self.parameters)})>"
@@ -110,7 +112,9 @@ class Scalar:
         possibly the result itself.
         """
         if by not in self._gradients:
-            self._gradients[by] = self._derive(by)
+            self._gradients[by] = made = self._derive(by)
+            if made is not None:
+                made.origin = self, by
         return self._gradients[by]
 
     def _derive(self, by: str) -> Scalar | None:
@@ -150,6 +154,7 @@ class Scalar:
         self._gradients[by] = given = Scalar(
             function, conditions=tuple(name for name in self.conditions if name in used)
         )
+        given.origin = self, by
         return given
 
 

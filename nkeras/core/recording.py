@@ -21,6 +21,7 @@ import numpy as np
 
 from nkeras.backend.protocol import Backend, Kernel
 from nkeras.core import guards
+from nkeras.core.compile_ahead import settled
 from nkeras.core.guards import Guard
 
 if TYPE_CHECKING:
@@ -254,7 +255,7 @@ def on_host(function: Callable[..., object], *tensors: Tensor) -> None:
     """
     recorder = active()
     if recorder is None:
-        function(*[tensor.data for tensor in tensors])
+        function(*map(settled, tensors))
     else:
         recorder.on_host(function, tensors)
 
@@ -440,7 +441,7 @@ class Recorder:
     def on_host(self, function: Callable[..., object], tensors: Sequence[Tensor]) -> None:
         """Call a function of the host at this place of each replay."""
         with self.suspended():
-            function(*[tensor.data for tensor in tensors])
+            function(*map(settled, tensors))
         self._numbers.clear()
         indices = tuple(self._index(tensor) for tensor in tensors)
         self.trace.steps.append(Host(function, indices))

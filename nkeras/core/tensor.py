@@ -12,6 +12,7 @@ import numpy as np
 from nkeras.backend import registry
 from nkeras.backend.protocol import Array, Backend
 from nkeras.core import config, dtypes, recording
+from nkeras.core.compile_ahead import settled
 from nkeras.core.errors import BackendError, short
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ class Tensor(Operators):
         recorder = recording.active()
         if recorder is not None:
             recorder.look(self)
-        return self.data.__dlpack__(**arguments)
+        return settled(self).__dlpack__(**arguments)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return self.data.__dlpack_device__()

@@ -11,7 +11,7 @@ import numpy as np
 from nkeras.backend import registry
 from nkeras.backend.protocol import Array
 from nkeras.core import dtypes, graph, guards, naming, recording, slices, storage_lock, tape
-from nkeras.core.compile_ahead import compile_ahead
+from nkeras.core.compile_ahead import compile_ahead, settled
 from nkeras.core.errors import as_bool, is_a, short
 from nkeras.core.scope import Scope
 from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
@@ -277,7 +277,7 @@ class Variable(Operators, guards.Guarded):
             if self._storage is None:
                 tensor = self.value
                 self._home = tensor.backend
-                self._storage = tensor.data.copy()
+                self._storage = settled(tensor).copy()
                 self._tensor = None
             elif self._is_away:
                 self.value  # noqa: B018  comes home
@@ -302,7 +302,7 @@ class Variable(Operators, guards.Guarded):
     def _store(self, tensor: Tensor) -> None:
         global moves
         if tensor.backend is self._home:
-            storage_lock.write(frozenset((self,)), [(np.copyto, (self._storage, tensor.data))])
+            storage_lock.write(frozenset((self,)), [(np.copyto, (self._storage, settled(tensor)))])
             self._is_away = False
         else:
             self._is_away = True

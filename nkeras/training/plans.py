@@ -271,21 +271,21 @@ class PlanCache:
             entry.trace = entry.plan = None
         choices = self._choices.get(kind, [])
         recorder = recording.Recorder(backend, choices)
-        # Handles of their own: one tensor may stand in two places now, and two later.
-        tensors = tree.map_structure(
-            lambda leaf: leaf.handle() if isinstance(leaf, Tensor) else leaf, to_tensors(batch)
-        )
         switchings, drawn = guards.switchings, _host_randomness()
-        with recorder.recording():
-            for leaf in tree.flatten(tensors):
-                if isinstance(leaf, Tensor):
-                    recorder.input(leaf)
-                elif leaf is not None:
-                    recorder.fail("a batch holds text")
-            with compile_ahead():
+        with compile_ahead():
+            # Handles of their own: one tensor may stand in two places now, and two later.
+            tensors = tree.map_structure(
+                lambda leaf: leaf.handle() if isinstance(leaf, Tensor) else leaf, to_tensors(batch)
+            )
+            with recorder.recording():
+                for leaf in tree.flatten(tensors):
+                    if isinstance(leaf, Tensor):
+                        recorder.input(leaf)
+                    elif leaf is not None:
+                        recorder.fail("a batch holds text")
                 found = step(tensors)
-            indices = _give_outputs(recorder, found)
-            entry.losses = _give_losses(recorder)
+                indices = _give_outputs(recorder, found)
+                entry.losses = _give_losses(recorder)
         if _host_randomness() != drawn:
             recorder.fail("Python or NumPy draws random numbers")
         before, entry.trace = entry.trace, recorder.trace

@@ -11,7 +11,7 @@ import numpy as np
 from nkeras.backend import registry
 from nkeras.callbacks.callback_list import LazyLogs
 from nkeras.core import recording, tree
-from nkeras.core.compile_ahead import compile_ahead, is_dry_run
+from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.errors import short, warn
 from nkeras.core.tape import GradientTape
 from nkeras.core.tensor import Tensor
@@ -228,9 +228,7 @@ class Steps(Compilation):
             return self._run_planned(
                 kind, batch, lambda data: _flat(self._watched(step, data)), _logs
             )
-        self._run_planned(
-            kind, batch, self._train if kind == "train" else self._test, self._delivered
-        )
+        self._run_planned(kind, batch, self._train if kind == "train" else self._test, _nothing)
         return LazyLogs(self.get_metrics_result)
 
     def _train(self, data: Structure) -> None:
@@ -305,11 +303,6 @@ class Steps(Compilation):
         self._clear_losses()
         return plans.call(("call", training, outline), tensors, step)
 
-    def _delivered(self, found: Structure) -> None:
-        """What a step whose results are metrics delivers."""
-        if is_dry_run():
-            self.get_metrics_result()
-
     def _overrides(self, *names: str) -> bool:
         own, cls = self.__dict__, type(self)
         for name in names:
@@ -346,6 +339,10 @@ class Steps(Compilation):
         ordered = [logs[name] for name in names if name in logs]
         ordered += [logs[name] for name in sorted(logs) if name not in names]
         return ordered[0] if len(ordered) == 1 else ordered
+
+
+def _nothing(found: Structure) -> None:
+    """What a step whose results are metrics delivers."""
 
 
 def _outline(value: Structure) -> Structure:

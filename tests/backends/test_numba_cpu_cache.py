@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nkeras_numba_cpu.compile import cache, cache_size, forked_compiling, native
+from nkeras_numba_cpu.compile import cache, cache_size, native
 from nkeras_numba_cpu.launch.tasks import tasks
 
 VERSIONS = [f"nkeras-{digit * 16}" for digit in "0123"]
@@ -176,21 +176,6 @@ def test_a_damaged_kernel_is_compiled_anew(
         _double.compiled((x,))
         (file,) = places[0].glob("*_double*")
         assert cache.load(file.stem) is not None
-
-
-def test_nobody_compiles_ahead_what_cannot_be_handed_over(
-    places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = []
-    monkeypatch.setattr(forked_compiling, "missing", lambda name: asked.append(name) or False)
-    monkeypatch.setattr(native, "_loaded", {})
-    monkeypatch.setattr(_double, "_launchers", {})
-    monkeypatch.setattr(cache._State, "is_kept", False)
-    monkeypatch.setattr(cache._State, "has_warned", True)
-    monkeypatch.setattr(cache, "_not_for_others", full(*places))
-    _double(4, 4, x := np.arange(4.0))
-    np.testing.assert_array_equal(x, 2 * np.arange(4.0))
-    assert asked == []
 
 
 def version(parent: Path, name: str, **files: float) -> Path:

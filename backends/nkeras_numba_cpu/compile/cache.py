@@ -65,6 +65,11 @@ def is_kept() -> bool:
     return _State.is_kept and bool(_folders())
 
 
+def is_empty() -> bool:
+    """Whether no process has kept any code of this version."""
+    return not any(folder.is_dir() for folder in _folders())
+
+
 def cache_dir() -> Path | None:
     """The folder where compiled code is kept now, made if need be; None if there is none."""
     return _writable()[0]

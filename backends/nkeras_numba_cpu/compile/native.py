@@ -22,12 +22,18 @@ from numba.core.fastmathpass import rewrite_module
 from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
 
-from nkeras_numba_cpu.compile import cache, forked_compiling
+from nkeras_numba_cpu.compile import cache, workers
 from nkeras_numba_cpu.compile.notice import notice
 from nkeras_numba_cpu.compile.options import OPTIONS, import_without_scipy
 from nkeras_numba_cpu.emit.simd import vector_bits
 
 Emit = Callable[[Any, Any, str], None]
+
+
+def symbol_of(name: str) -> str:
+    """The name as linkers and file systems take it."""
+    plain = re.sub(r"\W", "_", name)[:60]
+    return f"nkeras_{plain}_{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def address(name: str, emit: Emit) -> int:
@@ -38,37 +44,42 @@ def address(name: str, emit: Emit) -> int:
         emit: writes the function into a new module: called with Numba's context, the module, and
             the symbol that the function must have.
     """
-    symbol = _symbol(name)
-    return forked_compiling.address(symbol, functools.partial(_address, symbol, emit))
+    symbol = symbol_of(name)
+    found = known(symbol)
+    return compiled(symbol, emit) if found is None else found
 
 
-def _address(symbol: str, emit: Emit) -> int:
+def known(symbol: str) -> int | None:
+    """The address of a function that is loaded, or can be loaded from the disk."""
     with global_compiler_lock:
+        found = _loaded.get(symbol)
+        if found is None:
+            code = cache.load(symbol)
+            found = None if code is None else _load(symbol, code)
+        return found
+
+
+def compiled(symbol: str, emit: Emit) -> int:
+    """The address of a function that is not on disk: from a worker that is at it, or from here."""
+    with global_compiler_lock, notice:
         found = _loaded.get(symbol)
         if found is not None:
             return found
-        rtsys.initialize(cpu_target.target_context)
-        code = cache.load(symbol)
-        if code is None and cache.is_kept() and forked_compiling.missing(symbol):
-            code = cache.load(symbol)
-        if code is None:
-            with notice:
-                code = optimized(symbol, emit).object_code()
-            cache.store(symbol, code)
-        engine = cpu_target.target_context.codegen()._engine
-        engine._ee.add_object_file(llvm.ObjectFileRef.from_data(code))
-        engine.finalize_object()
-        made = _loaded[symbol] = int(engine.get_function_address(symbol))
-        return made
+        code = workers.made(symbol) or optimized(symbol, emit).object_code()
+        cache.store(symbol, code)
+        return _load(symbol, code)
+
+
+def _load(symbol: str, code: bytes) -> int:
+    rtsys.initialize(cpu_target.target_context)
+    engine = cpu_target.target_context.codegen()._engine
+    engine._ee.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    found = _loaded[symbol] = int(engine.get_function_address(symbol))
+    return found
 
 
 _loaded: dict[str, int] = {}
-
-
-def _symbol(name: str) -> str:
-    """The name as linkers and file systems take it."""
-    plain = re.sub(r"\W", "_", name)[:60]
-    return f"nkeras_{plain}_{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 class Library(JITCodeLibrary):

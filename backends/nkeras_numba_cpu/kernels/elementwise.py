@@ -12,6 +12,7 @@ import numpy as np
 
 from nkeras.backend.derive import Function
 from nkeras.backend.scalar import Scalar
+from nkeras_numba_cpu.compile.waiting import Missing
 from nkeras_numba_cpu.emit import vector_math, wide_math
 from nkeras_numba_cpu.emit.values import Value, as_value
 from nkeras_numba_cpu.launch.tasks import launch
@@ -76,14 +77,17 @@ class _Map(Map):
             _outputs(scalar.bind(wide_math.functions(name), name)),
             f"{scalar.name}_{digest}",
             within=_within(scalar, name) if name == "float32" and _is_periodic(scalar) else None,
+            origin=(_Map, (scalar, dtype)),
         )
         self.run: Callable[..., None] | None = None
 
     def prepared(self, arguments: tuple[Any, ...]) -> Callable[..., None]:
         """The compiled loop: one for arrays of all ranks, since it only takes their addresses."""
         flat = [argument.reshape(-1) for argument in arguments[1:]]
-        self.run = self.compiled((arguments[0], *flat))
-        return self.run
+        run = self.compiled((arguments[0], *flat))
+        if not isinstance(run, Missing):
+            self.run = run
+        return run
 
 
 def _outputs(function: Callable[..., Any]) -> Callable[..., tuple[Value, ...]]:

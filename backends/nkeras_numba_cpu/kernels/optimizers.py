@@ -234,7 +234,8 @@ def _numbers(numbers: tuple[float, ...], dtype: np.dtype) -> np.ndarray:
 
 @cache
 def _kernel(rule: Callable[..., Any], outputs: int, numbers: tuple[int, int]) -> Map:
-    return Map(rule, rule.__name__, outputs, numbers)
+    origin = _kernel, (rule, outputs, numbers)
+    return Map(rule, rule.__name__, outputs, numbers, origin=origin)
 
 
 def _descent(rate: Value, g: Value, w: Value) -> tuple[Value, ...]:

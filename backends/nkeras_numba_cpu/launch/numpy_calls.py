@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nkeras_numba_cpu.compile import ahead
 from nkeras_numba_cpu.memory.allocation import empty
 from nkeras_numba_cpu.memory.capture import current
 
@@ -16,6 +17,8 @@ def by_numpy(function: Callable[..., Any], *arrays: np.ndarray | None, **static:
 
     A kernel must not work on values in any other way; see docs/kernels.md.
     """
+    if ahead.queue is not None:
+        ahead.settle(*arrays)
     result = function(*arrays, **static)
     if current.launches is None:
         return result
@@ -29,9 +32,15 @@ def by_numpy(function: Callable[..., Any], *arrays: np.ndarray | None, **static:
 
 def write(source: Any, target: np.ndarray) -> None:
     """Write an array, or one value, into `target`: for few elements, without a compiled loop."""
+    if ahead.queue is not None and ahead.put_off(_written, source, target):
+        return
     np.copyto(target, source)
     if current.launches is not None:
         current.launches.append((np.copyto, (target, source)))
+
+
+def _written(source: Any, target: np.ndarray) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    return np.ndarray.__setitem__, (target, ..., source)
 
 
 def _compute(

@@ -46,9 +46,8 @@ def _proven() -> int:
     for name in (_THREADS, _PARALLEL_FOR):  # LLVM ends the process for a function it does not find
         if llvm.address_of_symbol(name) is None:
             raise BackendError(f"Numba's threading layer has no function {name}.")
-    found = native.address("region", _emit)
-    if found:  # a process that compiles ahead has none
-        proof.check_region(found)
+    found = native.address(*REGION)
+    proof.check_region(found)
     return found
 
 
@@ -70,6 +69,9 @@ def _emit(context: Any, module: Any, symbol: str) -> None:
     threads = builder.zext(builder.call(number, []), INT)
     builder.call(parallel_for, [share, *layer, INT(0), INT(1), threads])
     builder.ret_void()
+
+
+REGION = "region", _emit
 
 
 def _emit_share(module: Any) -> ir.Function:

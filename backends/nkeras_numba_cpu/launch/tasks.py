@@ -30,8 +30,9 @@ from numba._dispatcher import compute_fingerprint
 from numba.core import cgutils
 
 from nkeras_numba_cpu import threads
-from nkeras_numba_cpu.compile import forked_compiling, native
+from nkeras_numba_cpu.compile import ahead, native
 from nkeras_numba_cpu.compile.options import OPTIONS, inner
+from nkeras_numba_cpu.compile.waiting import Missing
 from nkeras_numba_cpu.emit.simd import intrinsic
 from nkeras_numba_cpu.launch import launcher
 from nkeras_numba_cpu.launch.region import region
@@ -62,14 +63,31 @@ def tasks(function: Callable[..., Any] | None = None, *, reassociate: bool = Fal
 
 
 class Tasks:
-    """A kernel of numbered tasks; compiled at its first call with arguments of some types."""
+    """A kernel of numbered tasks; compiled at its first call with arguments of some types.
 
-    def __init__(self, function: Callable[..., Any], reassociate: bool = False) -> None:
+    Args:
+        function: computes one task.
+        reassociate: as in `tasks`.
+        origin: where a process finds the kernel if not under the name of the function: the name in
+            its module, or a function and its arguments.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        reassociate: bool = False,
+        origin: str | tuple[Callable[..., Any], tuple[Any, ...]] | None = None,
+    ) -> None:
         self.function = function
+        self._origin = origin
         self.reassociate = reassociate
         self.__name__ = function.__name__
         functools.update_wrapper(self, function)
         self._launchers: dict[bytes, Launcher] = {}
+
+    def __reduce__(self) -> str | tuple[Callable[..., Any], tuple[Any, ...]]:
+        """Where another process finds the kernel."""
+        return self._origin or self.function.__qualname__
 
     def __call__(self, count: int, work: int, *arguments: Any) -> None:
         """Run tasks 0 .. count - 1, on several threads if `work`, in operations, is worth it."""
@@ -87,9 +105,11 @@ class Tasks:
             return found
         if launcher.words(arguments) > launcher.WORDS:
             raise TypeError(f"{self.__name__} has too many arguments.")
-        name = f"{self.name} {key.hex()}"
-        address = native.address(name, functools.partial(self._emit, numba.typeof(arguments)))
-        made = self._launchers[key] = launcher.launcher(self.__name__, address)
+        emit = functools.partial(self._emit, numba.typeof(arguments))
+        finish = functools.partial(launcher.launcher, self.__name__)
+        made = ahead.function(f"{self.name} {key.hex()}", emit, finish)
+        if not isinstance(made, Missing):
+            self._launchers[key] = made
         return made
 
     @property
@@ -117,6 +137,8 @@ class Tasks:
 
 def launch(run: Launcher, count: int, work: int, arguments: tuple[Any, ...]) -> None:
     """Run tasks 0 .. count - 1 of a launcher, on several threads if `work` is worth it."""
+    if ahead.queue is not None and ahead.put_off(_resolved, run, count, work, arguments):
+        return
     if count == 1 or work < SERIAL_BELOW or threads.serial_only():
         call = (0, count, arguments)
     else:
@@ -124,8 +146,19 @@ def launch(run: Launcher, count: int, work: int, arguments: tuple[Any, ...]) -> 
     launches = capture.current.launches
     if launches is not None:
         launches.append((run, call))
-    if forked_compiling.notes is None:
-        run(*call)
+    run(*call)
+
+
+def _resolved(
+    run: Callable[..., None], count: int, work: int, arguments: tuple[Any, ...]
+) -> tuple[Callable[..., None], tuple[Any, ...]]:
+    """What a launch that was put off comes down to, see `ahead.put_off`."""
+    if isinstance(run, Missing):
+        run = run.run()
+    if count == 1 or work < SERIAL_BELOW or threads.serial_only():
+        return run, (0, count, arguments)
+    threads.entry(run)  # this thread may be another one
+    return run, (region(), count, arguments)
 
 
 @intrinsic

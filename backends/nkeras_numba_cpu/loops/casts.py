@@ -68,9 +68,9 @@ def _pair(source: np.dtype, target: np.dtype) -> tuple[Tasks | None, Any, Any]:
 
 
 # The loop of a map converts what it stores.
-_to_number = Map(lambda x: (x,), "to_number")
+_to_number = Map(lambda x: (x,), "to_number", origin="_to_number")
 # Negative numbers wrap, as in NumPy.
-_to_whole = Map(lambda x: (x.cast(types.int64),), "to_whole")
+_to_whole = Map(lambda x: (x.cast(types.int64),), "to_whole", origin="_to_whole")
 
 
 @tasks

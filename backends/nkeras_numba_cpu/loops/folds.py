@@ -98,4 +98,4 @@ def bound(template: FunctionType, name: str, dtype: np.dtype) -> Tasks:
     function = FunctionType(template.__code__, names, template.__name__)
     function.__module__ = template.__module__
     function.__qualname__ = f"{template.__name__}_{name}_{finish}"
-    return Tasks(function)
+    return Tasks(function, origin=(bound, (template, name, dtype)))

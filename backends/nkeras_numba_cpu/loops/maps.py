@@ -50,6 +50,7 @@ class Map(Tasks):
         uniform: lengths of the uniform arrays, whose numbers are the same for all elements.
         within: gives a faster function that is right within limits, and tells the conditions under
             which it is not to what it is given.
+        origin: as in `Tasks`.
     """
 
     def __init__(
@@ -59,8 +60,9 @@ class Map(Tasks):
         outputs: int = 1,
         uniform: tuple[int, ...] = (),
         within: Within | None = None,
+        origin: str | tuple[Callable[..., Any], tuple[Any, ...]] | None = None,
     ) -> None:
-        super().__init__(function)
+        super().__init__(function, origin=origin)
         self.within = within
         self.__name__ = f"map_{name}"
         self.outputs = outputs
@@ -292,7 +294,7 @@ _ARGUMENTS, _ARRAYS = bytes_of(Walk), bytes_of(_Head)
 
 @cache
 def block_task() -> int:
-    return native.address("block_task", _emit_block_task)
+    return native.address(*BLOCK_TASK)
 
 
 def _emit_block_task(context: Any, module: Any, symbol: str) -> None:
@@ -300,6 +302,9 @@ def _emit_block_task(context: Any, module: Any, symbol: str) -> None:
     builder = ir.IRBuilder(task.append_basic_block())
     native.emit_call(context, builder, _block_task, (types.int64, types.int64), task.args)
     builder.ret_void()
+
+
+BLOCK_TASK = "block_task", _emit_block_task
 
 
 @inner

@@ -413,7 +413,8 @@ window_tile: Any = None  # what `_tiled` replaces
 def _tiled(rows: int, columns: int, stride: int) -> Tasks:
     """The kernel for windows of rows x columns."""
     names = {"window_tile": depthwise_tile.window_tile(rows, columns, stride)}
-    return bind(_correlate_tiles, f"{rows}x{columns}_{stride}", names)
+    origin = _tiled, (rows, columns, stride)
+    return bind(_correlate_tiles, f"{rows}x{columns}_{stride}", names, origin)
 
 
 @tasks

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from nkeras_numba_cpu.compile.options import inner
+from nkeras_numba_cpu.compile.waiting import Missing
 from nkeras_numba_cpu.emit.records import record, row
 from nkeras_numba_cpu.emit.simd import (
     address_of,
@@ -75,7 +76,9 @@ def run(
         )  # fmt: skip
         if launcher is None:
             flat = [array.reshape(-1) for array in arguments[:5]]
-            launcher = _launchers[x.dtype] = _correlate.compiled((*flat, *arguments[5:]))
+            launcher = _correlate.compiled((*flat, *arguments[5:]))
+            if not isinstance(launcher, Missing):
+                _launchers[x.dtype] = launcher
         launch(launcher, len(phase.tasks), phase.work, arguments)
 
 

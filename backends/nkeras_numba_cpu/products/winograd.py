@@ -280,17 +280,30 @@ def _tile_places(
 @cache
 def _kernels(outputs: int) -> tuple[Tasks, Tasks]:
     """The two compiled functions for tiles of outputs x outputs."""
-    transforms = TRANSFORMS[outputs]
-    bound = transforms._asdict()
-    return bind(_transform_kernel, outputs, bound), bind(_convolve, outputs, bound)
+    bound = TRANSFORMS[outputs]._asdict()
+    return (
+        bind(_transform_kernel, outputs, bound, (_kernel, (outputs, 0))),
+        bind(_convolve, outputs, bound, (_kernel, (outputs, 1))),
+    )
 
 
-def bind(function: Any, suffix: Any, names: dict[str, Any]) -> Tasks:
-    """The function with these names as globals, under a name of its own for the disk cache."""
+def _kernel(outputs: int, place: int) -> Tasks:
+    return _kernels(outputs)[place]
+
+
+def bind(function: Any, suffix: Any, names: dict[str, Any], origin: Any) -> Tasks:
+    """The function with these names as globals, under a name of its own for the disk cache.
+
+    Args:
+        function: the template.
+        suffix: of the name.
+        names: what replaces globals.
+        origin: as in `Tasks`.
+    """
     bound = FunctionType(function.__code__, {**function.__globals__, **names}, function.__name__)
     bound.__qualname__ = f"{function.__qualname__}_{suffix}"
     bound.__module__ = function.__module__
-    return Tasks(bound)
+    return Tasks(bound, origin=origin)
 
 
 to_input: Any = None  # what `bind` replaces

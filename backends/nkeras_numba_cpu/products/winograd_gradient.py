@@ -160,7 +160,14 @@ def gradient_schedule(shapes: Shapes, dtype: str, outputs: int) -> Schedule:
 def _kernels(outputs: int) -> tuple[Tasks, Tasks]:
     """The two compiled functions for tiles of outputs x outputs."""
     bound = TRANSFORMS[outputs]._asdict()
-    return bind(_multiply, outputs, bound), bind(_transform_back, outputs, bound)
+    return (
+        bind(_multiply, outputs, bound, (_kernel, (outputs, 0))),
+        bind(_transform_back, outputs, bound, (_kernel, (outputs, 1))),
+    )
+
+
+def _kernel(outputs: int, place: int) -> Tasks:
+    return _kernels(outputs)[place]
 
 
 to_input: Any = None  # what `bind` replaces

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nkeras_numba_cpu import threads
+from nkeras_numba_cpu.compile import ahead
 from nkeras_numba_cpu.memory import buffers
 from nkeras_numba_cpu.memory.arena import ALIGNMENT, Arena, Block, address, aligned
 from nkeras_numba_cpu.memory.capture import Launch, captured
@@ -66,6 +67,7 @@ class Lowering:
     ) -> None:
         self._kernels = kernels
         self._state = threads.state()
+        ahead.settle()
         buffers.release()  # what eager calls left: from now on the arena serves
         self.arena = Arena()
         if rehearsal is not None and memory is not None:
@@ -82,6 +84,7 @@ class Lowering:
         """Whether the threads are those the launches were made for."""
         if threads.state() != self._state:
             return False
+        ahead.settle()
         threads.prepare()
         return True
 
