@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -12,18 +13,19 @@ ROUNDS, SECONDS = 7, 0.004
 
 
 @cache
-def copy_speed(threads: int, size: int) -> float:
+def copy_speed(threads: int, size: int, clock: Callable[[], float] = time.perf_counter) -> float:
     """Bytes per second, read and written, of threads that copy: the best of several rounds.
 
     Args:
         threads: how many copy at once, each between two buffers of its own.
         size: bytes of all buffers together, which decides in which cache they lie.
+        clock: gives seconds.
     """
     count = max(64, size // (2 * threads))
     buffers = [(np.ones(count, np.uint8), np.ones(count, np.uint8)) for _ in range(threads)]
-    started = time.perf_counter()
+    started = clock()
     np.copyto(*buffers[0])
-    copies = max(1, int(SECONDS / max(time.perf_counter() - started, 1e-7)))
+    copies = max(1, int(SECONDS / max(clock() - started, 1e-7)))
 
     def work(barrier: threading.Barrier, target: np.ndarray, source: np.ndarray) -> None:
         barrier.wait()
@@ -37,10 +39,10 @@ def copy_speed(threads: int, size: int) -> float:
         for worker in workers:
             worker.start()
         barrier.wait()
-        started = time.perf_counter()
+        started = clock()
         for worker in workers:
             worker.join()
-        seconds.append(time.perf_counter() - started)
+        seconds.append(clock() - started)
     return 2.0 * count * threads * copies / min(seconds)
 
 

@@ -36,7 +36,14 @@ def options(description: str | None, rounds: int) -> argparse.ArgumentParser:
     parser.add_argument("--only", default="", metavar="TEXT", help="rows with this in their name")
     parser.add_argument("--against", metavar="NAMES", help="these peers only, with commas between")
     parser.add_argument(
-        "--no-json", action="store_true", help="write no file; nor do --only and --against"
+        "--no-json",
+        action="store_true",
+        help="write no file; nor do --only, --against and --cpu-time",
+    )
+    parser.add_argument(
+        "--cpu-time",
+        action="store_true",
+        help="count the processor's time, for one thread on a machine with other work",
     )
     return parser
 
@@ -60,6 +67,10 @@ class Question:
         chosen: argparse.Namespace,
         value: Callable[[Row, float], str] = speed,
     ) -> None:
+        if chosen.cpu_time:
+            if chosen.threads != 1:
+                raise SystemExit("--cpu-time needs --threads 1: threads that wait count, too")
+            os.environ["NKERAS_BENCH_CLOCK"] = "process"
         self.name = name
         self.rows = [row for row in rows if chosen.only in row.name]
         self.options = chosen
@@ -104,7 +115,7 @@ class Question:
             print(table.line(result), flush=True)
         print("", *remarks(results), sep="\n")
         chosen = self.options
-        if not (chosen.no_json or chosen.only or chosen.against):
+        if not (chosen.no_json or chosen.only or chosen.against or chosen.cpu_time):
             self._save(results, numbers)
         return results
 

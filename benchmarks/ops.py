@@ -17,9 +17,10 @@ the bytes that the row must move, or the peak of fused multiply-adds, for those 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from copy_speed import copy_speed
 from fma_peak import fma_peak
@@ -32,6 +33,7 @@ FRAMEWORKS = ("nkeras", "torch", "jax", "tensorflow")
 
 PEER, LIMIT = 1.1, 0.9  # shares that are wanted: of the fastest peer, of the limit
 ITEM = 4  # bytes
+Clock: TypeAlias = "Callable[[], float]"
 
 
 class Needs(NamedTuple):
@@ -59,14 +61,14 @@ def row(
     return Row(name.format(sizes), case, flops=flops, group=group)
 
 
-def with_bar(one: Row, threads: int, peak: float) -> Row:
+def with_bar(one: Row, threads: int, peak: float, clock: Clock) -> Row:
     """The row with its bar: the limit is that of the memory or of the arithmetic."""
     case = dict(one.case)
     needs = case.pop("needs")
     if not isinstance(needs, Needs):
         return replace(one, case=case)
     arithmetic = needs.flops / (peak * 1e9)
-    memory = needs.bytes / copy_speed(threads, _size(case)) if needs.bytes else 0.0
+    memory = needs.bytes / copy_speed(threads, _size(case), clock) if needs.bytes else 0.0
     name = f"{LIMIT} of {'memory' if memory > arithmetic else 'peak'}"
     bar = Bar(PEER, at_most=max(arithmetic, memory) / LIMIT, name=name)
     return replace(one, case=case, bars=(bar,))
@@ -211,10 +213,10 @@ def others() -> Iterator[Row]:
     yield row("embedding {} grad", sizes, "embedding", inputs, None, what="backward", by=[0])
 
 
-def all_rows(threads: int, peak: float) -> list[Row]:
+def all_rows(threads: int, peak: float, clock: Clock = time.perf_counter) -> list[Row]:
     """Every row; the peak, in GFLOP/s, is what arithmetic is held against."""
     families = (convolutions(), products(), pools(), normalizations(), activations(), others())
-    rows = [with_bar(one, threads, peak) for family in families for one in family]
+    rows = [with_bar(one, threads, peak, clock) for family in families for one in family]
     return [version for one in rows for version in versions(one)]
 
 
@@ -228,9 +230,10 @@ def versions(one: Row) -> Iterator[Row]:
 
 def main() -> None:
     chosen = options(__doc__, rounds=5).parse_args()
-    peak = fma_peak(chosen.threads)
+    clock = time.process_time if chosen.cpu_time else time.perf_counter
+    peak = fma_peak(chosen.threads, clock)
     print(f"fused multiply-add in registers: {peak:.0f} GFLOP/s on {chosen.threads} threads")
-    question = Question("ops", all_rows(chosen.threads, peak), FRAMEWORKS, chosen)
+    question = Question("ops", all_rows(chosen.threads, peak, clock), FRAMEWORKS, chosen)
     question.take_turns(FOLDER / "ops_worker.py", **{"FMA peak, GFLOP/s": peak})
 
 
