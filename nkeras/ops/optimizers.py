@@ -5,10 +5,25 @@ Formulas: docs/kernels.md; they are those of https://keras.io/api/optimizers/.
 
 from __future__ import annotations
 
+from nkeras.backend.scalars import arithmetic
 from nkeras.core.primitive import primitive
 from nkeras.core.spec import Spec, Typed
 from nkeras.core.tensor import Tensor
-from nkeras.ops.elementwise import absolute, clip, maximum, rsqrt, sign, sqrt, square
+from nkeras.ops.elementwise import (
+    absolute,
+    clip,
+    elementwise,
+    maximum,
+    rsqrt,
+    sign,
+    sqrt,
+    square,
+)
+
+moving_square = elementwise(
+    arithmetic.moving_square, "promote", "momentum * average + rest * (x * x + added)."
+)
+over_root = elementwise(arithmetic.over_root, "float", "x1 / sqrt(x2).")
 
 
 def _specs(owner: str, w: Typed, grad: Typed, *buffers: Typed | None) -> tuple[Spec | None, ...]:

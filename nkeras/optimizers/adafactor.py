@@ -11,6 +11,7 @@ from nkeras.core.recording import live, plain
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import LearningRateLike, OptimizerOptions, Unpack
 from nkeras.core.variable import Variable
+from nkeras.ops.optimizers import moving_square, over_root
 from nkeras.optimizers.optimizer import Optimizer
 from nkeras.optimizers.shared import with_shared_arguments
 from nkeras.optimizers.state import Slots
@@ -94,18 +95,21 @@ class Adafactor(Optimizer):
         rho = live(lambda: min(float(plain(learning_rate)), plain(step) ** -0.5))
         decay = 1.0 - step**self.beta_2_decay
         velocity = self._slot(self._velocities, variable)
-        squares = ops.square(gradient) + self.epsilon_1
         if len(variable.shape) >= 2:
             rows, columns = self._slot(self._rows, variable), self._slot(self._columns, variable)
+            squares = ops.square(gradient) + self.epsilon_1
             rows.assign(decay * rows + (1.0 - decay) * ops.mean(squares, axis=-1))
             columns.assign(decay * columns + (1.0 - decay) * ops.mean(squares, axis=-2))
             share = rows / ops.mean(rows, axis=-1, keepdims=True)
             velocity.assign(ops.expand_dims(share, -1) * ops.expand_dims(columns, -2))
         else:
-            velocity.assign(decay * velocity + (1.0 - decay) * squares)
-        update = gradient / ops.sqrt(velocity)
-        update = update / ops.maximum(_rms(update) / self.clip_threshold, 1.0)
-        self.assign_sub(variable, ops.maximum(_rms(variable), self.epsilon_2) * rho * update)
+            rest = 1.0 - decay
+            velocity.assign(moving_square(velocity, gradient, decay, rest, self.epsilon_1))
+        update = over_root(gradient, velocity)
+        # What the update is multiplied by is one number: the variable and it are passed over once.
+        clipped = ops.maximum(_rms(update) / self.clip_threshold, 1.0)
+        scale = ops.maximum(_rms(variable), self.epsilon_2) * rho / clipped
+        self.assign_sub(variable, scale * update)
 
 
 def _rms(x: Any) -> Any:

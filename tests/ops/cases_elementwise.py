@@ -37,6 +37,7 @@ RANGES: dict[str, tuple[tuple[float, float], ...]] = {
     "soft_shrink": ((-2, 2), (0.3, 0.7)),
     "huber": ((-2, 2), (0.5, 1)),
     "erfc": ((-2, 4),),
+    "over_root": ((-2, 2), (0.2, 2)),
     **{
         name: ((0.2, 2),)
         for name in ("sqrt", "root", "reciprocal_root", "rsqrt", "log", "log1p", "log2", "log10")

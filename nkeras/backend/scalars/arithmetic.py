@@ -370,3 +370,14 @@ def bitwise_right_shift(x, y):
 def moving_average(average, value, momentum, rest):
     """`rest` is `1 - momentum`, which float32 would round."""
     return average * momentum + value * rest
+
+
+@scalar
+def moving_square(average, x, momentum, rest, added):
+    """The moving average of x * x + added; `rest` is `1 - momentum`."""
+    return average * momentum + (x * x + added) * rest
+
+
+@scalar
+def over_root(x1, x2):
+    return x1 / _sqrt(x2)
