@@ -183,7 +183,6 @@ def _add_primitive(copy: Copy) -> None:
     copy.append("backends/nkeras_numpy/linalg.py", copy.block("def squared_distances(x: Array"))
     compiled = "backends/nkeras_numba_cpu/kernels/linalg.py"
     copy.append(compiled, copy.block("def squared_distances(x: np.ndarray"))
-    copy.insert(compiled, "empty, is_floating", "compute_dtype, ")
     imports = "from nkeras_numba_cpu.launch.tasks import tasks\n"
     copy.insert(compiled, "from nkeras_numba_cpu.memory", imports)
     ops = "nkeras/ops/linalg.py"

@@ -41,7 +41,7 @@ def epilogue(y: Array, bias: Array | None, addend: Array | None, activation: str
 
 @KERNELS.register
 @in_float32
-def squared_distances(x: Array, y: Array) -> Array:
+def cdist_squared(x: Array, y: Array) -> Array:
     """Row by row, so that only the distances of one row are there at once."""
     xp = namespace(x)
     columns = [

@@ -219,11 +219,11 @@ def cdist(x: TensorLike, y: TensorLike) -> Tensor:
     """
     x, y = promoted(x, y)
     dtype = dtypes.result_type(x.dtype, float)
-    return root_of_squares(_squared_distances(cast(x, dtype), cast(y, dtype)))
+    return root_of_squares(_cdist_squared(cast(x, dtype), cast(y, dtype)))
 
 
 @primitive(outputs=("squares",))
-def _squared_distances(x: Typed, y: Typed) -> Spec:
+def _cdist_squared(x: Typed, y: Typed) -> Spec:
     """Sums of squared differences of all pairs of rows."""
     if min(len(x.shape), len(y.shape)) < 2 or x.shape[-1] != y.shape[-1]:
         raise ValueError(
@@ -234,12 +234,12 @@ def _squared_distances(x: Typed, y: Typed) -> Spec:
     return Spec((*batch, x.shape[-2], y.shape[-2]), x.dtype)
 
 
-@_squared_distances.vjp("x")
+@_cdist_squared.vjp("x")
 def _(grad_squares: Tensor, x: Tensor, y: Tensor, x_spec: Spec) -> Tensor:
     return tape.sum_to(_pulls(grad_squares, x, y), x_spec)
 
 
-@_squared_distances.vjp("y")
+@_cdist_squared.vjp("y")
 def _(grad_squares: Tensor, x: Tensor, y: Tensor, y_spec: Spec) -> Tensor:
     return tape.sum_to(_pulls(turned(grad_squares), y, x), y_spec)
 

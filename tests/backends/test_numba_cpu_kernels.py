@@ -90,7 +90,7 @@ def matrix_cases():
         yield f"matmul-{x}-{y}", "matmul", (normal(*x), normal(*y, seed=1)), {}
     for x, y in (((3, 5), (7, 5)), ((2, 1, 9, 4), (3, 6, 4))):
         arrays = (normal(*x), normal(*y, seed=1))
-        yield f"squared_distances-{x}-{y}", "squared_distances", arrays, {}
+        yield f"cdist_squared-{x}-{y}", "cdist_squared", arrays, {}
     for activation, bias in (("relu", normal(7, seed=2)), ("linear", None)):
         arrays = (normal(2, 3, 5), normal(5, 7, seed=1), bias)
         yield f"dense-{activation}", "dense", arrays, {"activation": activation}

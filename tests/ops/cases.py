@@ -87,7 +87,7 @@ CASES: dict[str, list[Case]] = {
             {"activation": "linear", "by": ("kernel",)},
         ),
     ],
-    "squared_distances": [
+    "cdist_squared": [
         Case((floats(5, 3), floats(2, 3)), {}),
         Case((floats(2, 1, 3, 4), floats(3, 2, 4)), {}),
     ],

@@ -97,7 +97,7 @@ def dense(
 
 
 @KERNELS.register
-def squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def cdist_squared(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Sums of squared differences of all pairs of rows."""
     batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     result = empty((*batch, x.shape[-2], y.shape[-2]), compute_dtype(x.dtype))
