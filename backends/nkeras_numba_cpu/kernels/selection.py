@@ -85,7 +85,7 @@ def _gathered(line, found, where, k):
                 continue
             if count == found.size:
                 _choose(found, where, count, k)
-                count, least, is_known = k, _last(found, where, k), True
+                count, least, is_known = k, found[k - 1], True
                 if not _is_larger(value, least):
                     continue
             found[count], where[count] = value, j
@@ -94,18 +94,8 @@ def _gathered(line, found, where, k):
 
 
 @inner
-def _last(found, where, k):
-    """The least of the first k."""
-    last = 0
-    for i in range(1, k):
-        if _is_before(found[last], where[last], found[i], where[i]):
-            last = i
-    return found[last]
-
-
-@inner
 def _choose(found, where, count, k):
-    """Bring the k best of the first `count` to the front, by quickselect."""
+    """Bring the k best of the first `count` to the front, the last of them to its end."""
     first, last = 0, count - 1
     while first < last:
         middle, j = _median(found, where, first, last), last
