@@ -98,7 +98,10 @@ class Tasks:
         launch(run, count, work, arguments)
 
     def compiled(self, arguments: tuple[Any, ...]) -> Launcher:
-        """`launch(region, count, arguments)` for arguments of these types; see `launcher`."""
+        """`launch(region, count, arguments)` for arguments of these types; see `launcher`.
+
+        While launches are put off it may be a `Missing`, which nobody should keep.
+        """
         key = compute_fingerprint(arguments)  # of types, layouts and lengths of tuples
         found = self._launchers.get(key)
         if found is not None:
