@@ -55,9 +55,9 @@ class NumbaCpu:
         return array
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-        from nkeras_numba_cpu.memory.allocation import empty
+        from nkeras_numba_cpu.memory.allocation import own
 
-        return empty(shape, to_numpy(dtype))
+        return own(shape, to_numpy(dtype))
 
     def lowering(self) -> Any:
         from nkeras_numba_cpu.replay.lowering import Lowering

@@ -277,7 +277,8 @@ class Variable(Operators, guards.Guarded):
             if self._storage is None:
                 tensor = self.value
                 self._home = tensor.backend
-                self._storage = settled(tensor).copy()
+                self._storage = tensor.backend.empty(tensor.shape, tensor.dtype)
+                self._storage[...] = settled(tensor)
                 self._tensor = None
             elif self._is_away:
                 self.value  # noqa: B018  comes home

@@ -5,6 +5,8 @@ import threading
 import numpy as np
 import pytest
 
+import nkeras
+import nkeras.backend.registry
 from nkeras_numba_cpu.memory import allocation, buffers
 from nkeras_numba_cpu.memory.arena import address
 
@@ -53,6 +55,17 @@ def test_arrays_are_like_those_of_numpy(dtype):
     assert array.flags.c_contiguous
     assert array.flags.writeable
     assert address(array) % 64 == 0  # a line of the cache
+
+
+@pytest.mark.parametrize("shape", [(), (0, 3), (5,), (300, 7), (1024, 1024)])
+def test_what_lasts_begins_at_a_line_of_the_cache(shape):
+    array = nkeras.backend.registry.load("numba_cpu").empty(shape, "float32")
+    assert (array.shape, array.dtype) == (shape, np.float32)
+    assert address(array) % 64 == 0
+    with nkeras.use_backend("numba_cpu"):
+        variable = nkeras.Variable(np.ones(shape, np.float32))
+    assert address(variable.storage()) % 64 == 0
+    np.testing.assert_array_equal(variable.storage(), np.ones(shape))
 
 
 def test_what_lies_unused_is_limited():
