@@ -62,7 +62,21 @@ class NumbaCpu:
     def lowering(self) -> Any:
         from nkeras_numba_cpu.replay.lowering import Lowering
 
-        return Lowering(self.kernels)
+        return Lowering()
+
+    def copy(self, array: np.ndarray) -> np.ndarray:
+        return array.copy()
+
+    copy_to = staticmethod(np.copyto)
+
+    def write(self, target: np.ndarray, value: Any) -> None:
+        target[...] = value
+
+    def overlap(self, array: np.ndarray, other: np.ndarray) -> bool:
+        return np.may_share_memory(array, other)
+
+    def cell(self, value: float | tuple[int, ...]) -> np.ndarray:
+        return np.array(value, np.uint32) if isinstance(value, tuple) else np.array([value])
 
     def synchronize(self) -> None:
         """Run the launches that were put off; all others have finished when they return."""

@@ -4,80 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from nkeras.backend.scalar import Scalar
 
 Array = Any
+"""A backend's own array: a handle with `shape` and `dtype`, a NumPy dtype."""
 Kernel = Callable[..., Any]
 Step = tuple[Callable[..., Any], tuple[Any, ...]]
-
-
-class Lowering(Protocol):
-    """How a backend replays kernel calls whose arrays stay where they are; see `nkeras.core.plan`.
-
-    A step is a function and its arguments.
-    """
-
-    def call(
-        self,
-        name: str,
-        kernel: Kernel,
-        arrays: Sequence[Array | None],
-        static: Mapping[str, object],
-        cells: Mapping[str, Array],
-        fixed: Sequence[bool],
-    ) -> tuple[tuple[Array | None, ...], list[Step], list[Step]]:
-        """Call a kernel; gives its outputs and the steps that compute them again in place.
-
-        The first list has those that need not be repeated while the `fixed` ones among the arrays
-        stay the same; where all are fixed, all steps.
-
-        `cells` has arrays of one dimension with those numbers of `static` that change: one float64
-        or int64, or the two uint32 of a key.
-        """
-        ...
-
-    def release(self, array: Array) -> None:
-        """An output is not used by what comes behind: its memory may serve again."""
-        ...
-
-    def keep(self, array: Array) -> None:
-        """An output of the plan: its memory, where it has some of its own, is no other's."""
-        ...
-
-    def is_kept(self, array: Array) -> bool:
-        """Whether an array fills memory of its own, so that another may take its place."""
-        ...
-
-    def redirect(
-        self,
-        name: str,
-        steps: list[Step],
-        output: int,
-        array: Array,
-        target: Array,
-        inputs: Sequence[Array | None],
-    ) -> list[Step] | None:
-        """The steps of a call with its output `array` written to `target`, perhaps an input.
-
-        None where the kernel cannot do that.
-        """
-        ...
-
-    def perform(self, memory: list[Array]) -> Lowering:
-        """The lowering of the same calls, in the same order, once more, for good.
-
-        Now the backend knows all calls, and can lay out its memory: in that of the list, which
-        plans share, or in new memory that it puts there.
-        """
-        ...
-
-    def ready(self) -> bool:
-        """Prepare this thread for a replay; False where the steps must be lowered anew."""
-        ...
 
 
 class Backend(Protocol):
@@ -139,7 +75,117 @@ class SupportsCompileAhead(Protocol):
         ...
 
 
-class SupportsPlans(Protocol):
+class Span(NamedTuple):
+    """A block of memory that kernels of a plan take.
+
+    Attributes:
+        size: in bytes.
+        first: when it is taken; times count what happens to blocks.
+        last: when it is given back.
+        stays: whether it keeps what it holds from replay to replay.
+    """
+
+    size: int
+    first: int
+    last: int
+    stays: bool
+
+
+class KernelCall(NamedTuple):
+    """A call of a kernel that a plan repeats.
+
+    Attributes:
+        arrays: where its inputs lie in each replay.
+        static: the static values of now.
+        cells: arrays with those of them that change, which the kernel reads when it runs.
+        asked: such arrays for a kernel that wants the number itself.
+        fixed: for each input whether it stays the same until a variable is assigned.
+    """
+
+    kernel: Kernel
+    arrays: Sequence[Array | None]
+    static: Mapping[str, object]
+    cells: Mapping[str, Array]
+    asked: Mapping[str, Array]
+    fixed: Sequence[bool]
+
+
+class Binding(Protocol):
+    """A plan's steps on arrays of the caller's."""
+
+    def run(self, arrays: Sequence[Array], do: Callable[[Sequence[Step]], None]) -> list[Array]:
+        """`do` the steps for these inputs; gives outputs that belong to the caller."""
+        ...
+
+
+class Lowering(Protocol):
+    """How a backend replays kernel calls whose arrays stay where they are; see `nkeras.replay`.
+
+    A step is a function and its arguments. Nothing has to be computed while a plan is made.
+    """
+
+    def call(self, call: KernelCall) -> tuple[tuple[Array | None, ...], list[Step], list[Step]]:
+        """The outputs of a call, and the steps that compute them in place.
+
+        The first list has those that need not be repeated while the `fixed` ones among the arrays
+        stay the same; where all are fixed, all steps.
+        """
+        ...
+
+    def release(self, array: Array) -> None:
+        """An output is not used by what comes behind: its memory may serve again."""
+        ...
+
+    def keep(self, array: Array) -> None:
+        """An output of the plan: its memory, where it has some of its own, is no other's."""
+        ...
+
+    def redirect(
+        self,
+        steps: list[Step],
+        array: Array,
+        target: Array,
+        inputs: Sequence[Array | None],
+        donated: Sequence[int],
+    ) -> list[Step] | None:
+        """The steps of a call with its output `array` written to `target`; None if that cannot be.
+
+        `target` may be the memory of an input whose position is among `donated`.
+        """
+        ...
+
+    def spans(self) -> list[Span]:
+        """The blocks of memory that the calls have taken."""
+        ...
+
+    def perform(self, size: int, offsets: list[int | None], memory: list[Array]) -> Lowering:
+        """The lowering of the same calls, in the same order, once more, for good.
+
+        Blocks lie at the offsets (None: in memory of their own) of `size` bytes: those in the list,
+        which plans share, or new ones that are put there.
+        """
+        ...
+
+    def bind(
+        self,
+        steps: Sequence[Step],
+        early: Sequence[Step],
+        inputs: Sequence[Array],
+        outputs: Sequence[Array],
+    ) -> Binding:
+        """The finished plan for callers who give arrays of theirs and want such."""
+        ...
+
+    def freeze(self, steps: list[Step]) -> list[Step]:
+        """Steps of kernels that follow each other as fewer ones, such as one CUDA graph."""
+        ...
+
+    def ready(self) -> bool:
+        """Prepare this thread for a replay; False where the steps must be lowered anew."""
+        ...
+
+
+class SupportsPlans(Backend, Protocol):
     """What a backend may have besides: plans. Without it steps always run as they come."""
 
     def lowering(self) -> Lowering:
@@ -148,4 +194,27 @@ class SupportsPlans(Protocol):
 
     def plan_state(self) -> Hashable:
         """What plans depend on beside the step, such as the number of threads."""
+        ...
+
+    def copy(self, array: Array) -> Array:
+        """A new array with the same values."""
+        ...
+
+    def copy_to(self, target: Array, source: Array) -> None:
+        """Write the values of an array into another of the same shape and dtype."""
+        ...
+
+    def write(self, target: Array, value: Any) -> None:
+        """Write a NumPy array, or numbers, into an array."""
+        ...
+
+    def overlap(self, array: Array, other: Array) -> bool:
+        """Whether two arrays may have memory in common."""
+        ...
+
+    def cell(self, value: float | tuple[int, ...]) -> Array:
+        """An array of one dimension with a number that changes, for kernels that read it there.
+
+        One float64 or int64, or the two uint32 of a key.
+        """
         ...

@@ -15,8 +15,9 @@ from nkeras.core.python_values import PythonValues, is_of_users
 
 _MANY = 10_000  # a longer container holds data, not objects that a step depends on
 
-# A function that each replay calls, and what a constructor was given, which attributes follow from.
-_PASSED_BY = ("_learning_rate", "_captured")
+# A function that each replay calls; what a constructor was given, which attributes follow from;
+# where the value of a variable lies.
+_PASSED_BY = ("_learning_rate", "_captured", "_tensor", "_storage", "_home")
 
 switchings = 0
 """Counts changes of switches."""

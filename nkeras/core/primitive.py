@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, ParamSpec, Protocol, TypeAlias, TypeGuard, TypeVar, overload
 
 import numpy as np
@@ -28,7 +28,7 @@ import numpy as np
 from nkeras.backend import registry
 from nkeras.backend.protocol import Backend, Kernel
 from nkeras.backend.scalar import Scalar
-from nkeras.core import dtypes, graph, recording, tape, tracebacks
+from nkeras.core import dtypes, graph, host, observer, tape, tracebacks
 from nkeras.core.errors import BackendError, short
 from nkeras.core.gradient_rule import GradientRule, backward
 from nkeras.core.graph import KerasTensor
@@ -61,6 +61,11 @@ class Primitive(Generic[_R_co]):
             at the ends, is the primitive's.
         outputs: names of the results.
         flat: arguments that have no gradient.
+        live: static numbers that a kernel reads when it runs where it is given an array in their
+            place; see docs/kernels.md.
+        donated: by output, the argument that it may be written over.
+        epilogues: what a plan may have the kernel do to its result: names of activations, which
+            the static argument `activation` takes, and `add`, an array behind the other arguments.
     """
 
     def __init__(
@@ -68,6 +73,9 @@ class Primitive(Generic[_R_co]):
         shape_rule: ShapeRule,
         outputs: tuple[str, ...] = ("y",),
         flat: tuple[str, ...] = (),
+        live: tuple[str, ...] = (),
+        donated: Mapping[str, str] | None = None,
+        epilogues: tuple[str, ...] = (),
     ) -> None:
         self.name = self.__name__ = shape_rule.__name__.strip("_")
         self.__doc__ = shape_rule.__doc__
@@ -81,6 +89,9 @@ class Primitive(Generic[_R_co]):
         self.shape_rule = shape_rule
         self.outputs = outputs
         self.flat = flat
+        self.live = live
+        self.donated = donated or {}
+        self.epilogues = epilogues
         self.rules: dict[str, GradientRule] = {}
         self.decompose: Callable[..., Any] | None = None
         if self.name in PRIMITIVES:
@@ -144,10 +155,10 @@ class Primitive(Generic[_R_co]):
         if kernel is None:
             results = self._decomposed(backend, tensors, static)
         else:
-            recorder = recording.active()
+            recorder = observer.active()
             values = static
             if recorder is not None:
-                values = {name: recording.plain(value) for name, value in static.items()}
+                values = {name: host.plain(value) for name, value in static.items()}
             data = kernel(*[None if t is None else t.data for t in tensors], **values)
             if isinstance(data, tuple):
                 results: Any = tuple(
@@ -156,7 +167,7 @@ class Primitive(Generic[_R_co]):
             else:
                 results = Tensor(data, backend)
             if recorder is not None:
-                recorder.call(self.name, kernel, tensors, static, results)
+                recorder.call(self, kernel, tensors, static, results)
         tapes = tape.active()
         if tapes:
             for watching in tapes:
@@ -196,6 +207,11 @@ class Primitive(Generic[_R_co]):
             calls = [(rule, rule.save(tensors, static, outputs, names)) for rule in rules]
             watching.append(functools.partial(backward, calls, len(tensors)), inputs, outputs)
 
+    def donated_inputs(self, output: int) -> tuple[int, ...]:
+        """Positions of the arguments that an output may be written over."""
+        argument = self.donated.get(self.outputs[output])
+        return () if argument is None else (self.arguments.index(argument),)
+
     def gradient_rule(self, argument: str) -> GradientRule | None:
         """The gradient rule by an argument; None where it is declared flat."""
         if argument in self.rules:
@@ -224,9 +240,15 @@ class _Declaration(Protocol):
     ) -> Primitive[tuple[Tensor, ...]]: ...
 
 
-def primitive(outputs: tuple[str, ...] = ("y",), flat: tuple[str, ...] = ()) -> _Declaration:
-    """Decorator: declare a primitive by its shape rule; see the module's docstring."""
-    return lambda shape_rule: Primitive(shape_rule, outputs, flat)
+def primitive(
+    outputs: tuple[str, ...] = ("y",),
+    flat: tuple[str, ...] = (),
+    live: tuple[str, ...] = (),
+    donated: Mapping[str, str] | None = None,
+    epilogues: tuple[str, ...] = (),
+) -> _Declaration:
+    """Decorator: declare a primitive by its shape rule, and what its kernels can do."""
+    return lambda shape_rule: Primitive(shape_rule, outputs, flat, live, donated, epilogues)
 
 
 def _primitive(name: str) -> object:
@@ -327,6 +349,10 @@ class Elementwise(Primitive[Tensor]):
     def kernel(self, backend: Backend) -> Kernel | None:
         """The backend's kernel for the scalar function."""
         return backend.kernels.get(self.name) or backend.elementwise(self.scalar)
+
+    def donated_inputs(self, output: int) -> tuple[int, ...]:
+        """All arguments: an element of the result needs only those at its place."""
+        return tuple(range(len(self.arguments)))
 
     def gradient_rule(self, argument: str) -> GradientRule | None:
         """The derived gradient, summed over what was broadcast."""

@@ -8,11 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from nkeras.core import graph, naming, recording, slices
+from nkeras.core import graph, naming, observer, slices
 from nkeras.core.configurable import Configurable
 from nkeras.core.errors import is_a, short
 from nkeras.core.guards import all_changed
-from nkeras.core.recording import Live, live
+from nkeras.core.host import Live, live
 from nkeras.core.typing import Seed
 from nkeras.core.variable import Variable
 
@@ -48,7 +48,7 @@ class SeedGenerator(Configurable):
             raise ValueError(f"SeedGenerator: argument `seed` must be >= 0. Received: seed={seed}")
         self.name = name or naming.auto_name(type(self).__name__)
         self._initial_seed = int(seed)
-        self.made_in = recording.active()
+        self.made_in = observer.active()
         with naming.name_scope(self.name):
             self.state = Variable(
                 np.array([int(seed) % 2**32, 0], "uint32"),
@@ -60,7 +60,7 @@ class SeedGenerator(Configurable):
     def next(self, ordered: bool = True) -> tuple[int, int]:
         """A fresh seed, a pair of ints; counts on, except while shapes are inferred."""
         slices.refuse("a random number is drawn")
-        if self.made_in is not None and self.made_in is recording.active():
+        if self.made_in is not None and self.made_in is observer.active():
             self.made_in.fail("a SeedGenerator is made in each step")
         return live(self._advance)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from nkeras.backend import registry
 from nkeras.backend.protocol import Array, Backend
-from nkeras.core import config, dtypes, recording
+from nkeras.core import config, dtypes, host, observer
 from nkeras.core.compile_ahead import settled
 from nkeras.core.errors import BackendError, short
 
@@ -165,7 +165,7 @@ class Tensor(Operators):
 
     def numpy(self) -> np.ndarray:
         """A NumPy array of the values; it may share memory, so copy before writing."""
-        recorder = recording.active()
+        recorder = observer.active()
         if recorder is not None:
             recorder.look(self)
         return self.backend.to_numpy(self.data)
@@ -173,7 +173,7 @@ class Tensor(Operators):
     def handle(self) -> Tensor:
         """Another handle of the same data: to a tape the two are two tensors."""
         handle = Tensor(self.data, self.backend)
-        recorder = recording.active()
+        recorder = observer.active()
         if recorder is not None:
             recorder.same(self, handle)
         return handle
@@ -200,7 +200,7 @@ class Tensor(Operators):
         return array.copy() if copy else array
 
     def __dlpack__(self, **arguments: object) -> object:
-        recorder = recording.active()
+        recorder = observer.active()
         if recorder is not None:
             recorder.look(self)
         return settled(self).__dlpack__(**arguments)
@@ -284,11 +284,11 @@ def as_tensor(value: Any, dtype: str | None = None) -> Tensor:
         if dtype is not None and dtype != value.dtype:
             return value.operators["cast"](value, dtype)
         return value
-    number = recording.plain(value)
+    number = host.plain(value)
     array, natural = to_array(number)
     tensor = from_numpy(array, dtype or natural)
     if number is not value:
-        value.recorder.number(tensor, value)
+        value.observer.number(tensor, value)
     return tensor
 
 

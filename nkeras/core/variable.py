@@ -10,7 +10,17 @@ import numpy as np
 
 from nkeras.backend import registry
 from nkeras.backend.protocol import Array
-from nkeras.core import dtypes, graph, guards, naming, recording, slices, storage_lock, tape
+from nkeras.core import (
+    dtypes,
+    graph,
+    guards,
+    host,
+    naming,
+    observer,
+    slices,
+    storage_lock,
+    tape,
+)
 from nkeras.core.compile_ahead import compile_ahead, settled
 from nkeras.core.errors import as_bool, is_a, short
 from nkeras.core.scope import Scope
@@ -44,7 +54,7 @@ class _Guarded:
         variable.__dict__[self.name] = value
 
 
-class _Trainable(recording.Switch):
+class _Trainable(host.Switch):
     """A switch that is True or False."""
 
     def __set__(self, instance: Variable, value: object) -> None:
@@ -180,7 +190,7 @@ class Variable(Operators, guards.Guarded):
                 self._tensor = tensor
                 if self._storage is not None:
                     self._store(tensor)
-        recorder = recording.active()
+        recorder = observer.active()
         if recorder is not None:
             recorder.read(self, tensor)
         for watching in tape.active():
@@ -230,7 +240,7 @@ class Variable(Operators, guards.Guarded):
         if type(value) is not Tensor or value.dtype != self._dtype or self.host:
             value = self._convert(value, self._dtype)
         self._tensor = tensor = value.handle()
-        recorder = recording.active()
+        recorder = observer.active()
         if recorder is not None:
             recorder.assign(self, tensor)
         if self._storage is not None:
@@ -243,7 +253,7 @@ class Variable(Operators, guards.Guarded):
         slices.refuse("a variable is assigned")
         if self.host:
             number = np.asarray(value)
-            recording.on_host(lambda: self._replace(self._seen().data + number))
+            host.on_host(lambda: self._replace(self._seen().data + number))
             return self
         with autocast_scope(None):
             return self.assign(self.operators["add"](self.value, value))
@@ -264,7 +274,7 @@ class Variable(Operators, guards.Guarded):
         slices.refuse("a variable is assigned")
         if self.host:
             number = np.asarray(value)
-            recording.on_host(lambda: self._replace(self._seen().data - number))
+            host.on_host(lambda: self._replace(self._seen().data - number))
             return self
         with autocast_scope(None):
             return self.assign(self.operators["subtract"](self.value, value))
@@ -277,8 +287,7 @@ class Variable(Operators, guards.Guarded):
             if self._storage is None:
                 tensor = self.value
                 self._home = tensor.backend
-                self._storage = tensor.backend.empty(tensor.shape, tensor.dtype)
-                self._storage[...] = settled(tensor)
+                self._storage = self._home.copy(settled(tensor))
                 self._tensor = None
             elif self._is_away:
                 self.value  # noqa: B018  comes home
@@ -297,13 +306,15 @@ class Variable(Operators, guards.Guarded):
         tensor = self._tensor
         if tensor is None:
             with storage_lock.lock:
-                tensor = self._tensor = Tensor(self._storage.copy(), self._home)
+                home = self._home
+                tensor = self._tensor = Tensor(home.copy(self._storage), home)
         return tensor
 
     def _store(self, tensor: Tensor) -> None:
         global moves
         if tensor.backend is self._home:
-            storage_lock.write(frozenset((self,)), [(np.copyto, (self._storage, settled(tensor)))])
+            copying = self._home.copy_to, (self._storage, settled(tensor))
+            storage_lock.write(frozenset((self,)), [copying])
             self._is_away = False
         else:
             self._is_away = True
@@ -315,7 +326,7 @@ class Variable(Operators, guards.Guarded):
 
     def _seen(self) -> Tensor:
         """The value, for Python to look at."""
-        recorder = recording.active()
+        recorder = observer.active()
         if recorder is not None:
             recorder.fail(f"Python looks at the variable {self.path!r}")
         return self._current()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import get_ident, local
 
-from nkeras.core import graph, recording, tree
+from nkeras.core import graph, observer, tree
 from nkeras.core.errors import short
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
@@ -38,7 +38,7 @@ class AddsLosses(Weighted):
                 continue  # shapes are inferred: there is no value
             self._own_losses.setdefault(get_ident(), []).append(leaf)
             _this_thread.has_losses = True
-            recorder = recording.active()
+            recorder = observer.active()
             if recorder is not None:
                 recorder.losses.append((self, leaf))
 

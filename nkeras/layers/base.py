@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nkeras import regularizers
-from nkeras.core import dtypes, graph, naming, policies, recording, tracebacks, tree
+from nkeras.core import dtypes, graph, naming, observer, policies, tracebacks, tree
 from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.configurable import ANY, Configurable, argument_names
 from nkeras.core.errors import as_bool, cut_text, is_a, nearest, short, warn
@@ -134,7 +134,7 @@ class Layer(Configurable, Buildable, AddsLosses):
                 self._check_tensors(first)
             if self.input_spec is not None:
                 assert_input_compatibility(self.input_spec, first, self.name)
-            recorder = recording.active()
+            recorder = observer.active()
             if recorder is not None:
                 recorder.guard.meet(self)
             if outer is None:

@@ -8,7 +8,7 @@ from typing import Any, overload
 import numpy as np
 
 from nkeras import constraints, initializers, regularizers
-from nkeras.core import dtypes, guards, naming, recording
+from nkeras.core import dtypes, guards, naming, observer
 from nkeras.core.errors import as_bool, short
 from nkeras.core.policies import DTypePolicy
 from nkeras.core.scope import Scope
@@ -202,7 +202,7 @@ class Weighted(Tracked):
     @property
     def trainable(self) -> bool:
         """Whether training may update the layer's weights; setting it reaches all sublayers."""
-        recorder = recording.active()
+        recorder = observer.active()
         if recorder is not None:
             recorder.look_at_switch(self, "trainable")
         return self.__dict__.get("_trainable", True)

@@ -14,8 +14,8 @@ import numpy as np
 from nkeras.core import config, graph
 from nkeras.core.errors import short
 from nkeras.core.graph import set_mask
+from nkeras.core.host import on_host
 from nkeras.core.primitive import op, shape_of, to_tensor
-from nkeras.core.recording import on_host
 from nkeras.core.spec import normalize_axis
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import PolicyLike, TensorLike, TensorsLike

@@ -24,7 +24,7 @@ from nkeras.ops.reduction import reduce_sum
 from nkeras.ops.shape import reshape
 
 
-@primitive()
+@primitive(epilogues=("relu", "relu6", "add"))
 def _conv_bias(
     x: Typed,
     kernel: Typed,

@@ -8,8 +8,8 @@ import numpy as np
 
 from nkeras.core import config, graph
 from nkeras.core.errors import short
+from nkeras.core.host import on_host
 from nkeras.core.primitive import op, to_floating, to_tensor
-from nkeras.core.recording import on_host
 from nkeras.core.spec import normalize_axis
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
@@ -143,8 +143,7 @@ def _checked_labels(labels: Tensor, classes: int) -> Tensor:
     if isinstance(labels, graph.KerasTensor):
         return labels
 
-    def check(data: TensorLike) -> None:
-        values = labels.backend.to_numpy(data)
+    def check(values: np.ndarray) -> None:
         # As unsigned numbers, negative ones are the largest.
         if values.size and values.view(np.uint32).max() >= classes:
             wrong = values[np.logical_or(values < 0, values >= classes)].ravel()[0]

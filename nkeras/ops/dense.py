@@ -17,7 +17,7 @@ from nkeras.ops.reduction import reduce_sum
 from nkeras.ops.shape import shaped, turned
 
 
-@primitive()
+@primitive(epilogues=("relu", "relu6", "add"))
 def _dense(x: Typed, kernel: Typed, bias: Typed | None, *, activation: str) -> Spec:
     if len(x.shape) < 1 or len(kernel.shape) != 2 or x.shape[-1] != kernel.shape[0]:
         raise ValueError(f"dense: x {x.shape} and kernel {kernel.shape} do not fit.")

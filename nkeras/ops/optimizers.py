@@ -39,7 +39,12 @@ def _specs(owner: str, w: Typed, grad: Typed, *buffers: Typed | None) -> tuple[S
     )
 
 
-@primitive(outputs=("w_new", "velocity_new"), flat=("w", "grad", "velocity"))
+@primitive(
+    outputs=("w_new", "velocity_new"),
+    flat=("w", "grad", "velocity"),
+    live=("learning_rate",),
+    donated={"w_new": "w", "velocity_new": "velocity"},
+)
 def sgd_update(
     w: Typed,
     grad: Typed,
@@ -69,7 +74,12 @@ def _(
     return w + (momentum * velocity - step if nesterov else velocity), velocity
 
 
-@primitive(outputs=("w_new", "m_new", "v_new"), flat=("w", "grad", "m", "v"))
+@primitive(
+    outputs=("w_new", "m_new", "v_new"),
+    flat=("w", "grad", "m", "v"),
+    live=("alpha",),
+    donated={"w_new": "w", "m_new": "m", "v_new": "v"},
+)
 def adam_update(
     w: Typed,
     grad: Typed,
@@ -101,7 +111,12 @@ def _(
     return w - m * alpha / (sqrt(v) + epsilon), m, v
 
 
-@primitive(outputs=("w_new", "m_new", "v_new", "v_hat_new"), flat=("w", "grad", "m", "v", "v_hat"))
+@primitive(
+    outputs=("w_new", "m_new", "v_new", "v_hat_new"),
+    flat=("w", "grad", "m", "v", "v_hat"),
+    live=("alpha",),
+    donated={"w_new": "w", "m_new": "m", "v_new": "v", "v_hat_new": "v_hat"},
+)
 def amsgrad_update(
     w: Typed,
     grad: Typed,
@@ -139,6 +154,13 @@ def _(
 @primitive(
     outputs=("w_new", "v_new", "momentum_buffer_new", "average_grad_new"),
     flat=("w", "grad", "v", "momentum_buffer", "average_grad"),
+    live=("learning_rate",),
+    donated={
+        "w_new": "w",
+        "v_new": "v",
+        "momentum_buffer_new": "momentum_buffer",
+        "average_grad_new": "average_grad",
+    },
 )
 def rmsprop_update(
     w: Typed,
@@ -181,7 +203,12 @@ def _(
     return w - increment, v, momentum_buffer, average_grad
 
 
-@primitive(outputs=("w_new", "a_new"), flat=("w", "grad", "a"))
+@primitive(
+    outputs=("w_new", "a_new"),
+    flat=("w", "grad", "a"),
+    live=("learning_rate",),
+    donated={"w_new": "w", "a_new": "a"},
+)
 def adagrad_update(
     w: Typed, grad: Typed, a: Typed, *, learning_rate: float, epsilon: float
 ) -> tuple[Spec | None, ...]:
@@ -197,7 +224,12 @@ def _(
     return w - learning_rate * grad / sqrt(a + epsilon), a
 
 
-@primitive(outputs=("w_new", "a_new", "steps_new"), flat=("w", "grad", "a", "steps"))
+@primitive(
+    outputs=("w_new", "a_new", "steps_new"),
+    flat=("w", "grad", "a", "steps"),
+    live=("learning_rate",),
+    donated={"w_new": "w", "a_new": "a", "steps_new": "steps"},
+)
 def adadelta_update(
     w: Typed,
     grad: Typed,
@@ -227,7 +259,12 @@ def _(
     return w - learning_rate * delta, a, rho * steps + (1.0 - rho) * square(delta)
 
 
-@primitive(outputs=("w_new", "m_new"), flat=("w", "grad", "m"))
+@primitive(
+    outputs=("w_new", "m_new"),
+    flat=("w", "grad", "m"),
+    live=("learning_rate",),
+    donated={"w_new": "w", "m_new": "m"},
+)
 def lion_update(
     w: Typed, grad: Typed, m: Typed, *, learning_rate: float, beta_1: float, beta_2: float
 ) -> tuple[Spec | None, ...]:
@@ -243,7 +280,12 @@ def _(
     return w - learning_rate * direction, beta_2 * m + (1.0 - beta_2) * grad
 
 
-@primitive(outputs=("w_new", "m_new", "norm_new"), flat=("w", "grad", "m", "norm"))
+@primitive(
+    outputs=("w_new", "m_new", "norm_new"),
+    flat=("w", "grad", "m", "norm"),
+    live=("alpha",),
+    donated={"w_new": "w", "m_new": "m", "norm_new": "norm"},
+)
 def adamax_update(
     w: Typed,
     grad: Typed,
@@ -275,7 +317,12 @@ def _(
     return w - alpha * m / (norm + epsilon), m, norm
 
 
-@primitive(outputs=("w_new", "m_new", "v_new"), flat=("w", "grad", "m", "v"))
+@primitive(
+    outputs=("w_new", "m_new", "v_new"),
+    flat=("w", "grad", "m", "v"),
+    live=("factors",),
+    donated={"w_new": "w", "m_new": "m", "v_new": "v"},
+)
 def nadam_update(
     w: Typed,
     grad: Typed,
@@ -308,7 +355,12 @@ def _(
     return w - step, m, v
 
 
-@primitive(outputs=("w_new", "n_new", "z_new"), flat=("w", "grad", "n", "z"))
+@primitive(
+    outputs=("w_new", "n_new", "z_new"),
+    flat=("w", "grad", "n", "z"),
+    live=("learning_rate",),
+    donated={"w_new": "w", "n_new": "n", "z_new": "z"},
+)
 def ftrl_update(
     w: Typed,
     grad: Typed,
@@ -346,7 +398,12 @@ def _(
     return (clip(z, -l1, l1) - z) / quadratic, total, z
 
 
-@primitive(outputs=("direction", "m_new", "v_new"), flat=("grad", "m", "v"))
+@primitive(
+    outputs=("direction", "m_new", "v_new"),
+    flat=("grad", "m", "v"),
+    live=("factors",),
+    donated={"m_new": "m", "v_new": "v"},
+)
 def lamb_update(
     grad: Typed,
     m: Typed,

@@ -34,13 +34,13 @@ truncated_normal_quantile = elementwise(
 )
 
 
-@primitive()
+@primitive(live=("key",))
 def random_bits(*, key: tuple[int, int], size: int) -> Spec:
     """uint32 tensor `(size,)` of random bits."""
     return Spec((size,), "uint32")
 
 
-@primitive()
+@primitive(live=("key",))
 def _dropout(x: Typed, *, key: tuple[int, int], rate: float) -> Spec:
     """`x / (1 - rate)` where the random number in [0, 1) is not below `rate`, else 0."""
     return Spec(x.shape, x.dtype)

@@ -7,7 +7,7 @@ from typing import Any
 
 from nkeras import ops
 from nkeras.core import naming
-from nkeras.core.recording import live, plain
+from nkeras.core.host import live, plain
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import LearningRateLike, OptimizerOptions, Unpack
 from nkeras.core.variable import Variable

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nkeras.core import config, naming
-from nkeras.core.recording import on_host, plain
+from nkeras.core.host import on_host, plain
 from nkeras.core.tensor import Tensor
 from nkeras.core.variable import Variable
 from nkeras.ops.optimizers import adamax_update, nadam_update

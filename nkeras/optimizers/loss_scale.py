@@ -9,7 +9,7 @@ from nkeras import ops
 from nkeras.core import naming
 from nkeras.core.configurable import ANY
 from nkeras.core.errors import is_a, refuse, short
-from nkeras.core.recording import either, live, on_host
+from nkeras.core.host import either, live, on_host
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, Gradients, LearningRateLike, TensorLike
 from nkeras.core.variable import Variable

@@ -14,7 +14,7 @@ from nkeras.core import naming, tape
 from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.configurable import ANY, Configurable, argument_names
 from nkeras.core.errors import is_a, nearest, refuse, short, warn
-from nkeras.core.recording import Switch, choice, live, plain
+from nkeras.core.host import Switch, choice, live, plain
 from nkeras.core.serialization import custom_object_scope
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, Gradients, LearningRateLike, Self

@@ -6,13 +6,14 @@ import functools
 import types
 from collections.abc import Callable
 
-from nkeras.core import recording, tree
+from nkeras.core import observer, tree
 from nkeras.core.errors import short
 from nkeras.core.primitive import has_symbolic
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Structure
+from nkeras.replay.cache import PlanCache
+from nkeras.training import plans
 from nkeras.training.outline import filled, outlined
-from nkeras.training.plans import PlanCache
 
 
 class Function:
@@ -70,7 +71,7 @@ class Function:
         outlines = {name: outlined(value, tensors) for name, value in named.items()}
 
         def step(tensors: list[Tensor]) -> Structure:
-            recorder = recording.active()
+            recorder = observer.active()
             if recorder is not None:
                 recorder.guard.meet((self._function, outline, outlines))
             given = iter(tensors)
@@ -79,7 +80,7 @@ class Function:
                 *values, **{name: filled(outline, given) for name, outline in outlines.items()}
             )
 
-        return self._plans.call((outline, tuple(outlines.items())), tensors, step)
+        return plans.call(self._plans, (outline, tuple(outlines.items())), tensors, step)
 
     def __get__(self, instance: object, owner: type | None = None) -> Structure:
         """As a method, the function takes the object first."""

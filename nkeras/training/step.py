@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nkeras.backend import registry
 from nkeras.callbacks.callback_list import LazyLogs
-from nkeras.core import recording, tree
+from nkeras.core import observer, tree
 from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.errors import short, warn
 from nkeras.core.tape import GradientTape
-from nkeras.core.tensor import Tensor
+from nkeras.core.tensor import Tensor, from_numpy
 from nkeras.core.typing import Logs, Structure
 from nkeras.layers import calling
 from nkeras.ops.reduction import sum as sum_
+from nkeras.replay.cache import PlanCache
+from nkeras.training import plans
 from nkeras.training.compilation import Compilation
 from nkeras.training.compile_metrics import CompileMetrics
 from nkeras.training.data import to_tensors, unpack_x_y_sample_weight
 from nkeras.training.outline import filled, outlined
-from nkeras.training.plans import PlanCache, can_plan
 
 if TYPE_CHECKING:
     from nkeras.metrics import Metric
@@ -244,7 +244,7 @@ class Steps(Compilation):
 
     def _watched(self, step: Callable[[Structure], Structure], data: Structure) -> Structure:
         """A step; one that counts in a list or dict of a layer is not planned."""
-        recorder = recording.active()
+        recorder = observer.active()
         if recorder is None:
             return step(data)
         recorder.guard.meet([self, self._compiled, *self._flatten_layers()])
@@ -268,16 +268,16 @@ class Steps(Compilation):
         if not self._may_be_planned():
             with compile_ahead():
                 return deliver(step(to_tensors(batch)))
-        return self._own_plans().run(kind, batch, step, deliver)
+        return plans.run(self._own_plans(), kind, batch, step, deliver)
 
     def _may_be_planned(self) -> bool:
         return not self.run_eagerly and self.jit_compile is not False
 
     def _own_plans(self) -> PlanCache:
-        plans = self.__dict__.get("_plans")
-        if plans is None:
-            plans = self.__dict__["_plans"] = PlanCache()
-        return plans
+        found = self.__dict__.get("_plans")
+        if found is None:
+            found = self.__dict__["_plans"] = PlanCache()
+        return found
 
     def _call_planned(
         self, inputs: Structure, kwargs: dict[str, object], call: Callable[..., Structure]
@@ -285,14 +285,14 @@ class Steps(Compilation):
         """`call(inputs, **kwargs)` by the model's plans, unless it runs code of the user's."""
         tensors: list[Tensor] = []
         outline = outlined(inputs, tensors)
-        plans = self._own_plans()
-        if not tensors or not can_plan() or plans.is_in_step() or calling.has_mask(tensors):
+        cached = self._own_plans()
+        if not tensors or not plans.can_plan() or cached.is_in_step() or calling.has_mask(tensors):
             return call(inputs, **kwargs)
         training = kwargs.get("training")
 
         def step(tensors: list[Tensor]) -> Structure:
             found = call(filled(outline, iter(tensors)), **kwargs)
-            recorder = recording.active()
+            recorder = observer.active()
             if recorder is not None:
                 if recorder.guard.met_users_code():
                     recorder.fail("a call runs code of the user's, which may do more than compute")
@@ -301,7 +301,7 @@ class Steps(Compilation):
             return found
 
         self._clear_losses()
-        return plans.call(("call", training, outline), tensors, step)
+        return cached.call(("call", training, outline), tensors, step)
 
     def _overrides(self, *names: str) -> bool:
         own, cls = self.__dict__, type(self)
@@ -364,7 +364,7 @@ def _outline(value: Structure) -> Structure:
 def _logs(found: Structure) -> Structure:
     """What a step of the user's returned, with tensors that later steps do not overwrite."""
     return tree.map_structure(
-        lambda leaf: Tensor(leaf.copy(), registry.active()) if type(leaf) is np.ndarray else leaf,
+        lambda leaf: from_numpy(leaf.copy()) if type(leaf) is np.ndarray else leaf,
         found,
     )
 

@@ -7,7 +7,9 @@ from test_numba_cpu_kernels import CASES
 
 import nkeras.ops  # noqa: F401  declares the elementwise primitives
 from nkeras.backend import registry
+from nkeras.backend.protocol import KernelCall
 from nkeras.core.primitive import PRIMITIVES, Elementwise
+from nkeras.replay.memory_plan import layout
 from nkeras_numba_cpu.kernels import KERNELS
 from nkeras_numba_cpu.launch.tasks import tasks
 from nkeras_numba_cpu.memory import allocation
@@ -36,11 +38,11 @@ def check(name, kernel, arrays, static, fixed=None):
     """Make a plan's call, give its buffers other values but for fixed ones, repeat."""
     assert repeats(kernel, arrays, static)
     buffers = [None if array is None else np.array(array, order="K") for array in arrays]
-    rehearsal = Lowering(KERNELS)
+    rehearsal = Lowering()
     fixed = fixed or [False] * len(buffers)
-    rehearsal.call(name, kernel, buffers, static, {}, fixed)
-    lowering = rehearsal.perform([])
-    outputs, early, steps = lowering.call(name, kernel, buffers, static, {}, fixed)
+    rehearsal.call(KernelCall(kernel, buffers, static, {}, {}, fixed))
+    lowering = rehearsal.perform(*layout(rehearsal.spans()), [])
+    outputs, early, steps = lowering.call(KernelCall(kernel, buffers, static, {}, {}, fixed))
     assert any(fixed) or not early or not buffers
     for changing in (True, False):  # what is not fixed, then all
         for buffer, stays in zip(buffers, fixed, strict=True):
@@ -179,15 +181,15 @@ def test_live_numbers_reach_the_compiled_code():
     w, grad = np.ones(5, "float32"), np.full(5, 0.5, "float32")
     static = {"learning_rate": 0.5, "momentum": 0.0, "nesterov": False}
     cell = np.array([0.5])
-    KERNELS["sgd_update"](w, grad, None, **static)
-    lowering = Lowering(KERNELS)
-    arguments = ("sgd_update", KERNELS["sgd_update"], [w, grad, None], static)
-    (new, _), _, steps = lowering.call(*arguments, {"learning_rate": cell}, [False] * 3)
+    lowering = Lowering()
+    arrays, live = [w, grad, None], {"learning_rate": cell}
+    call = KernelCall(KERNELS["sgd_update"], arrays, static, live, {}, [False] * 3)
+    (new, _), _, steps = lowering.call(call)
     cell[0] = 0.25
     for function, given in steps:
         function(*given)
     np.testing.assert_array_equal(new, np.full(5, 0.875, "float32"))
-    moved = lowering.redirect("sgd_update", steps, 0, new, w, [w, grad, None])
+    moved = lowering.redirect(steps, new, w, arrays, (0,))
     assert moved is not None
     for function, given in moved:
         function(*given)
@@ -196,10 +198,10 @@ def test_live_numbers_reach_the_compiled_code():
 
 def test_an_output_is_not_written_over_an_input_that_is_still_read():
     x = np.arange(6, dtype="float32").reshape(2, 3)
-    lowering = Lowering(KERNELS)
-    KERNELS["softmax"](x, axis=1)
-    (y,), _, steps = lowering.call("softmax", KERNELS["softmax"], [x], {"axis": 1}, {}, [False])
-    assert lowering.redirect("softmax", steps, 0, y, x, [x]) is None
+    lowering = Lowering()
+    call = KernelCall(KERNELS["softmax"], [x], {"axis": 1}, {}, {}, [False])
+    (y,), _, steps = lowering.call(call)
+    assert lowering.redirect(steps, y, x, [x], ()) is None
 
 
 def test_blocks_lie_where_others_lay():
@@ -222,7 +224,7 @@ def test_blocks_lie_where_others_lay():
 
     rehearsal = Arena()
     use(rehearsal)
-    size, offsets = rehearsal.layout()
+    size, offsets = layout(rehearsal.spans())
     assert size == 448 + 448  # b lives all the time; a, and later c and d, lie beside it
     use(Arena(offsets, aligned(size)))
 
@@ -258,8 +260,7 @@ def test_what_depends_on_fixed_inputs_only_is_done_early():
         x, weights = (np.arange(4, dtype="float32") + i for i in range(2))
         early, _ = check("no table has it", kernel, [x, weights], {}, [False, True])
         assert len(early) == count
-    call = ("no table has it", packed, [x, weights], {}, {})
-    rehearsal = Lowering({})
-    _, early, steps = rehearsal.call(*call, [True, True])
+    rehearsal = Lowering()
+    _, early, steps = rehearsal.call(KernelCall(packed, [x, weights], {}, {}, {}, [True, True]))
     assert not steps
     assert len(early) == 3

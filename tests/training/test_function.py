@@ -7,8 +7,8 @@ import pytest
 
 import nkeras
 from nkeras import layers, ops
-from nkeras.core.io_binding import LARGE
-from tests.training.replays import needs_plans, numbers
+from nkeras_numba_cpu.replay.io_binding import LARGE
+from tests.replay.replays import needs_plans, numbers
 
 pytestmark = needs_plans
 

@@ -9,7 +9,7 @@ import pytest
 
 import nkeras
 from nkeras import layers, ops
-from tests.training.replays import both_ways, needs_plans, numbers, planned_kinds, reasons
+from tests.replay.replays import both_ways, needs_plans, numbers, planned_kinds, reasons
 from tests.training.same_code import agree
 
 pytestmark = needs_plans

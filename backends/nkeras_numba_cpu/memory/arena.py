@@ -1,17 +1,19 @@
 """Arena: the memory of a plan, in blocks that lie where others lay that are not used any more.
 
 A plan is made twice. In the rehearsal each block has memory of its own, and the arena notes how
-large each one is and from when to when it is used. From that follows where each lies, so that all
-need little memory together; and the second time they come in the same order.
+large each one is and from when to when it is used. From that follows where each lies; the second
+time they come in the same order.
 """
 
 from __future__ import annotations
 
 import bisect
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+
+from nkeras.backend.protocol import Span
 
 ALIGNMENT = 64  # a cache line, and the widest vector register
 
@@ -36,14 +38,6 @@ class Block:
         """All of it as one flat array."""
         count = self.size // self.dtype.itemsize
         return np.ndarray((count,), self.dtype, self.memory, self.offset)
-
-
-class Span(NamedTuple):
-    """Size of a block, and from which event to which it is used."""
-
-    size: int
-    first: int
-    last: int
 
 
 class Arena:
@@ -81,7 +75,7 @@ class Arena:
         self._blocks[block.start] = block
         bisect.insort(self._starts, block.start)
         self._events += 1
-        self._spans.append(Span(size, self._events, -1))
+        self._spans.append(Span(size, self._events, -1, False))
         return block, np.ndarray(shape, dtype, memory, offset)
 
     def free(self, block: Block) -> None:
@@ -109,24 +103,13 @@ class Arena:
         block = self._blocks[self._starts[i]]
         return block if high <= block.start + block.size else None
 
-    def layout(self) -> tuple[int, list[int | None]]:
-        """How much memory the blocks need, and where they lie: the largest are placed first."""
-        ends = [span.last if span.last >= 0 else self._events + 1 for span in self._spans]
-        offsets = [0] * len(self._spans)
-        placed: list[int] = []  # by offset
-        total = 0
-        sharing = [i for i in range(len(self._spans)) if i not in self._staying]
-        for i in sorted(sharing, key=lambda i: -self._spans[i].size):
-            span, offset = self._spans[i], 0
-            for other in placed:
-                if self._spans[other].first < ends[i] and span.first < ends[other]:
-                    if offset + span.size <= offsets[other]:
-                        break
-                    offset = max(offset, offsets[other] + self._spans[other].size)
-            offsets[i] = offset
-            bisect.insort(placed, i, key=offsets.__getitem__)
-            total = max(total, offset + span.size)
-        return total, [None if i in self._staying else offset for i, offset in enumerate(offsets)]
+    def spans(self) -> list[Span]:
+        """What blocks there have been; those in use are used to the end."""
+        end = self._events + 1
+        return [
+            span._replace(last=span.last if span.last >= 0 else end, stays=i in self._staying)
+            for i, span in enumerate(self._spans)
+        ]
 
 
 def aligned(size: int) -> np.ndarray:

@@ -12,73 +12,37 @@ from typing import Any
 
 import numpy as np
 
+from nkeras.backend.protocol import KernelCall, Span
 from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.compile import ahead
 from nkeras_numba_cpu.memory import buffers
 from nkeras_numba_cpu.memory.arena import ALIGNMENT, Arena, Block, address, aligned
 from nkeras_numba_cpu.memory.capture import Launch, captured
-
-# Static numbers that compiled code reads from an array, where one is given: they may change.
-LIVE = {
-    "sgd_update": "learning_rate",
-    "adam_update": "alpha",
-    "amsgrad_update": "alpha",
-    "rmsprop_update": "learning_rate",
-    "adagrad_update": "learning_rate",
-    "adadelta_update": "learning_rate",
-    "lion_update": "learning_rate",
-    "adamax_update": "alpha",
-    "nadam_update": "factors",
-    "ftrl_update": "learning_rate",
-    "lamb_update": "factors",
-    "random_bits": "key",
-    "dropout": "key",
-}
-# Which input each output of a kernel may be written over.
-OVER = {
-    "sgd_update": {0: 0, 1: 2},
-    "adam_update": {0: 0, 1: 2, 2: 3},
-    "amsgrad_update": {0: 0, 1: 2, 2: 3, 3: 4},
-    "rmsprop_update": {0: 0, 1: 2, 2: 3, 3: 4},
-    "adagrad_update": {0: 0, 1: 2},
-    "adadelta_update": {0: 0, 1: 2, 2: 3},
-    "lion_update": {0: 0, 1: 2},
-    "adamax_update": {0: 0, 1: 2, 2: 3},
-    "nadam_update": {0: 0, 1: 2, 2: 3},
-    "ftrl_update": {0: 0, 1: 2, 2: 3},
-    "lamb_update": {1: 1, 2: 2},
-}
+from nkeras_numba_cpu.replay.io_binding import IOBinding
 
 
 class Lowering:
     """Kernel calls to launches, for one plan; see `nkeras.backend.protocol.Lowering`.
 
     Args:
-        kernels: the backend's table.
-        rehearsal: the lowering that has met the same calls before, where this one shall perform.
-        memory: list of one array, or of none, that plans share; made larger where needed.
+        arena: what the blocks of the calls lie in.
     """
 
-    def __init__(
-        self,
-        kernels: Mapping[str, Callable[..., Any]],
-        rehearsal: Lowering | None = None,
-        memory: list[np.ndarray] | None = None,
-    ) -> None:
-        self._kernels = kernels
+    def __init__(self, arena: Arena | None = None) -> None:
         self._state = threads.state()
         ahead.settle()
         buffers.release()  # what eager calls left: from now on the arena serves
-        self.arena = Arena()
-        if rehearsal is not None and memory is not None:
-            size, offsets = rehearsal.arena.layout()
-            if not memory or memory[0].nbytes < size:
-                memory[:] = [aligned(size)]  # plans made before keep theirs
-            self.arena = Arena(offsets, memory[0])
+        self.arena = arena or Arena()
 
-    def perform(self, memory: list[np.ndarray]) -> Lowering:
+    def spans(self) -> list[Span]:
+        """The blocks that the calls have taken."""
+        return self.arena.spans()
+
+    def perform(self, size: int, offsets: list[int | None], memory: list[np.ndarray]) -> Lowering:
         """The lowering of the same calls once more, for good."""
-        return Lowering(self._kernels, self, memory)
+        if not memory or memory[0].nbytes < size:
+            memory[:] = [aligned(size)]  # plans made before keep theirs
+        return Lowering(Arena(offsets, memory[0]))
 
     def ready(self) -> bool:
         """Whether the threads are those the launches were made for."""
@@ -88,37 +52,43 @@ class Lowering:
         threads.prepare()
         return True
 
-    def call(
+    def freeze(self, steps: list[Launch]) -> list[Launch]:
+        """Launches cost 0.1 to 0.3 us each: there is nothing to gain."""
+        return steps
+
+    def bind(
         self,
-        name: str,
-        kernel: Callable[..., Any],
-        arrays: Sequence[np.ndarray | None],
-        static: Mapping[str, Any],
-        cells: Mapping[str, np.ndarray],
-        fixed: Sequence[bool],
+        steps: Sequence[Launch],
+        early: Sequence[Launch],
+        inputs: Sequence[np.ndarray],
+        outputs: Sequence[np.ndarray],
+    ) -> IOBinding:
+        """The steps on large arrays of the caller's."""
+        kept = [self._is_kept(output) for output in outputs]
+        return IOBinding(steps, early, inputs, outputs, kept)
+
+    def call(
+        self, call: KernelCall
     ) -> tuple[tuple[np.ndarray | None, ...], list[Launch], list[Launch]]:
-        """Call a kernel, and find the launches that repeat it."""
-        kernel = self._kernels.get(name, kernel)
-        live = LIVE.get(name)
-        values = {**static, **{key: cell for key, cell in cells.items() if key == live}}
-        asked = {key: cell for key, cell in cells.items() if key != live}
-        call = captured(self.arena, kernel, arrays, values, fixed)
-        launches, early, kept = call.launches, call.early, call.kept
-        outputs = call.result if isinstance(call.result, tuple) else (call.result,)
-        if asked:
+        """The outputs of a kernel, and the launches that compute them."""
+        values = {**call.static, **call.cells}
+        made = captured(self.arena, call.kernel, call.arrays, values, call.fixed)
+        launches, early, kept = made.launches, made.early, made.kept
+        outputs = made.result if isinstance(made.result, tuple) else (made.result,)
+        if call.asked:
             targets = [None if output is None else self._copy(output) for output in outputs]
-            launches = [(_again, (kernel, tuple(arrays), values, asked, targets))]
-            outputs, early, kept = tuple(targets), set(), []
-        elif all(fixed) and not cells:
+            again = (call.kernel, tuple(call.arrays), values, call.asked, targets)
+            launches, early, kept, outputs = [(_again, again)], set[int](), [], tuple(targets)
+        elif all(call.fixed) and not call.cells:
             early = set(range(len(launches)))
-            kept = [*call.blocks, *(block for block in map(self._block_of, outputs) if block)]
+            kept = [*made.blocks, *(block for block in map(self._block_of, outputs) if block)]
         for block in kept:
             self.arena.stay(block)
         for output in outputs:
             block = self._block_of(output)
             if block is not None:
                 block.users += 1
-        for block in call.blocks:
+        for block in made.blocks:
             if block.users == 0:
                 self.arena.free(block)
         first = [launch for i, launch in enumerate(launches) if i in early]
@@ -146,7 +116,7 @@ class Lowering:
         if block is not None:
             self.arena.stay(block)
 
-    def is_kept(self, array: np.ndarray) -> bool:
+    def _is_kept(self, array: np.ndarray) -> bool:
         """Whether an array fills a block that it has to itself."""
         block = self.arena.block_of(array)
         return (
@@ -159,24 +129,24 @@ class Lowering:
 
     def redirect(
         self,
-        name: str,
         steps: list[Launch],
-        output: int,
         array: np.ndarray,
         target: np.ndarray,
         inputs: Sequence[np.ndarray | None],
+        donated: Sequence[int],
     ) -> list[Launch] | None:
         """The launches with everything in the block of `array` moved to `target`."""
         block = self.arena.block_of(array)
         if block is None or address(array) != block.start or block.users != 1:
             return None
-        over = OVER.get(name, {}).get(output)
+        if not array.flags.c_contiguous:
+            return None
         is_copied = bool(steps) and steps[0][0] is _again
         for i, item in enumerate(inputs):
-            if is_copied or i == over or item is None or not np.may_share_memory(item, target):
+            if is_copied or item is None or not np.may_share_memory(item, target):
                 continue
-            if name in self._kernels or not _coincide(item, target):
-                return None  # elementwise kernels, in no table, may write over a whole input
+            if i not in donated or not _coincide(item, target):
+                return None
         return [(function, _moved(given, array, target, block)) for function, given in steps]
 
 

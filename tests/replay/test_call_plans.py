@@ -6,7 +6,7 @@ import numpy as np
 
 import nkeras
 from nkeras import layers
-from tests.training.replays import needs_plans, numbers
+from tests.replay.replays import needs_plans, numbers
 
 pytestmark = needs_plans
 

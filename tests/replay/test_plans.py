@@ -14,12 +14,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(autouse=True)
-def _backend():
-    with nkeras.use_backend("numba_cpu"):
-        yield
-
-
 def numbers(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype("float32")
 
@@ -258,6 +252,7 @@ def test_a_tensor_carried_over_runs_as_it_comes():
     ]
 
 
+@pytest.mark.cpu  # on a device nobody looks at them
 def test_labels_out_of_range_are_still_refused():
     model = mlp()
     model.compile(**classify()())

@@ -11,16 +11,10 @@ import pytest
 
 import nkeras
 from nkeras import layers, ops
-from nkeras.training import plans
-from tests.training.replays import both_ways, needs_plans, numbers, reasons
+from nkeras.replay import cache as plans
+from tests.replay.replays import both_ways, needs_plans, numbers, reasons
 
 pytestmark = needs_plans
-
-
-@pytest.fixture(autouse=True)
-def _backend():
-    with nkeras.use_backend("numba_cpu"):
-        yield
 
 
 def is_symbolic(tensor):

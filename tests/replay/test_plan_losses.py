@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 import nkeras
 from nkeras import layers, ops
-from tests.training.replays import both_ways, needs_plans, numbers, planned_kinds
+from tests.replay.replays import both_ways, needs_plans, numbers, planned_kinds
 
 pytestmark = needs_plans
 
 X, Y = numbers(40, 4), numbers(40, 3, seed=1)
-
-
-@pytest.fixture(autouse=True)
-def _backend():
-    with nkeras.use_backend("numba_cpu"):
-        yield
 
 
 class Adding(nkeras.Layer):

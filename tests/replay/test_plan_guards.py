@@ -7,7 +7,8 @@ import pytest
 
 import nkeras
 from nkeras import layers
-from tests.training.replays import both_ways, needs_plans, numbers
+from nkeras.replay import cache
+from tests.replay.replays import both_ways, needs_plans, numbers
 
 pytestmark = needs_plans
 
@@ -148,7 +149,7 @@ def test_plans_of_two_backends_live_side_by_side():
             expected = model.predict(numbers(2, 4), verbose=0)
         np.testing.assert_allclose(model.predict(numbers(2, 4), verbose=0), expected, rtol=1e-5)
     assert replays(model) >= 3
-    assert recordings(model) <= before + 2 + nkeras.training.plans.COST
+    assert recordings(model) <= before + 2 + cache.COST
 
 
 def test_plans_for_each_number_of_threads_live_side_by_side():

@@ -8,18 +8,12 @@ import pytest
 import nkeras
 from nkeras import layers, ops
 from nkeras.optimizers import SGD, Adam, schedules
-from tests.training.replays import both_ways, needs_plans, numbers, planned_kinds, reasons
+from tests.replay.replays import both_ways, needs_plans, numbers, planned_kinds, reasons
 from tests.training.same_code import agree
 
 pytestmark = needs_plans
 
 X, Y = numbers(40, 4), numbers(40, 3, seed=1)
-
-
-@pytest.fixture(autouse=True)
-def _backend():
-    with nkeras.use_backend("numba_cpu"):
-        yield
 
 
 def stack():

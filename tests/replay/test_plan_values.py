@@ -11,7 +11,7 @@ import pytest
 
 import nkeras
 from nkeras import layers, ops
-from tests.training.replays import both_ways, needs_plans, numbers
+from tests.replay.replays import both_ways, needs_plans, numbers
 
 pytestmark = needs_plans
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
-from nkeras.core.recording import Call, Host, Live, Trace
+import numpy as np
+
+from nkeras.backend.protocol import Array
+from nkeras.core.host import Live
+from nkeras.replay.graph import Call, Graph, Host
+
+ToNumpy = Callable[[Array], np.ndarray]
 
 
-def differences(first: Trace, second: Trace) -> str | None:
+def differences(first: Graph, second: Graph, to_numpy: ToNumpy) -> str | None:
     """Why two recordings of one step are not the same; None where they are.
 
     What Python counts, draws or carries over from step to step shows here.
@@ -19,7 +25,7 @@ def differences(first: Trace, second: Trace) -> str | None:
             return "two steps differ in their arrays"
         if value.kind == "variable" and value.source is not other.source:
             return "two steps differ in their variables"
-        if value.kind == "constant" and not _equal(value.source, other.source):
+        if value.kind == "constant" and not _equal(value.source, other.source, to_numpy):
             return "a constant changes from step to step"
     for step, again in zip(first.steps, second.steps, strict=True):
         if isinstance(step, Call) and isinstance(again, Call):
@@ -37,8 +43,8 @@ def differences(first: Trace, second: Trace) -> str | None:
     return None if first.outputs == second.outputs else "two steps differ in their outputs"
 
 
-def _equal(value: Any, other: Any) -> bool:
-    return value is other or value.tobytes() == other.tobytes()
+def _equal(value: Array, other: Array, to_numpy: ToNumpy) -> bool:
+    return value is other or to_numpy(value).tobytes() == to_numpy(other).tobytes()
 
 
 def _same_static(static: dict[str, object], other: dict[str, object]) -> bool:

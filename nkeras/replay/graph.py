@@ -1,0 +1,87 @@
+"""Graph: a recorded step as a list of kernel calls, with what the host does between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nkeras.backend.protocol import Kernel
+from nkeras.core.host import Live
+from nkeras.core.primitive import Primitive
+
+if TYPE_CHECKING:
+    from nkeras.core.variable import Variable
+
+
+class Value(NamedTuple):
+    """One array of a recorded step.
+
+    Attributes:
+        kind: where the array comes from: `"input"` (the caller gives it), `"variable"` (what the
+            variable held when the step began), `"constant"`, `"live"` (made of a live number) or
+            `"computed"` (a kernel made it).
+        source: position among the inputs, Variable, array, Live, or None.
+    """
+
+    kind: str
+    source: Any
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class Call(NamedTuple):
+    """One kernel call.
+
+    Attributes:
+        primitive: whose kernel it is.
+        inputs: indices into `Graph.values`; None for an argument that is None.
+        outputs: the same for what the kernel returns.
+    """
+
+    primitive: Primitive[Any]
+    kernel: Kernel
+    inputs: tuple[int | None, ...]
+    static: dict[str, Any]
+    outputs: tuple[int | None, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the primitive."""
+        return self.primitive.name
+
+
+class Part(NamedTuple):
+    """A part of a step that is left out where a boolean tensor is False.
+
+    Attributes:
+        assigned: the variables that are assigned in this part and nowhere else.
+    """
+
+    assigned: list[Variable]
+
+
+class Host(NamedTuple):
+    """A function of the host that each replay calls.
+
+    Attributes:
+        inputs: the arrays that it is called with, as indices into `Graph.values`.
+        live: the live number that it computes, if it does.
+        numbers: the plain numbers that the step combined the live number with.
+        part: the part of the step that begins or ends here. Where it begins, the input says whether
+            it is done; the function is called where it is left out.
+    """
+
+    function: Callable[..., object]
+    inputs: tuple[int, ...]
+    live: Live | None = None
+    numbers: tuple[float, ...] = ()
+    part: Part | None = None
+
+
+class Graph(NamedTuple):
+    """A recorded step: what a plan is made of."""
+
+    values: list[Value]
+    steps: list[Call | Host]
+    assigned: dict[Variable, int]  # by variable, the index of the value that it has at the end
+    outputs: list[int]  # indices of the values that the step returns

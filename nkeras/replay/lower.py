@@ -1,0 +1,277 @@
+"""Lower: a graph becomes a list of steps of the backend, with every array at a fixed place.
+
+Inputs have buffers, variables live in their storage, everything in between shares an arena, in
+which a block is given away again behind its last use. The backend says what a kernel call comes
+down to when all arrays stay where they are. Steps that depend only on variables which the graph
+does not assign, such as the packing of weights, are early: they are repeated when one has changed.
+
+All calls are lowered twice. The rehearsal tells how large each block is and from when to when it is
+used; from that follows where they lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, cast
+
+from nkeras.backend.protocol import Array, Backend, KernelCall, Lowering, Step, SupportsPlans
+from nkeras.core.errors import short
+from nkeras.core.host import Live, plain
+from nkeras.core.variable import Variable
+from nkeras.replay.graph import Call, Graph, Host, Part
+from nkeras.replay.memory_plan import layout
+
+
+class Unplannable(Exception):
+    """A recorded step cannot be replayed; the message says why."""
+
+
+class Lowered(NamedTuple):
+    """A graph as steps.
+
+    Attributes:
+        inputs: the arrays to fill before the steps.
+        outputs: the arrays that the steps leave their results in.
+        early: what is done before, when a variable has changed that is only read.
+    """
+
+    inputs: list[Array]
+    outputs: list[Array]
+    steps: list[Step]
+    early: list[Step]
+    lowering: Lowering
+
+
+def lower(graph: Graph, backend: Backend, memory: list[Array]) -> Lowered:
+    """The steps of a graph.
+
+    Args:
+        graph: a recorded step.
+        backend: the backend it ran on.
+        memory: list that plans share of which only one is replayed at a time.
+
+    Raises:
+        Unplannable: the step cannot be replayed.
+    """
+    if not hasattr(backend, "lowering"):
+        raise Unplannable(f"backend {backend.name!r} has no plans")
+    backend = cast("SupportsPlans", backend)
+    rehearsal = backend.lowering()
+    _Lower(graph, backend, rehearsal).lowered()
+    size, offsets = layout(rehearsal.spans())
+    return _Lower(graph, backend, rehearsal.perform(size, offsets, memory)).lowered()
+
+
+class _Lower:
+    """One pass over the calls of a graph."""
+
+    def __init__(self, graph: Graph, backend: SupportsPlans, lowering: Lowering) -> None:
+        self._graph = graph
+        self._backend = backend
+        self._lowering = lowering
+        self._written = list(graph.assigned)
+        self._last_use = _last_uses(graph)
+        self._arrays: list[Array] = [None] * len(graph.values)
+        self._targets: dict[int, list[Array]] = {}  # what each live number is written to
+        self._inputs: list[Array] = []
+        self._steps: list[Step] = []
+        self._early: list[Step] = []
+        self._fixed = {
+            i
+            for i, value in enumerate(graph.values)
+            if value.kind == "constant"
+            or (value.kind == "variable" and value.source not in graph.assigned)
+        }
+
+    def lowered(self) -> Lowered:
+        """All steps."""
+        graph = self._graph
+        self._place_given()
+        for position, step in enumerate(graph.steps):
+            if isinstance(step, Call):
+                self._lower(step, position)
+            else:
+                self._call_host(step, position)
+            self._forget(step, position)
+        for i in graph.outputs:
+            self._lowering.keep(self._arrays[i])
+        outputs = [self._kept(self._arrays[i]) for i in graph.outputs]
+        in_parts = {assigned for step in graph.steps for assigned in _assigned_in(step)}
+        self._assign([written for written in self._written if written not in in_parts])
+        return Lowered(self._inputs, outputs, self._steps, self._early, self._lowering)
+
+    def _forget(self, step: Call | Host, position: int) -> None:
+        """Give back what no later step uses."""
+        used = {*step.inputs, *(step.outputs if isinstance(step, Call) else ())}
+        for i in sorted(index for index in used if index is not None):
+            if self._last_use[i] <= position and self._graph.values[i].kind == "computed":
+                self._lowering.release(self._arrays[i])
+                self._arrays[i] = None
+
+    def _place_given(self) -> None:
+        """Make the arrays that exist before the first kernel runs."""
+        backend = self._backend
+        for i, value in enumerate(self._graph.values):
+            if value.kind == "constant":
+                self._arrays[i] = value.source
+            elif value.kind == "variable":
+                self._arrays[i] = value.source.storage()
+            elif value.kind in ("input", "live"):
+                array = self._arrays[i] = backend.empty(value.shape, value.dtype)
+                if value.kind == "input":
+                    backend.write(array, 0)  # it may hold indices
+                    self._inputs.append(array)
+                else:
+                    backend.write(array, value.source.value)
+                    self._targets.setdefault(id(value.source), []).append(array)
+
+    def _call_host(self, step: Host, position: int) -> None:
+        arrays = tuple(self._arrays[i] for i in step.inputs)
+        if step.part is not None and step.inputs:
+            self._around, self._steps, self._began = self._steps, [], position
+            inside = (self._backend.to_numpy, *arrays, self._steps, step.function)
+            self._around.append((_do_part, inside))
+        elif step.part is not None:
+            self._check_part(step.part, position)
+            self._assign(step.part.assigned)
+            self._steps = self._around
+        elif step.live is not None:
+            targets = self._targets.setdefault(id(step.live), [])
+            self._steps.append((_refresh, (step.live, targets, self._backend.write)))
+        elif arrays:
+            called = (self._backend.to_numpy, step.function, arrays)
+            self._steps.append((_call_with_values, called))
+        else:
+            self._steps.append((step.function, ()))
+
+    def _check_part(self, part: Part, position: int) -> None:
+        """What a part of the step makes, or writes over, is not used behind it."""
+        graph, own = self._graph, set(part.assigned)
+        inside = [step for step in graph.steps[self._began : position] if isinstance(step, Call)]
+        made = {i for call in inside for i in call.outputs}
+        used = {i for step in graph.steps[position:] for i in step.inputs if i is not None}
+        used |= {i for target, i in graph.assigned.items() if target not in own}
+        for i in used | set(graph.outputs):
+            if i in made or any(
+                self._overlap(self._arrays[i], assigned.storage()) for assigned in own
+            ):
+                raise Unplannable("what a part of the step computes is used behind it")
+
+    def _lower(self, call: Call, position: int) -> None:
+        arrays = [None if i is None else self._arrays[i] for i in call.inputs]
+        live = call.primitive.live
+        cells = {
+            name: self._cell(value) for name, value in call.static.items() if type(value) is Live
+        }
+        fixed = [i is None or i in self._fixed for i in call.inputs]
+        outputs, early, steps = self._lowering.call(
+            KernelCall(
+                call.kernel,
+                arrays,
+                {name: plain(value) for name, value in call.static.items()},
+                {name: cell for name, cell in cells.items() if name in live},
+                {name: cell for name, cell in cells.items() if name not in live},
+                fixed,
+            )
+        )
+        self._early += early
+        for i, array in zip(call.outputs, outputs, strict=True):
+            if i is not None:
+                self._arrays[i] = array
+                if all(fixed) and not cells:
+                    self._fixed.add(i)
+        for target, i in self._graph.assigned.items():
+            if (
+                i in call.outputs
+                and i not in self._fixed
+                and self._may_overwrite(target, i, position)
+            ):
+                storage, array = target.storage(), self._arrays[i]
+                donated = call.primitive.donated_inputs(call.outputs.index(i))
+                moved = self._lowering.redirect(steps, array, storage, arrays, donated)
+                if moved is not None:
+                    self._lowering.release(array)
+                    steps, self._arrays[i] = moved, storage
+        self._steps += steps
+
+    def _cell(self, live: Live) -> Array:
+        cell = self._backend.cell(live.value)
+        self._targets.setdefault(id(live), []).append(cell)
+        return cell
+
+    def _may_overwrite(self, target: Variable, index: int, position: int) -> bool:
+        """Whether the old value of a variable is not needed any more when its new one is made."""
+        storage = target.storage()
+        if self._arrays[index].shape != storage.shape:
+            return False
+        if list(self._graph.assigned.values()).count(index) > 1 or index in self._graph.outputs:
+            return False
+        return not any(
+            last > position and i != index and self._overlap(self._arrays[i], storage)
+            for i, last in enumerate(self._last_use)
+        )
+
+    def _overlap(self, array: Array | None, other: Array) -> bool:
+        return array is not None and self._backend.overlap(array, other)
+
+    def _kept(self, output: Array) -> Array:
+        """An output, or a copy of it where it lies in a variable that is assigned at the end."""
+        if not any(self._overlap(output, written.storage()) for written in self._written):
+            return output
+        copy = self._backend.copy(output)
+        self._steps.append((self._backend.copy_to, (copy, output)))
+        return copy
+
+    def _assign(self, variables: Sequence[Variable]) -> None:
+        """Copy new values of variables to where the next replay looks for them."""
+        storages = [written.storage() for written in self._written]
+        for target in variables:
+            storage, array = target.storage(), self._arrays[self._graph.assigned[target]]
+            if array is storage:
+                continue
+            if any(self._overlap(array, other) for other in storages):
+                raise Unplannable(f"variable {short(target.path)} is assigned a part of a variable")
+            self._steps.append((self._backend.copy_to, (storage, array)))
+
+
+def _refresh(live: Live, targets: list[Array], write: Callable[[Array, object], None]) -> None:
+    live.refresh()
+    for target in targets:
+        write(target, live.value)
+
+
+def _call_with_values(
+    to_numpy: Callable[[Array], object], function: Callable[..., object], arrays: Sequence[Array]
+) -> None:
+    function(*[to_numpy(array) for array in arrays])
+
+
+def _do_part(
+    to_numpy: Callable[[Array], object],
+    flag: Array,
+    steps: list[Step],
+    otherwise: Callable[[], None],
+) -> None:
+    if to_numpy(flag):
+        for function, arguments in steps:
+            function(*arguments)
+    else:
+        otherwise()
+
+
+def _assigned_in(step: Call | Host) -> Sequence[Variable]:
+    """The variables that the part which a step ends assigns."""
+    return step.part.assigned if isinstance(step, Host) and step.part and not step.inputs else ()
+
+
+def _last_uses(graph: Graph) -> list[int]:
+    """For each value the position of the step that uses it last."""
+    last = [-1] * len(graph.values)
+    for position, step in enumerate(graph.steps):
+        used = step.inputs + step.outputs if isinstance(step, Call) else step.inputs
+        for i in used:
+            if i is not None:
+                last[i] = position
+    for i in (*graph.outputs, *graph.assigned.values()):
+        last[i] = len(graph.steps)
+    return last
