@@ -98,16 +98,8 @@ class Convolution(Layer):
     def _convolve(
         self, function: Callable[..., Tensor], inputs: Tensor, kernel: Tensor | Variable
     ) -> Tensor:
-        """`activation(convolution + bias)`: one operation, where it knows the activation."""
-        fused = self.activation is activations.relu
-        outputs = function(
-            inputs,
-            kernel,
-            self.bias,
-            activation="relu" if fused else "linear",
-            **self._window_arguments(),
-        )
-        return outputs if fused else self.activation(outputs)
+        """`activation(convolution + bias)`."""
+        return self.activation(function(inputs, kernel, self.bias, **self._window_arguments()))
 
     def _window_arguments(self) -> Config:
         return {

@@ -268,8 +268,6 @@ class Dense(Layer):
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """`activation(inputs @ kernel + bias)`."""
-        if self.activation is activations.relu:
-            return dense(inputs, self.kernel, self.bias, activation="relu")
         return self.activation(dense(inputs, self.kernel, self.bias))
 
 

@@ -199,10 +199,8 @@ class _SeparableConv(_Depthwise):
         outputs = ops.depthwise_conv(inputs, self.depthwise_kernel, **self._window_arguments())
         return self._convolve(self._pointwise, outputs, self.pointwise_kernel)
 
-    def _pointwise(
-        self, inputs: Tensor, kernel: Tensor, bias: Tensor, activation: str, **_: object
-    ) -> Tensor:
-        return conv_bias(inputs, kernel, bias, data_format=self.data_format, activation=activation)
+    def _pointwise(self, inputs: Tensor, kernel: Tensor, bias: Tensor, **_: object) -> Tensor:
+        return conv_bias(inputs, kernel, bias, data_format=self.data_format)
 
 
 class SeparableConv1D(_SeparableConv):

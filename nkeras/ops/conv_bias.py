@@ -1,15 +1,13 @@
-"""The work of a convolution layer as one primitive: convolution, bias and activation."""
+"""The work of a convolution layer as one primitive: convolution and bias."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nkeras.core.errors import short
 from nkeras.core.primitive import op, primitive, promoted, to_tensor
 from nkeras.core.spec import Pairs, Shape, Spec, Typed
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Gradients, TensorLike
-from nkeras.ops.activation import relu
 from nkeras.ops.convolution import (
     conv_geometry,
     conv_grad_input,
@@ -40,10 +38,6 @@ def _conv_bias(
         raise ValueError(
             f"conv_bias: bias must have shape {kernel.shape[-1:]}, received {bias.shape}."
         )
-    if activation not in ("linear", "relu"):
-        raise ValueError(
-            f'conv_bias: activation must be "linear" or "relu", received {short(activation)}.'
-        )
     spec = conv_primitive.shape_rule(
         x, kernel, strides=strides, padding=padding, dilation=dilation, groups=groups
     )
@@ -56,8 +50,7 @@ def _(
     x: Tensor, kernel: Tensor, bias: Tensor | None, *, activation: str, **geometry: object
 ) -> Tensor:
     y = conv_primitive(x, kernel, **geometry)
-    y = y if bias is None else add(y, bias)
-    return relu(y) if activation == "relu" else y
+    return y if bias is None else add(y, bias)
 
 
 @_conv_bias.vjp("x", "kernel", "bias")
@@ -65,21 +58,17 @@ def _(
     grad_y: Tensor,
     x: Tensor,
     kernel: Tensor,
-    y: Tensor,
     activation: str,
     wanted: frozenset[str],
     **geometry: object,
 ) -> Gradients:
-    grad = grad_y
-    if activation == "relu":
-        grad = relu.gradient_rule("x").function(grad_y=grad_y, y=y, x_spec=y)  # type: ignore[union-attr]
-    axes = tuple(range(len(grad.shape) - 1))
+    axes = tuple(range(len(grad_y.shape) - 1))
     return (
-        conv_grad_input(grad, kernel, input_shape=x.shape, **geometry) if "x" in wanted else None,
-        conv_grad_kernel(x, grad, kernel_shape=kernel.shape, **geometry)
+        conv_grad_input(grad_y, kernel, input_shape=x.shape, **geometry) if "x" in wanted else None,
+        conv_grad_kernel(x, grad_y, kernel_shape=kernel.shape, **geometry)
         if "kernel" in wanted
         else None,
-        reduce_sum(grad, axis=axes, keepdims=False) if "bias" in wanted else None,
+        reduce_sum(grad_y, axis=axes, keepdims=False) if "bias" in wanted else None,
     )
 
 
@@ -92,9 +81,8 @@ def conv_bias(
     padding: str = "valid",
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
-    activation: str = "linear",
 ) -> Tensor:
-    """`activation(convolution + bias)`, as one kernel.
+    """The convolution plus the bias, as one kernel.
 
     Args:
         inputs: tensor `(batch, *spatial, channels)`, or channels first.
@@ -104,7 +92,6 @@ def conv_bias(
         padding: `"valid"`, `"same"`, or with one dimension `"causal"`.
         data_format: `"channels_last"` or `"channels_first"`.
         dilation_rate: int or one int for each spatial dimension.
-        activation: `"linear"` or `"relu"`.
 
     Returns:
         Tensor `(batch, *output_size, filters)`, or channels first.
@@ -116,14 +103,14 @@ def conv_bias(
         >>> import nkeras
         >>> from nkeras.ops.conv_bias import conv_bias
         >>> x, kernel = nkeras.ops.ones((1, 4, 4, 2)), nkeras.ops.ones((3, 3, 2, 8))
-        >>> conv_bias(x, kernel, nkeras.ops.zeros(8), padding="same", activation="relu").shape
+        >>> conv_bias(x, kernel, nkeras.ops.zeros(8), padding="same").shape
         (1, 4, 4, 8)
     """
     x, kernel = promoted(inputs, kernel)
     first = is_channels_first(data_format, "conv")
     x = to_channels_last(x) if first else x
     geometry = conv_geometry(x, kernel, strides, padding, dilation_rate)
-    y = _conv_bias(x, kernel, to_tensor(bias, x.dtype), activation=activation, **geometry)
+    y = _conv_bias(x, kernel, to_tensor(bias, x.dtype), activation="linear", **geometry)
     return to_channels_first(y) if first else y
 
 
@@ -136,7 +123,6 @@ def depthwise_conv_bias(
     padding: str = "valid",
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
-    activation: str = "linear",
 ) -> Tensor:
     """As `conv_bias`, each channel with its own filters.
 
@@ -148,7 +134,6 @@ def depthwise_conv_bias(
         padding: `"valid"` or `"same"`.
         data_format: `"channels_last"` or `"channels_first"`.
         dilation_rate: int or one int for each spatial dimension.
-        activation: `"linear"` or `"relu"`.
 
     Returns:
         Tensor `(batch, *output_size, channels * multiplier)`, or channels first.
@@ -159,6 +144,4 @@ def depthwise_conv_bias(
     kernel = to_tensor(kernel)
     channels, multiplier = kernel.shape[-2:]
     grouped = reshape(kernel, (*kernel.shape[:-2], 1, channels * multiplier))
-    return conv_bias(
-        inputs, grouped, bias, strides, padding, data_format, dilation_rate, activation
-    )
+    return conv_bias(inputs, grouped, bias, strides, padding, data_format, dilation_rate)

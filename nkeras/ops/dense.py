@@ -1,16 +1,14 @@
-"""A dense layer's work as one primitive: product, bias and activation."""
+"""A dense layer's work as one primitive: product and bias."""
 
 from __future__ import annotations
 
 import math
 
-from nkeras.core.errors import short
 from nkeras.core.gradient_rule import gradient_through
 from nkeras.core.primitive import op, primitive, promoted, to_tensor
 from nkeras.core.spec import Spec, Typed
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Gradients, TensorLike
-from nkeras.ops.activation import relu
 from nkeras.ops.elementwise import add
 from nkeras.ops.linalg import matmul, matmul_
 from nkeras.ops.reduction import reduce_sum
@@ -25,31 +23,24 @@ def _dense(x: Typed, kernel: Typed, bias: Typed | None, *, activation: str) -> S
         raise ValueError(f"dense: the kernel {kernel.shape} has no inputs.")
     if bias is not None and bias.shape != kernel.shape[1:]:
         raise ValueError(f"dense: bias must have shape {kernel.shape[1:]}, received {bias.shape}.")
-    if activation not in ("linear", "relu"):
-        raise ValueError(
-            f'dense: activation must be "linear" or "relu", received {short(activation)}.'
-        )
     return Spec((*x.shape[:-1], kernel.shape[1]), x.dtype)
 
 
 @_dense.decomposition
 def _(x: Tensor, kernel: Tensor, bias: Tensor | None, *, activation: str) -> Tensor:
     y = matmul(x, kernel)
-    y = y if bias is None else add(y, bias)
-    return relu(y) if activation == "relu" else y
+    return y if bias is None else add(y, bias)
 
 
 @_dense.vjp("x", "kernel", "bias")
-def _(
-    grad_y: Tensor, x: Tensor, kernel: Tensor, y: Tensor, activation: str, wanted: frozenset[str]
-) -> Gradients:
+def _(grad_y: Tensor, x: Tensor, kernel: Tensor, wanted: frozenset[str]) -> Gradients:
     by = tuple([name for name in ("x", "kernel", "bias") if name in wanted])
-    return _dense_grad(grad_y, x, kernel, y, activation=activation, by=by)
+    return _dense_grad(grad_y, x, kernel, by=by)
 
 
-@primitive(outputs=("grad_x", "grad_kernel", "grad_bias"), flat=("y",))
+@primitive(outputs=("grad_x", "grad_kernel", "grad_bias"))
 def _dense_grad(
-    grad_y: Typed, x: Typed, kernel: Typed, y: Typed, *, activation: str, by: tuple[str, ...]
+    grad_y: Typed, x: Typed, kernel: Typed, *, by: tuple[str, ...]
 ) -> tuple[Spec | None, Spec | None, Spec | None]:
     """The gradients by those arguments of `dense` that `by` names, None for the others."""
     return (
@@ -61,10 +52,8 @@ def _dense_grad(
 
 @_dense_grad.decomposition
 def _dense_grads(
-    grad_y: Tensor, x: Tensor, kernel: Tensor, y: Tensor, activation: str, by: tuple[str, ...]
+    grad_y: Tensor, x: Tensor, kernel: Tensor, by: tuple[str, ...]
 ) -> tuple[Tensor | None, ...]:
-    if activation == "relu":
-        grad_y = relu.gradient_rule("x").function(grad_y=grad_y, y=y, x_spec=y)  # type: ignore[union-attr]
     rows = math.prod(x.shape[:-1])
     flat_x, grad = shaped(x, (rows, x.shape[-1])), shaped(grad_y, (rows, kernel.shape[1]))
     return (
@@ -79,8 +68,6 @@ def _(
     grad_y: Tensor,
     x: Tensor,
     kernel: Tensor,
-    y: Tensor,
-    activation: str,
     by: tuple[str, ...],
     grad_grad_x: Tensor | None = None,
     grad_grad_kernel: Tensor | None = None,
@@ -89,7 +76,7 @@ def _(
     upstream = (grad_grad_x, grad_grad_kernel, grad_grad_bias)
 
     def used(grad_y: Tensor, x: Tensor, kernel: Tensor) -> list[Tensor]:
-        grads = _dense_grads(grad_y, x, kernel, y, activation=activation, by=by)
+        grads = _dense_grads(grad_y, x, kernel, by=by)
         return [
             grad for i, grad in enumerate(grads) if grad is not None and upstream[i] is not None
         ]
@@ -99,29 +86,26 @@ def _(
 
 
 @op
-def dense(
-    x: TensorLike, kernel: TensorLike, bias: TensorLike | None = None, activation: str = "linear"
-) -> Tensor:
-    """`activation(x @ kernel + bias)`, as one kernel.
+def dense(x: TensorLike, kernel: TensorLike, bias: TensorLike | None = None) -> Tensor:
+    """`x @ kernel + bias`, as one kernel.
 
     Args:
         x: tensor `(..., inputs)`.
         kernel: tensor `(inputs, units)`.
         bias: tensor `(units,)` or None.
-        activation: `"linear"` or `"relu"`.
 
     Returns:
         Tensor `(..., units)`, of the promoted dtype.
 
     Raises:
-        ValueError: shapes do not fit, or another activation.
+        ValueError: shapes do not fit.
 
     Example:
         >>> import numpy as np
         >>> from nkeras.ops.dense import dense
         >>> x, kernel = np.ones((1, 2), "float32"), -np.ones((2, 3), "float32")
-        >>> dense(x, kernel, activation="relu").numpy()
-        array([[0., 0., 0.]], dtype=float32)
+        >>> dense(x, kernel).numpy()
+        array([[-2., -2., -2.]], dtype=float32)
     """
     x, kernel = promoted(x, kernel)
-    return _dense(x, kernel, to_tensor(bias, x.dtype), activation=activation)
+    return _dense(x, kernel, to_tensor(bias, x.dtype), activation="linear")

@@ -196,6 +196,18 @@ def _add_in_epilogue(steps: _Rewriter, call: Call, add: Call) -> Calls | None:
     return (call._replace(inputs=(*call.inputs, others[0]), outputs=add.outputs),)
 
 
+@rewrite("transpose", "relu")
+def _relu_before_transpose(steps: _Rewriter, transpose: Call, relu: Call) -> Calls | None:
+    """A layer with channels first: relu's turn comes before the channels', in the epilogue."""
+    (y,) = transpose.inputs
+    maker = steps.maker(y)
+    if y is None or maker is None or "relu" not in maker.primitive.epilogues:
+        return None
+    made = steps.new_value(steps.values[y].shape, steps.values[y].dtype)
+    first = relu._replace(inputs=(y,), outputs=(made,))
+    return first, transpose._replace(inputs=(made,), outputs=relu.outputs)
+
+
 @rewrite("+relu", "relu")
 def _relu_in_epilogue(steps: _Rewriter, call: Call, relu: Call) -> Calls:
     return _with_activation(call, relu, "relu")

@@ -1,4 +1,4 @@
-"""Gradients of a dense layer: those of relu, two products and a sum, as one call."""
+"""Gradients of a dense layer: two products and a sum, as one call."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import math
 
 import numpy as np
 
-from nkeras.backend.scalars.activation import relu_grad_x
-from nkeras_numba_cpu.kernels.elementwise import elementwise
 from nkeras_numba_cpu.kernels.linalg import matmul
 from nkeras_numba_cpu.kernels.reduction import reduce_sum
 from nkeras_numba_cpu.kernels.registry import KERNELS
@@ -21,19 +19,14 @@ def dense_grad(
     grad_y: np.ndarray,
     x: np.ndarray,
     kernel: np.ndarray,
-    y: np.ndarray,
     *,
-    activation: str,
     by: tuple[str, ...],
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
-    """Gradients by x, kernel and bias of `dense` with activation "linear" or "relu"."""
+    """Gradients by x, kernel and bias of a linear `dense`."""
     dtype = x.dtype
     if is_half(dtype):  # once for all of them
         grad_y, x = operand(grad_y), operand(x) if "kernel" in by else x
         kernel = operand(kernel) if "x" in by else kernel
-        y = operand(y) if activation == "relu" else y
-    if activation == "relu":
-        grad_y = elementwise(relu_grad_x)(grad_y, y)
     rows, grad = _rows(x), _rows(grad_y)
     return (
         stored(matmul(grad, _plain(kernel).T), dtype).reshape(x.shape) if "x" in by else None,
