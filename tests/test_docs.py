@@ -107,15 +107,15 @@ assert calls["squared_distances"] == 1 and calls["sgd_update"] == 3, calls
 
 
 class Copy:
-    """The sources in a folder, and the code blocks of adding.md."""
+    """The sources in a folder, and the code blocks of a page."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, page: str = "adding.md") -> None:
         self.folder = folder
         for name in ("nkeras", "backends", "tests"):
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / name, folder / name, ignore=ignored)
         shutil.copy(ROOT / "pyproject.toml", folder)
-        self.text = (ROOT / "docs" / "adding.md").read_text(encoding="utf-8")
+        self.text = (ROOT / "docs" / page).read_text(encoding="utf-8")
         self.blocks = re.findall(r"^```python\n(.*?)^```", self.text, re.MULTILINE | re.DOTALL)
 
     def block(self, part: str) -> str:
@@ -157,6 +157,26 @@ def test_recipes(tmp_path: Path) -> None:
     _add_backend(copy)
     copy.run("-c", TRAIN)
     copy.run("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-k", CHOSEN, *CHECKS)
+
+
+@pytest.mark.long
+def test_entering_the_cpu_backend(tmp_path: Path) -> None:
+    copy = Copy(tmp_path, "enter-cpu.md")
+    copy.append("backends/nkeras_numpy/reduction.py", copy.block("def row_norms(x: Array"))
+    compiled = "backends/nkeras_numba_cpu/kernels/reduction.py"
+    copy.append(compiled, copy.block("def row_norms(x: np.ndarray"))
+    line = "from nkeras_numba_cpu.launch.tasks import tasks"
+    assert line in copy.text
+    copy.insert(compiled, "from nkeras_numba_cpu.loops", f"{line}\n")
+    (tmp_path / "trying.py").write_text(copy.block("import numpy as np"))
+    copy.run("trying.py")
+    cases = "tests/backends/test_numba_cpu_kernels.py"
+    copy.insert(cases, "def batch_norm_cases():", copy.block("def row_norm_cases") + "\n\n")
+    copy.insert(cases, "        batch_norm_cases,\n", "        row_norm_cases,\n")
+    copy.insert(cases, '"reduce_mean"', '"row_norms", ')
+    capture = "tests/backends/test_numba_cpu_capture.py"
+    checks = ("-k", "row_norms or every_kernel_has", cases, capture)
+    copy.run("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *checks)
 
 
 def _add_elementwise(copy: Copy) -> None:
