@@ -173,7 +173,7 @@ def test_entering_the_cpu_backend(tmp_path: Path) -> None:
     cases = "tests/backends/test_numba_cpu_kernels.py"
     copy.insert(cases, "def batch_norm_cases():", copy.block("def row_norm_cases") + "\n\n")
     copy.insert(cases, "        batch_norm_cases,\n", "        row_norm_cases,\n")
-    copy.insert(cases, '"reduce_mean"', '"row_norms", ')
+    copy.insert(cases, 'OF_FLOATS += ("batch', 'OF_FLOATS += ("row_norms",)\n')
     capture = "tests/backends/test_numba_cpu_capture.py"
     checks = ("-k", "row_norms or every_kernel_has", cases, capture)
     copy.run("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *checks)
