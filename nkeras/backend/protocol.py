@@ -212,9 +212,9 @@ class SupportsPlans(Backend, Protocol):
         """Whether two arrays may have memory in common."""
         ...
 
-    def cell(self, value: float | tuple[int, ...]) -> Array:
-        """An array of one dimension with a number that changes, for kernels that read it there.
+    def cell(self, value: float | tuple[float, ...]) -> Array:
+        """An array of one dimension with numbers that change, for kernels that read them there.
 
-        One float64 or int64, or the two uint32 of a key.
+        float64 or int64, or the two uint32 of a key.
         """
         ...

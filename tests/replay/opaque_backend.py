@@ -100,8 +100,7 @@ class OpaqueBackend:
         return np.may_share_memory(array._inside, other._inside)
 
     def cell(self, value: Any) -> Handle:
-        is_key = isinstance(value, tuple)
-        return Handle(np.array(value, np.uint32) if is_key else np.array([value]))
+        return Handle(np.array(value if isinstance(value, tuple) else [value]))
 
     def lowering(self) -> Lowering:
         return Lowering(self)
@@ -249,4 +248,4 @@ def _again(backend: OpaqueBackend, call: KernelCall, outputs: Sequence[Handle | 
 
 def _number(cell: Handle) -> Any:
     value = cell._inside
-    return tuple(value.tolist()) if value.size == 2 else value.item()
+    return tuple(value.tolist()) if value.size > 1 else value.item()

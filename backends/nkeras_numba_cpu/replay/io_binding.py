@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.backend.protocol import Step
+from nkeras_numba_cpu.memory.allocation import empty
 
 LARGE = 128 * 1024  # bytes: below, a copy is faster than making the arguments of steps anew
 
@@ -58,7 +59,7 @@ class IOBinding:
                 buffer[...] = array
             if i in self._bound:
                 places.append(array if is_bound else buffer)
-        places += [np.empty_like(output) for output in self._given]
+        places += [empty(output.shape, output.dtype) for output in self._given]
         memory = [place.reshape(-1).view(np.uint8) for place in places]
         do(self._moves.moved(memory))
         return [output.copy() if make is None else make(memory) for output, make in self._outputs]
