@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from nkeras import initializers
 from nkeras.core.errors import short
-from nkeras.core.recording import number
+from nkeras.core.host import number
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import LearningRateLike, OptimizerOptions, Unpack
 from nkeras.core.variable import Variable
