@@ -65,7 +65,7 @@ class NumbaCpu:
         return Lowering()
 
     def copy(self, array: np.ndarray) -> np.ndarray:
-        return array.copy()
+        return self.to_numpy(array).copy()
 
     copy_to = staticmethod(np.copyto)
 

@@ -24,9 +24,7 @@ def by_numpy(function: Callable[..., Any], *arrays: np.ndarray | None, **static:
         return result
     results = result if isinstance(result, tuple) else (result,)
     targets = tuple([None if made is None else empty(made.shape, made.dtype) for made in results])
-    call = (function, arrays, static, targets)
-    _compute(*call)
-    current.launches.append((_compute, call))
+    current.launches.append((_compute, (function, arrays, static, targets)))
     return targets if isinstance(result, tuple) else targets[0]
 
 
@@ -34,8 +32,9 @@ def write(source: Any, target: np.ndarray) -> None:
     """Write an array, or one value, into `target`: for few elements, without a compiled loop."""
     if ahead.queue is not None and ahead.put_off(_written, source, target):
         return
-    np.copyto(target, source)
-    if current.launches is not None:
+    if current.launches is None:
+        np.copyto(target, source)
+    else:
         current.launches.append((np.copyto, (target, source)))
 
 

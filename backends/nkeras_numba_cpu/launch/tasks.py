@@ -147,9 +147,10 @@ def launch(run: Launcher, count: int, work: int, arguments: tuple[Any, ...]) -> 
     else:
         run, call = threads.entry(run), (region(), count, arguments)
     launches = capture.current.launches
-    if launches is not None:
+    if launches is None:
+        run(*call)
+    else:
         launches.append((run, call))
-    run(*call)
 
 
 def _resolved(
