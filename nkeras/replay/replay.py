@@ -40,7 +40,8 @@ class Plan:
         lowered = lower(graph, backend, [] if memory is None else memory)
         self.inputs, self.outputs, self.steps, self._early, self._lowering = lowered
         self._frozen = self._lowering.freeze(self.steps)
-        self._versions: list[int] = []  # of the variables in _read, when the early steps were done
+        # Of the variables in _read, when the early steps were done.
+        self._versions: list[int] | None = None
         self._changes = -1
         self._moves = -1
 

@@ -44,6 +44,8 @@ def check(name, kernel, arrays, static, fixed=None):
     lowering = rehearsal.perform(*layout(rehearsal.spans()), [])
     outputs, early, steps = lowering.call(KernelCall(kernel, buffers, static, {}, {}, fixed))
     assert any(fixed) or not early or not buffers
+    for function, arguments in early:
+        function(*arguments)
     for changing in (True, False):  # what is not fixed, then all
         for buffer, stays in zip(buffers, fixed, strict=True):
             if buffer is not None and not (changing and stays):
