@@ -65,7 +65,11 @@ class NumbaCpu:
         return Lowering()
 
     def copy(self, array: np.ndarray) -> np.ndarray:
-        return self.to_numpy(array).copy()
+        from nkeras_numba_cpu.memory.allocation import own
+
+        made = own(array.shape, array.dtype)
+        made[...] = self.to_numpy(array)
+        return made
 
     copy_to = staticmethod(np.copyto)
 
