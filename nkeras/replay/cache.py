@@ -177,7 +177,7 @@ class PlanCache:
             for buffer, leaf in zip(plan.inputs, leaves, strict=True):
                 write = backend.write if isinstance(leaf, np.ndarray) else backend.copy_to
                 write(buffer, leaf)
-            plan.replay()
+            plan.do(plan.steps)
             return plan.outputs
 
         def values(outputs: list[Array]) -> list[Array]:

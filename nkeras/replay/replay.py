@@ -21,8 +21,9 @@ class Plan:
         memory: list that plans share of which only one is replayed at a time.
 
     Attributes:
-        inputs: the buffers to fill before `replay`.
-        outputs: the arrays that `replay` leaves its results in.
+        inputs: the buffers to fill before the steps.
+        outputs: the arrays that the steps leave their results in.
+        steps: functions with their arguments, to `do`.
 
     Raises:
         Unplannable: the step cannot be replayed.
@@ -38,8 +39,8 @@ class Plan:
         ]
         self._variables = frozenset(self._written or self._read)
         lowered = lower(graph, backend, [] if memory is None else memory)
-        self.inputs, self.outputs, self.steps, self._early, self._lowering = lowered
-        self._frozen = self._lowering.freeze(self.steps)
+        self.inputs, self.outputs, self._unfrozen, self._early, self._lowering = lowered
+        self.steps = self._lowering.freeze(self._unfrozen)
         # Of the variables in _read, when the early steps were done.
         self._versions: list[int] | None = None
         self._changes = -1
@@ -53,19 +54,16 @@ class Plan:
                 held.storage()
         return self._lowering.ready()
 
-    def replay(self) -> None:
-        """Do the step again with what `inputs` and the variables hold."""
-        self._do(self._frozen)
-
     def call(self, given: Sequence[Array]) -> list[Array]:
         """Do the step again for these inputs; the outputs belong to the caller."""
-        return self._binding.run(given, self._do)
+        return self._binding.run(given, self.do)
 
     @cached_property
     def _binding(self) -> Binding:
-        return self._lowering.bind(self.steps, self._early, self.inputs, self.outputs)
+        return self._lowering.bind(self._unfrozen, self._early, self.inputs, self.outputs)
 
-    def _do(self, steps: Sequence[Step]) -> None:
+    def do(self, steps: Sequence[Step]) -> None:
+        """Do `steps`, or the same on other arrays, with what `inputs` and the variables hold."""
         if self._early and self._changes != variable.changes:
             self._do_early()
         if self._written:
