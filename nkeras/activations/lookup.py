@@ -9,7 +9,7 @@ from typing import Any
 from nkeras.activations import along_axis, rectified, smooth
 from nkeras.activations.smooth import linear
 from nkeras.backend.scalars import activation as scalars
-from nkeras.core.primitive import Elementwise
+from nkeras.core.elementwise import Elementwise
 from nkeras.core.serialization import deserialize_keras_object, resolve, serialize_keras_object
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import ActivationLike, Config

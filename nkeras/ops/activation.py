@@ -6,8 +6,9 @@ import numpy as np
 
 from nkeras.backend.scalar import Scalar
 from nkeras.backend.scalars import activation as scalars
+from nkeras.core.elementwise import Elementwise
 from nkeras.core.errors import short
-from nkeras.core.primitive import Elementwise, op, to_floating, to_tensor
+from nkeras.core.primitive import op, to_floating, to_tensor
 from nkeras.core.spec import normalize_axis
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike

@@ -8,8 +8,9 @@ from types import FunctionType
 from typing import overload
 
 from nkeras.backend.scalar import Scalar
+from nkeras.core.elementwise import Elementwise
 from nkeras.core.errors import short
-from nkeras.core.primitive import PRIMITIVES, Elementwise
+from nkeras.core.primitive import PRIMITIVES
 
 _own: dict[str, Elementwise] = {}
 

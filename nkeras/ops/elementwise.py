@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from nkeras.backend.scalar import Scalar
 from nkeras.backend.scalars import arithmetic, special
-from nkeras.core.primitive import Elementwise, op, to_tensor
+from nkeras.core.elementwise import Elementwise
+from nkeras.core.primitive import op, to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
 from nkeras.ops.powers import Power

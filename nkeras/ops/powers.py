@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from nkeras.backend.scalar import Scalar
 from nkeras.core import dtypes
-from nkeras.core.primitive import Elementwise, has_symbolic, to_tensor
+from nkeras.core.elementwise import Elementwise
+from nkeras.core.primitive import has_symbolic, to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
 

@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from nkeras.core import tree
+from nkeras.core.elementwise import Elementwise
 from nkeras.core.graph import KerasTensor
-from nkeras.core.primitive import Elementwise, Primitive, to_tensor
+from nkeras.core.primitive import Primitive, to_tensor
 from nkeras.core.slices import NotVectorizedError, interpreted_by
 from nkeras.core.spec import Spec
 from nkeras.core.tensor import Tensor

@@ -8,7 +8,8 @@ from test_numba_cpu_kernels import CASES
 import nkeras.ops  # noqa: F401  declares the elementwise primitives
 from nkeras.backend import registry
 from nkeras.backend.protocol import KernelCall
-from nkeras.core.primitive import PRIMITIVES, Elementwise
+from nkeras.core.elementwise import Elementwise
+from nkeras.core.primitive import PRIMITIVES
 from nkeras.replay.memory_plan import layout
 from nkeras_numba_cpu.kernels import KERNELS
 from nkeras_numba_cpu.launch.tasks import tasks

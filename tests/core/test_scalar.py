@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nkeras.backend.scalar import SCALARS, Scalar
-from nkeras.core.primitive import PRIMITIVES, Elementwise
+from nkeras.core.elementwise import Elementwise
+from nkeras.core.primitive import PRIMITIVES
 from nkeras.ops.elementwise import add
 
 CAPTURED = [1.0]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from nkeras.core.primitive import PRIMITIVES, Elementwise, Primitive
+from nkeras.core.elementwise import Elementwise
+from nkeras.core.primitive import PRIMITIVES, Primitive
 from tests.ops.cases import Case, floats, ints
 
 for _name in ("activation", "custom", "loss", "optimizers", "random"):  # they register primitives

@@ -7,7 +7,8 @@ import pytest
 
 from nkeras.backend.registry import use_backend
 from nkeras.backend.scalar import Scalar
-from nkeras.core.primitive import PRIMITIVES, Elementwise
+from nkeras.core.elementwise import Elementwise
+from nkeras.core.primitive import PRIMITIVES
 from tests.harness import check_op as harness
 from tests.harness.check_op import check_op
 from tests.ops.cases import CASES, Case
