@@ -10,6 +10,8 @@ import pytest
 import nkeras
 from nkeras import layers
 from nkeras.backend import registry
+from nkeras.core.primitive import PRIMITIVES
+from nkeras.replay.rewrite import REWRITES
 
 pytestmark = pytest.mark.skipif(
     not hasattr(registry.active(), "lowering"), reason="this backend has no plans"
@@ -234,3 +236,18 @@ def test_zeros_around_an_image_are_part_of_the_convolution(kind, strides) -> Non
     model = normalizing(layers.ZeroPadding2D(((0, 1), (2, 1))), kind(*own, strides=strides))
     np.testing.assert_allclose(predict(model), model(X).numpy(), rtol=1e-6, atol=1e-6)
     assert "pad" not in calls(model, "predict")
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_relu_of_a_layer_gets_into_its_kernel(data_format: str) -> None:
+    inner = layers.Conv2D(5, 3, activation="relu", data_format=data_format)
+    model = normalizing(inner, layers.Flatten(), layers.Dense(4, activation="relu"))
+    np.testing.assert_array_equal(predict(model), model(X).numpy())
+    assert "relu" not in calls(model, "predict")
+
+
+def test_rewrites_name_primitives() -> None:
+    names = {name for item in REWRITES for name in (item.first, item.then)}
+    epilogues = {name for item in PRIMITIVES.values() for name in item.epilogues}
+    assert {name for name in names if not name.startswith("+")} <= set(PRIMITIVES)
+    assert {name[1:] for name in names if name.startswith("+")} <= epilogues
