@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from nkeras.core.errors import is_a, refuse
 from nkeras.core.guards import all_changed
@@ -40,9 +41,17 @@ def set_floatx(value: str) -> None:
     accepted = ("bfloat16", "float16", "float32", "float64")
     if value not in accepted:
         refuse("value", value, f"one of {', '.join(accepted)}", "set_floatx()")
-    from nkeras.core import dtypes  # which imports this module
+    require(value)
+    _settings.floatx = value
 
-    _settings.floatx = dtypes.standardize(value)
+
+def require(dtype: object) -> None:
+    """Raise a ValueError if a dtype is "bfloat16" and the package that defines it is missing."""
+    if dtype == "bfloat16" and find_spec("ml_dtypes") is None:
+        raise ValueError(
+            "The dtype bfloat16 needs the package ml_dtypes, which is not installed. "
+            "Run `pip install ml_dtypes`; where it has no wheel, that needs a C++ compiler."
+        )
 
 
 def epsilon() -> float:

@@ -65,20 +65,11 @@ def standardize(dtype: Any) -> str:
     try:
         name = _NAMES[np.dtype(dtype).newbyteorder("=")]
     except (TypeError, KeyError):
-        require(dtype)
+        config.require(dtype)
         raise ValueError(
             f"Invalid dtype: {short(dtype)}. nkeras has {', '.join(DTYPES)}."
         ) from None
     return name
-
-
-def require(dtype: object) -> None:
-    """Raise a ValueError if a dtype is "bfloat16" and the package that defines it is missing."""
-    if dtype == "bfloat16" and "bfloat16" not in _NUMPY:
-        raise ValueError(
-            "The dtype bfloat16 needs the package ml_dtypes, which is not installed. "
-            "Run `pip install ml_dtypes`; where it has no wheel, that needs a C++ compiler."
-        )
 
 
 _PYTHON: dict[object, str] = {bool: "bool", int: "int32", float: "float32", "int": "int32"}

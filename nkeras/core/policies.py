@@ -32,7 +32,7 @@ class DTypePolicy:
             raise TypeError(
                 f"DTypePolicy: argument `name` must be a string. Received: {short(name)}"
             )
-        dtypes.require(name.removeprefix("mixed_"))
+        config.require(name.removeprefix("mixed_"))
         self._name = name
         if name in ("mixed_float16", "mixed_bfloat16"):
             self._compute_dtype, self._variable_dtype = name.removeprefix("mixed_"), "float32"

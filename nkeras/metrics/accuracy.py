@@ -19,7 +19,8 @@ from nkeras.metrics.named import NamedMetric
 from nkeras.ops.elementwise import equal, greater, greater_equal, less, logical_and, where_
 from nkeras.ops.indexing import take_along_axis_
 from nkeras.ops.reduction import argmax_, reduce_any, reduce_sum
-from nkeras.ops.shape import cast, expand_dims, getitem, reshape, squeeze
+from nkeras.ops.shape import cast, expand_dims, reshape, squeeze
+from nkeras.ops.subscripts import getitem
 
 
 def _refuse(owner: str, y_true: Tensor, y_pred: Tensor, expected: str) -> None:

@@ -32,7 +32,7 @@ from nkeras.ops.elementwise import (
 )
 from nkeras.ops.reduction import mean
 from nkeras.ops.reduction import sum as sum_
-from nkeras.ops.shape import getitem
+from nkeras.ops.subscripts import getitem
 
 CURVES = {
     "PR": "PR",

@@ -24,7 +24,8 @@ from nkeras.ops.elementwise import ceil, clip, greater, less, maximum, multiply,
 from nkeras.ops.indexing import scatter_nd
 from nkeras.ops.reduction import argsort_, cumsum_
 from nkeras.ops.reduction import sum as sum_
-from nkeras.ops.shape import broadcast_to, cast, expand_dims, flip, getitem, reshape, stack
+from nkeras.ops.shape import broadcast_to, cast, expand_dims, flip, reshape, stack
+from nkeras.ops.subscripts import getitem
 
 NEGATIVE_INFINITY = -1e10
 

@@ -48,6 +48,7 @@ from nkeras.ops.elementwise import (
 from nkeras.ops.encoding import (
     multi_hot, one_hot, scatter_update, segment_max, segment_min, segment_prod, segment_sum,
 )
+from nkeras.ops.subscripts import get_item
 from nkeras.ops.indexing import (
     scatter, take, take_along_axis,
 )
@@ -76,8 +77,8 @@ from nkeras.ops.reduction import (
 )
 from nkeras.ops.searching import digitize, in_top_k, isin, searchsorted, top_k
 from nkeras.ops.shape import (
-    broadcast_to, cast, concatenate, expand_dims, flip, get_item, reshape, squeeze, stack,
-    swapaxes, transpose,
+    broadcast_to, cast, concatenate, expand_dims, flip, reshape, squeeze, stack, swapaxes,
+    transpose,
 )
 from nkeras.ops.sorting import (
     argmax, argmin, argpartition, argsort, cumprod, cumsum, nonzero, sort, unique,

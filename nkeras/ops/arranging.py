@@ -25,12 +25,11 @@ from nkeras.ops.shape import (
     concatenate,
     expand_dims,
     flip,
-    getitem,
     reshape,
-    section,
     squeeze,
     transpose,
 )
+from nkeras.ops.subscripts import getitem, section
 
 
 @op

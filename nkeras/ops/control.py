@@ -12,7 +12,8 @@ from nkeras.core.slices import NotVectorizedError
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import T, TensorLike, TensorsLike
 from nkeras.ops.core import where
-from nkeras.ops.shape import concatenate, flip, getitem, reshape, section, stack
+from nkeras.ops.shape import concatenate, flip, reshape, stack
+from nkeras.ops.subscripts import getitem, section
 from nkeras.ops.vectorizing import for_all
 
 R = TypeVar("R")

@@ -25,7 +25,8 @@ from nkeras.ops.elementwise import (
 from nkeras.ops.indexing import take_along_axis
 from nkeras.ops.random import bits, box_muller, floating_name, to_unit
 from nkeras.ops.reduction import argmax_, reduce_sum
-from nkeras.ops.shape import broadcast_to, cast, expand_dims, getitem, reshape
+from nkeras.ops.shape import broadcast_to, cast, expand_dims, reshape
+from nkeras.ops.subscripts import getitem
 
 ATTEMPTS = 8  # each fails with at most 1 in 20, all of them with 1 in 25 thousand million
 _LEAST = 2.0**-25  # keeps logarithms of uniform numbers finite

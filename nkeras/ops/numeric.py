@@ -34,7 +34,8 @@ from nkeras.ops.elementwise import (
     where_,
 )
 from nkeras.ops.reduction import all, mean, reduce_sum
-from nkeras.ops.shape import cast, reshape, section, squeeze
+from nkeras.ops.shape import cast, reshape, squeeze
+from nkeras.ops.subscripts import section
 
 _abs = abs
 _is_near = elementwise(arithmetic.is_near, "float", "x1 is as near to x2 as the tolerances ask.")

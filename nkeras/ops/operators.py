@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nkeras.core.tensor import Operators
 from nkeras.ops import core, elementwise, linalg, numeric, reduction, shape
+from nkeras.ops.subscripts import getitem
 
 _FROM_ELEMENTWISE = (
     "add subtract multiply divide floor_divide mod power logical_and logical_or logical_xor less "
@@ -14,8 +15,9 @@ _FROM_ELEMENTWISE = (
 def install() -> None:
     """Fill the table that `Tensor`'s operators and the tape look functions up in."""
     table = {name: getattr(elementwise, name) for name in _FROM_ELEMENTWISE}
-    for name in ("cast", "reshape", "transpose", "stack", "getitem"):
+    for name in ("cast", "reshape", "transpose", "stack"):
         table[name] = getattr(shape, name)
+    table["getitem"] = getitem
     table["copy"] = core.copy
     table["round"] = numeric.round
     table["matmul"] = linalg.matmul

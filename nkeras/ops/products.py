@@ -17,7 +17,8 @@ from nkeras.ops.elementwise import multiply, root_of_squares
 from nkeras.ops.linalg import matmul
 from nkeras.ops.padding import pad
 from nkeras.ops.reduction import reduce_sum
-from nkeras.ops.shape import cast, flip, getitem, reshape, stack, transpose, turned
+from nkeras.ops.shape import cast, flip, reshape, stack, transpose, turned
+from nkeras.ops.subscripts import getitem
 
 
 @op

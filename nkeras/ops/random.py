@@ -26,7 +26,8 @@ from nkeras.ops.elementwise import (
 )
 from nkeras.ops.indexing import take
 from nkeras.ops.reduction import argsort_
-from nkeras.ops.shape import cast, getitem, reshape
+from nkeras.ops.shape import cast, reshape
+from nkeras.ops.subscripts import getitem
 
 box_muller = elementwise(scalars.box_muller, "float", "Normal from two uniform numbers.")
 truncated_normal_quantile = elementwise(

@@ -33,16 +33,9 @@ from nkeras.ops.indexing import scatter, take, take_along_axis
 from nkeras.ops.linalg import matmul
 from nkeras.ops.reduction import amax, amin, any, mean, prod, reduce_mean, reduce_sum, sum
 from nkeras.ops.searching import searchsorted
-from nkeras.ops.shape import (
-    broadcast_to,
-    cast,
-    concatenate,
-    expand_dims,
-    getitem,
-    reshape,
-    transpose,
-)
+from nkeras.ops.shape import broadcast_to, cast, concatenate, expand_dims, reshape, transpose
 from nkeras.ops.sorting import argmax, argmin, cumprod, cumsum, sort
+from nkeras.ops.subscripts import getitem
 
 
 @op

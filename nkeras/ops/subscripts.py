@@ -1,0 +1,77 @@
+"""`x[key]`, as NumPy has it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nkeras.core.errors import short
+from nkeras.core.primitive import op, shape_of, to_tensor
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import TensorLike
+from nkeras.ops.indexing import advanced_getitem
+from nkeras.ops.shape import reshape, slice_
+
+
+@op
+def getitem(x: TensorLike, key: Any) -> Tensor:
+    """`x[key]` with ints, slices, None, Ellipsis, integer tensors or a boolean mask.
+
+    Args:
+        x: tensor.
+        key: as in NumPy; a boolean mask needs concrete values.
+
+    Returns:
+        Tensor.
+
+    Raises:
+        IndexError: an index is out of range, or there are too many.
+    """
+    x = to_tensor(x)
+    keys: tuple[Any, ...] = key if isinstance(key, tuple) else (key,)
+    if any(_is_advanced(part) for part in keys):
+        return advanced_getitem(x, keys)
+    named = sum(part is not None and part is not Ellipsis for part in keys)
+    rank = len(x.shape)
+    if named > rank:
+        raise IndexError(f"Too many indices for a tensor of shape {x.shape}: {short(key)}")
+    if not any(part is Ellipsis for part in keys):
+        keys = (*keys, Ellipsis)
+    position = [part is Ellipsis for part in keys].index(True)
+    keys = keys[:position] + (slice(None),) * (rank - named) + keys[position + 1 :]
+    index: list[tuple[int, int | None, int]] = []
+    shape: list[int] = []
+    for part in keys:
+        if part is None:
+            shape.append(1)
+            continue
+        size = x.shape[len(index)]
+        if isinstance(part, slice):
+            bounds = part.indices(size)
+            count = len(range(*bounds))
+            stop = None if bounds[2] < 0 and bounds[1] < 0 else max(bounds[1], 0)
+            index.append((bounds[0], stop, bounds[2]) if count else (0, 0, 1))
+            shape.append(count)
+        else:
+            number = int(part)
+            if not -size <= number < size:
+                raise IndexError(
+                    f"Index {number} is out of range for axis {len(index)} with size {size}."
+                )
+            index.append((number % size, number % size + 1, 1))
+    if any(item != (0, size, 1) for item, size in zip(index, x.shape, strict=True)):
+        x = slice_(x, index=tuple(index))
+    return reshape(x, tuple(shape))
+
+
+def section(x: Tensor, axis: int, start: int | None, stop: int | None) -> Tensor:
+    """What stands from `start` to `stop` along an axis."""
+    return getitem(x, (*[slice(None)] * axis, slice(start, stop)))
+
+
+def _is_advanced(key: object) -> bool:
+    if key is None or key is Ellipsis or isinstance(key, (int, slice)):
+        return isinstance(key, bool)
+    return not (hasattr(key, "__index__") and shape_of(key) == ())
+
+
+get_item = getitem
