@@ -28,7 +28,7 @@ from nkeras.core import graph, guards, observer, storage_lock, tape, tree
 from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.guards import Guard
 from nkeras.core.host import Choice
-from nkeras.core.tensor import Tensor
+from nkeras.core.tensor import Tensor, from_numpy
 from nkeras.core.typing import Structure, T
 from nkeras.replay.compare import differences
 from nkeras.replay.graph import Graph
@@ -156,7 +156,8 @@ class PlanCache:
         kind: str,
         key: tuple[Hashable, ...] | None,
         leaves: Sequence[Array],
-        tensors: Callable[[], Structure],
+        batch: Structure,
+        to_tensors: Callable[[Structure], Structure],
         step: Callable[[Structure], Structure],
         deliver: Callable[[Structure], Structure],
     ) -> Structure:
@@ -166,24 +167,24 @@ class PlanCache:
             kind: the kind of step.
             key: the kind, and shapes and dtypes of the batch; None where that has no plan.
             leaves: the arrays of the batch, of NumPy or of the backend, in order.
-            tensors: makes the structure of tensors that the step takes.
+            batch: structure of arrays.
+            to_tensors: makes of the batch the structure of tensors that the step takes.
             step: function of the structure; returns tensors, or what is not None.
             deliver: makes of the tensors, or of NumPy arrays with their values, which the next step
                 overwrites, what is returned.
         """
-        backend = _backend()
+        backend: Any = registry.active()
 
         def replay(plan: Plan) -> list[Array]:
             for buffer, leaf in zip(plan.inputs, leaves, strict=True):
-                write = backend.write if isinstance(leaf, np.ndarray) else backend.copy_to
-                write(buffer, leaf)
+                if type(leaf) is np.ndarray:
+                    backend.write(buffer, leaf)
+                else:
+                    backend.copy_to(buffer, leaf)
             plan.do(plan.steps)
-            return plan.outputs
+            return [backend.to_numpy(output) for output in plan.outputs]
 
-        def values(outputs: list[Array]) -> list[Array]:
-            return [backend.to_numpy(output) for output in outputs]
-
-        return self._run(kind, key, tensors, step, deliver, replay, values)
+        return self._run(backend, kind, key, batch, to_tensors, step, deliver, replay)
 
     def call(
         self, kind: Hashable, tensors: list[Tensor], step: Callable[[list[Tensor]], Structure]
@@ -195,7 +196,7 @@ class PlanCache:
             tensors: what the step depends on, beside variables.
             step: function of the list.
         """
-        backend = _backend()
+        backend: Any = registry.active()
         key = (kind, *[(tensor.shape, tensor.dtype) for tensor in tensors])
 
         def replay(plan: Plan) -> list[Tensor]:
@@ -203,22 +204,22 @@ class PlanCache:
                 Tensor(array, backend) for array in plan.call([array.data for array in tensors])
             ]
 
-        return self._run(kind, key, lambda: tensors, step, _itself, replay, _itself)
+        return self._run(backend, kind, key, tensors, _itself, step, _itself, replay)
 
     def _run(
         self,
+        backend: SupportsPlans,
         kind: Hashable,
         key: tuple[Hashable, ...] | None,
-        tensors: Callable[[], Structure],
+        batch: Structure,
+        to_tensors: Callable[[Structure], Structure],
         step: Callable[[Structure], Structure],
         deliver: Callable[[Structure], Structure],
         replay: Callable[[Plan], list[Any]],
-        values: Callable[[list[Any]], list[Any]],
     ) -> Structure:
         if key is not None:
             choices, switches = self._choices.get(kind, ()), self._switches.get(kind)
             answers = tuple([choice.ask() for choice in choices])
-            backend = _backend()
             key = (*key, backend, backend.plan_state(), answers, switches and switches.states())
         entry = self._entries.get(key)
         if key is None:
@@ -237,16 +238,16 @@ class PlanCache:
                     outputs = replay(plan)
                     for replace_losses, positions in entry.losses:
                         replace_losses([_tensor(outputs[i]) for i in positions])
-                    return deliver(_fill(entry.outputs, values(outputs)))
+                    return deliver(_fill(entry.outputs, outputs))
                 if self._can_pay():
-                    return deliver(self._record(key, entry, tensors, step))
+                    return deliver(self._record(key, entry, batch, to_tensors, step))
             finally:
                 self._holder = None
                 self._lock.release()
         self._threads.add(threading.get_ident())
         try:
             with compile_ahead():
-                return deliver(step(tensors()))
+                return deliver(step(to_tensors(batch)))
         finally:
             self._threads.discard(threading.get_ident())
 
@@ -269,7 +270,8 @@ class PlanCache:
         self,
         key: tuple[Hashable, ...],
         entry: _Entry,
-        tensors: Callable[[], Structure],
+        batch: Structure,
+        to_tensors: Callable[[Structure], Structure],
         step: Callable[[Structure], Structure],
     ) -> Structure:
         """Do a step and record it; the second time in a row that it is the same, make the plan."""
@@ -282,7 +284,7 @@ class PlanCache:
         with compile_ahead():
             # Handles of their own: one tensor may stand in two places now, and two later.
             batch = tree.map_structure(
-                lambda leaf: leaf.handle() if isinstance(leaf, Tensor) else leaf, tensors()
+                lambda leaf: leaf.handle() if isinstance(leaf, Tensor) else leaf, to_tensors(batch)
             )
             with recorder.recording():
                 for leaf in tree.flatten(batch):
@@ -399,12 +401,9 @@ def _give_losses(recorder: Recorder) -> list[_Losses]:
     return list(found.values())
 
 
-def _tensor(output: Tensor | Array) -> Tensor:
+def _tensor(output: Tensor | np.ndarray) -> Tensor:
     """An output as tensor of its own."""
-    if isinstance(output, Tensor):
-        return output
-    backend = _backend()
-    return Tensor(backend.copy(output), backend)
+    return output if isinstance(output, Tensor) else from_numpy(output.copy())
 
 
 class _Position(int):

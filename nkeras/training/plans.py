@@ -32,7 +32,7 @@ def run(
     if not can_plan():
         return deliver(step(to_tensors(batch)))
     key, leaves = _leaves(kind, batch)
-    return plans.run(kind, key, leaves, lambda: to_tensors(batch), step, deliver)
+    return plans.run(kind, key, leaves, batch, to_tensors, step, deliver)
 
 
 def call(

@@ -48,7 +48,8 @@ class Lowering:
         """Whether the threads are those the launches were made for."""
         if threads.state() != self._state:
             return False
-        ahead.settle()
+        if ahead.queue is not None:
+            ahead.settle()
         threads.prepare()
         return True
 
