@@ -113,7 +113,7 @@ def test_modules_import_in_no_circle() -> None:
     graph = grimp.build_graph(
         "nkeras", *BACKENDS, cache_dir=None, exclude_type_checking_imports=True
     )
-    sorter = TopologicalSorter[str]()
+    sorter: TopologicalSorter[str] = TopologicalSorter()
     for module in graph.modules:
         if not module.startswith(CIRCLES):
             sorter.add(module, *graph.find_modules_directly_imported_by(module))
