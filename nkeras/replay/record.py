@@ -51,10 +51,6 @@ class Recorder:
         self._numbers: dict[Hashable, Live] = {}  # by key
         self._indices: dict[int, int] = {}  # of values, by the uid of the tensor
 
-    def begin(self) -> None:
-        """Record what this thread does from now on."""
-        observer.begin(self)
-
     @contextmanager
     def recording(self) -> Generator[None, None, None]:
         """Record what this thread does inside."""

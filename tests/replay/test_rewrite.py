@@ -247,6 +247,7 @@ def test_relu_of_a_layer_gets_into_its_kernel(data_format: str) -> None:
 
 
 def test_rewrites_name_primitives() -> None:
+    assert nkeras.ops.relu.gradient_rule("x") is not None  # declares the primitive of its gradient
     names = {name for item in REWRITES for name in (item.first, item.then)}
     epilogues = {name for item in PRIMITIVES.values() for name in item.epilogues}
     assert {name for name in names if not name.startswith("+")} <= set(PRIMITIVES)

@@ -77,7 +77,7 @@ class Lowering:
         launches, early, kept = made.launches, made.early, made.kept
         outputs = made.result if isinstance(made.result, tuple) else (made.result,)
         if call.asked:
-            targets = [None if output is None else self._copy(output) for output in outputs]
+            targets = [None if output is None else self._like(output) for output in outputs]
             again = (call.kernel, tuple(call.arrays), values, call.asked, targets)
             launches, early, kept, outputs = [(_again, again)], set[int](), [], tuple(targets)
         elif all(call.fixed) and not call.cells:
@@ -98,10 +98,8 @@ class Lowering:
     def _block_of(self, output: np.ndarray | None) -> Block | None:
         return None if output is None else self.arena.block_of(output)
 
-    def _copy(self, output: np.ndarray) -> np.ndarray:
-        _, array = self.arena.allocate(output.shape, output.dtype)
-        np.copyto(array, output)
-        return array
+    def _like(self, output: np.ndarray) -> np.ndarray:
+        return self.arena.allocate(output.shape, output.dtype)[1]
 
     def release(self, array: np.ndarray) -> None:
         """Take the memory of an output back, when no other output lies in it."""
