@@ -225,7 +225,7 @@ def _add_layer_loss_and_metric(copy: Copy) -> None:
     row = 'yield Case("Scale", in_keras=False)'
     assert row in copy.text
     first = '    yield case("Dense", units=4)\n'
-    copy.insert("tests/layers/tables.py", first, f"    {row}\n")
+    copy.insert("tests/layers/cases/core.py", first, f"    {row}\n")
 
     copy.append("nkeras/losses/regression.py", copy.block("def root_error"))
     copy.insert("nkeras/losses/regression.py", "    rsqrt,\n", "    sqrt,\n")

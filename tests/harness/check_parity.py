@@ -15,7 +15,7 @@ import numpy as np
 import nkeras
 from nkeras.core import tree
 from nkeras.core.graph import get_mask, set_mask
-from nkeras.core.serialization import serialize_keras_object
+from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
 from tests.harness import oracle
 
 # Keys of Keras' configs that stand for what nkeras does not have.
@@ -27,54 +27,75 @@ import json
 
 alive = []
 
-def tensors(case, arrays):
+def passed(case, arrays):
     made = [ops.convert_to_tensor(one) for one in arrays]
     for tensor, mask in zip(made, case["masks"] or []):
         alive.append(ops.convert_to_tensor(mask))  # Keras holds masks weakly
         keras.src.backend.set_keras_mask(tensor, alive[-1])
-    return made[0] if len(made) == 1 else made
+    if case["arguments"]:
+        return (), {**dict(zip(case["arguments"], made)), **case["call"]}
+    return (made[0] if len(made) == 1 else made,), dict(case["call"])
+
+def made(value):  # a layer in an argument is given by its configuration
+    if isinstance(value, dict) and {"class_name", "config"} <= set(value):
+        return keras.layers.deserialize(value)
+    return [made(one) for one in value] if isinstance(value, list) else value
 
 def answer(case):
     keras.utils.clear_session(free_memory=False)
-    layer = getattr(keras.layers, case["layer"])(**case["options"])
+    options = {name: made(value) for name, value in case["options"].items()}
+    layer = getattr(keras.layers, case["layer"])(**options)
     shapes = [(None, *one.shape[1:]) for one in case["arrays"]]
-    layer.build(shapes if len(shapes) > 1 else shapes[0])
+    shapes = shapes if len(shapes) > 1 else shapes[0]
+    if case["by_call"]:
+        arguments, named = passed(case, case["arrays"])
+        layer(*arguments, **named)
+    else:
+        layer.build(shapes)
     layer.set_weights(case["weights"])
     others = [v.value for v in layer.non_trainable_variables]
 
     def call(trained, arrays, training):
-        named = {"training": training} if case["training"] else {}
-        inputs = tensors(case, arrays)
+        arguments, named = passed(case, arrays)
+        if case["training"]:
+            named["training"] = training
         masks = case["masks"] and [ops.convert_to_tensor(mask) for mask in case["masks"]]
-        if masks and "mask" in inspect.signature(layer.call).parameters:
+        if masks and not case["arguments"] and "mask" in inspect.signature(layer.call).parameters:
             named["mask"] = masks[0]
-        y, state = layer.stateless_call(trained, others, inputs, **named)
+        y, state = layer.stateless_call(trained, others, *arguments, **named)
         if not masks or not layer.supports_masking:
             return y, state, None
-        return y, state, layer.compute_mask(inputs, masks if len(masks) > 1 else masks[0])
+        if case["arguments"]:
+            return y, state, keras.src.backend.get_keras_mask(keras.tree.flatten(y)[0])
+        return y, state, layer.compute_mask(arguments[0], masks if len(masks) > 1 else masks[0])
 
     def loss(trained, arrays):
         y, state, _ = call(trained, arrays, True)
-        return ops.sum(y * case["upstream"]), (y, state)
+        flat = zip(keras.tree.flatten(y), case["upstream"])
+        return sum(ops.sum(one * weights) for one, weights in flat), (y, state)
 
     @jax.jit  # one compilation for a case is much faster than one for each op
     def compute(trained, arrays):
         inference = call(trained, arrays, False)
         if case["random"]:
             return inference, None
+        if not case["floats"]:
+            by_weights, rest = jax.grad(loss, has_aux=True)(trained, arrays)
+            return inference, ((by_weights, []), rest)
         return inference, jax.grad(loss, (0, 1), has_aux=True)(trained, arrays)
 
     trained = [v.value for v in layer.trainable_variables]
     inference, training = compute(trained, case["arrays"])
     if layer.activity_regularizer is not None:
-        layer(tensors(case, case["arrays"]))
+        arguments, named = passed(case, case["arrays"])
+        layer(*arguments, **named)
     found = {
         "config": json.loads(json.dumps(keras.saving.serialize_keras_object(layer.get_config()))),
         "weights": [(v.path, tuple(v.shape), v.trainable) for v in layer.weights],
         "output": inference[0],
         "losses": [float(one) for one in layer.losses],
         "mask": inference[2],
-        "shape": layer.compute_output_shape(shapes if len(shapes) > 1 else shapes[0]),
+        "shape": None if case["arguments"] else layer.compute_output_shape(shapes),
     }
     if training is None:
         return found
@@ -93,15 +114,31 @@ def weights_for(layer: Any) -> list[np.ndarray]:
 
 def make(case: Any, **options: Any) -> Any:
     """The layer of a case."""
-    return getattr(nkeras.layers, case.layer)(**case.options, **options)
+    given = {name: _layers_in(value) for name, value in case.options.items()}
+    return getattr(nkeras.layers, case.layer)(**given, **options)
 
 
-def inputs_of(case: Any, dtype: str = "float32") -> Any:
-    """The input tensors with their masks; one alone is no list."""
-    made = [nkeras.ops.convert_to_tensor(array.astype(dtype)) for array in case.arrays()]
+def _layers_in(value: Any) -> Any:
+    if isinstance(value, dict) and {"class_name", "config"} <= set(value):
+        return deserialize_keras_object(value)
+    return [_layers_in(one) for one in value] if isinstance(value, list) else value
+
+
+def inputs_of(case: Any, dtype: str = "float32") -> list[Any]:
+    """The input tensors with their masks."""
+    made = [
+        nkeras.ops.convert_to_tensor(array.astype(dtype) if case.below is None else array)
+        for array in case.arrays()
+    ]
     for tensor, mask in zip(made, case.masks() or [], strict=False):
         set_mask(tensor, nkeras.ops.convert_to_tensor(mask))
-    return made[0] if len(made) == 1 else made
+    return made
+
+
+def call(case: Any, layer: Any, inputs: list[Any], **named: Any) -> Any:
+    """The layer's outputs for these inputs."""
+    arguments, given = case.passed(inputs)
+    return layer(*arguments, **given, **named)
 
 
 def has_training(layer: Any) -> bool:
@@ -115,7 +152,7 @@ def ask(cases: Sequence[Any]) -> list[Any]:
     with nkeras.use_backend("numpy"):
         for case in cases:
             layer = make(case)
-            y = layer(inputs_of(case))
+            outputs = call(case, layer, inputs_of(case))
             questions.append(
                 {
                     "layer": case.layer,
@@ -123,9 +160,13 @@ def ask(cases: Sequence[Any]) -> list[Any]:
                     "arrays": case.arrays(),
                     "masks": case.masks(),
                     "random": case.random,
+                    "call": case.call,
+                    "arguments": case.arguments,
+                    "by_call": bool(case.arguments),
+                    "floats": case.below is None,
                     "training": has_training(layer) and case.layer != "Dense",
                     "weights": weights_for(layer),
-                    "upstream": _upstream(y.shape),
+                    "upstream": [_upstream(y.shape) for y in tree.flatten(outputs)],
                 }
             )
     answers = []
@@ -143,43 +184,53 @@ def compare(case: Any, answer: dict[str, Any]) -> None:
     nkeras.core.naming.reset()
     layer = make(case)
     inputs = inputs_of(case)
-    layer(inputs)
+    call(case, layer, inputs)
     layer.set_weights(weights_for(layer))
     named = {"training": False} if has_training(layer) else {}
-    outputs = layer(inputs, **named)
+    outputs = call(case, layer, inputs, **named)
     found, expected = _config(layer), _without(answer["config"])
     assert not (keys := differing(found, expected)), f"config of {case} differs in {keys}"
     described = [(v.path, tuple(v.shape), v.trainable) for v in layer.weights]
     assert described == [tuple(weight) for weight in answer["weights"]]
-    _close(outputs, answer["output"])
-    mask = get_mask(outputs)
-    assert (mask is None) == (answer["mask"] is None), (mask, answer["mask"])
+    _all_close(outputs, answer["output"])
+    mask, expected = (tree.flatten(one)[0] for one in (_masks(outputs), [answer["mask"]]))
+    assert (mask is None) == (expected is None), (mask, expected)
     if mask is not None:
-        np.testing.assert_array_equal(mask.numpy(), answer["mask"])
+        np.testing.assert_array_equal(mask.numpy(), expected)
     np.testing.assert_allclose([float(loss) for loss in layer.losses], answer["losses"], rtol=1e-5)
-    shapes = [(None, *array.shape[1:]) for array in case.arrays()]
-    shape = layer.compute_output_shape(shapes if len(shapes) > 1 else shapes[0])
-    assert tuple(shape) == tuple(answer["shape"])
+    if not case.arguments:
+        shapes = [(None, *array.shape[1:]) for array in case.arrays()]
+        shape = layer.compute_output_shape(shapes if len(shapes) > 1 else shapes[0])
+        assert tree.flatten(shape) == tree.flatten(answer["shape"])
     if not case.random:
         _compare_training(case, layer, inputs, answer)
 
 
-def _compare_training(case: Any, layer: Any, inputs: Any, answer: dict[str, Any]) -> None:
-    sources = tree.flatten(inputs)
+def _masks(outputs: Any) -> list[Any]:
+    return [get_mask(one) for one in tree.flatten(outputs)]
+
+
+def _compare_training(case: Any, layer: Any, inputs: list[Any], answer: dict[str, Any]) -> None:
+    sources = inputs if case.below is None else []
     named = {"training": True} if has_training(layer) else {}
     with nkeras.GradientTape() as tape:
         for source in sources:
             tape.watch(source)
-        outputs = layer(inputs, **named)
-        loss = nkeras.ops.sum(outputs * _upstream(outputs.shape))
+        outputs = call(case, layer, inputs, **named)
+        loss = sum(nkeras.ops.sum(one * _upstream(one.shape)) for one in tree.flatten(outputs))
     variables = layer.trainable_variables
     grads = tape.gradient(loss, [*sources, *variables])
-    _close(outputs, answer["trained"])
+    _all_close(outputs, answer["trained"])
     for grad, expected in zip(grads, [*answer["by_inputs"], *answer["by_weights"]], strict=True):
         _close(np.zeros(expected.shape) if grad is None else grad, expected)
     for variable, expected in zip(layer.non_trainable_variables, answer["state"], strict=True):
         if any(variable is weight for weight in layer.weights):
             _close(variable, expected)
+
+
+def _all_close(found: Any, expected: Any) -> None:
+    for one, other in zip(tree.flatten(found), tree.flatten(expected), strict=True):
+        _close(one, other)
 
 
 def _close(found: Any, expected: Any) -> None:

@@ -18,7 +18,7 @@ def test_every_exported_layer_has_a_case() -> None:
     for name in layers.__all__:
         thing = getattr(layers, name)
         if inspect.isclass(thing) and name not in BY_HAND:
-            assert thing.__name__ in tested, f"{name} has no case in tests/layers/tables.py"
+            assert thing.__name__ in tested, f"{name} has no case in tests/layers/cases"
 
 
 def test_all_lists_every_public_layer() -> None:

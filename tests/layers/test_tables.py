@@ -9,19 +9,20 @@ import pytest
 import nkeras
 from tests.harness import check_layer, check_parity
 from tests.layers import tables
+from tests.layers.case import Case
 
 PARITY = [one for one in tables.SHORT if one.in_keras]
 
 
 @pytest.mark.parametrize("case", PARITY, ids=str)
-def test_layer_does_what_it_does_in_keras(case: tables.Case, oracle: Any) -> None:
+def test_layer_does_what_it_does_in_keras(case: Case, oracle: Any) -> None:
     (answer,) = check_parity.ask([case])
     with nkeras.use_backend("numpy"):
         check_parity.compare(case, answer)
 
 
 @pytest.mark.parametrize("case", tables.SHORT, ids=str)
-def test_layer_is_sound(case: tables.Case) -> None:
+def test_layer_is_sound(case: Case) -> None:
     check_layer.check(case)
 
 

@@ -9,8 +9,8 @@ import warnings
 
 from nkeras.core.primitive import PRIMITIVES
 from tests.harness.check_op import assert_same, evaluate
-from tests.ops.cases import CASES
 from tests.ops.cases_elementwise import case_of, elementwise_operations
+from tests.ops.tables import CASES
 
 
 def main() -> None:

@@ -1,6 +1,8 @@
 # ruff: noqa: E501
 """For each op, expressions over the inputs below, evaluated by nkeras and by Keras.
 
+Further files `keras_cases_<topic>.py` add to `CASES` and `INPUTS`; tests import `tables`.
+
 The first expression of every fourth op runs by default, the rest behind the marker `long`.
 """
 
@@ -13,20 +15,20 @@ import numpy as np
 _random = np.random.default_rng(7)
 
 
-def _floats(*shape: int, low: float = -2.0, high: float = 2.0) -> np.ndarray:
+def floats(*shape: int, low: float = -2.0, high: float = 2.0) -> np.ndarray:
     return _random.uniform(low, high, shape).astype("float32")
 
 
 INPUTS: dict[str, Any] = {
-    "x": _floats(3, 4),
-    "y": _floats(3, 4),
-    "row": _floats(4),
-    "three": _floats(2, 3),
-    "cube": _floats(2, 3, 4),
-    "unit": _floats(3, 4, low=-0.95, high=0.95),
-    "p": _floats(3, 4, low=0.05, high=0.95),
-    "above": _floats(3, 4, low=1.1, high=3.0),
-    "big": _floats(3, 4, low=-30.0, high=30.0),
+    "x": floats(3, 4),
+    "y": floats(3, 4),
+    "row": floats(4),
+    "three": floats(2, 3),
+    "cube": floats(2, 3, 4),
+    "unit": floats(3, 4, low=-0.95, high=0.95),
+    "p": floats(3, 4, low=0.05, high=0.95),
+    "above": floats(3, 4, low=1.1, high=3.0),
+    "big": floats(3, 4, low=-30.0, high=30.0),
     "holes": np.array([[1.0, np.nan, 3.0], [np.nan, -2.0, 0.5]], "float32"),
     "nans": np.array([[1.0, np.nan, -np.inf], [np.inf, -0.0, 0.0]], "float32"),
     "i": _random.integers(-5, 6, (3, 4)).astype("int32"),
@@ -36,21 +38,21 @@ INPUTS: dict[str, Any] = {
     "c": np.array([[False, True, True, False]] * 3),
     "labels": np.array([2, 0, 3], "int32"),
     "ids": np.array([0, 2, 0], "int32"),
-    "square": _floats(4, 4),
-    "image": _floats(2, 6, 5, 4),
-    "signal": _floats(2, 7, 4),
-    "kernel": _floats(3, 2, 4, 6),
-    "kernel1": _floats(3, 4, 5),
-    "grouped": _floats(3, 2, 2, 6),
-    "depthwise": _floats(3, 2, 4, 2),
-    "pointwise": _floats(1, 1, 8, 3),
+    "square": floats(4, 4),
+    "image": floats(2, 6, 5, 4),
+    "signal": floats(2, 7, 4),
+    "kernel": floats(3, 2, 4, 6),
+    "kernel1": floats(3, 4, 5),
+    "grouped": floats(3, 2, 2, 6),
+    "depthwise": floats(3, 2, 4, 2),
+    "pointwise": floats(1, 1, 8, 3),
 }
 
 CASES: dict[str, list[str]] = {}
 
 
 def add(names: str, *expressions: str) -> None:
-    """`{}` in an expression stands for the op's name."""
+    """`{}` in an expression stands for the op; in a submodule it is named `image.resize`."""
     for name in names.split():
         CASES.setdefault(name, []).extend(
             expression.replace("{}", f"ops.{name}") for expression in expressions

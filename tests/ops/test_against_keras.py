@@ -10,7 +10,8 @@ import pytest
 
 from nkeras import ops
 from tests.harness import oracle
-from tests.ops.keras_cases import CASES, INPUTS
+from tests.ops.tables import INPUTS
+from tests.ops.tables import KERAS_CASES as CASES
 
 _EVALUATE = """
 def evaluate(expression):
@@ -27,11 +28,9 @@ _LONG = [one for one in _ALL if one not in _SHORT]
 
 
 def test_every_op_has_a_case() -> None:
-    public = {
-        name
-        for name, value in vars(ops).items()
-        if not name.startswith("_") and not isinstance(value, types.ModuleType)
-    }
+    public = _public(ops)
+    if (image := getattr(ops, "image", None)) is not None:
+        public |= {f"image.{name}" for name in _public(image)}
     assert public == set(CASES)
 
 
@@ -44,6 +43,14 @@ def test_short_table() -> None:
 @oracle.requires_keras
 def test_long_table() -> None:
     assert _differences(_LONG) == []
+
+
+def _public(module: types.ModuleType) -> set[str]:
+    return {
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and not isinstance(value, types.ModuleType)
+    }
 
 
 def _differences(expressions: list[str]) -> list[str]:

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.ops.cases import CASES
 from tests.ops.cases_elementwise import elementwise_operations
+from tests.ops.tables import CASES
 
 
 def test_all_cases() -> None:

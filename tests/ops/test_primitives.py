@@ -11,8 +11,9 @@ from nkeras.core.elementwise import Elementwise
 from nkeras.core.primitive import PRIMITIVES
 from tests.harness import check_op as harness
 from tests.harness.check_op import check_op
-from tests.ops.cases import CASES, Case
+from tests.ops.cases import Case
 from tests.ops.cases_elementwise import RANGES, case_of, elementwise_operations, is_of_a_test
+from tests.ops.tables import CASES
 
 ELEMENTWISE = elementwise_operations()
 _FLAT = [(name, case) for name, cases in CASES.items() for case in cases]

@@ -9,7 +9,8 @@ from nkeras.backend.registry import use_backend
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import has_symbolic
 from nkeras.core.tree import flatten
-from tests.ops.keras_cases import CASES, INPUTS
+from tests.ops.tables import INPUTS
+from tests.ops.tables import KERAS_CASES as CASES
 
 # What needs values or gives no tensor.
 _CONCRETE = set(

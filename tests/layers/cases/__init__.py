@@ -1,0 +1,1 @@
+"""The cases of layers, a file for each family: `cases(long)` gives them."""

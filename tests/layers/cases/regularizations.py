@@ -1,0 +1,23 @@
+"""Dropout, noise and penalties."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.layers.case import Case, case
+
+
+def cases(long: bool) -> Iterator[Case]:
+    for name, options, shape in (
+        ("Dropout", {"rate": 0.4}, (2, 3)),
+        ("Dropout", {"rate": 0.4, "noise_shape": (None, 1, 3), "seed": 3}, (2, 4, 3)),
+        ("SpatialDropout1D", {"rate": 0.4}, (2, 4, 3)),
+        ("SpatialDropout2D", {"rate": 0.4, "data_format": "channels_first"}, (2, 4, 3, 3)),
+        ("SpatialDropout3D", {"rate": 0.4}, (2, 4, 3, 3, 2)),
+        ("GaussianNoise", {"stddev": 0.4}, (2, 3)),
+        ("GaussianDropout", {"rate": 0.4}, (2, 3)),
+    ):
+        yield Case(name, options, (shape,), random=True)
+    yield case("Dropout", rate=0.0)
+    yield case("Dropout", rate=1.0)
+    yield case("ActivityRegularization", l1=0.1, l2=0.2)
