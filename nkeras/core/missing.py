@@ -30,7 +30,7 @@ _ROWS = (
     (
         COMING,
         "attention and embeddings",
-        """layers.AdditiveAttention layers.Attention layers.EinsumDense layers.Embedding
+        """layers.AdditiveAttention layers.Attention layers.Embedding
         layers.GroupQueryAttention layers.MultiHeadAttention layers.ReversibleEmbedding
         ops.dot_product_attention config.disable_flash_attention config.enable_flash_attention
         config.is_flash_attention_enabled""",

@@ -21,6 +21,7 @@ from nkeras.layers.depthwise import DepthwiseConv1D as DepthwiseConv1D
 from nkeras.layers.depthwise import DepthwiseConv2D as DepthwiseConv2D
 from nkeras.layers.depthwise import SeparableConv1D as SeparableConv1D
 from nkeras.layers.depthwise import SeparableConv2D as SeparableConv2D
+from nkeras.layers.einsum_dense import EinsumDense as EinsumDense
 from nkeras.layers.input_spec import InputSpec as InputSpec
 from nkeras.layers.merging import Add as Add
 from nkeras.layers.merging import Average as Average

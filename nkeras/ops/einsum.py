@@ -44,7 +44,7 @@ def einsum(subscripts: str, *operands: TensorLike, **kwargs: object) -> Tensor:
     if kwargs:
         raise ValueError(f"einsum: unknown arguments {short(sorted(kwargs))}.")
     tensors = promoted(*operands)
-    inputs, output = _parse(subscripts, [len(tensor.shape) for tensor in tensors])
+    inputs, output = names_of_axes(subscripts, tuple(len(tensor.shape) for tensor in tensors))
     sizes = _sizes(subscripts, inputs, [tensor.shape for tensor in tensors])
     terms = [_without_repeats(tensor, names) for tensor, names in zip(tensors, inputs, strict=True)]
     for i, j in _path(inputs, output, sizes):
@@ -57,7 +57,7 @@ def einsum(subscripts: str, *operands: TensorLike, **kwargs: object) -> Tensor:
     return transpose(tensor, [names.index(name) for name in output])
 
 
-def _parse(subscripts: object, ranks: list[int]) -> tuple[list[str], str]:
+def names_of_axes(subscripts: object, ranks: Sequence[int]) -> tuple[list[str], str]:
     """The names of each operand's axes and of the result's, `...` replaced by fresh letters."""
     if not isinstance(subscripts, str):
         refuse("subscripts", subscripts, 'a string such as "ij,jk->ik"', "einsum")

@@ -196,16 +196,17 @@ def _add_in_epilogue(steps: _Rewriter, call: Call, add: Call) -> Calls | None:
     return (call._replace(inputs=(*call.inputs, others[0]), outputs=add.outputs),)
 
 
+@rewrite("reshape", "relu")
 @rewrite("transpose", "relu")
-def _relu_before_transpose(steps: _Rewriter, transpose: Call, relu: Call) -> Calls | None:
-    """A layer with channels first: relu's turn comes before the channels', in the epilogue."""
-    (y,) = transpose.inputs
+def _relu_before_view(steps: _Rewriter, view: Call, relu: Call) -> Calls | None:
+    """A layer with channels first, or of several axes: relu's turn comes first, in the epilogue."""
+    (y,) = view.inputs
     maker = steps.maker(y)
     if y is None or maker is None or "relu" not in maker.primitive.epilogues:
         return None
     made = steps.new_value(steps.values[y].shape, steps.values[y].dtype)
     first = relu._replace(inputs=(y,), outputs=(made,))
-    return first, transpose._replace(inputs=(made,), outputs=relu.outputs)
+    return first, view._replace(inputs=(made,), outputs=relu.outputs)
 
 
 @rewrite("+relu", "relu")

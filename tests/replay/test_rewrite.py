@@ -246,6 +246,16 @@ def test_relu_of_a_layer_gets_into_its_kernel(data_format: str) -> None:
     assert "relu" not in calls(model, "predict")
 
 
+def test_an_einsum_that_is_a_product_is_one_dense_kernel() -> None:
+    first = layers.EinsumDense("abcd,def->abcef", (None, None, 2, 4), "relu", "ef")
+    second = layers.EinsumDense("abcef,efg->abcg", (None, None, 8), bias_axes="g")
+    model = nkeras.Sequential([first, second])
+    np.testing.assert_array_equal(predict(model), model(X).numpy())
+    names = calls(model, "predict")
+    assert names.count("dense") == 2
+    assert not {"add", "relu", "matmul", "transpose"} & set(names)
+
+
 def test_rewrites_name_primitives() -> None:
     assert nkeras.ops.relu.gradient_rule("x") is not None  # declares the primitive of its gradient
     names = {name for item in REWRITES for name in (item.first, item.then)}
