@@ -34,6 +34,7 @@ _NAMES = {
     "Variable": "core.variable",
     "backends": "backend.registry",
     "custom_gradient": "ops.core",
+    "device": "backend.registry",
     "elementwise": "ops.custom",
     "function": "training.function",
     "get_backend": "backend.registry",
@@ -45,7 +46,18 @@ _NAMES = {
     "value_and_grad": "core.transforms",
 }
 
-__all__ = ["__version__", *_MODULES, *_NAMES]  # pyright: ignore[reportUnsupportedDunderAll]
+
+def version() -> str:
+    """The version of nkeras.
+
+    Example:
+        >>> version() == __version__
+        True
+    """
+    return __version__
+
+
+__all__ = ["__version__", "version", *_MODULES, *_NAMES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

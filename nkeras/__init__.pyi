@@ -18,6 +18,7 @@ from nkeras import training as training
 from nkeras import tree as tree
 from nkeras import utils as utils
 from nkeras.backend.registry import backends as backends
+from nkeras.backend.registry import device as device
 from nkeras.backend.registry import get_backend as get_backend
 from nkeras.backend.registry import set_backend as set_backend
 from nkeras.backend.registry import use_backend as use_backend
@@ -45,3 +46,5 @@ from nkeras.optimizers import Optimizer as Optimizer
 from nkeras.regularizers import Regularizer as Regularizer
 
 __version__: str
+
+def version() -> str: ...

@@ -1,5 +1,6 @@
 """Global settings, as `keras.config`."""
 
+from nkeras.backend.registry import set_backend
 from nkeras.core import missing
 from nkeras.core.config import (
     backend,
@@ -10,10 +11,14 @@ from nkeras.core.config import (
     floatx,
     image_data_format,
     is_traceback_filtering_enabled,
+    max_epochs,
+    max_steps_per_epoch,
     set_convolution_algorithm,
     set_epsilon,
     set_floatx,
     set_image_data_format,
+    set_max_epochs,
+    set_max_steps_per_epoch,
 )
 from nkeras.core.policies import dtype_policy, set_dtype_policy
 from nkeras.utils.io_utils import (
@@ -35,11 +40,16 @@ __all__ = [
     "image_data_format",
     "is_interactive_logging_enabled",
     "is_traceback_filtering_enabled",
+    "max_epochs",
+    "max_steps_per_epoch",
+    "set_backend",
     "set_convolution_algorithm",
     "set_dtype_policy",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
+    "set_max_epochs",
+    "set_max_steps_per_epoch",
 ]
 
 missing.explain(__name__)

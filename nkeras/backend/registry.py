@@ -10,7 +10,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from nkeras.backend.protocol import Backend
-from nkeras.core.errors import BackendError, SettingError, is_a, nearest, short, warn
+from nkeras.core.errors import BackendError, SettingError, is_a, nearest, refuse, short, warn
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -67,6 +67,39 @@ def use_backend(name: str) -> Generator[Backend, None, None]:
         yield active()
     finally:
         _scoped.reset(token)
+
+
+@contextmanager
+def device(device_name: str) -> Generator[None, None, None]:
+    """Compute on a device inside a `with` block, in this thread or task only.
+
+    A device is a backend here: the active one where it computes on the device, else `numba_cpu` or
+    `numba_cuda`. Variables come along, other tensors of the backend before do not.
+
+    Args:
+        device_name: `"cpu"`, `"gpu"` or `"cuda"`, also with the number 0 behind: `"gpu:0"`.
+
+    Raises:
+        ValueError: there is no such device.
+        BackendError: its backend cannot work on this machine; the message says why.
+
+    Example:
+        >>> import nkeras
+        >>> with nkeras.device("cpu:0"):
+        ...     y = nkeras.ops.ones(3) + 1.0
+        >>> y.numpy()
+        array([2., 2., 2.], dtype=float32)
+
+    Source: https://keras.io/api/utils/backend_utils/
+    """
+    kind, _, number = device_name.lower().partition(":") if is_a(device_name, str) else ("",) * 3
+    if kind not in ("cpu", "gpu", "cuda") or number not in ("", "0"):
+        refuse(
+            "device_name", device_name, '"cpu", "gpu" or "cuda", of which nkeras uses one', "device"
+        )
+    fits = active().device.startswith("cpu") == (kind == "cpu")
+    with use_backend(active().name if fits else "cpu" if kind == "cpu" else "cuda"):
+        yield
 
 
 def backends() -> dict[str, str]:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 
-from nkeras.core.errors import is_a, refuse
+from nkeras.core.errors import SettingError, is_a, refuse, short
 from nkeras.core.guards import all_changed
+
+
+def _limit_from_environment(name: str) -> int | None:
+    text = os.environ.get(name)
+    if not text:
+        return None
+    if not text.isdigit() or int(text) == 0:
+        raise SettingError(f"{name} must be a positive int. Received: {short(text)}")
+    return int(text)
 
 
 @dataclass
@@ -17,6 +27,12 @@ class _Settings:
     traceback_filtering: bool = True
     run_eagerly: bool = False
     convolution_algorithm: str = "auto"
+    max_epochs: int | None = field(
+        default_factory=lambda: _limit_from_environment("NKERAS_MAX_EPOCHS")
+    )
+    max_steps_per_epoch: int | None = field(
+        default_factory=lambda: _limit_from_environment("NKERAS_MAX_STEPS_PER_EPOCH")
+    )
 
     def __setattr__(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -121,6 +137,72 @@ def set_convolution_algorithm(value: str) -> None:
     if value not in accepted:
         refuse("value", value, f"one of {', '.join(accepted)}", "set_convolution_algorithm()")
     _settings.convolution_algorithm = value
+
+
+def max_epochs() -> int | None:
+    """How many epochs `fit` goes at most, whatever it is told; None for no limit.
+
+    Source: https://keras.io/api/utils/config_utils/
+    """
+    return _settings.max_epochs
+
+
+def set_max_epochs(max_epochs: int | None) -> None:
+    """Limit the epochs of every `fit`, such as for a quick trial of a long program.
+
+    The environment variable `NKERAS_MAX_EPOCHS` does the same.
+
+    Args:
+        max_epochs: positive int, or None for no limit.
+
+    Raises:
+        ValueError: it is neither.
+
+    Example:
+        >>> set_max_epochs(2)
+        >>> max_epochs()
+        2
+        >>> set_max_epochs(None)
+
+    Source: https://keras.io/api/utils/config_utils/
+    """
+    _settings.max_epochs = _limit("max_epochs", max_epochs)
+
+
+def max_steps_per_epoch() -> int | None:
+    """How many steps an epoch of `fit`, `evaluate` and `predict` has at most; None for no limit.
+
+    Source: https://keras.io/api/utils/config_utils/
+    """
+    return _settings.max_steps_per_epoch
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
+    """Limit the steps of every epoch of `fit`, `evaluate` and `predict`.
+
+    The environment variable `NKERAS_MAX_STEPS_PER_EPOCH` does the same.
+
+    Args:
+        max_steps_per_epoch: positive int, or None for no limit.
+
+    Raises:
+        ValueError: it is neither.
+
+    Example:
+        >>> set_max_steps_per_epoch(5)
+        >>> max_steps_per_epoch()
+        5
+        >>> set_max_steps_per_epoch(None)
+
+    Source: https://keras.io/api/utils/config_utils/
+    """
+    _settings.max_steps_per_epoch = _limit("max_steps_per_epoch", max_steps_per_epoch)
+
+
+def _limit(name: str, value: int | None) -> int | None:
+    if value is not None and (isinstance(value, bool) or not is_a(value, int) or value < 1):
+        refuse(name, value, "a positive int or None", f"set_{name}()")
+    return value
 
 
 def enable_traceback_filtering() -> None:

@@ -72,6 +72,8 @@ def standardize(dtype: Any) -> str:
     return name
 
 
+standardize_dtype = standardize  # its name in Keras
+
 _PYTHON: dict[object, str] = {bool: "bool", int: "int32", float: "float32", "int": "int32"}
 
 
@@ -103,6 +105,30 @@ def is_floating(name: str) -> bool:
 def is_integer(name: str) -> bool:
     """Whether the dtype is a signed or unsigned integer."""
     return name in INTEGERS
+
+
+def is_float_dtype(dtype: Any) -> bool:
+    """Whether a dtype, in any form that `standardize` takes, is floating: `float16`, `bfloat16`...
+
+    Example:
+        >>> is_float_dtype("bfloat16"), is_float_dtype(int)
+        (True, False)
+
+    Source: https://keras.io/api/utils/backend_utils/
+    """
+    return is_floating(standardize(dtype))
+
+
+def is_int_dtype(dtype: Any) -> bool:
+    """Whether a dtype, in any form that `standardize` takes, is a signed or unsigned integer.
+
+    Example:
+        >>> is_int_dtype("uint8"), is_int_dtype(bool)
+        (True, False)
+
+    Source: https://keras.io/api/utils/backend_utils/
+    """
+    return is_integer(standardize(dtype))
 
 
 @cache

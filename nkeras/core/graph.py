@@ -118,6 +118,19 @@ class KerasTensor(Operators):
         raise TypeError("A symbolic KerasTensor has no len(); use its `.shape`.")
 
 
+def is_keras_tensor(x: object) -> bool:
+    """Whether an object is a symbolic tensor, as `Input` makes it.
+
+    Example:
+        >>> import nkeras
+        >>> is_keras_tensor(nkeras.Input((3,))), is_keras_tensor(nkeras.ops.ones(3))
+        (True, False)
+
+    Source: https://keras.io/api/utils/backend_utils/
+    """
+    return isinstance(x, KerasTensor)
+
+
 def _no_number(kind: str) -> TypeError:
     return TypeError(
         f"A symbolic KerasTensor has no values, so it cannot be converted to {kind}. Use the "

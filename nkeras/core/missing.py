@@ -100,14 +100,8 @@ _ROWS = (
         layers.Convolution2DTranspose layers.Convolution3D layers.Convolution3DTranspose
         layers.SeparableConvolution1D layers.SeparableConvolution2D layers.deserialize
         layers.serialize FloatDTypePolicy dtype_policies mixed_precision ops.nn ops.numpy
-        ops.vectorize ops.view ops.jvp backend.backend backend.get_uid backend.is_float_dtype
-        backend.is_int_dtype backend.is_keras_tensor backend.result_type
-        backend.standardize_dtype config.max_epochs config.max_steps_per_epoch config.set_backend
-        config.set_max_epochs config.set_max_steps_per_epoch tree.MAP_TO_NONE
-        tree.assert_same_paths tree.lists_to_tuples tree.map_shape_structure
-        tree.map_structure_up_to tree.traverse utils.Config utils.get_source_inputs
-        utils.is_keras_tensor utils.split_dataset utils.standardize_dtype version Operation
-        Function""",
+        ops.vectorize ops.view ops.jvp utils.Config utils.get_source_inputs utils.split_dataset
+        Operation Function""",
     ),
     (
         COMING,
@@ -131,7 +125,7 @@ _ROWS = (
     (
         NOT_OFFERED,
         "a model runs on one device; choose it with `nkeras.set_backend`",
-        "distribution device",
+        "distribution",
     ),
     (
         NOT_OFFERED,

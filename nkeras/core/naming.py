@@ -37,6 +37,26 @@ def uniquify(name: str) -> str:
     return f"{name}_{count}" if count else name
 
 
+def get_uid(prefix: str = "") -> int:
+    """Count how often a prefix was used in this session: 1, 2, ...
+
+    Args:
+        prefix: any string; automatic names of layers count too.
+
+    Returns:
+        int.
+
+    Example:
+        >>> get_uid("an example"), get_uid("an example")
+        (1, 2)
+
+    Source: https://keras.io/api/utils/backend_utils/
+    """
+    with _lock:
+        _counts[prefix] += 1
+        return _counts[prefix]
+
+
 def reset() -> None:
     """Forget all names used so far."""
     _counts.clear()

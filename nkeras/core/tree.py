@@ -1,7 +1,11 @@
-"""Nested structures of lists, tuples, named tuples and dicts (sorted by key), as `keras.tree`."""
+"""Nested structures of lists, tuples, named tuples, deques and dicts, as `keras.tree`.
+
+The leaves of a dict come in the order of its keys, those of an OrderedDict as they stand there.
+"""
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 
 from nkeras.core.errors import short
@@ -9,13 +13,13 @@ from nkeras.core.typing import Structure
 
 
 def is_nested(structure: Structure) -> bool:
-    """Whether it is a list, tuple or dict.
+    """Whether it is a list, tuple, deque or dict.
 
     Example:
         >>> is_nested([1, 2]), is_nested(1)
         (True, False)
     """
-    return isinstance(structure, (list, tuple, dict))
+    return isinstance(structure, (list, tuple, dict, deque))
 
 
 def flatten(structure: Structure) -> list[Structure]:
@@ -26,19 +30,22 @@ def flatten(structure: Structure) -> list[Structure]:
         [1, 2, 3]
     """
     if isinstance(structure, dict):
-        structure = [structure[key] for key in _keys(structure)]
-    elif not isinstance(structure, (list, tuple)):
+        structure = [structure[key] for key in keys(structure)]
+    elif not isinstance(structure, (list, tuple, deque)):
         return [structure]
     leaves: list[Structure] = []
     for item in structure:
-        if isinstance(item, (dict, list, tuple)):
+        if isinstance(item, (dict, list, tuple, deque)):
             leaves += flatten(item)
         else:
             leaves.append(item)
     return leaves
 
 
-def _keys(mapping: dict[Structure, Structure]) -> list[Structure]:
+def keys(mapping: dict[Structure, Structure]) -> list[Structure]:
+    """The keys of a dict in the order of its leaves."""
+    if isinstance(mapping, OrderedDict):
+        return list(mapping)
     try:
         return sorted(mapping)
     except TypeError:  # keys of several types keep their order
@@ -48,8 +55,8 @@ def _keys(mapping: dict[Structure, Structure]) -> list[Structure]:
 def flatten_with_path(structure: Structure) -> list[tuple[tuple[Hashable, ...], Structure]]:
     """Pairs of (path, leaf)."""
     if isinstance(structure, dict):
-        children = [(key, structure[key]) for key in _keys(structure)]
-    elif isinstance(structure, (list, tuple)):
+        children = [(key, structure[key]) for key in keys(structure)]
+    elif isinstance(structure, (list, tuple, deque)):
         children = list(enumerate(structure))
     else:
         return [((), structure)]
@@ -66,24 +73,39 @@ def map_structure(function: Callable[..., Structure], *structures: Structure) ->
         (11, [22])
     """
     first = structures[0]
-    if not isinstance(first, (dict, list, tuple)):
+    if not isinstance(first, (dict, list, tuple, deque)):
         return function(*structures)
     if isinstance(first, dict):
         for other in structures[1:]:
             if not isinstance(other, dict) or set(other) != set(first):
                 raise ValueError(f"Structures differ: {short(first)} and {short(other)}.")
-        return type(first)(
-            (key, map_structure(function, *(structure[key] for structure in structures)))
-            for key in first
+        return rebuilt(
+            first,
+            [
+                map_structure(function, *(structure[key] for structure in structures))
+                for key in first
+            ],
         )
     for other in structures[1:]:
-        if not isinstance(other, (list, tuple)) or len(other) != len(first):
+        if not isinstance(other, (list, tuple, deque)) or len(other) != len(first):
             raise ValueError(f"Structures differ: {short(first)} and {short(other)}.")
     items = [
         map_structure(function, *[structure[i] for structure in structures])
         for i in range(len(first))
     ]
-    return type(first)(*items) if hasattr(first, "_fields") else type(first)(items)
+    return rebuilt(first, items)
+
+
+def rebuilt(structure: Structure, children: list[Structure]) -> Structure:
+    """A list, tuple, deque or dict of the same kind and keys with other children, in its order."""
+    kind = type(structure)
+    if isinstance(structure, defaultdict):
+        return kind(structure.default_factory, zip(structure, children, strict=True))
+    if isinstance(structure, dict):
+        return kind(zip(structure, children, strict=True))
+    if isinstance(structure, deque):
+        return kind(children, structure.maxlen)
+    return kind(*children) if hasattr(structure, "_fields") else kind(children)
 
 
 def pack_sequence_as(structure: Structure, flat_sequence: Iterable[Structure]) -> Structure:
@@ -96,29 +118,20 @@ def pack_sequence_as(structure: Structure, flat_sequence: Iterable[Structure]) -
     if len(leaves) != len(flatten(structure)):
         raise ValueError(f"{len(leaves)} leaves do not fit the structure {short(structure)}.")
     rest = iter(leaves)
-    if isinstance(structure, dict):  # leaves come in key order
-        ordered = {key: pack_sequence_as_from(structure[key], rest) for key in _keys(structure)}
-        return type(structure)((key, ordered[key]) for key in structure)
     return pack_sequence_as_from(structure, rest)
 
 
 def pack_sequence_as_from(structure: Structure, rest: Iterator[Structure]) -> Structure:
     """As `pack_sequence_as`, taking leaves from an iterator."""
     if isinstance(structure, dict):
-        ordered = {key: pack_sequence_as_from(structure[key], rest) for key in _keys(structure)}
-        return type(structure)((key, ordered[key]) for key in structure)
-    if isinstance(structure, (list, tuple)):
+        ordered = {key: pack_sequence_as_from(structure[key], rest) for key in keys(structure)}
+        return rebuilt(structure, [ordered[key] for key in structure])
+    if isinstance(structure, (list, tuple, deque)):
         items = [
             pack_sequence_as_from(item, rest)
-            if isinstance(item, (dict, list, tuple))
+            if isinstance(item, (dict, list, tuple, deque))
             else next(rest)
             for item in structure
         ]
-        return type(structure)(*items) if hasattr(structure, "_fields") else type(structure)(items)
+        return rebuilt(structure, items)
     return next(rest)
-
-
-def assert_same_structure(a: Structure, b: Structure) -> None:
-    """Raise a ValueError where two structures differ."""
-    map_structure(lambda *leaves: None, a, b)
-    map_structure(lambda *leaves: None, b, a)

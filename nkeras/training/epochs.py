@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from itertools import islice
 
+from nkeras.core import config
 from nkeras.core.errors import warn
 from nkeras.core.typing import Structure
 from nkeras.training.sources import Source
@@ -23,7 +24,7 @@ class Epochs:
         self, source: Source, steps: int | None = None, steps_per_execution: int = 1
     ) -> None:
         self._source = source
-        self._steps = steps
+        self._steps = _limited(steps, source.num_batches)
         self._at_once = steps_per_execution
         self._iterator: Generator[Structure, None, None] | None = None
         self._first: list[Structure] = []
@@ -120,3 +121,21 @@ class Epochs:
             "Your input ran out of data; interrupting training. Make sure that your dataset or "
             "generator can generate at least `steps_per_epoch * epochs` batches.",
         )
+
+
+def _limited(steps: int | None, batches: int | None) -> int | None:
+    """As many steps as `nkeras.config.set_max_steps_per_epoch` lets an epoch have."""
+    most, wanted = config.max_steps_per_epoch(), steps or batches
+    if most is None or (wanted is not None and wanted <= most):
+        return steps
+    warn(f"Limiting steps_per_epoch to {most}, as nkeras.config.set_max_steps_per_epoch() says.")
+    return most
+
+
+def limited_epochs(epochs: int) -> int:
+    """As many epochs as `nkeras.config.set_max_epochs` lets a training have."""
+    most = config.max_epochs()
+    if most is None or epochs <= most:
+        return epochs
+    warn(f"Limiting epochs to {most}, as nkeras.config.set_max_epochs() says.")
+    return most

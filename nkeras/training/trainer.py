@@ -25,7 +25,7 @@ from nkeras.training.data import (
     train_validation_split,
     unpack_x_y_sample_weight,
 )
-from nkeras.training.epochs import Epochs
+from nkeras.training.epochs import Epochs, limited_epochs
 from nkeras.training.sources import Source, adapt, check_count, check_epochs
 from nkeras.training.step import Steps
 
@@ -99,6 +99,7 @@ class Trainer(Steps):
         """
         self._assert_compile_called("fit")
         check_epochs("epochs", epochs)
+        epochs = limited_epochs(epochs)
         check_epochs("initial_epoch", initial_epoch)
         check_count("validation_batch_size", validation_batch_size)
         check_count("validation_steps", validation_steps)

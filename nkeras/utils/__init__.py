@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 from nkeras.core import missing
+from nkeras.core.dtypes import standardize_dtype as standardize_dtype
+from nkeras.core.graph import is_keras_tensor as is_keras_tensor
 from nkeras.core.serialization import custom_object_scope as custom_object_scope
 from nkeras.core.serialization import deserialize_keras_object as deserialize_keras_object
 from nkeras.core.serialization import get_custom_objects as get_custom_objects
