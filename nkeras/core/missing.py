@@ -25,7 +25,7 @@ _ROWS = (
         "recurrent layers",
         """layers.Bidirectional layers.ConvLSTM1D layers.ConvLSTM2D layers.ConvLSTM3D layers.GRU
         layers.GRUCell layers.LSTM layers.LSTMCell layers.Masking layers.RNN layers.SimpleRNN
-        layers.SimpleRNNCell layers.StackedRNNCells layers.TimeDistributed layers.Wrapper""",
+        layers.SimpleRNNCell layers.StackedRNNCells layers.TimeDistributed""",
     ),
     (
         COMING,
@@ -34,12 +34,6 @@ _ROWS = (
         layers.GroupQueryAttention layers.MultiHeadAttention layers.ReversibleEmbedding
         ops.dot_product_attention config.disable_flash_attention config.enable_flash_attention
         config.is_flash_attention_enabled""",
-    ),
-    (
-        COMING,
-        "normalization over groups, layers and units, and spectral normalization",
-        """layers.GroupNormalization layers.LayerNormalization layers.RMSNormalization
-        layers.SpectralNormalization layers.UnitNormalization""",
     ),
     (
         COMING,

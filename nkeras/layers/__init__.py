@@ -22,7 +22,11 @@ from nkeras.layers.depthwise import DepthwiseConv2D as DepthwiseConv2D
 from nkeras.layers.depthwise import SeparableConv1D as SeparableConv1D
 from nkeras.layers.depthwise import SeparableConv2D as SeparableConv2D
 from nkeras.layers.einsum_dense import EinsumDense as EinsumDense
+from nkeras.layers.group_normalization import GroupNormalization as GroupNormalization
 from nkeras.layers.input_spec import InputSpec as InputSpec
+from nkeras.layers.layer_normalization import LayerNormalization as LayerNormalization
+from nkeras.layers.layer_normalization import RMSNormalization as RMSNormalization
+from nkeras.layers.layer_normalization import UnitNormalization as UnitNormalization
 from nkeras.layers.merging import Add as Add
 from nkeras.layers.merging import Average as Average
 from nkeras.layers.merging import Concatenate as Concatenate
@@ -84,9 +88,11 @@ from nkeras.layers.resizing import UpSampling3D as UpSampling3D
 from nkeras.layers.resizing import ZeroPadding1D as ZeroPadding1D
 from nkeras.layers.resizing import ZeroPadding2D as ZeroPadding2D
 from nkeras.layers.resizing import ZeroPadding3D as ZeroPadding3D
+from nkeras.layers.spectral_normalization import SpectralNormalization as SpectralNormalization
 from nkeras.layers.transposed import Conv1DTranspose as Conv1DTranspose
 from nkeras.layers.transposed import Conv2DTranspose as Conv2DTranspose
 from nkeras.layers.transposed import Conv3DTranspose as Conv3DTranspose
+from nkeras.layers.wrapper import Wrapper as Wrapper
 
 __all__ = missing.names_of(__name__)  # pyright: ignore[reportUnsupportedDunderAll]
 

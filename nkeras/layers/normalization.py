@@ -49,7 +49,8 @@ class BatchNormalization(Layer):
         renorm: correct the batch statistics towards moving ones, for small batches.
         renorm_clipping: dict with `rmax`, `rmin`, `dmax`: limits of that correction.
         renorm_momentum: momentum of the statistics that renorm corrects towards.
-        synchronized: must be False: nkeras trains on one device.
+        synchronized: whether statistics are those of all devices together; nkeras trains on one,
+            so it changes nothing.
 
     Call arguments: `inputs`; `training`; `mask` of the inputs' rank less one, False for positions
     that do not count in the statistics.
@@ -94,8 +95,6 @@ class BatchNormalization(Layer):
         super().__init__(**kwargs)
         if not hasattr(axis, "__index__"):
             refuse("axis", axis, "an int", "BatchNormalization")
-        if synchronized:
-            refuse("synchronized", synchronized, "False in nkeras", "BatchNormalization")
         self.axis = int(axis)
         self.momentum = float(momentum)
         self.epsilon = float(epsilon)
@@ -152,7 +151,7 @@ class BatchNormalization(Layer):
             )
         dtype = dtypes.result_type(inputs.dtype, "float32")
         x = ops.cast(inputs, dtype)
-        if self.axis % len(x.shape) == len(x.shape) - 1 and not self.renorm and mask is None:
+        if not self.renorm and mask is None:
             return ops.cast(self._fused(x, training), self.compute_dtype)
         gamma, beta = self.gamma, self.beta
         if training and self.trainable:
@@ -174,7 +173,13 @@ class BatchNormalization(Layer):
         return ops.cast(y, self.compute_dtype)
 
     def _fused(self, x: Tensor, training: bool | None) -> Tensor:
-        """Channels last, which one kernel does."""
+        """With channels last, which one kernel does."""
+        if self.axis % len(x.shape) != len(x.shape) - 1:
+            y = self._channels_last(ops.moveaxis(x, self.axis, -1), training)
+            return ops.moveaxis(y, -1, self.axis)
+        return self._channels_last(x, training)
+
+    def _channels_last(self, x: Tensor, training: bool | None) -> Tensor:
 
         def vector(variable: Variable | None) -> Tensor | None:
             return variable if variable is None else ops.cast(variable, x.dtype)

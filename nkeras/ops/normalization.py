@@ -8,7 +8,7 @@ from collections.abc import Callable
 from nkeras.core import config, dtypes
 from nkeras.core.errors import is_a, short
 from nkeras.core.primitive import op, primitive, to_floating, to_tensor
-from nkeras.core.spec import Spec, Typed, normalize_axes, normalize_axis
+from nkeras.core.spec import Shape, Spec, Typed, normalize_axes, normalize_axis
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Axis, TensorLike
 from nkeras.ops.batch_norm import batch_norm_inference
@@ -240,13 +240,13 @@ def layer_normalization(
         return reshape(cast(weights, wide.dtype), shape)
 
     epsilon = config.epsilon() if epsilon is None else epsilon
-    if _are_last(axes, wide) and not rms_scaling:
+    if axes and 0 not in x.shape and not rms_scaling:
         vectors = [
             vector if vector is None else reshape(cast(vector, wide.dtype), (-1,))
             for vector in (gamma, beta)
         ]
-        y = layer_norm(_rows(wide, axes), *vectors, epsilon=epsilon)[0]
-        return cast(reshape(y, x.shape), x.dtype)
+        y = _on_rows(lambda rows: layer_norm(rows, *vectors, epsilon=epsilon)[0], wide, axes)
+        return cast(y, x.dtype)
     middle = reduce_mean(wide, axis=axes, keepdims=True)
     centred = wide - middle
     variance = reduce_mean(square(centred), axis=axes, keepdims=True)
@@ -279,24 +279,31 @@ def rms_normalization(
     axes = normalize_axes(axis, len(wide.shape), "rms_normalization")
     epsilon = config.epsilon() if epsilon is None else epsilon
     scale = scale if scale is None else cast(scale, wide.dtype)
-    fits = scale is None or scale.shape == tuple(wide.shape[axis] for axis in axes)
-    if _are_last(axes, wide) and fits:
+    if axes and 0 not in wide.shape and _lies_along(scale, axes, wide.shape):
         vector = scale if scale is None else reshape(scale, (-1,))
-        y = rms_norm(_rows(wide, axes), vector, epsilon=epsilon)[0]
-        return cast(reshape(y, wide.shape), x.dtype)
+        y = _on_rows(lambda rows: rms_norm(rows, vector, epsilon=epsilon)[0], wide, axes)
+        return cast(y, x.dtype)
     y = wide * rsqrt(reduce_mean(square(wide), axis=axes, keepdims=True) + epsilon)
     return cast(y if scale is None else y * scale, x.dtype)
 
 
-def _are_last(axes: tuple[int, ...], x: Tensor) -> bool:
-    """Whether these are the last axes, none of them empty."""
+def _lies_along(scale: Tensor | None, axes: tuple[int, ...], shape: Shape) -> bool:
+    """Whether a scale that broadcasts to a shape differs along all of these axes, and no others."""
+    if scale is None:
+        return True
+    full = (*(1,) * (len(shape) - len(scale.shape)), *scale.shape)
+    return full == tuple(size if axis in axes else 1 for axis, size in enumerate(shape))
+
+
+def _on_rows(function: Callable[[Tensor], Tensor], x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """A function of rows, where a row is what lies along the axes."""
     rank = len(x.shape)
-    return axes == tuple(range(rank - len(axes), rank)) and 0 not in x.shape and bool(axes)
-
-
-def _rows(x: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """The tensor with its last axes made one."""
-    return x if len(axes) == 1 else reshape(x, (*x.shape[: -len(axes)], -1))
+    others = tuple(axis for axis in range(rank) if axis not in axes)
+    order = (*others, *axes)
+    moved = x if order == tuple(range(rank)) else transpose(x, order)
+    y = function(moved if len(axes) == 1 else reshape(moved, (*moved.shape[: len(others)], -1)))
+    y = y if len(axes) == 1 else reshape(y, moved.shape)
+    return y if moved is x else transpose(y, sorted(range(rank), key=lambda axis: order[axis]))
 
 
 @op

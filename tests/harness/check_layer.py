@@ -60,8 +60,13 @@ def _check_dtypes(case: Any) -> None:
     if case.layer.startswith("Spatial") and "dtype" in case.options:
         return
     for name in POLICIES:
-        layer = make(case, dtype=name)
         policy = nkeras.DTypePolicy(name)
+        before = nkeras.config.dtype_policy()
+        nkeras.config.set_dtype_policy(policy)  # for layers inside
+        try:
+            layer = make(case, dtype=name)
+        finally:
+            nkeras.config.set_dtype_policy(before)
         outputs = tree.flatten(call(case, layer, inputs_of(case)))
         for output in outputs:
             assert output.dtype == policy.compute_dtype

@@ -250,11 +250,15 @@ def _config(layer: Any) -> Any:
 
 
 def _without(config: dict[str, Any]) -> dict[str, Any]:
+    """A config without what Keras alone has, in layers inside too.
+
+    These are built with the case's shape; Keras builds them with an unknown batch size.
+    """
     return {key: _rounded(value) for key, value in config.items() if key not in WITHOUT_MEANING}
 
 
 def _rounded(value: Any) -> Any:
     """Keras keeps the factors of regularizers in float32."""
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return _without({key: item for key, item in value.items() if key != "build_config"})
     return round(value, 6) if isinstance(value, float) else value

@@ -10,7 +10,7 @@ from nkeras import layers
 from tests.layers import tables
 
 # Tested by hand in test_base.py and tests/models.
-BY_HAND = {"Input", "InputLayer", "InputSpec", "Lambda", "Layer"}
+BY_HAND = {"Input", "InputLayer", "InputSpec", "Lambda", "Layer", "Wrapper"}
 
 
 def test_every_exported_layer_has_a_case() -> None:

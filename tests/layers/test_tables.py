@@ -11,6 +11,8 @@ from tests.harness import check_layer, check_parity
 from tests.layers import tables
 from tests.layers.case import Case
 
+# Warnings that belong to an argument, as in Keras.
+pytestmark = pytest.mark.filterwarnings("ignore:.*argument `rms_scaling` is for old models")
 PARITY = [one for one in tables.SHORT if one.in_keras]
 
 
