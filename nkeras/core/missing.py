@@ -53,8 +53,16 @@ _ROWS = (
         layers.RandomGaussianBlur layers.RandomGrayscale layers.RandomHue layers.RandomInvert
         layers.RandomPerspective layers.RandomPosterization layers.RandomRotation
         layers.RandomSaturation layers.RandomSharpness layers.RandomShear
-        layers.RandomTranslation layers.RandomZoom layers.Resizing layers.Solarization
-        ops.image""",
+        layers.RandomTranslation layers.RandomZoom layers.Resizing layers.Solarization""",
+    ),
+    (
+        COMING,
+        "operations on images",
+        """ops.image.affine_transform ops.image.crop_images ops.image.elastic_transform
+        ops.image.extract_patches ops.image.extract_patches_3d ops.image.gaussian_blur
+        ops.image.hsv_to_rgb ops.image.map_coordinates ops.image.pad_images
+        ops.image.perspective_transform ops.image.rgb_to_grayscale ops.image.rgb_to_hsv
+        ops.image.scale_and_translate ops.image.sobel_edges ops.image.ssim""",
     ),
     (
         COMING,

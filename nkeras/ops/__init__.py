@@ -3,7 +3,7 @@
 # ruff: noqa: I001, RUF022
 # fmt: off
 from nkeras.core import missing
-from nkeras.ops import conv_bias as conv_bias, dense as dense
+from nkeras.ops import conv_bias as conv_bias, dense as dense, image as image
 from nkeras.ops import operators as operators, recurrent as recurrent
 from nkeras.ops.activation import (
     celu, elu, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_swish, hard_tanh,

@@ -228,7 +228,7 @@ def _all_joined(operation: Primitive[Any], count: int, xs: Operands, static: Sta
 
 
 _REDUCTIONS = "reduce_sum reduce_mean reduce_prod reduce_max reduce_min reduce_any reduce_all"
-_LINES = "argmax argmin cumsum cumprod sort argsort softmax log_softmax flip"
+_LINES = "argmax argmin cumsum cumprod sort argsort softmax log_softmax flip resample"
 _LOSSES = "sparse_softmax_cross_entropy softmax_cross_entropy sparse_cross_entropy cross_entropy"
 RULES: dict[str, Rule] = {
     **dict.fromkeys(f"{_REDUCTIONS} {_LINES}".split(), _behind("axis")),

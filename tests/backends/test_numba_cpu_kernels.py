@@ -269,6 +269,22 @@ def optimizer_cases():
         yield f"rmsprop-{momentum}-{centered}", "rmsprop_update", arrays, {**static, **extra}
 
 
+def image_cases():
+    for shape, axis in (((2, 9, 40), 1), ((3, 9, 4), 1), ((2, 3, 9), 2), ((2000, 9, 5), 1)):
+        for method, antialias, size in (
+            ("nearest", False, 20),
+            ("linear", False, 20),
+            ("cubic", True, 4),
+            ("lanczos3", False, 7),
+        ):
+            for transposed in (False, True):
+                scale = 9 / size if transposed else size / 9
+                static = {"axis": axis, "size": size, "method": method, "antialias": antialias}
+                static |= {"scale": scale, "translation": 0.0, "transposed": transposed}
+                label = f"resample-{shape}-{method}-{transposed}"
+                yield label, "resample", (normal(*shape),), static
+
+
 def all_cases():
     for maker in (
         matrix_cases,
@@ -280,6 +296,7 @@ def all_cases():
         batch_norm_cases,
         layer_norm_cases,
         lstm_cases,
+        image_cases,
         optimizer_cases,
     ):
         yield from maker()
@@ -348,7 +365,7 @@ def test_as_numpy(label, dtype):
 
 
 OF_FLOATS = ("reduce_mean", "average", "softmax", "log_", "sparse", "cross", "dropout")
-OF_FLOATS += ("batch_norm", "layer_norm", "rms_norm", "lstm")
+OF_FLOATS += ("batch_norm", "layer_norm", "rms_norm", "lstm", "resample")
 
 
 def integer_cases():

@@ -4,6 +4,7 @@ from nkeras_numba_cpu.kernels import (  # noqa: F401  they register
     batch_norm,
     convolution,
     dense_gradients,
+    image,
     indexing,
     layer_norm,
     linalg,
