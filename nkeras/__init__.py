@@ -17,6 +17,7 @@ _MODULES = (
 
 _NAMES = {
     "DTypePolicy": "core.policies",
+    "Function": "models.function",
     "GradientTape": "core.tape",
     "Initializer": "initializers",
     "Input": "layers.core",
@@ -26,6 +27,7 @@ _NAMES = {
     "Loss": "losses",
     "Metric": "metrics",
     "Model": "models.model",
+    "Operation": "core.operation",
     "Optimizer": "optimizers",
     "Regularizer": "regularizers",
     "SeedGenerator": "core.random",

@@ -24,6 +24,7 @@ from nkeras.backend.registry import set_backend as set_backend
 from nkeras.backend.registry import use_backend as use_backend
 from nkeras.core.graph import KerasTensor as KerasTensor
 from nkeras.core.naming import name_scope as name_scope
+from nkeras.core.operation import Operation as Operation
 from nkeras.core.policies import DTypePolicy as DTypePolicy
 from nkeras.core.random import SeedGenerator as SeedGenerator
 from nkeras.core.tape import GradientTape as GradientTape
@@ -37,6 +38,7 @@ from nkeras.layers.core import Input as Input
 from nkeras.layers.input_spec import InputSpec as InputSpec
 from nkeras.losses import Loss as Loss
 from nkeras.metrics import Metric as Metric
+from nkeras.models.function import Function as Function
 from nkeras.models.model import Model as Model
 from nkeras.models.sequential import Sequential as Sequential
 from nkeras.ops.core import custom_gradient as custom_gradient

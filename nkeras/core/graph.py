@@ -239,6 +239,39 @@ def infer_outputs(
     return tree.map_structure(_merge, *traces)
 
 
+def get_source_inputs(tensor: KerasTensor) -> list[KerasTensor]:
+    """The inputs that a symbolic tensor is computed from, each once.
+
+    Args:
+        tensor: symbolic tensor.
+
+    Returns:
+        List of symbolic tensors; the tensor itself where nothing computes it.
+
+    Example:
+        >>> import nkeras
+        >>> a, b = nkeras.Input((3,), name="a"), nkeras.Input((3,), name="b")
+        >>> [source.name for source in get_source_inputs(a * 2.0 + b)]
+        ['a', 'b']
+
+    Source: https://keras.io/api/utils/python_utils/
+    """
+    if not isinstance(tensor, KerasTensor) or tensor.node is None:
+        return [tensor]
+    found: dict[int, KerasTensor] = {}
+    seen: set[int] = set()
+    stack = [tensor]
+    while stack:
+        one = stack.pop()
+        if one.node is None or one.node.is_input:
+            outputs = [one] if one.node is None else one.node.output_tensors
+            found.update({id(output): output for output in outputs})
+        elif id(one.node) not in seen:
+            seen.add(id(one.node))
+            stack.extend(reversed(one.node.input_tensors))
+    return list(found.values())
+
+
 def trace() -> Scope[bool]:
     """Inside, operations on symbolic tensors only infer shapes and add no nodes."""
     return Scope(_tracing, True)

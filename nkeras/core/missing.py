@@ -102,8 +102,7 @@ _ROWS = (
         layers.Convolution2DTranspose layers.Convolution3D layers.Convolution3DTranspose
         layers.SeparableConvolution1D layers.SeparableConvolution2D layers.deserialize
         layers.serialize FloatDTypePolicy dtype_policies mixed_precision ops.nn ops.numpy
-        ops.vectorize ops.view ops.jvp utils.Config utils.get_source_inputs utils.split_dataset
-        Operation Function""",
+        ops.vectorize ops.view ops.jvp utils.Config utils.split_dataset""",
     ),
     (
         COMING,

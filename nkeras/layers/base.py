@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nkeras import regularizers
-from nkeras.core import dtypes, graph, naming, observer, policies, tracebacks, tree
+from nkeras.core import dtypes, graph, observer, policies, tracebacks, tree
 from nkeras.core.compile_ahead import compile_ahead
-from nkeras.core.configurable import ANY, Configurable, argument_names
-from nkeras.core.errors import as_bool, cut_text, is_a, nearest, short, warn
+from nkeras.core.configurable import ANY, argument_names
+from nkeras.core.errors import as_bool, nearest, short, warn
 from nkeras.core.graph import KerasTensor
+from nkeras.core.operation import Operation
 from nkeras.core.primitive import has_symbolic, to_tensor
 from nkeras.core.python_values import is_of_users
 from nkeras.core.tensor import Tensor
@@ -35,7 +36,7 @@ from nkeras.layers.input_spec import InputSpec, assert_input_compatibility
 from nkeras.layers.shapes import map_shapes, shapes_of
 
 
-class Layer(Configurable, Buildable, AddsLosses):
+class Layer(Operation, Buildable, AddsLosses):
     """Parameters and a function of tensors.
 
     A subclass defines `__init__`, `build(input_shape)` if it has weights of its own, and
@@ -84,7 +85,7 @@ class Layer(Configurable, Buildable, AddsLosses):
         name: str | None = None,
         **kwargs: Unpack[InputOptions],
     ) -> None:
-        super().__init__()
+        super().__init__(name=name)
         input_shape = _input_shape_argument(kwargs)
         if kwargs:
             unknown, known = next(iter(kwargs)), argument_names(type(self))
@@ -92,12 +93,6 @@ class Layer(Configurable, Buildable, AddsLosses):
                 f"Unrecognized keyword arguments passed to {type(self).__name__}: {short(kwargs)}."
                 f"{nearest(unknown, known)}"
             )
-        if name is not None and (not is_a(name, str) or "/" in name):
-            raise ValueError(
-                f"{type(self).__name__}: argument `name` must be a string without '/'. "
-                f"Received: name={short(name)}"
-            )
-        self.name = name or naming.auto_name(type(self).__name__)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.dtype_policy = policies.get(dtype)
         self.autocast = autocast
@@ -106,7 +101,6 @@ class Layer(Configurable, Buildable, AddsLosses):
         self.input_spec: InputSpec | Sequence[InputSpec] | None = None
         self.supports_masking = type(self).compute_mask is not Layer.compute_mask
         self._trainable = as_bool(trainable, "trainable", type(self).__name__)
-        self._inbound_nodes: list[graph.Node] = []
         self._settled = self._has_run = False
         self._build_shapes: dict[str, object] | None = None
         self._path: tuple[str, ...] = ()
@@ -314,26 +308,6 @@ class Layer(Configurable, Buildable, AddsLosses):
             if given.get(name) is None and value is not None and calling.has_mask(value):
                 kwargs = {**kwargs, name: calling.masks_of(value)}
         return kwargs
-
-    # Symbolic inputs and outputs.
-
-    @property
-    def input(self) -> Structure:
-        """The symbolic input of the first symbolic call."""
-        return self._first_node("input").arguments[0]
-
-    @property
-    def output(self) -> Structure:
-        """The symbolic output of the first symbolic call."""
-        return self._first_node("output").outputs
-
-    def _first_node(self, what: str) -> graph.Node:
-        if not self._inbound_nodes:
-            raise AttributeError(
-                f"The layer {cut_text(self.name)} has never been called on symbolic tensors and "
-                f"thus has no defined {what}."
-            )
-        return self._inbound_nodes[0]
 
 
 def _is_numbers(values: Iterable[object]) -> bool:

@@ -10,10 +10,10 @@ from nkeras import ops
 from nkeras.core import naming, tree
 from nkeras.core.errors import short
 from nkeras.core.graph import KerasTensor, Node, calls_of
+from nkeras.core.operation import Operation
 from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
 from nkeras.core.tensor import Operators
 from nkeras.core.typing import Config, Structure
-from nkeras.layers.base import Layer
 from nkeras.layers.core import InputLayer
 
 if TYPE_CHECKING:
@@ -67,14 +67,14 @@ def graph_config(model: Model) -> Config:
 
 
 def _identity(node: Node) -> int:
-    return id(node.operation) if isinstance(node.operation, Layer) else id(node)
+    return id(node.operation) if isinstance(node.operation, Operation) else id(node)
 
 
-def _nodes_of(operation: Layer | Node, members: set[int]) -> list[Node]:
+def _nodes_of(operation: Operation | Node, members: set[int]) -> list[Node]:
     return [node for node in calls_of(operation) if id(node) in members]
 
 
-def _node_numbers(operations: list[Layer | Node], members: set[int]) -> dict[int, int]:
+def _node_numbers(operations: list[Operation | Node], members: set[int]) -> dict[int, int]:
     return {
         id(node): number
         for operation in operations
@@ -82,13 +82,13 @@ def _node_numbers(operations: list[Layer | Node], members: set[int]) -> dict[int
     }
 
 
-def operation_names(operations: Iterable[Layer | Node]) -> dict[int, str]:
+def operation_names(operations: Iterable[Operation | Node]) -> dict[int, str]:
     """Names by identity; calls of ops get the op's name and a number that no layer has."""
     operations = list(operations)
     names: dict[int, str] = {}
-    taken = {operation.name for operation in operations if isinstance(operation, Layer)}
+    taken = {operation.name for operation in operations if isinstance(operation, Operation)}
     for operation in operations:
-        if isinstance(operation, Layer):
+        if isinstance(operation, Operation):
             name = operation.name
         else:
             name = base = operation.operation.__name__.rstrip("_")
@@ -101,8 +101,8 @@ def operation_names(operations: Iterable[Layer | Node]) -> dict[int, str]:
     return names
 
 
-def _describe(operation: Layer | Node, name: str) -> Config:
-    if isinstance(operation, Layer):
+def _describe(operation: Operation | Node, name: str) -> Config:
+    if isinstance(operation, Operation):
         return serialize_keras_object(operation)
     function = operation.operation
     return {

@@ -9,6 +9,7 @@ from nkeras import ops
 from nkeras.core import graph, tree
 from nkeras.core.errors import cut_text, short
 from nkeras.core.graph import KerasTensor, Node, set_mask
+from nkeras.core.operation import Operation
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Structure
@@ -57,7 +58,7 @@ class Graph:
         """The layers, inputs first, in Keras' order: by depth, then by first use."""
         return [operation for operation in self.operations if isinstance(operation, Layer)]
 
-    def _order(self) -> tuple[list[Node], list[Layer | Node]]:
+    def _order(self) -> tuple[list[Node], list[Operation | Node]]:
         found = graph.sort_nodes(self.outputs, self.inputs)  # checks that nothing is missing
         members = {id(node) for node in found}
         input_nodes = [tensor.node for tensor in self.inputs if tensor.node is not None]
@@ -234,12 +235,12 @@ def _symbolic(structure: Structure, argument: str) -> list[KerasTensor]:
 
 
 def _key(node: Node) -> int:
-    """Layers are one operation however often they are called; each call of an op is its own."""
+    """Objects are one operation however often they are called; each call of an op is its own."""
     return id(_operation(node))
 
 
-def _operation(node: Node) -> Layer | Node:
-    return node.operation if isinstance(node.operation, Layer) else node
+def _operation(node: Node) -> Operation | Node:
+    return node.operation if isinstance(node.operation, Operation) else node
 
 
 def _fit_rank(value: Tensor, tensor: KerasTensor) -> Tensor:

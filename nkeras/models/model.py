@@ -16,6 +16,7 @@ from nkeras.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from nkeras.core.graph import Node
+    from nkeras.core.operation import Operation
 
 
 class Model(Trainer, Layer):
@@ -170,7 +171,7 @@ class Model(Trainer, Layer):
         return self.need_graph().output_names()
 
     @property
-    def operations(self) -> list[Layer | Node]:
+    def operations(self) -> list[Operation | Node]:
         """Layers and op calls in order of depth."""
         return self.need_graph().operations
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from nkeras.core import missing
 from nkeras.core.dtypes import standardize_dtype as standardize_dtype
+from nkeras.core.graph import get_source_inputs as get_source_inputs
 from nkeras.core.graph import is_keras_tensor as is_keras_tensor
 from nkeras.core.serialization import custom_object_scope as custom_object_scope
 from nkeras.core.serialization import deserialize_keras_object as deserialize_keras_object

@@ -16,6 +16,7 @@ from nkeras.utils import io_utils
 from nkeras.utils.summary_table import summary_table
 
 if TYPE_CHECKING:
+    from nkeras.core.operation import Operation
     from nkeras.layers.base import Layer
     from nkeras.models.model import Model
 
@@ -119,7 +120,7 @@ class _Table:
         if self.nodes is not None:
             fields.append(self.connections(layer))
         if self.show_trainable:
-            if isinstance(layer, Node) or not layer.weights:
+            if not getattr(layer, "weights", ()):
                 fields.append("-")
             else:
                 fields.append("Y" if layer.trainable else "N")
@@ -129,11 +130,11 @@ class _Table:
                 found += self.rows(inner, level + 1)
         return found
 
-    def name(self, layer: Layer | Node) -> str:
+    def name(self, layer: Operation | Node) -> str:
         """The name of a layer, or that of an op's call."""
         return self.names[id(layer)] if isinstance(layer, Node) else layer.name
 
-    def connections(self, layer: Layer | Node) -> str:
+    def connections(self, layer: Operation | Node) -> str:
         """The tensors that a layer takes: name, number of the call, number of the output."""
         members = {id(node) for node in self.nodes or ()}
         found = []
@@ -150,7 +151,7 @@ class _Table:
         return ", ".join(found) or "-"
 
 
-def _layer_of(node: Node) -> Layer | Node:
+def _layer_of(node: Node) -> Operation | Node:
     """The layer that a call belongs to; for a call of an op the call itself."""
     return node.operation if hasattr(node.operation, "_inbound_nodes") else node
 
@@ -166,7 +167,7 @@ def _is_chain(nodes: Sequence[Node]) -> bool:
     return one_each and len(set(parents)) == len(parents)
 
 
-def _class_name(layer: Layer | Node) -> str:
+def _class_name(layer: Operation | Node) -> str:
     if not isinstance(layer, Node):
         return type(layer).__name__
     words = layer.operation.__name__.split("_")
@@ -204,8 +205,8 @@ def _shape(shape: Iterable[int | None]) -> str:
     return f"({', '.join(str(size) for size in shape)})"
 
 
-def _parameters(layer: Layer | Node) -> str:
-    if isinstance(layer, Node):
+def _parameters(layer: Operation | Node) -> str:
+    if not hasattr(layer, "count_params"):  # an operation
         return "0"
     return f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
 
