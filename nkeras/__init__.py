@@ -11,12 +11,13 @@ from typing import Any
 __version__ = "0.1.0"
 
 _MODULES = (
-    "activations backend callbacks config constraints datasets initializers layers losses metrics "
-    "models ops optimizers random regularizers training tree utils"
+    "activations backend callbacks config constraints datasets dtype_policies initializers layers "
+    "losses metrics mixed_precision models ops optimizers random regularizers training tree utils"
 ).split()
 
 _NAMES = {
     "DTypePolicy": "core.policies",
+    "FloatDTypePolicy": "core.policies",
     "Function": "models.function",
     "GradientTape": "core.tape",
     "Initializer": "initializers",

@@ -5,10 +5,12 @@ from nkeras import callbacks as callbacks
 from nkeras import config as config
 from nkeras import constraints as constraints
 from nkeras import datasets as datasets
+from nkeras import dtype_policies as dtype_policies
 from nkeras import initializers as initializers
 from nkeras import layers as layers
 from nkeras import losses as losses
 from nkeras import metrics as metrics
+from nkeras import mixed_precision as mixed_precision
 from nkeras import models as models
 from nkeras import ops as ops
 from nkeras import optimizers as optimizers
@@ -26,6 +28,7 @@ from nkeras.core.graph import KerasTensor as KerasTensor
 from nkeras.core.naming import name_scope as name_scope
 from nkeras.core.operation import Operation as Operation
 from nkeras.core.policies import DTypePolicy as DTypePolicy
+from nkeras.core.policies import FloatDTypePolicy as FloatDTypePolicy
 from nkeras.core.random import SeedGenerator as SeedGenerator
 from nkeras.core.tape import GradientTape as GradientTape
 from nkeras.core.tensor import Tensor as Tensor

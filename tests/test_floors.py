@@ -23,6 +23,7 @@ WITHOUT_FLOOR = {
     "nkeras.config",
     "nkeras.core",
     "nkeras.datasets",
+    "nkeras.dtype_policies",
     "nkeras.tree",
     "nkeras.utils",
     "nkeras.__main__",

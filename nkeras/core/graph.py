@@ -256,8 +256,6 @@ def get_source_inputs(tensor: KerasTensor) -> list[KerasTensor]:
 
     Source: https://keras.io/api/utils/python_utils/
     """
-    if not isinstance(tensor, KerasTensor) or tensor.node is None:
-        return [tensor]
     found: dict[int, KerasTensor] = {}
     seen: set[int] = set()
     stack = [tensor]

@@ -101,7 +101,7 @@ _ROWS = (
         layers.Convolution1D layers.Convolution1DTranspose layers.Convolution2D
         layers.Convolution2DTranspose layers.Convolution3D layers.Convolution3DTranspose
         layers.SeparableConvolution1D layers.SeparableConvolution2D layers.deserialize
-        layers.serialize FloatDTypePolicy dtype_policies mixed_precision ops.nn ops.numpy
+        layers.serialize ops.nn ops.numpy
         ops.vectorize ops.view ops.jvp utils.Config utils.split_dataset""",
     ),
     (
@@ -144,7 +144,8 @@ _ROWS = (
     (
         NOT_OFFERED,
         "there are no kernels for quantized weights",
-        "quantizers Quantizer",
+        """quantizers Quantizer dtype_policies.AWQDTypePolicy dtype_policies.GPTQDTypePolicy
+        dtype_policies.Int4DTypePolicy dtype_policies.QuantizedFloat8DTypePolicy""",
     ),
     (
         NOT_OFFERED,

@@ -140,6 +140,9 @@ def _serialize_function(function: Any) -> str | Config:
     }
 
 
+_POLICIES = "keras.dtype_policies"
+
+
 def _public_module(cls: type) -> str:
     """`keras.layers` for a class of nkeras, its own module for a class of the user's."""
     package = cls.__module__.split(".")
@@ -147,8 +150,8 @@ def _public_module(cls: type) -> str:
         return cls.__module__
     if cls.__name__ == "Functional":  # the one class that Keras writes with its private module
         return "keras.src.models.functional"
-    if cls.__name__ == "DTypePolicy":
-        return "keras"
+    if cls.__module__ == "nkeras.core.policies":
+        return "keras" if cls.__name__ in ("DTypePolicy", "FloatDTypePolicy") else _POLICIES
     if cls.__name__ == "SeedGenerator":
         return "keras.random"
     if package[1:3] == ["optimizers", "schedules"]:

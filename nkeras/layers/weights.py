@@ -10,7 +10,7 @@ import numpy as np
 from nkeras import constraints, initializers, regularizers
 from nkeras.core import dtypes, guards, naming, observer
 from nkeras.core.errors import as_bool, short
-from nkeras.core.policies import DTypePolicy
+from nkeras.core.policies import DTypePolicy, DTypePolicyMap
 from nkeras.core.scope import Scope
 from nkeras.core.typing import (
     ConstraintLike,
@@ -135,24 +135,33 @@ class Weighted(Tracked):
         return [getattr(self, f"{name}_{kind}", None) for kind in kinds]
 
     @property
+    def _policy(self) -> DTypePolicy:
+        """The policy of this layer, where there is one for each path."""
+        policy = self.dtype_policy
+        if policy.by_path:
+            assert isinstance(policy, DTypePolicyMap)
+            return policy["/".join(self._scope_path())]
+        return policy
+
+    @property
     def dtype(self) -> str:
         """The dtype of the variables."""
-        return self.dtype_policy.variable_dtype
+        return self._policy.variable_dtype
 
     @property
     def variable_dtype(self) -> str:
         """The dtype of the variables."""
-        return self.dtype_policy.variable_dtype
+        return self._policy.variable_dtype
 
     @property
     def compute_dtype(self) -> str:
         """The dtype that inputs and variables are cast to."""
-        return self.dtype_policy.compute_dtype
+        return self._policy.compute_dtype
 
     @property
     def input_dtype(self) -> str:
         """The dtype that inputs are cast to."""
-        return self.dtype_policy.compute_dtype
+        return self._policy.compute_dtype
 
     def _own_weights(self) -> list[Variable]:
         """Own variables, trainable ones first."""

@@ -206,9 +206,10 @@ def _shape(shape: Iterable[int | None]) -> str:
 
 
 def _parameters(layer: Operation | Node) -> str:
-    if not hasattr(layer, "count_params"):  # an operation
+    count: Callable[[], int] | None = getattr(layer, "count_params", None)
+    if count is None:  # an operation
         return "0"
-    return f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
+    return f"{count():,}" if getattr(layer, "built", True) else "0 (unbuilt)"
 
 
 def _bounds(
