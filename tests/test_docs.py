@@ -205,10 +205,10 @@ def _add_primitive(copy: Copy) -> None:
     copy.append(compiled, copy.block("def squared_distances(x: np.ndarray"))
     imports = "from nkeras_numba_cpu.launch.tasks import tasks\n"
     copy.insert(compiled, "from nkeras_numba_cpu.memory", imports)
-    ops = "nkeras/ops/linalg.py"
+    ops = "nkeras/ops/matrix_product.py"
     copy.append(ops, copy.block("def _squared_distances(x: Typed") + MISSING_PARTS["op"])
     copy.insert(ops, "from nkeras.ops.shape", "from nkeras.ops.reduction import reduce_sum\n")
-    public = "from nkeras.ops.linalg import"
+    public = "from nkeras.ops.matrix_product import"
     copy.insert("nkeras/ops/__init__.py", public, f"{public} squared_distances\n")
     case = copy.block('"squared_distances": [Case')
     copy.insert("tests/ops/cases.py", '    "matmul": [', f"    {case}")

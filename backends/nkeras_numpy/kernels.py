@@ -3,6 +3,7 @@
 from nkeras_numpy import (  # noqa: F401  they register
     batch_norm,
     convolution,
+    decompositions,
     dense_gradients,
     image,
     indexing,
@@ -17,6 +18,7 @@ from nkeras_numpy import (  # noqa: F401  they register
     reduction,
     searching,
     shape,
+    solving,
 )
 from nkeras_numpy.registry import KERNELS
 

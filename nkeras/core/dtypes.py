@@ -97,6 +97,11 @@ def limits(name: str) -> tuple[Any, Any]:
     return facts.min, facts.max
 
 
+def epsilon(name: str) -> float:
+    """The distance of 1 to the next number of a floating dtype that arithmetic is done in."""
+    return float(np.finfo("float32" if name in HALVES else name).eps)
+
+
 def is_floating(name: str) -> bool:
     """Whether values of the dtype are real numbers that can have gradients."""
     return name in FLOATS

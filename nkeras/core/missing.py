@@ -7,7 +7,7 @@ for all names in it. A test finds what Keras has but is neither offered nor here
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from inspect import currentframe
 from types import FrameType, ModuleType
@@ -74,10 +74,8 @@ _ROWS = (
     ),
     (
         COMING,
-        "linear algebra",
-        """ops.linalg ops.cholesky ops.cholesky_inverse ops.det ops.eig ops.eigh ops.inv
-        ops.logdet ops.lstsq ops.lu_factor ops.matrix_rank ops.norm ops.pinv ops.qr ops.slogdet
-        ops.solve ops.solve_triangular ops.svd""",
+        "linear algebra and functions of functions",
+        "ops.eig ops.jvp ops.vectorize ops.view",
     ),
     (
         COMING,
@@ -101,8 +99,7 @@ _ROWS = (
         layers.Convolution1D layers.Convolution1DTranspose layers.Convolution2D
         layers.Convolution2DTranspose layers.Convolution3D layers.Convolution3DTranspose
         layers.SeparableConvolution1D layers.SeparableConvolution2D layers.deserialize
-        layers.serialize ops.nn ops.numpy
-        ops.vectorize ops.view ops.jvp utils.Config utils.split_dataset""",
+        layers.serialize utils.Config utils.split_dataset""",
     ),
     (
         COMING,
@@ -174,8 +171,14 @@ _ROWS = (
 TABLE = {name: (state, reason) for state, reason, names in _ROWS for name in names.split()}
 
 
+_SPACES = ("ops.numpy.", "ops.nn.", "ops.linalg.")  # they offer what `ops` does
+
+
 def reason(qualified: str) -> tuple[str, str] | None:
     """State and reason of a name such as `"layers.LSTM"`, or of the module that it is in."""
+    for space in _SPACES:
+        if qualified.startswith(space) and (known := reason(f"ops.{qualified[len(space) :]}")):
+            return known
     while qualified:
         if qualified in TABLE:
             return TABLE[qualified]
@@ -183,7 +186,9 @@ def reason(qualified: str) -> tuple[str, str] | None:
     return None
 
 
-def explain(module: str, later: Mapping[str, str] | None = None) -> None:
+def explain(
+    module: str, later: Mapping[str, str] | None = None, inside: Sequence[str] = ()
+) -> None:
     """Give a module a `__getattr__`, whose error says why the module lacks a name.
 
     It is set unseen: type checkers believe in every name of a module that defines one.
@@ -191,12 +196,15 @@ def explain(module: str, later: Mapping[str, str] | None = None) -> None:
     Args:
         module: the module's `__name__`.
         later: names to load when they are first asked for, and from which module of nkeras.
+        inside: modules inside this one, to load when they are first asked for.
     """
     later = later or {}
 
     def __getattr__(name: str) -> Any:
         if name in later:
             return getattr(import_module(f"nkeras.{later[name]}"), name)
+        if name in inside:
+            return import_module(f"{module}.{name}")
         raise error(module, name)
 
     vars(sys.modules[module])["__getattr__"] = __getattr__

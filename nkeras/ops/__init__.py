@@ -2,6 +2,8 @@
 
 # ruff: noqa: I001, RUF022
 # fmt: off
+import typing
+
 from nkeras.core import missing
 from nkeras.ops import conv_bias as conv_bias, dense as dense, image as image
 from nkeras.ops import operators as operators, recurrent as recurrent
@@ -29,6 +31,10 @@ from nkeras.ops.creation import (
     geomspace, hamming, hanning, identity, kaiser, linspace, logspace, meshgrid, trace, tri,
     tril, triu, vander,
 )
+from nkeras.ops.decompositions import (
+    cholesky, eigh, lu_factor, matrix_rank, qr, svd,
+)
+from nkeras.ops.determinants import det, logdet, slogdet
 from nkeras.ops.crossentropy import (
     binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy,
 )
@@ -52,13 +58,14 @@ from nkeras.ops.subscripts import get_item
 from nkeras.ops.indexing import (
     scatter, take, take_along_axis,
 )
-from nkeras.ops.linalg import (
+from nkeras.ops.matrix_product import (
     matmul,
 )
 from nkeras.ops.normalization import (
     batch_normalization, layer_normalization, log_softmax, normalize, rms_normalization,
     softmax,
 )
+from nkeras.ops.norms import norm
 from nkeras.ops.numeric import (
     allclose, deg2rad, diff, fabs, gcd, isclose, lcm, ldexp, nan_to_num, nextafter, psnr,
     rad2deg, round, saturate_cast, select, trapezoid, unravel_index,
@@ -83,6 +90,9 @@ from nkeras.ops.shape import (
 from nkeras.ops.sorting import (
     argmax, argmin, argpartition, argsort, cumprod, cumsum, nonzero, sort, unique,
 )
+from nkeras.ops.solving import (
+    cholesky_inverse, inv, lstsq, pinv, solve, solve_triangular,
+)
 from nkeras.ops.statistics import (
     average, bincount, corrcoef, count_nonzero, histogram, median, moments, nanargmax,
     nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmedian, nanmin, nanpercentile,
@@ -96,35 +106,37 @@ __all__ = [
     "average_pool", "bartlett", "batch_normalization", "binary_crossentropy", "bincount",
     "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or",
     "bitwise_right_shift", "bitwise_xor", "blackman", "broadcast_to", "cast",
-    "categorical_crossentropy", "cbrt", "cdist", "ceil", "celu", "clip", "concatenate", "cond",
-    "conv", "conv_transpose", "convert_to_numpy", "convert_to_tensor", "copy", "corrcoef",
-    "correlate", "cos", "cosh", "count_nonzero", "cross", "cumprod", "cumsum",
-    "custom_gradient", "deg2rad", "depthwise_conv", "diag", "diagflat", "diagonal", "diff",
-    "digitize", "divide", "divide_no_nan", "dot", "dsplit", "dstack", "dtype", "einsum", "elu",
-    "empty", "empty_like", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expand_dims",
-    "expm1", "eye", "fabs", "flip", "fliplr", "flipud", "floor", "floor_divide", "fmax", "fmin",
-    "fmod", "fori_loop", "full", "full_like", "gcd", "gelu", "geomspace", "get_item", "glu",
-    "greater", "greater_equal", "hamming", "hanning", "hard_shrink", "hard_sigmoid",
-    "hard_silu", "hard_swish", "hard_tanh", "heaviside", "histogram", "hsplit", "hstack",
-    "hypot", "i0", "identity", "in_top_k", "inner", "is_tensor", "isclose", "isfinite", "isin",
-    "isinf", "isnan", "isneginf", "isposinf", "kaiser", "kron", "layer_normalization", "lcm",
-    "ldexp", "leaky_relu", "left_shift", "less", "less_equal", "linspace", "log", "log10",
-    "log1p", "log2", "log_sigmoid", "log_softmax", "logaddexp", "logaddexp2", "logical_and",
-    "logical_not", "logical_or", "logical_xor", "logspace", "logsumexp", "map", "matmul", "max",
-    "max_pool", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mod", "moments",
-    "moveaxis", "multi_hot", "multiply", "nan_to_num", "nanargmax", "nanargmin", "nancumprod",
-    "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod",
-    "nanquantile", "nanstd", "nansum", "nanvar", "ndim", "negative", "nextafter", "nonzero",
-    "normalize", "not_equal", "one_hot", "ones", "ones_like", "outer", "pad", "percentile",
-    "power", "prod", "psnr", "ptp", "quantile", "rad2deg", "ravel", "reciprocal", "relu",
-    "relu6", "repeat", "reshape", "right_shift", "rms_normalization", "roll", "rot90", "round",
-    "rsqrt", "saturate_cast", "scan", "scatter", "scatter_update", "searchsorted",
-    "segment_max", "segment_min", "segment_prod", "segment_sum", "select", "selu",
-    "separable_conv", "shape", "sigmoid", "sign", "signbit", "silu", "sin", "sinc", "sinh",
-    "size", "slice", "slice_update", "soft_shrink", "softmax", "softplus", "softsign", "sort",
+    "categorical_crossentropy", "cbrt", "cdist", "ceil", "celu", "cholesky", "cholesky_inverse",
+    "clip", "concatenate", "cond", "conv", "conv_transpose", "convert_to_numpy",
+    "convert_to_tensor", "copy", "corrcoef", "correlate", "cos", "cosh", "count_nonzero",
+    "cross", "cumprod", "cumsum", "custom_gradient", "deg2rad", "depthwise_conv", "det", "diag",
+    "diagflat", "diagonal", "diff", "digitize", "divide", "divide_no_nan", "dot", "dsplit",
+    "dstack", "dtype", "eigh", "einsum", "elu", "empty", "empty_like", "equal", "erf", "erfc",
+    "erfinv", "exp", "exp2", "expand_dims", "expm1", "eye", "fabs", "flip", "fliplr", "flipud",
+    "floor", "floor_divide", "fmax", "fmin", "fmod", "fori_loop", "full", "full_like", "gcd",
+    "gelu", "geomspace", "get_item", "glu", "greater", "greater_equal", "hamming", "hanning",
+    "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "heaviside",
+    "histogram", "hsplit", "hstack", "hypot", "i0", "identity", "in_top_k", "inner", "inv",
+    "is_tensor", "isclose", "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf",
+    "kaiser", "kron", "layer_normalization", "lcm", "ldexp", "leaky_relu", "left_shift", "less",
+    "less_equal", "linspace", "log", "log10", "log1p", "log2", "log_sigmoid", "log_softmax",
+    "logaddexp", "logaddexp2", "logdet", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "logspace", "logsumexp", "lstsq", "lu_factor", "map", "matmul",
+    "matrix_rank", "max", "max_pool", "maximum", "mean", "median", "meshgrid", "min", "minimum",
+    "mod", "moments", "moveaxis", "multi_hot", "multiply", "nan_to_num", "nanargmax",
+    "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin",
+    "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar", "ndim", "negative",
+    "nextafter", "nonzero", "norm", "normalize", "not_equal", "one_hot", "ones", "ones_like",
+    "outer", "pad", "percentile", "pinv", "power", "prod", "psnr", "ptp", "qr", "quantile",
+    "rad2deg", "ravel", "reciprocal", "relu", "relu6", "repeat", "reshape", "right_shift",
+    "rms_normalization", "roll", "rot90", "round", "rsqrt", "saturate_cast", "scan", "scatter",
+    "scatter_update", "searchsorted", "segment_max", "segment_min", "segment_prod",
+    "segment_sum", "select", "selu", "separable_conv", "shape", "sigmoid", "sign", "signbit",
+    "silu", "sin", "sinc", "sinh", "size", "slice", "slice_update", "slogdet", "soft_shrink",
+    "softmax", "softplus", "softsign", "solve", "solve_triangular", "sort",
     "sparse_categorical_crossentropy", "sparse_plus", "sparse_sigmoid", "sparsemax", "split",
     "sqrt", "square", "squareplus", "squeeze", "stack", "std", "stop_gradient", "subtract",
-    "sum", "swapaxes", "swish", "switch", "take", "take_along_axis", "tan", "tanh",
+    "sum", "svd", "swapaxes", "swish", "switch", "take", "take_along_axis", "tan", "tanh",
     "tanh_shrink", "tensordot", "threshold", "tile", "top_k", "trace", "transpose", "trapezoid",
     "tri", "tril", "triu", "true_divide", "trunc", "unique", "unravel_index", "unstack",
     "vander", "var", "vdot", "vectorized_map", "vsplit", "vstack", "where", "while_loop",
@@ -132,4 +144,7 @@ __all__ = [
 ]
 # fmt: on
 
-missing.explain(__name__)
+if typing.TYPE_CHECKING:
+    from nkeras.ops import linalg as linalg, nn as nn, numpy as numpy
+
+missing.explain(__name__, inside=("linalg", "nn", "numpy"))

@@ -10,7 +10,7 @@ from nkeras.core.spec import Spec, Typed
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Gradients, TensorLike
 from nkeras.ops.elementwise import add
-from nkeras.ops.linalg import matmul, matmul_
+from nkeras.ops.matrix_product import matmul, matmul_
 from nkeras.ops.reduction import reduce_sum
 from nkeras.ops.shape import shaped, turned
 

@@ -13,7 +13,7 @@ from nkeras.core.spec import Shape
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
 from nkeras.ops.creation import diagonal
-from nkeras.ops.linalg import matmul
+from nkeras.ops.matrix_product import matmul
 from nkeras.ops.reduction import reduce_sum
 from nkeras.ops.shape import broadcast_to, reshape, transpose
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nkeras.core.tensor import Operators
-from nkeras.ops import core, elementwise, linalg, numeric, reduction, shape
+from nkeras.ops import core, elementwise, matrix_product, numeric, reduction, shape
 from nkeras.ops.subscripts import getitem
 
 _FROM_ELEMENTWISE = (
@@ -20,7 +20,7 @@ def install() -> None:
     table["getitem"] = getitem
     table["copy"] = core.copy
     table["round"] = numeric.round
-    table["matmul"] = linalg.matmul
+    table["matmul"] = matrix_product.matmul
     table["reduce_sum"] = reduction.reduce_sum
     Operators.operators.update(table)
 

@@ -14,7 +14,7 @@ from nkeras.core.typing import TensorLike
 from nkeras.ops.arranging import moveaxis
 from nkeras.ops.convolution import conv
 from nkeras.ops.elementwise import multiply, root_of_squares
-from nkeras.ops.linalg import matmul
+from nkeras.ops.matrix_product import matmul
 from nkeras.ops.padding import pad
 from nkeras.ops.reduction import reduce_sum
 from nkeras.ops.shape import cast, flip, reshape, stack, transpose, turned

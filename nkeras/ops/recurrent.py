@@ -11,7 +11,7 @@ from nkeras.ops.activation import sigmoid
 from nkeras.ops.arranging import split
 from nkeras.ops.core import zeros_like
 from nkeras.ops.elementwise import square, tanh
-from nkeras.ops.linalg import matmul
+from nkeras.ops.matrix_product import matmul
 from nkeras.ops.reduction import reduce_sum
 from nkeras.ops.shape import concatenate, expand_dims, reshape, stack, swapaxes
 

@@ -30,7 +30,7 @@ from nkeras.ops.elementwise import (
     where_,
 )
 from nkeras.ops.indexing import scatter, take, take_along_axis
-from nkeras.ops.linalg import matmul
+from nkeras.ops.matrix_product import matmul
 from nkeras.ops.reduction import amax, amin, any, mean, prod, reduce_mean, reduce_sum, sum
 from nkeras.ops.searching import searchsorted
 from nkeras.ops.shape import broadcast_to, cast, concatenate, expand_dims, reshape, transpose

@@ -166,7 +166,7 @@ def _concatenated(operation: Primitive[Any], count: int, xs: Operands, static: S
 
 def _product(operation: Primitive[Any], count: int, xs: Operands, static: Static) -> Tensor:
     rank = max(len(x.shape) for x in xs)
-    return operation(*[_of_rank(x, rank) for x in xs])
+    return operation(*[_of_rank(x, rank) for x in xs], **static)
 
 
 def _taken(operation: Primitive[Any], count: int, xs: Operands, static: Static) -> Tensor:
@@ -234,6 +234,10 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(f"{_REDUCTIONS} {_LINES}".split(), _behind("axis")),
     **dict.fromkeys("cast stop_gradient top_k dense batch_norm_inference".split(), _unchanged),
     **dict.fromkeys("layer_norm rms_norm".split(), _unchanged),
+    **dict.fromkeys(
+        "pinv det cofactors slogdet cholesky qr lu eigh svd matrix_rank".split(), _unchanged
+    ),
+    **dict.fromkeys("matmul solve solve_triangular".split(), _product),
     **dict.fromkeys("conv conv_bias max_pool average_pool".split(), _joined),
     **dict.fromkeys(_LOSSES.split(), _all_joined),
     **dict.fromkeys("reshape broadcast_to".split(), _to_shape),
@@ -242,7 +246,6 @@ RULES: dict[str, Rule] = {
     "pad": _padded,
     "slice": _sliced,
     "concatenate": _concatenated,
-    "matmul": _product,
     "take": _taken,
     "take_along_axis": _along_axis,
     "gather_nd": _gathered,

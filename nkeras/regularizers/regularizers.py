@@ -17,7 +17,7 @@ from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
 from nkeras.ops.elementwise import absolute, maximum, multiply, sqrt, square
-from nkeras.ops.linalg import matmul
+from nkeras.ops.matrix_product import matmul
 from nkeras.ops.reduction import sum
 from nkeras.ops.shape import cast, transpose
 

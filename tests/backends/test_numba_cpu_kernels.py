@@ -101,6 +101,25 @@ def matrix_cases():
         yield f"dense-grad-{'-'.join(by)}", "dense_grad", arrays, {"by": by}
 
 
+def linear_algebra_cases():
+    square = normal(2, 4, 4) + 4 * np.eye(4)
+    tall, definite = normal(2, 5, 3), square @ square.swapaxes(-1, -2)
+    yield "solve", "solve", (square, normal(4, 3, seed=1)), {}
+    for lower in (True, False):
+        arrays = (square, normal(2, 4, 3, seed=1))
+        yield f"solve_triangular-{lower}", "solve_triangular", arrays, {"lower": lower}
+    for name in ("det", "cofactors", "slogdet"):
+        yield name, name, (square,), {}
+    for name in ("cholesky", "eigh"):
+        yield name, name, (definite,), {}
+    for label, x in (("tall", tall), ("wide", tall[0].T)):
+        yield f"pinv-{label}", "pinv", (x,), {"rcond": 1e-4}
+        yield f"qr-{label}", "qr", (x,), {"mode": "complete"}
+        yield f"lu-{label}", "lu", (x,), {}
+        yield f"svd-{label}", "svd", (x,), {"full_matrices": label == "wide"}
+        yield f"matrix_rank-{label}", "matrix_rank", (x,), {"tol": None}
+
+
 def reduction_cases():
     x, small = normal(3, 4, 5), normal(2, 3, 2, 3)
     for name in ("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_mean"):
@@ -288,6 +307,7 @@ def image_cases():
 def all_cases():
     for maker in (
         matrix_cases,
+        linear_algebra_cases,
         window_cases,
         reduction_cases,
         shape_cases,
@@ -366,6 +386,8 @@ def test_as_numpy(label, dtype):
 
 OF_FLOATS = ("reduce_mean", "average", "softmax", "log_", "sparse", "cross", "dropout")
 OF_FLOATS += ("batch_norm", "layer_norm", "rms_norm", "lstm", "resample")
+OF_FLOATS += ("solve", "pinv", "det", "cofactors", "slogdet", "cholesky", "qr", "lu", "eigh", "svd")
+OF_FLOATS += ("matrix_rank",)
 
 
 def integer_cases():

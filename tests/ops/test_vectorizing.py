@@ -45,6 +45,10 @@ CASES: dict[str, tuple[Callable[..., Any], Any]] = {
     "repeat": (lambda r: ops.tile(ops.expand_dims(r, 0), (2, 2)), MATRIX),
     "matmul": (lambda m: (m @ SQUARE, SQUARE @ m, m @ m, ops.matmul(m, ROW)), CUBE),
     "vectors": (lambda r: (ops.dot(r, r), ops.outer(r, ROW), ops.matmul(SQUARE, r)), MATRIX),
+    "linear algebra": (
+        lambda m: (ops.det(m), ops.inv(m), ops.norm(m, 2), ops.solve_triangular(m, SQUARE)),
+        CUBE,
+    ),
     "einsum": (lambda m: ops.einsum("ij,kj->ik", m, SQUARE), CUBE),
     "take": (lambda i: (ops.take(SQUARE, i, axis=0), ops.take(SQUARE, i, axis=1)), PLACES),
     "getitem": (lambda m: (m[1], m[..., -1], m[None, 1:3]), CUBE),

@@ -19,6 +19,7 @@ from nkeras_numba_cpu.kernels import (  # noqa: F401  they register
     searching,
     selection,
     shape,
+    through_numpy,
 )
 from nkeras_numba_cpu.kernels.registry import KERNELS
 

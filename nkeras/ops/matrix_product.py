@@ -1,0 +1,79 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+from nkeras.core import missing
+from nkeras.core.primitive import op, primitive, promoted
+from nkeras.core.spec import Spec, Typed, broadcast_shapes
+from nkeras.core.tape import sum_to
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import TensorLike
+from nkeras.ops.shape import expand_dims, squeeze, turned
+
+
+@primitive(outputs=("product",))
+def matmul_(x: Typed, y: Typed) -> Spec:
+    """Product of matrices, in batches."""
+    if x.shape[-1] != y.shape[-2]:
+        raise ValueError(
+            f"matmul: shapes {x.shape} and {y.shape} do not fit: the last size of x1 "
+            f"({x.shape[-1]}) must equal the second to last size of x2 ({y.shape[-2]})."
+        )
+    if len(x.shape) == len(y.shape) == 2:
+        return Spec((x.shape[0], y.shape[1]), x.dtype)
+    batch = broadcast_shapes(x.shape[:-2], y.shape[:-2], owner="matmul")
+    return Spec((*batch, x.shape[-2], y.shape[-1]), x.dtype)
+
+
+@matmul_.vjp("x")
+def _(grad_product: Tensor, x_spec: Spec, y: Tensor) -> Tensor:
+    return sum_to(matmul_(grad_product, turned(y)), x_spec)
+
+
+@matmul_.vjp("y")
+def _(grad_product: Tensor, x: Tensor, y_spec: Spec) -> Tensor:
+    return sum_to(matmul_(turned(x), grad_product), y_spec)
+
+
+def conj(x: Tensor) -> Tensor:
+    """Complex conjugate; real numbers are their own."""
+    return x
+
+
+def adjoint(x: Tensor) -> Tensor:
+    """Conjugated, with the last two axes exchanged."""
+    return conj(turned(x))
+
+
+@op
+def matmul(x1: TensorLike, x2: TensorLike) -> Tensor:
+    """Matrix product; leading axes broadcast; vectors are treated as in NumPy.
+
+    Args:
+        x1: tensor `(..., rows, inner)` or `(inner,)`.
+        x2: tensor `(..., inner, columns)` or `(inner,)`.
+
+    Returns:
+        Tensor `(..., rows, columns)`, of the promoted dtype.
+
+    Raises:
+        ValueError: the inner sizes differ, or an argument has rank 0.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.ops.matmul([[1.0, 2.0]], [[3.0], [4.0]]).numpy()
+        array([[11.]], dtype=float32)
+    """
+    x1, x2 = promoted(x1, x2)
+    if len(x1.shape) == len(x2.shape) == 2:
+        return matmul_(x1, x2)
+    if not x1.shape or not x2.shape:
+        raise ValueError(f"matmul: arguments must not be scalars. Shapes: {x1.shape}, {x2.shape}")
+    is_row, is_column = len(x1.shape) == 1, len(x2.shape) == 1
+    product = matmul_(expand_dims(x1, 0) if is_row else x1, expand_dims(x2, 1) if is_column else x2)
+    if is_column:
+        product = squeeze(product, -1)
+    return squeeze(product, -1 if is_column else -2) if is_row else product
+
+
+missing.explain(__name__)
