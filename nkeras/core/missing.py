@@ -30,8 +30,8 @@ _ROWS = (
     (
         COMING,
         "attention and embeddings",
-        """layers.AdditiveAttention layers.Attention layers.Embedding
-        layers.GroupQueryAttention layers.MultiHeadAttention layers.ReversibleEmbedding
+        """layers.AdditiveAttention layers.Attention
+        layers.GroupQueryAttention layers.MultiHeadAttention
         ops.dot_product_attention config.disable_flash_attention config.enable_flash_attention
         config.is_flash_attention_enabled""",
     ),

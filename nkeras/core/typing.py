@@ -200,6 +200,28 @@ class AllLayerOptions(LayerOptions, total=False):
     activity_regularizer: RegularizerLike
 
 
+class EmbeddingOptions(TypedDict, total=False):
+    """The same for embeddings, whose argument `input_dim` is another one."""
+
+    name: str | None
+    dtype: PolicyLike
+    trainable: bool
+    autocast: bool
+    activity_regularizer: RegularizerLike
+    input_shape: Sequence[int | None]
+    batch_input_shape: Sequence[int | None]
+    input_length: int | None
+
+
+class ReversibleEmbeddingOptions(EmbeddingOptions, total=False):
+    """What `ReversibleEmbedding` gives to `Embedding`."""
+
+    weights: Any
+    lora_rank: int | None
+    lora_alpha: float | None
+    quantization_config: object
+
+
 class UnnamedLayerOptions(InputOptions, total=False):
     """The same for layers with an argument `name`."""
 

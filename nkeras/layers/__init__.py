@@ -22,6 +22,8 @@ from nkeras.layers.depthwise import DepthwiseConv2D as DepthwiseConv2D
 from nkeras.layers.depthwise import SeparableConv1D as SeparableConv1D
 from nkeras.layers.depthwise import SeparableConv2D as SeparableConv2D
 from nkeras.layers.einsum_dense import EinsumDense as EinsumDense
+from nkeras.layers.embedding import Embedding as Embedding
+from nkeras.layers.embedding import ReversibleEmbedding as ReversibleEmbedding
 from nkeras.layers.group_normalization import GroupNormalization as GroupNormalization
 from nkeras.layers.input_spec import InputSpec as InputSpec
 from nkeras.layers.layer_normalization import LayerNormalization as LayerNormalization

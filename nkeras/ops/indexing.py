@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from nkeras.core import dtypes, graph
+from nkeras.core import dtypes, graph, observer
 from nkeras.core.errors import short
+from nkeras.core.host import on_host
 from nkeras.core.primitive import op, primitive, to_tensor
 from nkeras.core.spec import Shape, Spec, Typed, broadcast_shapes, normalize_axis
 from nkeras.core.tensor import Tensor
@@ -161,15 +162,27 @@ def _(
 def checked_indices(indices: TensorLike, size: int, owner: str) -> Tensor:
     """Integer indices as non-negative int32 tensor.
 
+    While a step is recorded, replays check them too, and negative ones are left to the kernels.
+
     Raises:
-        ValueError: an index is out of `[-size, size)`, or the dtype is not an integer.
+        ValueError: an index is out of `[-size, size)`.
     """
+    may_change = observer.active() is not None and isinstance(indices, Tensor)
     indices = to_tensor(indices)
     if indices.dtype == "bool" or not dtypes.is_integer(indices.dtype):
         indices = cast(indices, "int32")
     if isinstance(indices, graph.KerasTensor):
         return indices
-    values = indices.numpy()
+    if may_change:
+        on_host(lambda values: _check_range(values, size, owner), indices)
+    elif _check_range(indices.numpy(), size, owner):
+        values = indices.numpy()
+        indices = to_tensor(np.where(values < 0, values + size, values), "int32")
+    return cast(indices, "int32")
+
+
+def _check_range(values: np.ndarray, size: int, owner: str) -> bool:
+    """Refuse indices that are out of range; whether there are negative ones."""
     least, most = (int(values.min()), int(values.max())) if values.size else (0, -1)
     if least < -size or most >= size:
         wrong = values[(values < -size) | (values >= size)].ravel()[0]
@@ -177,9 +190,7 @@ def checked_indices(indices: TensorLike, size: int, owner: str) -> Tensor:
             f"{owner}: index {wrong} is out of range for an axis of size {size}; indices must be "
             f"in [{-size}, {size - 1}]."
         )
-    if least < 0:
-        indices = to_tensor(np.where(values < 0, values + size, values), "int32")
-    return cast(indices, "int32")
+    return least < 0
 
 
 @op
@@ -240,6 +251,7 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = None)
 
 def checked_coordinates(indices: TensorLike, shape: Shape, owner: str) -> Tensor:
     """Coordinates `(..., depth)` as non-negative int32 tensor, checked against a shape."""
+    may_change = observer.active() is not None and isinstance(indices, Tensor)
     indices = to_tensor(indices)
     depth = indices.shape[-1] if indices.shape else 0
     if not 1 <= depth <= len(shape):
@@ -249,8 +261,16 @@ def checked_coordinates(indices: TensorLike, shape: Shape, owner: str) -> Tensor
         )
     if isinstance(indices, graph.KerasTensor):
         return indices
+    if may_change:
+        on_host(lambda values: _check_columns(values, shape, owner), indices)
+        return cast(indices, "int32")
     columns = [checked_indices(indices.numpy()[..., i], shape[i], owner) for i in range(depth)]
     return stack(columns, axis=-1)
+
+
+def _check_columns(values: np.ndarray, shape: Shape, owner: str) -> None:
+    for i in range(values.shape[-1]):
+        _check_range(values[..., i], shape[i], owner)
 
 
 @op

@@ -63,10 +63,12 @@ def answer(case):
         if masks and not case["arguments"] and "mask" in inspect.signature(layer.call).parameters:
             named["mask"] = masks[0]
         y, state = layer.stateless_call(trained, others, *arguments, **named)
-        if not masks or not layer.supports_masking:
+        if not layer.supports_masking:
             return y, state, None
-        if case["arguments"]:
-            return y, state, keras.src.backend.get_keras_mask(keras.tree.flatten(y)[0])
+        own = keras.src.backend.get_keras_mask(keras.tree.flatten(y)[0])
+        if case["arguments"] or own is not None:
+            return y, state, own
+        masks = masks or [None for _ in arrays]
         return y, state, layer.compute_mask(arguments[0], masks if len(masks) > 1 else masks[0])
 
     def loss(trained, arrays):
