@@ -12,7 +12,7 @@ import numpy as np
 import nkeras
 from nkeras import ops
 from nkeras.ops.dense import dense
-from nkeras.ops.recurrent import lstm
+from nkeras.ops.lstm import lstm
 
 
 def _dense_layer(case: dict[str, Any], x: Any, kernel: Any, bias: Any) -> Any:
@@ -42,7 +42,8 @@ def _cross_entropy(case: dict[str, Any], logits: Any, labels: Any) -> Any:
 
 def _lstm(case: dict[str, Any], x: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
     zeros = ops.zeros((x.shape[0], recurrent.shape[0]))
-    return lstm(x, zeros, zeros, kernel, recurrent, bias)[0]
+    options = None, None
+    return lstm(x, zeros, zeros, kernel, recurrent, bias, *options, reverse=False)[0]
 
 
 def _window(case: dict[str, Any]) -> dict[str, Any]:

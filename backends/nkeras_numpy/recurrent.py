@@ -1,85 +1,89 @@
-"""A whole sequence through an LSTM; gates in the order input, forget, candidate, output."""
+"""What the recurrent kernels share: the order of steps, products with a state that has holes.
+
+`dropout` has a mask `(gates, batch, units)` of the state for the columns of each gate.
+"""
 
 from __future__ import annotations
 
-from nkeras_numpy.namespace import Array, in_float32, namespace
-from nkeras_numpy.registry import KERNELS
+from nkeras_numpy.namespace import Array, namespace
 
 
-def _sigmoid(x: Array) -> Array:
+def sigmoid(x: Array) -> Array:
+    """Between 0 and 1."""
     return 1 / (1 + namespace(x).exp(-x))
 
 
-@KERNELS.register
-@in_float32
-def lstm(
-    x: Array,
-    h: Array,
-    c: Array,
-    kernel: Array,
-    recurrent_kernel: Array,
-    bias: Array | None,
-) -> tuple[Array, Array, Array, Array, Array]:
-    """Outputs of each step, last state, last cell, gates after their functions, cells."""
-    xp = namespace(x)
-    products = xp.matmul(x, kernel)
-    products = products if bias is None else products + bias
-    outputs, gates, cells = [], [], []
-    for step in range(x.shape[1]):
-        z = products[:, step] + xp.matmul(h, recurrent_kernel)
-        i, f, g, o = xp.split(z, 4, axis=-1)
-        i, f, g, o = _sigmoid(i), _sigmoid(f), xp.tanh(g), _sigmoid(o)
-        c = f * c + i * g
-        h = o * xp.tanh(c)
-        outputs.append(h)
-        gates.append(xp.concatenate([i, f, g, o], axis=-1))
-        cells.append(c)
-    return xp.stack(outputs, 1), h, c, xp.stack(gates, 1), xp.stack(cells, 1)
+def order(time: int, reverse: bool) -> list[int]:
+    """The steps as they are computed."""
+    return list(range(time))[:: -1 if reverse else 1]
 
 
-@KERNELS.register
-@in_float32
-def lstm_grad(
-    grad_y: Array | None,
-    grad_last_h: Array | None,
-    grad_last_c: Array | None,
-    x: Array,
-    h: Array,
-    c: Array,
-    kernel: Array,
-    recurrent_kernel: Array,
-    y: Array,
-    gates: Array,
-    cells: Array,
-) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """Gradients of ``lstm`` by x, h, c, kernel, recurrent kernel and bias."""
+def kept(mask: Array | None, step: int, new: Array, old: Array) -> Array:
+    """The new values of the sequences that have this step, the old ones of the others."""
+    return new if mask is None else namespace(new).where(mask[:, step, None], new, old)
+
+
+def inputs(x: Array, kernel: Array | None, bias: Array | None) -> Array:
+    """The products of all steps; x are products already where there is no kernel."""
+    products = x if kernel is None else namespace(x).matmul(x, kernel)
+    return products if bias is None else products + bias
+
+
+def inputs_grad(
+    grad: Array, x: Array, kernel: Array | None, by_x: bool
+) -> tuple[Array | None, Array | None]:
+    """Gradients of `inputs` by x and kernel."""
+    if kernel is None:
+        return grad if by_x else None, None
     xp = namespace(x)
-    grad_h = xp.zeros_like(h) if grad_last_h is None else grad_last_h
-    grad_c = xp.zeros_like(c) if grad_last_c is None else grad_last_c
-    grad_z = xp.empty_like(gates)
-    for step in reversed(range(x.shape[1])):
-        i, f, g, o = xp.split(gates[:, step], 4, axis=-1)
-        if grad_y is not None:
-            grad_h = grad_h + grad_y[:, step]
-        bent = xp.tanh(cells[:, step])
-        grad_c = grad_c + grad_h * o * (1 - bent * bent)
-        before = cells[:, step - 1] if step else c
-        parts = [
-            grad_c * g * i * (1 - i),
-            grad_c * before * f * (1 - f),
-            grad_c * i * (1 - g * g),
-            grad_h * bent * o * (1 - o),
-        ]
-        grad_z[:, step] = xp.concatenate(parts, axis=-1)
-        grad_c = grad_c * f
-        grad_h = xp.matmul(grad_z[:, step], recurrent_kernel.T)
-    states = xp.concatenate([h[:, None], y[:, :-1]], axis=1)
-    rows = grad_z.reshape(-1, grad_z.shape[-1])
-    return (
-        xp.matmul(grad_z, kernel.T),
-        grad_h,
-        grad_c,
-        xp.matmul(x.reshape(-1, x.shape[-1]).T, rows),
-        xp.matmul(states.reshape(-1, states.shape[-1]).T, rows),
-        xp.sum(rows, axis=0),
+    grad_kernel = xp.matmul(x.reshape(-1, x.shape[-1]).T, grad.reshape(-1, grad.shape[-1]))
+    return xp.matmul(grad, kernel.T) if by_x else None, grad_kernel
+
+
+def recurrent(h: Array, kernel: Array, dropout: Array | None) -> Array:
+    """The product of a state with the recurrent kernel."""
+    xp = namespace(h)
+    if dropout is None:
+        return xp.matmul(h, kernel)
+    blocks = xp.split(kernel, len(dropout), axis=1)
+    return xp.concatenate(
+        [xp.matmul(h * drop, block) for drop, block in zip(dropout, blocks, strict=True)], axis=1
     )
+
+
+def recurrent_grad(grad: Array, kernel: Array, dropout: Array | None) -> Array:
+    """The gradient of `recurrent` by the state."""
+    xp = namespace(grad)
+    if dropout is None:
+        return xp.matmul(grad, kernel.T)
+    count = len(dropout)
+    pairs = zip(xp.split(grad, count, axis=1), xp.split(kernel, count, axis=1), strict=True)
+    return sum(
+        drop * xp.matmul(part, block.T) for drop, (part, block) in zip(dropout, pairs, strict=True)
+    )
+
+
+def recurrent_kernel_grad(grad: Array, states: Array, dropout: Array | None) -> Array:
+    """The gradient of `recurrent` by the kernel, from the states before all steps."""
+    xp = namespace(grad)
+    units = states.shape[-1]
+    if dropout is None:
+        return xp.matmul(states.reshape(-1, units).T, grad.reshape(-1, grad.shape[-1]))
+    blocks = []
+    for drop, part in zip(dropout, xp.split(grad, len(dropout), axis=2), strict=True):
+        rows = (states * drop[:, None]).reshape(-1, units)
+        blocks.append(xp.matmul(rows.T, part.reshape(-1, part.shape[-1])))
+    return xp.concatenate(blocks, axis=1)
+
+
+def before(first: Array, later: Array, reverse: bool) -> Array:
+    """What was there before each step: `first`, then what each step but the last made."""
+    xp = namespace(first)
+    if reverse:
+        return xp.concatenate([later[:, 1:], first[:, None]], axis=1)
+    return xp.concatenate([first[:, None], later[:, :-1]], axis=1)
+
+
+def bias_grad(grad: Array, bias: Array | None) -> Array | None:
+    """The gradient by the bias, where there is one."""
+    return None if bias is None else grad.sum(axis=(0, 1))

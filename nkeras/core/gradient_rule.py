@@ -122,14 +122,14 @@ def backward(
 
 
 def gradient_through(
-    function: Callable[..., Sequence[Tensor]], sources: Gradients, grads: Gradients
+    function: Callable[..., Gradients], sources: Gradients, grads: Gradients
 ) -> Gradients:
     """Gradients by the sources of what simpler ops make of them.
 
     For derivatives of derivatives, which are rare and whose formulas are long.
 
     Args:
-        function: of the sources; a tuple of tensors.
+        function: of the sources; a tuple of tensors, or None where there is no result.
         sources: tensors, or None.
         grads: the gradients by the function's results.
     """
@@ -137,9 +137,9 @@ def gradient_through(
     with tape.GradientTape(watch_accessed_variables=False) as watching:
         watching.watch(watched)
         results = function(*sources)
-    found = iter(
-        watching.gradient(list(results), watched, list(grads), unconnected_gradients="zero")
-    )
+    pairs = [pair for pair in zip(results, grads, strict=True) if pair[0] is not None]
+    targets, upstream = [one for one, _ in pairs], [one for _, one in pairs]
+    found = iter(watching.gradient(targets, watched, upstream, unconnected_gradients="zero"))
     return tuple(None if source is None else next(found) for source in sources)
 
 

@@ -1,172 +1,136 @@
-"""Recurrent layers' work on whole sequences, as primitives."""
+"""What `lstm`, `gru` and `simple_rnn` share: checks of shapes, and their steps in simpler ops."""
 
 from __future__ import annotations
 
-from nkeras.core.gradient_rule import differentiate_decomposition, gradient_through
-from nkeras.core.primitive import primitive
-from nkeras.core.spec import Spec, Typed
+from collections.abc import Callable, Sequence
+
+from nkeras.core.gradient_rule import gradient_through
+from nkeras.core.spec import Shape, Spec, Typed
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Gradients
-from nkeras.ops.activation import sigmoid
 from nkeras.ops.arranging import split
-from nkeras.ops.core import zeros_like
-from nkeras.ops.elementwise import square, tanh
+from nkeras.ops.core import where, zeros_like
+from nkeras.ops.elementwise import add, multiply
 from nkeras.ops.matrix_product import matmul
-from nkeras.ops.reduction import reduce_sum
-from nkeras.ops.shape import concatenate, expand_dims, reshape, stack, swapaxes
-
-_RESULTS = ("y", "last_h", "last_c", "gates", "cells")
-_GRADS = ("grad_x", "grad_h", "grad_c", "grad_kernel", "grad_recurrent_kernel", "grad_bias")
+from nkeras.ops.shape import concatenate
+from nkeras.ops.subscripts import getitem
 
 
-@primitive(outputs=_RESULTS)
-def _lstm(
-    x: Typed, h: Typed, c: Typed, kernel: Typed, recurrent_kernel: Typed, bias: Typed | None
-) -> tuple[Spec, ...]:
-    """A sequence through an LSTM with the gates in the order input, forget, candidate, output.
+def sizes(owner: str, x: Typed, gates: int, recurrent_kernel: Typed) -> tuple[int, int, int, int]:
+    """Batch, time, features and units.
 
-    x `(batch, time, features)`, h and c `(batch, units)`, kernel `(features, 4 * units)`,
-    recurrent_kernel `(units, 4 * units)`, bias `(4 * units,)` or None. Gives the outputs
-    `(batch, time, units)`, the last state and cell, and for the gradient the gates after their
-    functions `(batch, time, 4 * units)` and all cells.
+    Raises:
+        ValueError: x or the recurrent kernel has another rank, or there is no step, feature or
+            unit.
     """
+    if len(x.shape) != 3 or len(recurrent_kernel.shape) != 2:
+        raise ValueError(
+            f"{owner}: x must be (batch, time, features) and recurrent_kernel a matrix. Received "
+            f"shapes: {tuple(x.shape)} and {tuple(recurrent_kernel.shape)}"
+        )
     batch, time, features = x.shape
     units = recurrent_kernel.shape[0]
-    wanted = {
-        "h": (batch, units),
-        "c": (batch, units),
-        "kernel": (features, 4 * units),
-        "recurrent_kernel": (units, 4 * units),
-        "bias": (4 * units,),
-    }
-    given = {"h": h, "c": c, "kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
-    for name, value in given.items():
-        if value is not None and tuple(value.shape) != wanted[name]:
-            raise ValueError(
-                f"lstm: argument `{name}` must have shape {wanted[name]} for x of shape "
-                f"{tuple(x.shape)}. Received shape: {tuple(value.shape)}"
-            )
     if 0 in (time, features, units):
         raise ValueError(
-            f"lstm: x {tuple(x.shape)} and {units} units must have a step, a feature and a unit."
+            f"{owner}: x {tuple(x.shape)} and {units} units must have a step, a feature and a unit."
         )
-    state = Spec((batch, units), x.dtype)
-    cells = Spec((batch, time, units), x.dtype)
-    return cells, state, state, Spec((batch, time, 4 * units), x.dtype), cells
+    return batch, time, features, units
 
 
-@_lstm.decomposition
-def _lstm_steps(
-    x: Tensor, h: Tensor, c: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor | None
-) -> tuple[Tensor, ...]:
-    products = matmul(x, kernel)
-    products = products if bias is None else products + bias
-    outputs, gates, cells = [], [], []
-    for step in range(x.shape[1]):
-        i, f, g, o = split(products[:, step] + matmul(h, recurrent_kernel), 4, axis=-1)
-        i, f, g, o = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
-        c = f * c + i * g
-        h = o * tanh(c)
-        outputs.append(h)
-        gates.append(concatenate([i, f, g, o], axis=-1))
-        cells.append(c)
-    return stack(outputs, 1), h, c, stack(gates, 1), stack(cells, 1)
+def check_shapes(owner: str, x: Typed, wanted: dict[str, tuple[Typed | None, Shape]]) -> None:
+    """Refuse arguments of other shapes.
+
+    Args:
+        owner: name of the primitive.
+        x: its first argument, for the message.
+        wanted: by name, an argument (or None) and its shape.
+
+    Raises:
+        ValueError: a shape differs.
+    """
+    for name, (value, shape) in wanted.items():
+        if value is not None and tuple(value.shape) != shape:
+            raise ValueError(
+                f"{owner}: argument `{name}` must have shape {shape} for x of shape "
+                f"{tuple(x.shape)}. Received shape: {tuple(value.shape)}"
+            )
 
 
-@_lstm.vjp("x", "h", "c", "kernel", "recurrent_kernel", "bias")
-def _(
-    x: Tensor,
-    h: Tensor,
-    c: Tensor,
-    kernel: Tensor,
-    recurrent_kernel: Tensor,
-    bias: Tensor | None,
-    y: Tensor,
-    gates: Tensor,
-    cells: Tensor,
-    grad_y: Tensor | None = None,
-    grad_last_h: Tensor | None = None,
-    grad_last_c: Tensor | None = None,
-    grad_gates: Tensor | None = None,
-    grad_cells: Tensor | None = None,
-) -> Gradients:
-    sources = x, h, c, kernel, recurrent_kernel
-    if grad_gates is None and grad_cells is None:
-        grads = _lstm_grad(grad_y, grad_last_h, grad_last_c, *sources, y, gates, cells)
-        return (*grads[:5], None if bias is None else grads[5])
-    # Only derivatives of derivatives ask for these.
-    given = grad_y, grad_last_h, grad_last_c, grad_gates, grad_cells
-    shapes = y, h, c, gates, cells
-    filled = [
-        zeros_like(like) if item is None else item for item, like in zip(given, shapes, strict=True)
-    ]
-    return gradient_through(_lstm_steps, (*sources, bias), filled)
-
-
-@primitive(outputs=_GRADS)
-def _lstm_grad(
-    grad_y: Typed | None,
-    grad_last_h: Typed | None,
-    grad_last_c: Typed | None,
+def common(
     x: Typed,
-    h: Typed,
-    c: Typed,
-    kernel: Typed,
+    gates: int,
+    sizes: tuple[int, int, int, int],
+    kernel: Typed | None,
     recurrent_kernel: Typed,
-    y: Typed,
-    gates: Typed,
-    cells: Typed,
-) -> tuple[Spec, ...]:
-    like = x, h, c, kernel, recurrent_kernel
-    return (*(Spec(spec.shape, x.dtype) for spec in like), Spec(kernel.shape[1:], x.dtype))
+    mask: Typed | None,
+    dropout: Typed | None,
+) -> dict[str, tuple[Typed | None, Shape]]:
+    """The shapes of what all three take."""
+    batch, time, features, units = sizes
+    columns = gates * units
+    return {
+        "x": (x if kernel is None else None, (batch, time, columns)),
+        "kernel": (kernel, (features, columns)),
+        "recurrent_kernel": (recurrent_kernel, (units, columns)),
+        "mask": (mask, (batch, time)),
+        "dropout": (dropout, (gates, batch, units)),
+    }
 
 
-@_lstm_grad.decomposition
-def _(
-    grad_y: Tensor | None,
-    grad_last_h: Tensor | None,
-    grad_last_c: Tensor | None,
-    x: Tensor,
-    h: Tensor,
-    c: Tensor,
-    kernel: Tensor,
-    recurrent_kernel: Tensor,
-    y: Tensor,
-    gates: Tensor,
-    cells: Tensor,
-) -> tuple[Tensor, ...]:
-    grad_h = zeros_like(h) if grad_last_h is None else grad_last_h
-    grad_c = zeros_like(c) if grad_last_c is None else grad_last_c
-    steps = []
-    for step in reversed(range(x.shape[1])):
-        i, f, g, o = split(gates[:, step], 4, axis=-1)
-        if grad_y is not None:
-            grad_h = grad_h + grad_y[:, step]
-        bent = tanh(cells[:, step])
-        grad_c = grad_c + grad_h * o * (1 - square(bent))
-        before = cells[:, step - 1] if step else c
-        parts = [
-            grad_c * g * i * (1 - i),
-            grad_c * before * f * (1 - f),
-            grad_c * i * (1 - square(g)),
-            grad_h * bent * o * (1 - o),
+def gradient_specs(by_x: bool, x: Typed, *like: Typed | None) -> tuple[Spec | None, ...]:
+    """What a gradient by x and by other arguments, None where there is none, looks like."""
+    given = (x if by_x else None, *like)
+    return tuple(None if one is None else Spec(one.shape, x.dtype) for one in given)
+
+
+def order(time: int, reverse: bool) -> list[int]:
+    """The steps as they are computed."""
+    return list(range(time))[:: -1 if reverse else 1]
+
+
+def inputs(x: Tensor, kernel: Tensor | None, bias: Tensor | None) -> Tensor:
+    """The products of all steps; x are products already where there is no kernel."""
+    products = x if kernel is None else matmul(x, kernel)
+    return products if bias is None else add(products, bias)
+
+
+def recurrent(h: Tensor, kernel: Tensor, dropout: Tensor | None) -> Tensor:
+    """The product of a state with the recurrent kernel."""
+    if dropout is None:
+        return matmul(h, kernel)
+    count = dropout.shape[0]
+    blocks = split(kernel, count, axis=1)
+    parts = [matmul(multiply(h, getitem(dropout, i)), blocks[i]) for i in range(count)]
+    return concatenate(parts, axis=-1)
+
+
+def kept(mask: Tensor | None, step: int, new: Tensor, old: Tensor) -> Tensor:
+    """The new values of the sequences that have this step, the old ones of the others."""
+    if mask is None:
+        return new
+    return where(getitem(mask, (slice(None), slice(step, step + 1))), new, old)
+
+
+def in_time(parts: Sequence[Tensor], reverse: bool) -> list[Tensor]:
+    """What steps made, in the order of time."""
+    return list(parts[::-1] if reverse else parts)
+
+
+def gradients_through(
+    steps: Callable[..., Sequence[Tensor]], sources: Gradients, grads: Gradients
+) -> Gradients:
+    """Gradients by the sources of the first results of the steps; None are zeros."""
+
+    def first(*sources: Tensor | None) -> Sequence[Tensor]:
+        return list(steps(*sources))[: len(grads)]
+
+    if all(gradient is None for gradient in grads):
+        return tuple(None if source is None else zeros_like(source) for source in sources)
+    filled = list(grads)
+    if None in filled:
+        results = first(*sources)
+        filled = [
+            zeros_like(like) if one is None else one
+            for one, like in zip(grads, results, strict=True)
         ]
-        steps.append(concatenate(parts, axis=-1))
-        grad_c = grad_c * f
-        grad_h = matmul(steps[-1], swapaxes(recurrent_kernel, 0, 1))
-    grad_z = stack(steps[::-1], 1)
-    states = concatenate([expand_dims(h, 1), y[:, :-1]], axis=1)
-    rows = reshape(grad_z, (-1, grad_z.shape[-1]))
-    return (
-        matmul(grad_z, swapaxes(kernel, 0, 1)),
-        grad_h,
-        grad_c,
-        matmul(swapaxes(reshape(x, (-1, x.shape[-1])), 0, 1), rows),
-        matmul(swapaxes(reshape(states, (-1, h.shape[-1])), 0, 1), rows),
-        reduce_sum(rows, axis=(0,), keepdims=False),
-    )
-
-
-differentiate_decomposition(_lstm_grad)
-
-lstm = _lstm
+    return gradient_through(first, sources, filled)

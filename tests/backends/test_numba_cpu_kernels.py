@@ -6,6 +6,7 @@ import itertools
 import ml_dtypes
 import numpy as np
 import pytest
+import recurrent_cases
 
 from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.kernels import KERNELS
@@ -245,19 +246,6 @@ def layer_norm_cases():
         yield f"rms_norm_grad{label}", "rms_norm_grad", arrays, {}
 
 
-def lstm_cases():
-    x, h, c = normal(5, 4, 3), normal(5, 17, seed=1), normal(5, 17, seed=2)
-    kernels = normal(3, 68, seed=3), normal(17, 68, seed=4) / 4
-    for bias in (normal(68, seed=5), None):
-        label = "" if bias is not None else "-no-bias"
-        yield f"lstm{label}", "lstm", (x, h, c, *kernels, bias), {}
-    y, _, _, gates, cells = REFERENCE["lstm"](x, h, c, *kernels, None)
-    saved = (x, h, c, *kernels, y, gates, cells)
-    for given in ((normal(*y.shape, seed=6), h, c), (None, c, None)):
-        label = "" if given[0] is not None else "-of-last"
-        yield f"lstm_grad{label}", "lstm_grad", (*given, *saved), {}
-
-
 def optimizer_cases():
     w, grad, m = normal(50, 60), normal(50, 60, seed=1), normal(50, 60, seed=2)
     v = normal(50, 60, seed=3, positive=True)
@@ -315,7 +303,7 @@ def all_cases():
         row_cases,
         batch_norm_cases,
         layer_norm_cases,
-        lstm_cases,
+        recurrent_cases.cases,
         image_cases,
         optimizer_cases,
     ):
@@ -333,7 +321,7 @@ def case(label, dtype):
     kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
     scale = 4 if kind.kind == "i" else 1
     arrays = tuple(
-        x if x is None or x.dtype.kind in "iu" else (x * scale).astype(kind) for x in arrays
+        x if x is None or x.dtype.kind in "biu" else (x * scale).astype(kind) for x in arrays
     )
     return name, arrays, static
 
@@ -385,7 +373,7 @@ def test_as_numpy(label, dtype):
 
 
 OF_FLOATS = ("reduce_mean", "average", "softmax", "log_", "sparse", "cross", "dropout")
-OF_FLOATS += ("batch_norm", "layer_norm", "rms_norm", "lstm", "resample")
+OF_FLOATS += ("batch_norm", "layer_norm", "rms_norm", "lstm", "gru", "simple_rnn", "resample")
 OF_FLOATS += ("solve", "pinv", "det", "cofactors", "slogdet", "cholesky", "qr", "lu", "eigh", "svd")
 OF_FLOATS += ("matrix_rank",)
 

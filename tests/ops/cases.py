@@ -44,12 +44,6 @@ _BETAS = {"beta_1": 0.9, "beta_2": 0.99, "epsilon": 1e-7}
 _FTRL = {"l1": 0.1, "l2": 0.2, "shrinkage": 0.3, "beta": 0.5}
 _WITH_STATE = floats(2, 3), floats(2, 3), positive(2, 3), positive(2, 3)
 _RMSPROP = {"learning_rate": 0.1, "rho": 0.9, "momentum": 0.5, "epsilon": 1e-7, "centered": True}
-_STATES = floats(2, 3), floats(2, 3)
-# x, h, c, kernel, recurrent_kernel, y, gates, cells
-_LSTM = (
-    *(floats(2, 2, 2), *_STATES, floats(2, 12), floats(3, 12)),
-    *(floats(2, 2, 3), positive(2, 2, 12), floats(2, 2, 3)),
-)
 
 CASES: dict[str, list[Case]] = {
     "reshape": [Case((floats(2, 6),), {"shape": (3, 4)})],
@@ -179,14 +173,6 @@ CASES: dict[str, list[Case]] = {
     "rms_norm_grad": [
         Case((floats(2, 3, 5), floats(2, 3, 5), floats(5), positive(2, 3)), {}),
         Case((floats(4, 3), floats(4, 3), None, positive(4)), {}),
-    ],
-    "lstm": [
-        Case((floats(2, 3, 2), *_STATES, floats(2, 12), floats(3, 12), floats(12)), {}),
-        Case((floats(2, 1, 2), *_STATES, floats(2, 12), floats(3, 12), None), {}, True, False),
-    ],
-    "lstm_grad": [
-        Case((floats(2, 2, 3), *_STATES, *_LSTM), {}),
-        Case((None, None, None, *_LSTM), {}, True, False),
     ],
     "softmax": [Case((floats(2, 3),), {"axis": 1})],
     "log_softmax": [Case((floats(3, 2),), {"axis": 0})],
