@@ -17,6 +17,7 @@ from nkeras_numpy import (  # noqa: F401  they register
     pooling,
     random,
     reduction,
+    row_updates,
     searching,
     shape,
     simple_rnn,

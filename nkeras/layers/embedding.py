@@ -33,7 +33,10 @@ from nkeras.ops.shape import turned
 class Embedding(Layer):
     """Rows of a matrix, chosen by integers: vectors for words.
 
-    Its gradient adds in the order of the inputs, whatever the number of threads.
+    Its gradient adds in the order of the inputs, whatever the number of threads. Where a plan of
+    `fit` updates the matrix by `SGD` without momentum or by `Adagrad`, it touches the rows that
+    were used alone: the others stay the same by Keras' maths. Under other optimizers, or where the
+    matrix is used twice or has a penalty, all rows change in each step.
 
     Args:
         input_dim: number of rows: inputs are integers in `[0, input_dim)`.

@@ -25,15 +25,16 @@ def take_(x: Typed, indices: Typed, *, axis: int) -> Spec:
 
 @take_.vjp("x")
 def _(grad_y: Tensor, x_spec: Spec, indices: Tensor, axis: int) -> Tensor:
-    return _take_grad(grad_y, indices, shape=x_spec.shape, axis=axis)
+    return take_grad(grad_y, indices, shape=x_spec.shape, axis=axis)
 
 
 @primitive(outputs=("grad_x",), flat=("indices",))
-def _take_grad(grad_y: Typed, indices: Typed, *, shape: Shape, axis: int) -> Spec:
+def take_grad(grad_y: Typed, indices: Typed, *, shape: Shape, axis: int) -> Spec:
+    """Zeros of `shape` with slices added where `take` found them."""
     return Spec(shape, grad_y.dtype)
 
 
-@_take_grad.vjp("grad_y")
+@take_grad.vjp("grad_y")
 def _(grad_grad_x: Tensor, indices: Tensor, axis: int) -> Tensor:
     return take_(grad_grad_x, indices, axis=axis)
 

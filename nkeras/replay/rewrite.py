@@ -13,7 +13,7 @@ primitive.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nkeras.backend.protocol import Backend
 from nkeras.core.primitive import PRIMITIVES
@@ -240,3 +240,39 @@ def _relu_grad_before_pool_grad(steps: _Rewriter, call: Call, relu_grad: Call) -
     masked = steps.new_value(steps.values[grad].shape, steps.values[grad].dtype)
     first = relu_grad._replace(inputs=(grad, pool.outputs[0]), outputs=(masked,))
     return first, call._replace(inputs=(masked, winner), outputs=relu_grad.outputs)
+
+
+@rewrite("take_grad", "sgd_update")
+def _descend_in_rows(steps: _Rewriter, take_grad: Call, update: Call) -> Calls | None:
+    """Gradient descent without momentum leaves rows alone that the step did not take."""
+    w, grad, velocity = update.inputs
+    if velocity is not None:
+        return None
+    static = {"learning_rate": update.static["learning_rate"]}
+    return _row_update(steps, "sgd_row_update", take_grad, update, (w, grad), static)
+
+
+@rewrite("take_grad", "adagrad_update")
+def _adagrad_in_rows(steps: _Rewriter, take_grad: Call, update: Call) -> Calls | None:
+    """Adagrad does so too, as long as nothing is divided by 0."""
+    if update.static["epsilon"] <= 0.0:
+        return None
+    return _row_update(steps, "adagrad_row_update", take_grad, update, update.inputs, update.static)
+
+
+def _row_update(
+    steps: _Rewriter,
+    name: str,
+    take_grad: Call,
+    update: Call,
+    inputs: Sequence[int | None],
+    static: dict[str, Any],
+) -> Calls | None:
+    w, grad, *buffers = inputs
+    kernel = steps.kernels.get(name)
+    if kernel is None or w is None or take_grad.static["axis"] != 0 or grad != take_grad.outputs[0]:
+        return None
+    if steps.values[w].dtype not in ("float32", "float64"):
+        return None  # half types round the gradient before it is used
+    given, outputs = (w, *take_grad.inputs, *buffers), update.outputs[: 1 + len(buffers)]
+    return (Call(PRIMITIVES[name], kernel, given, static, outputs),)

@@ -254,6 +254,11 @@ def optimizer_cases():
     for nesterov in (False, True):
         static = {"learning_rate": 0.1, "momentum": 0.9, "nesterov": nesterov}
         yield f"sgd-momentum-{nesterov}", "sgd_update", (w, grad, m), static
+    rows = (normal(700, 60), normal(9, 30, 60, seed=1), index(650, 9, 30))
+    yield "sgd-rows", "sgd_row_update", rows, {"learning_rate": 0.1}
+    static = {"learning_rate": 0.1, "epsilon": 1e-3}
+    squares = normal(700, 60, seed=3, positive=True)
+    yield "adagrad-rows", "adagrad_row_update", (*rows, squares), static
     static = {"alpha": 0.01, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-3}
     yield "adam", "adam_update", (w, grad, m, v), static
     yield "amsgrad", "amsgrad_update", (w, grad, m, v, v[::-1].copy()), static

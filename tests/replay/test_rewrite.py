@@ -256,6 +256,36 @@ def test_an_einsum_that_is_a_product_is_one_dense_kernel() -> None:
     assert not {"add", "relu", "matmul", "transpose"} & set(names)
 
 
+ROW_UPDATES = [
+    (nkeras.optimizers.SGD, {}, True),
+    (nkeras.optimizers.Adagrad, {}, True),
+    (nkeras.optimizers.SGD, {"momentum": 0.9}, False),
+    (nkeras.optimizers.SGD, {"weight_decay": 0.01}, True),
+    (nkeras.optimizers.Adam, {}, False),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "options", "by_rows"), ROW_UPDATES)
+def test_rows_that_a_step_does_not_take_are_left_alone(
+    optimizer: Any, options: dict[str, Any], by_rows: bool
+) -> None:
+    words = np.random.default_rng(2).integers(0, 900, (32, 7)).astype("int32")
+    words[:, 3] = words[:, 0]
+    weights = []
+    for eagerly in (False, True):
+        nkeras.utils.set_random_seed(0)
+        inner = [layers.Embedding(1000, 70), layers.Flatten(), layers.Dense(1)]
+        model = nkeras.Sequential(inner)
+        model.compile(optimizer(0.1, **options), "mse", run_eagerly=eagerly)
+        model.fit(words, np.ones((32, 1)), batch_size=8, epochs=3, verbose=0, shuffle=False)
+        weights.append(model.get_weights())
+        if not eagerly:
+            assert any("row_update" in name for name in calls(model, "train")) == by_rows
+            assert ("take_grad" in calls(model, "train")) != by_rows
+    for found, expected in zip(*weights, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_rewrites_name_primitives() -> None:
     assert nkeras.ops.relu.gradient_rule("x") is not None  # declares the primitive of its gradient
     names = {name for item in REWRITES for name in (item.first, item.then)}

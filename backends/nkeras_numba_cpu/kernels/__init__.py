@@ -16,6 +16,7 @@ from nkeras_numba_cpu.kernels import (  # noqa: F401  they register
     pooling,
     random,
     reduction,
+    row_updates,
     scans,
     searching,
     selection,

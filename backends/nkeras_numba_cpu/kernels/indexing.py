@@ -109,8 +109,8 @@ def scatter_update(x: np.ndarray, indices: np.ndarray, updates: np.ndarray) -> n
     rows = _flat_rows(indices, x.shape)
     result = empty(x.shape, x.dtype)
     n, inner = math.prod(x.shape[:depth]), math.prod(x.shape[depth:])
-    ranges, height = _ranges(n, inner)
-    order, starts = _sorted(rows, n, ranges, height)
+    ranges, height = ranges_of(n, inner)
+    order, starts = by_range(rows, n, ranges, height)
     arrays = (bits_of(x), bits_of(updates), rows, order, starts, bits_of(result))
     _write_rows(ranges, x.size + updates.size, *arrays, (n, inner, height))
     return result
@@ -128,8 +128,8 @@ def scatter_reduce(
     source, added = operand(x), operand(updates)
     result = empty(x.shape, source.dtype)
     n, inner = math.prod(x.shape[:depth]), math.prod(x.shape[depth:])
-    ranges, height = _ranges(n, inner)
-    order, starts = _sorted(rows, n, ranges, height)
+    ranges, height = ranges_of(n, inner)
+    order, starts = by_range(rows, n, ranges, height)
     flat = [_numbers_of(array.reshape(-1)) for array in (source, added, result)]
     kernel = bound(_fold_rows, {"mul": "prod"}.get(reduction, reduction), flat[0].dtype)
     kernel(ranges, x.size + updates.size, *flat, rows, order, starts, (n, inner, height))
@@ -162,21 +162,21 @@ def _added(
         fill(result, 0)
     elif result.size:
         source = operand(values).reshape(-1)
-        ranges, height = _ranges(n, inner)
-        order, starts = _sorted(rows, n, ranges, height)
+        ranges, height = ranges_of(n, inner)
+        order, starts = by_range(rows, n, ranges, height)
         work, numbers = source.size + result.size, (n, inner, height, ranges)
         _add_rows(outer * ranges, work, source, rows, order, starts, result.reshape(-1), numbers)
     return stored(result, values.dtype)
 
 
 @lru_cache(maxsize=1024)
-def _ranges(n: int, inner: int) -> tuple[int, int]:
+def ranges_of(n: int, inner: int) -> tuple[int, int]:
     """Into how many ranges n rows are divided, and how many rows a range has."""
     height = max(1, GRAIN // inner, -(-n // RANGES))
     return -(-n // height), height
 
 
-def _sorted(rows: np.ndarray, n: int, ranges: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+def by_range(rows: np.ndarray, n: int, ranges: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     """Positions in `rows`, by range and then in their order, and where each range starts."""
     order, starts = empty((rows.size,), np.int32), empty((ranges + 1,), np.int32)
     _sort_rows(1, rows.size, rows, order, starts, (n, height))
@@ -220,7 +220,7 @@ def _flat_rows(indices: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 @inner
-def _in_range(index, size):
+def in_range(index, size):
     """An index, counted from the end if it is negative, clamped to 0 .. size - 1."""
     i = np.int64(index)
     i = i + size if i < 0 else i
@@ -237,7 +237,7 @@ def _take_rows(task, x, rows, result, numbers):
         end = min(rows.size, i + last - number)
         base = outer * n
         for k in range(i, end):
-            row = base + _in_range(rows[k], n)
+            row = base + in_range(rows[k], n)
             if inner == 1:
                 move(result, number + k - i, x, row)
             else:
@@ -251,11 +251,11 @@ def _sort_rows(task, rows, order, starts, numbers):
     n, height = numbers
     starts[:] = 0
     for i in range(rows.size):
-        starts[_in_range(rows[i], n) // height + 1] += 1
+        starts[in_range(rows[i], n) // height + 1] += 1
     for k in range(1, starts.size):
         starts[k] += starts[k - 1]
     for i in range(rows.size):
-        k = _in_range(rows[i], n) // height
+        k = in_range(rows[i], n) // height
         order[starts[k]] = i
         starts[k] += 1
     for k in range(starts.size - 1, 0, -1):
@@ -274,7 +274,7 @@ def _add_rows(task, values, rows, order, starts, result, numbers):
         own[j] = 0
     for k in range(starts[part], starts[part + 1]):
         i = order[k]
-        place = (_in_range(rows[i], n) - part * height) * inner
+        place = (in_range(rows[i], n) - part * height) * inner
         start = (outer * rows.size + i) * inner
         source, target = values[start : start + inner], own[place : place + inner]
         for j in range(inner):
@@ -288,7 +288,7 @@ def _write_rows(task, x, updates, rows, order, starts, result, numbers):
     move_line(result, first * inner, x, first * inner, min(height, n - first) * inner)
     for k in range(starts[task], starts[task + 1]):
         i = order[k]
-        move_line(result, _in_range(rows[i], n) * inner, updates, i * inner, inner)
+        move_line(result, in_range(rows[i], n) * inner, updates, i * inner, inner)
 
 
 def _numbers_of(x: np.ndarray) -> np.ndarray:
@@ -310,7 +310,7 @@ def _fold_rows(task, x, updates, result, rows, order, starts, numbers):
         own[j] = source[j]
     for k in range(starts[task], starts[task + 1]):
         i = order[k]
-        place = (_in_range(rows[i], n) - first) * inner
+        place = (in_range(rows[i], n) - first) * inner
         update, target = part(updates, i * inner, inner), part(own, place, inner)
         for j in range(inner):
             target[j] = combine(target[j], update[j])
@@ -322,7 +322,7 @@ def _join(task, coordinates, rows, shape):
     for i in range(task * GRAIN, min(task * GRAIN + GRAIN, rows.size)):
         row = 0
         for d in range(depth):
-            row = row * shape[d] + _in_range(coordinates[i * depth + d], shape[d])
+            row = row * shape[d] + in_range(coordinates[i * depth + d], shape[d])
         rows[i] = row
 
 
@@ -337,11 +337,11 @@ def _pick_along(task, x, indices, result, numbers):
         x_here = outer * n * inner
         if inner == 1:
             for i in range(place, place + positions):
-                move(result, i, x, x_here + _in_range(indices[i], n))
+                move(result, i, x, x_here + in_range(indices[i], n))
         else:
             for _ in range(positions):
                 for j in range(first, last):
-                    row = _in_range(indices[place + j], n)
+                    row = in_range(indices[place + j], n)
                     move(result, place + j, x, x_here + row * inner + j)
                 place += inner
 
@@ -362,8 +362,8 @@ def _add_along(task, values, indices, result, numbers):
         given, where = values[place:], indices[place:]
         if inner == 1:
             for i in range(positions):
-                own[_in_range(where[i], n)] += given[i]
+                own[in_range(where[i], n)] += given[i]
         else:
             for i in range(positions):
                 for j in range(i * inner + first, i * inner + last):
-                    own[_in_range(where[j], n) * inner + j - i * inner] += given[j]
+                    own[in_range(where[j], n) * inner + j - i * inner] += given[j]

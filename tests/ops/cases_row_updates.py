@@ -1,0 +1,14 @@
+"""Updates by gradients of rows; they are never differentiated."""
+
+from __future__ import annotations
+
+from tests.ops.cases import Case, floats, ints, positive
+
+_ROWS = floats(5, 2), floats(2, 4, 2), ints(5, 2, 4)
+
+CASES: dict[str, list[Case]] = {
+    "sgd_row_update": [Case(_ROWS, {"learning_rate": 0.1}, False)],
+    "adagrad_row_update": [
+        Case((*_ROWS, positive(5, 2)), {"learning_rate": 0.1, "epsilon": 1e-7}, False)
+    ],
+}
