@@ -42,6 +42,7 @@ _NAMES = {
     "function": "training.function",
     "get_backend": "backend.registry",
     "grad": "core.transforms",
+    "kernel": "ops.kernel",
     "name_scope": "core.naming",
     "set_backend": "backend.registry",
     "stop_gradient": "ops.core",

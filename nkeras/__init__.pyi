@@ -47,6 +47,7 @@ from nkeras.models.sequential import Sequential as Sequential
 from nkeras.ops.core import custom_gradient as custom_gradient
 from nkeras.ops.core import stop_gradient as stop_gradient
 from nkeras.ops.custom import elementwise as elementwise
+from nkeras.ops.kernel import kernel as kernel
 from nkeras.optimizers import Optimizer as Optimizer
 from nkeras.regularizers import Regularizer as Regularizer
 

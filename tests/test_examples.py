@@ -17,8 +17,9 @@ def load(name: str) -> dict[str, Any]:
 
 
 def test_each_has_a_test() -> None:
-    tested = {"own_elementwise_op", "custom_layer_and_train_step", *LEAST}
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
+    tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    tested |= set(LEAST)
+    assert {path.stem for path in EXAMPLES.glob("*.py")} <= tested
 
 
 def test_own_elementwise_op() -> None:
@@ -29,6 +30,19 @@ def test_own_elementwise_op() -> None:
     losses = names["train_with_it"]()
     assert losses["numpy"] == pytest.approx(losses["cpu"], rel=1e-2)
     assert losses["cpu"] < 0.03
+
+
+def test_own_array_kernel() -> None:
+    names = load("own_array_kernel")
+    found, true = names["learn_decays"]()
+    np.testing.assert_allclose(found, true, atol=0.01)
+
+
+def test_locally_normalized_convolution() -> None:
+    names = load("locally_normalized_convolution")
+    seen, changed = names["train"](names["normalized_conv"](16))
+    assert seen > 0.9
+    assert changed > 0.9
 
 
 def test_custom_layer_and_train_step() -> None:

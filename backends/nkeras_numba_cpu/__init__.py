@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nkeras.backend.body import Body
 from nkeras.backend.scalar import Scalar
 from nkeras.core.dtypes import DTYPES, to_numpy
 
@@ -45,6 +46,11 @@ class NumbaCpu:
 
     def elementwise(self, scalar: Scalar) -> Any:
         return self._elementwise(scalar)
+
+    def array_kernel(self, body: Body) -> Any:
+        from nkeras_numba_cpu.kernels.custom import array_kernel
+
+        return array_kernel(body)
 
     def asarray(self, value: np.ndarray, dtype: str) -> np.ndarray:
         return self._ahead.own(np.asarray(value, to_numpy(dtype)), value)

@@ -57,14 +57,38 @@ class Kernel:
         """
         if size == 0:
             return
-        seen = [a if isinstance(a, _SCALARS) else memory.view(a) for a in arguments]
         if SIMULATOR:
             simulator.check_types(self.function.__name__, self.signatures, arguments)
-            with simulator.lock:
-                self._compiled[1, min(size, simulator.THREADS)](*seen)
-        else:
-            blocks = min(-(-size // THREADS_PER_BLOCK), _most_blocks())
-            self._compiled[blocks, THREADS_PER_BLOCK, _stream()](*seen)
+        seen = [a if isinstance(a, _SCALARS) else memory.view(a) for a in arguments]
+        _launch(self._compiled, size, seen)
+
+
+class ShapedKernel:
+    """A kernel of the user's, which sees arrays of any rank; compiled for the types it meets.
+
+    Args:
+        function: the Python function.
+    """
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        self.function = function
+        self._compiled: Any = cuda.jit(simulator.silent(function) if SIMULATOR else function)
+
+    def launch(self, size: int, *arguments: Any) -> None:
+        """As in `Kernel`."""
+        seen = [
+            a if isinstance(a, _SCALARS) else memory.shaped(memory.contiguous(a)) for a in arguments
+        ]
+        _launch(self._compiled, size, seen)
+
+
+def _launch(compiled: Any, size: int, seen: list[Any]) -> None:
+    if SIMULATOR:
+        with simulator.lock:
+            compiled[1, min(size, simulator.THREADS)](*seen)
+    else:
+        blocks = min(-(-size // THREADS_PER_BLOCK), _most_blocks())
+        compiled[blocks, THREADS_PER_BLOCK, _stream()](*seen)
 
 
 def kernel(signature: str, **types: tuple[str, ...]) -> Callable[[Callable[..., None]], Kernel]:

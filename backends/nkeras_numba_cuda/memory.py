@@ -54,20 +54,27 @@ def view(array: Array) -> Any:
     """The elements of a contiguous array as the one-dimensional array that a kernel gets."""
     if SIMULATOR:
         return simulated_array(array.reshape(-1))
-    return _view(array.data.ptr, math.prod(array.shape), array.dtype.str)
+    return _view(array.data.ptr, (math.prod(array.shape),), array.dtype.str)
+
+
+def shaped(array: Array) -> Any:
+    """A contiguous array as a kernel gets it that knows its shape."""
+    return (
+        simulated_array(array) if SIMULATOR else _view(array.data.ptr, array.shape, array.dtype.str)
+    )
 
 
 @functools.lru_cache(maxsize=4096)
-def _view(pointer: int, size: int, dtype: str) -> Any:
+def _view(pointer: int, shape: tuple[int, ...], dtype: str) -> Any:
     """Numba's view of device memory.
 
-    It owns nothing, so it may be kept: it is right whenever the address is used with that size and
+    It owns nothing, so it may be kept: it is right whenever the address is used with that shape and
     dtype again. The caller's array keeps the memory until the launch is queued, and the memory pool
     hands it out again in stream order only. `sync=False`: waiting for a stream here would be slow,
     and an error while a graph is captured.
     """
     description = {
-        "shape": (size,),
+        "shape": shape,
         "strides": None,
         "typestr": dtype,
         "data": (pointer, False),

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from nkeras.backend.body import Body
 from nkeras.backend.scalar import Scalar
 from nkeras.core.dtypes import DTYPES
 from nkeras.core.errors import short
 from nkeras_numba_cuda import memory
 from nkeras_numba_cuda.cuda import SIMULATOR, cuda
 from nkeras_numba_cuda.kernels import KERNELS
+from nkeras_numba_cuda.kernels.custom import array_kernel
 from nkeras_numba_cuda.kernels.elementwise import elementwise
 from nkeras_numba_cuda.memory import Array
 from nkeras_numpy.namespace import Kernel
@@ -35,6 +37,10 @@ class NumbaCuda:
     def elementwise(self, scalar: Scalar) -> Kernel:
         """A kernel that maps a scalar function over broadcast arrays of one dtype."""
         return elementwise(scalar)
+
+    def array_kernel(self, body: Body) -> Kernel:
+        """A kernel that runs the body of a user's kernel for each work item."""
+        return array_kernel(body)
 
     def asarray(self, value: np.ndarray, dtype: str) -> Array:
         """A NumPy array on the device; in the simulator it may share memory."""

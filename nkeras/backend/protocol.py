@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from nkeras.backend.body import Body
 from nkeras.backend.scalar import Scalar
 
 Array = Any
@@ -57,6 +58,17 @@ class Backend(Protocol):
 
     def describe(self) -> dict[str, str]:
         """Facts for `python -m nkeras doctor`: versions, threads, cache folder, device."""
+        ...
+
+
+class SupportsArrayKernels(Protocol):
+    """What a backend may have besides: array kernels of users, see `nkeras.kernel`."""
+
+    def array_kernel(self, body: Body) -> Kernel:
+        """A kernel `f(*arrays, specs=..., **static)` that runs a body for each work item.
+
+        `specs` has shape and dtype of each result.
+        """
         ...
 
 

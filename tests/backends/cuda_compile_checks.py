@@ -4,15 +4,18 @@ Run by `test_numba_cuda_compile.py` in processes of its own: `python cuda_compil
 Exits with 77 and one line if NVVM is missing.
 """
 
+import math
 import re
 import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
 
 import nkeras.backend.scalars
+from nkeras.backend.body import Body
 from nkeras.backend.scalar import SCALARS, Scalar
 from nkeras_numba_cuda import kernels, launch
 from nkeras_numba_cuda.cuda import SIMULATOR, cuda
+from nkeras_numba_cuda.kernels.custom import kernel_for as kernel_for_body
 from nkeras_numba_cuda.kernels.elementwise import kernel_for
 from nkeras_numba_cuda.launch import Kernel
 
@@ -25,6 +28,22 @@ INTEGER += " clip where sign relu floor equal less bitwise_and bitwise_or bitwis
 INTEGER += " bitwise_left_shift bitwise_right_shift"
 
 assert kernels.OWN
+
+
+def squared(x):
+    return x * x
+
+
+def lengths(n, h, x, y, total, *, power):
+    for c in range(x.shape[2]):
+        y[n, h] += math.sqrt(squared(x[n, h, c]) + 0.5) * power
+        total[c] += x[n, h, c]
+
+
+BODY = Body(lengths, ("n", "h"), ("x",), ("y", "total"), ("power",), over="y", sums=("total",))
+BODY_TYPES = (
+    "void(int64, int64, int64, float32[:, :, ::1], float32[:, ::1], float32[:, ::1], float32)"
+)
 assert nkeras.backend.scalars.__all__
 
 
@@ -51,6 +70,7 @@ def part(name: str) -> Iterator[tuple[str, Kernel]]:
             yield f"{chosen} int32", kernel_for(SCALARS[chosen], "int32", False)
         for chosen in ("add", "bitwise_not", "maximum"):
             yield f"{chosen} uint8", kernel_for(SCALARS[chosen], "uint8", False)
+        yield "custom float32", Kernel(kernel_for_body(BODY, "float32").function, (BODY_TYPES,))
         for chosen in ("logical_and", "logical_or", "logical_xor", "logical_not", "equal"):
             yield f"{chosen} bool", kernel_for(SCALARS[chosen], "bool", False)
     else:

@@ -15,8 +15,10 @@ from kernel_calls import normal
 import nkeras.backend.scalars
 import nkeras_numba_cuda
 import nkeras_numpy
+from nkeras.backend.body import Body
 from nkeras.backend.protocol import Backend
 from nkeras.backend.scalar import SCALARS, Scalar
+from nkeras.core.spec import Spec
 from nkeras_numba_cuda.kernels.registry import OWN
 from nkeras_numba_cuda.launch import KERNELS as KERNEL_LIST
 from nkeras_numpy.kernels import KERNELS
@@ -201,6 +203,28 @@ def test_elementwise_special_values():
             check_scalar(scalar, x)
     for name in ("maximum", "minimum", "add", "divide", "logaddexp", "hypot", "equal"):
         check_scalar(SCALARS[name], x[:, None], x)
+
+
+def spread(n, h, x, w, y, count, *, limit):
+    for c in range(x.shape[2]):
+        y[n, h, c] = min(x[n, h, c] * w[c] * 0.5, limit)
+        count[c] += 1.0 if x[n, h, c] > 0.0 else 0.0
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_plugin_runs_kernels_of_users(dtype):
+    body = Body(
+        spread, ("n", "h"), ("x", "w"), ("y", "count"), ("limit",), over="y", sums=("count",)
+    )
+    x, w = normal(5, 3, 4).astype(dtype), normal(4, seed=1).astype(dtype)
+    specs = Spec((5, 3, 4), dtype), Spec((4,), "float32")
+    found = BACKEND.array_kernel(body)(
+        x.swapaxes(0, 1).copy().swapaxes(0, 1), w, specs=specs, limit=0.2
+    )
+    expected = NUMPY.array_kernel(body)(x, w, specs=specs, limit=0.2)
+    for one, other in zip(found, expected, strict=True):
+        assert_same(one, other)
+    assert found[1].sum() == (x > 0).sum()
 
 
 BROADCASTS = [
