@@ -1,8 +1,17 @@
 """Resampling of images and sampling them at coordinates."""
 
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
 from nkeras.backend.resampling import rows
 from nkeras_numpy.namespace import Array, in_float32, namespace
 from nkeras_numpy.registry import KERNELS
+from nkeras_numpy.windows import Ints
+
+FAR = 2**30  # coordinates that are farther away count as this one
 
 
 @KERNELS.register
@@ -30,3 +39,76 @@ def resample(
         product = weights * xp.take(x, xp.asarray(cells), axis)
         y += xp.where(weights == 0, xp.zeros((), x.dtype), product)
     return y
+
+
+@KERNELS.register
+@in_float32
+def sample(x: Array, coordinates: Array, *, order: int, mode: str, fill_value: float) -> Array:
+    """Values of images between their cells: sums over the corners around each point."""
+    xp = namespace(x)
+    y = xp.zeros((x.shape[0], *coordinates.shape[2:], x.shape[-1]), x.dtype)
+    if y.size == 0:
+        return y
+    fill = xp.asarray(fill_value, x.dtype)
+    if 0 in x.shape:
+        return y + fill
+    for cells, weights, is_inside in _corners(xp, x.shape, coordinates, order, mode):
+        values = xp.where(is_inside[..., None], x[cells], fill)
+        y += weights.astype(x.dtype)[..., None] * values
+    return y
+
+
+@KERNELS.register
+@in_float32
+def sample_grad(grad_y: Array, coordinates: Array, *, shape: Ints, order: int, mode: str) -> Array:
+    """Each element of ``grad_y`` shared out among the cells that it came from."""
+    xp = namespace(grad_y)
+    grad_x = xp.zeros(shape, grad_y.dtype)
+    if grad_y.size and grad_x.size:
+        for cells, weights, is_inside in _corners(xp, shape, coordinates, order, mode):
+            share = weights.astype(grad_y.dtype)[..., None] * grad_y
+            xp.add.at(grad_x, cells, xp.where(is_inside[..., None], share, 0))
+    return grad_x
+
+
+def _corners(
+    xp: Any, shape: Ints, coordinates: Array, order: int, mode: str
+) -> Iterator[tuple[tuple[Array, ...], Array, Array]]:
+    """For each corner around the points: cells, weights, and which cells there are."""
+    batch, *sizes, _ = shape
+    points = coordinates.shape[2:]
+    numbers = xp.arange(batch).reshape(-1, *(1,) * len(points))
+    lower = _rounded(xp, coordinates) if order == 0 else xp.floor(coordinates)
+    upper_weights = xp.zeros_like(coordinates) if order == 0 else coordinates - lower
+    lower = xp.where(xp.abs(lower) < FAR, lower, FAR).astype(np.int64)
+    for corner in itertools.product(range(1 + order), repeat=len(sizes)):
+        cells: list[Array] = [numbers]
+        weights = xp.ones((batch, *points), coordinates.dtype)
+        is_inside = xp.ones((batch, *points), np.bool_)
+        for axis, (step, size) in enumerate(zip(corner, sizes, strict=True)):
+            fraction = upper_weights[:, axis]
+            weights = weights * (fraction if step else 1 - fraction)
+            place = lower[:, axis] + step
+            if mode == "constant":
+                is_inside = is_inside & (place >= 0) & (place < size)
+            cells.append(_placed(xp, place, size, mode))
+        yield tuple(cells), weights, is_inside
+
+
+def _rounded(xp: Any, x: Array) -> Array:
+    """The nearest whole numbers, halves away from zero."""
+    whole = xp.trunc(x)
+    return whole + xp.trunc(2 * (x - whole))
+
+
+def _placed(xp: Any, place: Array, size: int, mode: str) -> Array:
+    """The cell that stands for one beyond the edges."""
+    if mode == "wrap":
+        return place % size
+    if mode == "reflect":
+        place = place % (2 * size)
+        return xp.where(place < size, place, 2 * size - 1 - place)
+    if mode == "mirror" and size > 1:
+        place = place % (2 * size - 2)
+        return xp.where(place < size, place, 2 * size - 2 - place)
+    return xp.clip(place, 0, size - 1)

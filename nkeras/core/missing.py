@@ -58,10 +58,9 @@ _ROWS = (
     (
         COMING,
         "operations on images",
-        """ops.image.affine_transform ops.image.crop_images ops.image.elastic_transform
+        """ops.image.crop_images ops.image.elastic_transform
         ops.image.extract_patches ops.image.extract_patches_3d ops.image.gaussian_blur
-        ops.image.hsv_to_rgb ops.image.map_coordinates ops.image.pad_images
-        ops.image.perspective_transform ops.image.rgb_to_grayscale ops.image.rgb_to_hsv
+        ops.image.hsv_to_rgb ops.image.pad_images ops.image.rgb_to_grayscale ops.image.rgb_to_hsv
         ops.image.scale_and_translate ops.image.sobel_edges ops.image.ssim""",
     ),
     (

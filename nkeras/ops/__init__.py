@@ -5,7 +5,7 @@
 import typing
 
 from nkeras.core import missing
-from nkeras.ops import conv_bias as conv_bias, dense as dense, image as image
+from nkeras.ops import conv_bias as conv_bias, dense as dense
 from nkeras.ops import gru as gru, lstm as lstm, operators as operators, simple_rnn as simple_rnn
 from nkeras.ops import row_updates as row_updates
 from nkeras.ops.activation import (
@@ -146,6 +146,6 @@ __all__ = [
 # fmt: on
 
 if typing.TYPE_CHECKING:
-    from nkeras.ops import linalg as linalg, nn as nn, numpy as numpy
+    from nkeras.ops import image as image, linalg as linalg, nn as nn, numpy as numpy
 
-missing.explain(__name__, inside=("linalg", "nn", "numpy"))
+missing.explain(__name__, inside=("image", "linalg", "nn", "numpy"))

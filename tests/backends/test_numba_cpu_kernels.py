@@ -295,6 +295,17 @@ def image_cases():
                 static |= {"scale": scale, "translation": 0.0, "transposed": transposed}
                 label = f"resample-{shape}-{method}-{transposed}"
                 yield label, "resample", (normal(*shape),), static
+    for shape in ((3, 9, 7, 3), (2, 40, 1), (2, 5, 4, 6, 9), (70, 1, 2, 2)):
+        points = (shape[0], len(shape) - 2, 9, 31)
+        # Sums of powers of two, which the half types have exactly: a cell more or less is another.
+        coordinates = index(64, *points, seed=5) / 4 - 6.125
+        y = normal(shape[0], 9, 31, shape[-1], seed=6)
+        modes = ("constant", "nearest", "wrap", "mirror", "reflect")
+        for order, mode in itertools.product((0, 1), modes if shape[0] == 3 else modes[::3]):
+            static = {"order": order, "mode": mode}
+            label = f"sample-{shape}-{order}-{mode}"
+            yield label, "sample", (normal(*shape), coordinates), {**static, "fill_value": 0.5}
+            yield f"grad-{label}", "sample_grad", (y, coordinates), {**static, "shape": shape}
 
 
 def all_cases():
@@ -380,7 +391,7 @@ def test_as_numpy(label, dtype):
 OF_FLOATS = ("reduce_mean", "average", "softmax", "log_", "sparse", "cross", "dropout")
 OF_FLOATS += ("batch_norm", "layer_norm", "rms_norm", "lstm", "gru", "simple_rnn", "resample")
 OF_FLOATS += ("solve", "pinv", "det", "cofactors", "slogdet", "cholesky", "qr", "lu", "eigh", "svd")
-OF_FLOATS += ("matrix_rank",)
+OF_FLOATS += ("matrix_rank", "sample")
 
 
 def integer_cases():

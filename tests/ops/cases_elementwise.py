@@ -9,7 +9,14 @@ from nkeras.core.elementwise import Elementwise
 from nkeras.core.primitive import PRIMITIVES, Primitive
 from tests.ops.cases import Case, floats, ints
 
-for _name in ("activation", "custom", "loss", "optimizers", "random"):  # they register primitives
+for _name in (
+    "activation",
+    "custom",
+    "image",
+    "loss",
+    "optimizers",
+    "random",
+):  # they register primitives
     importlib.import_module(f"nkeras.ops.{_name}")
 
 # Ranges in which the function is smooth; (-2, 2) for all others. One range for each argument.

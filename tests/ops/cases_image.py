@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tests.ops.cases import Case, floats
 
 
@@ -22,6 +24,13 @@ def _resampled(
     }
 
 
+def _places(*shape: int) -> np.ndarray:
+    """Coordinates that are no edges between cells, some of them outside."""
+    whole = floats(*shape, low=-4.0, high=8.0).round()
+    return (whole + floats(*shape, low=0.1, high=0.4)).astype("float32")
+
+
+_PLACES = _places(2, 2, 3, 4)
 CASES: dict[str, list[Case]] = {
     "resample": [
         Case((floats(2, 5, 3),), _resampled(8, "nearest")),
@@ -33,5 +42,20 @@ CASES: dict[str, list[Case]] = {
             (floats(2, 5, 2),),
             {**_resampled(6, "linear"), "scale": -1.5, "translation": 7.0},
         ),
+    ],
+    "sample": [
+        *(
+            Case((floats(2, 4, 5, 3), _PLACES), {"order": order, "mode": mode, "fill_value": 0.5})
+            for order in (0, 1)
+            for mode in ("constant", "nearest", "wrap", "mirror", "reflect")
+        ),
+        Case(
+            (floats(1, 3, 2, 3, 1), _places(1, 3, 4)),
+            {"order": 1, "mode": "reflect", "fill_value": 0.0},
+        ),
+    ],
+    "sample_grad": [
+        Case((floats(2, 3, 4, 3), _PLACES), {"shape": (2, 4, 5, 3), "order": order, "mode": mode})
+        for order, mode in ((0, "wrap"), (1, "constant"), (1, "mirror"))
     ],
 }

@@ -17,6 +17,7 @@ from nkeras_numba_cpu.kernels import (  # noqa: F401  they register
     random,
     reduction,
     row_updates,
+    sampling,
     scans,
     searching,
     selection,
