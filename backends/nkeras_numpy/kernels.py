@@ -10,6 +10,7 @@ from nkeras_numpy import (  # noqa: F401  they register
     indexing,
     layer_norm,
     linalg,
+    locally_connected,
     loss,
     lstm,
     normalization,

@@ -29,6 +29,9 @@ from nkeras.layers.input_spec import InputSpec as InputSpec
 from nkeras.layers.layer_normalization import LayerNormalization as LayerNormalization
 from nkeras.layers.layer_normalization import RMSNormalization as RMSNormalization
 from nkeras.layers.layer_normalization import UnitNormalization as UnitNormalization
+from nkeras.layers.locally_connected import LocallyConnected1D as LocallyConnected1D
+from nkeras.layers.locally_connected import LocallyConnected2D as LocallyConnected2D
+from nkeras.layers.locally_connected import LocallyConnected3D as LocallyConnected3D
 from nkeras.layers.merging import Add as Add
 from nkeras.layers.merging import Average as Average
 from nkeras.layers.merging import Concatenate as Concatenate

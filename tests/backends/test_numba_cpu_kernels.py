@@ -33,6 +33,16 @@ CONVOLUTIONS = {
     "2d-many-filters": ((1, 4, 4, 3), (2, 2, 3, 300), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
     "3d": ((2, 4, 5, 6, 2), (2, 3, 2, 2, 3), (1, 2, 1), ((0, 1), (1, 1), (0, 0)), (1, 1, 2), 1),
 }
+LOCAL = {
+    # x, window, strides, filters
+    "1d": ((3, 9, 2), (3,), (2,), 5),
+    "2d": ((34, 8, 7, 3), (3, 2), (1, 1), 8),
+    "2d-strided": ((40, 9, 7, 3), (2, 2), (3, 1), 33),
+    "2d-whole": ((17, 5, 6, 1), (5, 6), (1, 1), 1),
+    "2d-one": ((1, 4, 4, 1), (1, 1), (1, 1), 2),
+    "2d-many-rows": ((2, 21, 4, 3), (2, 2), (1, 1), 4),
+    "3d": ((2, 5, 6, 7, 2), (2, 3, 2), (1, 2, 1), 3),
+}
 POOLINGS = {
     # x, pool_size, strides, padding
     "1d": ((2, 9, 3), (3,), (2,), ((0, 0),)),
@@ -77,6 +87,23 @@ def window_cases():
         grad_y = normal(*y.shape, seed=1)
         yield f"max-grad-{label}", "max_pool_grad", (grad_y, winner), static
         yield f"average-grad-{label}", "average_pool_grad", (grad_y,), static
+
+
+def local_cases():
+    for label, (shape, window, strides, filters) in LOCAL.items():
+        sizes = zip(shape[1:-1], window, strides, strict=True)
+        counts = tuple((size - k) // stride + 1 for size, k, stride in sizes)
+        places, depth = int(np.prod(counts)), int(np.prod(window)) * shape[-1]
+        x, kernel = normal(*shape), normal(places, depth, filters, seed=1)
+        bias, grad_y = normal(*counts, filters, seed=2), normal(shape[0], *counts, filters, seed=3)
+        static = {"window": window, "strides": strides}
+        linear, relu6 = {**static, "activation": "linear"}, {**static, "activation": "relu6"}
+        yield f"local-{label}", "locally_connected", (x, kernel, None), linear
+        arrays = (x * 4.0, kernel, bias, grad_y * 4.0)
+        yield f"local-addend-{label}", "locally_connected", arrays, relu6
+        arrays, shapes = (grad_y, kernel), {"input_shape": shape}
+        yield f"local-input-{label}", "locally_connected_grad_input", arrays, {**static, **shapes}
+        yield f"local-kernel-{label}", "locally_connected_grad_kernel", (x, grad_y), static
 
 
 def matrix_cases():
@@ -313,6 +340,7 @@ def all_cases():
         matrix_cases,
         linear_algebra_cases,
         window_cases,
+        local_cases,
         reduction_cases,
         shape_cases,
         indexing_cases,

@@ -9,6 +9,7 @@ from nkeras_numba_cpu.kernels import (  # noqa: F401  they register
     indexing,
     layer_norm,
     linalg,
+    locally_connected,
     loss,
     lstm,
     normalization,

@@ -9,6 +9,7 @@ from nkeras_numba_cuda.kernels import (  # noqa: F401  they register
     convolution,
     indexing,
     linalg,
+    locally_connected,
     optimizers,
     pooling,
     random,
