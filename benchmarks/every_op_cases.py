@@ -90,6 +90,8 @@ add("histogram", "{}(flat)")
 add("corrcoef")
 add("diff trapezoid")
 add("top_k", "{}(flat, 10)")
+add("ctc_loss", "{}(said, heard, pauses // 4, pauses)")
+add("ctc_decode", "{}(heard, pauses)[1]")
 add("in_top_k", "{}(labels, x, 5)")
 add("searchsorted", "{}(line, flat)")
 add("digitize", "{}(flat, line)")
@@ -244,5 +246,8 @@ _INPUTS: dict[str, Callable[[int], Any]] = {
     "kernel": _image(3, 3, 32, 32),
     "depthwise": _image(3, 3, 32, 1),
     "pointwise": _image(1, 1, 32, 32),
+    "heard": lambda n: _random("heard").normal(size=(8, n // 4, 30)).astype("float32"),
+    "said": lambda n: _random("said").integers(1, 30, (8, n // 16)).astype("int32"),
+    "pauses": lambda n: np.full(8, n // 4, "int32"),
     "channel": lambda n: _random("channel").uniform(0.5, 1.5, 32).astype("float32"),
 }

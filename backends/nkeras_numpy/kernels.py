@@ -3,6 +3,7 @@
 from nkeras_numpy import (  # noqa: F401  they register
     batch_norm,
     convolution,
+    ctc,
     decompositions,
     dense_gradients,
     gru,

@@ -87,9 +87,7 @@ _ROWS = (
         COMING,
         "the remaining callbacks, optimizers, losses, metrics and initializers",
         """callbacks.SwapEMAWeights callbacks.TensorBoard optimizers.MultiOptimizer
-        optimizers.Muon optimizers.OptimizerMap optimizers.ScheduleFreeAdamW losses.CTC
-        losses.Circle losses.circle losses.ctc ops.ctc_decode ops.ctc_loss metrics.R2Score
-        layers.AlphaDropout""",
+        optimizers.Muon optimizers.OptimizerMap optimizers.ScheduleFreeAdamW layers.AlphaDropout""",
     ),
     (
         COMING,

@@ -15,6 +15,8 @@ from nkeras.losses.divergence import KLDivergence as KLDivergence
 from nkeras.losses.divergence import Poisson as Poisson
 from nkeras.losses.divergence import kl_divergence as kl_divergence
 from nkeras.losses.divergence import poisson as poisson
+from nkeras.losses.embeddings import Circle as Circle
+from nkeras.losses.embeddings import circle as circle
 from nkeras.losses.identifiers import deserialize as deserialize
 from nkeras.losses.identifiers import get as get
 from nkeras.losses.identifiers import serialize as serialize
@@ -48,6 +50,8 @@ from nkeras.losses.regression import mean_squared_error as mean_squared_error
 from nkeras.losses.regression import (
     mean_squared_logarithmic_error as mean_squared_logarithmic_error,
 )
+from nkeras.losses.sequences import CTC as CTC
+from nkeras.losses.sequences import ctc as ctc
 from nkeras.losses.sparse_crossentropy import (
     CategoricalGeneralizedCrossEntropy as CategoricalGeneralizedCrossEntropy,
 )

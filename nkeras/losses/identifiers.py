@@ -5,10 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from nkeras.core.serialization import Family, classes_in
-from nkeras.losses import crossentropy, divergence, margin, overlap, regression, sparse_crossentropy
+from nkeras.losses import (
+    crossentropy,
+    divergence,
+    embeddings,
+    margin,
+    overlap,
+    regression,
+    sequences,
+    sparse_crossentropy,
+)
 from nkeras.losses.loss import Loss, NamedLoss
 
-_MODULES = (crossentropy, divergence, margin, overlap, regression, sparse_crossentropy)
+_MODULES = (
+    *(crossentropy, divergence, embeddings, margin),
+    *(overlap, regression, sequences, sparse_crossentropy),
+)
 _CLASSES = classes_in(_MODULES, NamedLoss)
 FUNCTIONS = {cls.function.__name__: cls.function for cls in _CLASSES.values()}
 _SHORT = {

@@ -74,6 +74,7 @@ from nkeras.metrics.probabilistic import Poisson as Poisson
 from nkeras.metrics.probabilistic import (
     SparseCategoricalCrossentropy as SparseCategoricalCrossentropy,
 )
+from nkeras.metrics.r2_score import R2Score as R2Score
 from nkeras.metrics.reduction import Mean as Mean
 from nkeras.metrics.reduction import MeanMetricWrapper as MeanMetricWrapper
 from nkeras.metrics.reduction import Sum as Sum

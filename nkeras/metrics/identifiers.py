@@ -18,6 +18,7 @@ from nkeras.metrics import (
     margin,
     metric,
     probabilistic,
+    r2_score,
     reduction,
     regression,
 )
@@ -25,7 +26,7 @@ from nkeras.metrics.named import NamedMetric
 
 _MODULES = (
     *(accuracy, auc, confusion, correlation, f_score, four_counts, iou, margin, metric),
-    *(probabilistic, reduction, regression),
+    *(probabilistic, r2_score, reduction, regression),
 )
 CLASSES = classes_in(_MODULES, metric.Metric)
 _FUNCTIONS = {

@@ -33,6 +33,7 @@ from nkeras.ops.creation import (
     geomspace, hamming, hanning, identity, kaiser, linspace, logspace, meshgrid, trace, tri,
     tril, triu, vander,
 )
+from nkeras.ops.ctc import ctc_decode, ctc_loss
 from nkeras.ops.decompositions import (
     cholesky, eigh, lu_factor, matrix_rank, qr, svd,
 )
@@ -111,7 +112,8 @@ __all__ = [
     "categorical_crossentropy", "cbrt", "cdist", "ceil", "celu", "cholesky", "cholesky_inverse",
     "clip", "concatenate", "cond", "conv", "conv_transpose", "convert_to_numpy",
     "convert_to_tensor", "copy", "corrcoef", "correlate", "cos", "cosh", "count_nonzero",
-    "cross", "cumprod", "cumsum", "custom_gradient", "deg2rad", "depthwise_conv", "det", "diag",
+    "cross", "ctc_decode", "ctc_loss", "cumprod", "cumsum", "custom_gradient", "deg2rad",
+    "depthwise_conv", "det", "diag",
     "diagflat", "diagonal", "diff", "digitize", "divide", "divide_no_nan", "dot", "dsplit",
     "dstack", "dtype", "eigh", "einsum", "elu", "empty", "empty_like", "equal", "erf", "erfc",
     "erfinv", "exp", "exp2", "expand_dims", "expm1", "eye", "fabs", "flip", "fliplr", "flipud",

@@ -308,6 +308,16 @@ def optimizer_cases():
         yield f"rmsprop-{momentum}-{centered}", "rmsprop_update", arrays, {**static, **extra}
 
 
+def ctc_cases():
+    chances = normal(5, 9, 7)
+    chances = chances - np.log(np.exp(chances).sum(-1, keepdims=True))
+    target = np.array([[1, 2, 3], [4, 4, 1], [2, 0, 0], [3, 3, 3], [5, 6, 1]], np.int32)
+    lengths = np.array([3, 3, 1, 3, 0], np.int32), np.array([9, 6, 4, 4, 9], np.int32)
+    yield "ctc", "ctc", (chances, target, *lengths), {"mask_index": 0}
+    lengths = np.array([1, 0, 2, 3, 2], np.int32), np.array([0, 0, 5, 9, 1], np.int32)
+    yield "ctc-short", "ctc", (chances, target, *lengths), {"mask_index": 6}
+
+
 def image_cases():
     for shape, axis in (((2, 9, 40), 1), ((3, 9, 4), 1), ((2, 3, 9), 2), ((2000, 9, 5), 1)):
         for method, antialias, size in (
@@ -348,6 +358,7 @@ def all_cases():
         batch_norm_cases,
         layer_norm_cases,
         recurrent_cases.cases,
+        ctc_cases,
         image_cases,
         optimizer_cases,
     ):
@@ -418,6 +429,7 @@ def test_as_numpy(label, dtype):
 
 OF_FLOATS = ("reduce_mean", "average", "softmax", "log_", "sparse", "cross", "dropout")
 OF_FLOATS += ("batch_norm", "layer_norm", "rms_norm", "lstm", "gru", "simple_rnn", "resample")
+OF_FLOATS += ("ctc",)
 OF_FLOATS += ("solve", "pinv", "det", "cofactors", "slogdet", "cholesky", "qr", "lu", "eigh", "svd")
 OF_FLOATS += ("matrix_rank", "sample")
 

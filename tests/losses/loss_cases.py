@@ -92,6 +92,10 @@ CASES = [
     _case("MeanSquaredError", "mean_squared_error", "vector_against_column"),
     _case("MeanSquaredError", "mean_squared_error", "column_against_vector", long=True),
     _case("MeanSquaredLogarithmicError", "mean_squared_logarithmic_error", "counts"),
+    _case("CTC", "ctc", "sequences"),
+    _case("Circle", "circle", "embeddings"),
+    _case("Circle", "circle", "embeddings", long=True, remove_diagonal=False, gamma=20.0),
+    _case("Circle", "circle", "embeddings", long=True, margin=0.2),
 ]
 
 
@@ -136,7 +140,14 @@ def inputs(kind: str) -> tuple[np.ndarray, np.ndarray]:
     saturated = np.array([[1.0, 0, 0, 0], [0, 1, 0, 0], [0.5, 0.5, 0, 0]] * 2)
     edge = uniform(6, 3)
     edge[0, 0], edge[1, 1], edge[2, 2], edge[3, 0] = 0.0, 1.0, 1.0, 0.0
+
+    def directions() -> np.ndarray:
+        x = normal(8, 5)
+        return x / np.linalg.norm(x, axis=1, keepdims=True)
+
     made = {
+        "sequences": lambda: (np.array([[1, 2, 3], [3, 3, 0], [2, 0, 0]]), normal(3, 8, 4)),
+        "embeddings": lambda: (np.array([0, 1, 2, 0, 1, 2, 0, 3]), directions()),
         "probabilities": lambda: (bits(6, 3), edge),
         "inner": lambda: (bits(6, 3), uniform(6, 3)),
         "logits": lambda: (bits(6, 3), 5.0 * normal(6, 3)),

@@ -301,3 +301,20 @@ def test_a_class_follows_from_its_function() -> None:
     unknown: Any = losses.MeanSquaredError
     with pytest.raises(TypeError, match=r"MeanSquaredError: got an unexpected .* 'axis'"):
         unknown(axis=1)
+
+
+def test_circle_without_a_partner_has_a_gradient() -> None:
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    embeddings = nkeras.Variable(x.astype("float32"))
+    with nkeras.GradientTape() as tape:
+        loss = losses.Circle()(np.array([0, 0, 1, 2]), embeddings)
+    assert np.all(np.isfinite(np.asarray(tape.gradient(loss, embeddings))))
+
+
+def test_circle_with_references() -> None:
+    labels, x = np.array([0, 1]), np.eye(2, 3, dtype="float32")
+    among_themselves = losses.circle(labels, x, remove_diagonal=False)
+    other = losses.circle(labels, x, ref_labels=labels, ref_embeddings=x, remove_diagonal=False)
+    np.testing.assert_array_equal(among_themselves, other)
+    assert losses.circle(labels, x, [0, 1, 1], np.eye(3, dtype="float32")).shape == (2,)

@@ -107,6 +107,10 @@ CASES = [
     _case("FBetaScore", "binary", long=True, average="macro", beta=0.5),
     _case("F1Score", "binary", average="weighted", threshold=0.5),
     _case("F1Score", "onehot"),
+    _case("R2Score", "real"),
+    _case("R2Score", "real", class_aggregation=None),
+    _case("R2Score", "real", class_aggregation="variance_weighted_average"),
+    _case("R2Score", "real_column", num_regressors=2),
     _case("IoU", "labels", num_classes=4, target_class_ids=[0, 2]),
     _case("IoU", "sparse", long=True, num_classes=4, target_class_ids=[1], sparse_y_pred=False),
     _case("BinaryIoU", "binary_whole", threshold=0.4),
@@ -181,6 +185,7 @@ def _arguments(kind: str, random: np.random.Generator) -> tuple[np.ndarray, ...]
         "sparse_steps_column": lambda: (labels(5, 3, 1), shares(5, 3, 4)),
         "sorted_ids": lambda: (labels(5), np.argsort(shares(5, 4), -1)),
         "real": lambda: (random.normal(size=(5, 3)), random.normal(size=(5, 3))),
+        "real_column": lambda: (random.normal(size=(5, 1)), random.normal(size=(5, 1))),
         "masked": lambda: (random.normal(size=(5, 3)), random.normal(size=(5, 3))),
         "distributions": lambda: (shares(5, 3), shares(5, 3)),
     }

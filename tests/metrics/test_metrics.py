@@ -269,3 +269,23 @@ def test_f_score_takes_a_column_of_weights() -> None:
 def test_top_k_needs_a_k_of_at_least_1(name, k):
     with pytest.raises(ValueError, match=f"{name}: argument `k` must be an int, at least 1"):
         getattr(metrics, name)(k=k)
+
+
+def test_adjusted_r2_counts_samples() -> None:
+    random = np.random.default_rng(0)
+    y_true, y_pred = random.normal(size=(10, 2)), random.normal(size=(10, 2))
+    plain, adjusted = nkeras.metrics.R2Score(), nkeras.metrics.R2Score(num_regressors=3)
+    expected = 1 - (1 - float(plain(y_true, y_pred))) * 9 / 6
+    np.testing.assert_allclose(adjusted(y_true, y_pred), expected, rtol=1e-6)
+    with pytest.warns(UserWarning, match="the adjusted score needs more samples"):
+        few = nkeras.metrics.R2Score(num_regressors=9)(y_true, y_pred)
+    np.testing.assert_allclose(few, plain.result(), rtol=1e-6)
+
+
+def test_errors_of_r2() -> None:
+    with pytest.raises(ValueError, match="`class_aggregation` must be one of"):
+        nkeras.metrics.R2Score("mean")
+    with pytest.raises(ValueError, match="`num_regressors` must be an int, at least 0"):
+        nkeras.metrics.R2Score(num_regressors=-1)
+    with pytest.raises(ValueError, match=r"must be \(batch, outputs\)"):
+        nkeras.metrics.R2Score().update_state(np.ones(3), np.ones(3))

@@ -3,6 +3,7 @@
 from nkeras_numba_cpu.kernels import (  # noqa: F401  they register
     batch_norm,
     convolution,
+    ctc,
     dense_gradients,
     gru,
     image,
