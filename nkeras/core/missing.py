@@ -63,14 +63,7 @@ _ROWS = (
         ops.image.hsv_to_rgb ops.image.pad_images ops.image.rgb_to_grayscale ops.image.rgb_to_hsv
         ops.image.scale_and_translate ops.image.sobel_edges ops.image.ssim""",
     ),
-    (
-        COMING,
-        "adaptive pooling, and rearranging of patches and depth",
-        """layers.AdaptiveAveragePooling1D layers.AdaptiveAveragePooling2D
-        layers.AdaptiveAveragePooling3D layers.AdaptiveMaxPooling1D layers.AdaptiveMaxPooling2D
-        layers.AdaptiveMaxPooling3D ops.adaptive_average_pool ops.adaptive_max_pool
-        ops.depth_to_space ops.fold ops.rearrange ops.space_to_depth ops.unfold""",
-    ),
+    (COMING, "rearranging by names of axes", "ops.rearrange"),
     (
         COMING,
         "linear algebra and functions of functions",

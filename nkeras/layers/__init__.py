@@ -8,6 +8,12 @@ from nkeras.layers.activation import PReLU as PReLU
 from nkeras.layers.activation import ReLU as ReLU
 from nkeras.layers.activation import Softmax as Softmax
 from nkeras.layers.activation import ThresholdedReLU as ThresholdedReLU
+from nkeras.layers.adaptive_pooling import AdaptiveAveragePooling1D as AdaptiveAveragePooling1D
+from nkeras.layers.adaptive_pooling import AdaptiveAveragePooling2D as AdaptiveAveragePooling2D
+from nkeras.layers.adaptive_pooling import AdaptiveAveragePooling3D as AdaptiveAveragePooling3D
+from nkeras.layers.adaptive_pooling import AdaptiveMaxPooling1D as AdaptiveMaxPooling1D
+from nkeras.layers.adaptive_pooling import AdaptiveMaxPooling2D as AdaptiveMaxPooling2D
+from nkeras.layers.adaptive_pooling import AdaptiveMaxPooling3D as AdaptiveMaxPooling3D
 from nkeras.layers.base import Layer as Layer
 from nkeras.layers.convolution import Conv1D as Conv1D
 from nkeras.layers.convolution import Conv2D as Conv2D
