@@ -54,3 +54,22 @@ def test_names_and_arguments_are_those_of_keras(oracle: Any) -> None:
     assert set(mine) - set(theirs) == of_keras_2
     for name, arguments in theirs.items():
         assert mine[name] == arguments, name
+
+
+# What the tables cannot say: tests elsewhere, or an argument that has no effect on a call.
+ELSEWHERE = {
+    "gptq_unpacked_column_size",
+    "lora_alpha",
+    "lora_rank",
+    "quantization_config",
+    "weights",
+}
+
+
+def test_every_argument_of_a_layer_is_in_a_case() -> None:
+    left = {
+        name: missing
+        for name, (_, arguments) in tables.arguments_left([*tables.SHORT, *tables.LONG]).items()
+        if (missing := [one for one in arguments if one not in ELSEWHERE])
+    }
+    assert left == {}

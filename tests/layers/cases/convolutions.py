@@ -76,6 +76,32 @@ def cases(long: bool) -> Iterator[Case]:
     )
     if not long:
         return
+    for rank in (1, 2, 3):
+        yield case(
+            f"Conv{rank}DTranspose",
+            image(rank, 2, "channels_first"),
+            filters=3,
+            kernel_size=2,
+            dilation_rate=2,
+            activation="tanh",
+            data_format="channels_first",
+        )
+    for rank in (1, 2):
+        yield case(
+            f"DepthwiseConv{rank}D",
+            image(rank, 3, "channels_last"),
+            kernel_size=2,
+            dilation_rate=2,
+            activation="tanh",
+        )
+        for options in ({"strides": 2, "data_format": "channels_first"}, {"dilation_rate": 2}):
+            yield case(
+                f"SeparableConv{rank}D",
+                image(rank, 3, options.get("data_format", "channels_last")),
+                filters=2,
+                kernel_size=2,
+                **options,
+            )
     paddings = ("valid", "same")
     for rank, kernel, stride, dilation, padding, groups, data_format in product(
         (1, 2, 3),

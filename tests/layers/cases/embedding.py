@@ -31,3 +31,11 @@ def cases(long: bool) -> Iterator[Case]:
         for shape in ((2, 3), (2, 5, 3)):
             options = {"input_dim": 7, "output_dim": 3, **options}
             yield Case("ReversibleEmbedding", options, (shape,), call={"reverse": True})
+    if long:
+        options = {
+            "input_dim": 7,
+            "output_dim": 3,
+            "tie_weights": False,
+            "reverse_dtype": "float32",
+        }
+        yield Case("ReversibleEmbedding", options, ((2, 3),), call={"reverse": True})

@@ -18,6 +18,9 @@ def cases(long: bool) -> Iterator[Case]:
         ("GaussianDropout", {"rate": 0.4}, (2, 3)),
     ):
         yield Case(name, options, (shape,), random=True)
+    if long:
+        options = {"rate": 0.4, "data_format": "channels_first"}
+        yield Case("SpatialDropout3D", options, ((2, 4, 3, 3, 2),), random=True)
     yield case("Dropout", rate=0.0)
     yield case("Dropout", rate=1.0)
     yield case("ActivityRegularization", l1=0.1, l2=0.2)

@@ -26,3 +26,13 @@ def cases(long: bool) -> Iterator[Case]:
     yield case("UpSampling1D", (2, 3, 2))
     yield case("UpSampling2D", (2, 3, 2, 2), size=(2, 3))
     yield case("UpSampling3D", (2, 3, 2, 2, 2), data_format="channels_first")
+    if long:
+        first = {"data_format": "channels_first"}
+        yield case("Cropping1D", (2, 5, 2), cropping=(0, 2))
+        yield case("Cropping2D", (2, 2, 5, 4), **first)
+        yield case("UpSampling1D", (2, 3, 2), size=3)
+        yield case("UpSampling2D", (2, 2, 3, 2), **first)
+        yield case("UpSampling2D", (2, 3, 2, 2), interpolation="nearest")
+        yield case("UpSampling3D", (2, 3, 2, 1, 2), size=(1, 2, 3))
+        yield case("ZeroPadding1D", (2, 2, 3), **first)
+        yield case("ZeroPadding3D", (2, 2, 3, 2, 2), **first)
