@@ -160,6 +160,7 @@ add("cholesky_inverse inv det slogdet logdet", "{}(x + 80.0 * ops.eye(count))")
 add("solve solve_triangular lstsq", "{}(x + 80.0 * ops.eye(count), y)")
 add("eigh", "{}(x + ops.transpose(x))")
 add("pinv matrix_rank qr lu_factor svd norm")
+add("dot_product_attention", "{}(heads, heads, heads)")
 add("conv", "{}(image, kernel, padding='same')")
 add("conv_transpose", "{}(image, kernel, 2)")
 add("depthwise_conv", "{}(image, depthwise, padding='same')")
@@ -247,6 +248,7 @@ _INPUTS: dict[str, Callable[[int], Any]] = {
     "b": lambda n: _random("b").random((n, n)) < 0.5,
     "c": lambda n: _random("c").random((n, n)) < 0.5,
     "image": _image(-1, 56, 56, 32),
+    "heads": _image(-1, 64, 8, 32),
     "kernel": _image(3, 3, 32, 32),
     "depthwise": _image(3, 3, 32, 1),
     "pointwise": _image(1, 1, 32, 32),

@@ -1,6 +1,7 @@
 """All kernels by name: the table of the numpy backend, and the reference for other backends."""
 
 from nkeras_numpy import (  # noqa: F401  they register
+    attention,
     batch_norm,
     convolution,
     ctc,

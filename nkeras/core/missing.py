@@ -32,7 +32,7 @@ _ROWS = (
         "attention and embeddings",
         """layers.AdditiveAttention layers.Attention
         layers.GroupQueryAttention layers.MultiHeadAttention
-        ops.dot_product_attention config.disable_flash_attention config.enable_flash_attention
+        config.disable_flash_attention config.enable_flash_attention
         config.is_flash_attention_enabled""",
     ),
     (

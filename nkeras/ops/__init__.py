@@ -20,6 +20,7 @@ from nkeras.ops.arranging import (
     append, array_split, dsplit, dstack, fliplr, flipud, hsplit, hstack, moveaxis, ravel,
     repeat, roll, rot90, slice, slice_update, split, tile, unstack, vsplit, vstack,
 )
+from nkeras.ops.attention import dot_product_attention
 from nkeras.ops.control import (
     associative_scan, cond, fori_loop, map, scan, switch, vectorized_map, while_loop,
 )
@@ -116,7 +117,8 @@ __all__ = [
     "conv_transpose", "convert_to_numpy", "convert_to_tensor", "copy", "corrcoef", "correlate",
     "cos", "cosh", "count_nonzero", "cross", "ctc_decode", "ctc_loss", "cumprod", "cumsum",
     "custom_gradient", "deg2rad", "depth_to_space", "depthwise_conv", "det", "diag",
-    "diagflat", "diagonal", "diff", "digitize", "divide", "divide_no_nan", "dot", "dsplit",
+    "diagflat", "diagonal", "diff", "digitize", "divide", "divide_no_nan", "dot",
+    "dot_product_attention", "dsplit",
     "dstack", "dtype", "eigh", "einsum", "elu", "empty", "empty_like", "equal", "erf", "erfc",
     "erfinv", "exp", "exp2", "expand_dims", "expm1", "eye", "fabs", "flip", "fliplr", "flipud",
     "floor", "floor_divide", "fmax", "fmin", "fmod", "fold", "fori_loop", "full", "full_like",

@@ -59,6 +59,9 @@ def _(grad_y: Tensor, key: tuple[int, int], rate: float) -> Tensor:
     return _dropout(grad_y, key=key, rate=rate)
 
 
+dropout_ = _dropout
+
+
 def _kept(words: Tensor, rate: float) -> Tensor:
     return greater_equal(to_unit(words), rate)
 

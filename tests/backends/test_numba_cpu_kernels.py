@@ -3,6 +3,7 @@
 import inspect
 import itertools
 
+import attention_cases
 import ml_dtypes
 import numpy as np
 import pytest
@@ -359,6 +360,7 @@ def all_cases():
         layer_norm_cases,
         recurrent_cases.cases,
         ctc_cases,
+        attention_cases.cases,
         image_cases,
         optimizer_cases,
     ):
@@ -431,7 +433,7 @@ OF_FLOATS = ("reduce_mean", "average", "softmax", "log_", "sparse", "cross", "dr
 OF_FLOATS += ("batch_norm", "layer_norm", "rms_norm", "lstm", "gru", "simple_rnn", "resample")
 OF_FLOATS += ("ctc",)
 OF_FLOATS += ("solve", "pinv", "det", "cofactors", "slogdet", "cholesky", "qr", "lu", "eigh", "svd")
-OF_FLOATS += ("matrix_rank", "sample")
+OF_FLOATS += ("matrix_rank", "sample", "attention")
 
 
 def integer_cases():

@@ -167,6 +167,15 @@ def emit_sum(builder: Any, value: Any) -> Any:
     return builder.call(function, [ir.Constant(element, -0.0), value], fastmath=("reassoc",))
 
 
+def emit_largest(builder: Any, value: Any) -> Any:
+    """The largest lane; NaN is passed over."""
+    vector = value.type
+    kind = ir.FunctionType(vector.element, [vector])
+    return builder.call(
+        _declare(builder, kind, f"llvm.vector.reduce.fmax.{_suffix(vector)}"), [value]
+    )
+
+
 def _declare(builder: Any, kind: ir.FunctionType, name: str) -> Any:
     return cgutils.get_or_insert_function(builder.module, kind, name)
 
@@ -428,6 +437,12 @@ def root(typingctx, a):
 def sum_of(typingctx, a):
     """The sum of the lanes, a number."""
     return a.dtype(a), lambda context, builder, signature, v: emit_sum(builder, *v)
+
+
+@intrinsic
+def largest_of(typingctx, a):
+    """The largest of the lanes, a number; NaN is passed over."""
+    return a.dtype(a), lambda context, builder, signature, v: emit_largest(builder, *v)
 
 
 @intrinsic

@@ -199,6 +199,7 @@ def _functions(number: Any, constants: Any) -> dict[str, Any]:
     infinity, nan = number(np.inf), number(np.nan)
     enough = number(20)  # for tanh to be 1
     far = number(60)  # where expm1 is -1
+    least = number(0.999 * math.log(float(np.finfo(number).tiny)))
     # What makes the sum with n, as bits, the power 2**n; and how far from there it is exact.
     unit = number(magic_ + np.finfo(number).maxexp - 1)
     lower, upper = number(np.finfo(number).nmant + 3), number(4)
@@ -233,6 +234,11 @@ def _functions(number: Any, constants: Any) -> dict[str, Any]:
         """exp where it is neither very large nor very small."""
         p, t = reduced_exp(x, unit)
         return (p + one) * power_of_two(t)
+
+    def decay(x: Value) -> Value:
+        """exp where x is not positive; 0 where that would be smaller than normal numbers are."""
+        p, t = reduced_exp(where(x < least, least, x), unit)
+        return where(x < least, zero, (p + one) * power_of_two(t))
 
     def half_exp(x: Value) -> Value:
         """exp(x) / 2, which is finite a little longer."""
@@ -300,7 +306,7 @@ def _functions(number: Any, constants: Any) -> dict[str, Any]:
         y = e * ln2_high + (e * ln2_low + y)
         return where(abs(x) < small, x, ended(u, y))
 
-    table = (exp, moderate_exp, expm1, log, log1p, log2, log10, tanh, sinh, cosh)
+    table = (exp, moderate_exp, decay, expm1, log, log1p, log2, log10, tanh, sinh, cosh)
     return {function.__name__: function for function in table}
 
 
@@ -318,7 +324,7 @@ def _either(name: str) -> Any:
     return compiled(lambda x: functions(x.kind.name)[name](x))
 
 
-exp, log = _either("exp"), _either("log")
+exp, decay, log = _either("exp"), _either("decay"), _either("log")
 
 
 def _maximum(typingctx, x, y):

@@ -1,6 +1,8 @@
 """The kernels, by the topics of `nkeras.ops`: Python around launches, and the tasks they launch."""
 
 from nkeras_numba_cpu.kernels import (  # noqa: F401  they register
+    attention,
+    attention_gradients,
     batch_norm,
     convolution,
     ctc,

@@ -35,7 +35,7 @@ def random_bits(*, key: Key, size: int) -> np.ndarray:
     """uint32 of shape `(size,)`: block `b` gives the elements 4b .. 4b + 3."""
     words = empty((-(-size // 4) * 4,), np.uint32)
     if size:
-        _random_bits(-(-size // (4 * BLOCKS)), size * WORK, _live(key), words)
+        _random_bits(-(-size // (4 * BLOCKS)), size * WORK, live_key(key), words)
     return words[:size]
 
 
@@ -49,11 +49,12 @@ def dropout(x: np.ndarray, *, key: Key, rate: float) -> np.ndarray:
         least = math.ceil(float(np.float32(rate)) * 2**24)
         scale = source.dtype.type(1.0 / (1.0 - rate))
         count, flat = -(-x.size // (4 * BLOCKS)), (source.reshape(-1), y.reshape(-1))
-        _dropout(count, x.size * WORK, _live(key), *flat, least, scale)
+        _dropout(count, x.size * WORK, live_key(key), *flat, least, scale)
     return stored(y, x.dtype)
 
 
-def _live(key: Key) -> np.ndarray:
+def live_key(key: Key) -> np.ndarray:
+    """A key as kernels read it."""
     if isinstance(key, np.ndarray):
         return key
     return np.array((key[0] & 0xFFFFFFFF, key[1] & 0xFFFFFFFF), np.uint32)
@@ -86,7 +87,7 @@ def _philox(typingctx, block, low, high):
 
 
 @inner
-def _fill(key, first, words):
+def fill_words(key, first, words):
     """Blocks `first`, `first + 1` ... into `words`."""
     low, high = key[0], key[1]
     for i in range(words.size // 4):
@@ -98,7 +99,7 @@ def _fill(key, first, words):
 @tasks
 def _random_bits(task, key, words):
     first = task * BLOCKS
-    _fill(key, first, part(words, 4 * first, min(4 * BLOCKS, words.size - 4 * first)))
+    fill_words(key, first, part(words, 4 * first, min(4 * BLOCKS, words.size - 4 * first)))
 
 
 @tasks
@@ -106,7 +107,7 @@ def _dropout(task, key, x, y, least, scale):
     words = allocate(np.uint32, 4 * BLOCKS)
     first = task * BLOCKS
     size = min(4 * BLOCKS, x.size - 4 * first)
-    _fill(key, first, part(words, 0, (size + 3) // 4 * 4))
+    fill_words(key, first, part(words, 0, (size + 3) // 4 * 4))
     x, y = part(x, 4 * first, size), part(y, 4 * first, size)
     for i in range(size):
         y[i] = x[i] * scale if (words[i] >> np.uint32(8)) >= least else 0
