@@ -174,6 +174,13 @@ class LayerOptions(InputOptions, total=False):
     autocast: bool
 
 
+class ConvolutionOptions(LayerOptions, total=False):
+    """The same for convolutions, which take the arguments of LoRA without naming them."""
+
+    lora_rank: int | None
+    lora_alpha: float | None
+
+
 class FurtherOptimizerOptions(TypedDict, total=False):
     """What every optimizer takes beside learning rate, weight decay and its own arguments."""
 

@@ -13,8 +13,8 @@ from nkeras.core.typing import (
     ActivationLike,
     Config,
     ConstraintLike,
+    ConvolutionOptions,
     InitializerLike,
-    LayerOptions,
     PartialShape,
     RegularizerLike,
     Unpack,
@@ -25,6 +25,7 @@ from nkeras.layers.activation import check_softmax
 from nkeras.layers.arguments import int_tuple, padding_mode, positive_int
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
+from nkeras.layers.lora import Adaptable, AdaptableWeight
 from nkeras.ops.conv_bias import conv_bias
 
 
@@ -110,8 +111,14 @@ class Convolution(Layer):
         }
 
 
-class _Conv(Convolution):
+class _Conv(Adaptable, Convolution):
+    config_omits: ClassVar[Mapping[str, object]] = {
+        **Convolution.config_omits,
+        "lora_rank": None,
+        "lora_alpha": None,
+    }
     allows_causal = True
+    kernel = AdaptableWeight()
 
     def __init__(
         self,
@@ -131,9 +138,11 @@ class _Conv(Convolution):
         activity_regularizer: RegularizerLike = None,
         kernel_constraint: ConstraintLike = None,
         bias_constraint: ConstraintLike = None,
-        **kwargs: Unpack[LayerOptions],
+        **kwargs: Unpack[ConvolutionOptions],
     ) -> None:
+        lora = kwargs.pop("lora_rank", None), kwargs.pop("lora_alpha", None)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self._set_lora(*lora)
         self.filters = positive_int(filters, "filters", type(self).__name__)
         self.groups = positive_int(groups, "groups", type(self).__name__)
         if self.filters % self.groups:
@@ -155,8 +164,14 @@ class _Conv(Convolution):
                 f"Received: groups={self.groups}, input_shape={tuple(input_shape)}"
             )
         shape = (*self.kernel_size, channels // self.groups, self.filters)
-        self.kernel = self.add_weight("kernel", shape)
+        self._keep_base(self.add_weight("kernel", shape))
         self._add_bias(self.filters)
+        self._adapt_if_asked()
+
+    def get_config(self) -> Config:
+        """The constructor's arguments, those of LoRA only where there is one, as in Keras."""
+        lora = {"lora_rank": self.lora_rank, "lora_alpha": self.lora_alpha}
+        return {**super().get_config(), **(lora if self.lora_rank is not None else {})}
 
     def call(self, inputs: Tensor) -> Tensor:
         """`activation(convolution + bias)`."""
@@ -183,6 +198,9 @@ class Conv1D(_Conv):
         activity_regularizer: penalty of the output.
         kernel_constraint: applied to the kernel after each update.
         bias_constraint: applied to the bias after each update.
+        lora_rank: None, or the rank of a product that is trained instead of the kernel: see
+            `enable_lora`.
+        lora_alpha: the product is multiplied by `lora_alpha / lora_rank`; by 1 for None.
 
     Input shape: `(batch, steps, channels)`. Output shape: `(batch, new steps, filters)`.
 
@@ -217,6 +235,9 @@ class Conv2D(_Conv):
         activity_regularizer: penalty of the output.
         kernel_constraint: applied to the kernel after each update.
         bias_constraint: applied to the bias after each update.
+        lora_rank: None, or the rank of a product that is trained instead of the kernel: see
+            `enable_lora`.
+        lora_alpha: the product is multiplied by `lora_alpha / lora_rank`; by 1 for None.
 
     Input shape: `(batch, height, width, channels)`, or `(batch, channels, height, width)`. Output
     shape: `(batch, new height, new width, filters)`, or channels first.
@@ -252,6 +273,9 @@ class Conv3D(_Conv):
         activity_regularizer: penalty of the output.
         kernel_constraint: applied to the kernel after each update.
         bias_constraint: applied to the bias after each update.
+        lora_rank: None, or the rank of a product that is trained instead of the kernel: see
+            `enable_lora`.
+        lora_alpha: the product is multiplied by `lora_alpha / lora_rank`; by 1 for None.
 
     Input shape: `(batch, depth, height, width, channels)`, or channels first.
     Output shape: `(batch,

@@ -31,6 +31,7 @@ from nkeras.core.typing import (
 from nkeras.layers.activation import check_softmax
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
+from nkeras.layers.lora import Adaptable, AdaptableWeight
 from nkeras.layers.shapes import is_shape, map_shapes, shapes_of
 from nkeras.ops.dense import dense
 
@@ -188,7 +189,7 @@ def Input(
     return layer.output
 
 
-class Dense(Layer):
+class Dense(Adaptable):
     """`activation(inputs @ kernel + bias)`.
 
     Args:
@@ -202,8 +203,9 @@ class Dense(Layer):
         activity_regularizer: penalty of the output.
         kernel_constraint: applied to the kernel after each update.
         bias_constraint: applied to the bias after each update.
-        lora_rank: must be None: nkeras has no LoRA yet.
-        lora_alpha: must be None: nkeras has no LoRA yet.
+        lora_rank: None, or the rank of a product that is trained instead of the kernel: see
+            `enable_lora`.
+        lora_alpha: the product is multiplied by `lora_alpha / lora_rank`; by 1 for None.
         quantization_config: must be None: nkeras has no quantization.
 
     Input shape: `(batch, ..., inputs)`. Output shape: `(batch, ..., units)`.
@@ -218,6 +220,8 @@ class Dense(Layer):
 
     Source: https://keras.io/api/layers/core_layers/dense/
     """
+
+    kernel = AdaptableWeight()
 
     def __init__(
         self,
@@ -242,10 +246,6 @@ class Dense(Layer):
                 f"Dense: argument `units` must be a positive integer. Received: "
                 f"units={short(units)}"
             )
-        if lora_rank is not None or lora_alpha is not None:
-            raise ValueError(
-                "Dense: arguments `lora_rank` and `lora_alpha` must be None in nkeras."
-            )
         self.units = int(units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -253,8 +253,7 @@ class Dense(Layer):
         self._set_options("bias", bias_initializer, bias_regularizer, bias_constraint)
         if quantization_config is not None:
             raise ValueError("Dense: argument `quantization_config` must be None in nkeras.")
-        self.lora_rank = lora_rank
-        self.lora_alpha = lora_alpha
+        self._set_lora(lora_rank, lora_alpha)
         self.quantization_config = quantization_config
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
@@ -262,8 +261,9 @@ class Dense(Layer):
     def build(self, input_shape: PartialShape) -> None:
         """Make kernel and bias."""
         check_softmax(self, self.activation, self.units)
-        self.kernel = self.add_weight("kernel", (input_shape[-1], self.units))
+        self._keep_base(self.add_weight("kernel", (input_shape[-1], self.units)))
         self.bias = self.add_weight("bias", (self.units,)) if self.use_bias else None
+        self._adapt_if_asked()
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:

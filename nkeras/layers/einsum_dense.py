@@ -22,12 +22,12 @@ from nkeras.core.typing import (
 )
 from nkeras.initializers.random import VarianceScaling
 from nkeras.layers.activation import check_softmax
-from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
+from nkeras.layers.lora import Adaptable, AdaptableWeight
 from nkeras.ops.einsum_dense import einsum_dense
 
 
-class EinsumDense(Layer):
+class EinsumDense(Adaptable):
     """`activation(einsum(equation, inputs, kernel) + bias)`.
 
     Args:
@@ -43,8 +43,9 @@ class EinsumDense(Layer):
         bias_regularizer: penalty of the bias.
         kernel_constraint: applied to the kernel after each update.
         bias_constraint: applied to the bias after each update.
-        lora_rank: must be None: nkeras has no LoRA yet.
-        lora_alpha: must be None: nkeras has no LoRA yet.
+        lora_rank: None, or the rank of a product that is trained instead of the kernel: see
+            `enable_lora`.
+        lora_alpha: the product is multiplied by `lora_alpha / lora_rank`; by 1 for None.
         gptq_unpacked_column_size: must be None: nkeras has no GPTQ.
         quantization_config: must be None: nkeras has no quantization.
 
@@ -63,15 +64,19 @@ class EinsumDense(Layer):
     """
 
     config_reads: ClassVar[Mapping[str, str]] = {
-        **Layer.config_reads,
+        **Adaptable.config_reads,
         "output_shape": "partial_output_shape",
     }
     config_omits: ClassVar[Mapping[str, object]] = {
-        **{name: one for name, one in Layer.config_omits.items() if name != "activity_regularizer"},
-        "lora_rank": None,
-        "lora_alpha": None,
+        **{
+            name: one
+            for name, one in Adaptable.config_omits.items()
+            if name != "activity_regularizer"
+        },
         "gptq_unpacked_column_size": None,
     }
+
+    kernel = AdaptableWeight()
 
     def __init__(
         self,
@@ -101,13 +106,12 @@ class EinsumDense(Layer):
         self._set_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self._set_options("bias", bias_initializer, bias_regularizer, bias_constraint)
         for argument, value in (
-            ("lora_rank", lora_rank),
-            ("lora_alpha", lora_alpha),
             ("gptq_unpacked_column_size", gptq_unpacked_column_size),
             ("quantization_config", quantization_config),
         ):
             if value is not None:
                 refuse(argument, value, "None in nkeras", "EinsumDense")
+        self._set_lora(lora_rank, lora_alpha)
         self.quantization_config = quantization_config
 
     def build(self, input_shape: PartialShape) -> None:
@@ -115,17 +119,19 @@ class EinsumDense(Layer):
         axes = _named_axes(self.equation, tuple(input_shape), self.partial_output_shape)
         check_softmax(self, self.activation, axes.sizes[axes.output[-1]])
         initializer, regularizer, constraint = self._options_of("kernel")
-        self.kernel = self.add_weight(
+        kernel = self.add_weight(
             name="kernel",
             shape=[axes.sizes[name] for name in axes.kernel],
             initializer=_along(initializer, axes),
             regularizer=regularizer,
             constraint=constraint,
         )
+        self._keep_base(kernel)
         self.bias = None
         if self.bias_axes is not None:
             self.bias = self.add_weight("bias", axes.bias_shape(self.bias_axes))
         self.input_spec = InputSpec(ndim=len(input_shape))
+        self._adapt_if_asked()
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """`activation(einsum(equation, inputs, kernel) + bias)`."""

@@ -10,6 +10,7 @@ from nkeras.core import dtypes
 from nkeras.core.configurable import ANY
 from nkeras.core.errors import refuse, warn
 from nkeras.core.graph import set_mask
+from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import (
     ConstraintLike,
@@ -25,12 +26,12 @@ from nkeras.core.typing import (
     Unpack,
 )
 from nkeras.layers.arguments import positive_int
-from nkeras.layers.base import Layer
+from nkeras.layers.lora import Adaptable, AdaptableWeight
 from nkeras.ops.dense import dense
 from nkeras.ops.shape import turned
 
 
-class Embedding(Layer):
+class Embedding(Adaptable):
     """Rows of a matrix, chosen by integers: vectors for words.
 
     Its gradient adds in the order of the inputs, whatever the number of threads. Where a plan of
@@ -46,8 +47,9 @@ class Embedding(Layer):
         embeddings_constraint: applied to the matrix after each update.
         mask_zero: whether the input 0 stands for nothing, and is masked.
         weights: the first values of the matrix, or a list of them alone.
-        lora_rank: must be None: nkeras has no LoRA yet.
-        lora_alpha: must be None: nkeras has no LoRA yet.
+        lora_rank: None, or the rank of a product that is trained instead of the matrix: see
+            `enable_lora`.
+        lora_alpha: the product is multiplied by `lora_alpha / lora_rank`; by 1 for None.
         quantization_config: must be None: nkeras has no quantization.
 
     Input shape: `(batch, ...)`, integers. Output shape: `(batch, ..., output_dim)`.
@@ -64,12 +66,16 @@ class Embedding(Layer):
     """
 
     config_omits: ClassVar[Mapping[str, object]] = {
-        **{name: one for name, one in Layer.config_omits.items() if name != "activity_regularizer"},
+        **{
+            name: one
+            for name, one in Adaptable.config_omits.items()
+            if name != "activity_regularizer"
+        },
         "weights": ANY,
         "input_length": ANY,
-        "lora_rank": None,
-        "lora_alpha": None,
     }
+
+    embeddings = AdaptableWeight()
 
     def __init__(
         self,
@@ -97,13 +103,9 @@ class Embedding(Layer):
         self.mask_zero = mask_zero
         self.supports_masking = mask_zero
         self.autocast = False
-        for argument, value in (
-            ("lora_rank", lora_rank),
-            ("lora_alpha", lora_alpha),
-            ("quantization_config", quantization_config),
-        ):
-            if value is not None:
-                refuse(argument, value, "None in nkeras", owner)
+        self._set_lora(lora_rank, lora_alpha)
+        if quantization_config is not None:
+            refuse("quantization_config", quantization_config, "None in nkeras", owner)
         self.quantization_config = quantization_config
         if weights is not None:
             self.build()
@@ -114,13 +116,18 @@ class Embedding(Layer):
     def build(self, input_shape: PartialShape | None = None) -> None:
         """Make the matrix."""
         if not self.built:
-            self.embeddings = self.add_weight("embeddings", (self.input_dim, self.output_dim))
+            self._keep_base(self.add_weight("embeddings", (self.input_dim, self.output_dim)))
+            self._adapt_if_asked()
 
     def call(self, inputs: Tensor) -> Tensor:
         """The rows that the inputs name."""
         if inputs.dtype == "bool" or not dtypes.is_integer(inputs.dtype):
             inputs = ops.cast(inputs, "int32")
-        return ops.cast(ops.take(self.embeddings, inputs, axis=0), self.compute_dtype)
+        rows = ops.take(self.base_weight, inputs, axis=0)
+        if self.lora_enabled:
+            a, b, scale = self._factors()
+            rows = ops.add(rows, scale * ops.matmul(ops.take(a, inputs, axis=0), b))
+        return ops.cast(rows, self.compute_dtype)
 
     def compute_mask(self, inputs: Structure, previous_mask: Masks = None) -> Masks:
         """Where the inputs are not 0, if that is masked."""
@@ -205,7 +212,7 @@ class ReversibleEmbedding(Embedding):
                 set_mask(outputs, ops.not_equal(inputs, 0))
             return outputs
         dtype = dtypes.standardize(self.reverse_dtype or self.compute_dtype)
-        kernel = turned(self.embeddings.value) if self.tie_weights else self.reverse_embeddings
+        kernel = turned(to_tensor(self.embeddings)) if self.tie_weights else self.reverse_embeddings
         scores = dense(ops.cast(inputs, dtype), ops.cast(kernel, dtype))
         if self.logit_soft_cap is not None:
             scores = ops.tanh(scores / self.logit_soft_cap) * self.logit_soft_cap

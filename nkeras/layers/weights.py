@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -223,10 +223,14 @@ class Weighted(Tracked):
             guards.switched()
         self._trainable = value
         for variable in self._own_weights():
-            if variable.made_trainable:
+            if self._may_thaw(variable):
                 variable.trainable = value
         for layer in self._layers:
             layer.trainable = value
+
+    def _may_thaw(self, variable: Variable) -> bool:
+        """Whether a variable follows the layer's `trainable`."""
+        return variable.made_trainable
 
     def count_params(self) -> int:
         """Number of elements of all weights.
@@ -276,6 +280,40 @@ class Weighted(Tracked):
                 )
         for variable, value in zip(own, values, strict=True):
             variable.assign(value)
+
+    def _saved_weights(self) -> list[Variable]:
+        """What `save_own_variables` writes, in its order."""
+        return self._own_weights()
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Write the layer's own weights into a mapping, without those of sublayers.
+
+        Args:
+            store: mapping such as a dict, for `"0"`, `"1"`, ...
+
+        Source: https://keras.io/guides/customizing_saving_and_serialization/
+        """
+        for i, variable in enumerate(self._saved_weights()):
+            store[str(i)] = variable.numpy()
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Read the layer's own weights from a mapping.
+
+        Args:
+            store: what `save_own_variables` has written.
+
+        Raises:
+            ValueError: it has another number of weights; then none has changed.
+        """
+        weights = self._saved_weights()
+        if len(store) != len(weights):
+            raise ValueError(
+                f"Layer {short(self.name)} expected {len(weights)} variables, but received "
+                f"{len(store)} variables during loading. Expected: "
+                f"{short([variable.name for variable in weights])}"
+            )
+        for i, variable in enumerate(weights):
+            variable.assign(np.asarray(store[str(i)]))
 
     def _name_scope(self) -> Scope[tuple[str, ...]]:
         return naming.root_scope(*self._scope_path())

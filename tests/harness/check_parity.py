@@ -19,7 +19,7 @@ from nkeras.core.serialization import deserialize_keras_object, serialize_keras_
 from tests.harness import oracle
 
 # Keys of Keras' configs that stand for what nkeras does not have.
-WITHOUT_MEANING = {"quantization_config", "lora_rank", "lora_alpha"}
+WITHOUT_MEANING = {"quantization_config"}
 
 IN_KERAS = """
 import inspect

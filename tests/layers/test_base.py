@@ -337,7 +337,7 @@ def test_wrong_constructor_arguments_are_named() -> None:
     with pytest.raises(ValueError, match="units"):
         layers.Dense(0)
     with pytest.raises(ValueError, match="lora_rank"):
-        layers.Dense(2, lora_rank=4)
+        layers.Dense(2, lora_rank=-4)
 
 
 def test_set_weights_is_all_or_nothing() -> None:
