@@ -23,9 +23,8 @@ _ROWS = (
     (
         COMING,
         "recurrent layers",
-        """layers.Bidirectional layers.ConvLSTM1D layers.ConvLSTM2D layers.ConvLSTM3D layers.GRU
-        layers.GRUCell layers.LSTM layers.LSTMCell layers.Masking layers.RNN layers.SimpleRNN
-        layers.SimpleRNNCell layers.StackedRNNCells layers.TimeDistributed""",
+        """layers.Bidirectional layers.ConvLSTM1D layers.ConvLSTM2D layers.ConvLSTM3D
+        layers.TimeDistributed""",
     ),
     (
         COMING,

@@ -38,6 +38,7 @@ from nkeras.layers.layer_normalization import UnitNormalization as UnitNormaliza
 from nkeras.layers.locally_connected import LocallyConnected1D as LocallyConnected1D
 from nkeras.layers.locally_connected import LocallyConnected2D as LocallyConnected2D
 from nkeras.layers.locally_connected import LocallyConnected3D as LocallyConnected3D
+from nkeras.layers.masking import Masking as Masking
 from nkeras.layers.merging import Add as Add
 from nkeras.layers.merging import Average as Average
 from nkeras.layers.merging import Concatenate as Concatenate
@@ -79,6 +80,14 @@ from nkeras.layers.pooling import MaxPool3D as MaxPool3D
 from nkeras.layers.pooling import MaxPooling1D as MaxPooling1D
 from nkeras.layers.pooling import MaxPooling2D as MaxPooling2D
 from nkeras.layers.pooling import MaxPooling3D as MaxPooling3D
+from nkeras.layers.recurrent.gru import GRU as GRU
+from nkeras.layers.recurrent.gru import GRUCell as GRUCell
+from nkeras.layers.recurrent.lstm import LSTM as LSTM
+from nkeras.layers.recurrent.lstm import LSTMCell as LSTMCell
+from nkeras.layers.recurrent.rnn import RNN as RNN
+from nkeras.layers.recurrent.simple_rnn import SimpleRNN as SimpleRNN
+from nkeras.layers.recurrent.simple_rnn import SimpleRNNCell as SimpleRNNCell
+from nkeras.layers.recurrent.stacked import StackedRNNCells as StackedRNNCells
 from nkeras.layers.regularization import ActivityRegularization as ActivityRegularization
 from nkeras.layers.regularization import Dropout as Dropout
 from nkeras.layers.regularization import GaussianDropout as GaussianDropout

@@ -33,7 +33,13 @@ def passed(case, arrays):
         alive.append(ops.convert_to_tensor(mask))  # Keras holds masks weakly
         keras.src.backend.set_keras_mask(tensor, alive[-1])
     if case["arguments"]:
-        return (), {**dict(zip(case["arguments"], made)), **case["call"]}
+        named = {}
+        for name, value in zip(case["arguments"], made):
+            if name.endswith("*"):
+                named.setdefault(name[:-1], []).append(value)
+            else:
+                named[name] = value
+        return (), {**named, **case["call"]}
     return (made[0] if len(made) == 1 else made,), dict(case["call"])
 
 def made(value):  # a layer in an argument is given by its configuration
@@ -60,12 +66,15 @@ def answer(case):
         if case["training"]:
             named["training"] = training
         masks = case["masks"] and [ops.convert_to_tensor(mask) for mask in case["masks"]]
-        if masks and not case["arguments"] and "mask" in inspect.signature(layer.call).parameters:
+        of_first = case["arguments"][:1] in ((), ("sequences",))  # other layers take several masks
+        if masks and of_first and "mask" in inspect.signature(layer.call).parameters:
             named["mask"] = masks[0]
         y, state = layer.stateless_call(trained, others, *arguments, **named)
         if not layer.supports_masking:
             return y, state, None
         own = keras.src.backend.get_keras_mask(keras.tree.flatten(y)[0])
+        if case["arguments"] and of_first and masks:
+            return y, state, layer.compute_mask(None, masks[0])
         if case["arguments"] or own is not None:
             return y, state, own
         masks = masks or [None for _ in arrays]

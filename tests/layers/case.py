@@ -20,7 +20,8 @@ class Case:
         random: training gives other numbers than Keras'.
         in_keras: Keras has such a layer.
         call: further arguments of the call.
-        arguments: names of the call's arguments that the inputs are, instead of one list.
+        arguments: names of the call's arguments that the inputs are, instead of one list; those
+            with a star at the end are put into a list.
         below: inputs are integers from zero below this number, instead of floats.
     """
 
@@ -70,7 +71,13 @@ class Case:
     def passed(self, inputs: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Positional and named arguments of the call on these inputs."""
         if self.arguments:
-            return (), dict(zip(self.arguments, inputs, strict=True)) | self.call
+            named: dict[str, Any] = {}
+            for name, value in zip(self.arguments, inputs, strict=True):
+                if name.endswith("*"):
+                    named.setdefault(name[:-1], []).append(value)
+                else:
+                    named[name] = value
+            return (), named | self.call
         return (inputs[0] if len(inputs) == 1 else inputs,), self.call
 
 

@@ -60,7 +60,7 @@ def test_decompositions_are_the_kernels(cell: str, reset_after: bool) -> None:
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "simple_rnn"])
 def test_wrong_shapes_are_named(cell: str) -> None:
-    given = [*arrays(cell, True, True, False), None]
+    given: list[Any] = [*arrays(cell, True, True, False), None]
     static = _static(cell, True)
     with pytest.raises(ValueError, match=f"{cell}: argument `h` must have shape"):
         PRIMITIVES[cell](given[0], np.ones((2, 4), "float32"), *given[2:], **static)

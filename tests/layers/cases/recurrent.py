@@ -1,0 +1,103 @@
+"""Recurrent layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.layers.case import Case, case
+
+SEQUENCES = (2, 5, 3)
+REGULARIZED = {
+    "kernel_regularizer": "l2",
+    "recurrent_regularizer": "l1",
+    "bias_regularizer": "l2",
+    "kernel_constraint": "max_norm",
+    "recurrent_constraint": "non_neg",
+    "bias_constraint": "non_neg",
+    "kernel_initializer": "he_normal",
+    "recurrent_initializer": "glorot_normal",
+    "bias_initializer": "ones",
+}
+
+
+def _cell(name: str, **config: Any) -> dict[str, Any]:
+    return {"module": "keras.layers", "class_name": name, "config": config}
+
+
+def _with_states(layer: str, *units: int, mask: bool = False, **options: Any) -> Case:
+    shapes = (SEQUENCES, *((2, size) for size in units))
+    names = ("sequences", *("initial_state*" for _ in units))
+    return Case(layer, options, shapes, mask=mask, arguments=names)
+
+
+def _layers(long: bool) -> Iterator[Case]:
+    for layer, more in (
+        ("SimpleRNN", {}),
+        ("LSTM", {}),
+        ("GRU", {}),
+        ("GRU", {"reset_after": False}),
+    ):
+        yield case(layer, SEQUENCES, units=4, **more)
+        for options in (
+            {"return_sequences": True},
+            {"return_state": True, "go_backwards": True},
+            {"return_sequences": True, "return_state": True, "use_bias": False},
+        ):
+            yield Case(layer, {"units": 4, **options, **more}, (SEQUENCES,), mask=True)
+        yield case(layer, SEQUENCES, units=4, activation="relu", return_sequences=True, **more)
+        if not long:
+            continue
+        for options in (
+            {"return_sequences": True, "go_backwards": True, "zero_output_for_mask": True},
+            {"return_sequences": True, "unroll": True},
+            {"return_sequences": True, "activation": "softsign", "go_backwards": True},
+            {"return_state": True, "activation": "linear", "zero_output_for_mask": True},
+        ):
+            yield Case(layer, {"units": 3, **options, **more}, (SEQUENCES,), mask=True)
+    for layer in ("SimpleRNN", "LSTM", "GRU"):
+        yield case(layer, SEQUENCES, units=4, trainable=True, name="named", **REGULARIZED)
+        for options in ({"dropout": 0.4}, {"dropout": 0.4, "recurrent_dropout": 0.3, "seed": 3}):
+            yield Case(layer, {"units": 4, **options}, (SEQUENCES,), mask=True, random=True)
+        options = {"units": 4, "dropout": 0.4, "recurrent_dropout": 0.3, "activation": "relu"}
+        yield Case(layer, options, (SEQUENCES,), random=True)
+    for layer in ("LSTM", "GRU"):
+        yield case(layer, SEQUENCES, units=4, activity_regularizer="l2", use_cudnn=False)
+        yield case(layer, SEQUENCES, units=4, recurrent_activation="hard_sigmoid")
+        options = {"units": 4, "dropout": 0.4, "implementation": 1}
+        yield Case(layer, options, (SEQUENCES,), random=True)
+    yield case("LSTM", SEQUENCES, units=4, unit_forget_bias=False)
+
+
+def cases(long: bool) -> Iterator[Case]:
+    yield Case("Masking", shapes=(SEQUENCES,))
+    yield Case("Masking", {"mask_value": 2.0}, (SEQUENCES,), mask=True)
+    yield from _layers(long)
+    for cell, states in (("SimpleRNNCell", 1), ("LSTMCell", 2), ("GRUCell", 1)):
+        names = "sequence" if cell == "SimpleRNNCell" else "inputs", *("states*",) * states
+        shapes = (2, 3), *((2, 4),) * states
+        yield Case(cell, {"units": 4, **REGULARIZED}, shapes, arguments=names)
+        options = {"units": 4, "use_bias": False, "activation": "relu", "seed": 2}
+        yield Case(cell, options, shapes, arguments=names)
+        holes = {"units": 4, "dropout": 0.3, "recurrent_dropout": 0.5}
+        yield Case(cell, holes, shapes, random=True, arguments=names)
+    yield Case(
+        "GRUCell", {"units": 4, "reset_after": False}, ((2, 3), (2, 4)),
+        arguments=("inputs", "states*"),
+    )  # fmt: skip
+    yield _with_states("SimpleRNN", 4, units=4, return_state=True)
+    yield _with_states("GRU", 4, mask=True, units=4, return_sequences=True)
+    yield _with_states("LSTM", 4, 4, mask=True, units=4, return_sequences=True, return_state=True)
+    yield _with_states("LSTM", 4, 4, units=4, go_backwards=True, activation="relu")
+    lstm, gru = _cell("LSTMCell", units=4), _cell("GRUCell", units=2, activation="relu")
+    yield _with_states("RNN", cell=lstm, return_sequences=True)
+    yield _with_states("RNN", 4, 4, mask=True, cell=lstm, return_state=True, go_backwards=True)
+    yield _with_states("RNN", mask=True, cell=gru, return_sequences=True, return_state=True)
+    simple = _cell("SimpleRNNCell", units=3, activation="relu")
+    for options in ({}, {"return_sequences": True, "zero_output_for_mask": True}):
+        yield _with_states("RNN", mask=True, cell=simple, **options)
+    yield _with_states("RNN", mask=True, cell=[lstm, simple], return_sequences=True)
+    yield _with_states("RNN", mask=True, cell=[lstm, _cell("GRUCell", units=3)], return_state=True)
+    shapes = (2, 3), (2, 3), (2, 2)
+    names = "inputs", "states*", "states*"
+    yield Case("StackedRNNCells", {"cells": [simple, gru]}, shapes, arguments=names)
