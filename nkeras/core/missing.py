@@ -78,8 +78,7 @@ _ROWS = (
     (
         COMING,
         "the remaining callbacks, optimizers, losses, metrics and initializers",
-        """callbacks.SwapEMAWeights callbacks.TensorBoard optimizers.MultiOptimizer
-        optimizers.Muon optimizers.OptimizerMap optimizers.ScheduleFreeAdamW layers.AlphaDropout""",
+        "callbacks.SwapEMAWeights callbacks.TensorBoard layers.AlphaDropout",
     ),
     (
         COMING,

@@ -16,8 +16,12 @@ from nkeras.optimizers.identifiers import serialize as serialize
 from nkeras.optimizers.lion import Lamb as Lamb
 from nkeras.optimizers.lion import Lion as Lion
 from nkeras.optimizers.loss_scale import LossScaleOptimizer as LossScaleOptimizer
+from nkeras.optimizers.multi import MultiOptimizer as MultiOptimizer
+from nkeras.optimizers.multi import OptimizerMap as OptimizerMap
+from nkeras.optimizers.muon import Muon as Muon
 from nkeras.optimizers.optimizer import Optimizer as Optimizer
 from nkeras.optimizers.rmsprop import RMSprop as RMSprop
+from nkeras.optimizers.schedule_free import ScheduleFreeAdamW as ScheduleFreeAdamW
 from nkeras.optimizers.sgd import SGD as SGD
 
 __all__ = ["schedules", *missing.names_of(__name__)]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -12,10 +12,26 @@ from nkeras.core.serialization import (
     serialize_keras_object,
 )
 from nkeras.core.typing import Config, OptimizerLike
-from nkeras.optimizers import adafactor, adagrad, adam, adamax, ftrl, lion, loss_scale, rmsprop, sgd
+from nkeras.optimizers import (
+    adafactor,
+    adagrad,
+    adam,
+    adamax,
+    ftrl,
+    lion,
+    loss_scale,
+    multi,
+    muon,
+    rmsprop,
+    schedule_free,
+    sgd,
+)
 from nkeras.optimizers.optimizer import Optimizer
 
-_MODULES = (adafactor, adagrad, adam, adamax, ftrl, lion, loss_scale, rmsprop, sgd)
+_MODULES = (
+    *(adafactor, adagrad, adam, adamax, ftrl, lion),
+    *(loss_scale, multi, muon, rmsprop, schedule_free, sgd),
+)
 OPTIMIZERS = classes_in(_MODULES, Optimizer)
 _LOWER = {name.lower(): name for name in OPTIMIZERS}
 

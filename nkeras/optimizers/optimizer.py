@@ -363,12 +363,21 @@ class Optimizer(Configurable, OptimizerState):
     def _step(self, grads: list[Tensor], variables: list[Variable]) -> None:
         grads = self._clip_gradients(grads)
         learning_rate = live(lambda: float(self.learning_rate))
-        if self.weight_decay is not None:
-            keep = 1.0 - float(self.weight_decay) * learning_rate
-            for variable in variables:
-                if self._use_weight_decay(variable):
-                    variable.assign(ops.multiply(variable, keep))
+        self._take_off(variables, learning_rate)
         self._backend_update_step(grads, variables, learning_rate)
+
+    def _take_off(self, variables: Sequence[Variable], learning_rate: float) -> None:
+        self._decay(variables, learning_rate, self.weight_decay)
+
+    def _decay(
+        self, variables: Sequence[Variable], learning_rate: float, decay: float | None
+    ) -> None:
+        if decay is None:
+            return
+        keep = 1.0 - float(decay) * learning_rate
+        for variable in variables:
+            if self._use_weight_decay(variable):
+                variable.assign(ops.multiply(variable, keep))
 
     def _backend_update_step(
         self, grads: list[Tensor], trainable_variables: list[Variable], learning_rate: float

@@ -77,6 +77,30 @@ CASES = [
         "dict(learning_rate=0.5, beta_2_decay=-0.5, epsilon_1=1e-3, epsilon_2=0.5, "
         "clip_threshold=0.7, relative_step=False)",
     ),
+    ("Muon", "dict(learning_rate=0.1)"),
+    ("Muon", "dict(learning_rate=0.1, exclude_layers=['kern'], adam_weight_decay=0.1)"),
+    (
+        "Muon",
+        "dict(learning_rate=0.1, nesterov=False, rms_rate=None, momentum=0.5, ns_steps=3, "
+        "weight_decay=None, adam_weight_decay=None, adam_lr_ratio=0.5, adam_beta_1=0.8, "
+        "adam_beta_2=0.9, muon_a=2.0, muon_b=-1.5, muon_c=0.5, epsilon=1e-3, clipnorm=1.0)",
+    ),
+    ("ScheduleFreeAdamW", "dict(learning_rate=0.1)"),
+    (
+        "ScheduleFreeAdamW",
+        "dict(learning_rate=0.1, beta_1=0.7, beta_2=0.9, epsilon=1e-3, warmup_steps=5, "
+        "weight_decay=0.1, gradient_accumulation_steps=2)",
+    ),
+    (
+        "MultiOptimizer",
+        "dict(optimizer_map=kind.OptimizerMap(kind.SGD(0.1, momentum=0.5), "
+        "{'bi.*': kind.Adam(0.2), 'gamma': kind.RMSprop(0.1)}))",
+    ),
+    (
+        "MultiOptimizer",
+        "dict(optimizer_map=kind.OptimizerMap(kind.SGD(0.1, use_ema=True, ema_momentum=0.5)), "
+        "loss_scale_factor=4.0, name='mine')",
+    ),
     (
         "LossScaleOptimizer",
         "dict(inner_optimizer=kind.Adam(0.1), initial_scale=4.0, dynamic_growth_steps=6)",
@@ -88,7 +112,8 @@ def test_every_exported_optimizer_has_a_case() -> None:
     exported = {
         name
         for name in optimizers.__all__
-        if isinstance(getattr(optimizers, name), type) and name != "Optimizer"
+        if isinstance(getattr(optimizers, name), type)
+        if name not in ("Optimizer", "OptimizerMap")
     }
     assert exported == {kind for kind, _ in CASES}
 
