@@ -68,6 +68,19 @@ def eigh(x: Array) -> tuple[Array, Array]:
 
 @KERNELS.register
 @in_float32
+def eig(x: Array) -> tuple[Array, Array]:
+    """Eigenvalues and eigenvectors, as columns of length 1, both complex."""
+    kind = np.result_type(x.dtype, np.complex64)
+
+    def found(x: Array) -> tuple[Array, Array]:
+        w, v = namespace(x).linalg.eig(x)
+        return w.astype(kind), v.astype(kind)
+
+    return nan_where_it_fails(found, x)
+
+
+@KERNELS.register
+@in_float32
 def svd(x: Array, *, full_matrices: bool) -> tuple[Array, Array, Array]:
     """Left singular vectors as columns, descending singular values, right vectors as rows."""
 

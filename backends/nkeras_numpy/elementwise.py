@@ -11,7 +11,7 @@ import numpy as np
 
 from nkeras.backend import derive
 from nkeras.backend.scalar import Scalar
-from nkeras_numpy.namespace import Array, in_float32
+from nkeras_numpy.namespace import Array, in_float32, namespace
 
 _erf = np.frompyfunc(math.erf, 1, 1)
 
@@ -36,6 +36,7 @@ def elementwise(scalar: Scalar) -> Callable[..., np.ndarray]:
     def kernel(*arrays: Array) -> Array:
         shape = np.broadcast_shapes(*(array.shape for array in arrays))
         dtype = np.bool_ if scalar.result == "bool" else arrays[first].dtype
-        return np.broadcast_to(np.asarray(function(*arrays), dtype), shape)
+        xp = namespace(arrays[first])
+        return xp.broadcast_to(xp.asarray(function(*arrays), dtype), shape)
 
     return kernel

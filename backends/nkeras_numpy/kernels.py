@@ -3,6 +3,7 @@
 from nkeras_numpy import (  # noqa: F401  they register
     attention,
     batch_norm,
+    complexes,
     convolution,
     ctc,
     decompositions,

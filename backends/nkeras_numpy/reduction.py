@@ -12,7 +12,7 @@ from nkeras_numpy.windows import Ints
 
 def _total(x: Array, axis: Ints, keepdims: bool) -> Array:
     # NumPy sums pairwise only along the fastest dimension: a wider sum is exact in any layout.
-    wide = np.float64 if x.dtype.kind == "f" else x.dtype
+    wide = {"f": np.float64, "c": np.complex128}.get(x.dtype.kind, x.dtype)
     return namespace(x).sum(x, axis=axis, keepdims=keepdims, dtype=wide)
 
 

@@ -298,6 +298,26 @@ def _arguments_in(node: Operand) -> set[str]:
     return names
 
 
+_OF_REAL_NUMBERS = frozenset(
+    "< <= > >= // % ^ << >> absolute arctan2 erf floor ceil trunc rint signbit".split()
+)
+_OF_BITS_OR_CONDITIONS = frozenset("& | ~".split())
+
+
+def takes_complex(node: Operand) -> bool:
+    """Whether a traced formula means something for complex numbers: none has to be compared."""
+    if not isinstance(node, Expression) or node.operation == "argument":
+        return True
+    if node.operation in _OF_REAL_NUMBERS:
+        return False
+    if node.operation in _OF_BITS_OR_CONDITIONS and any(
+        isinstance(operand, Expression) and operand.operation == "argument"
+        for operand in node.operands
+    ):
+        return False
+    return all(takes_complex(operand) for operand in node.operands)
+
+
 def to_source(name: str, parameters: Sequence[str], result: Operand) -> str:
     """Python source of a function that returns `result`; equal subexpressions are shared."""
     lines: list[str] = []

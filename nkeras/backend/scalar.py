@@ -10,6 +10,7 @@ scalars; module constants must be floats.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping
@@ -67,6 +68,13 @@ class Scalar:
         names = [chr(ord("a") + i) for i in range(len(self.parameters))]
         traced = self.trace(*(derive.Expression("argument", name) for name in names))
         return derive.to_source("f", names, traced)
+
+    @functools.cached_property
+    def takes_complex(self) -> bool:
+        """Whether the body means something for complex numbers; its derivative is then one too."""
+        return derive.takes_complex(
+            self.trace(*(derive.Expression("argument", name) for name in self.parameters))
+        )
 
     def check(self) -> None:
         """Raise the error that a branch or an unknown operation in the body deserves."""

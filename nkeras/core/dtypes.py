@@ -20,17 +20,19 @@ except ModuleNotFoundError:  # it has no wheel for this machine
 
 FLOATS = ("bfloat16", "float16", "float32", "float64")
 INTEGERS = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
+COMPLEX = ("complex64", "complex128")
 HALVES = ("bfloat16", "float16")
 
 _NUMPY: dict[str, np.dtype] = {
     name: np.dtype(name)
-    for name in ("bool", *INTEGERS, *FLOATS)
+    for name in ("bool", *INTEGERS, *FLOATS, *COMPLEX)
     if name != "bfloat16" or ml_dtypes is not None
 }
 DTYPES = tuple(_NUMPY)  # those that can be had here
 _NAMES: dict[object, str] = {dtype: name for name, dtype in _NUMPY.items()}
 
-# Edges of the promotion lattice; "int" and "float" are the weak types of Python numbers.
+# Edges of the promotion lattice; "int", "float" and "complex" are the weak types of
+# Python numbers.
 _ABOVE: dict[str, tuple[str, ...]] = {
     "bool": ("int",),
     "int": ("uint8", "int8"),
@@ -42,11 +44,14 @@ _ABOVE: dict[str, tuple[str, ...]] = {
     "int16": ("int32",),
     "int32": ("int64",),
     "int64": ("float",),
-    "float": ("bfloat16", "float16"),
+    "float": ("bfloat16", "float16", "complex"),
     "bfloat16": ("float32",),
     "float16": ("float32",),
-    "float32": ("float64",),
-    "float64": (),
+    "float32": ("float64", "complex64"),
+    "float64": ("complex128",),
+    "complex": ("complex64",),
+    "complex64": ("complex128",),
+    "complex128": (),
 }
 
 
@@ -74,7 +79,13 @@ def standardize(dtype: Any) -> str:
 
 standardize_dtype = standardize  # its name in Keras
 
-_PYTHON: dict[object, str] = {bool: "bool", int: "int32", float: "float32", "int": "int32"}
+_PYTHON: dict[object, str] = {
+    bool: "bool",
+    int: "int32",
+    float: "float32",
+    complex: "complex64",
+    "int": "int32",
+}
 
 
 def name_of(dtype: np.dtype) -> str:
@@ -105,6 +116,37 @@ def epsilon(name: str) -> float:
 def is_floating(name: str) -> bool:
     """Whether values of the dtype are real numbers that can have gradients."""
     return name in FLOATS
+
+
+def is_complex(name: str) -> bool:
+    """Whether values of the dtype are complex numbers."""
+    return name in COMPLEX
+
+
+def no_complex(owner: str, dtype: str) -> TypeError:
+    """What an operation raises that means nothing for complex numbers."""
+    return TypeError(
+        f"{owner}: this is not done with complex numbers. Received dtype {dtype}; take `ops.real`, "
+        "`ops.imag` or `ops.absolute` of them."
+    )
+
+
+def is_differentiable(name: str) -> bool:
+    """Whether values of the dtype can have gradients: real or complex numbers."""
+    return name in _DIFFERENTIABLE
+
+
+_DIFFERENTIABLE = frozenset(FLOATS + COMPLEX)
+
+
+def complex_of(name: str) -> str:
+    """The complex dtype whose parts have, at least, the precision of a dtype of real numbers."""
+    return name if name in COMPLEX else "complex128" if name == "float64" else "complex64"
+
+
+def real_of(name: str) -> str:
+    """The dtype of the parts of a complex dtype; another dtype is its own."""
+    return {"complex64": "float32", "complex128": "float64"}.get(name, name)
 
 
 def is_integer(name: str) -> bool:
@@ -151,7 +193,8 @@ def _join(names: tuple[str, ...]) -> str:
 @cache
 def _result(names: tuple[str, ...], floatx: str) -> str:
     joined = _join(names)
-    return {"int": "int32", "float": floatx}.get(joined, joined)
+    weak = {"int": "int32", "float": floatx, "complex": complex_of(floatx)}
+    return weak.get(joined, joined)
 
 
 def weak(value: object) -> str:
@@ -166,6 +209,8 @@ def weak(value: object) -> str:
     # Numbers from NumPy, as in `x * np.sqrt(2.0)`, are Python floats too: no reason for float64.
     if kind is float or isinstance(value, float):
         return "float"
+    if kind is complex or isinstance(value, complex):
+        return "complex"
     dtype = value if isinstance(value, (str, type, np.dtype)) else getattr(value, "dtype", value)
     return dtype if isinstance(dtype, str) and dtype in _ABOVE else standardize(dtype)
 

@@ -41,6 +41,7 @@ class Elementwise(Primitive[Tensor]):
         super().__init__(_signature_of(scalar, defaults, doc), outputs=(scalar.output,))
         self.defaults = defaults
         self.conditions = tuple(name in scalar.conditions for name in scalar.parameters)
+        self.of_complex: Callable[..., Tensor] | None = None
         self._takes_floats = promotion != "bool" and not any(self.conditions)
 
     def __call__(self, *arguments: TensorLike | None, **named: TensorLike | None) -> Tensor:
@@ -52,6 +53,8 @@ class Elementwise(Primitive[Tensor]):
         if self._are_ready(arguments):
             tensors = arguments
         else:
+            if self.of_complex is not None and _any_is_complex(arguments):
+                return self.of_complex(*arguments)
             if has_symbolic(arguments):
                 return graph.call_symbolic(self, self._infer, arguments, {})
             tensors = self._converted(arguments)
@@ -103,7 +106,10 @@ class Elementwise(Primitive[Tensor]):
         kinds = [_weak(argument) for i, argument in enumerate(arguments) if not self.conditions[i]]
         if self.promotion == "float":
             kinds.append(float)
-        return dtypes.result_type(*kinds)
+        found = dtypes.result_type(*kinds)
+        if dtypes.is_complex(found) and not self.scalar.takes_complex:
+            raise dtypes.no_complex(self.name, found)
+        return found
 
     def result_dtype(self, compute: str) -> str:
         """The dtype of the result."""
@@ -184,6 +190,10 @@ def _signature_of(
     declared.__doc__ = doc or scalar.function.__doc__
     declared.__module__ = scalar.function.__module__
     return declared
+
+
+def _any_is_complex(arguments: Sequence[Any]) -> bool:
+    return dtypes.is_complex(dtypes.result_type(*[_weak(argument) for argument in arguments]))
 
 
 def _weak(value: TensorLike) -> object:

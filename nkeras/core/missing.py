@@ -66,7 +66,7 @@ _ROWS = (
     (
         COMING,
         "linear algebra and functions of functions",
-        "ops.eig ops.jvp ops.vectorize ops.view",
+        "ops.jvp ops.vectorize ops.view",
     ),
     (
         COMING,
@@ -101,12 +101,11 @@ _ROWS = (
     (COMING, "exporting models", "export"),
     (COMING, "pictures of models", "utils.model_to_dot utils.plot_model"),
     (
-        NOT_OFFERED,
-        "nkeras has no complex numbers, which these need",
+        COMING,
+        "Fourier transforms and spectrograms",
         """layers.MelSpectrogram layers.STFTSpectrogram initializers.STFT
-        initializers.STFTInitializer initializers.stft ops.angle ops.conj ops.conjugate
-        ops.extract_sequences ops.fft ops.fft2 ops.ifft2 ops.imag ops.irfft ops.isreal ops.istft
-        ops.polar ops.real ops.rfft ops.stft ops.view_as_complex ops.view_as_real""",
+        initializers.STFTInitializer initializers.stft ops.extract_sequences ops.fft ops.fft2
+        ops.ifft2 ops.irfft ops.istft ops.rfft ops.stft""",
     ),
     (
         NOT_OFFERED,

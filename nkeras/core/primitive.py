@@ -65,6 +65,7 @@ class Primitive(Generic[_R_co]):
         donated: by output, the argument that it may be written over.
         epilogues: what a plan may have the kernel do to its result: names of activations, which
             the static argument `activation` takes, and `add`, an array behind the other arguments.
+        takes_complex: whether it takes complex numbers; otherwise they are refused.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Primitive(Generic[_R_co]):
         live: tuple[str, ...] = (),
         donated: Mapping[str, str] | None = None,
         epilogues: tuple[str, ...] = (),
+        takes_complex: bool = False,
     ) -> None:
         self.name = self.__name__ = shape_rule.__name__.strip("_")
         self.__doc__ = shape_rule.__doc__
@@ -91,6 +93,7 @@ class Primitive(Generic[_R_co]):
         self.live = live
         self.donated = donated or {}
         self.epilogues = epilogues
+        self.takes_complex = takes_complex
         self.rules: dict[str, GradientRule] = {}
         self.decompose: Callable[..., Any] | None = None
         if self.name in PRIMITIVES:
@@ -134,6 +137,8 @@ class Primitive(Generic[_R_co]):
                     return graph.call_symbolic(self, self._infer, arguments, static)
                 tensors = [to_tensor(argument) for argument in arguments]
                 break
+        if not self.takes_complex:
+            self._refuse_complex(tensors)
         self.shape_rule(*tensors, **static)
         return self.run(tensors, static)  # pyright: ignore[reportArgumentType]  they are tensors
 
@@ -142,10 +147,17 @@ class Primitive(Generic[_R_co]):
     ) -> KerasTensor | tuple[KerasTensor | None, ...]:
         """Shape rule on a mixture of symbolic tensors and values."""
         typed = [to_tensor(argument) for argument in arguments]
+        if not self.takes_complex:
+            self._refuse_complex(typed)
         specs = self.shape_rule(*typed, **static)
         if isinstance(specs, Spec):
             return KerasTensor(specs.shape, specs.dtype)
         return tuple(s if s is None else KerasTensor(s.shape, s.dtype) for s in specs)
+
+    def _refuse_complex(self, tensors: Sequence[Any]) -> None:
+        for tensor in tensors:
+            if tensor is not None and tensor.dtype in dtypes.COMPLEX:
+                raise dtypes.no_complex(self.name, tensor.dtype)
 
     def run(self, tensors: Sequence[Tensor | None], static: dict[str, object]) -> Any:
         """Kernel or decomposition, then the tape; `tensors` are checked already."""
@@ -245,9 +257,12 @@ def primitive(
     live: tuple[str, ...] = (),
     donated: Mapping[str, str] | None = None,
     epilogues: tuple[str, ...] = (),
+    takes_complex: bool = False,
 ) -> _Declaration:
     """Decorator: declare a primitive by its shape rule, and what its kernels can do."""
-    return lambda shape_rule: Primitive(shape_rule, outputs, flat, live, donated, epilogues)
+    return lambda shape_rule: Primitive(
+        shape_rule, outputs, flat, live, donated, epilogues, takes_complex
+    )
 
 
 def _primitive(name: str) -> object:
@@ -284,9 +299,9 @@ def promoted(*values: TensorLike) -> list[Tensor]:
 
 
 def to_floating(value: TensorLike) -> Tensor:
-    """A tensor of the value's dtype where that is floating, else of float32."""
+    """A tensor of the value's dtype where that is floating or complex, else of float32."""
     tensor = to_tensor(value)
-    if dtypes.is_floating(tensor.dtype):
+    if dtypes.is_differentiable(tensor.dtype):
         return tensor
     return _cast(tensor, dtypes.result_type(tensor.dtype, float))
 

@@ -87,8 +87,10 @@ class GradientTape:
         """
         for leaf in tree.flatten(tensor):
             if isinstance(leaf, Tensor):
-                if not dtypes.is_floating(leaf.dtype):
-                    raise ValueError(f"Only floating tensors can be watched, not {leaf.dtype}.")
+                if not dtypes.is_differentiable(leaf.dtype):
+                    raise ValueError(
+                        f"Only floating and complex tensors can be watched, not {leaf.dtype}."
+                    )
                 self._tracked.add(leaf.uid)
                 continue
             value = getattr(leaf, "value", None)  # of a variable
@@ -102,7 +104,7 @@ class GradientTape:
         """Called when a variable's value is read while the tape records."""
         if not explicit and not (self._watch_variables and variable.trainable):
             return
-        if dtypes.is_floating(value.dtype):
+        if dtypes.is_differentiable(value.dtype):
             self._tracked.add(value.uid)
             known = self._variables.get(id(variable))
             if known is None:
@@ -136,10 +138,10 @@ class GradientTape:
                 uids.append(None)
                 specs.append(Spec((), "float32"))
                 continue
-            floating = dtypes.is_floating(output.dtype)
-            uids.append(output.uid if floating else None)
+            differentiable = dtypes.is_differentiable(output.dtype)
+            uids.append(output.uid if differentiable else None)
             specs.append(Spec(output.shape, output.dtype))
-            if floating:
+            if differentiable:
                 self._tracked.add(output.uid)
         self._entries.append(_Entry(backward, inputs, uids, specs))
 

@@ -117,7 +117,9 @@ def _forward(op: str, reflected: bool = False) -> Callable[[Operators, TensorLik
 
 @functools.cache
 def _is_operand(kind: type) -> bool:
-    return hasattr(kind, "__array__") or issubclass(kind, (Operators, int, float, list, tuple))
+    return hasattr(kind, "__array__") or issubclass(
+        kind, (Operators, int, float, complex, list, tuple)
+    )
 
 
 for _name, _op in {**_BINARY, **_COMPARISONS}.items():
@@ -185,7 +187,7 @@ class Tensor(Operators):
             return self
         return Tensor(target.asarray(self.numpy(), self.dtype), target)
 
-    def item(self) -> int | float | bool:
+    def item(self) -> Any:
         """The single value as a Python number."""
         return self.numpy().item()
 
@@ -226,15 +228,26 @@ class Tensor(Operators):
         return bool(self.numpy())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._real_item())
 
     def __index__(self) -> int:
         if not (dtypes.is_integer(self.dtype) and self.size == 1):
             raise TypeError(f"A tensor of dtype {self.dtype} and shape {self.shape} is no index.")
-        return int(self.item())
+        return int(self._real_item())
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._real_item())
+
+    def _real_item(self) -> Any:
+        value = self.item()
+        if isinstance(value, complex):
+            raise TypeError(
+                f"A tensor of dtype {self.dtype} is no real number; take ops.real or ops.absolute."
+            )
+        return value
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
@@ -286,6 +299,8 @@ def as_tensor(value: Any, dtype: str | None = None) -> Tensor:
         return value
     number = host.plain(value)
     array, natural = to_array(number)
+    if dtype not in (None, "bool", natural) and natural in dtypes.COMPLEX:
+        array = array if dtypes.is_complex(dtype) else np.real(array)
     tensor = from_numpy(array, dtype or natural)
     if number is not value:
         value.observer.number(tensor, value)
@@ -300,18 +315,27 @@ def to_array(value: Any) -> tuple[np.ndarray, str]:
         return np.asarray(value), "int32" if -(2**31) <= value < 2**31 else "int64"
     if isinstance(value, float):
         return np.asarray(value), config.floatx()
+    if isinstance(value, complex):
+        return np.asarray(value), dtypes.complex_of(config.floatx())
     if isinstance(value, (list, tuple, range)):
         value = [np.asarray(item) if hasattr(item, "__array__") else item for item in value]
         strong = any(isinstance(item, np.ndarray) for item in value)
         array = _asarray(value)
         if not strong:
-            kind = array.dtype.kind
-            return array, {"f": config.floatx(), "i": _int_name(array)}.get(
-                kind, dtypes.standardize(array.dtype)
-            )
+            return array, _natural(array)
         return array, dtypes.standardize(array.dtype)
     array = _asarray(value)
     return array, dtypes.standardize(array.dtype)
+
+
+def _natural(array: np.ndarray) -> str:
+    """The dtype of Python's numbers in an array that was made of them."""
+    kind = array.dtype.kind
+    if kind == "f":
+        return config.floatx()
+    if kind == "c":
+        return dtypes.complex_of(config.floatx())
+    return _int_name(array) if kind == "i" else dtypes.standardize(array.dtype)
 
 
 def _int_name(array: np.ndarray) -> str:
@@ -324,7 +348,7 @@ def _asarray(value: object) -> np.ndarray:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{type(value).__name__} cannot become a tensor: {error}") from error
-    if array.dtype == object or array.dtype.kind in "SUMmc":
+    if array.dtype == object or array.dtype.kind in "SUMm":
         raise ValueError(
             f"A {type(value).__name__} with dtype {array.dtype} cannot become a tensor; nkeras has "
             f"the dtypes {', '.join(dtypes.DTYPES)}."

@@ -273,7 +273,8 @@ class Weighted(Tracked):
                     f"{variable.shape}; received "
                     f"an array of shape {value.shape}. No weight was changed."
                 )
-            if value.dtype == object or value.dtype.kind in "SUMmc":
+            is_refused = "SUMm" if dtypes.is_complex(variable.dtype) else "SUMmc"
+            if value.dtype == object or value.dtype.kind in is_refused:
                 raise ValueError(
                     f"Layer {short(name)} weight {short(variable.path)}: an array of dtype "
                     f"{value.dtype} cannot become a weight. No weight was changed."

@@ -247,7 +247,7 @@ def tile(x: TensorLike, repeats: Window) -> Tensor:
     return reshape(spread, [n * size for n, size in zip(counts, shape, strict=True)])
 
 
-@primitive()
+@primitive(takes_complex=True)
 def repeat_(x: Typed, *, repeats: tuple[int, ...]) -> Spec:
     """Each element along each axis several times in a row."""
     if min(repeats, default=0) < 0:

@@ -95,7 +95,7 @@ def dtype(x: TensorLike) -> str:
     return to_tensor(x).dtype
 
 
-@primitive(flat=("x",))
+@primitive(flat=("x",), takes_complex=True)
 def _stop_gradient(x: Typed) -> Spec:
     return Spec(x.shape, x.dtype)
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from nkeras.core import missing, observer
+from nkeras.core import dtypes, missing, observer
 from nkeras.core.errors import short
 from nkeras.core.primitive import op, primitive, to_floating, to_tensor
 from nkeras.core.spec import Spec, Typed
+from nkeras.core.tape import sum_to
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
+from nkeras.ops.complexes import conj, imag, make_complex, real
 from nkeras.ops.core import where_, zeros_like
-from nkeras.ops.creation import tril, triu
+from nkeras.ops.creation import diagonal, tril, triu
 from nkeras.ops.elementwise import divide_no_nan
 from nkeras.ops.indexing import take_along_axis
-from nkeras.ops.matrix_product import adjoint, conj, matmul_
+from nkeras.ops.matrix_product import adjoint, matmul_
 from nkeras.ops.padding import pad
-from nkeras.ops.shape import concatenate, expand_dims, turned
-from nkeras.ops.solving import check_matrix, solve_triangular_
+from nkeras.ops.shape import cast, concatenate, expand_dims, turned
+from nkeras.ops.solving import check_matrix, solve_, solve_triangular_
 from nkeras.ops.sorting import argsort
 
 
@@ -36,7 +38,7 @@ def _half_lower(x: Tensor) -> Tensor:
     return tril(x) * to_tensor(1 - np.eye(x.shape[-1]) / 2, x.dtype)
 
 
-@primitive(outputs=("factor",))
+@primitive(outputs=("factor",), takes_complex=True)
 def _cholesky(x: Typed) -> Spec:
     """The lower triangle L with `L @ adjoint(L)` equal to the Hermitian part of x."""
     return Spec(x.shape, x.dtype)
@@ -52,7 +54,7 @@ def _(grad_factor: Tensor, factor: Tensor) -> Tensor:
     return conj(both + adjoint(both)) * 0.5
 
 
-@primitive(outputs=("q", "r"))
+@primitive(outputs=("q", "r"), takes_complex=True)
 def _qr(x: Typed, *, mode: str) -> tuple[Spec, Spec]:
     """Orthonormal columns and an upper triangle."""
     *batch, rows, columns = x.shape
@@ -86,7 +88,7 @@ def _qr_gradient(grad_q: Tensor, grad_r: Tensor, q: Tensor, r: Tensor) -> Tensor
     return adjoint(solve_triangular_(r, adjoint(right), lower=False))
 
 
-@primitive(outputs=("both", "pivots", "order"))
+@primitive(outputs=("both", "pivots", "order"), takes_complex=True)
 def _lu(x: Typed) -> tuple[Spec, Spec, Spec]:
     """Both triangles in one array, the row exchanged in each step, and where rows come from."""
     *batch, rows, columns = x.shape
@@ -119,10 +121,10 @@ def _(grad_both: Tensor, both: Tensor, order: Tensor, x_spec: Spec) -> Tensor:
     return take_along_axis(found[..., :rows, :columns], place, axis=-2)
 
 
-@primitive(outputs=("values", "vectors"))
+@primitive(outputs=("values", "vectors"), takes_complex=True)
 def _eigh(x: Typed) -> tuple[Spec, Spec]:
     """Ascending eigenvalues and eigenvectors of the Hermitian part."""
-    return Spec(x.shape[:-1], x.dtype), Spec(x.shape, x.dtype)
+    return Spec(x.shape[:-1], dtypes.real_of(x.dtype)), Spec(x.shape, x.dtype)
 
 
 @_eigh.vjp("x")
@@ -148,7 +150,39 @@ def _inverse_gaps(values: Tensor) -> Tensor:
     return divide_no_nan(1.0, gaps)
 
 
-@primitive(outputs=("u", "s", "vh"))
+@primitive(outputs=("values", "vectors"), takes_complex=True)
+def _eig(x: Typed) -> tuple[Spec, Spec]:
+    """Eigenvalues and eigenvectors of length 1."""
+    dtype = dtypes.complex_of(x.dtype)
+    return Spec(x.shape[:-1], dtype), Spec(x.shape, dtype)
+
+
+@_eig.vjp("x")
+def _(
+    values: Tensor,
+    vectors: Tensor,
+    x_spec: Spec,
+    grad_values: Tensor | None = None,
+    grad_vectors: Tensor | None = None,
+) -> Tensor:
+    """Vectors of equal eigenvalues have no derivative by each other: it counts as 0.
+
+    Source: Boeddeker et al., "On the computation of complex-valued gradients", arXiv 1701.00392.
+    """
+    across = adjoint(vectors)
+    middle = zeros_like(vectors)
+    if grad_values is not None:
+        middle += _on_diagonal(conj(grad_values))
+    if grad_vectors is not None:
+        turn = matmul_(across, conj(grad_vectors))
+        length = cast(real(diagonal(turn, axis1=-2, axis2=-1)), turn.dtype)
+        turn -= matmul_(across, vectors) * expand_dims(length, -2)
+        middle += turn * conj(_inverse_gaps(values))
+    grad = conj(solve_(across, matmul_(middle, across)))
+    return sum_to(grad, x_spec)
+
+
+@primitive(outputs=("u", "s", "vh"), takes_complex=True)
 def svd_(x: Typed, *, full_matrices: bool) -> tuple[Spec, Spec, Spec]:
     """Left singular vectors, descending singular values, right singular vectors as rows."""
     *batch, rows, columns = x.shape
@@ -156,7 +190,7 @@ def svd_(x: Typed, *, full_matrices: bool) -> tuple[Spec, Spec, Spec]:
     u, vh = (rows, columns) if full_matrices else (inner, inner)
     return (
         Spec((*batch, rows, u), x.dtype),
-        Spec((*batch, inner), x.dtype),
+        Spec((*batch, inner), dtypes.real_of(x.dtype)),
         Spec((*batch, vh, columns), x.dtype),
     )
 
@@ -195,6 +229,9 @@ def _(
             grad_u = conj(grad_u)
             turn = matmul_(across, grad_u)
             middle += (turn - adjoint(turn)) * gaps * turned(column)
+            if dtypes.is_complex(turn.dtype):  # the phases of the vectors
+                own = diagonal(turn, axis1=-2, axis2=-1)
+                middle += _on_diagonal(make_complex(zeros_like(s), imag(own) * inverse))
             outside = (grad_u - matmul_(u, turn)) * expand_dims(inverse, -2)
             grad = matmul_(outside, vh)
         if grad_vh is not None:
@@ -208,7 +245,7 @@ def _(
     return conj(rest if grad is None else rest + grad)
 
 
-@primitive(flat=("x",))
+@primitive(flat=("x",), takes_complex=True)
 def _matrix_rank(x: Typed, *, tol: float | None) -> Spec:
     """How many singular values exceed a tolerance."""
     return Spec(x.shape[:-2], "int32")
@@ -332,6 +369,32 @@ def eigh(x: TensorLike) -> tuple[Tensor, Tensor]:
     x = to_floating(x)
     check_matrix(x, "eigh", square=True)
     return _eigh(x)
+
+
+@op
+def eig(x: TensorLike) -> tuple[Tensor, Tensor]:
+    """Eigenvalues and eigenvectors of square matrices.
+
+    Args:
+        x: tensor `(..., size, size)`.
+
+    Returns:
+        Eigenvalues `(..., size)` in no order, and eigenvectors `(..., size, size)` as columns of
+        length 1; both complex64, or complex128 for float64. The vectors have gradients too.
+
+    Raises:
+        ValueError: the last two sizes differ.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.ops.eig([[0.0, -1.0], [1.0, 0.0]])[0].numpy()
+        array([0.+1.j, 0.-1.j], dtype=complex64)
+
+    Source: https://keras.io/api/ops/linalg/
+    """
+    x = to_floating(x)
+    check_matrix(x, "eig", square=True)
+    return _eig(x)
 
 
 @op

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from nkeras.core import missing
+from nkeras.core import dtypes, missing
 from nkeras.core.primitive import op, primitive, to_floating
 from nkeras.core.spec import Spec, Typed
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
+from nkeras.ops.complexes import imag, make_complex
+from nkeras.ops.core import zeros_like
 from nkeras.ops.matrix_product import matmul_
 from nkeras.ops.reduction import reduce_sum
 from nkeras.ops.shape import expand_dims, turned
@@ -18,7 +20,7 @@ def _of_each(x: Tensor) -> Tensor:
     return expand_dims(x, (-2, -1))
 
 
-@primitive(outputs=("determinant",))
+@primitive(outputs=("determinant",), takes_complex=True)
 def _det(x: Typed) -> Spec:
     """The determinants of square matrices."""
     return Spec(x.shape[:-2], x.dtype)
@@ -29,7 +31,7 @@ def _(grad_determinant: Tensor, x: Tensor) -> Tensor:
     return _of_each(grad_determinant) * _cofactors(x)
 
 
-@primitive(outputs=("factors",))
+@primitive(outputs=("factors",), takes_complex=True)
 def _cofactors(x: Typed) -> Spec:
     """The derivative of the determinant by each element, also of a singular matrix."""
     return Spec(x.shape, x.dtype)
@@ -48,15 +50,25 @@ def _last_two(x: Tensor) -> tuple[int, ...]:
     return rank - 2, rank - 1
 
 
-@primitive(outputs=("sign", "logarithm"))
+@primitive(outputs=("sign", "logarithm"), takes_complex=True)
 def _slogdet(x: Typed) -> tuple[Spec, Spec]:
     """The sign of the determinant, and the logarithm of its absolute value."""
-    return Spec(x.shape[:-2], x.dtype), Spec(x.shape[:-2], x.dtype)
+    return Spec(x.shape[:-2], x.dtype), Spec(x.shape[:-2], dtypes.real_of(x.dtype))
 
 
 @_slogdet.vjp("x")
-def _(grad_logarithm: Tensor, x: Tensor) -> Tensor:
-    return _of_each(grad_logarithm) * turned(inverse_of(x))
+def _(
+    x: Tensor,
+    sign: Tensor,
+    grad_sign: Tensor | None = None,
+    grad_logarithm: Tensor | None = None,
+) -> Tensor:
+    """The sign of a real matrix stays as it is, that of a complex one turns."""
+    slope = zeros_like(sign) if grad_logarithm is None else grad_logarithm
+    if grad_sign is not None and dtypes.is_complex(x.dtype):
+        turn = imag(grad_sign * sign)
+        slope = slope + make_complex(zeros_like(turn), turn)
+    return _of_each(slope) * turned(inverse_of(x))
 
 
 @op

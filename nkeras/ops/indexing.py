@@ -17,7 +17,7 @@ from nkeras.ops.elementwise import divide_no_nan, equal, where_
 from nkeras.ops.shape import cast, reshape, stack
 
 
-@primitive(flat=("indices",))
+@primitive(flat=("indices",), takes_complex=True)
 def take_(x: Typed, indices: Typed, *, axis: int) -> Spec:
     """Slices at `indices` along one axis."""
     return Spec((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
@@ -28,7 +28,7 @@ def _(grad_y: Tensor, x_spec: Spec, indices: Tensor, axis: int) -> Tensor:
     return take_grad(grad_y, indices, shape=x_spec.shape, axis=axis)
 
 
-@primitive(outputs=("grad_x",), flat=("indices",))
+@primitive(outputs=("grad_x",), flat=("indices",), takes_complex=True)
 def take_grad(grad_y: Typed, indices: Typed, *, shape: Shape, axis: int) -> Spec:
     """Zeros of `shape` with slices added where `take` found them."""
     return Spec(shape, grad_y.dtype)
@@ -39,7 +39,7 @@ def _(grad_grad_x: Tensor, indices: Tensor, axis: int) -> Tensor:
     return take_(grad_grad_x, indices, axis=axis)
 
 
-@primitive(flat=("indices",))
+@primitive(flat=("indices",), takes_complex=True)
 def take_along_axis_(x: Typed, indices: Typed, *, axis: int) -> Spec:
     """Elements at `indices` along one axis."""
     x_rest = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
@@ -53,7 +53,7 @@ def _(grad_y: Tensor, x_spec: Spec, indices: Tensor, axis: int) -> Tensor:
     return take_along_axis_grad(grad_y, indices, shape=x_spec.shape, axis=axis)
 
 
-@primitive(outputs=("grad_x",), flat=("indices",))
+@primitive(outputs=("grad_x",), flat=("indices",), takes_complex=True)
 def take_along_axis_grad(grad_y: Typed, indices: Typed, *, shape: Shape, axis: int) -> Spec:
     """Zeros with elements added where `take_along_axis` found them."""
     return Spec(shape, grad_y.dtype)
@@ -64,7 +64,7 @@ def _(grad_grad_x: Tensor, indices: Tensor, axis: int) -> Tensor:
     return take_along_axis_(grad_grad_x, indices, axis=axis)
 
 
-@primitive(flat=("indices",))
+@primitive(flat=("indices",), takes_complex=True)
 def gather_nd(x: Typed, indices: Typed) -> Spec:
     """Elements or slices at coordinates."""
     return Spec((*indices.shape[:-1], *x.shape[indices.shape[-1] :]), x.dtype)
@@ -75,7 +75,7 @@ def _(grad_y: Tensor, x_spec: Spec, indices: Tensor) -> Tensor:
     return scatter_nd(indices, grad_y, shape=x_spec.shape)
 
 
-@primitive(flat=("indices",))
+@primitive(flat=("indices",), takes_complex=True)
 def scatter_nd(indices: Typed, values: Typed, *, shape: Shape) -> Spec:
     """Zeros of `shape`, to which values are added at coordinates."""
     expected = (*indices.shape[:-1], *shape[indices.shape[-1] :])
@@ -92,7 +92,7 @@ def _(grad_y: Tensor, indices: Tensor) -> Tensor:
     return gather_nd(grad_y, indices)
 
 
-@primitive(flat=("indices",))
+@primitive(flat=("indices",), takes_complex=True)
 def scatter_update_(x: Typed, indices: Typed, updates: Typed) -> Spec:
     """The tensor x with updates written at coordinates."""
     expected = (*indices.shape[:-1], *x.shape[indices.shape[-1] :])

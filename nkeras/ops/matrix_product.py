@@ -8,10 +8,11 @@ from nkeras.core.spec import Spec, Typed, broadcast_shapes
 from nkeras.core.tape import sum_to
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
+from nkeras.ops.complexes import conj
 from nkeras.ops.shape import expand_dims, squeeze, turned
 
 
-@primitive(outputs=("product",))
+@primitive(outputs=("product",), takes_complex=True)
 def matmul_(x: Typed, y: Typed) -> Spec:
     """Product of matrices, in batches."""
     if x.shape[-1] != y.shape[-2]:
@@ -33,11 +34,6 @@ def _(grad_product: Tensor, x_spec: Spec, y: Tensor) -> Tensor:
 @matmul_.vjp("y")
 def _(grad_product: Tensor, x: Tensor, y_spec: Spec) -> Tensor:
     return sum_to(matmul_(turned(x), grad_product), y_spec)
-
-
-def conj(x: Tensor) -> Tensor:
-    """Complex conjugate; real numbers are their own."""
-    return x
 
 
 def adjoint(x: Tensor) -> Tensor:

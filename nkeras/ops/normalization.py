@@ -12,6 +12,7 @@ from nkeras.core.spec import Shape, Spec, Typed, normalize_axes, normalize_axis
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Axis, TensorLike
 from nkeras.ops.batch_norm import batch_norm_inference
+from nkeras.ops.complexes import square_of_size
 from nkeras.ops.elementwise import (
     absolute,
     equal,
@@ -332,7 +333,7 @@ def normalize(
     x = x if x.shape else reshape(x, (1,))
     axes = normalize_axes(axis, len(x.shape), "normalize")
     epsilon = config.epsilon() if epsilon is None else epsilon
-    size = square(x) if order == 2 else power(absolute(x), float(order))
+    size = square_of_size(x) if order == 2 else power(absolute(x), float(order))
     total = reduce_sum(size, axis=axes, keepdims=True)
     empty = equal(total, 0.0)  # no root there: its slope is infinite
     total = where_(empty, 1.0, total)

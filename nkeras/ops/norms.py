@@ -12,8 +12,9 @@ from nkeras.core.spec import normalize_axis
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
 from nkeras.ops.arranging import moveaxis
+from nkeras.ops.complexes import square_of_size
 from nkeras.ops.decompositions import svd_
-from nkeras.ops.elementwise import absolute, not_equal, power, sqrt, square
+from nkeras.ops.elementwise import absolute, not_equal, power, sqrt
 from nkeras.ops.reduction import max, min, sum
 from nkeras.ops.shape import cast, expand_dims
 
@@ -75,7 +76,7 @@ def norm(
 
 
 def _root_of_squares(x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
-    return sqrt(sum(square(absolute(x)), axis=axes, keepdims=keepdims))
+    return sqrt(sum(square_of_size(x), axis=axes, keepdims=keepdims))
 
 
 def _of_vectors(x: Tensor, ord: float | None, axis: int, keepdims: bool) -> Tensor:

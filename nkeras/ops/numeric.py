@@ -15,13 +15,17 @@ from nkeras.core.primitive import op, shape_of, to_floating, to_tensor
 from nkeras.core.spec import broadcast_shapes, normalize_axis
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import DTypeLike, ShapeLike, TensorLike
+from nkeras.ops.complexes import real
 from nkeras.ops.elementwise import (
     absolute,
     clip,
     divide,
     elementwise,
+    equal,
     floor_divide,
+    isfinite,
     isnan,
+    less_equal,
     log10,
     logical_and,
     logical_or,
@@ -125,6 +129,17 @@ def nan_to_num(
     high = largest if posinf is None else posinf
     low = -largest if neginf is None else neginf
     return _nan_to_number(x, *[to_tensor(value, x.dtype) for value in (nan, high, low)])
+
+
+def _is_near_in_the_plane(
+    x1: TensorLike, x2: TensorLike, rtol: TensorLike, atol: TensorLike
+) -> Tensor:
+    x1, x2 = to_tensor(x1), to_tensor(x2)
+    near = less_equal(absolute(x1 - x2), real(atol) + real(rtol) * absolute(x2))
+    return logical_or(equal(x1, x2), logical_and(near, isfinite(x2)))
+
+
+_is_near.of_complex = _is_near_in_the_plane
 
 
 @op

@@ -13,7 +13,7 @@ from nkeras.core.typing import Padding, TensorLike
 from nkeras.ops.shape import flip_, slice_, slice_grad
 
 
-@primitive()
+@primitive(takes_complex=True)
 def _pad(x: Typed, *, pad_width: Pairs, mode: str, constant: float) -> Spec:
     shape = tuple(size + sum(pair) for size, pair in zip(x.shape, pad_width, strict=True))
     return Spec(shape, x.dtype)

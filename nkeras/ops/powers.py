@@ -40,7 +40,7 @@ class Power(Elementwise):
         if base is not None and isinstance(exponent, (int, float)) and type(exponent) is not bool:
             if float(exponent) in self._of_floats and not has_symbolic(arguments):
                 dtype = self.compute_dtype(arguments)
-                known = self._of_floats if dtypes.is_floating(dtype) else self._of_integers
+                known = self._of_floats if dtypes.is_differentiable(dtype) else self._of_integers
                 if float(exponent) in known:
                     return known[float(exponent)](to_tensor(base, dtype))
         return super().__call__(*arguments)

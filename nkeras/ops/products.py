@@ -12,6 +12,7 @@ from nkeras.core.spec import Spec, Typed, broadcast_shapes, normalize_axis
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
 from nkeras.ops.arranging import moveaxis
+from nkeras.ops.complexes import conj
 from nkeras.ops.convolution import conv
 from nkeras.ops.elementwise import multiply, root_of_squares
 from nkeras.ops.matrix_product import matmul
@@ -103,8 +104,8 @@ def outer(x1: TensorLike, x2: TensorLike) -> Tensor:
 
 @op
 def vdot(x1: TensorLike, x2: TensorLike) -> Tensor:
-    """Sum of products of the elements of two flattened tensors."""
-    return matmul(reshape(x1, -1), reshape(x2, -1))
+    """Sum of products of the elements of two flattened tensors, the first one conjugated."""
+    return matmul(conj(reshape(x1, -1)), reshape(x2, -1))
 
 
 @op

@@ -35,7 +35,7 @@ def _spread(grad: Tensor, spec: Spec, axis: Axes) -> Tensor:
     return broadcast_to(reshape(grad, reduced_shape(spec.shape, axis, True)), spec.shape)
 
 
-@primitive()
+@primitive(takes_complex=True)
 def reduce_sum(x: Typed, *, axis: Axes, keepdims: bool) -> Spec:
     """Sum over `axis`."""
     return _reduced(x, axis, keepdims)
@@ -46,7 +46,7 @@ def _(grad_y: Tensor, x_spec: Spec, axis: Axes) -> Tensor:
     return _spread(grad_y, x_spec, axis)
 
 
-@primitive()
+@primitive(takes_complex=True)
 def reduce_mean(x: Typed, *, axis: Axes, keepdims: bool) -> Spec:
     """Mean over `axis`."""
     return _reduced(x, axis, keepdims)
@@ -58,7 +58,7 @@ def _(grad_y: Tensor, x_spec: Spec, axis: Axes) -> Tensor:
     return _spread(grad_y * (1.0 / (count or 1)), x_spec, axis)
 
 
-@primitive()
+@primitive(takes_complex=True)
 def reduce_prod(x: Typed, *, axis: Axes, keepdims: bool) -> Spec:
     """Product over `axis`."""
     return _reduced(x, axis, keepdims)
@@ -137,7 +137,7 @@ def argmin_(x: Typed, *, axis: int, keepdims: bool) -> Spec:
     return Spec(reduced_shape(x.shape, (axis,), keepdims), "int32")
 
 
-@primitive()
+@primitive(takes_complex=True)
 def cumsum_(x: Typed, *, axis: int) -> Spec:
     """Sums up to each element along one axis."""
     return Spec(x.shape, x.dtype)
@@ -148,7 +148,7 @@ def _(grad_y: Tensor, axis: int) -> Tensor:
     return flip(cumsum_(flip(grad_y, axis), axis=axis), axis)
 
 
-@primitive()
+@primitive(takes_complex=True)
 def cumprod_(x: Typed, *, axis: int) -> Spec:
     """Products up to each element along one axis."""
     return Spec(x.shape, x.dtype)

@@ -25,7 +25,7 @@ from nkeras.core.typing import DTypeLike, ShapeLike, TensorLike
 Index = tuple[tuple[int, int | None, int], ...]
 
 
-@primitive()
+@primitive(takes_complex=True)
 def _reshape(x: Typed, *, shape: Shape) -> Spec:
     if math.prod(shape) != math.prod(x.shape):
         raise ValueError(
@@ -40,7 +40,7 @@ def _(grad_y: Tensor, x_spec: Spec) -> Tensor:
     return _reshape(grad_y, shape=x_spec.shape)
 
 
-@primitive()
+@primitive(takes_complex=True)
 def _transpose(x: Typed, *, axes: tuple[int, ...]) -> Spec:
     return Spec(tuple(x.shape[axis] for axis in axes), x.dtype)
 
@@ -51,7 +51,7 @@ def _(grad_y: Tensor, axes: tuple[int, ...]) -> Tensor:
     return _transpose(grad_y, axes=tuple(inverse))
 
 
-@primitive()
+@primitive(takes_complex=True)
 def _broadcast_to(x: Typed, *, shape: Shape) -> Spec:
     if broadcast_shapes(x.shape, shape, owner="broadcast_to") != tuple(shape):
         raise ValueError(f"broadcast_to: shape {x.shape} does not broadcast to {short(shape)}.")
@@ -63,7 +63,7 @@ def _(grad_y: Tensor, x_spec: Spec) -> Tensor:
     return sum_to(grad_y, x_spec)
 
 
-@primitive()
+@primitive(takes_complex=True)
 def _concatenate(*xs: Typed, axis: int) -> Spec:
     first = xs[0].shape
     for x in xs[1:]:
@@ -98,7 +98,7 @@ def _sliced_shape(shape: Shape, index: Index) -> Shape:
     )
 
 
-@primitive()
+@primitive(takes_complex=True)
 def slice_(x: Typed, *, index: Index) -> Spec:
     """What `index` selects: (start, stop, step) for each axis."""
     return Spec(_sliced_shape(x.shape, index), x.dtype)
@@ -109,7 +109,7 @@ def _(grad_y: Tensor, x_spec: Spec, index: Index) -> Tensor:
     return slice_grad(grad_y, shape=x_spec.shape, index=index)
 
 
-@primitive()
+@primitive(takes_complex=True)
 def slice_grad(grad_y: Typed, *, shape: Shape, index: Index) -> Spec:
     """Zeros of `shape` with `grad_y` where `index` selects."""
     return Spec(shape, grad_y.dtype)
@@ -120,7 +120,7 @@ def _(grad_y: Tensor, index: Index) -> Tensor:
     return slice_(grad_y, index=index)
 
 
-@primitive()
+@primitive(takes_complex=True)
 def flip_(x: Typed, *, axis: tuple[int, ...]) -> Spec:
     """Reversed along axes."""
     return Spec(x.shape, x.dtype)
@@ -131,7 +131,7 @@ def _(grad_y: Tensor, axis: tuple[int, ...]) -> Tensor:
     return flip_(grad_y, axis=axis)
 
 
-@primitive()
+@primitive(takes_complex=True)
 def _cast(x: Typed, *, dtype: str) -> Spec:
     return Spec(x.shape, dtype)
 

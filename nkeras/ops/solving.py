@@ -10,8 +10,9 @@ from nkeras.core.spec import Spec, Typed, broadcast_shapes
 from nkeras.core.tape import sum_to
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
+from nkeras.ops.complexes import conj
 from nkeras.ops.creation import tril, triu
-from nkeras.ops.matrix_product import adjoint, conj, matmul_
+from nkeras.ops.matrix_product import adjoint, matmul_
 from nkeras.ops.shape import expand_dims, squeeze, turned
 
 
@@ -43,7 +44,7 @@ def _solution(a: Typed, b: Typed, owner: str) -> Spec:
     return Spec((*batch, *b.shape[-2:]), b.dtype)
 
 
-@primitive(outputs=("solution",))
+@primitive(outputs=("solution",), takes_complex=True)
 def solve_(a: Typed, b: Typed) -> Spec:
     """X with `a @ x = b`, in batches."""
     return _solution(a, b, "solve")
@@ -58,7 +59,7 @@ def _(
     return sum_to(grad_a, a_spec), sum_to(grad_b, b_spec)
 
 
-@primitive(outputs=("solution",))
+@primitive(outputs=("solution",), takes_complex=True)
 def solve_triangular_(a: Typed, b: Typed, *, lower: bool) -> Spec:
     """X with `a @ x = b`, where only one triangle of a counts."""
     return _solution(a, b, "solve_triangular")
@@ -74,7 +75,7 @@ def _(
     return sum_to(grad_a, a_spec), sum_to(grad_b, b_spec)
 
 
-@primitive(outputs=("inverse",))
+@primitive(outputs=("inverse",), takes_complex=True)
 def _pinv(x: Typed, *, rcond: float) -> Spec:
     """The pseudoinverse; small singular values count as zero."""
     return Spec((*x.shape[:-2], x.shape[-1], x.shape[-2]), x.dtype)

@@ -14,6 +14,7 @@ from nkeras.core.primitive import op, to_floating, to_tensor
 from nkeras.core.spec import normalize_axes, reduced_shape
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Axis, DTypeLike, TensorLike
+from nkeras.ops.complexes import conj, square_of_size
 from nkeras.ops.core import full, stop_gradient, zeros
 from nkeras.ops.elementwise import (
     ceil,
@@ -25,7 +26,6 @@ from nkeras.ops.elementwise import (
     rint,
     root_of_squares,
     sqrt,
-    square,
     subtract,
     where_,
 )
@@ -58,7 +58,7 @@ def var(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     x = to_floating(x)
     axes = normalize_axes(axis, len(x.shape), "var")
     centred = x - reduce_mean(x, axis=axes, keepdims=True)
-    return reduce_mean(square(centred), axis=axes, keepdims=keepdims)
+    return reduce_mean(square_of_size(centred), axis=axes, keepdims=keepdims)
 
 
 @op
@@ -101,9 +101,9 @@ def moments(
     wide = cast(x, "float32") if x.dtype in dtypes.HALVES else x
     reduced = normalize_axes(axes, len(x.shape), "moments")
     middle = reduce_mean(wide, axis=reduced, keepdims=True)
-    variance = reduce_mean(square(wide - middle), axis=reduced, keepdims=keepdims)
+    variance = reduce_mean(square_of_size(wide - middle), axis=reduced, keepdims=keepdims)
     middle = middle if keepdims else reshape(middle, variance.shape)
-    return cast(middle, x.dtype), cast(variance, x.dtype)
+    return cast(middle, x.dtype), cast(variance, dtypes.real_of(x.dtype))
 
 
 @op
@@ -335,8 +335,8 @@ def corrcoef(x: TensorLike) -> Tensor:
     line = len(x.shape) == 1
     rows = reshape(x, (1, -1)) if line else x
     centred = rows - mean(rows, axis=1, keepdims=True)
-    covariance = matmul(centred, transpose(centred))
-    deviation = sqrt(sum(square(centred), axis=1))
+    covariance = matmul(centred, conj(transpose(centred)))
+    deviation = sqrt(sum(square_of_size(centred), axis=1))
     result = covariance / expand_dims(deviation, 1) / expand_dims(deviation, 0)
     return reshape(result, ()) if line else result
 
@@ -344,7 +344,7 @@ def corrcoef(x: TensorLike) -> Tensor:
 def _filled(x: TensorLike, value: float) -> tuple[Tensor, Tensor]:
     """`x` with a number in place of NaN, and where NaN stood."""
     x = to_tensor(x)
-    if not dtypes.is_floating(x.dtype):
+    if not dtypes.is_differentiable(x.dtype):
         return x, full(x.shape, False, "bool")
     missing = isnan(x)
     return where_(missing, value, x), missing
@@ -386,7 +386,7 @@ def nanmean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def nanvar(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Variance over axes of the elements that are not NaN."""
     x = to_floating(x)
-    return nanmean(square(x - nanmean(x, axis, True)), axis, keepdims)
+    return nanmean(square_of_size(x - nanmean(x, axis, True)), axis, keepdims)
 
 
 @op

@@ -235,7 +235,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys("cast stop_gradient top_k dense batch_norm_inference".split(), _unchanged),
     **dict.fromkeys("layer_norm rms_norm".split(), _unchanged),
     **dict.fromkeys(
-        "pinv det cofactors slogdet cholesky qr lu eigh svd matrix_rank".split(), _unchanged
+        "pinv det cofactors slogdet cholesky qr lu eig eigh svd matrix_rank".split(), _unchanged
     ),
     **dict.fromkeys("matmul solve solve_triangular".split(), _product),
     **dict.fromkeys("conv conv_bias max_pool average_pool".split(), _joined),

@@ -76,11 +76,11 @@ def test_plugin_moves_arrays():
         array = BACKEND.asarray(np.arange(3, dtype=">i4"), dtype)
         assert array.dtype.name == dtype
         assert array.dtype.isnative
-        np.testing.assert_array_equal(BACKEND.to_numpy(array).astype("float32")[:2], [0, 1])
+        np.testing.assert_array_equal(BACKEND.to_numpy(array).real.astype("float32")[:2], [0, 1])
         assert BACKEND.empty((2, 0), dtype).shape == (2, 0)
     assert "bfloat16" in BACKEND.dtypes
-    with pytest.raises(TypeError, match="'complex64'"):
-        BACKEND.asarray(np.zeros(2), "complex64")
+    with pytest.raises(TypeError, match="'complex256'"):
+        BACKEND.asarray(np.zeros(2), "complex256")
 
 
 def test_plugin_works_in_two_threads():

@@ -141,6 +141,10 @@ def linear_algebra_cases():
         yield name, name, (square,), {}
     for name in ("cholesky", "eigh"):
         yield name, name, (definite,), {}
+    yield "eig", "eig", (square,), {}
+    for name in ("real", "imag", "conj"):
+        yield name, name, (square,), {}
+    yield "make_complex", "make_complex", (square, square), {}
     for label, x in (("tall", tall), ("wide", tall[0].T)):
         yield f"pinv-{label}", "pinv", (x,), {"rcond": 1e-4}
         yield f"qr-{label}", "qr", (x,), {"mode": "complete"}
@@ -395,10 +399,11 @@ def assert_same(actual, expected, tolerance=0.0):
         assert isinstance(one, np.ndarray)
         assert (one.shape, one.dtype) == (other.shape, other.dtype)
         if tolerance and one.dtype.kind not in "bi":
-            wide = other.astype(np.float64)
+            kind = np.complex128 if other.dtype.kind == "c" else np.float64
+            wide = other.astype(kind)
             scale = np.max(np.abs(wide[np.isfinite(wide)]), initial=1.0)
             np.testing.assert_allclose(
-                one.astype(np.float64), wide, rtol=tolerance, atol=tolerance * scale
+                one.astype(kind), wide, rtol=tolerance, atol=tolerance * scale
             )
         else:
             np.testing.assert_array_equal(one, other)
@@ -432,8 +437,9 @@ def test_as_numpy(label, dtype):
 OF_FLOATS = ("reduce_mean", "average", "softmax", "log_", "sparse", "cross", "dropout")
 OF_FLOATS += ("batch_norm", "layer_norm", "rms_norm", "lstm", "gru", "simple_rnn", "resample")
 OF_FLOATS += ("ctc",)
-OF_FLOATS += ("solve", "pinv", "det", "cofactors", "slogdet", "cholesky", "qr", "lu", "eigh", "svd")
+OF_FLOATS += ("solve", "pinv", "det", "cofactors", "slogdet", "cholesky", "qr", "lu", "eig", "svd")
 OF_FLOATS += ("matrix_rank", "sample", "attention")
+OF_FLOATS += ("make_complex",)
 
 
 def integer_cases():

@@ -24,6 +24,9 @@ from tests.harness import oracle
         (bool, "bool"),
         ("int", "int32"),
         (ml_dtypes.bfloat16, "bfloat16"),
+        (complex, "complex64"),
+        ("complex128", "complex128"),
+        (np.complex64, "complex64"),
         (None, "float32"),
     ],
 )
@@ -31,7 +34,7 @@ def test_standardize(given: Any, name: str) -> None:
     assert dtypes.standardize(given) == name
 
 
-@pytest.mark.parametrize("given", ["float31", "complex64", np.str_, object(), "no"])
+@pytest.mark.parametrize("given", ["float31", "complex256", np.str_, object(), "no"])
 def test_unknown_dtypes_are_refused(given: Any) -> None:
     with pytest.raises(ValueError, match="Invalid dtype"):
         dtypes.standardize(given)
@@ -52,7 +55,11 @@ def test_promotion_is_that_of_keras() -> None:
     want = oracle.run(code, pairs=pairs)
     python = {"python float": float, "python int": int}
     got = [dtypes.result_type(a, python.get(b, b)) for a, b in pairs]
-    narrow = {"int64": "int32", "float64": "float32"}  # JAX computes with 32 bits unless told
+    narrow = {
+        "int64": "int32",
+        "float64": "float32",
+        "complex128": "complex64",
+    }  # JAX computes with 32 bits unless told
     assert [narrow.get(name, name) for name in got] == want
 
 

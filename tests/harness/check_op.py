@@ -21,9 +21,17 @@ from nkeras.core.tape import GradientTape
 from nkeras.core.tensor import Tensor
 from nkeras.core.tree import map_structure
 
-TOLERANCE = {"float64": 1e-10, "float32": 3e-5, "float16": 4e-3, "bfloat16": 3e-2}
+TOLERANCE = {
+    "complex64": 3e-5,
+    "complex128": 1e-10,
+    "float64": 1e-10,
+    "float32": 3e-5,
+    "float16": 4e-3,
+    "bfloat16": 3e-2,
+}
 DIRECTIONS = 2
 STEP = 1e-5
+_WIDE = {"f": "float64", "c": "complex128"}
 
 
 def check_op(
@@ -78,7 +86,8 @@ def assert_same(got: Sequence[Any], want: Sequence[Any]) -> None:
             continue
         assert (one.dtype, one.shape) == (other.dtype, other.shape)
         tolerance = TOLERANCE.get(dtypes.standardize(other.dtype), 0.0)
-        wide = [a.astype("float64") if tolerance else a for a in (one, other)]
+        kind = "complex128" if other.dtype.kind == "c" else "float64"
+        wide = [a.astype(kind) if tolerance else a for a in (one, other)]
         np.testing.assert_allclose(*wide, rtol=tolerance, atol=tolerance)
 
 
@@ -105,11 +114,11 @@ def assert_symbolic(
 
 
 def _wide(arrays: Sequence[Any]) -> list[Any]:
-    """Floating arrays as float64."""
+    """Floating arrays as float64, complex ones as complex128."""
 
     def widen(array: Any) -> Any:
-        is_floating = isinstance(array, np.ndarray) and array.dtype.kind == "f"
-        return array.astype("float64") if is_floating else array
+        kind = array.dtype.kind if isinstance(array, np.ndarray) else ""
+        return array.astype(_WIDE[kind]) if kind in _WIDE else array
 
     return map_structure(widen, list(arrays))
 
@@ -118,7 +127,7 @@ def _floating(arrays: Sequence[Any]) -> list[int]:
     return [
         i
         for i, array in enumerate(arrays)
-        if isinstance(array, np.ndarray) and array.dtype.kind == "f"
+        if isinstance(array, np.ndarray) and array.dtype.kind in _WIDE
     ]
 
 
@@ -135,13 +144,26 @@ def gradients(
 
 
 def _differs(result: Any) -> bool:
-    return result is not None and dtypes.is_floating(result.dtype)
+    return result is not None and dtypes.is_differentiable(result.dtype)
 
 
 def _cotangents(function: Any, arrays: Sequence[Any], static: dict[str, Any]) -> list[np.ndarray]:
     random = np.random.default_rng(3)
     results = [np.asarray(one) for one in _flat(function, arrays, static) if _differs(one)]
-    return [random.normal(size=result.shape).astype(result.dtype) for result in results]
+    return [_normal(random, result) for result in results]
+
+
+def _normal(random: np.random.Generator, like: np.ndarray) -> np.ndarray:
+    """Normal numbers of the shape and dtype of an array."""
+    values = random.normal(size=like.shape)
+    if like.dtype.kind == "c":
+        values = values + 1j * random.normal(size=like.shape)
+    return values.astype(like.dtype)
+
+
+def _inner(x: Any, y: Any) -> float:
+    """The sum of products, of which the real part counts: so JAX pairs complex gradients."""
+    return float(np.sum(np.asarray(x) * np.asarray(y)).real)
 
 
 def _check_directions(value: Any, slopes: Sequence[Any], arrays: list[Any], what: str) -> None:
@@ -149,7 +171,7 @@ def _check_directions(value: Any, slopes: Sequence[Any], arrays: list[Any], what
     random = np.random.default_rng(5)
     for i, slope in zip(_floating(arrays), slopes, strict=True):
         for _ in range(DIRECTIONS):
-            direction = random.normal(size=arrays[i].shape)
+            direction = _normal(random, arrays[i])
 
             def moved(step: float, i: int = i, direction: Any = direction) -> float:
                 return value([a + step * direction if k == i else a for k, a in enumerate(arrays)])
@@ -158,7 +180,7 @@ def _check_directions(value: Any, slopes: Sequence[Any], arrays: list[Any], what
             near = (moved(STEP) - moved(-STEP)) / (2 * STEP)
             wide = (moved(2 * STEP) - moved(-2 * STEP)) / (4 * STEP)
             want = (4 * near - wide) / 3
-            got = float(np.sum(np.asarray(slope) * direction))
+            got = _inner(slope, direction)
             scale = max(1.0, abs(want))
             assert abs(got - want) <= 2e-6 * scale, f"{what} by argument {i}: {got}, not {want}"
 
@@ -171,11 +193,11 @@ def check_gradient(function: Any, arrays: Sequence[Any], static: dict[str, Any])
 
         def value(moved: list[Any]) -> float:
             results = [np.asarray(one) for one in _flat(function, moved, static) if _differs(one)]
-            return float(sum(np.sum(c * y) for c, y in zip(cotangents, results, strict=True)))
+            return sum(_inner(c, y) for c, y in zip(cotangents, results, strict=True))
 
         slopes = gradients(function, wide, static, cotangents)
         for i, slope in zip(_floating(wide), slopes, strict=True):
-            assert (slope.shape, slope.dtype) == (wide[i].shape, "float64")
+            assert (slope.shape, slope.dtype) == (wide[i].shape, wide[i].dtype.name)
         _check_directions(value, slopes, wide, "gradient")
 
 
@@ -185,7 +207,7 @@ def check_second_order(function: Any, arrays: Sequence[Any], static: dict[str, A
     random = np.random.default_rng(9)
     with registry.use_backend("numpy"):
         cotangents = _cotangents(function, wide, static)
-        weights = [random.normal(size=wide[i].shape) for i in _floating(wide)]
+        weights = [_normal(random, wide[i]) for i in _floating(wide)]
 
         def first(*moved: Any) -> Any:
             tensors = [to_tensor(one) if one is not None else None for one in moved]
@@ -198,9 +220,7 @@ def check_second_order(function: Any, arrays: Sequence[Any], static: dict[str, A
 
         def value(moved: list[Any]) -> float:
             found = first(*moved)
-            return float(
-                sum(np.sum(w * np.asarray(g)) for w, g in zip(weights, found, strict=True))
-            )
+            return sum(_inner(w, g) for w, g in zip(weights, found, strict=True))
 
         _check_directions(value, gradients(first, wide, {}, weights), wide, "second gradient")
 

@@ -45,6 +45,11 @@ CASES: dict[str, list[Case]] = {
         Case((floats(4, 2),), {}),
         Case((floats(2, 4),), {}),
     ],
+    "eig": [Case((definite(2, 3, 3),), {}, False)],
+    "real": [Case((floats(2, 3),), {}, False)],
+    "imag": [Case((floats(2, 3),), {}, False)],
+    "conj": [Case((floats(2, 3),), {}, False)],
+    "make_complex": [Case((floats(2, 3), floats(2, 3)), {})],
     "eigh": [Case((definite(2, 3, 3),), {})],
     "svd": [
         Case((floats(2, 4, 3),), {"full_matrices": False}),

@@ -15,6 +15,7 @@ from nkeras.backend.scalar import Scalar
 from nkeras_numba_cpu.compile.waiting import Missing
 from nkeras_numba_cpu.emit import vector_math, wide_math
 from nkeras_numba_cpu.emit.values import Value, as_value
+from nkeras_numba_cpu.launch.numpy_calls import by_numpy
 from nkeras_numba_cpu.launch.tasks import launch
 from nkeras_numba_cpu.loops.maps import (
     BLOCK,
@@ -32,11 +33,12 @@ from nkeras_numba_cpu.loops.maps import (
 )
 from nkeras_numba_cpu.loops.operands import compute_dtype, is_floating, operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
+from nkeras_numpy.elementwise import elementwise as in_numpy
 
 
 @cache
 def elementwise(scalar: Scalar) -> Callable[..., np.ndarray]:
-    """A kernel that maps `scalar` over broadcast arrays of one dtype."""
+    """A kernel that maps `scalar` over broadcast arrays of one dtype; NumPy does complex ones."""
     first = next((i for i, p in enumerate(scalar.parameters) if p not in scalar.conditions), 0)
     is_bool = scalar.result == "bool"
     maps: dict[np.dtype, _Map] = {}
@@ -45,6 +47,8 @@ def elementwise(scalar: Scalar) -> Callable[..., np.ndarray]:
         dtype = arrays[first].dtype
         found = maps.get(dtype)
         if found is None:
+            if dtype.kind == "c":
+                return by_numpy(in_numpy(scalar), *arrays)
             found = maps[dtype] = _Map(scalar, dtype)
         shapes = tuple([array.shape for array in arrays])
         shape, count, work, geometry, expand = _layout(shapes)

@@ -23,8 +23,8 @@ from nkeras_numpy import linalg as reference
 def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """`numpy.matmul` for operands of rank 2 or more; batch dimensions broadcast."""
     kind = x.dtype.kind
-    if kind == "b":
-        return by_numpy(np.matmul, x, y)
+    if kind in "bc":
+        return by_numpy(reference.matmul, x, y)
     # One matrix for the whole batch: the batch is more rows.
     joined = y.ndim == 2 and (x.ndim == 2 or x.flags.c_contiguous)
     shape, sizes, batches = _shapes(x.shape, y.shape, joined)

@@ -28,10 +28,12 @@ from nkeras_numba_cpu.emit.simd import (
 from nkeras_numba_cpu.emit.views import allocate, release
 from nkeras_numba_cpu.emit.views import part as part_of
 from nkeras_numba_cpu.kernels.registry import KERNELS
+from nkeras_numba_cpu.launch.numpy_calls import by_numpy
 from nkeras_numba_cpu.loops.copies import contiguous, fill
 from nkeras_numba_cpu.loops.folds import bound
 from nkeras_numba_cpu.loops.operands import compute_dtype, operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
+from nkeras_numpy.kernels import KERNELS as REFERENCE
 
 Axes = tuple[int, ...]
 
@@ -83,6 +85,8 @@ def _reduced(
     """One fold of x; `of_none` is its value where there are no elements, None if it has none."""
     dtype = x.dtype
     shape, seen, launches = _launches(name, x.shape, axis, keepdims, dtype)
+    if launches is None:
+        return by_numpy(_of_complex, x, name=name, axis=axis, keepdims=keepdims, divisor=divisor)
     if not launches:
         return _without_work(x, shape, axis, of_none)
     part = operand(x).reshape(-1)
@@ -97,11 +101,24 @@ def _reduced(
     return part.view(dtype) if dtype == np.bool_ else stored(part, dtype)
 
 
+def _of_complex(
+    x: np.ndarray, *, name: str, axis: Axes, keepdims: bool, divisor: int
+) -> np.ndarray:
+    made = REFERENCE[f"reduce_{name}"](x, axis=axis, keepdims=keepdims)
+    with np.errstate(all="ignore"):
+        return made if divisor == 1 else np.asarray(made / divisor, x.dtype)
+
+
 @lru_cache(maxsize=4096)
 def _launches(
     name: str, shape: tuple[int, ...], axis: Axes, keepdims: bool, dtype: np.dtype
-) -> tuple[tuple[int, ...], np.dtype, tuple[Any, ...]]:
-    """Shape of the result, what the kernels see as the dtype, and the launches."""
+) -> tuple[tuple[int, ...], np.dtype, tuple[Any, ...] | None]:
+    """Shape of the result, what the kernels see as the dtype, and the launches.
+
+    There are none, but None, for complex numbers: NumPy reduces them.
+    """
+    if dtype.kind == "c":
+        return (), dtype, None
     seen = compute_dtype(dtype)
     if dtype == np.bool_:  # bytes 0 and 1; a sum or product of them is a bool, too
         name = {"sum": "max", "prod": "min"}.get(name, name)

@@ -24,6 +24,7 @@ from nkeras_numba_cpu.launch.numpy_calls import by_numpy
 from nkeras_numba_cpu.loops.folds import bound
 from nkeras_numba_cpu.loops.operands import compute_dtype, is_half, operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
+from nkeras_numpy import reduction as reference
 
 GRAIN = 32768  # elements that one task looks at
 WIDTH = 512  # columns of a block
@@ -43,11 +44,15 @@ def argmin(x: np.ndarray, *, axis: int, keepdims: bool) -> np.ndarray:
 
 @KERNELS.register
 def cumsum(x: np.ndarray, *, axis: int) -> np.ndarray:
+    if x.dtype.kind == "c":
+        return by_numpy(reference.cumsum, x, axis=axis)
     return _running("sum", x, axis)
 
 
 @KERNELS.register
 def cumprod(x: np.ndarray, *, axis: int) -> np.ndarray:
+    if x.dtype.kind == "c":
+        return by_numpy(reference.cumprod, x, axis=axis)
     return _running("prod", x, axis)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from nkeras.core.errors import short
 from nkeras_numba_cpu.emit.views import part
 from nkeras_numba_cpu.kernels.registry import KERNELS
+from nkeras_numba_cpu.launch.numpy_calls import by_numpy
 from nkeras_numba_cpu.launch.tasks import tasks
 from nkeras_numba_cpu.loops.casts import converted
 from nkeras_numba_cpu.loops.copies import (
@@ -24,6 +25,7 @@ from nkeras_numba_cpu.loops.copies import (
     move_line,
 )
 from nkeras_numba_cpu.memory.allocation import empty
+from nkeras_numpy import shape as reference
 
 Index = tuple[tuple[int, int | None, int], ...]
 Pairs = tuple[tuple[int, int], ...]
@@ -191,7 +193,10 @@ def flip(x: np.ndarray, *, axis: tuple[int, ...]) -> np.ndarray:
 
 @KERNELS.register
 def cast(x: np.ndarray, *, dtype: str) -> np.ndarray:
-    return converted(x, np.dtype(dtype))
+    target = np.dtype(dtype)
+    if "c" in (x.dtype.kind, target.kind):
+        return by_numpy(reference.cast, x, dtype=dtype)
+    return converted(x, target)
 
 
 def _as_slices(index: Index) -> tuple[builtins.slice, ...]:

@@ -17,6 +17,7 @@ from nkeras_numba_cuda.device.functions import device_function, table
 from nkeras_numba_cuda.device.intrinsics import udiv, umod
 from nkeras_numba_cuda.launch import Kernel
 from nkeras_numba_cuda.memory import Array, array_module, constants, contiguous, empty
+from nkeras_numpy.elementwise import elementwise as in_numpy
 from nkeras_numpy.namespace import in_float32
 
 DIMENSIONS = 4
@@ -59,6 +60,8 @@ def elementwise(scalar: Scalar) -> Callable[..., Array]:
     @in_float32
     def mapped(*arrays: Array) -> Array:
         dtype = _compute_dtype(scalar, arrays)
+        if np.dtype(dtype).kind == "c":
+            return in_numpy(scalar)(*arrays)
         if scalar.name == "power" and np.dtype(dtype).kind in "iu":
             return array_module().power(*arrays)  # Numba takes integers to a power in float64
         result = "bool" if scalar.result == "bool" else dtype
