@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nkeras import ops
+from nkeras.core.errors import refuse
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import LearningRateLike, OptimizerOptions, Unpack
 from nkeras.core.variable import Variable
@@ -48,7 +49,9 @@ class ScheduleFreeAdamW(Optimizer):
         **shared: Unpack[OptimizerOptions],
     ) -> None:
         super().__init__(learning_rate, **shared)
-        self._check_fractions(beta_2=beta_2)
+        self._check_fractions(beta_1=beta_1, beta_2=beta_2)
+        if beta_1 == 0:
+            refuse("beta_1", beta_1, "above 0: the average follows from it", "ScheduleFreeAdamW")
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
