@@ -54,14 +54,6 @@ _ROWS = (
         layers.RandomSaturation layers.RandomSharpness layers.RandomShear
         layers.RandomTranslation layers.RandomZoom layers.Resizing layers.Solarization""",
     ),
-    (
-        COMING,
-        "operations on images",
-        """ops.image.crop_images ops.image.elastic_transform
-        ops.image.extract_patches ops.image.extract_patches_3d ops.image.gaussian_blur
-        ops.image.hsv_to_rgb ops.image.pad_images ops.image.rgb_to_grayscale ops.image.rgb_to_hsv
-        ops.image.scale_and_translate ops.image.sobel_edges ops.image.ssim""",
-    ),
     (COMING, "rearranging by names of axes", "ops.rearrange"),
     (
         COMING,

@@ -45,6 +45,12 @@ RANGES: dict[str, tuple[tuple[float, float], ...]] = {
     "soft_shrink": ((-2, 2), (0.3, 0.7)),
     "huber": ((-2, 2), (0.5, 1)),
     "erfc": ((-2, 4),),
+    "rgb_hue": ((0.7, 1), (0.35, 0.6), (0.05, 0.3)),
+    "rgb_saturation": ((0.7, 1), (0.35, 0.6), (0.05, 0.3)),
+    "hsv_channel": ((0.2, 0.3), (0.1, 0.9), (0.1, 0.9), (0.05, 0.1)),
+    "triangle_window": ((0.1, 0.9),),
+    "cubic_window": ((-0.9, 0.9),),
+    "lanczos_window": ((0.1, 2), (2.5, 5)),
     "over_root": ((-2, 2), (0.2, 2)),
     **{
         name: ((0.2, 2),)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Expressions for `nkeras.ops.image`, evaluated by nkeras and by Keras."""
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ INPUTS.update(
     photo=_random.uniform(0.0, 1.0, (7, 5, 3)).astype("float32"),
     first=_random.uniform(0.0, 1.0, (2, 3, 6, 5)).astype("float32"),
     pixels=_random.integers(0, 256, (2, 6, 5, 3)).astype("uint8"),
+    volumes=_random.uniform(0.0, 1.0, (2, 4, 5, 6, 2)).astype("float32"),
     places=_random.uniform(-9.0, 12.0, (3, 4, 5)).astype("float32"),
     affine=(
         np.array([[1, 0.1, -0.3, 0.2, 0.9, 0.4, 0, 0], [0.5, -0.2, 1.7, 0, 1.5, -2.2, 0, 0]])
@@ -85,4 +87,78 @@ add(
     "{}(photo, corners[0], moved[1])",
     "{}(first, corners, moved, fill_value=0.5, data_format='channels_first')",
     "{}(pixels, moved, corners)",
+)
+_FORMATS = ("photos", "photo", "first, 'channels_first'", "first[0], 'channels_first'")
+add("image.rgb_to_grayscale", *(f"{{}}({call})" for call in _FORMATS), "{}(pixels)", "{}(counts)")
+add("image.rgb_to_hsv image.hsv_to_rgb", *(f"{{}}({call})" for call in _FORMATS))
+add("image.rgb_to_hsv", "{}(np.round(photos * 2) / 2)", "{}(photos * 0)", "{}(photos - 0.5)")
+add("image.hsv_to_rgb", "{}(photos * 3 - 1)")
+add(
+    "image.pad_images",
+    "{}(photos, 1, 2, 3, 0)",
+    "{}(photo, 2, 3, target_height=20, target_width=30)",
+    "{}(first, bottom_padding=1, right_padding=4, target_height=8, target_width=9, data_format='channels_first')",
+    "{}(pixels[0], 0, 1, target_height=6, right_padding=0)",
+)
+add(
+    "image.crop_images",
+    "{}(photos, 1, 2, 3, 0)",
+    "{}(photo, 2, 3, target_height=4, target_width=2)",
+    "{}(first, bottom_cropping=1, right_cropping=2, target_height=3, target_width=1, data_format='channels_first')",
+    "{}(pixels[0], 0, 1, target_height=6, right_cropping=0)",
+)
+add(
+    "image.extract_patches",
+    "{}(photos, 3)",
+    "{}(photos, (2, 3), (1, 2))",
+    "{}(photo, (3, 2), 1, 2, 'same')",
+    "{}(photos, 2, 2, padding='same')",
+    "{}(first, (3, 2), 2, data_format='channels_first')",
+    "{}(first[0], 2, data_format='channels_first')",
+    "{}(volumes, (2, 3, 1))",
+    "{}(volumes[0], (2, 2, 2), 1, padding='same')",
+)
+add(
+    "image.extract_patches_3d",
+    "{}(volumes, 2)",
+    "{}(volumes, (1, 2, 3), (2, 1, 1), padding='same')",
+    "{}(volumes[1], 2, 1, 2)",
+    "{}(np.moveaxis(volumes, -1, 1), 2, data_format='channels_first')",
+)
+add(
+    "image.gaussian_blur",
+    "{}(photos, (3, 3), (1.0, 1.0), 'channels_last')",
+    "{}(photos, (5, 5), (2.0, 2.0), 'channels_last')",
+    "{}(photo, (4, 4), (0.7, 0.7), 'channels_last')",
+    "{}(first, (3, 3), (1.0, 1.0), 'channels_first')",
+    "{}(first[0], (7, 7), (1.0, 1.0), 'channels_first')",
+)
+add("image.sobel_edges", "{}(photos)", "{}(first, 'channels_first')", "{}(counts)")
+add(
+    "image.ssim",
+    "{}(photos, photos[::-1], filter_size=3)",
+    "{}(photo, photo * 0.9, filter_size=5, filter_sigma=1.0, max_val=2.0, k1=0.02, k2=0.01)",
+    "{}(first, first * first, filter_size=4, data_format='channels_first')",
+    "{}(first[0], first[1], filter_size=4, data_format='channels_first')",
+    "{}(pixels, pixels, 255, filter_size=3)",
+)
+add(
+    "image.elastic_transform",  # other random numbers: only what they do not matter for
+    "{}(photos, alpha=0.0)",
+    "{}(photo * 0 + 0.5, sigma=1.0, seed=1)",
+    "{}(first, 0.0, data_format='channels_first')",
+)
+add(
+    "image.scale_and_translate",
+    *(
+        f"{{}}(photo, (9, 4, 3), np.array([1.4, 0.7], 'float32'), np.array([-1.2, 0.9], 'float32'), (0, 1), {method!r}, {antialias})"
+        for method in ("linear", "bicubic", "lanczos3", "lanczos5")
+        for antialias in (True, False)
+    ),
+    *(
+        f"{{}}(photo, (9, 4, 3), ops.array([1.4, 0.7]), ops.array([-1.2, 0.9]), (0, -2), {method!r})"
+        for method in ("trilinear", "cubic", "lanczos3", "lanczos5")
+    ),
+    "{}(photos, (2, 6, 5, 3), np.array([-0.5], 'float32'), np.array([6.0], 'float32'), (2,), 'linear')",
+    "{}(counts, (2, 3, 5, 1), np.array([0.3], 'float32'), np.array([0.7], 'float32'), (1,), 'linear')",
 )

@@ -1,9 +1,9 @@
-"""Windows by which images are resampled: the weight of a cell at a distance of x cells."""
+"""Of images: windows to resample by, which give the weight of a cell x cells away, and colours."""
 
 # pyright: reportMissingParameterType=false
 from __future__ import annotations
 
-from nkeras.backend.derive import absolute, sin, where
+from nkeras.backend.derive import absolute, floor, sin, where
 from nkeras.backend.scalar import scalar
 
 PI = 3.141592653589793
@@ -31,3 +31,36 @@ def lanczos_window(x, radius):
     angle = PI * where(is_zero, 1.0, x)
     value = radius * sin(angle) * sin(angle / radius) / (angle * angle)
     return where(is_zero, 1.0, where(absolute(x) < radius, value, 0.0))
+
+
+@scalar
+def rgb_saturation(r, g, b):
+    """Hexagonal saturation: how far apart the colours are, of the largest one; 0 of black."""
+    larger = where(r > g, r, g)
+    smaller = where(r > g, g, r)
+    value = where(larger > b, larger, b)
+    lowest = where(smaller > b, b, smaller)
+    return where(value > 0.0, (value - lowest) / where(value > 0.0, value, 1.0), 0.0)
+
+
+@scalar
+def rgb_hue(r, g, b):
+    """Hue as a part of a turn: red is 0, green 1/3, blue 2/3; 0 of greys."""
+    larger = where(r > g, r, g)
+    smaller = where(r > g, g, r)
+    value = where(larger > b, larger, b)
+    lowest = where(smaller > b, b, smaller)
+    spread = value - lowest
+    over = 6.0 * where(spread > 0.0, spread, 1.0)
+    from_green = where(value == g, (b - r) / over + 1.0 / 3.0, (r - g) / over + 2.0 / 3.0)
+    hue = where(value == r, (g - b) / over, from_green)
+    return where(spread > 0.0, where(hue < 0.0, hue + 1.0, hue), 0.0)
+
+
+@scalar
+def hsv_channel(hue, saturation, value, sixths):
+    """A primary colour; `sixths` is its hue, in sixths of a turn."""
+    turned = 6.0 * hue - sixths
+    distance = absolute(turned - 6.0 * floor(turned / 6.0) - 3.0) - 1.0
+    share = where(distance < 0.0, 0.0, where(distance > 1.0, 1.0, distance))
+    return value * (1.0 - saturation + saturation * share)

@@ -1,0 +1,141 @@
+"""Colours: grey, and hue, saturation and value."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nkeras.backend.scalars import image as scalars
+from nkeras.core import dtypes
+from nkeras.core.primitive import op, to_tensor
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import TensorLike
+from nkeras.ops.core import where
+from nkeras.ops.elementwise import absolute, elementwise, less, maximum
+from nkeras.ops.image.layout import as_float, images_and_layout
+from nkeras.ops.reduction import reduce_sum
+from nkeras.ops.shape import cast, concatenate
+from nkeras.ops.subscripts import section
+
+WEIGHTS = (0.2989, 0.5870, 0.1140)
+"""How bright red, green and blue are (ITU-R BT.601)."""
+
+_hue = elementwise(scalars.rgb_hue, "float", "Hue of a colour, as a part of a turn.")
+_saturation = elementwise(scalars.rgb_saturation, "float", "Saturation of a colour.")
+_channel = elementwise(scalars.hsv_channel, "float", "A primary colour, from hue and so on.")
+
+
+@op
+def rgb_to_grayscale(images: TensorLike, data_format: str | None = None) -> Tensor:
+    """Grey images: `0.2989 red + 0.587 green + 0.114 blue`.
+
+    Args:
+        images: tensor `(batch, height, width, channels)`, or channels first, or one image without
+            the first axis; 3 channels, or 1, which is left as it is. Any dtype; what integers
+            have behind the point is cut off.
+        data_format: `"channels_last"` or `"channels_first"`.
+
+    Returns:
+        Tensor of the dtype of `images` with one channel.
+
+    Raises:
+        ValueError: rank or number of channels are wrong.
+
+    Example:
+        >>> import nkeras
+        >>> white = nkeras.ops.full((1, 1, 3), 100, "uint8")
+        >>> nkeras.ops.image.rgb_to_grayscale(white).numpy()
+        array([[[99]]], dtype=uint8)
+
+    Source: https://keras.io/api/ops/image/
+    """
+    images, layout = images_and_layout(images, data_format, "rgb_to_grayscale")
+    axis = layout.channels
+    if images.shape[axis] not in (1, 3):
+        raise ValueError(
+            "rgb_to_grayscale: argument `images` must have 3 channels, or 1. Received "
+            f"{images.shape[axis]} channels in the shape {images.shape}"
+        )
+    if images.shape[axis] == 1:
+        return images
+    x = as_float(images)
+    weights = np.reshape(WEIGHTS, (3, *(1,) * (len(x.shape) - 1 - axis)))
+    grey = reduce_sum(x * to_tensor(weights, x.dtype), axis=(axis,), keepdims=True)
+    return cast(grey, images.dtype)
+
+
+@op
+def rgb_to_hsv(images: TensorLike, data_format: str | None = None) -> Tensor:
+    """Hue, saturation and value of red, green and blue.
+
+    Args:
+        images: floating tensor `(batch, height, width, 3)`, or channels first, or one image without
+            the first axis; from 0 to 1.
+        data_format: `"channels_last"` or `"channels_first"`.
+
+    Returns:
+        Tensor of the same shape and dtype, from 0 to 1: a hue of 0 is red, 1/3 green, 2/3 blue.
+
+    Raises:
+        ValueError: rank, dtype or number of channels are wrong.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.ops.image.rgb_to_hsv([[[0.0, 0.5, 0.0]]]).numpy().round(3)
+        array([[[0.333, 1.   , 0.5  ]]], dtype=float32)
+
+    Source: https://keras.io/api/ops/image/ Smith (1978), "Color gamut transform pairs".
+    """
+    planes, axis, dtype = _planes(images, data_format, "rgb_to_hsv")
+    least = float(np.finfo("float32" if dtype != "float64" else dtype).eps)
+    if dtype in ("float16", "bfloat16"):
+        least = 2.0**-10 if dtype == "float16" else 2.0**-7
+    planes = [where(less(absolute(x), least), 0.0, x) for x in planes]
+    value = maximum(maximum(planes[0], planes[1]), planes[2])
+    hsv = concatenate([_hue(*planes), _saturation(*planes), value], axis)
+    return cast(hsv, dtype)
+
+
+@op
+def hsv_to_rgb(images: TensorLike, data_format: str | None = None) -> Tensor:
+    """Red, green and blue of hue, saturation and value.
+
+    Args:
+        images: floating tensor `(batch, height, width, 3)`, or channels first, or one image without
+            the first axis; from 0 to 1.
+        data_format: `"channels_last"` or `"channels_first"`.
+
+    Returns:
+        Tensor of the same shape and dtype, from 0 to 1.
+
+    Raises:
+        ValueError: rank, dtype or number of channels are wrong.
+
+    Example:
+        >>> import nkeras
+        >>> nkeras.ops.image.hsv_to_rgb([[[0.5, 1.0, 0.5]]]).numpy()
+        array([[[0. , 0.5, 0.5]]], dtype=float32)
+
+    Source: https://keras.io/api/ops/image/ Smith (1978), "Color gamut transform pairs".
+    """
+    planes, axis, dtype = _planes(images, data_format, "hsv_to_rgb")
+    rgb = [_channel(*planes, sixths) for sixths in (0.0, 2.0, 4.0)]
+    return cast(concatenate(rgb, axis), dtype)
+
+
+def _planes(
+    images: TensorLike, data_format: str | None, owner: str
+) -> tuple[list[Tensor], int, str]:
+    """The three channels in the dtype that they are computed in, their axis, the dtype before."""
+    images, layout = images_and_layout(images, data_format, owner)
+    axis = layout.channels
+    if not dtypes.is_floating(images.dtype):
+        raise ValueError(
+            f"{owner}: argument `images` must be floating. Received dtype {images.dtype}"
+        )
+    if images.shape[axis] != 3:
+        raise ValueError(
+            f"{owner}: argument `images` must have 3 channels. Received {images.shape[axis]} "
+            f"channels in the shape {images.shape}"
+        )
+    x = as_float(images)
+    return [section(x, axis, i, i + 1) for i in range(3)], axis, images.dtype
