@@ -70,16 +70,13 @@ _ROWS = (
     (
         COMING,
         "the remaining callbacks, optimizers, losses, metrics and initializers",
-        "callbacks.SwapEMAWeights callbacks.TensorBoard layers.AlphaDropout",
+        "callbacks.SwapEMAWeights callbacks.TensorBoard",
     ),
     (
         COMING,
         "second names and small helpers",
         """initializers.IdentityInitializer initializers.OrthogonalInitializer
-        layers.Convolution1D layers.Convolution1DTranspose layers.Convolution2D
-        layers.Convolution2DTranspose layers.Convolution3D layers.Convolution3DTranspose
-        layers.SeparableConvolution1D layers.SeparableConvolution2D layers.deserialize
-        layers.serialize utils.Config utils.split_dataset""",
+        utils.Config utils.split_dataset""",
     ),
     (
         COMING,
@@ -107,8 +104,25 @@ _ROWS = (
     (
         NOT_OFFERED,
         "code of another framework cannot run on nkeras' backends",
-        """layers.FlaxLayer layers.JaxLayer layers.TFSMLayer layers.TorchModuleWrapper
-        config.is_nnx_enabled callbacks.OrbaxCheckpoint""",
+        "config.is_nnx_enabled callbacks.OrbaxCheckpoint",
+    ),
+    (
+        NOT_OFFERED,
+        "code of JAX cannot run on nkeras' backends; write the function with `nkeras.ops` in the "
+        "`call` of a `Layer`, and give it the weights by `set_weights`",
+        "layers.FlaxLayer layers.JaxLayer",
+    ),
+    (
+        NOT_OFFERED,
+        "a TensorFlow SavedModel cannot run on nkeras' backends; build the same layers in nkeras, "
+        "and give them the weights that Keras reads from it by `set_weights`",
+        "layers.TFSMLayer",
+    ),
+    (
+        NOT_OFFERED,
+        "a torch module cannot run on nkeras' backends; build the same layers in nkeras, and give "
+        "them the arrays of its `state_dict()` by `set_weights` (kernels of torch lie transposed)",
+        "layers.TorchModuleWrapper",
     ),
     (
         NOT_OFFERED,

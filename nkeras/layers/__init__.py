@@ -16,8 +16,11 @@ from nkeras.layers.adaptive_pooling import AdaptiveMaxPooling2D as AdaptiveMaxPo
 from nkeras.layers.adaptive_pooling import AdaptiveMaxPooling3D as AdaptiveMaxPooling3D
 from nkeras.layers.base import Layer as Layer
 from nkeras.layers.convolution import Conv1D as Conv1D
+from nkeras.layers.convolution import Convolution1D as Convolution1D
 from nkeras.layers.convolution import Conv2D as Conv2D
+from nkeras.layers.convolution import Convolution2D as Convolution2D
 from nkeras.layers.convolution import Conv3D as Conv3D
+from nkeras.layers.convolution import Convolution3D as Convolution3D
 from nkeras.layers.core import Dense as Dense
 from nkeras.layers.core import Identity as Identity
 from nkeras.layers.core import Input as Input
@@ -26,7 +29,9 @@ from nkeras.layers.core import Lambda as Lambda
 from nkeras.layers.depthwise import DepthwiseConv1D as DepthwiseConv1D
 from nkeras.layers.depthwise import DepthwiseConv2D as DepthwiseConv2D
 from nkeras.layers.depthwise import SeparableConv1D as SeparableConv1D
+from nkeras.layers.depthwise import SeparableConvolution1D as SeparableConvolution1D
 from nkeras.layers.depthwise import SeparableConv2D as SeparableConv2D
+from nkeras.layers.depthwise import SeparableConvolution2D as SeparableConvolution2D
 from nkeras.layers.einsum_dense import EinsumDense as EinsumDense
 from nkeras.layers.embedding import Embedding as Embedding
 from nkeras.layers.embedding import ReversibleEmbedding as ReversibleEmbedding
@@ -89,6 +94,7 @@ from nkeras.layers.recurrent.simple_rnn import SimpleRNN as SimpleRNN
 from nkeras.layers.recurrent.simple_rnn import SimpleRNNCell as SimpleRNNCell
 from nkeras.layers.recurrent.stacked import StackedRNNCells as StackedRNNCells
 from nkeras.layers.regularization import ActivityRegularization as ActivityRegularization
+from nkeras.layers.regularization import AlphaDropout as AlphaDropout
 from nkeras.layers.regularization import Dropout as Dropout
 from nkeras.layers.regularization import GaussianDropout as GaussianDropout
 from nkeras.layers.regularization import GaussianNoise as GaussianNoise
@@ -108,10 +114,15 @@ from nkeras.layers.resizing import UpSampling3D as UpSampling3D
 from nkeras.layers.resizing import ZeroPadding1D as ZeroPadding1D
 from nkeras.layers.resizing import ZeroPadding2D as ZeroPadding2D
 from nkeras.layers.resizing import ZeroPadding3D as ZeroPadding3D
+from nkeras.layers.serialization import deserialize as deserialize
+from nkeras.layers.serialization import serialize as serialize
 from nkeras.layers.spectral_normalization import SpectralNormalization as SpectralNormalization
 from nkeras.layers.transposed import Conv1DTranspose as Conv1DTranspose
+from nkeras.layers.transposed import Convolution1DTranspose as Convolution1DTranspose
 from nkeras.layers.transposed import Conv2DTranspose as Conv2DTranspose
+from nkeras.layers.transposed import Convolution2DTranspose as Convolution2DTranspose
 from nkeras.layers.transposed import Conv3DTranspose as Conv3DTranspose
+from nkeras.layers.transposed import Convolution3DTranspose as Convolution3DTranspose
 from nkeras.layers.wrapper import Wrapper as Wrapper
 
 __all__ = missing.names_of(__name__)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -290,3 +290,8 @@ class Conv3D(_Conv):
     """
 
     rank = 3
+
+
+Convolution1D = Conv1D
+Convolution2D = Conv2D
+Convolution3D = Conv3D

@@ -276,3 +276,7 @@ class SeparableConv2D(_SeparableConv):
     """
 
     rank = 2
+
+
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from nkeras import ops, regularizers
+from nkeras.backend.scalars.activation import SELU_ALPHA, SELU_SCALE
 from nkeras.core.config import standardize_data_format
 from nkeras.core.configurable import ANY
 from nkeras.core.errors import is_a, refuse
@@ -15,7 +16,7 @@ from nkeras.core.tensor import Tensor
 from nkeras.core.typing import AllLayerOptions, LayerOptions, PolicyLike, Unpack
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
-from nkeras.ops.random import dropout, normal
+from nkeras.ops.random import dropout, normal, uniform
 
 
 class Dropout(Layer):
@@ -169,6 +170,48 @@ class SpatialDropout3D(_SpatialDropout):
     """
 
     rank = 3
+
+
+class AlphaDropout(Dropout):
+    """Dropout that keeps mean and variance of inputs that have mean 0 and variance 1.
+
+    In training a random part of the inputs becomes `-alpha * scale`, what `selu` tends to, and the
+    result is `a * x + b` with `a = ((1 - rate) * (1 + rate * (alpha * scale)**2))**-0.5` and
+    `b = a * alpha * scale * rate`. It belongs behind `selu` activations.
+
+    Args:
+        rate: part to drop, in [0, 1]; of 1 are left zeros.
+        noise_shape: shape of the random mask, which broadcasts to the inputs; None in it stands for
+            the inputs' size.
+        seed: int.
+
+    Call arguments: `inputs`, `training`.
+
+    Input shape: any. Output shape: the same.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> AlphaDropout(0.5)(np.array([1.0, 2.0]), training=False).numpy()
+        array([1., 2.], dtype=float32)
+
+    Source: Klambauer et al. 2017, https://arxiv.org/abs/1706.02515
+    """
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        """The inputs, in training with some replaced."""
+        if not training or self.rate == 0:
+            return inputs
+        if self.rate == 1:
+            return ops.zeros_like(inputs)
+        given = self.noise_shape or (None,) * len(inputs.shape)
+        shape = [inputs.shape[i] if size is None else size for i, size in enumerate(given)]
+        is_kept = ops.greater_equal(uniform(shape, seed=self.seed_generator), self.rate)
+        least = -SELU_ALPHA * SELU_SCALE
+        a = ((1 - self.rate) * (1 + self.rate * least**2)) ** -0.5
+        return ops.where(is_kept, inputs, least) * a - a * least * self.rate
 
 
 class GaussianNoise(Layer):

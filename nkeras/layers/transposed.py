@@ -216,3 +216,8 @@ class Conv3DTranspose(_ConvTranspose):
             bias_constraint,
             **kwargs,
         )
+
+
+Convolution1DTranspose = Conv1DTranspose
+Convolution2DTranspose = Conv2DTranspose
+Convolution3DTranspose = Conv3DTranspose

@@ -44,6 +44,7 @@ ARGUMENTS = [
     (layers.ThresholdedReLU, {"theta": -1.0}, "theta"),
     (layers.Dropout, {"rate": 1.5}, "rate"),
     (layers.Dropout, {"rate": 0.5, "noise_shape": (0, 1)}, "noise_shape"),
+    (layers.AlphaDropout, {"rate": -0.5}, "rate"),
     (layers.GaussianNoise, {"stddev": 2.0}, "stddev"),
     (layers.GaussianDropout, {"rate": 1}, "rate"),
     (layers.Reshape, {"target_shape": (-1, -1)}, "target_shape"),
