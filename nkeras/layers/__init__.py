@@ -16,10 +16,10 @@ from nkeras.layers.adaptive_pooling import AdaptiveMaxPooling2D as AdaptiveMaxPo
 from nkeras.layers.adaptive_pooling import AdaptiveMaxPooling3D as AdaptiveMaxPooling3D
 from nkeras.layers.base import Layer as Layer
 from nkeras.layers.convolution import Conv1D as Conv1D
-from nkeras.layers.convolution import Convolution1D as Convolution1D
 from nkeras.layers.convolution import Conv2D as Conv2D
-from nkeras.layers.convolution import Convolution2D as Convolution2D
 from nkeras.layers.convolution import Conv3D as Conv3D
+from nkeras.layers.convolution import Convolution1D as Convolution1D
+from nkeras.layers.convolution import Convolution2D as Convolution2D
 from nkeras.layers.convolution import Convolution3D as Convolution3D
 from nkeras.layers.core import Dense as Dense
 from nkeras.layers.core import Identity as Identity
@@ -29,8 +29,8 @@ from nkeras.layers.core import Lambda as Lambda
 from nkeras.layers.depthwise import DepthwiseConv1D as DepthwiseConv1D
 from nkeras.layers.depthwise import DepthwiseConv2D as DepthwiseConv2D
 from nkeras.layers.depthwise import SeparableConv1D as SeparableConv1D
-from nkeras.layers.depthwise import SeparableConvolution1D as SeparableConvolution1D
 from nkeras.layers.depthwise import SeparableConv2D as SeparableConv2D
+from nkeras.layers.depthwise import SeparableConvolution1D as SeparableConvolution1D
 from nkeras.layers.depthwise import SeparableConvolution2D as SeparableConvolution2D
 from nkeras.layers.einsum_dense import EinsumDense as EinsumDense
 from nkeras.layers.embedding import Embedding as Embedding
@@ -118,10 +118,10 @@ from nkeras.layers.serialization import deserialize as deserialize
 from nkeras.layers.serialization import serialize as serialize
 from nkeras.layers.spectral_normalization import SpectralNormalization as SpectralNormalization
 from nkeras.layers.transposed import Conv1DTranspose as Conv1DTranspose
-from nkeras.layers.transposed import Convolution1DTranspose as Convolution1DTranspose
 from nkeras.layers.transposed import Conv2DTranspose as Conv2DTranspose
-from nkeras.layers.transposed import Convolution2DTranspose as Convolution2DTranspose
 from nkeras.layers.transposed import Conv3DTranspose as Conv3DTranspose
+from nkeras.layers.transposed import Convolution1DTranspose as Convolution1DTranspose
+from nkeras.layers.transposed import Convolution2DTranspose as Convolution2DTranspose
 from nkeras.layers.transposed import Convolution3DTranspose as Convolution3DTranspose
 from nkeras.layers.wrapper import Wrapper as Wrapper
 
