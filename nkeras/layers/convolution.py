@@ -30,7 +30,10 @@ from nkeras.ops.conv_bias import conv_bias
 
 
 class Convolution(Layer):
-    """What convolutions share: windows, layout, bias and activation; `rank` is that of space."""
+    """What convolutions share: windows, layout, bias and activation; `rank` is that of space.
+
+    `strides` and `dilation_rate` may both be more than 1, as in Keras after 3.15.
+    """
 
     # Keras writes the activity regularizer also where there is none.
     config_omits: ClassVar[Mapping[str, object]] = {
@@ -54,11 +57,6 @@ class Convolution(Layer):
         self.padding = padding_mode(padding, owner, causal=self.allows_causal and self.rank == 1)
         self.data_format = standardize_data_format(data_format, owner)
         self.input_spec = InputSpec(ndim=self.rank + 2)
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ValueError(
-                f"{owner}: `strides > 1` and `dilation_rate > 1` cannot be combined. Received: "
-                f"strides={short(self.strides)} and dilation_rate={short(self.dilation_rate)}"
-            )
 
     def _set_bias(
         self,

@@ -19,7 +19,6 @@ ARGUMENTS = [
     (layers.Conv2D, {"filters": 3, "kernel_size": 3, "groups": 2}, "groups"),
     (layers.Conv2D, {"filters": 3, "kernel_size": 3, "data_format": "nhwc"}, "data_format"),
     (layers.Conv2D, {"filters": 3, "kernel_size": 3, "lora_rank": 2.5}, "lora_rank"),
-    (layers.Conv1D, {"filters": 3, "kernel_size": 3, "strides": 2, "dilation_rate": 2}, "strides"),
     (layers.DepthwiseConv2D, {"kernel_size": 3, "depth_multiplier": 0}, "depth_multiplier"),
     (layers.SeparableConv2D, {"filters": -1, "kernel_size": 3}, "filters"),
     (

@@ -9,6 +9,7 @@ from tests.layers.case import Case, case, image, sizes
 
 
 def cases(long: bool) -> Iterator[Case]:
+    yield from _dilated_strides()
     for rank in (1, 2, 3):
         yield case(f"Conv{rank}D", image(rank, 3, "channels_last"), filters=4, kernel_size=3)
         if rank == 3 and not long:
@@ -140,3 +141,14 @@ def cases(long: bool) -> Iterator[Case]:
             padding=padding,
             output_padding=extra,
         )
+
+
+def _dilated_strides() -> Iterator[Case]:
+    """Strides beside dilation: test_dilated_strides.py has the numbers where Keras 3.15 refuses."""
+    both = {"kernel_size": (2, 3), "strides": 2, "dilation_rate": (3, 2)}
+    shape = (2, 9, 8, 3)
+    yield case("DepthwiseConv2D", shape, **both)
+    yield Case("Conv2D", {"filters": 4, **both}, (shape,), in_keras=False)
+    yield Case("Conv2DTranspose", {"filters": 4, **both}, (shape,), in_keras=False)
+    options = {"filters": 4, "kernel_size": 3, "strides": 2, "dilation_rate": 2}
+    yield Case("SeparableConv1D", options, ((2, 9, 3),), in_keras=False)
