@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.ops.keras_cases import INPUTS, add, floats
 
 INPUTS["blocks"] = floats(2, 4, 6, 8)
-INPUTS["columns"] = floats(2, 12, 20)
+INPUTS["patch_columns"] = floats(2, 12, 20)
 
 add(
     "adaptive_average_pool",
@@ -39,7 +39,7 @@ add(
 )
 add(
     "fold",
-    "{}(columns, (7, 5), (3, 2))",
-    "{}(columns, (4, 6), 2, dilation=(2, 1), padding=(1, 0))",
-    "{}(columns, (8, 10), 2, stride=2)",
+    "{}(patch_columns, (7, 5), (3, 2))",
+    "{}(patch_columns, (4, 6), 2, dilation=(2, 1), padding=(1, 0))",
+    "{}(patch_columns, (8, 10), 2, stride=2)",
 )
