@@ -14,6 +14,7 @@ from nkeras.layers.arguments import int_pairs, int_tuple
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
 from nkeras.ops.arranging import repeat_
+from nkeras.ops.image.resize import INTERPOLATIONS, resize
 
 
 class _Resizing(Layer):
@@ -256,17 +257,18 @@ class UpSampling1D(_UpSampling):
 
 
 class UpSampling2D(_UpSampling):
-    """Repeats rows and columns.
+    """Repeats rows and columns, or puts numbers between them.
 
     Args:
         size: int or two ints.
         data_format: `"channels_last"` or `"channels_first"`.
-        interpolation: `"nearest"`; nkeras has no others yet.
+        interpolation: `"nearest"` (repeats), `"bilinear"`, `"bicubic"`, `"lanczos3"` or
+            `"lanczos5"`: see `nkeras.ops.image.resize`.
 
     Input shape: `(batch, height, width, channels)`. Output shape: height and width times `size`.
 
     Raises:
-        ValueError: another interpolation.
+        ValueError: an argument is out of range.
 
     Example:
         >>> import nkeras
@@ -287,10 +289,21 @@ class UpSampling2D(_UpSampling):
     ) -> None:
         super().__init__(**kwargs)
         self.size = int_tuple(size, 2, "size", "UpSampling2D")
-        self.interpolation = interpolation.lower()
-        if self.interpolation != "nearest":
-            refuse("interpolation", interpolation, '"nearest" in nkeras', "UpSampling2D")
+        self.interpolation = str(interpolation).lower()
+        if self.interpolation not in INTERPOLATIONS:
+            known = ", ".join(f'"{name}"' for name in INTERPOLATIONS)
+            refuse("interpolation", interpolation, f"one of {known}", "UpSampling2D")
         self._set_layout(data_format)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """The enlarged inputs."""
+        if self.interpolation == "nearest":
+            return super().call(inputs)
+        first = self._first_spatial_axis()
+        sizes = inputs.shape[first : first + 2]
+        new_sizes = [old * factor for old, factor in zip(sizes, self.size, strict=True)]
+        layout = self.data_format
+        return resize(inputs, new_sizes, self.interpolation, data_format=layout)
 
 
 class UpSampling3D(_UpSampling):

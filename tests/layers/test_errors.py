@@ -52,7 +52,7 @@ ARGUMENTS = [
     (layers.ZeroPadding2D, {"padding": -1}, "padding"),
     (layers.ZeroPadding2D, {"padding": (1, 2, 3)}, "padding"),
     (layers.Cropping2D, {"cropping": -1}, "cropping"),
-    (layers.UpSampling2D, {"interpolation": "bilinear"}, "interpolation"),
+    (layers.UpSampling2D, {"interpolation": "linear"}, "interpolation"),
     (layers.Dot, {"axes": (1, 2, 3)}, "axes"),
     (layers.Activation, {"activation": "no such"}, "no such"),
 ]

@@ -25,6 +25,10 @@ def cases(long: bool) -> Iterator[Case]:
     yield case("Cropping3D", (2, 2, 5, 4, 4), cropping=1, data_format="channels_first")
     yield case("UpSampling1D", (2, 3, 2))
     yield case("UpSampling2D", (2, 3, 2, 2), size=(2, 3))
+    for interpolation in ("bilinear", "bicubic", "lanczos3", "lanczos5"):
+        yield case("UpSampling2D", (2, 4, 3, 2), size=(3, 2), interpolation=interpolation)
+    first = {"data_format": "channels_first", "interpolation": "bilinear"}
+    yield case("UpSampling2D", (2, 2, 4, 3), **first)
     yield case("UpSampling3D", (2, 3, 2, 2, 2), data_format="channels_first")
     if long:
         first = {"data_format": "channels_first"}
