@@ -23,8 +23,7 @@ _ROWS = (
     (
         COMING,
         "recurrent layers",
-        """layers.Bidirectional layers.ConvLSTM1D layers.ConvLSTM2D layers.ConvLSTM3D
-        layers.TimeDistributed""",
+        """layers.ConvLSTM1D layers.ConvLSTM2D layers.ConvLSTM3D""",
     ),
     (
         COMING,

@@ -85,6 +85,7 @@ from nkeras.layers.pooling import MaxPool3D as MaxPool3D
 from nkeras.layers.pooling import MaxPooling1D as MaxPooling1D
 from nkeras.layers.pooling import MaxPooling2D as MaxPooling2D
 from nkeras.layers.pooling import MaxPooling3D as MaxPooling3D
+from nkeras.layers.recurrent.bidirectional import Bidirectional as Bidirectional
 from nkeras.layers.recurrent.gru import GRU as GRU
 from nkeras.layers.recurrent.gru import GRUCell as GRUCell
 from nkeras.layers.recurrent.lstm import LSTM as LSTM
@@ -93,6 +94,7 @@ from nkeras.layers.recurrent.rnn import RNN as RNN
 from nkeras.layers.recurrent.simple_rnn import SimpleRNN as SimpleRNN
 from nkeras.layers.recurrent.simple_rnn import SimpleRNNCell as SimpleRNNCell
 from nkeras.layers.recurrent.stacked import StackedRNNCells as StackedRNNCells
+from nkeras.layers.recurrent.time_distributed import TimeDistributed as TimeDistributed
 from nkeras.layers.regularization import ActivityRegularization as ActivityRegularization
 from nkeras.layers.regularization import AlphaDropout as AlphaDropout
 from nkeras.layers.regularization import Dropout as Dropout

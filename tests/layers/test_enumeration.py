@@ -62,6 +62,7 @@ ELSEWHERE = {
     "lora_alpha",
     "lora_rank",
     "quantization_config",
+    "stateful",
     "weights",
 }
 

@@ -88,7 +88,7 @@ class StackedRNNCells(Layer):
             named = dict(kwargs)
             if isinstance(cell, Layer) and signature_of(type(cell).call).has_training:
                 named["training"] = training
-            run = cell if callable(cell) else cell.call
+            run: Any = cell if callable(cell) else cell.call
             inputs, new = run(inputs, list(given) if nested else [given], **named)
             new = list(new) if tree.is_nested(new) else [new]
             made.append(new if nested else new[0])

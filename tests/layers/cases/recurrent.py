@@ -21,8 +21,8 @@ REGULARIZED = {
 }
 
 
-def _cell(name: str, **config: Any) -> dict[str, Any]:
-    return {"module": "keras.layers", "class_name": name, "config": config}
+def _cell(kind: str, **config: Any) -> dict[str, Any]:
+    return {"module": "keras.layers", "class_name": kind, "config": config}
 
 
 def _with_states(layer: str, *units: int, mask: bool = False, **options: Any) -> Case:
@@ -82,9 +82,13 @@ def cases(long: bool) -> Iterator[Case]:
         holes = {"units": 4, "dropout": 0.3, "recurrent_dropout": 0.5}
         yield Case(cell, holes, shapes, random=True, arguments=names)
     yield Case(
-        "GRUCell", {"units": 4, "reset_after": False}, ((2, 3), (2, 4)),
+        "GRUCell", {"units": 4, "reset_after": False, "recurrent_activation": "hard_sigmoid"},
+        ((2, 3), (2, 4)),
         arguments=("inputs", "states*"),
     )  # fmt: skip
+    options = {"units": 4, "recurrent_activation": "hard_sigmoid", "unit_forget_bias": False}
+    names = "inputs", *("states*",) * 2
+    yield Case("LSTMCell", options, ((2, 3), *((2, 4),) * 2), arguments=names)
     yield _with_states("SimpleRNN", 4, units=4, return_state=True)
     yield _with_states("GRU", 4, mask=True, units=4, return_sequences=True)
     yield _with_states("LSTM", 4, 4, mask=True, units=4, return_sequences=True, return_state=True)
@@ -93,6 +97,7 @@ def cases(long: bool) -> Iterator[Case]:
     yield _with_states("RNN", cell=lstm, return_sequences=True)
     yield _with_states("RNN", 4, 4, mask=True, cell=lstm, return_state=True, go_backwards=True)
     yield _with_states("RNN", mask=True, cell=gru, return_sequences=True, return_state=True)
+    yield _with_states("RNN", cell=gru, unroll=True)
     simple = _cell("SimpleRNNCell", units=3, activation="relu")
     for options in ({}, {"return_sequences": True, "zero_output_for_mask": True}):
         yield _with_states("RNN", mask=True, cell=simple, **options)
@@ -101,3 +106,35 @@ def cases(long: bool) -> Iterator[Case]:
     shapes = (2, 3), (2, 3), (2, 2)
     names = "inputs", "states*", "states*"
     yield Case("StackedRNNCells", {"cells": [simple, gru]}, shapes, arguments=names)
+    yield from _wrappers()
+
+
+def _wrappers() -> Iterator[Case]:
+    def bidirectional(layer: dict[str, Any], mask: bool = False, **options: Any) -> Case:
+        options = {"layer": layer, **options}
+        return Case("Bidirectional", options, (SEQUENCES,), mask=mask, arguments=("sequences",))
+
+    for mode in ("concat", "sum", "mul", "ave", None):
+        sequences = _cell("GRU", units=4, return_sequences=mode != "sum", name="gru")
+        yield bidirectional(sequences, mask=mode in ("concat", None), merge_mode=mode)
+    both = _cell("LSTM", units=4, return_state=True, return_sequences=True, name="lstm")
+    yield bidirectional(both, mask=True)
+    yield bidirectional(_cell("SimpleRNN", units=2, return_state=True, name="a"), merge_mode=None)
+    backward = _cell("GRU", units=3, go_backwards=True, name="back")
+    yield bidirectional(_cell("LSTM", units=4, name="front"), backward_layer=backward)
+    names = "sequences", *("initial_state*",) * 4
+    layer = _cell("LSTM", units=3, return_sequences=True, name="lstm")
+    shapes = SEQUENCES, *((2, 3),) * 4
+    yield Case("Bidirectional", {"layer": layer}, shapes, arguments=names)
+
+    def distributed(layer: dict[str, Any], *shape: int, **options: Any) -> Case:
+        return Case("TimeDistributed", {"layer": layer}, (shape,), arguments=("inputs",), **options)
+
+    yield distributed(_cell("Dense", units=4, activation="relu", name="dense"), 2, 5, 3)
+    yield distributed(_cell("Conv2D", filters=2, kernel_size=2, name="conv"), 2, 3, 5, 4, 2)
+    yield distributed(_cell("Flatten", name="flat"), 2, 3, 4, 2)
+    yield distributed(_cell("BatchNormalization", name="norm"), 3, 4, 5)
+    yield distributed(_cell("LSTM", units=3, name="lstm"), 2, 3, 4, 2)
+    yield distributed(_cell("Dropout", rate=0.5, name="drop"), 2, 3, 4, random=True)
+    dense = _cell("Dense", units=4, name="dense")
+    yield Case("TimeDistributed", {"layer": dense}, (SEQUENCES,), mask=True)
