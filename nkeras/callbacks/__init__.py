@@ -1,5 +1,6 @@
 """Callbacks, as `keras.callbacks` names them."""
 
+from nkeras.callbacks.averages import SwapEMAWeights as SwapEMAWeights
 from nkeras.callbacks.callback import Callback as Callback
 from nkeras.callbacks.callback import LambdaCallback as LambdaCallback
 from nkeras.callbacks.callback_list import CallbackList as CallbackList

@@ -69,7 +69,7 @@ _ROWS = (
     (
         COMING,
         "the remaining callbacks, optimizers, losses, metrics and initializers",
-        "callbacks.SwapEMAWeights callbacks.TensorBoard",
+        "callbacks.TensorBoard",
     ),
     (
         COMING,

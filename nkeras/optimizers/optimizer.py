@@ -443,6 +443,11 @@ class Optimizer(Configurable, OptimizerState):
         if self.ema_overwrite_frequency and choice(self._is_overwrite_step, self._iterations):
             self.finalize_variable_values(self._trainable_variables)
 
+    def averages(self) -> list[tuple[Variable, Variable]]:
+        """Pairs of a variable and its moving average; none without `use_ema`."""
+        pairs = zip(self._trainable_variables, self._averages, strict=False)
+        return [(variable, average) for variable, average in pairs if average is not None]
+
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """Overwrite variables by their moving average, at the end of training; nothing without one.
 
