@@ -14,6 +14,7 @@ from nkeras import mixed_precision as mixed_precision
 from nkeras import models as models
 from nkeras import ops as ops
 from nkeras import optimizers as optimizers
+from nkeras import preprocessing as preprocessing
 from nkeras import random as random
 from nkeras import regularizers as regularizers
 from nkeras import training as training

@@ -73,15 +73,10 @@ _ROWS = (
     ),
     (
         COMING,
-        "second names and small helpers",
-        """initializers.IdentityInitializer initializers.OrthogonalInitializer
-        utils.Config utils.split_dataset""",
-    ),
-    (
-        COMING,
-        "reading files and padding sequences",
-        """preprocessing utils.array_to_img utils.img_to_array utils.load_img utils.save_img
-        utils.pad_sequences utils.timeseries_dataset_from_array
+        "reading files",
+        """preprocessing.image preprocessing.image_dataset_from_directory
+        preprocessing.text_dataset_from_directory utils.array_to_img utils.img_to_array
+        utils.load_img utils.save_img
         utils.image_dataset_from_directory utils.text_dataset_from_directory
         utils.audio_dataset_from_directory""",
     ),

@@ -19,6 +19,8 @@ from nkeras.initializers.scaled import HeUniform as HeUniform
 from nkeras.initializers.scaled import LecunNormal as LecunNormal
 from nkeras.initializers.scaled import LecunUniform as LecunUniform
 
+IdentityInitializer = Identity
+OrthogonalInitializer = Orthogonal
 constant = Constant
 glorot_normal = GlorotNormal
 glorot_uniform = GlorotUniform

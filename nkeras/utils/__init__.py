@@ -15,6 +15,7 @@ from nkeras.core.serialization import register_keras_serializable as register_ke
 from nkeras.core.serialization import serialize_keras_object as serialize_keras_object
 from nkeras.core.session import clear_session as clear_session
 from nkeras.core.session import set_random_seed as set_random_seed
+from nkeras.utils.config import Config as Config
 from nkeras.utils.io_utils import disable_interactive_logging as disable_interactive_logging
 from nkeras.utils.io_utils import enable_interactive_logging as enable_interactive_logging
 from nkeras.utils.io_utils import is_interactive_logging_enabled as is_interactive_logging_enabled
@@ -22,7 +23,12 @@ from nkeras.utils.numerical import normalize as normalize
 from nkeras.utils.numerical import to_categorical as to_categorical
 from nkeras.utils.progbar import Progbar as Progbar
 from nkeras.utils.py_dataset import PyDataset as PyDataset
+from nkeras.utils.samples import split_dataset as split_dataset
+from nkeras.utils.sequences import pad_sequences as pad_sequences
 from nkeras.utils.summary import print_summary as print_summary
+from nkeras.utils.timeseries import (
+    timeseries_dataset_from_array as timeseries_dataset_from_array,
+)
 
 CustomObjectScope = custom_object_scope
 Sequence = PyDataset  # its name in Keras 2
