@@ -138,11 +138,6 @@ _ROWS = (
     ),
     (
         NOT_OFFERED,
-        "what the gradient needs is kept, never computed a second time",
-        "RematScope remat",
-    ),
-    (
-        NOT_OFFERED,
         "it is a `train_step` of some twenty lines; write your own",
         "distillation",
     ),

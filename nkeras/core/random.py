@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nkeras.core import graph, naming, observer, slices
+from nkeras.core import graph, naming, observer, recomputing, slices
 from nkeras.core.configurable import Configurable
 from nkeras.core.errors import is_a, short
 from nkeras.core.guards import all_changed
@@ -62,7 +62,8 @@ class SeedGenerator(Configurable):
         slices.refuse("a random number is drawn")
         if self.made_in is not None and self.made_in is observer.active():
             self.made_in.fail("a SeedGenerator is made in each step")
-        return live(self._advance)
+        run = recomputing.active()
+        return live(self._advance) if run is None else run.seed(lambda: live(self._advance))
 
     def _advance(self) -> tuple[int, int]:
         key, count = (int(number) for number in self.state.numpy())

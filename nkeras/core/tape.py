@@ -29,6 +29,11 @@ def paused(*tapes: GradientTape) -> Scope[tuple[GradientTape, ...]]:
     return Scope(_tapes, tuple([tape for tape in active() if tapes and tape not in tapes]))
 
 
+def recording_on(*tapes: GradientTape) -> Scope[tuple[GradientTape, ...]]:
+    """Record on these tapes alone inside the block."""
+    return Scope(_tapes, tapes)
+
+
 Backward: TypeAlias = "Callable[[Sequence[Tensor | None], Sequence[Spec]], Gradients]"
 
 

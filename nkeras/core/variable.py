@@ -17,6 +17,7 @@ from nkeras.core import (
     host,
     naming,
     observer,
+    recomputing,
     slices,
     storage_lock,
     tape,
@@ -184,6 +185,9 @@ class Variable(Operators, guards.Guarded):
     def value(self) -> Tensor:
         """The current value, on the active backend."""
         tensor = self._current()
+        run = recomputing.active()
+        if run is not None:
+            tensor = run.value(self, tensor)
         if tensor.backend is not registry.active():
             tensor = tensor.to(registry.active().name)
             if not self.host:
@@ -239,6 +243,9 @@ class Variable(Operators, guards.Guarded):
             return self
         if type(value) is not Tensor or value.dtype != self._dtype or self.host:
             value = self._convert(value, self._dtype)
+        run = recomputing.active()
+        if run is not None and run.keeps(self, value):
+            return self
         self._tensor = tensor = value.handle()
         recorder = observer.active()
         if recorder is not None:
@@ -253,7 +260,9 @@ class Variable(Operators, guards.Guarded):
         slices.refuse("a variable is assigned")
         if self.host:
             number = np.asarray(value)
-            host.on_host(lambda: self._replace(self._seen().data + number))
+            run = recomputing.active()
+            if run is None or not run.keeps(self, None):
+                host.on_host(lambda: self._replace(self._seen().data + number))
             return self
         with autocast_scope(None):
             return self.assign(self.operators["add"](self.value, value))
@@ -274,7 +283,9 @@ class Variable(Operators, guards.Guarded):
         slices.refuse("a variable is assigned")
         if self.host:
             number = np.asarray(value)
-            host.on_host(lambda: self._replace(self._seen().data - number))
+            run = recomputing.active()
+            if run is None or not run.keeps(self, None):
+                host.on_host(lambda: self._replace(self._seen().data - number))
             return self
         with autocast_scope(None):
             return self.assign(self.operators["subtract"](self.value, value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import get_ident, local
 
-from nkeras.core import graph, observer, tree
+from nkeras.core import graph, observer, recomputing, tree
 from nkeras.core.errors import short
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
@@ -36,6 +36,9 @@ class AddsLosses(Weighted):
                 raise ValueError(f"add_loss: a loss must be a tensor. Received: {short(leaf)}")
             if graph.tracing():
                 continue  # shapes are inferred: there is no value
+            run = recomputing.active()
+            if run is not None and run.keeps_loss(leaf):
+                continue
             self._own_losses.setdefault(get_ident(), []).append(leaf)
             _this_thread.has_losses = True
             recorder = observer.active()

@@ -16,6 +16,7 @@ from nkeras.core.graph import KerasTensor
 from nkeras.core.operation import Operation
 from nkeras.core.primitive import has_symbolic, to_tensor
 from nkeras.core.python_values import is_of_users
+from nkeras.core.remat import current_scope
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import (
     Config,
@@ -33,6 +34,7 @@ from nkeras.layers import calling
 from nkeras.layers.added_losses import AddsLosses
 from nkeras.layers.building import Buildable
 from nkeras.layers.input_spec import InputSpec, assert_input_compatibility
+from nkeras.layers.rematerializing import rematerialized
 from nkeras.layers.shapes import map_shapes, shapes_of
 
 
@@ -74,6 +76,7 @@ class Layer(Operation, Buildable, AddsLosses):
         "autocast": ANY,
         "batch_input_shape": None,
     }
+    can_rematerialize = True  # in a `RematScope`
 
     def __init__(
         self,
@@ -105,6 +108,7 @@ class Layer(Operation, Buildable, AddsLosses):
         self._build_shapes: dict[str, object] | None = None
         self._path: tuple[str, ...] = ()
         self._input_shape_arg = input_shape
+        self._remat_scope = current_scope()
 
     # Calling.
 
@@ -171,6 +175,8 @@ class Layer(Operation, Buildable, AddsLosses):
         """`call` in the layer's dtype scope, then activity regularizer and masks."""
         with autocast_scope(self.compute_dtype if self.autocast else None):
             call = self.call if self._settled else self._call_first
+            if self._remat_scope is not None:
+                call = rematerialized(self, self._remat_scope, call, args, kwargs)
             outputs = call(*args, **kwargs)
         if self.activity_regularizer is not None:
             for output in tree.flatten(outputs):

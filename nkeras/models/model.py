@@ -46,6 +46,7 @@ class Model(Trainer, Layer):
 
     _graph: Graph | None = None
     deserializes_itself = True
+    can_rematerialize = False  # its layers can
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """`Model(inputs, outputs)` makes a `Functional`."""
