@@ -45,7 +45,8 @@ _ROWS = (
         "image preprocessing and augmentation",
         """layers.AugMix layers.AutoContrast layers.CenterCrop
         layers.ContrastLimitedAdaptiveHistogramEqualization layers.CutMix layers.Equalization
-        layers.MixUp layers.RandAugment layers.RandomBrightness layers.RandomColorDegeneration
+        layers.MaxNumBoundingBoxes layers.MixUp layers.RandAugment layers.RandomBrightness
+        layers.RandomColorDegeneration
         layers.RandomColorJitter layers.RandomContrast layers.RandomCrop
         layers.RandomElasticTransform layers.RandomErasing layers.RandomFlip
         layers.RandomGaussianBlur layers.RandomGrayscale layers.RandomHue layers.RandomInvert
@@ -143,8 +144,8 @@ _ROWS = (
     ),
     (
         NOT_OFFERED,
-        "nkeras draws no images and knows no bounding boxes",
-        "visualization utils.bounding_boxes layers.MaxNumBoundingBoxes",
+        "nkeras draws no images",
+        "visualization",
     ),
     (NOT_OFFERED, "Keras has it for scripts of Keras 2 only", "optimizers.legacy"),
 )

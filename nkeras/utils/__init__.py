@@ -43,9 +43,10 @@ _LATER = {
 if TYPE_CHECKING:
     from nkeras.training.data import pack_x_y_sample_weight as pack_x_y_sample_weight
     from nkeras.training.data import unpack_x_y_sample_weight as unpack_x_y_sample_weight
+    from nkeras.utils import bounding_boxes as bounding_boxes
 
-missing.explain(__name__, _LATER)
+missing.explain(__name__, _LATER, inside=("bounding_boxes",))
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_LATER])
+    return sorted({*globals(), *_LATER, "bounding_boxes"})
