@@ -85,13 +85,6 @@ _ROWS = (
     (COMING, "exporting models", "export"),
     (COMING, "pictures of models", "utils.model_to_dot utils.plot_model"),
     (
-        COMING,
-        "Fourier transforms and spectrograms",
-        """layers.MelSpectrogram layers.STFTSpectrogram initializers.STFT
-        initializers.STFTInitializer initializers.stft ops.extract_sequences ops.fft ops.fft2
-        ops.ifft2 ops.irfft ops.istft ops.rfft ops.stft""",
-    ),
-    (
         NOT_OFFERED,
         "a model runs on one device; choose it with `nkeras.set_backend`",
         "distribution",

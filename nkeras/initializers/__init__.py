@@ -4,6 +4,7 @@ from nkeras.initializers.constant import Identity as Identity
 from nkeras.initializers.constant import Initializer as Initializer
 from nkeras.initializers.constant import Ones as Ones
 from nkeras.initializers.constant import Zeros as Zeros
+from nkeras.initializers.fourier import STFT as STFT
 from nkeras.initializers.lookup import deserialize as deserialize
 from nkeras.initializers.lookup import get as get
 from nkeras.initializers.lookup import serialize as serialize
@@ -21,6 +22,7 @@ from nkeras.initializers.scaled import LecunUniform as LecunUniform
 
 IdentityInitializer = Identity
 OrthogonalInitializer = Orthogonal
+STFTInitializer = STFT
 constant = Constant
 glorot_normal = GlorotNormal
 glorot_uniform = GlorotUniform
@@ -33,6 +35,7 @@ ones = Ones
 orthogonal = Orthogonal
 random_normal = RandomNormal
 random_uniform = RandomUniform
+stft = STFT
 truncated_normal = TruncatedNormal
 variance_scaling = VarianceScaling
 zeros = Zeros

@@ -14,6 +14,7 @@ from nkeras.core.serialization import Family
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import DTypeLike, InitializerLike, ShapeLike
 from nkeras.initializers.constant import Constant, Identity, Initializer, Ones, Zeros
+from nkeras.initializers.fourier import STFT
 from nkeras.initializers.random import (
     Orthogonal,
     RandomNormal,
@@ -34,12 +35,13 @@ from nkeras.ops.shape import cast
 _CLASSES: tuple[type[Initializer], ...] = (
     *(Constant, Identity, Ones, Zeros, Orthogonal, RandomNormal, RandomUniform, TruncatedNormal),
     *(VarianceScaling, GlorotNormal, GlorotUniform, HeNormal, HeUniform),
-    *(LecunNormal, LecunUniform),
+    *(LecunNormal, LecunUniform, STFT),
 )
 INITIALIZERS = {
     **{cls.__name__: cls for cls in _CLASSES},
     "IdentityInitializer": Identity,
     "OrthogonalInitializer": Orthogonal,
+    "STFTInitializer": STFT,
     "normal": RandomNormal,
     "uniform": RandomUniform,
     "one": Ones,

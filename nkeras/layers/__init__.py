@@ -119,6 +119,8 @@ from nkeras.layers.resizing import ZeroPadding3D as ZeroPadding3D
 from nkeras.layers.serialization import deserialize as deserialize
 from nkeras.layers.serialization import serialize as serialize
 from nkeras.layers.spectral_normalization import SpectralNormalization as SpectralNormalization
+from nkeras.layers.spectrograms import MelSpectrogram as MelSpectrogram
+from nkeras.layers.spectrograms import STFTSpectrogram as STFTSpectrogram
 from nkeras.layers.transposed import Conv1DTranspose as Conv1DTranspose
 from nkeras.layers.transposed import Conv2DTranspose as Conv2DTranspose
 from nkeras.layers.transposed import Conv3DTranspose as Conv3DTranspose

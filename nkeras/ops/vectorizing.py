@@ -230,13 +230,15 @@ def _all_joined(operation: Primitive[Any], count: int, xs: Operands, static: Sta
 _REDUCTIONS = "reduce_sum reduce_mean reduce_prod reduce_max reduce_min reduce_any reduce_all"
 _LINES = "argmax argmin cumsum cumprod sort argsort softmax log_softmax flip resample"
 _LOSSES = "sparse_softmax_cross_entropy softmax_cross_entropy sparse_cross_entropy cross_entropy"
+_LAST_AXES = """rfft irfft pinv det cofactors slogdet cholesky qr lu eig eigh svd matrix_rank real
+imag conj"""
 RULES: dict[str, Rule] = {
     **dict.fromkeys(f"{_REDUCTIONS} {_LINES}".split(), _behind("axis")),
+    "fft": _behind("axes"),
+    "make_complex": _product,
     **dict.fromkeys("cast stop_gradient top_k dense batch_norm_inference".split(), _unchanged),
     **dict.fromkeys("layer_norm rms_norm".split(), _unchanged),
-    **dict.fromkeys(
-        "pinv det cofactors slogdet cholesky qr lu eig eigh svd matrix_rank".split(), _unchanged
-    ),
+    **dict.fromkeys(_LAST_AXES.split(), _unchanged),
     **dict.fromkeys("matmul solve solve_triangular".split(), _product),
     **dict.fromkeys("conv conv_bias max_pool average_pool".split(), _joined),
     **dict.fromkeys(_LOSSES.split(), _all_joined),

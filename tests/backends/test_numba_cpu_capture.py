@@ -30,6 +30,8 @@ def other(array):
     """An array of the same shape with other values: integers stay in range, signs stay."""
     if array.dtype.kind in "biu":
         return np.roll(array.reshape(-1), 1).reshape(array.shape)
+    if array.dtype.kind == "c":
+        return array * array.dtype.type(0.75 - 0.5j)
     return (array.astype("float64") * 0.75 + 0.125 * np.sign(array.astype("float64"))).astype(
         array.dtype
     )

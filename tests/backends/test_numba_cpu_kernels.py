@@ -144,6 +144,11 @@ def linear_algebra_cases():
     yield "eig", "eig", (square,), {}
     for name in ("real", "imag", "conj"):
         yield name, name, (square,), {}
+    yield "rfft", "rfft", (tall,), {"size": 4}
+    yield "irfft", "irfft", (tall.astype("complex128"),), {"size": 4}
+    for inverse in (True, False):
+        static = {"axes": (1, 2), "inverse": inverse}
+        yield f"fft-{inverse}", "fft", (tall.astype("complex128"),), static
     yield "make_complex", "make_complex", (square, square), {}
     for label, x in (("tall", tall), ("wide", tall[0].T)):
         yield f"pinv-{label}", "pinv", (x,), {"rcond": 1e-4}
@@ -382,7 +387,7 @@ def case(label, dtype):
     kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
     scale = 4 if kind.kind == "i" else 1
     arrays = tuple(
-        x if x is None or x.dtype.kind in "biu" else (x * scale).astype(kind) for x in arrays
+        x if x is None or x.dtype.kind in "biuc" else (x * scale).astype(kind) for x in arrays
     )
     return name, arrays, static
 
@@ -439,7 +444,12 @@ OF_FLOATS += ("batch_norm", "layer_norm", "rms_norm", "lstm", "gru", "simple_rnn
 OF_FLOATS += ("ctc",)
 OF_FLOATS += ("solve", "pinv", "det", "cofactors", "slogdet", "cholesky", "qr", "lu", "eig", "svd")
 OF_FLOATS += ("matrix_rank", "sample", "attention")
-OF_FLOATS += ("make_complex",)
+OF_FLOATS += (
+    "fft",
+    "rfft",
+    "irfft",
+    "make_complex",
+)
 
 
 def integer_cases():

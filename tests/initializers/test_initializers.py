@@ -37,6 +37,13 @@ FIXED = [
     ("Identity", {}),
     ("Identity", {"gain": 2.5}),
 ]
+STFT = [
+    ("STFT", {}),
+    ("STFT", {"side": "imag", "window": "hamming", "scaling": "spectrum", "periodic": True}),
+    ("STFT", {"window": "blackman", "scaling": None}),
+    ("STFT", {"window": None}),
+    ("STFT", {"window": [0.5, 1.0, 1.0, 0.5, 0.25, 0.0]}),
+]
 
 
 def _ids(cases):
@@ -120,8 +127,35 @@ def test_fixed_values_are_keras(name, arguments, dtype, oracle):
     )
 
 
+@pytest.mark.parametrize(("name", "arguments"), STFT, ids=_ids(STFT))
+def test_fourier_kernels_are_keras(name, arguments, oracle):
+    made = getattr(initializers, name)(**arguments)
+    code = """
+        made = getattr(keras.initializers, name)(**arguments)
+        result = made((6, 1, 5)), keras.initializers.serialize(made)
+        """
+    theirs, described = oracle.run(code, name=name, arguments=arguments)
+    np.testing.assert_allclose(made((6, 1, 5)).numpy(), theirs, atol=2e-6)
+    assert initializers.serialize(made) == described
+    assert initializers.get("STFTInitializer")((6, 1, 5)).dtype == "float32"
+
+
+def test_fourier_kernels_refuse():
+    for arguments, message in (
+        ({"side": "both"}, "argument `side`"),
+        ({"scaling": "sum"}, "argument `scaling`"),
+        ({"window": "flat"}, "argument `window` must be one of boxcar, hann"),
+    ):
+        with pytest.raises(ValueError, match=f"STFT: {message}"):
+            initializers.STFT(**arguments)
+    with pytest.raises(ValueError, match=r"STFT: the shape must be .*shape=\(3, 3\)"):
+        initializers.STFT()((3, 3))
+    with pytest.raises(ValueError, match=r"must have the shape \(4,\)"):
+        initializers.STFT(window=[1.0, 2.0])((4, 1, 3))
+
+
 def test_signatures_are_keras(oracle):
-    names = sorted({name for name, _ in RANDOM + FIXED})
+    names = sorted({name for name, _ in RANDOM + FIXED + STFT})
     theirs = oracle.run(
         """
         import inspect

@@ -57,6 +57,8 @@ CASES: dict[str, list[Case]] = {
     "eigh": [Case((hermitian(2, 3, 3),), {}, False)],
     "svd": [case._replace(gradient=False) for case in of_real("svd")],
     **{name: [Case((numbers(2, 3),), {})] for name in ("real", "imag", "conj")},
+    "fft": REAL["fft"],
+    "irfft": REAL["irfft"],
 }
 
 

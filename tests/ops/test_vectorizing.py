@@ -49,6 +49,7 @@ CASES: dict[str, tuple[Callable[..., Any], Any]] = {
         lambda m: (ops.det(m), ops.inv(m), ops.norm(m, 2), ops.solve_triangular(m, SQUARE)),
         CUBE,
     ),
+    "complex": (lambda m: (ops.stft(m[0], 4, 1, 4), ops.real(m * 2j), ops.fft2((m, m))), CUBE),
     "einsum": (lambda m: ops.einsum("ij,kj->ik", m, SQUARE), CUBE),
     "take": (lambda i: (ops.take(SQUARE, i, axis=0), ops.take(SQUARE, i, axis=1)), PLACES),
     "getitem": (lambda m: (m[1], m[..., -1], m[None, 1:3]), CUBE),

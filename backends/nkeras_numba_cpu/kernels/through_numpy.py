@@ -9,11 +9,11 @@ import numpy as np
 
 from nkeras_numba_cpu.kernels.registry import KERNELS
 from nkeras_numba_cpu.launch.numpy_calls import by_numpy
-from nkeras_numpy import complexes, decompositions, solving
+from nkeras_numpy import complexes, decompositions, fourier, solving
 from nkeras_numpy.kernels import KERNELS as REFERENCE
 from nkeras_numpy.namespace import Kernel
 
-_TOPICS = (complexes, decompositions, solving)
+_TOPICS = (complexes, decompositions, fourier, solving)
 
 
 def through_numpy(reference: Kernel) -> Kernel:
