@@ -22,11 +22,6 @@ NOT_OFFERED = "not offered"
 _ROWS = (
     (
         COMING,
-        "recurrent layers",
-        """layers.ConvLSTM1D layers.ConvLSTM2D layers.ConvLSTM3D""",
-    ),
-    (
-        COMING,
         "attention and embeddings",
         """layers.AdditiveAttention layers.Attention
         layers.GroupQueryAttention layers.MultiHeadAttention

@@ -86,6 +86,9 @@ from nkeras.layers.pooling import MaxPooling1D as MaxPooling1D
 from nkeras.layers.pooling import MaxPooling2D as MaxPooling2D
 from nkeras.layers.pooling import MaxPooling3D as MaxPooling3D
 from nkeras.layers.recurrent.bidirectional import Bidirectional as Bidirectional
+from nkeras.layers.recurrent.conv_lstm import ConvLSTM1D as ConvLSTM1D
+from nkeras.layers.recurrent.conv_lstm import ConvLSTM2D as ConvLSTM2D
+from nkeras.layers.recurrent.conv_lstm import ConvLSTM3D as ConvLSTM3D
 from nkeras.layers.recurrent.gru import GRU as GRU
 from nkeras.layers.recurrent.gru import GRUCell as GRUCell
 from nkeras.layers.recurrent.lstm import LSTM as LSTM

@@ -198,3 +198,23 @@ def test_mistakes_are_named() -> None:
         layers.StackedRNNCells([layers.Dense(3)])
     with pytest.raises(ValueError, match="GRU: `initial_state` must be of as many"):
         layers.GRU(3)(sequences(), initial_state=[np.ones((3, 3), "float32")])
+
+
+def test_masked_images_are_skipped() -> None:
+    films = np.random.default_rng(0).standard_normal((2, 4, 6, 5, 3)).astype("float32")
+    layer = layers.ConvLSTM2D(2, 3, padding="same")
+    mask = np.array([[True, False, True, True], [True, True, True, False]])
+    y = layer(films, mask=mask).numpy()
+    np.testing.assert_allclose(y[:1], layer(films[:1, [0, 2, 3]]).numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(y[1:], layer(films[1:, :3]).numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_stateful_films_and_their_mistakes() -> None:
+    films = np.ones((2, 4, 6, 5, 3), "float32")
+    layer = layers.ConvLSTM2D(2, 3, stateful=True)
+    first = layer(films).numpy()
+    assert (layer(films).numpy() != first).any()
+    with pytest.raises(ValueError, match="sizes and channels of the images must be known"):
+        layers.ConvLSTM2D(2, 3)(nkeras.Input((4, None, 5, 3)))
+    with pytest.raises(ValueError, match="argument `filters` must be a positive int"):
+        layers.ConvLSTM1D(0, 3)

@@ -107,16 +107,7 @@ class LSTMCell(Cell):
         return [self.units, self.units]
 
     def _add_bias(self, columns: int) -> Variable:
-        if not self.unit_forget_bias:
-            return super()._add_bias(columns)
-        initializer = ForgetBias(self.bias_initializer)
-        return self.add_weight(
-            shape=(columns,),
-            initializer=initializer,
-            regularizer=self.bias_regularizer,
-            constraint=self.bias_constraint,
-            name="bias",
-        )
+        return forget_bias(self, columns) if self.unit_forget_bias else super()._add_bias(columns)
 
     def call(
         self, inputs: Tensor, states: Sequence[Tensor], training: bool = False
@@ -145,6 +136,17 @@ class LSTMCell(Cell):
     ) -> tuple[Tensor, ...]:
         weights = kernel, self.recurrent_kernel, self.bias
         return lstm(x, *states, *weights, mask, dropout, reverse=reverse)
+
+
+def forget_bias(cell: Cell, columns: int) -> Variable:
+    """A bias that begins with ones for the forget gate."""
+    return cell.add_weight(
+        shape=(columns,),
+        initializer=ForgetBias(cell.bias_initializer),
+        regularizer=cell.bias_regularizer,
+        constraint=cell.bias_constraint,
+        name="bias",
+    )
 
 
 class ForgetBias:

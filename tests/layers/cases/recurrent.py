@@ -107,6 +107,7 @@ def cases(long: bool) -> Iterator[Case]:
     names = "inputs", "states*", "states*"
     yield Case("StackedRNNCells", {"cells": [simple, gru]}, shapes, arguments=names)
     yield from _wrappers()
+    yield from _conv_lstms(long)
 
 
 def _wrappers() -> Iterator[Case]:
@@ -138,3 +139,37 @@ def _wrappers() -> Iterator[Case]:
     yield distributed(_cell("Dropout", rate=0.5, name="drop"), 2, 3, 4, random=True)
     dense = _cell("Dense", units=4, name="dense")
     yield Case("TimeDistributed", {"layer": dense}, (SEQUENCES,), mask=True)
+
+
+def _conv_lstms(long: bool) -> Iterator[Case]:
+    small = {"filters": 2, "kernel_size": 2}
+    films = (2, 3, 5, 4, 2)
+    yield case("ConvLSTM1D", (2, 3, 6, 2), **small, return_sequences=True)
+    options = {"return_sequences": True, "strides": 2, "padding": "same"}
+    yield Case("ConvLSTM2D", {**small, **options}, (films,))
+    # On JAX Keras joins a mask of sequences with the last axes of images.
+    yield Case("ConvLSTM2D", {**small, **options}, (films,), mask=True, in_keras=False)
+    first = {"data_format": "channels_first", "return_state": True, "go_backwards": True}
+    yield Case("ConvLSTM2D", {**small, **first}, ((2, 3, 2, 5, 4),))
+    yield case(
+        "ConvLSTM1D", (2, 3, 6, 2), **small, **REGULARIZED, activity_regularizer="l2",
+        dilation_rate=2, unit_forget_bias=False, use_bias=True, activation="relu",
+        recurrent_activation="hard_sigmoid",
+    )  # fmt: skip
+    yield case("ConvLSTM3D", (1, 2, 3, 4, 3, 2), **small, use_bias=False)
+    holes = {**small, "dropout": 0.3, "recurrent_dropout": 0.4, "seed": 1}
+    yield Case("ConvLSTM2D", holes, (films,), random=True)
+    if not long:
+        return
+    for rank, shape in ((1, (2, 3, 6, 2)), (2, films), (3, (1, 2, 3, 4, 3, 2))):
+        for options in (
+            {"padding": "same", "return_sequences": True, "return_state": True, **REGULARIZED},
+            {"dilation_rate": 2, "padding": "same", "activation": "relu", "use_bias": False},
+            {"strides": 2, "padding": "same", "go_backwards": True, "activity_regularizer": "l2"},
+            {"recurrent_activation": "hard_sigmoid", "unit_forget_bias": False},
+        ):
+            yield Case(f"ConvLSTM{rank}D", {**small, **options}, (shape,))
+        yield Case(f"ConvLSTM{rank}D", holes, (shape,), random=True)
+        channels = (*shape[:2], shape[-1], *shape[2:-1])
+        first = {"data_format": "channels_first", "padding": "same"}
+        yield Case(f"ConvLSTM{rank}D", {**small, **first}, (channels,))
