@@ -65,10 +65,19 @@ def sample_grad(grad_y: Array, coordinates: Array, *, shape: Ints, order: int, m
     xp = namespace(grad_y)
     grad_x = xp.zeros(shape, grad_y.dtype)
     if grad_y.size and grad_x.size:
-        for cells, weights, is_inside in _corners(xp, shape, coordinates, order, mode):
-            share = weights.astype(grad_y.dtype)[..., None] * grad_y
-            xp.add.at(grad_x, cells, xp.where(is_inside[..., None], share, 0))
+        for cells, share in shares(grad_y, coordinates, shape, order, mode):
+            xp.add.at(grad_x, cells, share)
     return grad_x
+
+
+def shares(
+    grad_y: Array, coordinates: Array, shape: Ints, order: int, mode: str
+) -> Iterator[tuple[tuple[Array, ...], Array]]:
+    """For each corner around the points: cells, and what of ``grad_y`` belongs to them."""
+    xp = namespace(grad_y)
+    for cells, weights, is_inside in _corners(xp, shape, coordinates, order, mode):
+        share = weights.astype(grad_y.dtype)[..., None] * grad_y
+        yield cells, xp.where(is_inside[..., None], share, xp.zeros((), grad_y.dtype))
 
 
 def _corners(

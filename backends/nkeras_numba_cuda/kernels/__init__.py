@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from nkeras_numba_cuda.kernels import (  # noqa: F401  they register
     convolution,
+    image,
     indexing,
     linalg,
     locally_connected,
