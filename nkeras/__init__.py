@@ -12,8 +12,8 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "activations backend callbacks config constraints datasets dtype_policies initializers "
-    "layers losses metrics mixed_precision models ops optimizers preprocessing random "
-    "regularizers training tree utils"
+    "layers legacy losses metrics mixed_precision models ops optimizers preprocessing random "
+    "regularizers saving training tree utils"
 ).split()
 
 _NAMES = {

@@ -8,6 +8,7 @@ from nkeras import datasets as datasets
 from nkeras import dtype_policies as dtype_policies
 from nkeras import initializers as initializers
 from nkeras import layers as layers
+from nkeras import legacy as legacy
 from nkeras import losses as losses
 from nkeras import metrics as metrics
 from nkeras import mixed_precision as mixed_precision
@@ -17,6 +18,7 @@ from nkeras import optimizers as optimizers
 from nkeras import preprocessing as preprocessing
 from nkeras import random as random
 from nkeras import regularizers as regularizers
+from nkeras import saving as saving
 from nkeras import training as training
 from nkeras import tree as tree
 from nkeras import utils as utils

@@ -24,6 +24,7 @@ WITHOUT_FLOOR = {
     "nkeras.core",
     "nkeras.datasets",
     "nkeras.dtype_policies",
+    "nkeras.legacy",
     "nkeras.preprocessing",
     "nkeras.tree",
     "nkeras.utils",

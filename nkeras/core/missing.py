@@ -58,14 +58,10 @@ _ROWS = (
     (
         COMING,
         "model files",
-        """saving models.load_model models.model_from_json models.save_model
-        callbacks.BackupAndRestore callbacks.ModelCheckpoint
-        config.enable_unsafe_deserialization utils.legacy legacy""",
-    ),
-    (
-        COMING,
-        "the remaining callbacks, optimizers, losses, metrics and initializers",
-        "callbacks.TensorBoard",
+        """saving.KerasFileEditor saving.load_model saving.load_weights saving.save_model
+        saving.save_weights models.load_model models.save_model callbacks.BackupAndRestore
+        callbacks.ModelCheckpoint callbacks.TensorBoard
+        config.enable_unsafe_deserialization""",
     ),
     (
         COMING,

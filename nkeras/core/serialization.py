@@ -18,6 +18,7 @@ import numpy as np
 
 from nkeras.core import dtypes, naming
 from nkeras.core.errors import nearest, short
+from nkeras.core.graph import KerasTensor
 from nkeras.core.tensor import Tensor, as_tensor
 from nkeras.core.typing import Config, Structure
 
@@ -70,9 +71,26 @@ def get_registered_object(
 
 
 @contextmanager
-def custom_object_scope(custom_objects: Mapping[str, object]) -> Generator[None, None, None]:
-    """Inside, deserialization also knows these classes and functions by name."""
-    token = _scoped.set({**(_scoped.get() or {}), **custom_objects})
+def custom_object_scope(
+    custom_objects: Mapping[str, object] | None,
+) -> Generator[None, None, None]:
+    """Inside, deserialization also knows these classes and functions by name.
+
+    Args:
+        custom_objects: classes and functions by name. Those of a scope around stay known.
+
+    Example:
+        >>> import nkeras
+        >>> def double(x):
+        ...     return x * 2
+        >>> with nkeras.saving.custom_object_scope({"double": double}):
+        ...     layer = nkeras.layers.Dense(3, activation="double")
+        >>> layer.activation is double
+        True
+
+    Source: https://keras.io/api/models/model_saving_apis/serialization_utils/
+    """
+    token = _scoped.set({**(_scoped.get() or {}), **(custom_objects or {})})
     try:
         yield
     finally:
@@ -95,9 +113,20 @@ def serialize_keras_object(obj: Any) -> Structure:
         return tuple(described) if isinstance(obj, tuple) else described
     if isinstance(obj, dict):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
+    if isinstance(obj, bytes):
+        return {"class_name": "__bytes__", "config": {"value": obj.decode("utf-8")}}
+    if isinstance(obj, slice):
+        parts = {"start": obj.start, "stop": obj.stop, "step": obj.step}
+        return {"class_name": "__slice__", "config": _serialize_config(parts)}
+    if obj is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
+    if isinstance(obj, KerasTensor):
+        return _describe_symbolic(obj)
     if isinstance(obj, Tensor):
         config = {"value": obj.numpy().tolist(), "dtype": obj.dtype}
         return {"class_name": "__tensor__", "config": config}
+    if isinstance(obj, np.ndarray) and obj.ndim == 0:
+        return obj.item()
     if isinstance(obj, np.ndarray):
         config = {"value": obj.tolist(), "dtype": obj.dtype.name}
         return {"class_name": "__numpy__", "config": config}
@@ -117,6 +146,15 @@ def serialize_keras_object(obj: Any) -> Structure:
     if compile_config:
         described["compile_config"] = serialize_keras_object(compile_config)
     return described
+
+
+def _describe_symbolic(tensor: KerasTensor) -> Config:
+    history: Any = tensor._keras_history  # pyright: ignore[reportPrivateUsage]  Keras' name
+    if history is not None:
+        operation, *place = history
+        history = [getattr(operation, "name", None) or operation.__name__, *place]
+    config = {"shape": tensor.shape, "dtype": tensor.dtype, "keras_history": history}
+    return {"class_name": "__keras_tensor__", "config": config}
 
 
 def _serialize_config(config: Config) -> Config:
@@ -160,7 +198,10 @@ def _public_module(cls: type) -> str:
 
 
 def deserialize_keras_object(
-    config: Structure, custom_objects: Mapping[str, object] | None = None, safe_mode: bool = True
+    config: Structure,
+    custom_objects: Mapping[str, object] | None = None,
+    safe_mode: bool = True,
+    module_objects: Mapping[str, object] | None = None,
 ) -> Any:
     """The inverse of `serialize_keras_object`.
 
@@ -168,11 +209,22 @@ def deserialize_keras_object(
         config: what `serialize_keras_object` returned.
         custom_objects: classes and functions by name.
         safe_mode: refuse lambdas (nkeras never runs code from a file).
+        module_objects: further ones; where `config` is their name alone, it stands for them.
 
     Raises:
         ValueError, TypeError: the config names something unknown.
+
+    Example:
+        >>> import nkeras
+        >>> config = nkeras.saving.serialize_keras_object(nkeras.layers.Dense(3, name="out"))
+        >>> nkeras.saving.deserialize_keras_object(config).units
+        3
     """
-    with custom_object_scope(custom_objects or {}):
+    with custom_object_scope({**(module_objects or {}), **(custom_objects or {})}):
+        if isinstance(config, str):
+            found = get_registered_object(config)
+            is_ours = inspect.isclass(found) and config in (module_objects or {})
+            return found() if is_ours else config if found is None else found
         return _deserialize(config)
 
 
@@ -190,6 +242,14 @@ def _deserialize(config: Structure) -> Structure:
         return as_tensor(np.array(inner["value"]), inner["dtype"])
     if name == "__numpy__":
         return np.array(inner["value"], dtype=dtypes.to_numpy(inner["dtype"]))
+    if name == "__bytes__":
+        return inner["value"].encode("utf-8")
+    if name == "__slice__":
+        return slice(*(_deserialize(inner[part]) for part in ("start", "stop", "step")))
+    if name == "__ellipsis__":
+        return Ellipsis
+    if name == "__keras_tensor__":
+        return KerasTensor(inner["shape"], inner["dtype"])
     if name == "__lambda__":
         raise ValueError(
             "nkeras does not load lambdas from a configuration: it would run its code."

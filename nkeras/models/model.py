@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nkeras.core import tree
 from nkeras.core.errors import nearest, short
 from nkeras.core.graph import KerasTensor
+from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
 from nkeras.core.tracebacks import cut
 from nkeras.core.typing import Config, Self, Shapes, Structure
 from nkeras.layers.base import Layer
@@ -224,6 +226,19 @@ class Model(Trainer, Layer):
             layer_range=layer_range,
         )
 
+    def to_json(self, **kwargs: Any) -> str:
+        """The configuration as text, for `nkeras.models.model_from_json`.
+
+        Args:
+            **kwargs: passed on to `json.dumps`.
+
+        Returns:
+            JSON; weights are not in it.
+
+        Source: https://keras.io/api/models/model_saving_apis/model_config_serialization/
+        """
+        return json.dumps(serialize_keras_object(self), **kwargs)
+
     def get_config(self) -> Config:
         """Constructor arguments, or for functional models the graph."""
         if self._graph is None:
@@ -242,6 +257,30 @@ class Model(Trainer, Layer):
             if is_graph_config(config):
                 return graph_from_config(cls, config)
             return super().from_config(config)
+
+
+def model_from_json(json_string: str, custom_objects: Config | None = None) -> Any:
+    """A model from what `model.to_json()` returned, with new weights.
+
+    Args:
+        json_string: the text.
+        custom_objects: classes and functions by name.
+
+    Returns:
+        Model.
+
+    Raises:
+        ValueError, TypeError: the text names something unknown.
+
+    Example:
+        >>> import nkeras
+        >>> model = nkeras.Sequential([nkeras.Input((3,)), nkeras.layers.Dense(2)])
+        >>> nkeras.models.model_from_json(model.to_json()).output_shape
+        (None, 2)
+
+    Source: https://keras.io/api/models/model_saving_apis/model_config_serialization/
+    """
+    return deserialize_keras_object(json.loads(json_string), custom_objects)
 
 
 class Functional(Model):

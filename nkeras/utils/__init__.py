@@ -15,6 +15,7 @@ from nkeras.core.serialization import register_keras_serializable as register_ke
 from nkeras.core.serialization import serialize_keras_object as serialize_keras_object
 from nkeras.core.session import clear_session as clear_session
 from nkeras.core.session import set_random_seed as set_random_seed
+from nkeras.utils import legacy as legacy
 from nkeras.utils.config import Config as Config
 from nkeras.utils.io_utils import disable_interactive_logging as disable_interactive_logging
 from nkeras.utils.io_utils import enable_interactive_logging as enable_interactive_logging
