@@ -70,6 +70,11 @@ def flip(x: Array, *, axis: Ints) -> Array:
 
 
 @KERNELS.register
+def bitcast(x: Array, *, dtype: str) -> Array:
+    return namespace(x).ascontiguousarray(x).view(np.dtype(dtype))
+
+
+@KERNELS.register
 def cast(x: Array, *, dtype: str) -> Array:
     if dtype == "bool":
         return namespace(x).asarray(x != 0)

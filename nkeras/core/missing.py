@@ -49,12 +49,6 @@ _ROWS = (
         layers.RandomSaturation layers.RandomSharpness layers.RandomShear
         layers.RandomTranslation layers.RandomZoom layers.Resizing layers.Solarization""",
     ),
-    (COMING, "rearranging by names of axes", "ops.rearrange"),
-    (
-        COMING,
-        "linear algebra and functions of functions",
-        "ops.jvp ops.vectorize ops.view",
-    ),
     (
         COMING,
         "model files",

@@ -67,9 +67,11 @@ from nkeras.ops.subscripts import get_item
 from nkeras.ops.fourier import (
     extract_sequences, fft, fft2, ifft2, irfft, istft, rfft, stft,
 )
+from nkeras.ops.generalizing import vectorize
 from nkeras.ops.indexing import (
     scatter, take, take_along_axis,
 )
+from nkeras.ops.jacobians import jvp
 from nkeras.ops.matrix_product import (
     matmul,
 )
@@ -91,6 +93,7 @@ from nkeras.ops.pooling import (
 from nkeras.ops.products import (
     cdist, correlate, cross, dot, inner, kron, outer, tensordot, vdot,
 )
+from nkeras.ops.rearranging import rearrange, view
 from nkeras.ops.reduction import (
     all, amax, amin, any, logsumexp, max, mean, min, prod, sum,
 )
@@ -132,30 +135,31 @@ __all__ = [
     "hanning", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh",
     "heaviside", "histogram", "hsplit", "hstack", "hypot", "i0", "identity", "ifft2", "imag",
     "in_top_k", "inner", "inv", "irfft", "is_tensor", "isclose", "isfinite", "isin", "isinf",
-    "isnan", "isneginf", "isposinf", "isreal", "istft", "kaiser", "kron", "layer_normalization",
-    "lcm", "ldexp", "leaky_relu", "left_shift", "less", "less_equal", "linspace", "log",
-    "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logaddexp", "logaddexp2", "logdet",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "logspace", "logsumexp", "lstsq",
-    "lu_factor", "map", "matmul", "matrix_rank", "max", "max_pool", "maximum", "mean", "median",
-    "meshgrid", "min", "minimum", "mod", "moments", "moveaxis", "multi_hot", "multiply",
-    "nan_to_num", "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean",
-    "nanmedian", "nanmin", "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum",
-    "nanvar", "ndim", "negative", "nextafter", "nonzero", "norm", "normalize", "not_equal",
-    "one_hot", "ones", "ones_like", "outer", "pad", "percentile", "pinv", "polar", "power",
-    "prod", "psnr", "ptp", "qr", "quantile", "rad2deg", "ravel", "real", "reciprocal", "relu",
-    "relu6", "repeat", "reshape", "rfft", "right_shift", "rms_normalization", "roll", "rot90",
-    "round", "rsqrt", "saturate_cast", "scan", "scatter", "scatter_update", "searchsorted",
-    "segment_max", "segment_min", "segment_prod", "segment_sum", "select", "selu",
-    "separable_conv", "shape", "sigmoid", "sign", "signbit", "silu", "sin", "sinc", "sinh",
-    "size", "slice", "slice_update", "slogdet", "soft_shrink", "softmax", "softplus",
-    "softsign", "solve", "solve_triangular", "sort", "space_to_depth",
-    "sparse_categorical_crossentropy", "sparse_plus", "sparse_sigmoid", "sparsemax", "split",
-    "sqrt", "square", "squareplus", "squeeze", "stack", "std", "stft", "stop_gradient",
-    "subtract", "sum", "svd", "swapaxes", "swish", "switch", "take", "take_along_axis", "tan",
-    "tanh", "tanh_shrink", "tensordot", "threshold", "tile", "top_k", "trace", "transpose",
-    "trapezoid", "tri", "tril", "triu", "true_divide", "trunc", "unfold", "unique",
-    "unravel_index", "unstack", "vander", "var", "vdot", "vectorized_map", "view_as_complex",
-    "view_as_real", "vsplit", "vstack", "where", "while_loop", "zeros", "zeros_like",
+    "isnan", "isneginf", "isposinf", "isreal", "istft", "jvp", "kaiser", "kron",
+    "layer_normalization", "lcm", "ldexp", "leaky_relu", "left_shift", "less", "less_equal",
+    "linspace", "log", "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logaddexp",
+    "logaddexp2", "logdet", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "logspace", "logsumexp", "lstsq", "lu_factor", "map", "matmul", "matrix_rank", "max",
+    "max_pool", "maximum", "mean", "median", "meshgrid", "min", "minimum", "mod", "moments",
+    "moveaxis", "multi_hot", "multiply", "nan_to_num", "nanargmax", "nanargmin", "nancumprod",
+    "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod",
+    "nanquantile", "nanstd", "nansum", "nanvar", "ndim", "negative", "nextafter", "nonzero",
+    "norm", "normalize", "not_equal", "one_hot", "ones", "ones_like", "outer", "pad",
+    "percentile", "pinv", "polar", "power", "prod", "psnr", "ptp", "qr", "quantile", "rad2deg",
+    "ravel", "real", "rearrange", "reciprocal", "relu", "relu6", "repeat", "reshape", "rfft",
+    "right_shift", "rms_normalization", "roll", "rot90", "round", "rsqrt", "saturate_cast",
+    "scan", "scatter", "scatter_update", "searchsorted", "segment_max", "segment_min",
+    "segment_prod", "segment_sum", "select", "selu", "separable_conv", "shape", "sigmoid",
+    "sign", "signbit", "silu", "sin", "sinc", "sinh", "size", "slice", "slice_update",
+    "slogdet", "soft_shrink", "softmax", "softplus", "softsign", "solve", "solve_triangular",
+    "sort", "space_to_depth", "sparse_categorical_crossentropy", "sparse_plus",
+    "sparse_sigmoid", "sparsemax", "split", "sqrt", "square", "squareplus", "squeeze", "stack",
+    "std", "stft", "stop_gradient", "subtract", "sum", "svd", "swapaxes", "swish", "switch",
+    "take", "take_along_axis", "tan", "tanh", "tanh_shrink", "tensordot", "threshold", "tile",
+    "top_k", "trace", "transpose", "trapezoid", "tri", "tril", "triu", "true_divide", "trunc",
+    "unfold", "unique", "unravel_index", "unstack", "vander", "var", "vdot", "vectorize",
+    "vectorized_map", "view", "view_as_complex", "view_as_real", "vsplit", "vstack", "where",
+    "while_loop", "zeros", "zeros_like",
 ]
 # fmt: on
 

@@ -236,7 +236,9 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(f"{_REDUCTIONS} {_LINES}".split(), _behind("axis")),
     "fft": _behind("axes"),
     "make_complex": _product,
-    **dict.fromkeys("cast stop_gradient top_k dense batch_norm_inference".split(), _unchanged),
+    **dict.fromkeys(
+        "cast bitcast stop_gradient top_k dense batch_norm_inference".split(), _unchanged
+    ),
     **dict.fromkeys("layer_norm rms_norm".split(), _unchanged),
     **dict.fromkeys(_LAST_AXES.split(), _unchanged),
     **dict.fromkeys("matmul solve solve_triangular".split(), _product),

@@ -201,6 +201,7 @@ def shape_cases():
     for mode in ("constant", "reflect", "symmetric"):
         static = {"pad_width": widths, "mode": mode, "constant": 2.0}
         yield f"pad-{mode}", "pad", (x,), static
+    yield "bitcast", "bitcast", (x,), {"dtype": "int16"}
     yield "flip", "flip", (x,), {"axis": (0, 2)}
     for dtype in ("int32", "bool", "float16", "bfloat16", "float64"):
         yield f"cast-{dtype}", "cast", (x * 3,), {"dtype": dtype}

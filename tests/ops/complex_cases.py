@@ -57,6 +57,7 @@ CASES: dict[str, list[Case]] = {
     "eigh": [Case((hermitian(2, 3, 3),), {}, False)],
     "svd": [case._replace(gradient=False) for case in of_real("svd")],
     **{name: [Case((numbers(2, 3),), {})] for name in ("real", "imag", "conj")},
+    "bitcast": [Case((numbers(2, 3),), {"dtype": "float32"}, False)],
     "fft": REAL["fft"],
     "irfft": REAL["irfft"],
 }

@@ -192,6 +192,11 @@ def flip(x: np.ndarray, *, axis: tuple[int, ...]) -> np.ndarray:
 
 
 @KERNELS.register
+def bitcast(x: np.ndarray, *, dtype: str) -> np.ndarray:
+    return contiguous(x).view(np.dtype(dtype))
+
+
+@KERNELS.register
 def cast(x: np.ndarray, *, dtype: str) -> np.ndarray:
     target = np.dtype(dtype)
     if "c" in (x.dtype.kind, target.kind):
