@@ -27,6 +27,7 @@ class _Settings:
     traceback_filtering: bool = True
     run_eagerly: bool = False
     convolution_algorithm: str = "auto"
+    flash_attention: bool | None = None
     max_epochs: int | None = field(
         default_factory=lambda: _limit_from_environment("NKERAS_MAX_EPOCHS")
     )
@@ -109,6 +110,33 @@ def standardize_data_format(data_format: str | None, owner: str = "") -> str:
     if name not in ("channels_first", "channels_last"):
         refuse("data_format", data_format, '"channels_first" or "channels_last"', owner or "nkeras")
     return name
+
+
+def enable_flash_attention() -> None:
+    """Let attention layers use blocks of scores: the default.
+
+    Source: https://keras.io/api/config/
+    """
+    _settings.flash_attention = None
+
+
+def disable_flash_attention() -> None:
+    """For Keras' sake: nkeras computes attention by blocks anyway, at the same accuracy.
+
+    Source: https://keras.io/api/config/
+    """
+    _settings.flash_attention = False
+
+
+def is_flash_attention_enabled() -> bool | None:
+    """False after `disable_flash_attention`, else None: layers may decide.
+
+    Example:
+        >>> is_flash_attention_enabled()
+
+    Source: https://keras.io/api/config/
+    """
+    return _settings.flash_attention
 
 
 def convolution_algorithm() -> str:

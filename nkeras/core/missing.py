@@ -22,14 +22,6 @@ NOT_OFFERED = "not offered"
 _ROWS = (
     (
         COMING,
-        "attention and embeddings",
-        """layers.AdditiveAttention layers.Attention
-        layers.GroupQueryAttention layers.MultiHeadAttention
-        config.disable_flash_attention config.enable_flash_attention
-        config.is_flash_attention_enabled""",
-    ),
-    (
-        COMING,
         "preprocessing layers for numbers and categories",
         """layers.CategoryEncoding layers.Discretization layers.HashedCrossing layers.Hashing
         layers.IntegerLookup layers.Normalization layers.Pipeline layers.Rescaling

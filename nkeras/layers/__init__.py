@@ -14,6 +14,10 @@ from nkeras.layers.adaptive_pooling import AdaptiveAveragePooling3D as AdaptiveA
 from nkeras.layers.adaptive_pooling import AdaptiveMaxPooling1D as AdaptiveMaxPooling1D
 from nkeras.layers.adaptive_pooling import AdaptiveMaxPooling2D as AdaptiveMaxPooling2D
 from nkeras.layers.adaptive_pooling import AdaptiveMaxPooling3D as AdaptiveMaxPooling3D
+from nkeras.layers.attention.attention import AdditiveAttention as AdditiveAttention
+from nkeras.layers.attention.attention import Attention as Attention
+from nkeras.layers.attention.group_query_attention import GroupQueryAttention as GroupQueryAttention
+from nkeras.layers.attention.multi_head_attention import MultiHeadAttention as MultiHeadAttention
 from nkeras.layers.base import Layer as Layer
 from nkeras.layers.convolution import Conv1D as Conv1D
 from nkeras.layers.convolution import Conv2D as Conv2D

@@ -18,7 +18,7 @@ from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Gradients, Seed, TensorLike
 from nkeras.ops.arranging import repeat
 from nkeras.ops.creation import tri
-from nkeras.ops.elementwise import exp, log, multiply, square, tanh, where_
+from nkeras.ops.elementwise import exp, less, log, multiply, square, tanh, where_
 from nkeras.ops.matrix_product import matmul_
 from nkeras.ops.random import dropout_
 from nkeras.ops.reduction import reduce_max, reduce_sum
@@ -280,6 +280,11 @@ def _dropped(weights: Tensor, rate: float, seed: Key) -> Tensor:
     return dropout_(weights, key=seed, rate=rate) if rate else weights
 
 
+def _is_hidden(log_sum: Tensor) -> Tensor:
+    """Whether rows have nothing but hidden scores."""
+    return less(log_sum, HIDDEN / 2 * float(np.finfo(log_sum.dtype).max))
+
+
 def _parts_of_gradient(
     arrays: Sequence[Any],
     scale: float,
@@ -292,7 +297,7 @@ def _parts_of_gradient(
     grad_y, grad_log_sum, query, key, value, bias, mask, y, log_sum = arrays
     scores, slope = _scores(query, key, bias, mask, scale, is_causal, soft_cap)
     rows = expand_dims(log_sum, 3)
-    is_hidden = rows < HIDDEN / 2 * float(np.finfo(rows.dtype).max)
+    is_hidden = _is_hidden(rows)
     weights = where_(is_hidden, 1.0 / key.shape[1], exp(scores - rows))
     heads = query.shape[2]
     grad = _by_head(grad_y, heads)
@@ -319,13 +324,17 @@ def attend(
     soft_cap: float | None = None,
     rate: float = 0.0,
     seed: Seed = None,
+    zero_hidden: bool = False,
 ) -> Tensor:
-    """`dot_product_attention` with dropout of the weights, whose bits are those of `dropout`."""
+    """`dot_product_attention` with dropout of the weights, whose bits are those of `dropout`.
+
+    With `zero_hidden`, a query that sees no key gets zeros instead of the mean of all values.
+    """
     if rate == 1:  # nothing is left
         return multiply(attend(query, key, value, bias, mask, scale, is_causal, soft_cap), 0.0)
     query, key, value = promoted(*(to_floating(x) for x in (query, key, value)))
     scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
-    return _attention(
+    y, log_sum = _attention(
         query,
         key,
         value,
@@ -336,7 +345,10 @@ def attend(
         soft_cap=soft_cap,
         rate=float(rate),
         seed=draw_seed(seed) if rate else (0, 0),
-    )[0]
+    )
+    if not zero_hidden or mask is None:
+        return y
+    return where_(expand_dims(swapaxes(_is_hidden(log_sum), 1, 2), 3), 0.0, y)
 
 
 def _of_scores(x: Tensor) -> Tensor:

@@ -125,7 +125,10 @@ def _check_backends(case: Any) -> None:
                 loss = sum(nkeras.ops.sum(nkeras.ops.square(one)) for one in outputs)
             found = [*outputs, *tape.gradient(loss, [*sources, *layer.trainable_variables])]
             results.append([None if item is None else item.numpy() for item in found])
+    # Where large numbers cancel, a small one is as wrong as they are.
+    largest = max(np.max(np.abs(one), initial=0.0) for one in results[0] if one is not None)
     for mine, reference in zip(results[1], results[0], strict=True):
         assert (mine is None) == (reference is None)
         if mine is not None:
-            np.testing.assert_allclose(mine, reference, rtol=1e-4, atol=1e-4)
+            tolerance = max(1e-4, 1e-5 * largest)
+            np.testing.assert_allclose(mine, reference, rtol=1e-4, atol=tolerance)
