@@ -65,6 +65,8 @@ from nkeras.layers.merging import minimum as minimum
 from nkeras.layers.merging import multiply as multiply
 from nkeras.layers.merging import subtract as subtract
 from nkeras.layers.normalization import BatchNormalization as BatchNormalization
+from nkeras.layers.patches import ReconstructPatches2D as ReconstructPatches2D
+from nkeras.layers.patches import ReconstructPatches3D as ReconstructPatches3D
 from nkeras.layers.pooling import AveragePooling1D as AveragePooling1D
 from nkeras.layers.pooling import AveragePooling2D as AveragePooling2D
 from nkeras.layers.pooling import AveragePooling3D as AveragePooling3D

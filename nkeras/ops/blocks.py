@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from nkeras.core.config import standardize_data_format
 from nkeras.core.errors import refuse, short
 from nkeras.core.primitive import op, to_tensor
-from nkeras.core.spec import Shape, window_output
+from nkeras.core.spec import Shape, window_output, window_padding
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
-from nkeras.ops.convolution import windows
+from nkeras.ops.convolution import is_channels_first, to_channels_first, to_channels_last, windows
 from nkeras.ops.padding import pad
 from nkeras.ops.shape import reshape, slice_, slice_grad, stack, transpose
 
@@ -250,3 +250,60 @@ def fold(
     assert total is not None
     inner = [(more, more + size, 1) for more, size in zip(of.padding, sizes, strict=True)]
     return slice_(total, index=(*whole, *inner)) if max(of.padding) else total
+
+
+@op
+def reconstruct_patches(
+    patches: TensorLike,
+    size: Sequence[int],
+    output_size: Sequence[int] | None = None,
+    padding: str = "valid",
+    data_format: str | None = None,
+) -> Tensor:
+    """Images of patches that lie side by side: the inverse of `ops.image.extract_patches`.
+
+    Args:
+        patches: tensor `(batch, *grid, prod(size) * channels)`, or channels first.
+        size: sizes of a patch: two int, or for volumes three.
+        output_size: sizes of the images; those of the grid of patches by default.
+        padding: `"valid"`, or `"same"` where the images were padded to whole patches.
+        data_format: `"channels_last"` or `"channels_first"`.
+
+    Returns:
+        Tensor `(batch, *output_size, channels)`, or channels first.
+
+    Raises:
+        ValueError: an argument does not fit.
+
+    Example:
+        >>> import nkeras
+        >>> image = nkeras.ops.reshape(nkeras.ops.arange(16), (1, 4, 4, 1))
+        >>> patches = nkeras.ops.image.extract_patches(image, 2)
+        >>> bool(nkeras.ops.all(reconstruct_patches(patches, (2, 2)) == image))
+        True
+    """
+    patches = to_tensor(patches)
+    first = is_channels_first(data_format, "reconstruct_patches")
+    x = to_channels_last(patches) if first else patches
+    rank, grid, cells = len(size), x.shape[1:-1], math.prod(size)
+    if len(grid) != rank or x.shape[-1] % cells:
+        raise ValueError(
+            f"reconstruct_patches: argument `patches` must have {rank} sizes of a grid, and the "
+            f"elements of patches of size {tuple(size)}. Received shape {patches.shape}"
+        )
+    covered = tuple(count * length for count, length in zip(grid, size, strict=True))
+    wanted = covered if output_size is None else tuple(output_size)
+    pads = window_padding(padding, wanted, tuple(size), tuple(size), (1,) * rank)
+    if tuple(low + length + high for length, (low, high) in zip(wanted, pads, strict=True)) != (
+        covered
+    ):
+        expected = f"the sizes that a grid of {tuple(grid)} patches of size {tuple(size)} covers"
+        refuse("output_size", output_size, expected, "reconstruct_patches")
+    apart = reshape(x, (x.shape[0], *grid, *size, x.shape[-1] // cells))
+    pairs = [axis for i in range(rank) for axis in (1 + i, 1 + rank + i)]
+    joined = transpose(apart, (0, *pairs, 1 + 2 * rank))
+    y = reshape(joined, (x.shape[0], *covered, x.shape[-1] // cells))
+    if wanted != covered:
+        inner = [(low, low + length, 1) for (low, _), length in zip(pads, wanted, strict=True)]
+        y = slice_(y, index=((0, y.shape[0], 1), *inner, (0, y.shape[-1], 1)))
+    return to_channels_first(y) if first else y
