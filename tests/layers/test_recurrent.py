@@ -38,7 +38,13 @@ class Minimal(nkeras.Layer):
 @pytest.mark.parametrize("layer", ["SimpleRNN", "LSTM", "GRU"])
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize(
-    "options", [{}, {"dropout": 0.4}, {"dropout": 0.3, "recurrent_dropout": 0.4}]
+    "options",
+    [
+        {},
+        {"dropout": 0.4},
+        {"dropout": 0.3, "recurrent_dropout": 0.4},
+        {"activation": "softsign", "dropout": 0.3, "recurrent_dropout": 0.4},
+    ],
 )
 @pytest.mark.parametrize("backend", ["numpy", "numba_cpu"])
 def test_one_operation_is_the_steps_of_the_cell(
@@ -218,3 +224,15 @@ def test_stateful_films_and_their_mistakes() -> None:
         layers.ConvLSTM2D(2, 3)(nkeras.Input((4, None, 5, 3)))
     with pytest.raises(ValueError, match="argument `filters` must be a positive int"):
         layers.ConvLSTM1D(0, 3)
+
+
+def test_zeros_of_masked_steps_are_for_sequences() -> None:
+    x = sequences()
+    options = {"return_sequences": True, "zero_output_for_mask": True}
+    layer = layers.GRU(4, **options)
+    y = layer(x, mask=MASK).numpy()
+    assert not y[~MASK].any()
+    last = layers.GRU(4, zero_output_for_mask=True)
+    last(x)
+    last.set_weights(layer.get_weights())
+    np.testing.assert_allclose(last(x, mask=MASK).numpy()[1], y[1, 3], rtol=1e-6)

@@ -24,6 +24,7 @@ from nkeras.core.typing import (
 from nkeras.core.variable import Variable, autocast_scope
 from nkeras.layers.arguments import positive_int
 from nkeras.layers.base import Layer
+from nkeras.layers.recurrent.steps import run_steps
 from nkeras.ops.random import dropout as dropped
 
 Holes = list[Tensor]
@@ -162,25 +163,17 @@ class Cell(Layer):
         self.get_dropout_mask(inputs)
         return [ops.multiply(inputs, holes) for holes in self._kept.inputs or []]
 
-    def _projected(self, inputs: Tensor, training: bool) -> Tensor:
-        """`inputs @ kernel`, with dropout of the inputs."""
-        return _product(self._with_holes(inputs, training), self.kernel)
-
     def _through(self, state: Tensor, training: bool) -> Tensor:
         """`state @ recurrent_kernel`, with dropout of the state."""
         holes = self._state_holes(state, training)
         given = [state] if holes is None else [ops.multiply(state, one) for one in holes]
-        return _product(given, self.recurrent_kernel)
+        return product(given, self.recurrent_kernel)
 
     # Whole sequences.
 
     def runs_sequences(self) -> bool:
         """Whether `run_sequence` does what `call` does at each step."""
-        return (
-            not is_of_users(type(self))
-            and self._has_usual_functions()
-            and self.activity_regularizer is None
-        )
+        return not is_of_users(type(self)) and self.activity_regularizer is None
 
     def _has_usual_functions(self) -> bool:
         raise NotImplementedError
@@ -193,7 +186,7 @@ class Cell(Layer):
         reverse: bool,
         training: bool,
     ) -> tuple[Tensor, list[Tensor]]:
-        """All steps as one primitive.
+        """All steps: one primitive for the usual functions, else one product of all inputs first.
 
         Args:
             sequences: `(batch, time, features)`.
@@ -210,18 +203,47 @@ class Cell(Layer):
         if recorder is not None:
             recorder.guard.meet(self)
         with autocast_scope(self.compute_dtype if self.autocast else None):
-            x, *states = (ops.cast(one, self.compute_dtype) for one in (sequences, *states))
-            kernel: Any = self.kernel
+            x, *first = (ops.cast(one, self.compute_dtype) for one in (sequences, *states))
+            given = [x]
             if training and self.dropout > 0:
                 self.get_dropout_mask(ops.ones((x.shape[0], x.shape[2]), x.dtype))
                 given = [ops.multiply(x, ops.expand_dims(h, 1)) for h in self._kept.inputs or []]
-                x, kernel = (
-                    (given[0], kernel) if len(given) == 1 else (_product(given, kernel), None)
-                )
-            holes = self._state_holes(states[0], training)
+            if not self._has_usual_functions():
+                return self._run_steps(given, first, mask, reverse, training)
+            kernel: Any = self.kernel
+            x = given[0]
+            if len(given) > 1:
+                x, kernel = product(given, kernel), None
+            holes = self._state_holes(first[0], training)
             dropout = None if holes is None else ops.stack(holes)
-            made = self._whole(x, states, kernel, mask, dropout, reverse)
-        return made[0], list(made[1 : 1 + len(states)])
+            made = self._whole(x, first, kernel, mask, dropout, reverse)
+        return made[0], list(made[1 : 1 + len(first)])
+
+    def _run_steps(
+        self,
+        given: Holes,
+        states: list[Tensor],
+        mask: Tensor | None,
+        reverse: bool,
+        training: bool,
+    ) -> tuple[Tensor, list[Tensor]]:
+        def step(z: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+            return self._advance(z, states, training)
+
+        z = self._projected(given)
+        _, y, last = run_steps(step, z, states, mask, reverse=reverse, zero_output=False)
+        return y, last
+
+    def _projected(self, given: Holes) -> Tensor:
+        """What the gates get from the inputs: of all, or of each."""
+        z = product(given, self.kernel)
+        return z if self.bias is None else ops.add(z, self.bias)
+
+    def _advance(
+        self, z: Tensor, states: Sequence[Tensor], training: bool
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Output and new states, from what the gates get from the inputs."""
+        raise NotImplementedError
 
     def _whole(
         self,
@@ -240,7 +262,7 @@ def _fit(holes: Holes | None, like: Tensor) -> bool:
     return holes is not None and type(holes[0]) is type(like) and holes[0].shape == like.shape
 
 
-def _product(given: Holes, kernel: Variable) -> Tensor:
+def product(given: Holes, kernel: Variable) -> Tensor:
     """`given @ kernel`, of several inputs each with its own columns of the kernel."""
     if len(given) == 1:
         return ops.matmul(given[0], kernel)

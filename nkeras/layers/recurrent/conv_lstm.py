@@ -171,7 +171,8 @@ class ConvLSTMCell(Cell):
         ]
         return made[0] if count == 1 else ops.concatenate(made, axis=self._channel_axis)
 
-    def _has_usual_functions(self) -> bool:
+    def runs_sequences(self) -> bool:
+        """Never: the inputs of all steps would be as large as four states of all."""
         return False
 
 

@@ -16,7 +16,15 @@ from nkeras.core.typing import (
     Unpack,
 )
 from nkeras.core.variable import Variable
-from nkeras.layers.recurrent.cell import Cell, CellOptions, first_of, is_sigmoid, is_tanh
+from nkeras.layers.recurrent.cell import (
+    Cell,
+    CellOptions,
+    Holes,
+    first_of,
+    is_sigmoid,
+    is_tanh,
+    product,
+)
 from nkeras.layers.recurrent.rnn import CellRNN, OfCell, RNNOptions, cell_options
 from nkeras.ops.gru import gru
 
@@ -105,20 +113,30 @@ class GRUCell(Cell):
         self, inputs: Tensor, states: Sequence[Tensor], training: bool = False
     ) -> tuple[Tensor, Any]:
         """The output and the new states."""
-        state = first_of(states)
-        x = self._projected(inputs, training)
-        if self.bias is not None:
-            x = ops.add(x, self.bias[0] if self.reset_after else self.bias)
-        x_z, x_r, x_h = ops.split(x, 3, axis=-1)
+        z = self._projected(self._with_holes(inputs, training))
+        output, new = self._advance(z, [first_of(states)], training)
+        return output, new if isinstance(states, (list, tuple)) else new[0]
+
+    def _projected(self, given: Holes) -> Tensor:
+        z = product(given, self.kernel)
+        if self.bias is None:
+            return z
+        return ops.add(z, self.bias[0] if self.reset_after else self.bias)
+
+    def _advance(
+        self, z: Tensor, states: Sequence[Tensor], training: bool
+    ) -> tuple[Tensor, list[Tensor]]:
+        state = states[0]
+        x_z, x_r, x_h = ops.split(z, 3, axis=-1)
         h_z, h_r, h_h = self._parts(state, training)
-        z, r = self.recurrent_activation(x_z + h_z), self.recurrent_activation(x_r + h_r)
+        update, r = self.recurrent_activation(x_z + h_z), self.recurrent_activation(x_r + h_r)
         if self.reset_after:
             candidate = self.activation(x_h + r * h_h)
         else:
             block = ops.split(self.recurrent_kernel, 3, axis=1)[2]
             candidate = self.activation(x_h + ops.matmul(r * h_h, block))
-        output = z * state + (1.0 - z) * candidate
-        return output, [output] if isinstance(states, (list, tuple)) else output
+        output = update * state + (1.0 - update) * candidate
+        return output, [output]
 
     def _parts(self, state: Tensor, training: bool) -> Sequence[Tensor]:
         """The products of the state for the gates, and what meets the reset gate."""
@@ -180,7 +198,8 @@ class GRU(CellRNN):
         reset_after: whether the reset gate comes after the product of the state.
         use_cudnn: accepted for Keras' sake: `"auto"`, True or False.
 
-    `zero_output_for_mask=True` makes outputs of masked steps 0, with `return_sequences`.
+    `zero_output_for_mask=True` makes outputs of masked steps 0, with `return_sequences`, as Keras'
+    documentation says; Keras 3.15 zeroes a masked last output as well.
     `implementation=1` draws dropout of the inputs for each gate.
 
     Call arguments: `sequences`, `initial_state`, a list of tensors `(batch, units)`, `mask`, bool

@@ -113,10 +113,15 @@ class LSTMCell(Cell):
         self, inputs: Tensor, states: Sequence[Tensor], training: bool = False
     ) -> tuple[Tensor, list[Tensor]]:
         """The output and the new states."""
+        z = self._projected(self._with_holes(inputs, training))
+        return self._advance(z, states, training)
+
+    def _advance(
+        self, z: Tensor, states: Sequence[Tensor], training: bool
+    ) -> tuple[Tensor, list[Tensor]]:
         state, carry = states
-        z = ops.add(self._projected(inputs, training), self._through(state, training))
-        z = z if self.bias is None else ops.add(z, self.bias)
-        i, f, c, o = ops.split(z, 4, axis=1)
+        z = ops.add(z, self._through(state, training))
+        i, f, c, o = ops.split(z, 4, axis=-1)
         i, f = self.recurrent_activation(i), self.recurrent_activation(f)
         carry = ops.add(ops.multiply(f, carry), ops.multiply(i, self.activation(c)))
         output = ops.multiply(self.recurrent_activation(o), self.activation(carry))
@@ -194,7 +199,8 @@ class LSTM(CellRNN):
         unroll: accepted for Keras' sake: numbers are the same.
         use_cudnn: accepted for Keras' sake: `"auto"`, True or False.
 
-    `zero_output_for_mask=True` makes outputs of masked steps 0, with `return_sequences`.
+    `zero_output_for_mask=True` makes outputs of masked steps 0, with `return_sequences`, as Keras'
+    documentation says; Keras 3.15 zeroes a masked last output as well.
     `implementation=1` draws dropout of the inputs for each gate.
 
     Call arguments: `sequences`, `initial_state`, a list of tensors `(batch, units)`, `mask`, bool

@@ -46,7 +46,8 @@ class RNN(Layer):
     is told.
 
     The cells of nkeras with their usual functions, alone or stacked, run whole sequences as one
-    operation; any other cell runs step by step.
+    operation; with others they multiply the inputs of all steps at once, and any other cell runs
+    step by step.
 
     Where a mask `(batch, steps)` is False, states stay as they are and the output is the one
     before, as Keras says; at the first step that is the initial state.
@@ -59,7 +60,8 @@ class RNN(Layer):
         stateful: whether the last states are the first ones of the next batch, which must have the
             same size. `reset_state()` sets them to 0.
         unroll: accepted for Keras' sake: numbers are the same, and a plan has all steps anyway.
-        zero_output_for_mask: whether outputs of masked steps are 0, with `return_sequences`.
+        zero_output_for_mask: whether outputs of masked steps are 0, with `return_sequences`, as
+            Keras' documentation says; Keras 3.15 zeroes a masked last output as well.
 
     Call arguments: `sequences` `(batch, steps, ...)`, `initial_state`, a list of tensors, `mask`,
     `training`.
@@ -190,16 +192,22 @@ class RNN(Layer):
                 return last, None, states
             if zeros and mask is not None:
                 y = ops.where(ops.expand_dims(mask, -1), y, 0)
-            return last, ops.flip(y, axis=1) if self.go_backwards else y, states
+            return last, ops.flip(y, axis=1) if self._is_flipped else y, states
         told = {"training": training} if _is_told(cell) else {}
 
         def step(inputs: Tensor, states: Structure) -> tuple[Tensor, Structure]:
             output, new = cell(inputs, states, **told)
             return output, new if tree.is_nested(new) else [new]
 
-        return run_steps(
+        last, y, states = run_steps(
             step, sequences, initial_state, mask, reverse=self.go_backwards, zero_output=zeros
         )
+        return last, ops.flip(y, axis=1) if self._is_flipped else y, states
+
+    @property
+    def _is_flipped(self) -> bool:
+        """Whether outputs come in another order than their steps."""
+        return self.go_backwards and self.return_sequences
 
     def call(
         self,

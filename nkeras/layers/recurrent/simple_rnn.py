@@ -88,11 +88,15 @@ class SimpleRNNCell(Cell):
         self, sequence: Tensor, states: Sequence[Tensor], training: bool = False
     ) -> tuple[Tensor, Any]:
         """The output and the new states."""
-        state = first_of(states)
-        z = self._projected(sequence, training)
-        z = z if self.bias is None else ops.add(z, self.bias)
-        output = self.activation(ops.add(z, self._through(state, training)))
-        return output, [output] if isinstance(states, (list, tuple)) else output
+        z = self._projected(self._with_holes(sequence, training))
+        output, new = self._advance(z, [first_of(states)], training)
+        return output, new if isinstance(states, (list, tuple)) else new[0]
+
+    def _advance(
+        self, z: Tensor, states: Sequence[Tensor], training: bool
+    ) -> tuple[Tensor, list[Tensor]]:
+        output = self.activation(ops.add(z, self._through(states[0], training)))
+        return output, [output]
 
     def _has_usual_functions(self) -> bool:
         return is_tanh(self.activation)
@@ -138,7 +142,8 @@ class SimpleRNN(CellRNN):
         unroll: accepted for Keras' sake: numbers are the same.
         seed: int, for dropout.
 
-    `zero_output_for_mask=True` makes outputs of masked steps 0, with `return_sequences`.
+    `zero_output_for_mask=True` makes outputs of masked steps 0, with `return_sequences`, as Keras'
+    documentation says; Keras 3.15 zeroes a masked last output as well.
 
     Call arguments: `sequences`, `initial_state`, a list of tensors `(batch, units)`, `mask`, bool
     `(batch, steps)`: where it is False, a step is skipped; `training`.

@@ -37,17 +37,19 @@ def run_steps(
         zero_output: whether outputs of masked steps are zeros.
 
     Returns:
-        The last output, all outputs `(batch, time, ...)` as they came, and the last states.
+        The last output, all outputs `(batch, time, ...)` where their steps stand, and the last
+        states.
     """
     if has_symbolic((sequences, mask, *tree.flatten(states))):
         return _inferred(step, sequences, states)
-    time = sequences.shape[1]
     outputs: list[Tensor] = []
-    for t in reversed(range(time)) if reverse else range(time):
-        output, new = step(sequences[:, t], states)
+    slices = _slices(sequences)
+    masks = [None for _ in slices] if mask is None else _slices(mask)
+    pairs = list(zip(slices, masks, strict=True))
+    for inputs, here in reversed(pairs) if reverse else pairs:
+        output, new = step(inputs, states)
         flat = tree.flatten(new)
-        if mask is not None:
-            here = mask[:, t]
+        if here is not None:
             old = tree.flatten(states)
             before = outputs[-1] if outputs else old[0]
             if zero_output or before.shape != output.shape:
@@ -56,7 +58,21 @@ def run_steps(
             flat = [_kept(here, one, other) for one, other in zip(flat, old, strict=True)]
         states = tree.pack_sequence_as(states, flat)
         outputs.append(output)
-    return outputs[-1], ops.stack(outputs, axis=1), states
+    made = outputs[::-1] if reverse else outputs
+    return outputs[-1], ops.stack(made, axis=1), states
+
+
+def _slices(sequences: Tensor) -> list[Tensor]:
+    """The slices along time, from halves of halves.
+
+    The gradient of a slice has the size of what it was cut from: those of halves cost T log T,
+    where those of slices of the whole would cost the square of T.
+    """
+    time = sequences.shape[1]
+    if time == 1:
+        return [sequences[:, 0]]
+    half = time // 2
+    return [*_slices(sequences[:, :half]), *_slices(sequences[:, half:])]
 
 
 def _kept(mask: Tensor, new: Tensor, old: Tensor) -> Tensor:
