@@ -11,9 +11,9 @@ from typing import Any
 __version__ = "0.1.0"
 
 _MODULES = (
-    "activations backend callbacks config constraints datasets dtype_policies initializers "
-    "layers legacy losses metrics mixed_precision models ops optimizers preprocessing random "
-    "regularizers saving training tree utils"
+    "activations backend callbacks config constraints datasets distillation dtype_policies "
+    "initializers layers legacy losses metrics mixed_precision models ops optimizers "
+    "preprocessing random regularizers saving training tree utils"
 ).split()
 
 _NAMES = {

@@ -5,6 +5,7 @@ from nkeras import callbacks as callbacks
 from nkeras import config as config
 from nkeras import constraints as constraints
 from nkeras import datasets as datasets
+from nkeras import distillation as distillation
 from nkeras import dtype_policies as dtype_policies
 from nkeras import initializers as initializers
 from nkeras import layers as layers

@@ -109,11 +109,6 @@ _ROWS = (
     ),
     (
         NOT_OFFERED,
-        "it is a `train_step` of some twenty lines; write your own",
-        "distillation",
-    ),
-    (
-        NOT_OFFERED,
         "nkeras draws no images",
         "visualization",
     ),
