@@ -161,14 +161,12 @@ def _conv_lstms(long: bool) -> Iterator[Case]:
     if not long:
         return
     for rank, shape in ((1, (2, 3, 6, 2)), (2, films), (3, (1, 2, 3, 4, 3, 2))):
-        every = (
-            {"padding": "same", "return_sequences": True, "return_state": True, **REGULARIZED},
-            {"dilation_rate": 2, "padding": "same", "activation": "relu", "use_bias": False},
-            {"strides": 2, "padding": "same", "go_backwards": True, "activity_regularizer": "l2"},
-            {"recurrent_activation": "hard_sigmoid", "unit_forget_bias": False},
-        )
-        for options in every[: 2 if rank == 3 else 4]:  # Keras compiles them for minutes
-            yield Case(f"ConvLSTM{rank}D", {**small, **options}, (shape,))
+        sequences = {"return_sequences": True, "return_state": True, "dilation_rate": 2}
+        usual = {"padding": "same", "activation": "relu", **sequences, **REGULARIZED}
+        yield Case(f"ConvLSTM{rank}D", {**small, **usual}, (shape,))
+        functions = {"recurrent_activation": "hard_sigmoid", "unit_forget_bias": False}
+        other = {"strides": 2, "go_backwards": True, "activity_regularizer": "l2"}
+        yield Case(f"ConvLSTM{rank}D", {**small, **functions, **other, "use_bias": True}, (shape,))
         yield Case(f"ConvLSTM{rank}D", holes, (shape,), random=True)
         channels = (*shape[:2], shape[-1], *shape[2:-1])
         first = {"data_format": "channels_first", "padding": "same"}
