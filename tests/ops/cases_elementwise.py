@@ -45,8 +45,10 @@ RANGES: dict[str, tuple[tuple[float, float], ...]] = {
     "soft_shrink": ((-2, 2), (0.3, 0.7)),
     "huber": ((-2, 2), (0.5, 1)),
     "erfc": ((-2, 4),),
-    "rgb_hue": ((0.7, 1), (0.35, 0.6), (0.05, 0.3)),
-    "rgb_saturation": ((0.7, 1), (0.35, 0.6), (0.05, 0.3)),
+    **dict.fromkeys(
+        ("rgb_hue", "rgb_saturation", "rgb_value"),
+        ((0.7, 1), (0.35, 0.6), (0.05, 0.3), (1e-4, 1e-3)),
+    ),
     "hsv_channel": ((0.2, 0.3), (0.1, 0.9), (0.1, 0.9), (0.05, 0.1)),
     "triangle_window": ((0.1, 0.9),),
     "cubic_window": ((-0.9, 0.9),),

@@ -34,8 +34,11 @@ def lanczos_window(x, radius):
 
 
 @scalar
-def rgb_saturation(r, g, b):
+def rgb_saturation(red, green, blue, least):
     """Hexagonal saturation: how far apart the colours are, of the largest one; 0 of black."""
+    r = where(absolute(red) < least, 0.0, red)
+    g = where(absolute(green) < least, 0.0, green)
+    b = where(absolute(blue) < least, 0.0, blue)
     larger = where(r > g, r, g)
     smaller = where(r > g, g, r)
     value = where(larger > b, larger, b)
@@ -44,8 +47,11 @@ def rgb_saturation(r, g, b):
 
 
 @scalar
-def rgb_hue(r, g, b):
+def rgb_hue(red, green, blue, least):
     """Hue as a part of a turn: red is 0, green 1/3, blue 2/3; 0 of greys."""
+    r = where(absolute(red) < least, 0.0, red)
+    g = where(absolute(green) < least, 0.0, green)
+    b = where(absolute(blue) < least, 0.0, blue)
     larger = where(r > g, r, g)
     smaller = where(r > g, g, r)
     value = where(larger > b, larger, b)
@@ -55,6 +61,14 @@ def rgb_hue(r, g, b):
     from_green = where(value == g, (b - r) / over + 1.0 / 3.0, (r - g) / over + 2.0 / 3.0)
     hue = where(value == r, (g - b) / over, from_green)
     return where(spread > 0.0, where(hue < 0.0, hue + 1.0, hue), 0.0)
+
+
+@scalar
+def rgb_value(red, green, blue, least):
+    """The largest of three; NaN is kept."""
+    larger = where((red > green) | (red != red), red, green)
+    value = where((larger > blue) | (larger != larger), larger, blue)
+    return where(absolute(value) < least, 0.0, value)
 
 
 @scalar

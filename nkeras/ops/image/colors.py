@@ -9,18 +9,27 @@ from nkeras.core import dtypes
 from nkeras.core.primitive import op, to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
-from nkeras.ops.core import where
-from nkeras.ops.elementwise import absolute, elementwise, less, maximum
+from nkeras.ops.arranging import moveaxis
+from nkeras.ops.elementwise import elementwise
 from nkeras.ops.image.layout import as_float, images_and_layout
 from nkeras.ops.reduction import reduce_sum
-from nkeras.ops.shape import cast, concatenate
+from nkeras.ops.shape import cast, reshape, stack
 from nkeras.ops.subscripts import section
 
 WEIGHTS = (0.2989, 0.5870, 0.1140)
 """How bright red, green and blue are (ITU-R BT.601)."""
 
+_EPSILON = {
+    "float16": 2.0**-10,
+    "bfloat16": 2.0**-7,
+    "float32": 2.0**-23,
+    "float64": 2.0**-52,
+}
+"""What is less than this counts as 0, by dtype."""
+
 _hue = elementwise(scalars.rgb_hue, "float", "Hue of a colour, as a part of a turn.")
 _saturation = elementwise(scalars.rgb_saturation, "float", "Saturation of a colour.")
+_value = elementwise(scalars.rgb_value, "float", "The largest channel of a colour.")
 _channel = elementwise(scalars.hsv_channel, "float", "A primary colour, from hue and so on.")
 
 
@@ -86,13 +95,8 @@ def rgb_to_hsv(images: TensorLike, data_format: str | None = None) -> Tensor:
     Source: https://keras.io/api/ops/image/ Smith (1978), "Color gamut transform pairs".
     """
     planes, axis, dtype = _planes(images, data_format, "rgb_to_hsv")
-    least = float(np.finfo("float32" if dtype != "float64" else dtype).eps)
-    if dtype in ("float16", "bfloat16"):
-        least = 2.0**-10 if dtype == "float16" else 2.0**-7
-    planes = [where(less(absolute(x), least), 0.0, x) for x in planes]
-    value = maximum(maximum(planes[0], planes[1]), planes[2])
-    hsv = concatenate([_hue(*planes), _saturation(*planes), value], axis)
-    return cast(hsv, dtype)
+    hsv = [make(*planes, _EPSILON[dtype]) for make in (_hue, _saturation, _value)]
+    return _joined(hsv, axis, dtype)
 
 
 @op
@@ -118,14 +122,13 @@ def hsv_to_rgb(images: TensorLike, data_format: str | None = None) -> Tensor:
     Source: https://keras.io/api/ops/image/ Smith (1978), "Color gamut transform pairs".
     """
     planes, axis, dtype = _planes(images, data_format, "hsv_to_rgb")
-    rgb = [_channel(*planes, sixths) for sixths in (0.0, 2.0, 4.0)]
-    return cast(concatenate(rgb, axis), dtype)
+    return _joined([_channel(*planes, sixths) for sixths in (0.0, 2.0, 4.0)], axis, dtype)
 
 
 def _planes(
     images: TensorLike, data_format: str | None, owner: str
 ) -> tuple[list[Tensor], int, str]:
-    """The three channels in the dtype that they are computed in, their axis, the dtype before."""
+    """The three channels, in memory one behind the other, their axis, and the dtype before."""
     images, layout = images_and_layout(images, data_format, owner)
     axis = layout.channels
     if not dtypes.is_floating(images.dtype):
@@ -137,5 +140,9 @@ def _planes(
             f"{owner}: argument `images` must have 3 channels. Received {images.shape[axis]} "
             f"channels in the shape {images.shape}"
         )
-    x = as_float(images)
-    return [section(x, axis, i, i + 1) for i in range(3)], axis, images.dtype
+    x = moveaxis(as_float(images), axis, 0)
+    return [reshape(section(x, 0, i, i + 1), x.shape[1:]) for i in range(3)], axis, images.dtype
+
+
+def _joined(planes: list[Tensor], axis: int, dtype: str) -> Tensor:
+    return cast(moveaxis(stack(planes, 0), 0, axis), dtype)

@@ -181,8 +181,11 @@ def _projected(
             "there must be one for all of them, or one for each."
         )
     grid = np.stack([*np.meshgrid(np.arange(width), np.arange(height)), np.ones((height, width))])
-    places = matmul_(cast(matrix, x.dtype), to_tensor(grid.reshape(3, -1), x.dtype))
-    coordinates = section(places, 1, 0, 2) / section(places, 1, 2, 3)
+    grid = to_tensor(grid.reshape(3, -1), x.dtype)
+    matrix = cast(matrix, x.dtype)
+    # Divisors for both coordinates: a quotient of arrays of one shape takes one pass.
+    divisors = concatenate([section(matrix, 1, 2, 3)] * 2, 1)
+    coordinates = matmul_(section(matrix, 1, 0, 2), grid) / matmul_(divisors, grid)
     coordinates = reshape(coordinates, (-1, 2, height, width))
     y = sample(
         x,
