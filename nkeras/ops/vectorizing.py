@@ -243,7 +243,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(_LAST_AXES.split(), _unchanged),
     **dict.fromkeys("matmul solve solve_triangular".split(), _product),
     **dict.fromkeys("conv conv_bias max_pool average_pool".split(), _joined),
-    **dict.fromkeys(_LOSSES.split(), _all_joined),
+    **dict.fromkeys(f"{_LOSSES} sample".split(), _all_joined),
     **dict.fromkeys("reshape broadcast_to".split(), _to_shape),
     **dict.fromkeys("scatter_nd scatter_update scatter_reduce".split(), _scattered),
     "transpose": _transposed,

@@ -127,9 +127,19 @@ def test_margins_of_unknown_sizes() -> None:
     assert ops.image.pad_images(inputs, 1, 0, 1, 2).shape == (None, None, None, 3)
 
 
-def test_one_method_for_all_slices() -> None:
+def test_all_slices_of_a_map_at_once() -> None:
     found = ops.vectorized_map(lambda x: ops.image.resize(x, (3, 6)), PHOTOS)
     np.testing.assert_array_equal(found, ops.image.resize(PHOTOS, (3, 6)))
+    move = np.array([1.1, 0.1, -0.3, 0.2, 0.9, 0.4, 0.0, 0.0], "float32")
+    calls = []
+
+    def moved(x: Any) -> Any:
+        calls.append(x)
+        return ops.image.affine_transform(x, move)
+
+    found = ops.vectorized_map(moved, PHOTOS)
+    np.testing.assert_allclose(found, ops.image.affine_transform(PHOTOS, move), atol=1e-6)
+    assert len(calls) == 1
 
 
 _IMAGE = ops.image
