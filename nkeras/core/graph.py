@@ -36,6 +36,7 @@ class _Unknown(int):
 
 # Divisible by what models reshape by; small, for a trace may make real arrays of these sizes.
 _FILLS = (_Unknown(840), _Unknown(1680))
+_LARGE_FILLS = tuple(_Unknown(8 * fill) for fill in _FILLS)  # for windows longer than those
 
 
 class KerasTensor(Operators):
@@ -228,9 +229,26 @@ def infer_outputs(
     infer: Callable[..., Structure], arguments: Structure, named: dict[str, Any]
 ) -> Structure:
     """Fresh KerasTensors with the shapes and dtypes that `infer(*arguments, **named)` gives."""
-    unknown = any(None in leaf.shape for leaf in symbolic_in((arguments, named)))
+    if not any(None in leaf.shape for leaf in symbolic_in((arguments, named))):
+        return _inferred(infer, arguments, named, _FILLS[:1])
+    try:
+        return _inferred(infer, arguments, named, _FILLS)
+    except ValueError:
+        try:
+            return _inferred(infer, arguments, named, _LARGE_FILLS)
+        except ValueError:
+            pass
+        raise
+
+
+def _inferred(
+    infer: Callable[..., Structure],
+    arguments: Structure,
+    named: dict[str, Any],
+    fills: Sequence[int],
+) -> Structure:
     traces = []
-    for fill in _FILLS if unknown else _FILLS[:1]:
+    for fill in fills:
         filled, filled_named = tree.map_structure(
             lambda leaf, f=fill: _fill(leaf, f), (arguments, named)
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from nkeras.core import dtypes
 from nkeras.core.gradient_rule import gradient_through
 from nkeras.core.primitive import op, primitive, promoted, to_tensor
 from nkeras.core.spec import Spec, Typed
@@ -108,4 +109,7 @@ def dense(x: TensorLike, kernel: TensorLike, bias: TensorLike | None = None) -> 
         array([[-2., -2., -2.]], dtype=float32)
     """
     x, kernel = promoted(x, kernel)
+    if dtypes.is_complex(x.dtype):
+        product = matmul(x, kernel)
+        return product if bias is None else product + bias
     return _dense(x, kernel, to_tensor(bias, x.dtype), activation="linear")

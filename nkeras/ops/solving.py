@@ -98,8 +98,7 @@ def _operands(a: TensorLike, b: TensorLike, owner: str) -> tuple[Tensor, Tensor,
     check_matrix(a, owner, square=True, argument="a")
     if not b.shape:
         raise ValueError(f"{owner}: argument `b` must be a vector or a matrix. Received a scalar.")
-    is_matrix = len(b.shape) > 1 and b.shape[-2] == a.shape[-1]
-    is_vector = len(b.shape) == 1 or (not is_matrix and b.shape == a.shape[:-1])
+    is_vector = len(b.shape) == 1 or b.shape == a.shape[:-1]
     return a, (expand_dims(b, -1) if is_vector else b), is_vector
 
 
@@ -109,7 +108,8 @@ def solve(a: TensorLike, b: TensorLike) -> Tensor:
 
     Args:
         a: tensor `(..., size, size)`.
-        b: tensor `(..., size, columns)`, or `(..., size)` for one column each.
+        b: tensor `(..., size, columns)`, or `(size,)`, or `(..., size)` of the sizes of `a` but the
+            last, for one column each.
 
     Returns:
         Tensor of the shape of `b`; NaN where a matrix is singular.
@@ -135,7 +135,8 @@ def solve_triangular(a: TensorLike, b: TensorLike, lower: bool = False) -> Tenso
 
     Args:
         a: tensor `(..., size, size)`, of which only one triangle is read.
-        b: tensor `(..., size, columns)`, or `(..., size)` for one column each.
+        b: tensor `(..., size, columns)`, or `(size,)`, or `(..., size)` of the sizes of `a` but the
+            last, for one column each.
         lower: whether it is the lower triangle, not the upper one.
 
     Returns:

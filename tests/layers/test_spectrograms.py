@@ -21,6 +21,13 @@ def test_a_tone_is_found() -> None:
     assert layer.trainable_variables == []
 
 
+def test_a_length_that_is_unknown() -> None:
+    inputs = nkeras.Input((None,))
+    outputs = layers.MelSpectrogram(num_mel_bins=10, fft_length=2048)(inputs)
+    assert outputs.shape == (None, 10, None)
+    assert nkeras.Model(inputs, outputs)(TONE[None]).shape == (1, 10, 8)
+
+
 def test_a_signal_without_a_batch() -> None:
     layer = layers.MelSpectrogram(num_mel_bins=20, sampling_rate=8000, fft_length=256)
     alone, batch = layer(TONE), layer(TONE[None])

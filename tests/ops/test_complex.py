@@ -185,6 +185,13 @@ def test_a_plan_repeats_them() -> None:
     assert turned.refusals() == []
 
 
+def test_dense_takes_them() -> None:
+    layer = nkeras.layers.Dense(3, bias_initializer="ones")
+    z = numbers(2, 4)
+    y = layer(z)
+    np.testing.assert_allclose(y, z @ np.asarray(layer.kernel) + 1.0, 1e-5, 1e-5)
+
+
 def test_a_layer_of_complex_weights_learns() -> None:
     class Turn(nkeras.layers.Layer):
         def build(self, input_shape: Any) -> None:

@@ -112,6 +112,16 @@ def test_vectors_in_a_batch() -> None:
     a, b = regular(2, 3, 3), floats(2, 3)
     want = np.linalg.solve(a, b[..., None])[..., 0]
     np.testing.assert_allclose(ops.solve(a, b), want, 1e-5, 1e-6)
+    a, b = regular(3, 3, 3), floats(3, 3)  # as in TensorFlow and torch; JAX takes b for a matrix
+    want = np.linalg.solve(a, b[..., None])[..., 0]
+    np.testing.assert_allclose(ops.solve(a, b), want, 1e-5, 1e-6)
+
+
+def test_sizes_of_a_batch_may_be_unknown() -> None:
+    a = nkeras.KerasTensor((None, 3, 3))
+    assert ops.solve(a, nkeras.KerasTensor((None, 3))).shape == (None, 3)
+    assert ops.det(a).shape == (None,)
+    assert [y.shape for y in ops.svd(a)] == [(None, 3, 3), (None, 3), (None, 3, 3)]
 
 
 def test_half_types_are_computed_in_float32() -> None:
