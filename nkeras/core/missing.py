@@ -45,16 +45,19 @@ _ROWS = (
         COMING,
         "model files",
         """saving.KerasFileEditor saving.load_model saving.load_weights saving.save_model
-        saving.save_weights models.load_model models.save_model callbacks.BackupAndRestore
-        callbacks.ModelCheckpoint callbacks.TensorBoard
-        config.enable_unsafe_deserialization""",
+        saving.save_weights models.load_model models.save_model""",
     ),
     (
         COMING,
-        "reading files",
-        """preprocessing.image preprocessing.image_dataset_from_directory
-        preprocessing.text_dataset_from_directory utils.array_to_img utils.img_to_array
-        utils.load_img utils.save_img
+        "callbacks that write files",
+        "callbacks.BackupAndRestore callbacks.ModelCheckpoint callbacks.TensorBoard",
+    ),
+    (
+        COMING,
+        "reading and writing files",
+        """preprocessing.image.array_to_img preprocessing.image.load_img
+        preprocessing.image.save_img preprocessing.image_dataset_from_directory
+        preprocessing.text_dataset_from_directory utils.array_to_img utils.load_img utils.save_img
         utils.image_dataset_from_directory utils.text_dataset_from_directory
         utils.audio_dataset_from_directory""",
     ),
@@ -99,8 +102,18 @@ _ROWS = (
     (
         NOT_OFFERED,
         "there are no kernels for quantized weights",
-        """quantizers Quantizer dtype_policies.AWQDTypePolicy dtype_policies.GPTQDTypePolicy
+        "quantizers Quantizer",
+    ),
+    (
+        NOT_OFFERED,
+        "there are no kernels for int4, float8, GPTQ and AWQ; `QuantizedDTypePolicy` is for int8",
+        """dtype_policies.AWQDTypePolicy dtype_policies.GPTQDTypePolicy
         dtype_policies.Int4DTypePolicy dtype_policies.QuantizedFloat8DTypePolicy""",
+    ),
+    (
+        NOT_OFFERED,
+        "nkeras never runs code from a configuration or a file, so there is nothing to allow",
+        "config.enable_unsafe_deserialization",
     ),
     (
         NOT_OFFERED,

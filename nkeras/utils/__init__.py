@@ -36,6 +36,7 @@ Sequence = PyDataset  # its name in Keras 2
 
 # From floors that themselves use this package.
 _LATER = {
+    "img_to_array": "utils.images",
     "pack_x_y_sample_weight": "training.data",
     "unpack_x_y_sample_weight": "training.data",
 }
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from nkeras.training.data import pack_x_y_sample_weight as pack_x_y_sample_weight
     from nkeras.training.data import unpack_x_y_sample_weight as unpack_x_y_sample_weight
     from nkeras.utils import bounding_boxes as bounding_boxes
+    from nkeras.utils.images import img_to_array as img_to_array
 
 missing.explain(__name__, _LATER, inside=("bounding_boxes",))
 
