@@ -9,6 +9,7 @@ from nkeras_numpy import (  # noqa: F401  they register
     decompositions,
     dense_gradients,
     fourier,
+    group_norm,
     gru,
     image,
     indexing,

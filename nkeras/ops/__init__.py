@@ -8,7 +8,7 @@ from nkeras.core import missing
 from nkeras.ops import conv_bias as conv_bias, dense as dense
 from nkeras.ops import gru as gru, lstm as lstm, operators as operators, simple_rnn as simple_rnn
 from nkeras.ops import row_updates as row_updates
-from nkeras.ops import locally_connected as locally_connected
+from nkeras.ops import group_norm as group_norm, locally_connected as locally_connected
 from nkeras.ops.activation import (
     celu, elu, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_swish, hard_tanh,
     leaky_relu, log_sigmoid, relu, relu6, selu, sigmoid, silu, soft_shrink, softplus, softsign,

@@ -284,6 +284,19 @@ def layer_norm_cases():
         yield f"rms_norm_grad{label}", "rms_norm_grad", arrays, {}
 
 
+def group_norm_cases():
+    for shape, groups in (((3, 50, 24), 4), ((2, 900, 42), 3), ((2, 5, 5, 5), 5), ((4, 6), 2)):
+        x, grad_y, static = normal(*shape) + 2.0, normal(*shape, seed=1), {"groups": groups}
+        gamma, beta = normal(shape[-1], seed=2), normal(shape[-1], seed=3)
+        for vectors in ((gamma, beta), (None, None)):
+            label = f"{shape}{'' if vectors[0] is None else '-affine'}"
+            given = {**static, "epsilon": 1e-3}
+            _, mean, inverse = REFERENCE["group_norm"](x, *vectors, **given)
+            yield f"group_norm-{label}", "group_norm", (x, *vectors), given
+            arrays = (grad_y, x, vectors[0], mean, inverse)
+            yield f"group_norm_grad-{label}", "group_norm_grad", arrays, static
+
+
 def optimizer_cases():
     w, grad, m = normal(50, 60), normal(50, 60, seed=1), normal(50, 60, seed=2)
     v = normal(50, 60, seed=3, positive=True)
@@ -368,6 +381,7 @@ def all_cases():
         row_cases,
         batch_norm_cases,
         layer_norm_cases,
+        group_norm_cases,
         recurrent_cases.cases,
         ctc_cases,
         attention_cases.cases,
@@ -442,7 +456,7 @@ def test_as_numpy(label, dtype):
 
 OF_FLOATS = ("reduce_mean", "average", "softmax", "log_", "sparse", "cross", "dropout")
 OF_FLOATS += ("batch_norm", "layer_norm", "rms_norm", "lstm", "gru", "simple_rnn", "resample")
-OF_FLOATS += ("ctc",)
+OF_FLOATS += ("ctc", "group_norm")
 OF_FLOATS += ("solve", "pinv", "det", "cofactors", "slogdet", "cholesky", "qr", "lu", "eig", "svd")
 OF_FLOATS += ("matrix_rank", "sample", "attention")
 OF_FLOATS += (

@@ -37,7 +37,7 @@ _PART_WORK = 32_768  # elements of a part, at least
 _PARTS = 32  # so that putting sums together stays cheap
 # Rows that a vector goes down before the next one. More would keep sums and factors in registers
 # for longer, but memory is fastest where it is read, and even more where it is written, in order.
-_TALL, _LOW = 4, 2
+TALL, LOW = 4, 2
 _inlined = functools.partial(inner, forceinline=True)
 
 
@@ -165,13 +165,13 @@ def _moments(task, rows, step, tail, x, sums):
         part[i // channels, i % channels] = 0
     first = task * step
     count = _rows_of(task, rows, step)
-    for row in range(first, first + count, _TALL):
+    for row in range(first, first + count, TALL):
         left = first + count - row
         for c in range(0, whole, lanes):
-            _add_moments(x, first * channels + c, row * channels + c, left, part, c, lanes)
+            add_moments(x, first * channels + c, row * channels + c, left, part, c, lanes)
         if tail is not None:
             c = whole
-            _add_moments(x, first * channels + c, row * channels + c, left, part, c, tail)
+            add_moments(x, first * channels + c, row * channels + c, left, part, c, tail)
     for c in range(channels):
         mean = part[0, c] / count
         squares = part[1, c] - part[0, c] * mean
@@ -181,14 +181,14 @@ def _moments(task, rows, step, tail, x, sums):
 
 
 @_inlined
-def _add_moments(x, first, at, left, part, c, lanes):
+def add_moments(x, first, at, left, part, c, lanes):
     """Sums over a few rows of the distance from the first row and of its square."""
     channels = part.shape[1]
     zero = splat(x, 0)
     shift = load_first(x, first, lanes)
     shift = select(shift - shift == zero, shift, zero)  # 0 for NaN and infinity
     total, squares = load_first(part, c, lanes), load_first(part, channels + c, lanes)
-    for i in range(_TALL):
+    for i in range(TALL):
         if i < left:
             value = load_first(x, at + i * channels, lanes) - shift
             total = total + value
@@ -208,11 +208,11 @@ def _normalize(task, rows, step, tail, x, sums, gamma, beta, mean, variance, vec
     if tail is not None:
         _prepare(task, rows, step, sums, gamma, beta, mean, variance, own, epsilon, whole, tail)
     stop = task * step + _rows_of(task, rows, step)
-    for row in range(task * step, stop, _LOW):
+    for row in range(task * step, stop, LOW):
         for c in range(0, whole, lanes):
-            _normalize_rows(x, y, row * channels + c, stop - row, own, c, lanes)
+            normalize_rows(x, y, row * channels + c, stop - row, own, c, lanes)
         if tail is not None:
-            _normalize_rows(x, y, row * channels + whole, stop - row, own, whole, tail)
+            normalize_rows(x, y, row * channels + whole, stop - row, own, whole, tail)
 
 
 @_inlined
@@ -249,11 +249,11 @@ def _prepare(task, rows, step, sums, gamma, beta, mean, variance, own, epsilon, 
 
 
 @_inlined
-def _normalize_rows(x, y, at, left, own, c, lanes):
+def normalize_rows(x, y, at, left, own, c, lanes):
     channels = own.shape[1]
     middle, factor = load_first(own, c, lanes), load_first(own, channels + c, lanes)
     shift = load_first(own, 2 * channels + c, lanes)
-    for i in range(_LOW):
+    for i in range(LOW):
         if i < left:
             place = at + i * channels
             store_first(y, place, fma(load_first(x, place, lanes) - middle, factor, shift), lanes)
@@ -269,19 +269,19 @@ def _gradient_sums(task, rows, step, tail, grad_y, x, mean, sums):
     for i in range(part.size):
         part[i // channels, i % channels] = 0
     stop = task * step + _rows_of(task, rows, step)
-    for row in range(task * step, stop, _TALL):
+    for row in range(task * step, stop, TALL):
         for c in range(0, whole, lanes):
-            _add_products(grad_y, x, row * channels + c, stop - row, mean, part, c, lanes)
+            add_products(grad_y, x, row * channels + c, stop - row, mean, part, c, lanes)
         if tail is not None:
-            _add_products(grad_y, x, row * channels + whole, stop - row, mean, part, whole, tail)
+            add_products(grad_y, x, row * channels + whole, stop - row, mean, part, whole, tail)
 
 
 @_inlined
-def _add_products(grad_y, x, at, left, mean, part, c, lanes):
+def add_products(grad_y, x, at, left, mean, part, c, lanes):
     channels = part.shape[1]
     middle = load_first(mean, c, lanes)
     total, products = load_first(part, c, lanes), load_first(part, channels + c, lanes)
-    for i in range(_TALL):
+    for i in range(TALL):
         if i < left:
             grad = load_first(grad_y, at + i * channels, lanes)
             total = total + grad
@@ -304,12 +304,12 @@ def _gradient(
     if tail is not None:
         _prepare_gradient(task, rows, sums, gamma, variance, own, results, epsilon, whole, tail)
     stop = task * step + _rows_of(task, rows, step)
-    for row in range(task * step, stop, _LOW):
+    for row in range(task * step, stop, LOW):
         at, left = row * channels, stop - row
         for c in range(0, whole, lanes):
-            _gradient_rows(grad_y, x, grad_x, at + c, left, mean, own, c, lanes)
+            gradient_rows(grad_y, x, grad_x, at + c, left, mean, own, c, lanes)
         if tail is not None:
-            _gradient_rows(grad_y, x, grad_x, at + whole, left, mean, own, whole, tail)
+            gradient_rows(grad_y, x, grad_x, at + whole, left, mean, own, whole, tail)
 
 
 @_inlined
@@ -335,12 +335,12 @@ def _prepare_gradient(task, rows, sums, gamma, variance, own, results, epsilon, 
 
 
 @_inlined
-def _gradient_rows(grad_y, x, grad_x, at, left, mean, own, c, lanes):
+def gradient_rows(grad_y, x, grad_x, at, left, mean, own, c, lanes):
     channels = own.shape[1]
     middle = load_first(mean, c, lanes)
     factor, slope = load_first(own, c, lanes), load_first(own, channels + c, lanes)
     shift = load_first(own, 2 * channels + c, lanes)
-    for i in range(_LOW):
+    for i in range(LOW):
         if i < left:
             place = at + i * channels
             value = fma(load_first(x, place, lanes) - middle, slope, shift)

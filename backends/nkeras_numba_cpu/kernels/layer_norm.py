@@ -126,7 +126,7 @@ def _backward(
     total = sums[0]
     if count > 1:
         total = empty((2, size), grad.dtype)
-        _add_parts(1, 0, sums, total)
+        add_parts(1, 0, sums, total)
     return stored(grad_x, grad_y.dtype), stored(total, grad_y.dtype)
 
 
@@ -259,7 +259,7 @@ def _store_gradient(grad_y, x, gamma, at, c, middle, factor, base, share, grad_x
 
 
 @tasks
-def _add_parts(task, sums, total):
+def add_parts(task, sums, total):
     for i in range(total.shape[0]):
         for c in range(total.shape[1]):
             total[i, c] = 0
