@@ -1,10 +1,14 @@
 """Decompositions of matrices, computed by LAPACK."""
 
+import math
+
 import numpy as np
 
 from nkeras_numpy.namespace import Array, in_float32, namespace
 from nkeras_numpy.registry import KERNELS
-from nkeras_numpy.solving import adjoint, nan_where_it_fails
+from nkeras_numpy.solving import adjoint, nan_where_it_fails, solve_triangular
+
+_TOGETHER = 32  # columns between two products of matrices
 
 
 @KERNELS.register
@@ -25,33 +29,45 @@ def qr(x: Array, *, mode: str) -> tuple[Array, Array]:
 @KERNELS.register
 @in_float32
 def lu(x: Array) -> tuple[Array, Array, Array]:
-    """Gaussian elimination, column by column, the largest element of each as pivot.
+    """Gaussian elimination, the largest element of each column as pivot.
 
     Both triangles in one array, the row that each step exchanged with its own, and the row of x
-    that each row comes from.
+    that each row comes from. Some columns are done one by one, then all behind them at once.
     """
     xp = namespace(x)
     rows, columns = x.shape[-2:]
     batch, steps = x.shape[:-2], min(rows, columns)
-    both = xp.array(x).reshape((-1, rows, columns))
+    both = xp.array(x).reshape((math.prod(batch), rows, columns))
     which = xp.arange(len(both))
     order = xp.broadcast_to(xp.arange(rows, dtype=np.int32), (len(both), rows)).copy()
     pivots = xp.zeros((len(both), steps), np.int32)
-    for i in range(steps):
-        place = i + xp.argmax(abs(both[:, i:, i]), axis=1)
-        pivots[:, i] = place
-        for array in (both, order):
-            row = array[which, place]
-            array[which, place] = array[:, i]
-            array[:, i] = row
-        pivot = both[:, i, i]
-        both[:, i + 1 :, i] /= xp.where(pivot == 0, 1, pivot)[:, None]
-        both[:, i + 1 :, i + 1 :] -= both[:, i + 1 :, i, None] * both[:, i, None, i + 1 :]
+    for start in range(0, steps, _TOGETHER):
+        stop = min(start + _TOGETHER, steps)
+        for i in range(start, stop):
+            place = i + xp.argmax(_size(both[:, i:, i]), axis=1)
+            pivots[:, i] = place
+            for array in (both, order):
+                row = array[which, place]
+                array[which, place] = array[:, i]
+                array[:, i] = row
+            pivot = both[:, i, i]
+            both[:, i + 1 :, i] /= xp.where(pivot == 0, 1, pivot)[:, None]
+            change = both[:, i + 1 :, i, None] * both[:, i, None, i + 1 : stop]
+            both[:, i + 1 :, i + 1 : stop] -= change
+        lower = xp.tril(both[:, start:stop, start:stop], -1) + xp.eye(stop - start, dtype=x.dtype)
+        above = solve_triangular(lower, both[:, start:stop, stop:], lower=True)
+        both[:, start:stop, stop:] = above
+        both[:, stop:, stop:] -= both[:, stop:, start:stop] @ above
     return (
         both.reshape(x.shape),
         pivots.reshape((*batch, steps)),
         order.reshape((*batch, rows)),
     )
+
+
+def _size(x: Array) -> Array:
+    """What LAPACK compares pivots by."""
+    return abs(x.real) + abs(x.imag) if x.dtype.kind == "c" else abs(x)
 
 
 @KERNELS.register

@@ -11,6 +11,8 @@ import numpy as np
 from nkeras_numpy.namespace import Array, in_float32, namespace
 from nkeras_numpy.registry import KERNELS
 
+_WHOLE = 64  # rows of a triangle that LAPACK solves
+
 
 def nan_where_it_fails(function: Callable[..., Any], *arrays: Array) -> Any:
     """The function of matrices in batches, matrix by matrix where LAPACK refuses one of them."""
@@ -53,15 +55,28 @@ def solve(a: Array, b: Array) -> Array:
 @KERNELS.register
 @in_float32
 def solve_triangular(a: Array, b: Array, *, lower: bool) -> Array:
-    """x with `a @ x = b`, where only one triangle of a counts.
+    """x with `a @ x = b`, where only one triangle of a counts."""
+    return nan_where_it_fails(lambda a, b: _by_halves(a, b, lower), a, b)
 
-    The upper one: there LAPACK's elimination finds nothing to eliminate. A lower one is an upper
+
+def _by_halves(a: Array, b: Array, lower: bool) -> Array:
+    """One half of the rows, then the other, of which the first half's part is taken away.
+
+    LAPACK's elimination finds nothing to eliminate in an upper triangle; a lower one is an upper
     one with rows and columns in reverse.
     """
-    xp = namespace(a)
-    if lower:
-        return solve_triangular(a[..., ::-1, ::-1], b[..., ::-1, :], lower=False)[..., ::-1, :]
-    return nan_where_it_fails(xp.linalg.solve, xp.triu(a), b)
+    xp, size = namespace(a), a.shape[-1]
+    if size <= _WHOLE:
+        if lower:
+            return _by_halves(a[..., ::-1, ::-1], b[..., ::-1, :], lower=False)[..., ::-1, :]
+        return xp.linalg.solve(xp.triu(a), b)
+    cut = size // 2
+    first, second = (slice(cut), slice(cut, None))[:: 1 if lower else -1]
+    found = _by_halves(a[..., first, first], b[..., first, :], lower)
+    rest = b[..., second, :] - a[..., second, first] @ found
+    other = _by_halves(a[..., second, second], rest, lower)
+    found = xp.broadcast_to(found, (*other.shape[:-2], *found.shape[-2:]))
+    return xp.concatenate([found, other] if lower else [other, found], axis=-2)
 
 
 @KERNELS.register

@@ -81,6 +81,9 @@ power = Power(
     products={1: to_tensor, 2: _square, 3: _cube, 4: _fourth_power},
     others={0.5: _root, -0.5: _reciprocal_root, -1: reciprocal, -2: _reciprocal_square},
 )
+power.of_complex = elementwise(
+    arithmetic.power_in_the_plane, "promote", "x1 to the power of x2, of complex numbers."
+)
 floor = elementwise(arithmetic.floor, "float", "Largest integer not above x.")
 ceil = elementwise(arithmetic.ceil, "float", "Smallest integer not below x.")
 trunc = elementwise(arithmetic.trunc, "promote", "x without its fraction.")

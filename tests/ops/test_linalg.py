@@ -11,6 +11,7 @@ import pytest
 import nkeras
 from nkeras import ops
 from nkeras.backend.registry import use_backend
+from nkeras.core.primitive import PRIMITIVES
 from nkeras.core.tape import GradientTape
 from tests.harness import oracle
 from tests.ops.cases_linalg import definite, floats, regular
@@ -138,6 +139,21 @@ def test_empty_matrices() -> None:
     assert ops.det(np.zeros((2, 0, 0), "float32")).numpy().tolist() == [1.0, 1.0]
     assert ops.svd(nothing)[1].shape == (0, 3)
     assert ops.lu_factor(nothing)[1].shape == (0, 3)
+    assert ops.lu_factor(np.zeros((5, 0), "float32"))[1].shape == (0,)
+
+
+@pytest.mark.parametrize("shape", [(2, 90, 70), (40, 130)])
+def test_more_columns_than_are_done_at_once(shape: tuple[int, ...]) -> None:
+    x = floats(*shape).astype("float64")
+    both, _, order = (np.asarray(y) for y in PRIMITIVES["lu"](x))
+    inner = min(shape[-2:])
+    lower = np.tril(both[..., :inner], -1) + np.eye(shape[-2], inner)
+    rows = np.take_along_axis(x, order[..., None], -2)
+    np.testing.assert_allclose(lower @ np.triu(both[..., :inner, :]), rows, 1e-9, 1e-9)
+    a, b = regular(150, 150).astype("float64") + 4 * np.eye(150), floats(2, 150, 3)
+    for lower in (True, False):
+        y = np.asarray(ops.solve_triangular(a, b, lower=lower))
+        np.testing.assert_allclose((np.tril(a) if lower else np.triu(a)) @ y, b, 1e-6, 1e-6)
 
 
 @pytest.mark.parametrize(

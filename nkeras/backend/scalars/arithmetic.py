@@ -9,6 +9,7 @@ from nkeras.backend.derive import floor as _floor
 from nkeras.backend.derive import isfinite as _isfinite
 from nkeras.backend.derive import isinf as _isinf
 from nkeras.backend.derive import isnan as _isnan
+from nkeras.backend.derive import log as _log
 from nkeras.backend.derive import rint as _rint
 from nkeras.backend.derive import signbit as _signbit
 from nkeras.backend.derive import sqrt as _sqrt
@@ -59,6 +60,17 @@ def mod(x1, x2):
 @scalar
 def power(x1, x2):
     return x1**x2
+
+
+@scalar
+def power_in_the_plane(x1, x2):
+    """`x1**x2` of complex numbers, whose derivative asks no number for its sign."""
+    return x1**x2
+
+
+@power_in_the_plane.derivative
+def power_in_the_plane_grad_x2(grad_y, x1, y):
+    return grad_y * y * _log(_where(x1 == 0.0, 1.0, x1))
 
 
 @scalar
