@@ -16,13 +16,13 @@ from nkeras.losses import (
     sparse_crossentropy,
 )
 from nkeras.losses.loss import Loss, NamedLoss
+from nkeras.losses.named import FUNCTIONS
 
 _MODULES = (
     *(crossentropy, divergence, embeddings, margin),
     *(overlap, regression, sequences, sparse_crossentropy),
 )
 _CLASSES = classes_in(_MODULES, NamedLoss)
-FUNCTIONS = {cls.function.__name__: cls.function for cls in _CLASSES.values()}
 _SHORT = {
     "bce": crossentropy.binary_crossentropy,
     "kld": divergence.kl_divergence,
@@ -31,9 +31,10 @@ _SHORT = {
     "mse": regression.mean_squared_error,
     "msle": regression.mean_squared_logarithmic_error,
 }
+FUNCTIONS.update(_SHORT)
 TABLE: dict[str, Any] = {
     **_CLASSES,
-    **FUNCTIONS,
+    **{cls.function.__name__: cls.function for cls in _CLASSES.values()},
     **_SHORT,
     **{name.upper(): function for name, function in _SHORT.items()},
     "logcosh": regression.log_cosh,

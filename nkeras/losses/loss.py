@@ -16,9 +16,10 @@ from nkeras.core.configurable import Configurable
 from nkeras.core.graph import get_mask
 from nkeras.core.guards import GuardedAttributes
 from nkeras.core.primitive import to_tensor
+from nkeras.core.serialization import resolve
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, PolicyLike, Self, Structure, TensorLike, TensorsLike
-from nkeras.losses.named import Named
+from nkeras.losses.named import FUNCTIONS, Named
 from nkeras.losses.weighting import (
     reduce_weighted_values,
     squeeze_or_expand_to_same_rank,
@@ -143,9 +144,7 @@ class LossFunctionWrapper(Loss):
     def from_config(cls, config: Config) -> Self:
         """The inverse of `get_config`."""
         if isinstance(config.get("fn"), str):
-            from nkeras.losses.identifiers import get
-
-            config = {**config, "fn": get(config["fn"])}
+            config = {**config, "fn": resolve(config["fn"], FUNCTIONS, "loss function")}
         return super().from_config(config)
 
 

@@ -10,6 +10,9 @@ from nkeras.core.signatures import complete_docstring, taking
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config
 
+FUNCTIONS: dict[str, Callable[..., Tensor]] = {}
+"""The functions of built-in losses and metrics, by the names that configurations have."""
+
 
 class Named:
     """Made by a function: `class MeanSquaredError(NamedLoss, fn=mean_squared_error)`.
@@ -26,6 +29,7 @@ class Named:
         if fn is None:
             return
         cls.function = staticmethod(fn)
+        FUNCTIONS[fn.__name__] = fn
         parameters = inspect.signature(cls.__init__).parameters
         if "__init__" not in vars(cls):
             name = parameters["name"].replace(default=fn.__name__)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nkeras.core import naming
-from nkeras.core.serialization import Family, classes_in, resolve
-from nkeras.losses.identifiers import TABLE as LOSSES
+from nkeras.core.serialization import Family, classes_in
 from nkeras.metrics import (
     accuracy,
     auc,
@@ -22,16 +21,12 @@ from nkeras.metrics import (
     reduction,
     regression,
 )
-from nkeras.metrics.named import NamedMetric
 
 _MODULES = (
     *(accuracy, auc, confusion, correlation, f_score, four_counts, iou, margin, metric),
     *(probabilistic, r2_score, reduction, regression),
 )
 CLASSES = classes_in(_MODULES, metric.Metric)
-_FUNCTIONS = {
-    cls.function.__name__: cls.function for cls in CLASSES.values() if issubclass(cls, NamedMetric)
-}
 _SHORT = {
     "bce": probabilistic.BinaryCrossentropy,
     "mae": regression.MeanAbsoluteError,
@@ -45,15 +40,6 @@ TABLE: dict[str, Any] = {
     **_SHORT,
     **{name.upper(): cls for name, cls in _SHORT.items()},
 }
-
-
-def function(name: str) -> Any:
-    """The metric or loss function of that name.
-
-    Raises:
-        ValueError: there is none.
-    """
-    return resolve(name, {**_FUNCTIONS, **LOSSES}, "metric function")
 
 
 _family = Family("metric", TABLE, metric.Metric)

@@ -10,9 +10,11 @@ from typing import Any, ClassVar
 
 from nkeras.core.graph import get_mask
 from nkeras.core.primitive import to_tensor
+from nkeras.core.serialization import resolve
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, PolicyLike, Self, TensorLike
 from nkeras.losses.identifiers import TABLE as LOSSES
+from nkeras.losses.named import FUNCTIONS
 from nkeras.losses.weighting import (
     apply_mask,
     squeeze_or_expand_to_same_rank,
@@ -169,7 +171,5 @@ class MeanMetricWrapper(Mean):
     def from_config(cls, config: Config) -> Self:
         """The inverse of `get_config`."""
         if isinstance(config.get("fn"), str):
-            from nkeras.metrics.identifiers import function
-
-            config = {**config, "fn": function(config["fn"])}
+            config = {**config, "fn": resolve(config["fn"], FUNCTIONS, "metric function")}
         return super().from_config(config)

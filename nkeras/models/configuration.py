@@ -188,13 +188,10 @@ def graph_from_config(cls: type[_Model], config: Config) -> _Model:
             return {key: find(value) for key, value in structure.items()}
         return [find(part) for part in structure]
 
-    from nkeras.models.model import Functional, Model
-
     inputs, outputs = find(config["input_layers"]), find(config["output_layers"])
-    target = Functional if cls in (Model, Functional) else cls
     inputs = inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
     outputs = outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs
-    model = target(inputs=inputs, outputs=outputs, name=config.get("name"))
+    model = cls(inputs=inputs, outputs=outputs, name=config.get("name"))
     model.trainable = config.get("trainable", True)
     return model
 

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 from nkeras.core import tree
 from nkeras.core.errors import nearest, short
 from nkeras.core.graph import KerasTensor
-from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
+from nkeras.core.serialization import (
+    custom_object_scope,
+    deserialize_keras_object,
+    serialize_keras_object,
+)
 from nkeras.core.tracebacks import cut
 from nkeras.core.typing import Config, Self, Shapes, Structure
 from nkeras.layers.base import Layer
+from nkeras.models.configuration import graph_config, graph_from_config, is_graph_config
 from nkeras.models.functional import Graph
 from nkeras.training.trainer import Trainer
 
@@ -182,6 +187,14 @@ class Model(Trainer, Layer):
         """Whether it is functional, or Sequential with a known shape of the input."""
         return self._graph is not None
 
+    def _has_call(self) -> bool:
+        return self._graph is not None or type(self).call is not Model.call
+
+    @property
+    def shown_graph(self) -> Graph | None:
+        """The graph whose operations `summary` lists, beside layers its calls of ops."""
+        return self._graph
+
     def need_graph(self) -> Graph:
         """The graph of a functional or built Sequential model.
 
@@ -243,19 +256,15 @@ class Model(Trainer, Layer):
         """Constructor arguments, or for functional models the graph."""
         if self._graph is None:
             return super().get_config()
-        from nkeras.models.configuration import graph_config
-
         return graph_config(self)
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: Config | None = None) -> Self:
         """A model from what `get_config` returned."""
-        from nkeras.core.serialization import custom_object_scope
-        from nkeras.models.configuration import graph_from_config, is_graph_config
-
-        with custom_object_scope(custom_objects or {}):
+        with custom_object_scope(custom_objects):
             if is_graph_config(config):
-                return graph_from_config(cls, config)
+                target: Any = Functional if cls is Model else cls
+                return graph_from_config(target, config)
             return super().from_config(config)
 
 

@@ -99,6 +99,11 @@ class Sequential(Model):
         if rebuild:
             self._rebuild()
 
+    @property
+    def shown_graph(self) -> None:
+        """None: `summary` lists the layers."""
+        return
+
     def pop(self, rebuild: bool = True) -> Layer:
         """Remove the last layer and return it."""
         layer = self._stack.pop()

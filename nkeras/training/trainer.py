@@ -145,10 +145,7 @@ class Trainer(Steps):
 
     def _has_call(self) -> bool:
         """False for a model of several others that only its own `train_step` calls."""
-        from nkeras.models.model import Model
-
-        is_graph = getattr(self, "_graph", None) is not None
-        return is_graph or type(self).call is not Model.call
+        raise NotImplementedError
 
     def _callbacks(
         self,

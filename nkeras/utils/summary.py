@@ -17,7 +17,6 @@ from nkeras.utils.summary_table import summary_table
 
 if TYPE_CHECKING:
     from nkeras.core.operation import Operation
-    from nkeras.layers.base import Layer
     from nkeras.models.model import Model
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
@@ -84,14 +83,13 @@ class _Table:
 
     def __init__(self, model: Model, expand_nested: bool, show_trainable: bool) -> None:
         from nkeras.models.configuration import operation_names
-        from nkeras.models.sequential import Sequential
 
         self.expand_nested = expand_nested
         self.show_trainable = show_trainable
-        self.layers: list[Layer] = model.layers
+        self.layers: Sequence[Operation | Node] = model.layers
         self.names: dict[int, str] = {}
         self.nodes: list[Node] | None = None
-        graph = None if isinstance(model, Sequential) else getattr(model, "_graph", None)
+        graph = model.shown_graph
         if graph is not None:
             self.layers = graph.operations
             self.names = operation_names(self.layers)
@@ -109,7 +107,7 @@ class _Table:
             self.headers.append("Trainable")
             self.alignments.append("center")
 
-    def rows(self, layer: Layer, level: int = 0) -> list[list[str]]:
+    def rows(self, layer: Operation | Node, level: int = 0) -> list[list[str]]:
         """The row of a layer, and those of the layers in it."""
         prefix = "   " * level + "└ " if level else ""
         fields = [
@@ -123,7 +121,7 @@ class _Table:
             if not getattr(layer, "weights", ()):
                 fields.append("-")
             else:
-                fields.append("Y" if layer.trainable else "N")
+                fields.append("Y" if getattr(layer, "trainable", True) else "N")
         found = [fields]
         if self.expand_nested:
             for inner in getattr(layer, "layers", ()):
@@ -213,7 +211,9 @@ def _parameters(layer: Operation | Node) -> str:
 
 
 def _bounds(
-    layers: Sequence[Layer], layer_range: Sequence[str] | None, name: Callable[[Layer], str]
+    layers: Sequence[Operation | Node],
+    layer_range: Sequence[str] | None,
+    name: Callable[[Operation | Node], str],
 ) -> tuple[int, int]:
     """First and end index of the layers to show."""
     if layer_range is None:
