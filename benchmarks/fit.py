@@ -20,6 +20,11 @@ FITS = {
     "MLP 784-512-512-10": ("wide", 128, 6400, 1.3),
     "MNIST convnet": ("convnet", 128, 1920, 1.5),
     "ResNet with BN 32x32": ("resnet", 64, 320, 1.3),
+    "LSTM 128 on text": ("lstm", 32, 640, 1.2),
+    "bidirectional GRU 64": ("gru", 32, 640, 1.2),
+    "transformer block": ("transformer", 32, 640, 1.2),
+    "Conv1D on a series": ("series", 32, 320, 1.3),
+    "locally connected 2D": ("local", 64, 1280, 2.0),
 }
 
 

@@ -24,7 +24,11 @@ def make(framework: str, case: dict[str, Any]) -> Callable[[], object] | None:
     samples = case.get("samples", batch)
     training = do in ("fit", "train step")
     if framework == "onnxruntime":
-        return None if training else import_module("peer_onnx").predict(name, samples, batch)
+        return (
+            None
+            if training or name == "local"
+            else import_module("peer_onnx").predict(name, samples, batch)
+        )
     if framework == "torch":
         ways = import_module("peer_torch")
         return ways.fastest(ways.training if training else ways.prediction, name, samples, batch)

@@ -22,11 +22,12 @@ EPSILON = 1e-3  # of batch normalization, Keras' default
 
 @dataclass(frozen=True)
 class Model:
-    """A description: one sample's shape, layers and number of classes."""
+    """A description: one sample's shape, layers, number of classes, and of words if it has any."""
 
     input_shape: tuple[int, ...]
     layers: Layers
     classes: int
+    words: int = 0
 
 
 def _residual(filters: int, strides: int, changes: bool) -> Kind:
@@ -74,6 +75,9 @@ def _mobilenet() -> Layers:
     return [*layers, ("average",), ("dense", 1000, "softmax")]
 
 
+RECURRENT = {"lstm": (4, ()), "both gru": (3, (2,))}
+"""Kinds of recurrent layers: how many gates, leading axes of the bias."""
+
 MODELS = {
     "tiny": Model((4,), [("dense", 16, "relu"), ("dense", 3, "softmax")], 3),
     "mlp": Model((784,), [("dense", 128, "relu"), ("dense", 10, "softmax")], 10),
@@ -95,6 +99,43 @@ MODELS = {
     ),
     "resnet": Model((32, 32, 3), _resnet(), 10),
     "mobilenet": Model((96, 96, 3), _mobilenet(), 1000),
+    "lstm": Model(  # https://keras.io/examples/nlp/bidirectional_lstm_imdb/, one direction
+        (80,), [("embedding", 20000, 128), ("lstm", 128), ("dense", 2, "softmax")], 2, 20000
+    ),
+    "gru": Model(
+        (80,), [("embedding", 20000, 64), ("both gru", 64), ("dense", 2, "softmax")], 2, 20000
+    ),
+    "transformer": Model(  # https://keras.io/examples/nlp/text_classification_with_transformer/
+        (200,),
+        [
+            ("embedding", 20000, 32),
+            ("transformer", 2, 32, 32),
+            ("average",),
+            ("dense", 20, "relu"),
+            ("dense", 2, "softmax"),
+        ],
+        2,
+        20000,
+    ),
+    "series": Model(  # https://keras.io/examples/timeseries/timeseries_classification_from_scratch/
+        (500, 1),
+        [
+            *[("conv", 64, 3, 1, "same", None, True), ("norm",), ("relu", None)] * 3,
+            ("average",),
+            ("dense", 2, "softmax"),
+        ],
+        2,
+    ),
+    "local": Model(
+        (28, 28, 1),
+        [
+            ("local", 8, 5, 2, "relu"),
+            ("local", 16, 3, 1, "relu"),
+            ("flatten",),
+            ("dense", 10, "softmax"),
+        ],
+        10,
+    ),
 }
 
 
@@ -112,9 +153,31 @@ def weights(model: Model) -> list[np.ndarray]:
             channels = shape[-1]
             if kind == "conv":
                 filters, size, _, _, _, bias = numbers
-                result.append(scaled(size, size, channels, filters))
+                result.append(scaled(*[size] * (len(shape) - 1), channels, filters))
                 if bias:
                     result.append(np.zeros(filters, np.float32))
+            elif kind == "local":
+                filters, size = numbers[:2]
+                places = output_shape((kind, *numbers), shape)[:-1]
+                kernel = scaled(int(np.prod(places)), size * size * channels, filters)
+                result.extend([kernel * len(kernel) ** 0.5, np.zeros((*places, filters), "f4")])
+            elif kind == "embedding":
+                result.append(scaled(*numbers) * np.float32(numbers[0] ** 0.5))
+            elif kind in RECURRENT:
+                units, (gates, biases) = numbers[0], RECURRENT[kind]
+                for _ in range(2 if kind.startswith("both") else 1):
+                    result.extend([scaled(channels, gates * units), scaled(units, gates * units)])
+                    result.append(np.zeros((*biases, gates * units), np.float32))
+            elif kind == "transformer":
+                heads, size, hidden = numbers
+                for _ in ("query", "key", "value"):
+                    result.extend([scaled(channels, heads * size), np.zeros(heads * size, "f4")])
+                    result[-2:] = [one.reshape(*one.shape[:-1], heads, size) for one in result[-2:]]
+                result.append(scaled(heads * size, channels).reshape(heads, size, channels))
+                ones, zeros = np.ones(channels, np.float32), np.zeros(channels, np.float32)
+                result.extend([zeros, ones, zeros])
+                result.extend([scaled(channels, hidden), np.zeros(hidden, np.float32)])
+                result.extend([scaled(hidden, channels), zeros, ones, zeros])
             elif kind == "depthwise":
                 size = numbers[0]
                 result.append(scaled(channels, size, size, 1).transpose(1, 2, 0, 3).copy())
@@ -142,6 +205,13 @@ def output_shape(layer: Kind, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (*[-(-(extent - lost) // strides) for extent in shape[:-1]], filters)
     if kind == "depthwise":
         return (*[-(-extent // numbers[1]) for extent in shape[:-1]], shape[-1])
+    if kind == "local":
+        filters, size, strides = numbers[:3]
+        return (*[(extent - size) // strides + 1 for extent in shape[:-1]], filters)
+    if kind == "embedding":
+        return (*shape, numbers[1])
+    if kind in RECURRENT:
+        return (numbers[0] * (2 if kind.startswith("both") else 1),)
     if kind == "max":
         return (*[extent // numbers[0] for extent in shape[:-1]], shape[-1])
     if kind == "flatten":
@@ -172,8 +242,8 @@ def keras_model(keras: ModuleType, name: str, set_weights: bool = True) -> Any:
     model = MODELS[name]
     made: list[Any] = []
 
-    def make(kind: str, *numbers: object) -> Any:
-        made.append(_keras_layer(keras.layers, kind, numbers))
+    def make(kind: str, *numbers: Any) -> Any:
+        made.append(_keras_layer(keras, kind, numbers[:-1], numbers[-1]))
         return made[-1]
 
     def chain(layers: Layers, x: Any) -> Any:
@@ -181,15 +251,28 @@ def keras_model(keras: ModuleType, name: str, set_weights: bool = True) -> Any:
             if kind == "add":
                 branch, shortcut = (chain(part, x) for part in numbers)
                 x = keras.layers.Add()([branch, shortcut])
+            elif kind == "transformer":
+                x = transformer(x, *numbers)
             else:
-                x = make(kind, *numbers)(x)
+                x = make(kind, *numbers, len(x.shape) - 2)(x)
         return x
 
-    inputs = keras.Input(model.input_shape)
-    if any(layer[0] == "add" for layer in model.layers):
+    def transformer(x: Any, heads: int, size: int, hidden: int) -> Any:
+        layers = keras.layers
+        made.append(layers.MultiHeadAttention(heads, size))
+        x = layers.Add()([x, made[-1](x, x)])
+        made.append(layers.LayerNormalization(epsilon=1e-6))
+        x = made[-1](x)
+        wide, narrow = layers.Dense(hidden, activation="relu"), layers.Dense(x.shape[-1])
+        made.extend([wide, narrow, layers.LayerNormalization(epsilon=1e-6)])
+        return made[-1](layers.Add()([x, narrow(wide(x))]))
+
+    inputs = keras.Input(model.input_shape, dtype="int32" if model.words else "float32")
+    if any(layer[0] in ("add", "transformer") for layer in model.layers):
         result = keras.Model(inputs, chain(model.layers, inputs), name=name)
     else:
-        sequence = [make(*layer) for layer in model.layers]
+        rank = len(model.input_shape) - 1
+        sequence = [make(*layer, rank) for layer in model.layers]
         result = keras.Sequential([inputs, *sequence], name=name)
     if set_weights:
         left = weights(model)
@@ -200,10 +283,17 @@ def keras_model(keras: ModuleType, name: str, set_weights: bool = True) -> Any:
     return result
 
 
-def _keras_layer(layers: ModuleType, kind: str, numbers: Sequence[Any]) -> Any:
+def _keras_layer(keras: ModuleType, kind: str, numbers: Sequence[Any], rank: int) -> Any:
+    layers = keras.layers
     if kind == "conv":
         filters, size, strides, padding, activation, bias = numbers
-        return layers.Conv2D(filters, size, strides, padding, activation=activation, use_bias=bias)
+        convolution = layers.Conv1D if rank == 1 else layers.Conv2D
+        return convolution(filters, size, strides, padding, activation=activation, use_bias=bias)
+    if kind == "local":
+        filters, size, strides, activation = numbers
+        if not hasattr(layers, "LocallyConnected2D"):
+            return _local_by_einsum(keras, filters, size, strides, activation)
+        return layers.LocallyConnected2D(filters, size, strides, activation=activation)
     if kind == "depthwise":
         return layers.DepthwiseConv2D(numbers[0], numbers[1], "same", use_bias=False)
     if kind == "dense":
@@ -212,11 +302,38 @@ def _keras_layer(layers: ModuleType, kind: str, numbers: Sequence[Any]) -> Any:
         "norm": lambda: layers.BatchNormalization(epsilon=EPSILON),
         "relu": lambda: layers.ReLU(numbers[0]),
         "max": lambda: layers.MaxPooling2D(numbers[0]),
-        "average": layers.GlobalAveragePooling2D,
+        "average": layers.GlobalAveragePooling1D if rank == 1 else layers.GlobalAveragePooling2D,
+        "embedding": lambda: layers.Embedding(*numbers),
+        "lstm": lambda: layers.LSTM(numbers[0]),
+        "both gru": lambda: layers.Bidirectional(layers.GRU(numbers[0])),
         "flatten": layers.Flatten,
         "dropout": lambda: layers.Dropout(numbers[0]),
     }
     return makers[kind]()
+
+
+def _local_by_einsum(
+    keras: ModuleType, filters: int, size: int, strides: int, activation: str
+) -> Any:
+    """What users of Keras 3 write, which has no such layer: patches, and one product for all."""
+
+    class Local(keras.layers.Layer):  # type: ignore[misc, name-defined]
+        def build(self, shape: Sequence[int]) -> None:
+            places = [(extent - size) // strides + 1 for extent in shape[1:-1]]
+            count = int(np.prod(places))
+            self.kernel = self.add_weight((count, size * size * shape[-1], filters))
+            self.bias = self.add_weight((*places, filters), initializer="zeros")
+
+        def call(self, inputs: Any) -> Any:
+            ops = keras.ops
+            x = ops.image.extract_patches(inputs, size, strides, padding="valid")
+            x = ops.reshape(x, (-1, *self.kernel.shape[:2]))
+            x = ops.einsum("bpk,pkf->bpf", x, self.kernel)
+            return keras.activations.get(activation)(
+                ops.reshape(x, (-1, *self.bias.shape)) + self.bias
+            )
+
+    return Local()
 
 
 # Data
@@ -226,13 +343,16 @@ def data(name: str, samples: int) -> tuple[np.ndarray, np.ndarray]:
     """Samples and int32 labels for a model, always the same."""
     model = MODELS[name]
     generator = np.random.default_rng(0)
-    x = generator.random((samples, *model.input_shape), np.float32)
+    if model.words:
+        x = generator.integers(0, model.words, (samples, *model.input_shape), np.int32)
+    else:
+        x = generator.random((samples, *model.input_shape), np.float32)
     return x, generator.integers(0, model.classes, samples, np.int32)
 
 
 def channels_first(x: np.ndarray) -> np.ndarray:
-    """Images as torch and ONNX want them; other data as it is."""
-    return np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if x.ndim == 4 else x
+    """Images and series as torch and ONNX want them; other data as it is."""
+    return np.ascontiguousarray(np.moveaxis(x, -1, 1)) if x.ndim > 2 else x
 
 
 def same_padding(size: int, strides: int, extent: int) -> tuple[int, int]:

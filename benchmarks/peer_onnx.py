@@ -27,9 +27,10 @@ class _Graph:
     def serialized(self) -> bytes:
         """The whole model."""
         shape = self.model.input_shape
-        sizes = [shape[-1], *shape[:-1]] if len(shape) == 3 else [*shape]
+        sizes = [shape[-1], *shape[:-1]] if len(shape) > 1 else [*shape]
         result = self.chain(self.model.layers, "x", shape)
-        inputs = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", *sizes])
+        kind = TensorProto.INT32 if self.model.words else TensorProto.FLOAT
+        inputs = helper.make_tensor_value_info("x", kind, ["batch", *sizes])
         outputs = [self.model.classes]
         output = helper.make_tensor_value_info(result, TensorProto.FLOAT, ["batch", *outputs])
         graph = helper.make_graph(self.nodes, "model", [inputs], [output], self.initializers)
@@ -61,11 +62,14 @@ class _Graph:
     def _layer(self, kind: str, numbers: list[Any], x: str, shape: tuple[int, ...]) -> str:
         if kind == "conv":
             _, size, strides, padding, activation, bias = numbers
-            weights = [self._weight(3, 2, 0, 1)] + ([self._weight()] if bias else [])
-            return self._activation(activation, self._conv(x, weights, size, strides, padding, 1))
+            order = (2, 1, 0) if len(shape) == 2 else (3, 2, 0, 1)
+            weights = [self._weight(*order)] + ([self._weight()] if bias else [])
+            sizes, steps = [[value] * (len(shape) - 1) for value in (size, strides)]
+            return self._activation(activation, self._conv(x, weights, sizes, steps, padding, 1))
         if kind == "depthwise":
             size, strides = numbers
-            return self._conv(x, [self._weight(2, 3, 0, 1)], size, strides, "same", shape[-1])
+            sizes, steps = [size] * 2, [strides] * 2
+            return self._conv(x, [self._weight(2, 3, 0, 1)], sizes, steps, "same", shape[-1])
         if kind == "dense":
             return self._dense(x, *numbers)
         if kind == "norm":
@@ -85,18 +89,87 @@ class _Graph:
         if kind == "flatten":
             self.flattened = shape
             return self._node("Flatten", x)
+        if kind == "embedding":
+            return self._node("Gather", self._weight(), x)
+        if kind in peer_models.RECURRENT:
+            return self._recurrent(kind, numbers[0], x)
+        if kind == "transformer":
+            return self._transformer(x, shape[-1], *numbers)
+        if kind == "average" and self.model.words:  # channels are last
+            return self._node("ReduceMean", x, axes=[1], keepdims=0)
         if kind == "average":
             return self._node("Flatten", self._node("GlobalAveragePool", x))
         return x  # dropout does nothing
 
     def _conv(
-        self, x: str, weights: list[str], size: int, strides: int, padding: str, groups: int
+        self,
+        x: str,
+        weights: list[str],
+        sizes: list[int],
+        strides: list[int],
+        padding: str,
+        groups: int,
     ) -> str:
         pad = "SAME_UPPER" if padding == "same" else "VALID"
         return self._node(
-            "Conv", x, *weights, auto_pad=pad, group=groups, kernel_shape=[size] * 2,
-            strides=[strides] * 2,
-        )  # fmt: skip
+            "Conv", x, *weights, auto_pad=pad, group=groups, kernel_shape=sizes, strides=strides
+        )
+
+    def _recurrent(self, kind: str, units: int, x: str) -> str:
+        """The last state of a recurrent layer, of both directions side by side."""
+        both = kind.startswith("both")
+        gates = peer_models.RECURRENT[kind][0]
+        # Of LSTM input, output, forget, candidate; those of GRU stand in Keras' order.
+        order = [0, 3, 1, 2] if gates == 4 else [0, 1, 2]
+
+        def gate_first(array: np.ndarray) -> np.ndarray:
+            parts = np.split(array, gates, -1)
+            return np.concatenate([parts[i] for i in order], -1).T
+
+        parts: list[list[np.ndarray]] = [[], [], []]
+        for _ in range(2 if both else 1):
+            kernel, recurrent, bias = (gate_first(next(self.left)) for _ in range(3))
+            bias = bias.T if bias.ndim == 2 else np.stack([bias, np.zeros_like(bias)])
+            for part, array in zip(parts, (kernel, recurrent, bias.reshape(-1)), strict=True):
+                part.append(array)
+        weights = [self._constant(np.stack(part)) for part in parts]
+        named = {"hidden_size": units, "direction": "bidirectional" if both else "forward"}
+        if gates == 3:
+            named["linear_before_reset"] = 1
+        x = self._node("Transpose", x, perm=[1, 0, 2])
+        state = f"state{len(self.nodes)}"
+        operation = "LSTM" if gates == 4 else "GRU"
+        self.nodes.append(helper.make_node(operation, [x, *weights], ["", state], **named))
+        rows = self._node("Transpose", state, perm=[1, 0, 2])
+        return self._node("Flatten", rows)
+
+    def _transformer(self, x: str, width: int, heads: int, size: int, hidden: int) -> str:
+        parts = []
+        shape = self._constant(np.array([0, 0, heads, size], np.int64))
+        for order in ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3]):
+            part = self._rows(x, next(self.left).reshape(width, -1), next(self.left).reshape(-1))
+            parts.append(self._node("Transpose", self._node("Reshape", part, shape), perm=order))
+        scale = self._constant(np.array(size**-0.5, np.float32))
+        scores = self._node("MatMul", self._node("Mul", parts[0], scale), parts[1])
+        seen = self._node("MatMul", self._node("Softmax", scores, axis=-1), parts[2])
+        seen = self._node("Transpose", seen, perm=[0, 2, 1, 3])
+        flat = self._constant(np.array([0, 0, heads * size], np.int64))
+        seen = self._node("Reshape", seen, flat)
+        seen = self._rows(seen, next(self.left).reshape(-1, width), next(self.left))
+        x = self._normalized(self._node("Add", x, seen))
+        inside = self._node("Relu", self._rows(x, next(self.left), next(self.left)))
+        return self._normalized(
+            self._node("Add", x, self._rows(inside, next(self.left), next(self.left)))
+        )
+
+    def _rows(self, x: str, kernel: np.ndarray, bias: np.ndarray) -> str:
+        product = self._node("MatMul", x, self._constant(kernel))
+        return self._node("Add", product, self._constant(bias))
+
+    def _normalized(self, x: str) -> str:
+        return self._node(
+            "LayerNormalization", x, self._weight(), self._weight(), axis=-1, epsilon=1e-6
+        )
 
     def _dense(self, x: str, units: int, activation: str | None) -> str:
         kernel = next(self.left)

@@ -41,11 +41,70 @@ class _Add(nn.Module):
 
 
 class _Average(nn.Module):
-    """Global average pooling."""
+    """Global average pooling over some axes."""
+
+    def __init__(self, axes: tuple[int, ...]) -> None:
+        super().__init__()
+        self.axes = axes
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The mean over the positions."""
-        return x.mean((2, 3))
+        return x.mean(self.axes)
+
+
+class _Last(nn.Module):
+    """The last state of a recurrent layer, both directions side by side."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`(batch, time, features)` to `(batch, units)`."""
+        state = self.layer(x)[1]
+        state = state[0] if isinstance(state, tuple) else state
+        return torch.cat([*state], -1)
+
+
+class _Transformer(nn.Module):
+    """Attention and two dense layers, each with a residual sum and a normalization."""
+
+    def __init__(self, width: int, heads: int, size: int, hidden: int) -> None:
+        super().__init__()
+        self.heads, self.size = heads, size
+        self.inside, self.outside = (
+            nn.Linear(width, 3 * heads * size),
+            nn.Linear(heads * size, width),
+        )
+        self.first, self.second = (nn.LayerNorm(width, 1e-6) for _ in range(2))
+        self.dense = nn.Sequential(
+            nn.Linear(width, hidden), nn.ReLU(True), nn.Linear(hidden, width)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`(batch, time, width)` to the same."""
+        batch, time, _ = x.shape
+        parts = self.inside(x).view(batch, time, 3, self.heads, self.size).permute(2, 0, 3, 1, 4)
+        seen = nn.functional.scaled_dot_product_attention(*parts)
+        x = self.first(x + self.outside(seen.transpose(1, 2).reshape(batch, time, -1)))
+        return self.second(x + self.dense(x))
+
+
+class _Local(nn.Module):
+    """A locally connected layer: patches by unfold, and one batched product."""
+
+    def __init__(self, shape: tuple[int, ...], size: int, strides: int, inputs: int) -> None:
+        super().__init__()
+        self.shape, self.size, self.strides = shape, size, strides
+        places, filters = shape[0] * shape[1], shape[2]
+        self.kernel = nn.Parameter(torch.empty(places, inputs, filters))
+        self.bias = nn.Parameter(torch.empty(places, 1, filters))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Images to images."""
+        patches = nn.functional.unfold(x, self.size, stride=self.strides).permute(2, 0, 1)
+        y = torch.relu(torch.baddbmm(self.bias, patches, self.kernel))
+        return y.permute(1, 2, 0).reshape(len(x), self.shape[2], *self.shape[:2])
 
 
 class _Builder:
@@ -68,6 +127,8 @@ class _Builder:
     def _modules(self, kind: str, numbers: list[Any], shape: tuple[int, ...]) -> list[nn.Module]:
         if kind in ("conv", "depthwise"):
             return self._convolution(kind, numbers, shape)
+        if kind in ("embedding", "transformer", "local", *peer_models.RECURRENT):
+            return [self._other(kind, numbers, shape)]
         if kind == "dense":
             units, activation = numbers
             layer = nn.Linear(shape[-1], units)
@@ -79,7 +140,8 @@ class _Builder:
             _set(layer, weight=kernel.T, bias=next(self.left))
             return [layer, *self._activation(activation)]
         if kind == "norm":
-            layer = nn.BatchNorm2d(shape[-1], peer_models.EPSILON, momentum=0.01)
+            kinds = nn.BatchNorm1d if len(shape) == 2 else nn.BatchNorm2d
+            layer = kinds(shape[-1], peer_models.EPSILON, momentum=0.01)
             names = ("weight", "bias", "running_mean", "running_var")
             _set(layer, **{name: next(self.left) for name in names})
             return [layer]
@@ -93,7 +155,58 @@ class _Builder:
             return [nn.ReLU(True) if numbers[0] is None else nn.ReLU6(True)]
         if kind == "max":
             return [nn.MaxPool2d(numbers[0])]
-        return [nn.Dropout(numbers[0]) if kind == "dropout" else _Average()]
+        if kind == "average":  # words keep their channels last
+            return [_Average((1,) if self.model.words else tuple(range(2, len(shape) + 1)))]
+        return [nn.Dropout(numbers[0])]
+
+    def _other(self, kind: str, numbers: list[Any], shape: tuple[int, ...]) -> nn.Module:
+        if kind == "embedding":
+            return nn.Embedding(*numbers, _weight=torch.from_numpy(next(self.left)))
+        if kind == "local":
+            filters, size, strides, _ = numbers
+            made = _Local(
+                peer_models.output_shape((kind, *numbers), shape),
+                size,
+                strides,
+                size**2 * shape[-1],
+            )
+            kernel = next(self.left).reshape(len(made.kernel), size**2, shape[-1], filters)
+            kernel = kernel.transpose(0, 2, 1, 3).reshape(made.kernel.shape)
+            _set(made, kernel=kernel, bias=next(self.left).reshape(made.bias.shape))
+            return made
+        if kind == "transformer":
+            return self._transformer(shape[-1], *numbers)
+        units, gates = numbers[0], peer_models.RECURRENT[kind][0]
+        layers = {"lstm": nn.LSTM, "both gru": nn.GRU}
+        layer = layers[kind](shape[-1], units, batch_first=True, bidirectional=kind[:4] == "both")
+        # Gates of LSTM stand in the same order; those of GRU are reset, update, candidate.
+        order = [0, 1, 2, 3] if gates == 4 else [1, 0, 2]
+
+        def gate_first(array: np.ndarray) -> np.ndarray:
+            parts = np.split(array, gates, -1)
+            return np.concatenate([parts[i] for i in order], -1).T
+
+        for suffix in ("", "_reverse")[: 2 if kind[:4] == "both" else 1]:
+            kernel, recurrent, bias = (next(self.left) for _ in range(3))
+            biases = bias if bias.ndim == 2 else np.stack([bias, np.zeros_like(bias)])
+            names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+            values = (kernel, recurrent, *biases)
+            pairs = zip(names, map(gate_first, values), strict=True)
+            _set(layer, **{name + suffix: value for name, value in pairs})
+        return _Last(layer)
+
+    def _transformer(self, width: int, heads: int, size: int, hidden: int) -> nn.Module:
+        made = _Transformer(width, heads, size, hidden)
+        kernels = [next(self.left) for _ in range(6)]
+        inside = np.concatenate([kernel.reshape(width, -1) for kernel in kernels[::2]], 1)
+        biases = np.concatenate([bias.reshape(-1) for bias in kernels[1::2]])
+        _set(made.inside, weight=inside.T, bias=biases)
+        _set(made.outside, weight=next(self.left).reshape(-1, width).T, bias=next(self.left))
+        _set(made.first, weight=next(self.left), bias=next(self.left))
+        for layer in (made.dense[0], made.dense[2]):
+            _set(layer, weight=next(self.left).T, bias=next(self.left))
+        _set(made.second, weight=next(self.left), bias=next(self.left))
+        return made
 
     def _convolution(
         self, kind: str, numbers: list[Any], shape: tuple[int, ...]
@@ -111,8 +224,11 @@ class _Builder:
             low = 0
         elif low != high:
             before, low = [nn.ZeroPad2d((low, high, low, high))], 0
-        layer = nn.Conv2d(channels, filters, size, strides, low, groups=groups, bias=bias)
-        order = (2, 3, 0, 1) if kind == "depthwise" else (3, 2, 0, 1)
+        if len(shape) == 2:
+            layer, order = nn.Conv1d(channels, filters, size, strides, low, bias=bias), (2, 1, 0)
+        else:
+            layer = nn.Conv2d(channels, filters, size, strides, low, groups=groups, bias=bias)
+            order = (2, 3, 0, 1) if kind == "depthwise" else (3, 2, 0, 1)
         values = {"weight": next(self.left).transpose(order)}
         if bias:
             values["bias"] = next(self.left)
@@ -192,7 +308,7 @@ def fastest(
     way: Callable[..., Callable[[], object]], name: str, samples: int, batch: int
 ) -> Callable[[], object]:
     """`training` or `prediction` in the faster memory format."""
-    if len(peer_models.MODELS[name].input_shape) == 1:
+    if len(peer_models.MODELS[name].input_shape) < 3:
         return way(name, samples, batch)
     candidates = [way(name, samples, batch, memory_format) for memory_format in FORMATS]
     return faster(candidates, calls=1 if way is training else 4)

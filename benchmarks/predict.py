@@ -15,8 +15,18 @@ from nkeras.cli.peers import KERAS, Bar, Row
 
 FRAMEWORKS = ("nkeras", "keras-jax", "keras-tensorflow", "torch", "onnxruntime")
 TO_KERAS, TO_ONNX = Bar(10.0, KERAS), Bar(0.7, ("onnxruntime",))
+NEAR_ONNX = Bar(0.8, ("onnxruntime",))
 
-TITLES = {"mlp": "MLP 784-128-10", "convnet": "MNIST convnet", "mobilenet": "MobileNetV2 96x96"}
+TITLES = {
+    "mlp": "MLP 784-128-10",
+    "convnet": "MNIST convnet",
+    "mobilenet": "MobileNetV2 96x96",
+    "lstm": "LSTM 128 on text",
+    "gru": "bidirectional GRU 64",
+    "transformer": "transformer block",
+    "series": "Conv1D on a series",
+    "local": "locally connected 2D",
+}
 
 
 def row(model: str, do: str, samples: int, *bars: Bar) -> Row:
@@ -35,6 +45,11 @@ ROWS = [
     row("convnet", "predict", 1024, TO_ONNX),
     row("mobilenet", "predict", 1, TO_ONNX),
     row("mobilenet", "predict", 64, TO_ONNX),
+    row("lstm", "predict", 1, NEAR_ONNX),
+    row("gru", "predict", 1, NEAR_ONNX),
+    row("transformer", "predict", 1, NEAR_ONNX),
+    row("series", "predict", 1, NEAR_ONNX),
+    row("local", "predict", 1),
 ]
 
 

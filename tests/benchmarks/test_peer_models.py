@@ -13,12 +13,23 @@ import nkeras
 from benchmarks import peer_models
 from nkeras.cli.peers import Peer, Row, take_turns
 
+CHECKED = "mlp convnet resnet series local lstm gru transformer".split()
 CASES = Path(peer_models.__file__).with_name("peer_cases.py")
 
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
-    [("tiny", 131), ("mlp", 101_770), ("convnet", 34_826), ("mobilenet", 3_538_984)],
+    [
+        ("tiny", 131),
+        ("mlp", 101_770),
+        ("convnet", 34_826),
+        ("mobilenet", 3_538_984),
+        ("series", 25_858),
+        ("local", 162_762),
+        ("lstm", 2_691_842),
+        ("gru", 1_330_178),
+        ("transformer", 651_358),
+    ],
 )
 def test_models(name: str, parameters: int) -> None:
     with nkeras.use_backend("numpy"):
@@ -49,7 +60,7 @@ def test_same_padding(size: int, strides: int, extent: int) -> None:
 @pytest.mark.long
 def test_keras_computes_the_same(oracle: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NKERAS_BACKEND", "numpy")
-    cases = [("mlp", "call"), ("mlp", "predict"), ("convnet", "predict"), ("resnet", "predict")]
+    cases = [("mlp", "call"), *((name, "predict") for name in CHECKED)]
     rows = [Row(name, {"model": name, "do": do, "batch": 3}) for name, do in cases]
     names = ("nkeras", "keras-jax")
     pair = [Peer(name, sys.executable, str(CASES), 1) for name in names]
