@@ -1,9 +1,10 @@
-"""The peak resident memory of a process that trains the MNIST convnet for one epoch.
+"""The peak resident memory of a process that trains a model for one epoch.
 
     python benchmarks/memory.py --peers-python .peers/bin/python
 
-60,000 synthetic images (188 MB as float32), batch 128, Adam; each framework in a process of its
-own, which holds nothing else. The bar: nobody needs less.
+The MNIST convnet on 60,000 synthetic images (188 MB as float32), batch 128, and models of text,
+series and aligned images on fewer samples; Adam; each framework in a process of its own, which
+holds nothing else. The bar: nobody needs less.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from measuring import FOLDER, Question, options
 
@@ -21,9 +23,20 @@ FRAMEWORKS = ("nkeras", "keras-jax", "keras-tensorflow", "torch")
 CHILD = FOLDER / "memory_worker.py"
 
 
-def peak(python: str, framework: str, samples: int, threads: int) -> float:
+# Model: samples, batch size; of the convnet as many samples as are asked for.
+MODELS = {
+    "lstm": (3200, 32),
+    "gru": (3200, 32),
+    "transformer": (3200, 32),
+    "series": (640, 32),
+    "local": (6400, 64),
+}
+
+
+def peak(python: str, framework: str, case: Mapping[str, Any], threads: int) -> float:
     """Bytes at the end of a process of its own."""
-    command = [python, str(CHILD), framework, str(samples)]
+    numbers = (str(case[name]) for name in ("model", "samples", "batch"))
+    command = [python, str(CHILD), framework, *numbers]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env=environment(threads)
     )
@@ -41,9 +54,8 @@ def measure(question: Question) -> Iterator[Measured]:
             for name in question.names:
                 if name in measured.failed:
                     continue
-                samples, threads = row.case["samples"], question.options.threads
                 try:
-                    value = peak(question.python(name), name, samples, threads)
+                    value = peak(question.python(name), name, row.case, question.options.threads)
                 except RuntimeError as error:
                     measured.failed[name] = str(error)
                     measured.rounds.pop(name, None)
@@ -61,8 +73,15 @@ def main() -> None:
     parser: argparse.ArgumentParser = options(__doc__, rounds=1)
     parser.add_argument("--samples", type=int, default=60_000)
     chosen = parser.parse_args()
-    case = {"model": "convnet", "batch": 128, "samples": chosen.samples}
-    rows = [Row(f"convnet, {chosen.samples:,} images", case, (Bar(1.0),))]
+    models = {"convnet": (chosen.samples, 128), **MODELS}
+    rows = [
+        Row(
+            f"{model}, {samples:,} samples",
+            {"model": model, "batch": batch, "samples": samples},
+            (Bar(1.0),),
+        )
+        for model, (samples, batch) in models.items()
+    ]
     question = Question("memory", rows, FRAMEWORKS, chosen, megabytes)
     question.answer(measure(question), unit="bytes")
 
