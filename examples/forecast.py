@@ -11,9 +11,8 @@ DAY, WINDOW = 24, 72
 def series(days, seed=0):
     """Hourly values, such as the load of a power grid."""
     hours = np.arange(days * DAY)
-    daily = np.sin(2.0 * np.pi * hours / DAY) * (
-        1.0 + 0.3 * np.sin(2.0 * np.pi * hours / (7 * DAY))
-    )
+    turn = 2.0 * np.pi * hours / DAY
+    daily = np.sin(turn) * (1.0 + 0.3 * np.sin(turn / 7))
     weekend = np.where(hours // DAY % 7 >= 5, -0.8, 0.0)
     noise = np.random.default_rng(seed).normal(0.0, 0.1, len(hours))
     return (daily + weekend + 0.001 * hours / DAY + noise).astype("float32")
@@ -31,10 +30,9 @@ def windows(values):
 def main(epochs=15, days=300):
     """Train, and return the mean absolute errors of the net and of "as yesterday"."""
     keras.utils.set_random_seed(6)
-    values = series(days)
-    split = int(0.8 * days) * DAY
-    x, y = windows(values[:split])
-    x_test, y_test = windows(values[split:])
+    x, y = windows(series(days))
+    split, gap = int(0.8 * len(x)), (WINDOW + DAY) // 3  # the test shares no hour
+    x, x_test, y, y_test = x[:split], x[split + gap :], y[:split], y[split + gap :]
     model = keras.Sequential(
         [keras.Input(x.shape[1:]), layers.GRU(32), layers.Dense(DAY)],
     )

@@ -45,6 +45,48 @@ def test_locally_normalized_convolution() -> None:
     assert changed > 0.9
 
 
+def test_autoencoder() -> None:
+    before, after = load("autoencoder")["main"](epochs=8)
+    assert after < 0.75 * before
+
+
+def test_gan() -> None:
+    distance, _, _ = load("gan")["main"](steps=400)
+    assert 0.7 < distance < 1.3
+
+
+@pytest.mark.long
+def test_gan_covers_the_ring() -> None:
+    distance, deviation, least = load("gan")["main"]()
+    assert 0.9 < distance < 1.1
+    assert deviation < 0.2
+    assert least > 0.1
+
+
+def test_locally_connected() -> None:
+    local, _ = load("locally_connected")["main"](epochs=3)
+    assert local > 0.85
+
+
+@pytest.mark.long
+def test_locally_connected_beats_its_convolutional_twin() -> None:
+    local, shared = load("locally_connected")["main"]()
+    assert local > shared
+
+
+def test_sequence_classification() -> None:
+    assert load("sequence_classification")["main"](epochs=4, count=2000) > 0.75
+
+
+def test_transformer_sorts() -> None:
+    assert load("transformer_sorts")["main"](epochs=2, count=4000) > 0.5
+
+
+def test_forecast() -> None:
+    error, yesterday = load("forecast")["main"](epochs=4)
+    assert error < yesterday
+
+
 def test_custom_layer_and_train_step() -> None:
     assert load("custom_layer_and_train_step")["main"]() > 0.97
 
