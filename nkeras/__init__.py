@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 _MODULES = (
     "activations backend callbacks config constraints datasets distillation dtype_policies "
     "initializers layers legacy losses metrics mixed_precision models ops optimizers "
-    "preprocessing random regularizers saving training tree utils"
+    "preprocessing quantizers random regularizers saving training tree utils"
 ).split()
 
 _NAMES = {
@@ -31,6 +31,7 @@ _NAMES = {
     "Model": "models.model",
     "Operation": "core.operation",
     "Optimizer": "optimizers",
+    "Quantizer": "quantizers",
     "Regularizer": "regularizers",
     "SeedGenerator": "core.random",
     "RematScope": "core.remat",

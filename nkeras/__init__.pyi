@@ -17,6 +17,7 @@ from nkeras import models as models
 from nkeras import ops as ops
 from nkeras import optimizers as optimizers
 from nkeras import preprocessing as preprocessing
+from nkeras import quantizers as quantizers
 from nkeras import random as random
 from nkeras import regularizers as regularizers
 from nkeras import saving as saving
@@ -53,6 +54,7 @@ from nkeras.ops.core import stop_gradient as stop_gradient
 from nkeras.ops.custom import elementwise as elementwise
 from nkeras.ops.kernel import kernel as kernel
 from nkeras.optimizers import Optimizer as Optimizer
+from nkeras.quantizers import Quantizer as Quantizer
 from nkeras.regularizers import Regularizer as Regularizer
 
 __version__: str

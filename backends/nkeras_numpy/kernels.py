@@ -21,6 +21,7 @@ from nkeras_numpy import (  # noqa: F401  they register
     normalization,
     optimizers,
     pooling,
+    quantized,
     random,
     reduction,
     row_updates,

@@ -101,14 +101,14 @@ _ROWS = (
     ),
     (
         NOT_OFFERED,
-        "there are no kernels for quantized weights",
-        "quantizers Quantizer",
-    ),
-    (
-        NOT_OFFERED,
-        "there are no kernels for int4, float8, GPTQ and AWQ; `QuantizedDTypePolicy` is for int8",
-        """dtype_policies.AWQDTypePolicy dtype_policies.GPTQDTypePolicy
-        dtype_policies.Int4DTypePolicy dtype_policies.QuantizedFloat8DTypePolicy""",
+        "there are no kernels for int4, float8, GPTQ and AWQ; int8 is what nkeras quantizes to",
+        """quantizers.AWQConfig quantizers.Float8QuantizationConfig quantizers.GPTQConfig
+        quantizers.Int4QuantizationConfig quantizers.abs_max_quantize_grouped_with_zero_point
+        quantizers.compute_float8_amax_history quantizers.compute_float8_scale
+        quantizers.fake_quant_with_min_max_vars quantizers.pack_int4
+        quantizers.quantize_and_dequantize quantizers.unpack_int4 dtype_policies.AWQDTypePolicy
+        dtype_policies.GPTQDTypePolicy dtype_policies.Int4DTypePolicy
+        dtype_policies.QuantizedFloat8DTypePolicy""",
     ),
     (
         NOT_OFFERED,

@@ -215,6 +215,23 @@ class Layer(Operation, Buildable, AddsLosses):
             )
         return self._run(*args, **kwargs)
 
+    def quantize(
+        self, mode: str | None = None, type_check: bool = True, config: object = None
+    ) -> None:
+        """Make integers of the weights: layers that can do so override this.
+
+        Args:
+            mode: `"int8"`, or None with a configuration.
+            type_check: whether to refuse layers of derived classes.
+            config: `Int8QuantizationConfig`, or None.
+
+        Raises:
+            NotImplementedError: the layer cannot.
+        """
+        raise NotImplementedError(
+            f"Layer {type(self).__name__} does not have a `quantize` method implemented."
+        )
+
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """KerasTensors of the outputs for KerasTensors of the inputs."""
         return graph.infer_outputs(self._run, args, kwargs)

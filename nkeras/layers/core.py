@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from nkeras import activations
+from nkeras import activations, ops
 from nkeras.core import dtypes, graph
 from nkeras.core.configurable import ANY
 from nkeras.core.errors import is_a, short
@@ -28,10 +28,12 @@ from nkeras.core.typing import (
     Structure,
     Unpack,
 )
+from nkeras.core.variable import Variable
 from nkeras.layers.activation import check_softmax
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
-from nkeras.layers.lora import Adaptable, AdaptableWeight
+from nkeras.layers.lora import AdaptableWeight
+from nkeras.layers.quantizing import Quantizable
 from nkeras.layers.shapes import is_shape, map_shapes, shapes_of
 from nkeras.ops.dense import dense
 
@@ -189,7 +191,7 @@ def Input(
     return layer.output
 
 
-class Dense(Adaptable):
+class Dense(Quantizable):
     """`activation(inputs @ kernel + bias)`.
 
     Args:
@@ -206,7 +208,7 @@ class Dense(Adaptable):
         lora_rank: None, or the rank of a product that is trained instead of the kernel: see
             `enable_lora`.
         lora_alpha: the product is multiplied by `lora_alpha / lora_rank`; by 1 for None.
-        quantization_config: must be None: nkeras has no quantization.
+        quantization_config: None, or how `quantize` makes integers: `Int8QuantizationConfig`.
 
     Input shape: `(batch, ..., inputs)`. Output shape: `(batch, ..., units)`.
 
@@ -222,6 +224,8 @@ class Dense(Adaptable):
     """
 
     kernel = AdaptableWeight()
+    quantized_axes: ClassVar[dict[str, tuple[int, ...]]] = {"kernel": (0,)}
+    kernel_scale: Variable
 
     def __init__(
         self,
@@ -251,24 +255,35 @@ class Dense(Adaptable):
         self.use_bias = use_bias
         self._set_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self._set_options("bias", bias_initializer, bias_regularizer, bias_constraint)
-        if quantization_config is not None:
-            raise ValueError("Dense: argument `quantization_config` must be None in nkeras.")
         self._set_lora(lora_rank, lora_alpha)
-        self.quantization_config = quantization_config
+        self._set_quantization(quantization_config)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
     def build(self, input_shape: PartialShape) -> None:
         """Make kernel and bias."""
         check_softmax(self, self.activation, self.units)
-        self._keep_base(self.add_weight("kernel", (input_shape[-1], self.units)))
+        self._add_matrix("kernel", (input_shape[-1], self.units))
         self.bias = self.add_weight("bias", (self.units,)) if self.use_bias else None
         self._adapt_if_asked()
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """`activation(inputs @ kernel + bias)`."""
+        if self.is_quantized:
+            return self.activation(self._integer_call(inputs))
         return self.activation(dense(inputs, self.kernel, self.bias))
+
+    def _integer_call(self, inputs: Tensor) -> Tensor:
+        """`inputs @ kernel + bias`, where the kernel is integers and a scale."""
+        kernel, scale = self.base_weight, self.kernel_scale
+        if not self.lora_enabled:
+            return self._integer_product(inputs, kernel, scale, self.bias)
+        a, b, factor = self._factors()
+        own = factor * ops.matmul(ops.matmul(inputs, a), b)
+        outputs = ops.add(self._integer_product(inputs, kernel, scale, None), own)
+        outputs = ops.cast(outputs, self.compute_dtype)
+        return outputs if self.bias is None else ops.add(outputs, self.bias)
 
 
 class Identity(Layer):

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from nkeras import activations
+import numpy as np
+
+from nkeras import activations, ops
 from nkeras.core.errors import refuse, short
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import (
@@ -20,14 +22,16 @@ from nkeras.core.typing import (
     RegularizerLike,
     Unpack,
 )
+from nkeras.core.variable import Variable
 from nkeras.initializers.random import VarianceScaling
 from nkeras.layers.activation import check_softmax
 from nkeras.layers.input_spec import InputSpec
 from nkeras.layers.lora import Adaptable, AdaptableWeight
-from nkeras.ops.einsum_dense import einsum_dense
+from nkeras.layers.quantizing import Quantizable
+from nkeras.ops.einsum_dense import as_matrices, einsum_dense
 
 
-class EinsumDense(Adaptable):
+class EinsumDense(Quantizable):
     """`activation(einsum(equation, inputs, kernel) + bias)`.
 
     Args:
@@ -47,7 +51,7 @@ class EinsumDense(Adaptable):
             `enable_lora`.
         lora_alpha: the product is multiplied by `lora_alpha / lora_rank`; by 1 for None.
         gptq_unpacked_column_size: must be None: nkeras has no GPTQ.
-        quantization_config: must be None: nkeras has no quantization.
+        quantization_config: None, or how `quantize` makes integers: `Int8QuantizationConfig`.
 
     Input shape: `(batch, ...)`, as the equation has it. Output shape: likewise.
 
@@ -77,6 +81,8 @@ class EinsumDense(Adaptable):
     }
 
     kernel = AdaptableWeight()
+    quantized_axes: ClassVar[dict[str, tuple[int, ...]]] = {"kernel": ()}
+    kernel_scale: Variable
 
     def __init__(
         self,
@@ -105,28 +111,19 @@ class EinsumDense(Adaptable):
         self.activation = activations.get(activation)
         self._set_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self._set_options("bias", bias_initializer, bias_regularizer, bias_constraint)
-        for argument, value in (
-            ("gptq_unpacked_column_size", gptq_unpacked_column_size),
-            ("quantization_config", quantization_config),
-        ):
-            if value is not None:
-                refuse(argument, value, "None in nkeras", "EinsumDense")
+        if gptq_unpacked_column_size is not None:
+            value = gptq_unpacked_column_size
+            refuse("gptq_unpacked_column_size", value, "None in nkeras", "EinsumDense")
         self._set_lora(lora_rank, lora_alpha)
-        self.quantization_config = quantization_config
+        self._set_quantization(quantization_config)
 
     def build(self, input_shape: PartialShape) -> None:
         """Make kernel and bias."""
         axes = _named_axes(self.equation, tuple(input_shape), self.partial_output_shape)
         check_softmax(self, self.activation, axes.sizes[axes.output[-1]])
-        initializer, regularizer, constraint = self._options_of("kernel")
-        kernel = self.add_weight(
-            name="kernel",
-            shape=[axes.sizes[name] for name in axes.kernel],
-            initializer=_along(initializer, axes),
-            regularizer=regularizer,
-            constraint=constraint,
-        )
-        self._keep_base(kernel)
+        self._axes = axes
+        initializer = _along(self._options_of("kernel")[0], axes)
+        self._add_matrix("kernel", [axes.sizes[name] for name in axes.kernel], initializer)
         self.bias = None
         if self.bias_axes is not None:
             self.bias = self.add_weight("bias", axes.bias_shape(self.bias_axes))
@@ -135,7 +132,72 @@ class EinsumDense(Adaptable):
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """`activation(einsum(equation, inputs, kernel) + bias)`."""
+        if self.is_quantized:
+            return self.activation(self._integer_call(inputs))
         return self.activation(einsum_dense(self.equation, inputs, self.kernel, self.bias))
+
+    def _integer_call(self, inputs: Tensor) -> Tensor:
+        """`einsum(equation, inputs, kernel) + bias`, where the kernel is integers and a scale."""
+        outputs = self._integer_sum(inputs)
+        if self.lora_enabled:
+            a, b, factor = self._factors()
+            last = self._axes.kernel[-1]
+            if last == self._axes.output[-1] and last not in self._axes.inputs:
+                own = ops.matmul(ops.einsum(self.equation, inputs, a), b)
+            else:
+                own = ops.einsum(self.equation, inputs, ops.matmul(a, b))
+            outputs = ops.cast(ops.add(outputs, factor * own), self.compute_dtype)
+        return outputs if self.bias is None else ops.add(outputs, self.bias)
+
+    def _integer_sum(self, inputs: Tensor) -> Tensor:
+        kernel, scale = self.base_weight.value, self.kernel_scale.value
+        matrices = as_matrices(self.equation, inputs, kernel)
+        if matrices is not None:
+            flat = ops.reshape(scale, (-1,))
+            outputs = self._integer_product(matrices.x, matrices.kernel, flat, None)
+            return ops.reshape(outputs, matrices.shape)
+        quantizer, axes = self.inputs_quantizer, self._axes
+        if quantizer is None:
+            sums = ops.einsum(self.equation, inputs, ops.cast(kernel, inputs.dtype))
+            return ops.divide(sums, scale)
+        reduced = [i for i, name in enumerate(axes.inputs) if name not in axes.output]
+
+        @ops.custom_gradient
+        def product(inputs: Tensor, kernel: Tensor, scale: Tensor) -> Any:
+            integers, own = quantizer(inputs, axis=reduced)
+            sums = ops.cast(ops.einsum(self.equation, integers, kernel), inputs.dtype)
+
+            def gradient(upstream: Tensor) -> Any:
+                back = f"{axes.output},{axes.kernel}->{axes.inputs}"
+                return ops.einsum(back, upstream, self._floats("kernel")), None, None
+
+            along = ops.reshape(
+                ops.transpose(own, axes.order(axes.inputs)), axes.along(own.shape, axes.inputs)
+            )
+            return ops.divide(sums, ops.multiply(along, scale)), gradient
+
+        return product(inputs, kernel, scale)
+
+    def _axes_of(self, name: str) -> tuple[int, ...]:
+        """The axes of the kernel that are summed over."""
+        axes = self._axes
+        return tuple(i for i, letter in enumerate(axes.kernel) if letter not in axes.output)
+
+    def _stored_scale(self, name: str, scale: np.ndarray) -> np.ndarray:
+        """The scale as it broadcasts against the output."""
+        axes = self._axes
+        order = axes.order(axes.kernel)
+        return scale.transpose(order).reshape(axes.along(scale.shape, axes.kernel))
+
+    def _shaped_scale(self, name: str, scale: Tensor) -> Tensor:
+        """The inverse."""
+        axes = self._axes
+        order = axes.order(axes.kernel)
+        shape = tuple(
+            1 if i in self._axes_of(name) else size for i, size in enumerate(self.base_weight.shape)
+        )
+        turned = ops.reshape(scale, tuple(shape[i] for i in order))
+        return ops.transpose(turned, [order.index(i) for i in range(len(order))])
 
 
 @dataclass(frozen=True)
@@ -146,6 +208,25 @@ class _Axes:
     kernel: str
     output: str
     sizes: dict[str, int | None]
+
+    def order(self, names: str) -> list[int]:
+        """The axes of an operand: those that are summed over, then those of the output, in order.
+
+        Args:
+            names: of the operand's axes.
+        """
+        gone = [i for i, name in enumerate(names) if name not in self.output]
+        return gone + [names.index(name) for name in self.output if name in names]
+
+    def along(self, shape: Sequence[int], names: str) -> tuple[int, ...]:
+        """The shape in which a scale of an operand broadcasts against the output.
+
+        Args:
+            shape: of the scale, with size 1 along the axes that are summed over.
+            names: of the operand's axes.
+        """
+        sizes = dict(zip(names, shape, strict=True))
+        return tuple(sizes.get(name, 1) for name in self.output)
 
     def bias_shape(self, letters: str) -> list[int | None]:
         """The bias' shape: from the first of its letters on, 1 where it is the same."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from nkeras import ops
 from nkeras.core import dtypes
 from nkeras.core.configurable import ANY
-from nkeras.core.errors import refuse, warn
+from nkeras.core.errors import warn
 from nkeras.core.graph import set_mask
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
@@ -25,13 +25,15 @@ from nkeras.core.typing import (
     TensorLike,
     Unpack,
 )
+from nkeras.core.variable import Variable
 from nkeras.layers.arguments import positive_int
 from nkeras.layers.lora import Adaptable, AdaptableWeight
+from nkeras.layers.quantizing import Quantizable
 from nkeras.ops.dense import dense
 from nkeras.ops.shape import turned
 
 
-class Embedding(Adaptable):
+class Embedding(Quantizable):
     """Rows of a matrix, chosen by integers: vectors for words.
 
     Its gradient adds in the order of the inputs, whatever the number of threads. Where a plan of
@@ -50,7 +52,7 @@ class Embedding(Adaptable):
         lora_rank: None, or the rank of a product that is trained instead of the matrix: see
             `enable_lora`.
         lora_alpha: the product is multiplied by `lora_alpha / lora_rank`; by 1 for None.
-        quantization_config: must be None: nkeras has no quantization.
+        quantization_config: None, or how `quantize` makes integers: `Int8QuantizationConfig`.
 
     Input shape: `(batch, ...)`, integers. Output shape: `(batch, ..., output_dim)`.
 
@@ -76,6 +78,11 @@ class Embedding(Adaptable):
     }
 
     embeddings = AdaptableWeight()
+    quantized_axes: ClassVar[dict[str, tuple[int, ...]]] = {
+        "embeddings": (1,),
+        "reverse_embeddings": (0,),
+    }
+    embeddings_scale: Variable
 
     def __init__(
         self,
@@ -104,9 +111,7 @@ class Embedding(Adaptable):
         self.supports_masking = mask_zero
         self.autocast = False
         self._set_lora(lora_rank, lora_alpha)
-        if quantization_config is not None:
-            refuse("quantization_config", quantization_config, "None in nkeras", owner)
-        self.quantization_config = quantization_config
+        self._set_quantization(quantization_config)
         if weights is not None:
             self.build()
             self.set_weights(
@@ -116,7 +121,7 @@ class Embedding(Adaptable):
     def build(self, input_shape: PartialShape | None = None) -> None:
         """Make the matrix."""
         if not self.built:
-            self._keep_base(self.add_weight("embeddings", (self.input_dim, self.output_dim)))
+            self._add_matrix("embeddings", (self.input_dim, self.output_dim))
             self._adapt_if_asked()
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -124,10 +129,17 @@ class Embedding(Adaptable):
         if inputs.dtype == "bool" or not dtypes.is_integer(inputs.dtype):
             inputs = ops.cast(inputs, "int32")
         rows = ops.take(self.base_weight, inputs, axis=0)
+        if self.is_quantized:
+            scale = ops.expand_dims(ops.take(self.embeddings_scale, inputs, axis=0), -1)
+            rows = ops.divide(ops.cast(rows, self.compute_dtype), scale)
         if self.lora_enabled:
             a, b, scale = self._factors()
             rows = ops.add(rows, scale * ops.matmul(ops.take(a, inputs, axis=0), b))
         return ops.cast(rows, self.compute_dtype)
+
+    def _matrices(self) -> tuple[str, ...]:
+        """The matrix."""
+        return ("embeddings",)
 
     def compute_mask(self, inputs: Structure, previous_mask: Masks = None) -> Masks:
         """Where the inputs are not 0, if that is masked."""
@@ -168,6 +180,9 @@ class ReversibleEmbedding(Embedding):
     https://arxiv.org/abs/1608.05859
     """
 
+    reverse_embeddings: Variable
+    reverse_embeddings_scale: Variable
+
     def __init__(
         self,
         input_dim: int,
@@ -198,11 +213,13 @@ class ReversibleEmbedding(Embedding):
         """Make the matrix, and the one that projects where it is another."""
         super().build(input_shape)
         if not self.tie_weights:
-            self.reverse_embeddings = self.add_weight(
-                name="reverse_embeddings",
-                shape=(self.output_dim, self.input_dim),
-                initializer=self._options_of("embeddings")[0],
-            )
+            initializer = self._options_of("embeddings")[0]
+            shape = (self.output_dim, self.input_dim)
+            self._add_matrix("reverse_embeddings", shape, initializer)
+
+    def _matrices(self) -> tuple[str, ...]:
+        """The matrix, and the one that projects where it is another."""
+        return ("embeddings",) if self.tie_weights else ("embeddings", "reverse_embeddings")
 
     def call(self, inputs: Tensor, reverse: bool = False) -> Tensor:
         """The rows that the inputs name, or scores of all rows."""
@@ -211,12 +228,23 @@ class ReversibleEmbedding(Embedding):
             if self.mask_zero:
                 set_mask(outputs, ops.not_equal(inputs, 0))
             return outputs
-        dtype = dtypes.standardize(self.reverse_dtype or self.compute_dtype)
-        kernel = turned(to_tensor(self.embeddings)) if self.tie_weights else self.reverse_embeddings
-        scores = dense(ops.cast(inputs, dtype), ops.cast(kernel, dtype))
+        scores = self._scores_by_integers(inputs) if self.is_quantized else self._scores(inputs)
         if self.logit_soft_cap is not None:
             scores = ops.tanh(scores / self.logit_soft_cap) * self.logit_soft_cap
         return scores
+
+    def _scores(self, inputs: Tensor) -> Tensor:
+        dtype = dtypes.standardize(self.reverse_dtype or self.compute_dtype)
+        kernel = turned(to_tensor(self.embeddings)) if self.tie_weights else self.reverse_embeddings
+        return dense(ops.cast(inputs, dtype), ops.cast(kernel, dtype))
+
+    def _scores_by_integers(self, inputs: Tensor) -> Tensor:
+        """Without LoRA, as in Keras."""
+        if self.tie_weights:
+            kernel, scale = turned(self.base_weight.value), self.embeddings_scale
+        else:
+            kernel, scale = self.reverse_embeddings, self.reverse_embeddings_scale
+        return self._integer_product(ops.cast(inputs, self.compute_dtype), kernel, scale, None)
 
     def compute_mask(self, inputs: Structure, previous_mask: Masks = None) -> Masks:
         """None: `call` has set the mask of the rows, and scores have none."""

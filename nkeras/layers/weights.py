@@ -163,6 +163,11 @@ class Weighted(Tracked):
         """The dtype that inputs are cast to."""
         return self._policy.compute_dtype
 
+    @property
+    def quantization_mode(self) -> str | None:
+        """`"int8"` for a layer whose policy makes integers of its weights, else None."""
+        return self._policy.quantization_mode
+
     def _own_weights(self) -> list[Variable]:
         """Own variables, trainable ones first."""
         own = unique([*self._owned_variables, *self._variables_in_containers()])

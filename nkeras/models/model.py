@@ -19,6 +19,7 @@ from nkeras.core.typing import Config, Self, Shapes, Structure
 from nkeras.layers.base import Layer
 from nkeras.models.configuration import graph_config, graph_from_config, is_graph_config
 from nkeras.models.functional import Graph
+from nkeras.models.quantize import quantize
 from nkeras.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -207,6 +208,38 @@ class Model(Trainer, Layer):
                 "symbolic inputs and outputs."
             )
         return self._graph
+
+    def quantize(  # pyright: ignore[reportIncompatibleMethodOverride]  these are Keras' arguments
+        self,
+        mode: str | None = None,
+        config: Any = None,
+        filters: str | Sequence[str] | Callable[[Layer], bool] | None = None,
+        *,
+        type_check: bool = True,
+    ) -> None:
+        """Make integers of the weights of `Dense`, `EinsumDense` and embeddings, for inference.
+
+        Args:
+            mode: `"int8"`, or None with a configuration.
+            config: `nkeras.quantizers.Int8QuantizationConfig`; the usual one for None.
+            filters: which layers: a regular expression that their name contains, a list of such,
+                or a function of the layer; all for None. The others stay as they are.
+            type_check: whether to leave out layers of classes that are derived from these.
+
+        Raises:
+            ValueError: nkeras has no such mode, or a layer is not built or is quantized already.
+
+        Example:
+            >>> import nkeras
+            >>> model = nkeras.Sequential([nkeras.Input((4,)), nkeras.layers.Dense(2)])
+            >>> model.quantize("int8", filters="dense")
+            >>> model.layers[0].kernel.dtype
+            'int8'
+
+        Source: https://keras.io/api/quantizers/
+        """
+        leaves = [layer for layer in self._flatten_layers() if not layer._layers]
+        quantize(leaves, mode, config, filters, type_check)
 
     def summary(
         self,

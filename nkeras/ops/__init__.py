@@ -7,7 +7,7 @@ import typing
 from nkeras.core import missing
 from nkeras.ops import conv_bias as conv_bias, dense as dense
 from nkeras.ops import gru as gru, lstm as lstm, operators as operators, simple_rnn as simple_rnn
-from nkeras.ops import row_updates as row_updates
+from nkeras.ops import quantized as quantized, row_updates as row_updates
 from nkeras.ops import group_norm as group_norm, locally_connected as locally_connected
 from nkeras.ops.activation import (
     celu, elu, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_swish, hard_tanh,

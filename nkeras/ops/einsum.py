@@ -15,7 +15,7 @@ from nkeras.core.typing import TensorLike
 from nkeras.ops.creation import diagonal
 from nkeras.ops.matrix_product import matmul
 from nkeras.ops.reduction import reduce_sum
-from nkeras.ops.shape import broadcast_to, reshape, transpose
+from nkeras.ops.shape import broadcast_to, cast, reshape, transpose
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -31,7 +31,7 @@ def einsum(subscripts: str, *operands: TensorLike, **kwargs: object) -> Tensor:
         kwargs: must be empty: the order of products is chosen by `numpy.einsum_path`.
 
     Returns:
-        Tensor.
+        Tensor; int32 for tensors of int8.
 
     Raises:
         ValueError: the names do not fit the shapes.
@@ -44,6 +44,8 @@ def einsum(subscripts: str, *operands: TensorLike, **kwargs: object) -> Tensor:
     if kwargs:
         raise ValueError(f"einsum: unknown arguments {short(sorted(kwargs))}.")
     tensors = promoted(*operands)
+    if tensors[0].dtype == "int8" and len(tensors) != 2:  # two become one product, as int32
+        tensors = [cast(tensor, "int32") for tensor in tensors]
     inputs, output = names_of_axes(subscripts, tuple(len(tensor.shape) for tensor in tensors))
     sizes = _sizes(subscripts, inputs, [tensor.shape for tensor in tensors])
     terms = [_without_repeats(tensor, names) for tensor, names in zip(tensors, inputs, strict=True)]
@@ -145,6 +147,8 @@ def _reduced(tensor: Tensor, names: str, needed: set[str]) -> tuple[Tensor, str]
     """Sum over the names that nobody needs."""
     gone = tuple(i for i, name in enumerate(names) if name not in needed)
     if gone:
+        if tensor.dtype == "int8":
+            tensor = cast(tensor, "int32")
         tensor = reduce_sum(tensor, axis=gone, keepdims=False)
     return tensor, "".join(name for name in names if name in needed)
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from nkeras.core.primitive import op, promoted, to_tensor
+from nkeras.core.spec import Shape
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
 from nkeras.ops.dense import dense
@@ -58,19 +59,51 @@ def einsum_dense(
     """
     x, kernel = promoted(x, kernel)
     bias = to_tensor(bias, x.dtype)
-    product = _as_product(subscripts, len(x.shape), len(kernel.shape))
+    product = as_matrices(subscripts, x, kernel)
     if product is not None:
-        left, right = transpose(x, product.x_axes), transpose(kernel, product.kernel_axes)
-        lead, inner = left.shape[: -product.inner], left.shape[-product.inner :]
-        units = right.shape[product.inner :]
-        length, width = math.prod(inner), math.prod(units)
-        if inner == right.shape[: product.inner] and length:
-            fused = shaped(bias, (width,)) if bias is not None and bias.shape == units else None
-            y = dense(shaped(left, (*lead, length)), shaped(right, (length, width)), fused)
-            y = shaped(y, (*lead, *units))
-            return y if bias is None or fused is not None else add(y, bias)
+        fused = bias is None or bias.shape == product.units
+        flat = shaped(bias, product.kernel.shape[1:]) if bias is not None and fused else None
+        y = shaped(dense(product.x, product.kernel, flat), product.shape)
+        return y if bias is None or fused else add(y, bias)
     y = einsum(subscripts, x, kernel)
     return y if bias is None else add(y, bias)
+
+
+class Matrices(NamedTuple):
+    """The operands of an equation that is a plain product, as matrices.
+
+    Attributes:
+        x: `(..., inner)`.
+        kernel: `(inner, units)`.
+        units: sizes of the axes that come from the kernel.
+        shape: of the result.
+    """
+
+    x: Tensor
+    kernel: Tensor
+    units: Shape
+    shape: Shape
+
+
+def as_matrices(subscripts: str, x: Tensor, kernel: Tensor) -> Matrices | None:
+    """The operands as matrices, or None where the equation is no plain product.
+
+    Args:
+        subscripts: names of the axes.
+        x: tensor.
+        kernel: tensor.
+    """
+    product = _as_product(subscripts, len(x.shape), len(kernel.shape))
+    if product is None:
+        return None
+    left, right = transpose(x, product.x_axes), transpose(kernel, product.kernel_axes)
+    lead, inner = left.shape[: -product.inner], left.shape[-product.inner :]
+    units = right.shape[product.inner :]
+    length, width = math.prod(inner), math.prod(units)
+    if inner != right.shape[: product.inner] or not length:
+        return None
+    matrices = shaped(left, (*lead, length)), shaped(right, (length, width))
+    return Matrices(*matrices, units, (*lead, *units))
 
 
 @lru_cache(1024)

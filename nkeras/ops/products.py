@@ -67,7 +67,7 @@ def tensordot(
     shape1, shape2 = [x1.shape[a] for a in free1], [x2.shape[b] for b in free2]
     left = reshape(transpose(x1, (*free1, *first)), (math.prod(shape1), inner))
     right = reshape(transpose(x2, (*second, *free2)), (inner, math.prod(shape2)))
-    return reshape(matmul(left, right), (*shape1, *shape2))
+    return cast(reshape(matmul(left, right), (*shape1, *shape2)), left.dtype)
 
 
 @op
@@ -105,7 +105,8 @@ def outer(x1: TensorLike, x2: TensorLike) -> Tensor:
 @op
 def vdot(x1: TensorLike, x2: TensorLike) -> Tensor:
     """Sum of products of the elements of two flattened tensors, the first one conjugated."""
-    return matmul(conj(reshape(x1, -1)), reshape(x2, -1))
+    left, right = promoted(reshape(x1, -1), reshape(x2, -1))
+    return cast(matmul(conj(left), right), left.dtype)
 
 
 @op

@@ -297,6 +297,19 @@ def group_norm_cases():
             yield f"group_norm_grad-{label}", "group_norm_grad", arrays, static
 
 
+def quantized_cases():
+    def bytes_of(*shape):
+        return np.random.default_rng(5).integers(-128, 128, shape).astype(np.int8)
+
+    yield "int8_matmul", "int8_matmul", (bytes_of(2, 35, 7), bytes_of(7, 70)), {}
+    yield "int8_matmul-batch", "int8_matmul", (bytes_of(2, 5, 7), bytes_of(2, 7, 6)), {}
+    static = {"low": -127, "high": 127, "epsilon": 1e-7}
+    scale = np.random.default_rng(6).uniform(50, 90, 70)
+    arrays = normal(2, 37, 33), bytes_of(33, 70), scale
+    yield "int8_dense", "int8_dense", (*arrays, normal(70)), static
+    yield "int8_dense-row", "int8_dense", (arrays[0][:1, :1], *arrays[1:], None), static
+
+
 def optimizer_cases():
     w, grad, m = normal(50, 60), normal(50, 60, seed=1), normal(50, 60, seed=2)
     v = normal(50, 60, seed=3, positive=True)
@@ -386,6 +399,7 @@ def all_cases():
         ctc_cases,
         attention_cases.cases,
         image_cases,
+        quantized_cases,
         optimizer_cases,
     ):
         yield from maker()
@@ -457,6 +471,7 @@ def test_as_numpy(label, dtype):
 OF_FLOATS = ("reduce_mean", "average", "softmax", "log_", "sparse", "cross", "dropout")
 OF_FLOATS += ("batch_norm", "layer_norm", "rms_norm", "lstm", "gru", "simple_rnn", "resample")
 OF_FLOATS += ("ctc", "group_norm")
+OF_FLOATS += ("int8_dense",)
 OF_FLOATS += ("solve", "pinv", "det", "cofactors", "slogdet", "cholesky", "qr", "lu", "eig", "svd")
 OF_FLOATS += ("matrix_rank", "sample", "attention")
 OF_FLOATS += (

@@ -286,10 +286,11 @@ def address_of(typingctx, x, i):
 
 
 def _address(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-    return _address_of(context, builder, signature.args[0], *values[:2])
+    return emit_address(context, builder, signature.args[0], *values[:2])
 
 
-def _address_of(context: Any, builder: Any, kind: Any, x: Any, i: Any) -> Any:
+def emit_address(context: Any, builder: Any, kind: Any, x: Any, i: Any) -> Any:
+    """The address of x[i] of a contiguous array of a Numba type."""
     array = context.make_array(kind)(context, builder, x)
     size = context.get_abi_sizeof(context.get_data_type(kind.dtype))
     return builder.add(builder.ptrtoint(array.data, INT), builder.mul(i, INT(size)))
@@ -361,7 +362,7 @@ def load_numbers(typingctx, like, x, i, count):
 
     def codegen(context, builder, signature, values):
         mask = emit_mask(builder, values[3], numbers.count)
-        address = _address_of(context, builder, signature.args[1], *values[1:3])
+        address = emit_address(context, builder, signature.args[1], *values[1:3])
         return builder.uitofp(emit_masked_load(builder, address, mask, numbers), vector.llvm)
 
     return vector(like, x, types.int64, types.int64), codegen
@@ -374,7 +375,7 @@ def store_numbers(typingctx, x, i, value, count):
 
     def codegen(context, builder, signature, values):
         mask = emit_mask(builder, values[3], numbers.count)
-        address = _address_of(context, builder, signature.args[0], *values[:2])
+        address = emit_address(context, builder, signature.args[0], *values[:2])
         emit_masked_store(builder, builder.fptoui(values[2], numbers), address, mask)
         return context.get_dummy_value()
 

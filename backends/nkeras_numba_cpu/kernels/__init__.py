@@ -19,6 +19,7 @@ from nkeras_numba_cpu.kernels import (  # noqa: F401  they register
     normalization,
     optimizers,
     pooling,
+    quantized,
     random,
     reduction,
     row_updates,
