@@ -25,7 +25,8 @@ OVERHEAD = 100e-6  # seconds: what takes less is Python's, not the operation's
 
 def names() -> set[str]:
     """What has a case or a reason to have none."""
-    return {*ops.__all__, *(f"random.{name}" for name in random.__all__)}
+    images = (f"image.{name}" for name in ops.image.__all__)
+    return {*ops.__all__, *images, *(f"random.{name}" for name in random.__all__)}
 
 
 def check() -> None:

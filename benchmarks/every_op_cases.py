@@ -183,6 +183,25 @@ add("adaptive_average_pool adaptive_max_pool", "{}(image, (9, 9))")
 add("depth_to_space space_to_depth", "{}(image, 2)")
 add("unfold", "{}(image, 3, padding=1)")
 add("fold", "{}(ops.unfold(image, 3), image.shape[2:], 3)")
+add(
+    "image.rgb_to_grayscale image.rgb_to_hsv image.hsv_to_rgb image.sobel_edges",
+    "{}(photos)",
+)
+add("image.resize", "{}(photos, (112, 112))")
+add("image.affine_transform", "{}(photos, moves)")
+add("image.perspective_transform", "{}(photos, corners, corners + 0.5)")
+add("image.map_coordinates", "{}(x, coordinates, 1)")
+add("image.elastic_transform", "{}(photos, seed=1)")
+add("image.gaussian_blur", "{}(photos, (5, 5), (1.0, 1.0), 'channels_last')")
+add("image.ssim", "{}(photos, photos)")
+add("image.pad_images image.crop_images", "{}(photos, 8, 8, 8, 8)")
+add("image.extract_patches", "{}(photos, 16)")
+add("image.extract_patches_3d", "{}(volumes, 4)")
+add(
+    "image.scale_and_translate",
+    "{}(photos, (len(photos), 112, 112, 3), ops.array([0.5, 0.5]), ops.array([0.0, 0.0]), "
+    "(1, 2), 'linear')",
+)
 add("batch_normalization", "{}(image, channel, channel, axis=-1)")
 add("layer_normalization rms_normalization", "{}(x)")
 add("binary_crossentropy", "{}(probabilities, probabilities)")
@@ -241,6 +260,11 @@ def _image(*shape: int) -> Callable[[int], np.ndarray]:
     return make
 
 
+def _photos(*shape: int) -> Callable[[int], np.ndarray]:
+    """Like `_image`, from 0 to 1."""
+    return lambda n: np.clip(_image(*shape)(n) / 4 + 0.5, 0.0, 1.0)
+
+
 _INPUTS: dict[str, Callable[[int], Any]] = {
     "x": _floats("x", -2, 2),
     "y": _floats("y", -2, 2),
@@ -261,6 +285,16 @@ _INPUTS: dict[str, Callable[[int], Any]] = {
     "b": lambda n: _random("b").random((n, n)) < 0.5,
     "c": lambda n: _random("c").random((n, n)) < 0.5,
     "image": _image(-1, 56, 56, 32),
+    "photos": _photos(-1, 224, 224, 3),
+    "volumes": _photos(-1, 16, 32, 32, 4),
+    "moves": lambda n: np.tile(
+        np.array([1.02, 0.1, -5, 0.1, 0.97, 4, 0, 0], "float32"), (8 if n > 100 else 1, 1)
+    ),
+    "corners": lambda n: np.tile(
+        np.array([[[0, 3], [5, 220], [200, 0], [222, 223]]], "float32"),
+        (8 if n > 100 else 1, 1, 1),
+    ),
+    "coordinates": lambda n: _random("coordinates").uniform(0, n, (2, n, n)).astype("float32"),
     "heads": _image(-1, 64, 8, 32),
     "kernel": _image(3, 3, 32, 32),
     "depthwise": _image(3, 3, 32, 1),

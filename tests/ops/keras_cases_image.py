@@ -159,6 +159,7 @@ add(
         f"{{}}(photo, (9, 4, 3), ops.array([1.4, 0.7]), ops.array([-1.2, 0.9]), (0, -2), {method!r})"
         for method in ("trilinear", "cubic", "lanczos3", "lanczos5")
     ),
+    "{}(photos, (2, 5, 4, 3), ops.array([1.4, 0.7]), ops.array([-1.2, 0.9]), (1, 2), 'cubic')",
     "{}(photos, (2, 6, 5, 3), np.array([-0.5], 'float32'), np.array([6.0], 'float32'), (2,), 'linear')",
     "{}(counts, (2, 3, 5, 1), np.array([0.3], 'float32'), np.array([0.7], 'float32'), (1,), 'linear')",
 )

@@ -53,6 +53,8 @@ def test_gradients_of_scale_and_translate(method: str, antialias: bool) -> None:
         )
 
     check_gradient(scaled, (PHOTOS, SCALE, SHIFT), {})
+    wide = _random.uniform(0.0, 1.0, (2, 5, 9, 3)).astype("float32")
+    check_gradient(scaled, (wide, SCALE, SHIFT), {})
     by_tensors = scaled(PHOTOS, ops.array(SCALE), ops.array(SHIFT))
     by_numbers = scaled(PHOTOS, SCALE, SHIFT)
     np.testing.assert_allclose(by_tensors, by_numbers, atol=2e-6)

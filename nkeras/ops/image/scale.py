@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
@@ -30,8 +31,11 @@ from nkeras.ops.image.layout import as_before, as_float
 from nkeras.ops.image.resampling import METHODS, resample
 from nkeras.ops.matrix_product import matmul_
 from nkeras.ops.reduction import reduce_sum
-from nkeras.ops.shape import cast, swapaxes
+from nkeras.ops.shape import cast, reshape, turned
 from nkeras.ops.subscripts import section
+
+LINE = 16
+"""So many elements behind an axis are worth a matrix product of their own."""
 
 _triangle = elementwise(scalars.triangle_window, "float", "1 - |x|, 0 beyond 1.")
 _cubic = elementwise(scalars.cubic_window, "float", "The cubic window of Keys with a = -1/2.")
@@ -114,8 +118,19 @@ def scale_and_translate(
                 section(cast(to_tensor(v), x.dtype), 0, i, i + 1) for v in (scale, translation)
             )
             weights = _weights(x.shape[axis], shape[axis], known, antialias, factor, shift)
-            x = swapaxes(matmul_(swapaxes(x, axis, -1), weights), axis, -1)
+            x = _multiplied(x, axis, weights)
     return as_before(x, dtype) if dtype in ("float16", "bfloat16") else x
+
+
+def _multiplied(x: Tensor, axis: int, weights: Tensor) -> Tensor:
+    """Weights `(before, size)` times an axis; whole lines behind it need not be turned."""
+    outer, inner = prod(x.shape[:axis]), prod(x.shape[axis + 1 :])
+    lines = reshape(x, (outer, x.shape[axis], inner))
+    if inner < LINE:
+        made = turned(matmul_(turned(lines), weights))
+    else:
+        made = matmul_(turned(weights), lines)
+    return reshape(made, (*x.shape[:axis], weights.shape[1], *x.shape[axis + 1 :]))
 
 
 def _weights(
