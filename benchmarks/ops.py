@@ -170,6 +170,23 @@ def normalizations() -> Iterator[Row]:
     yield row("layer_norm {} train", sizes, "layer_norm", inputs, None, what="both", by=[0, 1, 2])
 
 
+def attentions() -> Iterator[Row]:
+    """Each framework takes heads where its own function wants them."""
+    for batch, length, heads, size in ((1, 512, 8, 64), (32, 64, 4, 32)):
+        inputs = [[batch, length, heads, size]] * 3
+        for causal in (False, True):
+            flops = 4.0 * batch * heads * length**2 * size / (1 + causal)
+            sizes = "x".join(map(str, inputs[0])) + (" causal" if causal else "")
+            yield row(
+                "attention {} forward", sizes, "attention", inputs, None, flops=flops,
+                causal=causal,
+            )  # fmt: skip
+            yield row(
+                "attention {} train", sizes, "attention", inputs, None, flops=3.5 * flops,
+                causal=causal, what="both", by=[0, 1, 2],
+            )  # fmt: skip
+
+
 def activations() -> Iterator[Row]:
     for op in ("relu", "tanh", "sigmoid", "gelu", "exp"):
         for size in (100_000, 4_000_000):
@@ -215,7 +232,10 @@ def others() -> Iterator[Row]:
 
 def all_rows(threads: int, peak: float, clock: Clock = time.perf_counter) -> list[Row]:
     """Every row; the peak, in GFLOP/s, is what arithmetic is held against."""
-    families = (convolutions(), products(), pools(), normalizations(), activations(), others())
+    families = (
+        *(convolutions(), products(), pools(), normalizations(), attentions(), activations()),
+        others(),
+    )
     rows = [with_bar(one, threads, peak, clock) for family in families for one in family]
     return [version for one in rows for version in versions(one)]
 

@@ -63,6 +63,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "average_pool": lambda case, x: _pool(x, 0.0, lax.add, case["size"]) / case["size"] ** 2,
     "batch_norm": lambda case, x, gamma, beta: _normalize(x, gamma, beta, (0, 1, 2)),
     "layer_norm": lambda case, x, gamma, beta: _normalize(x, gamma, beta, (-1,)),
+    "attention": lambda case, query, key, value: jax.nn.dot_product_attention(
+        query, key, value, is_causal=case["causal"]
+    ),
     "relu": lambda case, x: jax.nn.relu(x),
     "tanh": lambda case, x: jnp.tanh(x),
     "sigmoid": lambda case, x: jax.nn.sigmoid(x),

@@ -61,6 +61,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "layer_norm": lambda case, x, gamma, beta: ops.layer_normalization(
         x, gamma, beta, epsilon=1e-3
     ),
+    "attention": lambda case, query, key, value: ops.dot_product_attention(
+        query, key, value, is_causal=case["causal"]
+    ),
     "relu": lambda case, x: ops.relu(x),
     "tanh": lambda case, x: ops.tanh(x),
     "sigmoid": lambda case, x: ops.sigmoid(x),

@@ -58,6 +58,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "layer_norm": lambda case, x, gamma, beta: functional.layer_norm(
         x, x.shape[-1:], gamma, beta, 1e-3
     ),
+    "attention": lambda case, query, key, value: functional.scaled_dot_product_attention(
+        query, key, value, is_causal=case["causal"]
+    ),
     "relu": lambda case, x: torch.relu(x),
     "tanh": lambda case, x: torch.tanh(x),
     "sigmoid": lambda case, x: torch.sigmoid(x),
@@ -89,6 +92,8 @@ def make(
         inputs[1] = inputs[1].long()
     for i in TRANSPOSED.get(op, ()):
         inputs[i] = inputs[i].T.contiguous()
+    if op == "attention":  # torch wants (batch, heads, length, size)
+        inputs = [one.permute(0, 2, 1, 3).contiguous() for one in inputs]
     if op not in IMAGES:
         return _timed(case, inputs, upstream)
     candidates = []
@@ -119,7 +124,11 @@ def _timed(
         return forward
     wanted = [inputs[i].requires_grad_() for i in case["by"]]
     y = function(case, *inputs)
-    if memory_format is None:
+    if case["op"] == "attention":
+        batch, heads, length, size = y.shape
+        gradient = torch.from_numpy(upstream((batch, length, heads, size)))
+        gradient = gradient.permute(0, 2, 1, 3).contiguous()
+    elif memory_format is None:
         gradient = torch.from_numpy(upstream(tuple(y.shape)))
     else:
         batch, channels, height, width = y.shape

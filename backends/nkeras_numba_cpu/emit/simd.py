@@ -429,6 +429,16 @@ def first_lanes(typingctx, a, count):
 
 
 @intrinsic
+def first_of(typingctx, a, count, b):
+    """The first `count` lanes of a, then those of b."""
+
+    def codegen(context, builder, signature, values):
+        return builder.select(emit_mask(builder, values[1], values[0].type.count), *values[::2])
+
+    return a(a, types.int64, b), codegen
+
+
+@intrinsic
 def root(typingctx, a):
     """The square root of each lane."""
     return a(a), lambda context, builder, signature, v: emit_call(builder, "llvm.sqrt", *v)

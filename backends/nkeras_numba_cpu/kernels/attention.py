@@ -14,10 +14,19 @@ import numpy as np
 
 from nkeras_numba_cpu.compile.options import inner
 from nkeras_numba_cpu.emit.records import numbers, record
-from nkeras_numba_cpu.emit.simd import address_of, lanes_of
+from nkeras_numba_cpu.emit.simd import address_of, lanes_of, load, splat, store_first
 from nkeras_numba_cpu.emit.vector_math import decay, log, subtract
 from nkeras_numba_cpu.emit.views import allocate, part, release
-from nkeras_numba_cpu.kernels.attention_scores import Cut, Sizes, draw, finish, highest, own_rows
+from nkeras_numba_cpu.kernels.attention_scores import (
+    Cut,
+    Sizes,
+    draw,
+    fill_up,
+    finish,
+    highest,
+    own_rows,
+    room,
+)
 from nkeras_numba_cpu.kernels.random import Key
 from nkeras_numba_cpu.kernels.registry import KERNELS
 from nkeras_numba_cpu.launch.tasks import tasks
@@ -32,7 +41,7 @@ from nkeras_numba_cpu.products.blocks import (
     tiles_of,
 )
 
-_KEYS, _QUERIES = 512, 28  # of a block
+_KEYS, _QUERIES = 512, 70  # of a block
 _NEAR = 2048  # bytes from key to key, up to which values are read where they lie
 
 
@@ -110,7 +119,7 @@ def _attend(
     sizes = record(Sizes, given)
     lowest, hidden = limits
     n, head, top, rows = own_rows(task, sizes)
-    size, deep, line = sizes.size, sizes.deep, sizes.block + lanes_of(query)
+    size, deep, line = sizes.size, sizes.deep, room(sizes.block, lanes_of(query)) + lanes_of(query)
     memory = allocate(query.dtype, rows * (sizes.pitch + line + deep + 2) + sizes.block)
     words = allocate(np.uint32, sizes.block + 8)
     packed = part(memory, 0, rows * sizes.pitch)
@@ -136,26 +145,26 @@ def _attend(
             (address_of(scores, 0), line), 0,
         )  # fmt: skip
         for i in range(rows):
-            t, row = top + i, part(scores, i * line, count)
+            t, row = top + i, part(scores, i * line, room(count, lanes_of(query)))
             seen = min(count, max(0, t + 1 - first)) if sizes.causal else count
-            finish(row, soft_cap, None, bias, mask, hidden, n, head, t, first)
-            high, added = highest(part(row, 0, seen), largest[i]), query.dtype.type(0)
-            for j in range(seen):
+            finish(part(row, 0, count), soft_cap, None, bias, mask, hidden, n, head, t, first)
+            fill_up(row, seen)
+            high, added = highest(row, largest[i]), query.dtype.type(0)
+            for j in range(row.size):
                 row[j] = decay(subtract(row[j], high))
                 added += row[j]
-            for j in range(seen, count):
-                row[j] = 0
-            factor = decay(subtract(largest[i], high))
-            total[i] = total[i] * factor + added
-            largest[i] = high
+            if first > 0:
+                factor = decay(subtract(largest[i], high))
+                added += total[i] * factor
+                if factor != 1:
+                    old = part(sums, i * deep, deep)
+                    for j in range(deep):
+                        old[j] *= factor
+            largest[i], total[i] = high, added
             if noise is not None:
                 draw(noise, sizes, n, head, t, first, words, part(factors, 0, count))
                 for j in range(count):
                     row[j] *= factors[j]
-            if first > 0 and factor != 1:
-                old = part(sums, i * deep, deep)
-                for j in range(deep):
-                    old[j] *= factor
         multiply(
             of_values, value_tiles, rows, sizes.depth, count,
             (address_of(scores, 0), line, 1),
@@ -168,11 +177,15 @@ def _attend(
             total[i] = sizes.keys
             place = start, value_row
             _average(values, place, noise, sizes, n, head, t, words, factors, sum_)
-        target = part(y, ((n * sizes.queries + t) * sizes.heads + head) * sizes.depth, sizes.depth)
-        inverse = query.dtype.type(1) / total[i]
-        for j in range(sizes.depth):
-            target[j] = sum_[j] * inverse
-        log_sum[(n * sizes.heads + head) * sizes.queries + t] = largest[i] + log(total[i])
+        place = ((n * sizes.queries + t) * sizes.heads + head) * sizes.depth
+        inverse = splat(y, query.dtype.type(1) / total[i])
+        for j in range(0, sizes.depth, lanes_of(y)):
+            store_first(y, place + j, load(sums, i * deep + j) * inverse, sizes.depth - j)
+    logarithms = part(log_sum, (n * sizes.heads + head) * sizes.queries + top, rows)
+    for i in range(rows):
+        logarithms[i] = log(total[i])
+    for i in range(rows):
+        logarithms[i] += largest[i]
     release(words)
     release(memory)
 

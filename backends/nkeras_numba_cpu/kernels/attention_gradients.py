@@ -17,7 +17,7 @@ from nkeras_numba_cpu.emit.records import numbers, record
 from nkeras_numba_cpu.emit.simd import address_of, lanes_of
 from nkeras_numba_cpu.emit.vector_math import decay, subtract
 from nkeras_numba_cpu.emit.views import allocate, part, release
-from nkeras_numba_cpu.kernels.attention_scores import Cut, Sizes, draw, finish
+from nkeras_numba_cpu.kernels.attention_scores import Cut, Sizes, draw, fill_up, finish, room
 from nkeras_numba_cpu.kernels.random import Key
 from nkeras_numba_cpu.kernels.registry import KERNELS
 from nkeras_numba_cpu.launch.tasks import tasks
@@ -149,7 +149,8 @@ def _attend_back(
     pair, share = task // sizes.shares, task % sizes.shares
     n, head = pair // own, pair % own
     size, depth, pitch, deep = sizes.size, sizes.depth, sizes.pitch, sizes.deep
-    block, line = sizes.block, sizes.block + lanes_of(query)
+    block, lanes = sizes.block, lanes_of(query)
+    line = room(block, lanes) + lanes
     wide = (block + sizes.width - 1) // sizes.width * sizes.width
     memory = allocate(
         query.dtype,
@@ -217,8 +218,8 @@ def _attend_back(
                     if grad_log_sum is not None:
                         base -= grad_log_sum[(n * sizes.heads + h) * sizes.queries + top + i]
                     weights, grad = (
-                        part(scores, i * line, count),
-                        part(grad_scores, i * line, count),
+                        part(scores, i * line, room(count, lanes)),
+                        part(grad_scores, i * line, room(count, lanes)),
                     )
                     _weigh(
                         weights, grad, base, sums[top + i], sizes, soft_cap, slopes, noise, words,
@@ -283,23 +284,22 @@ def _weigh(
     bias, mask, hidden, n, head, t, first,
 ):  # fmt: skip
     """Make weights of the products in a row, and gradients by scores of those by weights."""
-    count = weights.size
+    count = factors.size
     if noise is not None:
         draw(noise, sizes, n, head, t, first, words, factors)
         for j in range(count):
             grad[j] *= factors[j]
     seen = min(count, max(0, t + 1 - first)) if sizes.causal else count
-    finish(weights, soft_cap, slopes, bias, mask, hidden, n, head, t, first)
+    finish(part(weights, 0, count), soft_cap, slopes, bias, mask, hidden, n, head, t, first)
     if mask is not None and 2 * log_sum < hidden:
         share = grad.dtype.type(1) / sizes.keys
         for j in range(count):
             weights[j], grad[j] = share, 0
     else:
-        for j in range(seen):
+        fill_up(weights, seen)
+        for j in range(weights.size):
             weights[j] = decay(subtract(weights[j], log_sum))
             grad[j] = weights[j] * (grad[j] - base)
-        for j in range(seen, count):
-            weights[j], grad[j] = 0, 0
     if noise is not None:
         for j in range(count):
             weights[j] *= factors[j]
@@ -341,7 +341,8 @@ def _bias_back(
     heads = (head, head + 1) if own[1] > 1 else (0, sizes.heads)
     queries = (top, min(top + sizes.rows, sizes.queries)) if of_t else (0, sizes.queries)
     size, depth, pitch, deep = sizes.size, sizes.depth, sizes.pitch, sizes.deep
-    line = sizes.block + lanes_of(query)
+    lanes = lanes_of(query)
+    line = room(sizes.block, lanes) + lanes
     wide = (sizes.block + sizes.width - 1) // sizes.width * sizes.width
     memory = allocate(
         query.dtype,
@@ -398,11 +399,14 @@ def _bias_back(
                             base -= grad_log_sum[
                                 (sample * sizes.heads + h) * sizes.queries + top + i
                             ]
-                        grad = part(grad_scores, i * line, count)
+                        weights, grad = (
+                            part(scores, i * line, room(count, lanes)),
+                            part(grad_scores, i * line, room(count, lanes)),
+                        )
                         _weigh(
-                            part(scores, i * line, count), grad, base, sums[top + i], sizes,
-                            soft_cap, slopes, noise, words, part(factors, 0, count), bias, mask,
-                            hidden, sample, h, top + i, first,
+                            weights, grad, base, sums[top + i], sizes, soft_cap, slopes, noise,
+                            words, part(factors, 0, count), bias, mask, hidden, sample, h, top + i,
+                            first,
                         )  # fmt: skip
                         at = n * of_n + head * of_head + (top + i) * of_t
                         if of_key:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nkeras_numba_cpu.compile.options import inner
-from nkeras_numba_cpu.emit.simd import lanes_of, largest_of, load, select, splat
+from nkeras_numba_cpu.emit.simd import first_of, lanes_of, largest_of, load, select, splat, store
 from nkeras_numba_cpu.emit.values import compiled
 from nkeras_numba_cpu.emit.vector_math import functions
 from nkeras_numba_cpu.emit.views import part
@@ -82,7 +82,8 @@ class Cut:
         rows = -(-queries // max(1, -(-queries // most)))
         self.blocks = -(-queries // max(1, rows))
         self.rows = rows, queries - (self.blocks - 1) * rows
-        block = largest[1]
+        width = self.kernels.columns
+        block = min(largest[1], -(-keys // width) * width)
         blocks = -(-keys // block)
         self.columns = min(block, keys), keys - (blocks - 1) * block
         self.sizes = Sizes(
@@ -96,8 +97,8 @@ class Cut:
             rows=rows,
             block=block,
             blocks=blocks,
-            width=self.kernels.columns,
-            panels=-(-keys // self.kernels.columns),
+            width=width,
+            panels=-(-keys // width),
             pitch=filled_up(size, self.by_size),
             deep=filled_up(depth, self.by_depth),
             shares=min(-(-_SHARES // max(1, batch * own)), blocks),
@@ -183,12 +184,26 @@ def finish(row, soft_cap, slopes, bias, mask, hidden, n, head, t, first):
 
 
 @inner
-def highest(row, high):
-    """The largest of some scores and `high`. NaN is passed over: it shows in the sum of weights."""
+def room(count, lanes):
+    """Elements of a row of scores, so that loops over four vectors at a time leave none over."""
+    return (count + 4 * lanes - 1) // (4 * lanes) * 4 * lanes
+
+
+@inner
+def fill_up(row, seen):
+    """Hide what stands behind the first scores: its weights are 0."""
     lanes = lanes_of(row)
-    whole = row.size // (4 * lanes) * 4 * lanes
+    nothing = splat(row, -np.inf)
+    for j in range(seen // lanes * lanes, row.size, lanes):
+        store(row, j, first_of(load(row, j), seen - j, nothing))
+
+
+@inner
+def highest(row, high):
+    """The largest of the scores and `high`. NaN is passed over: it shows in the sum of weights."""
+    lanes = lanes_of(row)
     a = b = c = d = splat(row, high)
-    for j in range(0, whole, 4 * lanes):
+    for j in range(0, row.size, 4 * lanes):
         u, v = load(row, j), load(row, j + lanes)
         x, y = load(row, j + 2 * lanes), load(row, j + 3 * lanes)
         a, b, c, d = (
@@ -198,10 +213,7 @@ def highest(row, high):
             select(y > d, y, d),
         )
     a, b = select(a > b, a, b), select(c > d, c, d)
-    high = largest_of(select(a > b, a, b))
-    for j in range(whole, row.size):
-        high = row[j] if row[j] > high else high
-    return high
+    return largest_of(select(a > b, a, b))
 
 
 @inner

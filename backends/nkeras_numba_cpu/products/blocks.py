@@ -11,8 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nkeras_numba_cpu.compile.options import inner
-from nkeras_numba_cpu.emit.simd import lanes_of, transpose_square
-from nkeras_numba_cpu.emit.views import part
+from nkeras_numba_cpu.emit.simd import lanes_of, load_first, splat, store, transpose_square
 from nkeras_numba_cpu.launch.tasks import call_address
 from nkeras_numba_cpu.products.geometry import vectors_for
 from nkeras_numba_cpu.products.micro_kernel import ACCUMULATE, MicroKernels, micro_kernels
@@ -92,12 +91,11 @@ def multiply(table, tiles, rows, columns, depth, a, b, c, mode):
 @inner
 def pack_rows(source, at, step, rows, columns, factor, target, pitch):
     """target[i * pitch + j] = source[at + i * step + j] * factor, zeros behind the columns."""
+    lanes, scale = lanes_of(source), splat(source, factor)
     for i in range(rows):
-        line, packed = part(source, at + i * step, columns), part(target, i * pitch, pitch)
-        for j in range(columns):
-            packed[j] = line[j] * factor
-        for j in range(columns, pitch):
-            packed[j] = 0
+        for j in range(0, pitch, lanes):
+            values = load_first(source, at + i * step + j, columns - j)
+            store(target, i * pitch + j, values * scale)
 
 
 @inner
