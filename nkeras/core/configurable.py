@@ -44,11 +44,14 @@ class Configurable:
         config_reads: by argument, the attribute that it is read from instead.
         config_first: arguments that come first, in this order.
         config_omits: by argument, the value with which configurations leave it out; `ANY` for all.
+        config_takes_more: whether the `**kwargs` of this very class's constructor end there, so
+            that arguments of `config_reads` may be among them.
     """
 
     config_reads: ClassVar[Mapping[str, str]] = {}
     config_first: ClassVar[tuple[str, ...]] = ()
     config_omits: ClassVar[Mapping[str, object]] = {}
+    config_takes_more: ClassVar[bool] = False
     __signature__ = _Signature()
     _captured: dict[str, object]
 
@@ -166,6 +169,8 @@ def _parameters(cls: type) -> tuple[dict[str, inspect.Parameter], bool]:
             for parameter in parameters:
                 if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                     found.setdefault(parameter.name, parameter)
+            if base.__dict__.get("config_takes_more", False):
+                return found, True
             if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
                 return found, False
     return found, bool(found)

@@ -76,6 +76,7 @@ class Layer(Operation, Buildable, AddsLosses):
         "autocast": ANY,
         "batch_input_shape": None,
     }
+    config_takes_more: ClassVar[bool] = True
     can_rematerialize = True  # in a `RematScope`
 
     def __init__(

@@ -49,3 +49,9 @@ def test_layers_of_other_frameworks_say_what_to_do_instead(name: str) -> None:
         getattr(layers, name)
     with pytest.raises(ImportError, match=r"nkeras' backends"):
         exec(f"from nkeras.layers import {name}")
+
+
+def test_the_shape_of_the_inputs_is_part_of_a_first_layer() -> None:
+    config = layers.Dense(3, input_shape=(4,)).get_config()
+    assert config["batch_input_shape"] == (None, 4)
+    assert layers.LayerNormalization().get_config()["rms_scaling"] is False
