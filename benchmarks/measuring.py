@@ -33,7 +33,12 @@ def options(description: str | None, rounds: int) -> argparse.ArgumentParser:
     )
     parser.add_argument("--threads", type=int, default=2, help="of every framework, 2 by default")
     parser.add_argument("--rounds", type=int, default=rounds, help=f"{rounds} by default")
-    parser.add_argument("--only", default="", metavar="TEXT", help="rows with this in their name")
+    parser.add_argument(
+        "--only",
+        default="",
+        metavar="TEXTS",
+        help="rows with one of these in their name, with commas between",
+    )
     parser.add_argument("--against", metavar="NAMES", help="these peers only, with commas between")
     parser.add_argument(
         "--no-json",
@@ -72,7 +77,8 @@ class Question:
                 raise SystemExit("--cpu-time needs --threads 1: threads that wait count, too")
             os.environ["NKERAS_BENCH_CLOCK"] = "process"
         self.name = name
-        self.rows = [row for row in rows if chosen.only in row.name]
+        texts = chosen.only.split(",")
+        self.rows = [row for row in rows if any(text in row.name for text in texts)]
         self.options = chosen
         peers = [peer for peer in frameworks if peer != "nkeras"]
         if chosen.against:

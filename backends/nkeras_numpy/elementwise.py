@@ -12,6 +12,7 @@ import numpy as np
 from nkeras.backend import derive
 from nkeras.backend.scalar import Scalar
 from nkeras_numpy.namespace import Array, in_float32, namespace
+from nkeras_numpy.registry import KERNELS
 
 _erf = np.frompyfunc(math.erf, 1, 1)
 
@@ -40,3 +41,9 @@ def elementwise(scalar: Scalar) -> Callable[..., np.ndarray]:
         return xp.broadcast_to(xp.asarray(function(*arrays), dtype), shape)
 
     return kernel
+
+
+@KERNELS.register
+def nextafter(x1: Array, x2: Array) -> Array:
+    xp = namespace(x1)
+    return xp.asarray(xp.nextafter(x1, x2), x1.dtype)

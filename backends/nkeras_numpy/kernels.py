@@ -8,6 +8,7 @@ from nkeras_numpy import (  # noqa: F401  they register
     ctc,
     decompositions,
     dense_gradients,
+    elementwise,
     fourier,
     group_norm,
     gru,

@@ -52,3 +52,10 @@ def cdist_squared(x: Array, y: Array) -> Array:
         batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
         return xp.zeros((*batch, 0, y.shape[-2]), x.dtype)
     return xp.stack(columns, axis=-2).astype(x.dtype)
+
+
+@KERNELS.register
+@in_float32
+def cross(x: Array, y: Array) -> Array:
+    """Cross products of vectors of three components."""
+    return namespace(x).cross(x, y).astype(x.dtype)

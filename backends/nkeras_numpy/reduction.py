@@ -63,6 +63,32 @@ def reduce_min(x: Array, *, axis: Ints, keepdims: bool) -> Array:
 
 @KERNELS.register
 @in_float32
+def reduce_fmax(x: Array, *, axis: Ints, keepdims: bool) -> Array:
+    y = reduce_max(_filled(x, -math.inf), axis=axis, keepdims=keepdims)
+    return _nan_for_none(x, y, axis)
+
+
+@KERNELS.register
+@in_float32
+def reduce_fmin(x: Array, *, axis: Ints, keepdims: bool) -> Array:
+    y = reduce_min(_filled(x, math.inf), axis=axis, keepdims=keepdims)
+    return _nan_for_none(x, y, axis)
+
+
+def _filled(x: Array, worst: float) -> Array:
+    return namespace(x).where(x != x, x.dtype.type(worst), x) if x.dtype.kind == "f" else x
+
+
+def _nan_for_none(x: Array, y: Array, axis: Ints) -> Array:
+    """NaN where all elements are NaN."""
+    if x.dtype.kind != "f" or not y.size:
+        return y
+    none = (x != x).all(axis=axis).reshape(y.shape)
+    return namespace(x).where(none, x.dtype.type(math.nan), y)
+
+
+@KERNELS.register
+@in_float32
 def reduce_any(x: Array, *, axis: Ints, keepdims: bool) -> Array:
     return namespace(x).any(x, axis=axis, keepdims=keepdims)
 
@@ -99,6 +125,17 @@ def cumsum(x: Array, *, axis: int) -> Array:
 @in_float32
 def cumprod(x: Array, *, axis: int) -> Array:
     return namespace(x).cumprod(x, axis=axis, dtype=x.dtype)
+
+
+@KERNELS.register
+@in_float32
+def linear_recurrence(x: Array, factors: Array, *, axis: int) -> Array:
+    """`y[i] = x[i] + factors[i] * y[i - 1]` along an axis."""
+    y = x.copy()
+    lines, by = np.moveaxis(y, axis, 0), np.moveaxis(factors, axis, 0)
+    for i in range(1, len(lines)):
+        lines[i] += by[i] * lines[i - 1]
+    return y
 
 
 @KERNELS.register

@@ -8,7 +8,7 @@ from nkeras_numpy.namespace import Array, namespace
 from nkeras_numpy.registry import KERNELS
 from nkeras_numpy.windows import Ints, Pairs
 
-Index = tuple[tuple[int, int | None, int], ...]
+Index = tuple[tuple[int, int | None, int] | int, ...]
 
 
 @KERNELS.register
@@ -39,8 +39,21 @@ def concatenate(*xs: Array, axis: int) -> Array:
     return namespace(xs[0]).concatenate(xs, axis=axis)
 
 
-def _as_slices(index: Index) -> tuple[builtins.slice, ...]:
-    return tuple(builtins.slice(start, stop, step) for start, stop, step in index)
+@KERNELS.register
+def stack(*xs: Array, axis: int) -> Array:
+    return namespace(xs[0]).stack(xs, axis=axis)
+
+
+@KERNELS.register
+def slice_update(x: Array, updates: Array, *, index: Index) -> Array:
+    """A copy of ``x`` with ``updates`` where ``slice`` would take its elements."""
+    y = x.copy()
+    y[_as_slices(index)] = updates
+    return y
+
+
+def _as_slices(index: Index) -> tuple[builtins.slice | int, ...]:
+    return tuple(part if isinstance(part, int) else builtins.slice(*part) for part in index)
 
 
 @KERNELS.register

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeGuard
 
 from nkeras.backend import registry
-from nkeras.backend.protocol import Backend, Kernel
+from nkeras.backend.protocol import Array, Backend, Kernel
 from nkeras.backend.scalar import Scalar
 from nkeras.core import dtypes, graph, tape
 from nkeras.core.gradient_rule import GradientRule
@@ -81,9 +83,11 @@ class Elementwise(Primitive[Tensor]):
         return dtypes.is_floating(dtype)
 
     def _converted(self, arguments: Sequence[Any]) -> list[Tensor]:
-        compute = self.compute_dtype(arguments)
+        compute, backend = self.compute_dtype(arguments), registry.active()
         return [
-            to_tensor(argument, "bool" if self.conditions[i] else compute)
+            Tensor(_number(argument, _sign(argument), compute, backend), backend)
+            if type(argument) is float and not self.conditions[i]
+            else to_tensor(argument, "bool" if self.conditions[i] else compute)
             for i, argument in enumerate(arguments)
         ]
 
@@ -133,6 +137,13 @@ class Elementwise(Primitive[Tensor]):
         return self.rules[argument]
 
 
+@functools.lru_cache(maxsize=1024)
+def _number(value: float, sign: float, dtype: str, backend: Backend) -> Array:
+    """The array of a number; zeros of either sign are equal, hence the sign."""
+    return to_tensor(value, dtype).data
+
+
+_sign = functools.partial(math.copysign, 1.0)
 _NUMBERS = frozenset((Tensor, bool, int, float))
 
 

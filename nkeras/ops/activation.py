@@ -14,8 +14,7 @@ from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
 from nkeras.ops.elementwise import elementwise, greater, maximum, negative, subtract, where_
 from nkeras.ops.reduction import cumsum_, reduce_sum, sort_
-from nkeras.ops.shape import cast
-from nkeras.ops.subscripts import section
+from nkeras.ops.shape import cast, section
 
 
 def _activation(

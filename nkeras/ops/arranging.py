@@ -4,32 +4,38 @@ from __future__ import annotations
 
 import builtins
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from nkeras.core import graph
+from nkeras.core.dtypes import is_floating
 from nkeras.core.errors import refuse, short
 from nkeras.core.primitive import op, primitive, to_tensor
 from nkeras.core.spec import Spec, Typed, normalize_axis
+from nkeras.core.tape import zeros
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Axis, Sections, ShapeLike, TensorLike, Window
-from nkeras.ops.elementwise import where_
+from nkeras.ops.elementwise import multiply
 from nkeras.ops.indexing import take
-from nkeras.ops.padding import pad
+from nkeras.ops.pooling import average_pool_
 from nkeras.ops.reduction import reduce_sum
 from nkeras.ops.shape import (
+    Index,
     broadcast_to,
     cast,
     concatenate,
     expand_dims,
     flip,
     reshape,
-    squeeze,
+    section,
+    slice_,
     transpose,
+    unstacked,
 )
-from nkeras.ops.subscripts import getitem, section
+from nkeras.ops.subscripts import getitem
 
 
 @op
@@ -169,7 +175,7 @@ def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Tensor
     count = x.shape[axis] if num is None else num
     if count != x.shape[axis] and not isinstance(x, graph.KerasTensor):
         refuse("num", num, f"the size {x.shape[axis]} along axis {axis}", "unstack")
-    return [squeeze(section(x, axis, i, i + 1), axis) for i in range(count)]
+    return unstacked(x, axis)
 
 
 @op
@@ -257,6 +263,12 @@ def repeat_(x: Typed, *, repeats: tuple[int, ...]) -> Spec:
 
 @repeat_.vjp("x")
 def _(grad_y: Tensor, x_spec: Spec, repeats: tuple[int, ...]) -> Tensor:
+    cells = repeats[1:-1]
+    if 1 <= len(cells) <= 3 and is_floating(x_spec.dtype) and 0 not in grad_y.shape:
+        if repeats[0] == repeats[-1] == 1:  # one pass; sums over axes that lie apart are several
+            none = ((0, 0),) * len(cells)
+            means = average_pool_(grad_y, pool_size=cells, strides=cells, padding=none)
+            return multiply(means, float(math.prod(cells)))
     apart = tuple(itertools.chain(*zip(x_spec.shape, repeats, strict=True)))
     axes = tuple(range(1, len(apart), 2))
     return reduce_sum(reshape(grad_y, apart), axis=axes, keepdims=False)
@@ -430,12 +442,17 @@ def slice_update(inputs: TensorLike, start_indices: TensorLike, updates: TensorL
         ValueError: the block does not lie in the tensor.
     """
     x, updates = to_tensor(inputs), to_tensor(updates)
-    starts = _starts(start_indices)
-    block = _block(x.shape, starts, list(updates.shape), "slice_update")
-    inside = np.zeros(x.shape, bool)
-    inside[block] = True
-    widths = [
-        (start, size - start - length)
-        for start, size, length in zip(starts, x.shape, updates.shape, strict=True)
-    ]
-    return where_(to_tensor(inside), pad(cast(updates, x.dtype), widths), x)
+    block = _block(x.shape, _starts(start_indices), list(updates.shape), "slice_update")
+    index = tuple([(part.start, part.stop, 1) for part in block])
+    return slice_update_(x, cast(updates, x.dtype), index=index)
+
+
+@primitive()
+def slice_update_(x: Typed, updates: Typed, *, index: Index) -> Spec:
+    """A copy of x with updates where `index` selects."""
+    return Spec(x.shape, x.dtype)
+
+
+@slice_update_.vjp("x", "updates")
+def _(grad_y: Tensor, updates_spec: Spec, index: Index) -> tuple[Tensor, Tensor]:
+    return slice_update_(grad_y, zeros(updates_spec), index=index), slice_(grad_y, index=index)

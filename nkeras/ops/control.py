@@ -12,8 +12,8 @@ from nkeras.core.slices import NotVectorizedError
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import T, TensorLike, TensorsLike
 from nkeras.ops.core import where
-from nkeras.ops.shape import concatenate, flip, reshape, stack
-from nkeras.ops.subscripts import getitem, section
+from nkeras.ops.shape import concatenate, flip, section, shaped, stack
+from nkeras.ops.subscripts import getitem
 from nkeras.ops.vectorizing import for_all
 
 R = TypeVar("R")
@@ -228,11 +228,7 @@ def _running(f: Callable[[T, T], T], elems: T, axis: int) -> T:
     """Pairs are joined, their running results found, and from them those in between."""
 
     def part(structure: T, start: int, stop: int | None, step: int) -> T:
-        def cut(leaf: Tensor) -> Tensor:
-            index = [slice(None)] * (axis % leaf.ndim) + [slice(start, stop, step)]
-            return getitem(leaf, tuple(index))
-
-        return tree.map_structure(cut, structure)
+        return tree.map_structure(lambda leaf: section(leaf, axis, start, stop, step), structure)
 
     count = tree.flatten(elems)[0].shape[axis]
     if count < 2:
@@ -253,7 +249,7 @@ def _interleaved(even: Tensor, odd: Tensor, axis: int) -> Tensor:
     both = stack([section(even, axis, 0, count), odd], axis + 1)
     shape = list(odd.shape)
     shape[axis] = 2 * count
-    joined = reshape(both, shape)
+    joined = shaped(both, tuple(shape))
     if even.shape[axis] == count:
         return joined
     return concatenate([joined, section(even, axis, count, None)], axis)

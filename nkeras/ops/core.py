@@ -248,7 +248,7 @@ def full(shape: ShapeLike | int, fill_value: TensorLike, dtype: DTypeLike = None
     Returns:
         Tensor of `shape`.
     """
-    sizes = _sizes(shape)
+    sizes = sizes_of(shape)
     if isinstance(fill_value, (bool, int, float)):
         name = dtypes.standardize(dtype)
         return as_tensor(np.full(sizes, fill_value, dtypes.to_numpy(name)), name)
@@ -256,7 +256,8 @@ def full(shape: ShapeLike | int, fill_value: TensorLike, dtype: DTypeLike = None
     return broadcast_to(value if dtype is None else cast(value, dtype), sizes)
 
 
-def _sizes(shape: ShapeLike | int) -> Shape:
+def sizes_of(shape: ShapeLike | int) -> Shape:
+    """A shape that may be one number."""
     if isinstance(shape, (int, np.integer)):
         return (int(shape),)
     return tuple(int(size) for size in shape)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nkeras.backend import registry
 from nkeras.core import dtypes
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import op, to_tensor
@@ -14,7 +15,7 @@ from nkeras.core.spec import normalize_axis
 from nkeras.core.tensor import Tensor, as_tensor
 from nkeras.core.typing import DTypeLike, ShapeLike, TensorLike
 from nkeras.core.variable import Variable
-from nkeras.ops.core import convert_to_tensor, ones, zeros
+from nkeras.ops.core import convert_to_tensor, ones, sizes_of
 from nkeras.ops.elementwise import (
     absolute,
     cos,
@@ -28,10 +29,18 @@ from nkeras.ops.elementwise import (
     subtract,
     where_,
 )
-from nkeras.ops.indexing import take
-from nkeras.ops.padding import pad
 from nkeras.ops.reduction import sum
-from nkeras.ops.shape import broadcast_to, cast, expand_dims, reshape, transpose
+from nkeras.ops.shape import (
+    broadcast_to,
+    cast,
+    expand_dims,
+    reshape,
+    slice_,
+    slice_grad,
+    transpose,
+)
+
+_PIECE = 16_384
 
 
 def array(x: TensorLike, dtype: DTypeLike = None) -> Tensor:
@@ -40,15 +49,24 @@ def array(x: TensorLike, dtype: DTypeLike = None) -> Tensor:
 
 
 def empty(shape: ShapeLike, dtype: DTypeLike = None) -> Tensor:
-    """A tensor of any values: zeros, in nkeras."""
-    return zeros(shape, dtype)
+    """A tensor of any values: what its memory held before, which may be NaN.
+
+    Args:
+        shape: tuple of int.
+        dtype: dtype name; `floatx` by default.
+
+    Returns:
+        Tensor of `shape`.
+    """
+    backend = registry.active()
+    return Tensor(backend.empty(sizes_of(shape), dtypes.standardize(dtype)), backend)
 
 
 @op
 def empty_like(x: TensorLike, dtype: DTypeLike = None) -> Tensor:
-    """A tensor of any values in the shape (and dtype) of `x`: zeros, in nkeras."""
+    """A tensor of any values in the shape (and dtype) of `x`, as `empty`."""
     x = to_tensor(x)
-    return zeros(x.shape, dtype or x.dtype)
+    return empty(x.shape, dtype or x.dtype)
 
 
 def arange(
@@ -76,8 +94,11 @@ def arange(
     values = [number for number in (start, stop, step) if number is not None]
     name = dtypes.result_type(*values) if dtype is None else dtypes.standardize(dtype)
     first, last = (0, start) if stop is None else (start, stop)
-    numbers = np.arange(_number(first), _number(last), 1 if step is None else _number(step))
-    return as_tensor(numbers.astype(dtypes.to_numpy(name)), name)
+    bounds = _number(first), _number(last), 1 if step is None else _number(step)
+    kind = dtypes.to_numpy(name)
+    if kind.kind == "i" and all([isinstance(bound, int) for bound in bounds]):
+        return as_tensor(np.arange(*bounds, dtype=kind), name)
+    return as_tensor(np.arange(*bounds).astype(kind), name)
 
 
 def _number(value: TensorLike) -> Any:
@@ -115,11 +136,12 @@ def linspace(
         refuse("num", num, "a non-negative int", "linspace")
     name = dtypes.result_type(_typed(start), _typed(stop), float)
     if isinstance(start, (int, float)) and isinstance(stop, (int, float)):
-        values, step = np.linspace(start, stop, num, endpoint=endpoint, retstep=True)
         normalize_axis(axis, 1, "linspace")
-        points = to_tensor(values, name)
+        parts = num - 1 if endpoint else num
+        points = to_tensor(_spaced(start, stop, num, endpoint, name))
         points = points if dtype is None else cast(points, dtype)
-        return (points, to_tensor(step, name)) if retstep else points
+        distance = (stop - start) / parts if parts > 0 else math.nan
+        return (points, to_tensor(distance, name)) if retstep else points
     start, stop = cast(start, name), cast(stop, name)
     parts = num - 1 if endpoint else num
     step = divide(stop - start, parts) if parts else (stop - start) * math.nan
@@ -134,6 +156,21 @@ def linspace(
     points = transpose(points, order)
     points = points if dtype is None else cast(points, dtype)
     return (points, step) if retstep else points
+
+
+def _spaced(start: float, stop: float, num: int, endpoint: bool, name: str) -> np.ndarray:
+    """`numpy.linspace`, computed in float64 piece by piece, which stays in the cache."""
+    if num <= _PIECE or name == "float64":
+        return np.linspace(start, stop, num, endpoint).astype(dtypes.to_numpy(name))
+    points = np.empty(num, dtypes.to_numpy(name))
+    distance = (stop - start) / max(num - 1 if endpoint else num, 1)
+    steps, piece = np.arange(_PIECE) * distance, np.empty(_PIECE)
+    for first in range(0, num, _PIECE):
+        np.add(steps, start + first * distance, out=piece)
+        points[first : first + _PIECE] = piece[: num - first]
+    if endpoint:
+        points[-1] = stop
+    return points
 
 
 def _typed(value: TensorLike) -> float | Tensor:
@@ -222,8 +259,25 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> Te
         array([[1., 0.],
                [0., 1.]], dtype=float32)
     """
-    name = dtypes.standardize(dtype)
-    return as_tensor(np.eye(int(N), None if M is None else int(M), int(k)), name)
+    rows, columns = int(N), int(N if M is None else M)
+    low, high = max(-int(k), 0), max(int(k), 0)
+    count = max(min(rows - low, columns - high), 0)
+    return _with_diagonal(ones((count,), dtype), (rows, columns), low, high)
+
+
+def _with_diagonal(values: Tensor, shape: tuple[int, int], row: int, column: int) -> Tensor:
+    """Zeros with values on the diagonal that begins at a row and a column."""
+    rows, columns = shape
+    index = _diagonal(values.shape[0], columns, row, column)
+    return reshape(slice_grad(values, shape=(rows * columns,), index=(index,)), shape)
+
+
+def _diagonal(count: int, columns: int, row: int, column: int) -> tuple[int, int, int]:
+    """Where the elements of a diagonal stand in the flattened matrix."""
+    if not count:
+        return (0, 0, 1)
+    first = row * columns + column
+    return (first, first + (count - 1) * (columns + 1) + 1, columns + 1)
 
 
 def identity(n: int, dtype: DTypeLike = None) -> Tensor:
@@ -296,7 +350,8 @@ def diagonal(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> 
     flat = reshape(
         transpose(x, (*kept, first, second)), (*(x.shape[i] for i in kept), rows * columns)
     )
-    return take(flat, (low * columns + high) + np.arange(count) * (columns + 1), -1)
+    whole = [(0, size, 1) for size in flat.shape[:-1]]
+    return slice_(flat, index=(*whole, _diagonal(count, columns, low, high)))
 
 
 @op
@@ -324,10 +379,8 @@ def diag(x: TensorLike, k: int = 0) -> Tensor:
         return diagonal(x, k)
     if len(x.shape) != 1:
         raise ValueError(f"diag: `x` must have rank 1 or 2. Received shape {x.shape}")
-    size = x.shape[0]
-    square = where_(to_tensor(np.eye(size, dtype=bool)), x, to_tensor(0, x.dtype))
-    low, high = max(-k, 0), max(k, 0)
-    return pad(square, ((low, high), (high, low)))
+    size = x.shape[0] + abs(k)
+    return _with_diagonal(x, (size, size), max(-k, 0), max(k, 0))
 
 
 @op

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from nkeras.core import dtypes
 from nkeras.core.errors import short
 from nkeras.core.primitive import op, to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import DTypeLike, Seed, ShapeLike, TensorLike
 from nkeras.ops.elementwise import (
     add,
+    clip,
     divide,
     greater,
+    isnan,
     less,
     log,
     logical_and,
@@ -23,9 +26,12 @@ from nkeras.ops.elementwise import (
     where_,
 )
 from nkeras.ops.indexing import take_along_axis
-from nkeras.ops.random import bits, box_muller, floating_name, to_unit
+from nkeras.ops.normalization import softmax
+from nkeras.ops.random import bits, box_muller, floating_name, to_unit, units
 from nkeras.ops.reduction import argmax_, reduce_sum
+from nkeras.ops.searching import searchsorted_
 from nkeras.ops.shape import broadcast_to, cast, expand_dims, reshape
+from nkeras.ops.sorting import cumsum
 from nkeras.ops.subscripts import getitem
 
 ATTEMPTS = 8  # each fails with at most 1 in 20, all of them with 1 in 25 thousand million
@@ -36,7 +42,7 @@ _LEAST = 2.0**-25  # keeps logarithms of uniform numbers finite
 def categorical(
     logits: TensorLike, num_samples: int, dtype: DTypeLike = "int32", seed: Seed = None
 ) -> Tensor:
-    """Classes drawn from unnormalised log-probabilities (by the largest of Gumbel numbers).
+    """Classes drawn from unnormalised log-probabilities, by their running sums.
 
     Args:
         logits: `(batch, classes)`.
@@ -64,9 +70,17 @@ def categorical(
             f"Received: shape {logits.shape}"
         )
     batch, classes = logits.shape
-    unit = maximum(to_unit(bits((batch, num_samples, classes), seed)), _LEAST)
-    scores = subtract(cast(reshape(logits, (batch, 1, classes)), "float32"), log(-log(unit)))
-    return cast(argmax_(scores, axis=2, keepdims=False), dtype)
+    (unit,) = units(1, (batch, num_samples), seed, "float64")
+    likely = softmax(cast(logits, dtypes.result_type(logits.dtype, "float32")), axis=-1)
+    sums = cumsum(cast(likely, "float64"), 1)
+    sums = divide(sums, getitem(sums, (slice(None), slice(-1, None))))
+    # One line for all rows: those of row n lie between n and n + 1. In float64, so that they keep
+    # ten digits in a million rows.
+    rows = to_tensor(np.arange(batch, dtype=np.float64).reshape(-1, 1))
+    line = reshape(add(rows, where_(isnan(sums), 1.0, sums)), -1)
+    first = to_tensor(np.arange(batch, dtype=np.int32).reshape(-1, 1) * classes)
+    places = subtract(searchsorted_(line, add(rows, unit), right=True), first)
+    return cast(clip(places, 0, classes - 1), dtype)
 
 
 def gamma(

@@ -11,8 +11,8 @@ import numpy as np
 from nkeras.backend.scalars import arithmetic, special
 from nkeras.core import dtypes, graph
 from nkeras.core.errors import refuse
-from nkeras.core.primitive import op, shape_of, to_floating, to_tensor
-from nkeras.core.spec import broadcast_shapes, normalize_axis
+from nkeras.core.primitive import op, primitive, shape_of, to_floating, to_tensor
+from nkeras.core.spec import Spec, Typed, broadcast_shapes, normalize_axis
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import DTypeLike, ShapeLike, TensorLike
 from nkeras.ops.complexes import real
@@ -38,11 +38,12 @@ from nkeras.ops.elementwise import (
     where_,
 )
 from nkeras.ops.reduction import all, mean, reduce_sum
-from nkeras.ops.shape import cast, reshape, squeeze
-from nkeras.ops.subscripts import section
+from nkeras.ops.shape import cast, reshape, section, squeeze
 
 _abs = abs
 _is_near = elementwise(arithmetic.is_near, "float", "x1 is as near to x2 as the tolerances ask.")
+_rest_of = elementwise(arithmetic.rest_of, "promote", "x - quotient * size.")
+_from_start = elementwise(arithmetic.from_start, "promote", "x + size where x is negative.")
 _scaled_by_power = elementwise(special.scaled_by_power, "float", "x * 2**n for whole n.")
 _nan_to_number = elementwise(
     arithmetic.nan_to_number, "promote", "Numbers in place of NaN and infinities."
@@ -237,11 +238,13 @@ def nextafter(x1: TensorLike, x2: TensorLike) -> Tensor:
     """
     x1, x2 = to_tensor(x1), to_tensor(x2)
     dtype = dtypes.result_type(x1.dtype, x2.dtype, float)
-    shape = broadcast_shapes(x1.shape, x2.shape, owner="nextafter")
-    if isinstance(x1, graph.KerasTensor) or isinstance(x2, graph.KerasTensor):
-        return graph.symbolic(shape, dtype)
-    values = [cast(x, dtype).numpy() for x in (x1, x2)]
-    return to_tensor(np.nextafter(*values), dtype)
+    return nextafter_(cast(x1, dtype), cast(x2, dtype))
+
+
+@primitive(flat=("x1", "x2"))
+def nextafter_(x1: Typed, x2: Typed) -> Spec:
+    """The next floating number after x1 in the direction of x2."""
+    return Spec(broadcast_shapes(x1.shape, x2.shape, owner="nextafter"), x1.dtype)
 
 
 @op
@@ -380,13 +383,15 @@ def unravel_index(indices: TensorLike, shape: ShapeLike | int) -> tuple[Tensor, 
     """
     rest = to_tensor(indices)
     sizes = [int(size) for size in (shape if isinstance(shape, Iterable) else [shape])]
-    rest = where_(rest < 0, rest + math.prod(sizes), rest)
+    if not sizes:
+        return ()
+    rest = _from_start(rest, math.prod(sizes))
     coordinates: list[Tensor] = []
-    for size in reversed(sizes):
-        above = rest // size
-        coordinates.insert(0, rest - above * size)
+    for size in reversed(sizes[1:]):
+        above = floor_divide(rest, size)
+        coordinates.insert(0, _rest_of(rest, above, size))
         rest = above
-    return tuple(coordinates)
+    return (rest, *coordinates)
 
 
 @op

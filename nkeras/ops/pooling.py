@@ -77,11 +77,12 @@ def _(grad_y: Tensor, winner: Tensor, x_spec: Spec, **geometry: object) -> Tenso
 
 
 @primitive()
-def _average_pool(x: Typed, *, pool_size: Shape, strides: Shape, padding: Pairs) -> Spec:
+def average_pool_(x: Typed, *, pool_size: Shape, strides: Shape, padding: Pairs) -> Spec:
+    """Mean of each window; padded cells do not count."""
     return Spec(_pooled(x, pool_size, strides, padding), x.dtype)
 
 
-@_average_pool.vjp("x")
+@average_pool_.vjp("x")
 def _(grad_y: Tensor, x_spec: Spec, **geometry: object) -> Tensor:
     return _average_pool_grad(grad_y, input_shape=x_spec.shape, **geometry)
 
@@ -95,7 +96,7 @@ def _average_pool_grad(
 
 @_average_pool_grad.vjp("grad_y")
 def _(grad_grad_x: Tensor, input_shape: Shape, **geometry: object) -> Tensor:
-    return _average_pool(grad_grad_x, **geometry)
+    return average_pool_(grad_grad_x, **geometry)
 
 
 @op
@@ -155,7 +156,7 @@ def average_pool(
     Raises:
         ValueError: the window does not fit, or an argument is wrong.
     """
-    return _pool(_average_pool, inputs, pool_size, strides, padding, data_format, "average_pool")
+    return _pool(average_pool_, inputs, pool_size, strides, padding, data_format, "average_pool")
 
 
 def _pool(

@@ -18,7 +18,7 @@ from nkeras.ops.elementwise import multiply, root_of_squares
 from nkeras.ops.matrix_product import matmul
 from nkeras.ops.padding import pad
 from nkeras.ops.reduction import reduce_sum
-from nkeras.ops.shape import cast, flip, reshape, stack, transpose, turned
+from nkeras.ops.shape import broadcast_to, cast, flip, reshape, stack, transpose, turned
 from nkeras.ops.subscripts import getitem
 
 
@@ -124,10 +124,30 @@ def kron(x1: TensorLike, x2: TensorLike) -> Tensor:
     rank = max(len(x1.shape), len(x2.shape))
     shape1 = (1,) * (rank - len(x1.shape)) + x1.shape
     shape2 = (1,) * (rank - len(x2.shape)) + x2.shape
-    wide1 = [size for length in shape1 for size in (length, 1)]
-    wide2 = [size for length in shape2 for size in (1, length)]
-    product = multiply(reshape(x1, wide1), reshape(x2, wide2))
+    if not rank:
+        return multiply(x1, x2)
+    # Whole lines of both first, which is little: what is left are products of lines.
+    line = shape1[-1] * shape2[-1]
+    each = reshape(x1, (*shape1, 1))
+    side = reshape(x2, (*shape2[:-1], 1, shape2[-1]))
+    lines1 = reshape(broadcast_to(each, (*shape1, shape2[-1])), (*shape1[:-1], line))
+    between = (*shape2[:-1], shape1[-1], shape2[-1])
+    lines2 = reshape(broadcast_to(side, between), (*shape2[:-1], line))
+    wide1 = [size for length in shape1[:-1] for size in (length, 1)]
+    wide2 = [size for length in shape2[:-1] for size in (1, length)]
+    product = multiply(reshape(lines1, (*wide1, line)), reshape(lines2, (*wide2, line)))
     return reshape(product, [a * b for a, b in zip(shape1, shape2, strict=True)])
+
+
+@primitive(outputs=("normal",))
+def cross_(x: Typed, y: Typed) -> Spec:
+    """Cross products of vectors of three components, which stand along the last axis."""
+    return Spec(x.shape, x.dtype)
+
+
+@cross_.vjp("x", "y")
+def _(grad_normal: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    return cross_(y, grad_normal), cross_(grad_normal, x)
 
 
 @op
@@ -163,6 +183,10 @@ def cross(
             "cross: vectors must have 2 or 3 components. Received shapes "
             f"{x1.shape} and {x2.shape}, components last"
         )
+    if x1.shape[-1] == x2.shape[-1] == 3:
+        x1, x2 = promoted(x1, x2)
+        shape = broadcast_shapes(x1.shape, x2.shape, owner="cross")
+        return moveaxis(cross_(broadcast_to(x1, shape), broadcast_to(x2, shape)), -1, axisc)
     a, b = ([getitem(x, (..., i)) for i in range(x.shape[-1])] for x in (x1, x2))
     height = a[0] * b[1] - a[1] * b[0]
     if len(a) == len(b) == 2:

@@ -77,7 +77,7 @@ def to_unit(words: Tensor, digits: int = 24) -> Tensor:
     return multiply(cast(bitwise_right_shift(words, 32 - digits), "float32"), 2.0**-digits)
 
 
-def _units(count: int, shape: ShapeLike, seed: Seed, dtype: str) -> list[Tensor]:
+def units(count: int, shape: ShapeLike, seed: Seed, dtype: str) -> list[Tensor]:
     """`count` tensors of uniform numbers in [0, 1): float64 for that dtype, else float32.
 
     The half precision dtypes get as many digits as they have, for 0.9999 would be rounded to 1.
@@ -123,7 +123,7 @@ def uniform(
     Source: https://keras.io/api/random/random_ops/
     """
     name = floating_name(dtype, "uniform")
-    (unit,) = _units(1, shape, seed, name)
+    (unit,) = units(1, shape, seed, name)
     return cast(add(multiply(unit, maxval - minval), minval), name)
 
 
@@ -157,8 +157,8 @@ def normal(
     Source: https://keras.io/api/random/random_ops/
     """
     name = floating_name(dtype, "normal")
-    units = _units(2, shape, seed, "float64" if name == "float64" else "float32")
-    return cast(add(multiply(box_muller(*units), stddev), mean), name)
+    pair = units(2, shape, seed, "float64" if name == "float64" else "float32")
+    return cast(add(multiply(box_muller(*pair), stddev), mean), name)
 
 
 def truncated_normal(
@@ -191,7 +191,7 @@ def truncated_normal(
     Source: https://keras.io/api/random/random_ops/
     """
     name = floating_name(dtype, "truncated_normal")
-    (unit,) = _units(1, shape, seed, "float64" if name == "float64" else "float32")
+    (unit,) = units(1, shape, seed, "float64" if name == "float64" else "float32")
     return cast(add(multiply(truncated_normal_quantile(unit), stddev), mean), name)
 
 

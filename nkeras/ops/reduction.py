@@ -9,7 +9,7 @@ from nkeras.core.primitive import Primitive, op, primitive, to_floating, to_tens
 from nkeras.core.spec import Spec, Typed, normalize_axes, reduced_shape
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Axis, DTypeLike, TensorLike
-from nkeras.ops.core import stop_gradient
+from nkeras.ops.core import full, stop_gradient
 from nkeras.ops.elementwise import (
     divide_no_nan,
     equal,
@@ -21,7 +21,7 @@ from nkeras.ops.elementwise import (
     where_,
 )
 from nkeras.ops.padding import pad
-from nkeras.ops.shape import broadcast_to, cast, flip, reshape, stack, transpose
+from nkeras.ops.shape import broadcast_to, cast, concatenate, flip, reshape, section, transpose
 
 Axes = tuple[int, ...]
 
@@ -109,8 +109,20 @@ def reduce_min(x: Typed, *, axis: Axes, keepdims: bool) -> Spec:
     return _reduced(x, axis, keepdims)
 
 
-_extreme_rule(reduce_max)
-_extreme_rule(reduce_min)
+@primitive()
+def reduce_fmax(x: Typed, *, axis: Axes, keepdims: bool) -> Spec:
+    """Largest element over `axis` that is not NaN; NaN where there is none."""
+    return _reduced(x, axis, keepdims)
+
+
+@primitive()
+def reduce_fmin(x: Typed, *, axis: Axes, keepdims: bool) -> Spec:
+    """Smallest element over `axis` that is not NaN; NaN where there is none."""
+    return _reduced(x, axis, keepdims)
+
+
+for _function in (reduce_max, reduce_min, reduce_fmax, reduce_fmin):
+    _extreme_rule(_function)
 
 
 @primitive(flat=("x",))
@@ -155,18 +167,33 @@ def cumprod_(x: Typed, *, axis: int) -> Spec:
 
 
 @cumprod_.vjp("x")
-def _(grad_y: Tensor, x: Tensor, axis: int) -> Tensor:
-    """Sum over k >= i of grad_k * product of x_j, j <= k, j != i; quadratic, right at zeros."""
-    size = x.shape[axis]
-    columns = []
-    for i in range(size):
-        mask = [1.0 if j == i else 0.0 for j in range(size)]
-        shape = [size if a == axis else 1 for a in range(len(x.shape))]
-        chosen = reshape(to_tensor(mask, x.dtype), shape)
-        later = reshape(to_tensor([1.0 if j >= i else 0.0 for j in range(size)], x.dtype), shape)
-        without = cumprod_(x * (1.0 - chosen) + chosen, axis=axis)
-        columns.append(reduce_sum(grad_y * later * without, axis=(axis,), keepdims=False))
-    return stack(columns, axis)
+def _(grad_y: Tensor, x: Tensor, y: Tensor, axis: int) -> Tensor:
+    """The product of what stands before, times what comes back from behind: right at zeros."""
+    return _before(y, 1.0, axis) * _from_behind(grad_y, x, axis)
+
+
+def _before(y: Tensor, first: float, axis: int) -> Tensor:
+    """At each place of an axis the element before it; at the first one a number."""
+    start = full(section(y, axis, 0, 1).shape, first, y.dtype)
+    return concatenate([start, section(y, axis, None, -1)], axis)
+
+
+def _from_behind(grad: Tensor, factors: Tensor, axis: int) -> Tensor:
+    """`z` with `z[i] = grad[i] + factors[i + 1] * z[i + 1]`."""
+    following = concatenate([section(factors, axis, 1, None), section(factors, axis, 0, 1)], axis)
+    return flip(linear_recurrence(flip(grad, axis), flip(following, axis), axis=axis), axis)
+
+
+@primitive()
+def linear_recurrence(x: Typed, factors: Typed, *, axis: int) -> Spec:
+    """`y[i] = x[i] + factors[i] * y[i - 1]` along one axis; the first factor has no effect."""
+    return Spec(x.shape, x.dtype)
+
+
+@linear_recurrence.vjp("x", "factors")
+def _(grad_y: Tensor, factors: Tensor, y: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    grad_x = _from_behind(grad_y, factors, axis)
+    return grad_x, grad_x * _before(y, 0.0, axis)
 
 
 @primitive()

@@ -37,7 +37,7 @@ def _(grad_values: Tensor, places: Tensor, x_spec: Spec) -> Tensor:
 
 
 @primitive(flat=("line", "values"))
-def _searchsorted(line: Typed, values: Typed, *, right: bool) -> Spec:
+def searchsorted_(line: Typed, values: Typed, *, right: bool) -> Spec:
     """How many elements of an ascending line are less than each value, or not larger."""
     return Spec(values.shape, "int32")
 
@@ -123,7 +123,7 @@ def searchsorted(sorted_sequence: TensorLike, values: TensorLike, side: str = "l
     if side not in ("left", "right"):
         refuse("side", side, '"left" or "right"', "searchsorted")
     line, values = promoted(line, values)
-    return _searchsorted(*_numbers(line, values), right=side == "right")
+    return searchsorted_(*_numbers(line, values), right=side == "right")
 
 
 @op
@@ -160,7 +160,7 @@ def isin(
         found = zeros_like(x1, "bool")
     else:
         line = sort(line, None)
-        place = _searchsorted(line, x1, right=False)
+        place = searchsorted_(line, x1, right=False)
         found = equal(take_(line, minimum(place, line.shape[0] - 1), axis=0), x1)
     return ~found if invert else found
 

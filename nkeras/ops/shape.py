@@ -22,7 +22,7 @@ from nkeras.core.tape import sum_to
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import DTypeLike, ShapeLike, TensorLike
 
-Index = tuple[tuple[int, int | None, int], ...]
+Index = tuple[tuple[int, int | None, int] | int, ...]
 
 
 @primitive(takes_complex=True)
@@ -91,16 +91,37 @@ def _(grad_y: Tensor, xs_spec: list[Spec], axis: int) -> list[Tensor]:
     return grads
 
 
+@primitive()
+def stack_(*xs: Typed, axis: int) -> Spec:
+    """Tensors of one shape along a new axis."""
+    shape = xs[0].shape
+    for x in xs:
+        if x.shape != shape:
+            raise ValueError(
+                f"stack: all shapes must be equal. Received: {short([tuple(x.shape) for x in xs])}"
+            )
+    return Spec((*shape[:axis], len(xs), *shape[axis:]), xs[0].dtype)
+
+
+@stack_.vjp("xs")
+def _(grad_y: Tensor, xs_spec: list[Spec], axis: int) -> list[Tensor]:
+    return unstacked(grad_y, axis)
+
+
 def _sliced_shape(shape: Shape, index: Index) -> Shape:
-    return tuple(
-        len(range(start, -1 if stop is None and step < 0 else size if stop is None else stop, step))
-        for size, (start, stop, step) in zip(shape, index, strict=True)
-    )
+    sizes = []
+    for size, part in zip(shape, index, strict=True):
+        if not isinstance(part, int):
+            start, stop, step = part
+            if stop is None:
+                stop = -1 if step < 0 else size
+            sizes.append(len(range(start, stop, step)))
+    return tuple(sizes)
 
 
 @primitive(takes_complex=True)
 def slice_(x: Typed, *, index: Index) -> Spec:
-    """What `index` selects: (start, stop, step) for each axis."""
+    """What `index` selects: (start, stop, step) for each axis, or an int, which removes it."""
     return Spec(_sliced_shape(x.shape, index), x.dtype)
 
 
@@ -205,6 +226,26 @@ def shaped(x: Tensor, shape: Shape) -> Tensor:
     return x if x.shape == shape else _reshape(x, shape=shape)
 
 
+def section(
+    x: Tensor, axis: int, start: int | None, stop: int | None, step: int | None = None
+) -> Tensor:
+    """What `start:stop:step`, with a positive step, selects along an axis."""
+    index = [(0, size, 1) for size in x.shape]
+    first, last, by = slice(start, stop, step).indices(x.shape[axis])
+    bounds = (first, max(first, last), by)
+    if bounds == index[axis]:
+        return x
+    index[axis] = bounds
+    return slice_(x, index=tuple(index))
+
+
+def unstacked(x: Tensor, axis: int) -> list[Tensor]:
+    """The slices along an axis, without it."""
+    whole = [(0, size, 1) for size in x.shape]
+    before, behind = whole[:axis], whole[axis + 1 :]
+    return [slice_(x, index=(*before, i, *behind)) for i in range(x.shape[axis])]
+
+
 def turned(x: Tensor) -> Tensor:
     """A tensor with its last two axes exchanged."""
     rank = len(x.shape)
@@ -301,7 +342,10 @@ def stack(x: Sequence[TensorLike], axis: int = 0) -> Tensor:
         Tensor with one more axis.
     """
     tensors = [to_tensor(tensor) for tensor in x]
-    return concatenate([expand_dims(tensor, axis) for tensor in tensors], axis)
+    if not tensors:
+        raise ValueError("stack: argument `x` must hold at least one tensor.")
+    axis = normalize_axis(axis, len(tensors[0].shape) + 1, "stack")
+    return stack_(*promoted(*tensors), axis=axis)
 
 
 @op
@@ -316,11 +360,14 @@ def expand_dims(x: TensorLike, axis: int | Sequence[int]) -> Tensor:
         Tensor.
     """
     x = to_tensor(x)
+    if type(axis) is int:
+        place = normalize_axis(axis, len(x.shape) + 1, "expand_dims")
+        return shaped(x, (*x.shape[:place], 1, *x.shape[place:]))
     count = len(tuple(axis)) if hasattr(axis, "__iter__") else 1  # type: ignore[arg-type]
     rank = len(x.shape) + count
     new = set(normalize_axes(axis, rank, "expand_dims"))
     sizes = iter(x.shape)
-    return reshape(x, tuple(1 if i in new else next(sizes) for i in range(rank)))
+    return shaped(x, tuple(1 if i in new else next(sizes) for i in range(rank)))
 
 
 @op
@@ -339,11 +386,11 @@ def squeeze(x: TensorLike, axis: int | Sequence[int] | None = None) -> Tensor:
     """
     x = to_tensor(x)
     if axis is None:
-        return reshape(x, tuple(size for size in x.shape if size != 1))
+        return shaped(x, tuple(size for size in x.shape if size != 1))
     gone = normalize_axes(axis, len(x.shape), "squeeze")
     if any(x.shape[i] != 1 for i in gone):
         raise ValueError(f"squeeze: axes {short(axis)} of shape {x.shape} do not all have size 1.")
-    return reshape(x, tuple(size for i, size in enumerate(x.shape) if i not in gone))
+    return shaped(x, tuple(size for i, size in enumerate(x.shape) if i not in gone))
 
 
 @op

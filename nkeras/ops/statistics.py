@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Callable
 
 import numpy as np
 
+from nkeras.backend.scalars import arithmetic
 from nkeras.core import dtypes, graph
 from nkeras.core.errors import refuse, short
-from nkeras.core.primitive import op, to_floating, to_tensor
+from nkeras.core.primitive import Primitive, op, promoted, to_floating, to_tensor
 from nkeras.core.spec import normalize_axes, reduced_shape
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Axis, DTypeLike, TensorLike
 from nkeras.ops.complexes import conj, square_of_size
-from nkeras.ops.core import full, stop_gradient, zeros
+from nkeras.ops.core import stop_gradient, zeros
 from nkeras.ops.elementwise import (
     ceil,
     divide,
+    elementwise,
     floor,
     isnan,
     maximum,
@@ -31,7 +32,18 @@ from nkeras.ops.elementwise import (
 )
 from nkeras.ops.indexing import scatter, take, take_along_axis
 from nkeras.ops.matrix_product import matmul
-from nkeras.ops.reduction import amax, amin, any, mean, prod, reduce_mean, reduce_sum, sum
+from nkeras.ops.reduction import (
+    all,
+    amax,
+    amin,
+    mean,
+    prod,
+    reduce_fmax,
+    reduce_fmin,
+    reduce_mean,
+    reduce_sum,
+    sum,
+)
 from nkeras.ops.searching import searchsorted
 from nkeras.ops.shape import broadcast_to, cast, concatenate, expand_dims, reshape, transpose
 from nkeras.ops.sorting import argmax, argmin, cumprod, cumsum, sort
@@ -124,13 +136,17 @@ def average(x: TensorLike, axis: Axis = None, weights: TensorLike | None = None)
     if weights is None:
         return mean(x, axis)
     x, weights = to_floating(x), to_tensor(weights)
+    axes = normalize_axes(axis, len(x.shape), "average")
     if weights.shape != x.shape:
-        axes = normalize_axes(axis, len(x.shape), "average")
         if weights.shape != tuple(x.shape[i] for i in axes):
             raise ValueError(
                 f"average: `weights` must have the shape of `x`, {x.shape}, or that of its axes "
                 f"{short(axis)}. Received shape {weights.shape}"
             )
+        if len(axes) == 1 and dtypes.is_floating(weights.dtype):
+            x, weights = promoted(x, weights)
+            behind = [i for i in range(len(x.shape)) if i != axes[0]]
+            return divide(matmul(transpose(x, [*behind, axes[0]]), weights), sum(weights))
         wide = tuple(size if i in axes else 1 for i, size in enumerate(x.shape))
         weights = reshape(weights, wide)
     product = x * weights
@@ -341,45 +357,53 @@ def corrcoef(x: TensorLike) -> Tensor:
     return reshape(result, ()) if line else result
 
 
-def _filled(x: TensorLike, value: float) -> tuple[Tensor, Tensor]:
-    """`x` with a number in place of NaN, and where NaN stood."""
+without_nan = elementwise(arithmetic.without_nan, "promote", "A number in place of NaN.")
+
+
+def _filled(x: TensorLike, value: float) -> Tensor:
+    """`x` with a number in place of NaN."""
     x = to_tensor(x)
     if not dtypes.is_differentiable(x.dtype):
-        return x, full(x.shape, False, "bool")
-    missing = isnan(x)
-    return where_(missing, value, x), missing
+        return x
+    return without_nan(x, value) if dtypes.is_floating(x.dtype) else where_(isnan(x), value, x)
+
+
+def _nothing(x: TensorLike, axis: Axis, keepdims: bool) -> Tensor:
+    """Whether all elements over axes are NaN."""
+    return all(isnan(to_tensor(x)), axis, keepdims)
 
 
 @op
 def nansum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Sum over axes, NaN counted as 0."""
-    return sum(_filled(x, 0.0)[0], axis, keepdims)
+    return sum(_filled(x, 0.0), axis, keepdims)
 
 
 @op
 def nanprod(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Product over axes, NaN counted as 1."""
-    return prod(_filled(x, 1.0)[0], axis, keepdims)
+    return prod(_filled(x, 1.0), axis, keepdims)
 
 
 @op
 def nancumsum(x: TensorLike, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """Sums of all elements up to each one, NaN counted as 0."""
-    return cumsum(_filled(x, 0.0)[0], axis, dtype)
+    return cumsum(_filled(x, 0.0), axis, dtype)
 
 
 @op
 def nancumprod(x: TensorLike, axis: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """Products of all elements up to each one, NaN counted as 1."""
-    return cumprod(_filled(x, 1.0)[0], axis, dtype)
+    return cumprod(_filled(x, 1.0), axis, dtype)
 
 
 @op
 def nanmean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Mean over axes of the elements that are not NaN."""
-    filled, missing = _filled(x, 0.0)
-    count = sum(cast(~missing, "int32"), axis, keepdims)
-    return divide(sum(filled, axis, keepdims), cast(count, to_floating(filled).dtype))
+    x = to_floating(x)
+    missing = sum(cast(isnan(x), "int32"), axis, keepdims)
+    total = math.prod(x.shape[i] for i in normalize_axes(axis, len(x.shape), "nanmean"))
+    return divide(sum(_filled(x, 0.0), axis, keepdims), cast(total - missing, x.dtype))
 
 
 @op
@@ -396,42 +420,39 @@ def nanstd(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 def _nan_extreme(
-    function: Callable[..., Tensor], x: TensorLike, axis: Axis, keepdims: bool, worst: float
+    function: Primitive[Tensor], x: TensorLike, axis: Axis, keepdims: bool, owner: str
 ) -> Tensor:
-    filled, missing = _filled(x, worst)
-    y = function(filled, axis, keepdims)
-    if not dtypes.is_floating(filled.dtype):
-        return y
-    nothing = ~any(~missing, axis, keepdims)
-    return where_(nothing, math.nan, y)
+    x = to_tensor(x)
+    axes = normalize_axes(axis, len(x.shape), owner)
+    if 0 in [x.shape[i] for i in axes]:
+        raise ValueError(f"{owner}: an empty axis has no extreme. Received shape {x.shape}")
+    return function(x, axis=axes, keepdims=keepdims)
 
 
 @op
 def nanmax(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Largest element over axes that is not NaN; NaN where there is none."""
-    return _nan_extreme(amax, x, axis, keepdims, -math.inf)
+    return _nan_extreme(reduce_fmax, x, axis, keepdims, "nanmax")
 
 
 @op
 def nanmin(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Smallest element over axes that is not NaN; NaN where there is none."""
-    return _nan_extreme(amin, x, axis, keepdims, math.inf)
+    return _nan_extreme(reduce_fmin, x, axis, keepdims, "nanmin")
 
 
 @op
 def nanargmax(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Position of the first largest element that is not NaN; -1 where there is none."""
-    filled, missing = _filled(x, -math.inf)
-    place = argmax(filled, axis, keepdims)
-    return where_(any(~missing, axis, keepdims), place, -1)
+    place = argmax(_filled(x, -math.inf), axis, keepdims)
+    return where_(_nothing(x, axis, keepdims), -1, place)
 
 
 @op
 def nanargmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Position of the first smallest element that is not NaN; -1 where there is none."""
-    filled, missing = _filled(x, math.inf)
-    place = argmin(filled, axis, keepdims)
-    return where_(any(~missing, axis, keepdims), place, -1)
+    place = argmin(_filled(x, math.inf), axis, keepdims)
+    return where_(_nothing(x, axis, keepdims), -1, place)
 
 
 @op

@@ -9,7 +9,7 @@ from nkeras.core.primitive import op, shape_of, to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
 from nkeras.ops.indexing import advanced_getitem
-from nkeras.ops.shape import reshape, slice_
+from nkeras.ops.shape import Index, shaped, slice_
 
 
 @op
@@ -27,6 +27,8 @@ def getitem(x: TensorLike, key: Any) -> Tensor:
         IndexError: an index is out of range, or there are too many.
     """
     x = to_tensor(x)
+    if type(key) is int and x.shape:
+        return slice_(x, index=(_place(key, 0, x.shape[0]), *[(0, n, 1) for n in x.shape[1:]]))
     keys: tuple[Any, ...] = key if isinstance(key, tuple) else (key,)
     if any(_is_advanced(part) for part in keys):
         return advanced_getitem(x, keys)
@@ -38,7 +40,7 @@ def getitem(x: TensorLike, key: Any) -> Tensor:
         keys = (*keys, Ellipsis)
     position = [part is Ellipsis for part in keys].index(True)
     keys = keys[:position] + (slice(None),) * (rank - named) + keys[position + 1 :]
-    index: list[tuple[int, int | None, int]] = []
+    index: list[tuple[int, int | None, int] | int] = []
     shape: list[int] = []
     for part in keys:
         if part is None:
@@ -52,20 +54,20 @@ def getitem(x: TensorLike, key: Any) -> Tensor:
             index.append((bounds[0], stop, bounds[2]) if count else (0, 0, 1))
             shape.append(count)
         else:
-            number = int(part)
-            if not -size <= number < size:
-                raise IndexError(
-                    f"Index {number} is out of range for axis {len(index)} with size {size}."
-                )
-            index.append((number % size, number % size + 1, 1))
-    if any(item != (0, size, 1) for item, size in zip(index, x.shape, strict=True)):
-        x = slice_(x, index=tuple(index))
-    return reshape(x, tuple(shape))
+            index.append(_place(int(part), len(index), size))
+    return shaped(_selected(x, tuple(index)), tuple(shape))
 
 
-def section(x: Tensor, axis: int, start: int | None, stop: int | None) -> Tensor:
-    """What stands from `start` to `stop` along an axis."""
-    return getitem(x, (*[slice(None)] * axis, slice(start, stop)))
+def _selected(x: Tensor, index: Index) -> Tensor:
+    if all([part == (0, size, 1) for part, size in zip(index, x.shape, strict=True)]):
+        return x
+    return slice_(x, index=index)
+
+
+def _place(number: int, axis: int, size: int) -> int:
+    if not -size <= number < size:
+        raise IndexError(f"Index {number} is out of range for axis {axis} with size {size}.")
+    return number % size
 
 
 def _is_advanced(key: object) -> bool:

@@ -227,7 +227,10 @@ def _all_joined(operation: Primitive[Any], count: int, xs: Operands, static: Sta
     return operation(*[reshape(x, (-1, *x.shape[2:])) for x in wholes], **static)
 
 
-_REDUCTIONS = "reduce_sum reduce_mean reduce_prod reduce_max reduce_min reduce_any reduce_all"
+_REDUCTIONS = (
+    "reduce_sum reduce_mean reduce_prod reduce_max reduce_min reduce_fmax reduce_fmin "
+    "reduce_any reduce_all linear_recurrence"
+)
 _LINES = "argmax argmin cumsum cumprod sort argsort softmax log_softmax flip resample"
 _LOSSES = "sparse_softmax_cross_entropy softmax_cross_entropy sparse_cross_entropy cross_entropy"
 _LAST_AXES = """rfft irfft pinv det cofactors slogdet cholesky qr lu eig eigh svd matrix_rank real
@@ -249,7 +252,8 @@ RULES: dict[str, Rule] = {
     "transpose": _transposed,
     "pad": _padded,
     "slice": _sliced,
-    "concatenate": _concatenated,
+    **dict.fromkeys(("concatenate", "stack"), _concatenated),
+    "nextafter": _product,
     "take": _taken,
     "take_along_axis": _along_axis,
     "gather_nd": _gathered,

@@ -120,6 +120,8 @@ def matrix_cases():
     for x, y in (((3, 5), (7, 5)), ((2, 1, 9, 4), (3, 6, 4))):
         arrays = (normal(*x), normal(*y, seed=1))
         yield f"cdist_squared-{x}-{y}", "cdist_squared", arrays, {}
+    yield "nextafter", "nextafter", (normal(4, 5), normal(5, seed=1)), {}
+    yield "cross", "cross", (normal(4, 5, 3), normal(4, 5, 3, seed=1)), {}
     for activation, bias in (("relu", normal(7, seed=2)), ("linear", None)):
         arrays = (normal(2, 3, 5), normal(5, 7, seed=1), bias)
         yield f"dense-{activation}", "dense", arrays, {"activation": activation}
@@ -160,7 +162,8 @@ def linear_algebra_cases():
 
 def reduction_cases():
     x, small = normal(3, 4, 5), normal(2, 3, 2, 3)
-    for name in ("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "reduce_mean"):
+    names = "sum prod max min mean fmax fmin"
+    for name in [f"reduce_{name}" for name in names.split()]:
         for axis, keepdims in itertools.product(
             [(0,), (1, 2), (0, 2), (0, 1, 2), ()], [True, False]
         ):
@@ -174,6 +177,9 @@ def reduction_cases():
         yield f"{name}-{axis}", name, (x,), {"axis": axis, "keepdims": axis == 0}
     for name in ("cumsum", "cumprod", "sort", "argsort"):
         yield name, name, (x,), {"axis": 1}
+    for axis in (0, 2):
+        arrays = (x, normal(3, 4, 5, seed=1))
+        yield f"linear_recurrence-{axis}", "linear_recurrence", arrays, {"axis": axis}
     for k in (1, 4):
         yield f"top_k-{k}", "top_k", (x,), {"k": k}
     for right in (False, True):
@@ -197,6 +203,19 @@ def shape_cases():
     cut = ((2, None, -1), (1, 4, 2), (0, 5, 1))
     yield "slice", "slice", (x,), {"index": cut}
     yield "slice_grad", "slice_grad", (normal(3, 2, 5),), {"shape": (3, 4, 5), "index": cut}
+    cuts = {
+        (2, 5): (1, (1, 3, 1), (0, 5, 1)),
+        (3, 5): ((2, None, -1), 3, (0, 5, 1)),
+        (2,): (1, 3, (0, 4, 2)),
+    }
+    for shape, cut in cuts.items():
+        yield f"slice-{shape}", "slice", (x,), {"index": cut}
+        static = {"shape": x.shape, "index": cut}
+        yield f"slice_grad-{shape}", "slice_grad", (normal(*shape),), static
+    for axis in (0, 1, 3):
+        yield f"stack-{axis}", "stack", (x, normal(3, 4, 5, seed=1)), {"axis": axis}
+    cut = ((1, 3, 1), (0, 4, 2), (0, 5, 1))
+    yield "slice_update", "slice_update", (x, normal(2, 2, 5, seed=1)), {"index": cut}
     widths = ((1, 2), (0, 0), (2, 1))
     for mode in ("constant", "reflect", "symmetric"):
         static = {"pad_width": widths, "mode": mode, "constant": 2.0}
@@ -480,6 +499,7 @@ OF_FLOATS += (
     "irfft",
     "make_complex",
 )
+OF_FLOATS += ("nextafter",)
 
 
 def integer_cases():

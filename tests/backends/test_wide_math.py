@@ -48,6 +48,22 @@ def test_one_argument(name: str) -> None:
     assert_close(elementwise(SCALARS[name])(usual), exact, 1.1)
 
 
+@pytest.mark.parametrize("name", ["cbrt", "erfinv"])
+def test_written_again_for_vectors(name: str) -> None:
+    with np.errstate(all="ignore"):
+        x = samples(5) if name == "cbrt" else np.clip(samples(5), -1.5, 1.5)
+        wide = x.astype("float64")
+        exact = np.cbrt(wide) if name == "cbrt" else elementwise(SCALARS[name])(wide)
+    assert_close(elementwise(SCALARS[name])(x), exact, 0.7)
+
+
+def test_scaled_by_power() -> None:
+    x, n = (grid.ravel() for grid in np.meshgrid(SPECIAL, np.float32(range(-290, 290, 7))))
+    with np.errstate(all="ignore"):
+        exact = np.ldexp(x.astype("float64"), n.astype("int32"))
+    assert_close(elementwise(SCALARS["scaled_by_power"])(x, n), exact, 0.51)
+
+
 @pytest.mark.parametrize("name", ["power", "arctan2"])
 def test_two_arguments(name: str) -> None:
     all_pairs = [grid.ravel() for grid in np.meshgrid(SPECIAL, SPECIAL)]

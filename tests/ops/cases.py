@@ -55,8 +55,20 @@ CASES: dict[str, list[Case]] = {
         Case((floats(2, 3),), {"repeats": (3, 0)}),
     ],
     "concatenate": [Case((floats(2, 3), floats(2, 1), floats(2, 2)), {"axis": 1})],
-    "slice": [Case((floats(4, 5),), {"index": ((1, 4, 2), (4, None, -2))})],
-    "slice_grad": [Case((floats(2, 3),), {"shape": (4, 5), "index": ((1, 4, 2), (4, None, -2))})],
+    "stack": [Case((floats(2, 3), floats(2, 3)), {"axis": axis}) for axis in (0, 1, 2)],
+    "slice": [
+        Case((floats(4, 5),), {"index": ((1, 4, 2), (4, None, -2))}),
+        Case((floats(4, 5),), {"index": (2, (1, 4, 1))}),
+        Case((floats(4, 5),), {"index": ((3, None, -2), 4)}),
+    ],
+    "slice_grad": [
+        Case((floats(2, 3),), {"shape": (4, 5), "index": ((1, 4, 2), (4, None, -2))}),
+        Case((floats(3),), {"shape": (4, 5), "index": (2, (1, 4, 1))}),
+        Case((floats(2),), {"shape": (4, 5), "index": ((3, None, -2), 4)}),
+    ],
+    "slice_update": [
+        Case((floats(4, 5), floats(2, 3)), {"index": ((1, 3, 1), (0, 3, 1))}),
+    ],
     "pad": [
         Case((floats(3, 2),), {"pad_width": ((1, 2), (0, 1)), "mode": mode, "constant": 0.5})
         for mode in ("constant", "reflect", "symmetric")
@@ -85,6 +97,8 @@ CASES: dict[str, list[Case]] = {
         Case((floats(5, 3), floats(2, 3)), {}),
         Case((floats(2, 1, 3, 4), floats(3, 2, 4)), {}),
     ],
+    "nextafter": [Case((floats(2, 3), floats(3)), {}, False)],
+    "cross": [Case((floats(2, 4, 3), floats(2, 4, 3)), {})],
     "stop_gradient": [Case((floats(2, 3),), {}, False)],
     **{
         name: [
@@ -93,12 +107,27 @@ CASES: dict[str, list[Case]] = {
         ]
         for name in ("reduce_sum", "reduce_mean", "reduce_prod", "reduce_max", "reduce_min")
     },
+    **{
+        name: [
+            Case((np.array([[1, np.nan, 3], [-np.inf, 2, np.nan]], "float32"),), static, False)
+            for static in ({"axis": (1,), "keepdims": False}, {"axis": (0, 1), "keepdims": True})
+        ]
+        + [Case((floats(2, 3, 2),), {"axis": (0, 2), "keepdims": False})]
+        for name in ("reduce_fmax", "reduce_fmin")
+    },
     "reduce_any": [Case((_BOOL,), {"axis": (1,), "keepdims": False})],
     "reduce_all": [Case((_BOOL,), {"axis": (0,), "keepdims": True})],
     "argmax": [Case((floats(2, 3),), {"axis": 1, "keepdims": False})],
     "argmin": [Case((floats(2, 3),), {"axis": 0, "keepdims": True})],
     "cumsum": [Case((floats(2, 4),), {"axis": 1})],
-    "cumprod": [Case((floats(2, 4),), {"axis": 1})],
+    "cumprod": [
+        Case((floats(2, 4),), {"axis": 1}),
+        Case((np.array([[2, 0, 3, 4], [1, 0, 0, 2]], "float32"),), {"axis": 1}),
+    ],
+    "linear_recurrence": [
+        Case((floats(2, 4), floats(2, 4)), {"axis": 1}),
+        Case((floats(3, 2, 2), floats(3, 2, 2)), {"axis": 0}),
+    ],
     "sort": [Case((floats(4, 2),), {"axis": 0})],
     "argsort": [Case((floats(4, 2),), {"axis": 0})],
     "top_k": [Case((floats(3, 7),), {"k": 3}), Case((floats(2, 2, 4),), {"k": 4})],

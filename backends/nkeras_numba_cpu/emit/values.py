@@ -89,6 +89,8 @@ class Value:
     def __neg__(self) -> Value:
         if isinstance(self.kind, types.Float):
             return self.like(self.builder.fneg(self.data))
+        if isinstance(self.kind, types.Integer) and self.kind.signed:
+            return self.like(self.builder.neg(self.data))
         return call(operator.neg, self)
 
     def __invert__(self) -> Value:
@@ -138,6 +140,17 @@ _FLOAT_OPERATIONS: dict[Any, str] = {
 }
 
 
+Note = Callable[[Value], object]
+"""Told a condition under which a faster function is not right."""
+
+_DEFINED: dict[tuple[Any, Any], Callable[[Value, Value], Value]] = {}
+
+
+def define(function: Any, kind: Any, emit: Callable[[Value, Value], Value]) -> None:
+    """Let `emit` compute an operator of two numbers of a Numba type, in place of Numba."""
+    _DEFINED[function, kind] = emit
+
+
 _DEFINED_POWERS: dict[Any, Callable[[Any, Any], Value]] = {}
 
 
@@ -166,6 +179,9 @@ def call(function: Any, *operands: Any) -> Value:
     if direct and kinds[0] == kinds[1] and isinstance(kinds[0], types.Float):
         emit = getattr(builder, direct)
         return some.like(emit(values[0].data, values[1].data, flags=FLAGS), kinds[0])
+    defined = _DEFINED.get((function, kinds[0])) if len(set(kinds)) == 1 else None
+    if defined is not None:
+        return defined(*values)
     if function is operator.pow and all(isinstance(kind, types.Integer) for kind in kinds):
         return _integer_power(*values)
     known = context.typing_context.resolve_value_type(function)

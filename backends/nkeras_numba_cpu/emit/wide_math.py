@@ -17,7 +17,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from nkeras_numba_cpu.emit.values import Value, call, define_power, where
+from nkeras_numba_cpu.emit.values import Note, Value, call, define_power, where
 from nkeras_numba_cpu.emit.vector_math import functions as narrow_functions
 from nkeras_numba_cpu.emit.vector_math import polynomial, power_of_two, reduced, signed
 
@@ -82,14 +82,13 @@ _EXP = (
 # pi / 2 in parts: a whole number below 2**25 times the first or the second part is exact.
 _RIGHT_PARTS = (1.570796325802803, 9.920935739593517e-10, 5.721188726109832e-18)
 _MAGIC = np.float64(6755399441055744.0)  # a sum with it rounds to integers
-_FAR = np.float64(150)
+_FAR, _FARTHER = np.float64(150), np.float64(1000)
 LARGEST = np.float32(2.0**24)  # the largest argument of sin, cos and tan that is reduced exactly
 
 Function = Callable[..., Value]
-Note = Callable[[Value], object]
 
 
-def _widened(function: Function) -> Function:
+def widened(function: Function) -> Function:
     """A function of float64 as one of float32."""
 
     @wraps(function)
@@ -105,7 +104,7 @@ def _root(x: Value) -> Value:
     return call(math.sqrt, x)
 
 
-def _log(x: Value) -> Value:
+def log(x: Value) -> Value:
     """The logarithm of a number that is 0, infinite, NaN or far from both ends of float64."""
     f, e = reduced(x, None)
     s = f / (_TWO + f)
@@ -122,6 +121,14 @@ def _exp(x: Value) -> Value:
     return polynomial(_EXP, x - n * np.float64(math.log(2))) * power_of_two(t)
 
 
+def exp2(x: Value) -> Value:
+    """2**x for all x whose power times a float32 may be one."""
+    x = where(x > _FARTHER, _FARTHER, where(x < -_FARTHER, -_FARTHER, x))
+    t = x + (_MAGIC + np.float64(1023))
+    rest = x - (t - (_MAGIC + np.float64(1023)))
+    return polynomial(_EXP, rest * np.float64(math.log(2))) * power_of_two(t)
+
+
 def _arctan_of(size: Value) -> Value:
     """The angle of a number that is not negative."""
     is_steep, is_middle = (
@@ -135,12 +142,12 @@ def _arctan_of(size: Value) -> Value:
     return base + z * polynomial(_ARCTAN, z * z)
 
 
-@_widened
+@widened
 def arctan(x: Value) -> Value:
     return signed(_arctan_of(abs(x)), x)
 
 
-@_widened
+@widened
 def arctan2(y: Any, x: Any) -> Value:
     y, x = (v if isinstance(v, Value) else _other(y, x).constant(v) for v in (y, x))
     height, width = abs(y), abs(x)
@@ -174,32 +181,34 @@ def _arcsin_parts(x: Value) -> tuple[Value, Value, Value]:
     return y, y + y, size
 
 
-@_widened
+@widened
 def arcsinh(x: Value) -> Value:
     size = abs(x)
-    y = _log(size + _root(size * size + _ONE))
+    y = log(size + _root(size * size + _ONE))
     return signed(where(size < _SMALL, size - size * size * size * _SIXTH, y), x)
 
 
-@_widened
+@widened
 def arccosh(x: Value) -> Value:
-    return where(x < _ONE, _NAN, _log(x + _root(x * x - _ONE)))
+    return where(x < _ONE, _NAN, log(x + _root(x * x - _ONE)))
 
 
-@_widened
+@widened
 def arctanh(x: Value) -> Value:
     size = abs(x)
-    y = _HALF * _log((_ONE + size) / (_ONE - size))
+    y = _HALF * log((_ONE + size) / (_ONE - size))
     return signed(where(size < _SMALL, size + size * size * size * _THIRD, y), x)
 
 
-@_widened
+@widened
 def power(x: Any, y: Any) -> Value:
     """As pow of C: 1 for an exponent 0 and for the base 1, also beside NaN."""
+    if not isinstance(x, Value) and 0.0 < x < math.inf and x != 1.0:
+        return _exp(y * np.float64(math.log(x)))
     some = _other(y, x)
     x, y = (v if isinstance(v, Value) else some.constant(v) for v in (x, y))
     size = abs(x)
-    result = _exp(y * _log(size))
+    result = _exp(y * log(size))
     is_whole = call(np.floor, y) == y
     half = y * _HALF
     is_odd = is_whole & (call(np.floor, half) != half) & (abs(y) < _INFINITY)
@@ -228,7 +237,7 @@ def _bit(like: Value, bits: Any, number: int) -> Value:
     return like.like(builder.trunc(bit, ir.IntType(1)), types.boolean)
 
 
-@_widened
+@widened
 def _sin(x: Value) -> Value:
     sine, cosine, turns = _turned(x)
     size = where(_bit(x, turns, 0), cosine, sine)
@@ -236,7 +245,7 @@ def _sin(x: Value) -> Value:
     return where(x == _ZERO, x, y)  # which keeps the sign of zero
 
 
-@_widened
+@widened
 def _cos(x: Value) -> Value:
     sine, cosine, turns = _turned(x)
     is_odd = _bit(x, turns, 0)
@@ -245,7 +254,7 @@ def _cos(x: Value) -> Value:
     return where((is_odd & ~is_second) | (is_second & ~is_odd), -size, size)
 
 
-@_widened
+@widened
 def _tan(x: Value) -> Value:
     sine, cosine, turns = _turned(x)
     is_odd = _bit(x, turns, 0)

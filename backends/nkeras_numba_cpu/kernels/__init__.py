@@ -7,6 +7,7 @@ from nkeras_numba_cpu.kernels import (  # noqa: F401  they register
     convolution,
     ctc,
     dense_gradients,
+    elementwise,
     group_norm,
     gru,
     image,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache, lru_cache
-from itertools import groupby
+from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,8 +12,10 @@ import numpy as np
 from nkeras.backend.derive import Function
 from nkeras.backend.scalar import Scalar
 from nkeras_numba_cpu.compile.waiting import Missing
-from nkeras_numba_cpu.emit import vector_math, wide_math
-from nkeras_numba_cpu.emit.values import Value, as_value
+from nkeras_numba_cpu.emit import special, vector_math, wide_math
+from nkeras_numba_cpu.emit.division import Noting
+from nkeras_numba_cpu.emit.values import Note, Value, as_value
+from nkeras_numba_cpu.kernels.registry import KERNELS
 from nkeras_numba_cpu.launch.numpy_calls import by_numpy
 from nkeras_numba_cpu.launch.tasks import launch
 from nkeras_numba_cpu.loops.maps import (
@@ -31,7 +32,7 @@ from nkeras_numba_cpu.loops.maps import (
     geometry_of,
     task_length,
 )
-from nkeras_numba_cpu.loops.operands import compute_dtype, is_floating, operand, stored
+from nkeras_numba_cpu.loops.operands import compute_dtype, is_floating, is_half, operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
 from nkeras_numpy.elementwise import elementwise as in_numpy
 
@@ -40,58 +41,110 @@ from nkeras_numpy.elementwise import elementwise as in_numpy
 def elementwise(scalar: Scalar) -> Callable[..., np.ndarray]:
     """A kernel that maps `scalar` over broadcast arrays of one dtype; NumPy does complex ones."""
     first = next((i for i, p in enumerate(scalar.parameters) if p not in scalar.conditions), 0)
-    is_bool = scalar.result == "bool"
+    return _kernel(partial(_of_scalar, scalar), first, partial(in_numpy, scalar))
+
+
+@KERNELS.register
+def nextafter(x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
+    if is_half(x1.dtype):
+        return by_numpy(np.nextafter, x1, x2)
+    return _nextafter(x1, x2)
+
+
+def _kernel(
+    make: Callable[[np.dtype], _Map],
+    first: int = 0,
+    of_complex: Callable[[], Callable[..., np.ndarray]] | None = None,
+) -> Callable[..., np.ndarray]:
+    """A kernel that maps over broadcast arrays; `make` makes the map for the dtype of the first."""
     maps: dict[np.dtype, _Map] = {}
 
     def kernel(*arrays: np.ndarray) -> np.ndarray:
         dtype = arrays[first].dtype
         found = maps.get(dtype)
         if found is None:
-            if dtype.kind == "c":
-                return by_numpy(in_numpy(scalar), *arrays)
-            found = maps[dtype] = _Map(scalar, dtype)
+            if dtype.kind == "c" and of_complex is not None:
+                return by_numpy(of_complex(), *arrays)
+            found = maps[dtype] = make(dtype)
         shapes = tuple([array.shape for array in arrays])
-        shape, count, work, geometry, expand = _layout(shapes)
+        steps = None
+        if not (found.half or all([array.flags.c_contiguous for array in arrays])):
+            arrays = tuple([_walkable(array) for array in arrays])
+            steps = tuple([_steps(array) for array in arrays])
+        shape, count, work, geometry, expand = _layout(shapes, steps)
         out = empty(shape, found.result)
         if count:
             if expand:  # a pattern of broadcasting that three strides do not describe
                 arrays = tuple([np.broadcast_to(array, shape) for array in arrays])
             if found.half:
                 arrays = tuple([operand(array) for array in arrays])
-            inputs = [x if x.flags.carray else operand(x) for x in arrays]
-            given = (block_task(), geometry, *inputs, out)
+            if steps is None or expand:
+                arrays = tuple([x if x.flags.carray else operand(x) for x in arrays])
+            given = (block_task(), geometry, *arrays, out)
             launch(found.run or found.prepared(given), count, work * found.cost, given)
-        return stored(out, dtype) if found.half and not is_bool else out
+        return stored(out, dtype) if found.half and found.result != np.bool_ else out
 
     return kernel
 
 
 class _Map(Map):
-    """The loop over one scalar function for one dtype."""
+    """The loop over one function for one dtype.
 
-    def __init__(self, scalar: Scalar, dtype: np.dtype) -> None:
-        self.dtype = compute_dtype(dtype)
-        self.result = np.dtype(np.bool_) if scalar.result == "bool" else self.dtype
-        self.half = self.dtype != dtype
-        # In simple operations, roughly: for the choice between one thread and all.
-        self.cost = 1 + 8 * _costly(scalar)
-        name = self.dtype.name if is_floating(self.dtype) else None
-        digest = scalar.digest(self.dtype.name)
-        super().__init__(
-            _outputs(scalar.bind(wide_math.functions(name), name)),
-            f"{scalar.name}_{digest}",
-            within=_within(scalar, name) if name == "float32" and _is_periodic(scalar) else None,
-            origin=(_Map, (scalar, dtype)),
-        )
+    Args:
+        outputs: as `function` of `Map`.
+        name: unique, for the disk cache.
+        dtype: of the arrays; half types are computed in float32.
+        result: of the result.
+        cost: of an element, in simple operations, roughly, for the choice of one thread or all.
+        options: as in `Map`.
+    """
+
+    def __init__(
+        self,
+        outputs: Callable[..., tuple[Value, ...]],
+        name: str,
+        dtype: np.dtype,
+        result: np.dtype,
+        cost: int,
+        **options: Any,
+    ) -> None:
+        super().__init__(outputs, name, **options)
+        self.result = result
+        self.half = compute_dtype(dtype) != dtype
+        self.cost = cost
         self.run: Callable[..., None] | None = None
 
     def prepared(self, arguments: tuple[Any, ...]) -> Callable[..., None]:
         """The compiled loop: one for arrays of all ranks, since it only takes their addresses."""
-        flat = [argument.reshape(-1) for argument in arguments[1:]]
+        flat = [np.empty(0, argument.dtype) for argument in arguments[1:]]
         run = self.compiled((arguments[0], *flat))
         if not isinstance(run, Missing):
             self.run = run
         return run
+
+
+def _of_scalar(scalar: Scalar, dtype: np.dtype) -> _Map:
+    computed = compute_dtype(dtype)
+    name = computed.name if is_floating(computed) else None
+    own = special.FUNCTIONS.get((scalar.name, name or ""))
+    has_limits = name == "float32" and (_is_periodic(scalar) or _divides(scalar))
+    return _Map(
+        _outputs(own or scalar.bind(wide_math.functions(name), name)),
+        f"{scalar.name}_{scalar.digest(computed.name)}",
+        dtype,
+        np.dtype(np.bool_) if scalar.result == "bool" else computed,
+        1 + 8 * _costly(scalar),
+        within=_within(scalar, "float32") if has_limits else None,
+        origin=(_of_scalar, (scalar, dtype)),
+    )
+
+
+def _next(dtype: np.dtype) -> _Map:
+    outputs = _outputs(special.nextafter)
+    return _Map(outputs, f"nextafter_{dtype.name}", dtype, dtype, 2, origin=(_next, (dtype,)))
+
+
+_nextafter = _kernel(_next)
 
 
 def _outputs(function: Callable[..., Any]) -> Callable[..., tuple[Value, ...]]:
@@ -99,8 +152,18 @@ def _outputs(function: Callable[..., Any]) -> Callable[..., tuple[Value, ...]]:
 
 
 def _within(scalar: Scalar, name: str) -> Within:
-    """The scalar with sin, cos and tan for arguments of the usual size."""
-    return lambda note: _outputs(scalar.bind(wide_math.functions_within(name, note), name))
+    """The scalar with sin, cos and tan for arguments, and division for quotients, of usual size."""
+
+    def outputs(note: Note) -> Callable[..., tuple[Value, ...]]:
+        bound = _outputs(scalar.bind(wide_math.functions_within(name, note), name))
+        return lambda *x: bound(*[Noting.of(value, note) for value in x])
+
+    return outputs
+
+
+def _divides(scalar: Scalar) -> bool:
+    """Whether the scalar rounds quotients down or takes remainders."""
+    return "//" in scalar.formula or "%" in scalar.formula
 
 
 def _is_periodic(scalar: Scalar) -> bool:
@@ -133,11 +196,15 @@ class _Layout(NamedTuple):
     expand: bool
 
 
+Steps = tuple[tuple[int, ...], ...]
+"""For each argument the distance of neighbours along its axes, in elements."""
+
+
 @lru_cache(maxsize=4096)
-def _layout(shapes: tuple[tuple[int, ...], ...]) -> _Layout:
+def _layout(shapes: tuple[tuple[int, ...], ...], steps: Steps | None = None) -> _Layout:
     shape = np.broadcast_shapes(*shapes)
     size = math.prod(shape)
-    lengths, strides = _strides(shape, shapes)
+    lengths, strides = _strides(shape, shapes, steps)
     expand = len(lengths) > 3
     if expand:
         lengths, strides = [size], [[1]] * len(shapes)
@@ -173,26 +240,49 @@ def _kind(strides: list[int], contiguous: list[int], lengths: list[int], wide: b
 
 
 def _strides(
-    shape: tuple[int, ...], shapes: tuple[tuple[int, ...], ...]
+    shape: tuple[int, ...], shapes: tuple[tuple[int, ...], ...], steps: Steps | None
 ) -> tuple[list[int], list[list[int]]]:
-    """Axes along which the same arguments are broadcast, merged: their lengths, and for each
+    """Axes along which all arguments go on in the same way, merged: their lengths, and for each
     argument its steps in elements along them."""
     rank = len(shape)
-    aligned = [(1,) * (rank - len(own)) + own for own in shapes]
-    patterns = [
-        (tuple(own[axis] != 1 for own in aligned), shape[axis])
-        for axis in range(rank)
-        if shape[axis] != 1
+    given = [_contiguous(own) for own in shapes] if steps is None else steps
+    walks = [
+        [0] * (rank - len(own)) + [0 if n == 1 else step for n, step in zip(own, by, strict=True)]
+        for own, by in zip(shapes, given, strict=True)
     ]
-    groups = [
-        (pattern, math.prod(length for _, length in members))
-        for pattern, members in groupby(patterns, key=lambda item: item[0])
-    ]
-    strides: list[list[int]] = []
-    for i in range(len(shapes)):
-        step, steps = 1, []
-        for pattern, length in reversed(groups):
-            steps.append(step if pattern[i] else 0)
-            step *= length if pattern[i] else 1
-        strides.append(steps[::-1])
-    return [length for _, length in groups], strides
+    lengths: list[int] = []
+    strides: list[list[int]] = [[] for _ in shapes]
+    for axis, length in enumerate(shape):
+        if length == 1:
+            continue
+        walked = zip(strides, walks, strict=True)
+        goes_on = all([stride[-1:] == [walk[axis] * length] for stride, walk in walked])
+        if goes_on:
+            length *= lengths.pop()
+        lengths.append(length)
+        for stride, walk in zip(strides, walks, strict=True):
+            stride[-1:] = [walk[axis]] if goes_on else [*stride[-1:], walk[axis]]
+    return lengths, strides
+
+
+def _contiguous(shape: tuple[int, ...]) -> list[int]:
+    """Steps of an array without gaps."""
+    steps, step = [], 1
+    for size in reversed(shape):
+        steps.append(step)
+        step *= size
+    return steps[::-1]
+
+
+def _walkable(x: np.ndarray) -> np.ndarray:
+    """x, or a copy where neighbours along its last axis neither lie side by side nor are one."""
+    if x.flags.aligned and not x.flags.c_contiguous:
+        along = zip(x.shape[::-1], x.strides[::-1], strict=True)
+        inner = next((step for n, step in along if n > 1), 0)
+        if inner in (0, x.itemsize) and not any([step % x.itemsize for step in x.strides]):
+            return x
+    return operand(x)
+
+
+def _steps(x: np.ndarray) -> tuple[int, ...]:
+    return tuple([step // x.itemsize for step in x.strides])

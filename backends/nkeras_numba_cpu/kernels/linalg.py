@@ -9,6 +9,7 @@ import numpy as np
 
 from nkeras_numba_cpu.kernels.registry import KERNELS
 from nkeras_numba_cpu.launch.numpy_calls import by_numpy
+from nkeras_numba_cpu.launch.tasks import tasks
 from nkeras_numba_cpu.loops.copies import fill, filled
 from nkeras_numba_cpu.loops.operands import compute_dtype, is_floating, operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
@@ -17,6 +18,8 @@ from nkeras_numba_cpu.products.distances import distances
 from nkeras_numba_cpu.products.gemm import Shape
 from nkeras_numba_cpu.products.micro_kernel import ACTIVATIONS
 from nkeras_numpy import linalg as reference
+
+_ROWS = 8192  # vectors of a task
 
 
 @KERNELS.register
@@ -49,6 +52,27 @@ def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
             shape=shape,
         )
     return stored(y, x.dtype)
+
+
+@KERNELS.register
+def cross(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Cross products of vectors of three components."""
+    result = empty(x.shape, compute_dtype(x.dtype))
+    if x.size:
+        rows = x.size // 3
+        given = operand(x).reshape(rows, 3), operand(y).reshape(rows, 3), result.reshape(rows, 3)
+        _cross(-(-rows // _ROWS), 2 * x.size, *given)
+    return stored(result, x.dtype)
+
+
+@tasks
+def _cross(task, x, y, normal):
+    for i in range(task * _ROWS, min(task * _ROWS + _ROWS, x.shape[0])):
+        a, b, c = x[i, 0], x[i, 1], x[i, 2]
+        u, v, w = y[i, 0], y[i, 1], y[i, 2]
+        normal[i, 0] = b * w - c * v
+        normal[i, 1] = c * u - a * w
+        normal[i, 2] = a * v - b * u
 
 
 @lru_cache(maxsize=4096)

@@ -70,6 +70,16 @@ def reduce_min(x: np.ndarray, *, axis: Axes, keepdims: bool) -> np.ndarray:
 
 
 @KERNELS.register
+def reduce_fmax(x: np.ndarray, *, axis: Axes, keepdims: bool) -> np.ndarray:
+    return _reduced("fmax", x, axis, keepdims, None)
+
+
+@KERNELS.register
+def reduce_fmin(x: np.ndarray, *, axis: Axes, keepdims: bool) -> np.ndarray:
+    return _reduced("fmin", x, axis, keepdims, None)
+
+
+@KERNELS.register
 def reduce_any(x: np.ndarray, *, axis: Axes, keepdims: bool) -> np.ndarray:
     return _reduced("max", x, axis, keepdims, 0)
 

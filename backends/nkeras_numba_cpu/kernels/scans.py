@@ -21,6 +21,7 @@ from nkeras_numba_cpu.emit.simd import (
 from nkeras_numba_cpu.emit.views import allocate, release
 from nkeras_numba_cpu.kernels.registry import KERNELS
 from nkeras_numba_cpu.launch.numpy_calls import by_numpy
+from nkeras_numba_cpu.launch.tasks import tasks as numbered
 from nkeras_numba_cpu.loops.folds import bound
 from nkeras_numba_cpu.loops.operands import compute_dtype, is_half, operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
@@ -54,6 +55,17 @@ def cumprod(x: np.ndarray, *, axis: int) -> np.ndarray:
     if x.dtype.kind == "c":
         return by_numpy(reference.cumprod, x, axis=axis)
     return _running("prod", x, axis)
+
+
+@KERNELS.register
+def linear_recurrence(x: np.ndarray, factors: np.ndarray, *, axis: int) -> np.ndarray:
+    """`y[i] = x[i] + factors[i] * y[i - 1]` along an axis."""
+    result = empty(x.shape, compute_dtype(x.dtype))
+    if x.size:
+        tasks, cut = _blocks(x.shape, axis)
+        given = operand(x).reshape(-1), operand(factors).reshape(-1)
+        _linear_recurrence(tasks, 2 * x.size, *given, result.reshape(-1), cut)
+    return stored(result, x.dtype)
 
 
 @KERNELS.register
@@ -272,3 +284,22 @@ def _scan(task, x, y, cut):
                 for j in range(size):
                     target[j] = combine(before[j], line[j])
                 before = target
+
+
+@numbered
+def _linear_recurrence(task, x, factors, y, cut):
+    of = record(_Cut, cut)
+    length, inner, across, width = of.length, of.inner, of.across, of.width
+    group, blocks = of.group, of.blocks
+    for block in range(task * group, min(task * group + group, blocks)):
+        n = block // across
+        column = (block - n * across) * width
+        size = min(width, inner - column)
+        start = n * length * inner + column
+        for j in range(size):
+            y[start + j] = x[start + j]
+        for i in range(1, length):
+            first = start + i * inner
+            before, line, by, target = y[first - inner :], x[first:], factors[first:], y[first:]
+            for j in range(size):
+                target[j] = line[j] + by[j] * before[j]

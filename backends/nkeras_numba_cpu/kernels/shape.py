@@ -27,7 +27,7 @@ from nkeras_numba_cpu.loops.copies import (
 from nkeras_numba_cpu.memory.allocation import empty
 from nkeras_numpy import shape as reference
 
-Index = tuple[tuple[int, int | None, int], ...]
+Index = tuple[tuple[int, int | None, int] | int, ...]
 Pairs = tuple[tuple[int, int], ...]
 
 # Elements of a cell that is repeated: more are copied as lines, fewer one by one.
@@ -141,6 +141,16 @@ def concatenate(*xs: np.ndarray, axis: int) -> np.ndarray:
 
 
 @KERNELS.register
+def stack(*xs: np.ndarray, axis: int) -> np.ndarray:
+    shape = xs[0].shape
+    result = empty((*shape[:axis], len(xs), *shape[axis:]), xs[0].dtype)
+    before = (builtins.slice(None),) * axis
+    for i, x in enumerate(xs):
+        copy(x, result[(*before, i, ...)])
+    return result
+
+
+@KERNELS.register
 def slice(x: np.ndarray, *, index: Index) -> np.ndarray:
     return x[(*_as_slices(index), ...)]  # the ellipsis keeps a rank 0 result an array
 
@@ -149,6 +159,10 @@ def slice(x: np.ndarray, *, index: Index) -> np.ndarray:
 def slice_grad(grad_y: np.ndarray, *, shape: tuple[int, ...], index: Index) -> np.ndarray:
     """Zeros of `shape` with grad_y where `slice` took its elements."""
     result = empty(shape, grad_y.dtype)
+    removed = [axis for axis, part in enumerate(index) if isinstance(part, int)]
+    if removed:
+        grad_y = np.expand_dims(grad_y, removed)
+    index = tuple([(part, part + 1, 1) if isinstance(part, int) else part for part in index])
     if all(step == 1 for _, _, step in index):
         widths = tuple(
             (start, size - start - length)
@@ -158,6 +172,15 @@ def slice_grad(grad_y: np.ndarray, *, shape: tuple[int, ...], index: Index) -> n
     else:
         fill(result, 0)
         copy(grad_y, result[(*_as_slices(index), ...)])
+    return result
+
+
+@KERNELS.register
+def slice_update(x: np.ndarray, updates: np.ndarray, *, index: Index) -> np.ndarray:
+    """A copy of x with updates where `slice` would take its elements."""
+    result = empty(x.shape, x.dtype)
+    copy(x, result)
+    copy(updates, result[(*_as_slices(index), ...)])
     return result
 
 
@@ -204,8 +227,8 @@ def cast(x: np.ndarray, *, dtype: str) -> np.ndarray:
     return converted(x, target)
 
 
-def _as_slices(index: Index) -> tuple[builtins.slice, ...]:
-    return tuple(builtins.slice(start, stop, step) for start, stop, step in index)
+def _as_slices(index: Index) -> tuple[builtins.slice | int, ...]:
+    return tuple([part if isinstance(part, int) else builtins.slice(*part) for part in index])
 
 
 def _along(axis: int, start: int, stop: int) -> tuple[builtins.slice, ...]:

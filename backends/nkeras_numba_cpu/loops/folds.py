@@ -75,6 +75,27 @@ def _extreme(builder: Any, kind: Any, values: Any, wanted: str) -> Any:
     return builder.select(compare(wanted, *values), *values)
 
 
+@intrinsic
+def number_maximum(typingctx, a, b):
+    """The larger one; NaN only if both are NaN."""
+    return a(a, a), lambda context, builder, _, values: _number_extreme(builder, a, values, ">")
+
+
+@intrinsic
+def number_minimum(typingctx, a, b):
+    """The smaller one; NaN only if both are NaN."""
+    return a(a, a), lambda context, builder, _, values: _number_extreme(builder, a, values, "<")
+
+
+def _number_extreme(builder: Any, kind: Any, values: Any, wanted: str) -> Any:
+    if not _is_float(kind):
+        return _extreme(builder, kind, values, wanted)
+    total, element = values
+    gives_way = builder.fcmp_unordered("uno", total, total)
+    better = builder.fcmp_ordered(wanted, element, total)
+    return builder.select(builder.or_(better, gives_way), element, total)
+
+
 @inner
 def divided(total, divisor):
     """What makes a sum a mean; a sum itself has divisor 1."""
@@ -87,12 +108,19 @@ def unchanged(total, divisor):
     return total
 
 
-_COMBINE = {"sum": add, "prod": multiply, "max": maximum, "min": minimum}
+_COMBINE = {
+    "sum": add,
+    "prod": multiply,
+    "max": maximum,
+    "min": minimum,
+    "fmax": number_maximum,
+    "fmin": number_minimum,
+}
 
 
 @cache
 def bound(template: FunctionType, name: str, dtype: np.dtype) -> Tasks:
-    """A kernel of the template for `sum`, `prod`, `max` or `min` of arrays of `dtype`."""
+    """A kernel of the template for a fold of `_COMBINE` of arrays of `dtype`."""
     finish = "divided" if name == "sum" and dtype.kind == "f" else "unchanged"
     names = {**template.__globals__, "combine": _COMBINE[name], "finish": globals()[finish]}
     function = FunctionType(template.__code__, names, template.__name__)

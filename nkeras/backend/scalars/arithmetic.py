@@ -188,6 +188,21 @@ def fmin(x1, x2):
 
 
 @scalar
+def rest_of(x, quotient, size):
+    return x - quotient * size
+
+
+@scalar
+def from_start(x, size):
+    return _where(x < 0.0, x + size, x)
+
+
+@scalar
+def without_nan(x, value):
+    return _where(x != x, value, x)
+
+
+@scalar
 def fmod(x1, x2):
     """Remainder with the sign of x1.
 
