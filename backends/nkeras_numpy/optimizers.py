@@ -3,6 +3,8 @@
 Buffers that the settings do not use are None, in the arguments and in the result.
 """
 
+import numpy as np
+
 from nkeras_numpy.namespace import Array, in_float32, namespace
 from nkeras_numpy.registry import KERNELS
 
@@ -203,3 +205,12 @@ def lamb_update(
     m = m + (grad - m) * (1 - beta_1)
     v = v + (grad * grad - v) * (1 - beta_2)
     return m * of_m / (namespace(m).sqrt(v) * of_root + epsilon), m, v
+
+
+@KERNELS.register
+@in_float32
+def means_of_squares(x: Array, *, added: float) -> tuple[Array, Array]:
+    """Means of `x * x + added` over the last axis and over the one before it."""
+    squares = x * x + added
+    rows, columns = (squares.mean(axis, dtype=np.float64) for axis in (-1, -2))
+    return rows.astype(x.dtype), columns.astype(x.dtype)

@@ -34,6 +34,12 @@ def reduce_sum(x: Array, *, axis: Ints, keepdims: bool) -> Array:
 
 @KERNELS.register
 @in_float32
+def sum_of_squares(x: Array) -> Array:
+    return _total(x * x, tuple(range(x.ndim)), keepdims=False).astype(x.dtype)
+
+
+@KERNELS.register
+@in_float32
 def reduce_mean(x: Array, *, axis: Ints, keepdims: bool) -> Array:
     count = math.prod(x.shape[a] for a in axis)
     return (_total(x, axis, keepdims) / np.float64(count)).astype(x.dtype)

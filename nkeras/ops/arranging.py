@@ -447,7 +447,7 @@ def slice_update(inputs: TensorLike, start_indices: TensorLike, updates: TensorL
     return slice_update_(x, cast(updates, x.dtype), index=index)
 
 
-@primitive()
+@primitive(takes_complex=True)
 def slice_update_(x: Typed, updates: Typed, *, index: Index) -> Spec:
     """A copy of x with updates where `index` selects."""
     return Spec(x.shape, x.dtype)

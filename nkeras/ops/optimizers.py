@@ -23,7 +23,15 @@ from nkeras.ops.elementwise import (
 moving_square = elementwise(
     arithmetic.moving_square, "promote", "momentum * average + rest * (x * x + added)."
 )
+descended = elementwise(arithmetic.descended, "promote", "x - scale * direction.")
+over_root_of_product = elementwise(arithmetic.over_root_of_product, "float", "x1 / sqrt(x2 * x3).")
 over_root = elementwise(arithmetic.over_root, "float", "x1 / sqrt(x2).")
+
+
+@primitive(outputs=("rows", "columns"), flat=("x",))
+def means_of_squares(x: Typed, *, added: float) -> tuple[Spec, Spec]:
+    """Means of `x * x + added` over the last axis and over the one before it."""
+    return Spec(x.shape[:-1], x.dtype), Spec((*x.shape[:-2], x.shape[-1]), x.dtype)
 
 
 def _specs(owner: str, w: Typed, grad: Typed, *buffers: Typed | None) -> tuple[Spec | None, ...]:

@@ -139,7 +139,7 @@ def kron(x1: TensorLike, x2: TensorLike) -> Tensor:
     return reshape(product, [a * b for a, b in zip(shape1, shape2, strict=True)])
 
 
-@primitive(outputs=("normal",))
+@primitive(outputs=("normal",), takes_complex=True)
 def cross_(x: Typed, y: Typed) -> Spec:
     """Cross products of vectors of three components, which stand along the last axis."""
     return Spec(x.shape, x.dtype)

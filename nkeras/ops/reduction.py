@@ -46,6 +46,17 @@ def _(grad_y: Tensor, x_spec: Spec, axis: Axes) -> Tensor:
     return _spread(grad_y, x_spec, axis)
 
 
+@primitive()
+def sum_of_squares(x: Typed) -> Spec:
+    """Sum of the squares of all elements, of rank 0."""
+    return Spec((), x.dtype)
+
+
+@sum_of_squares.vjp("x")
+def _(grad_y: Tensor, x: Tensor) -> Tensor:
+    return x * (grad_y * 2.0)
+
+
 @primitive(takes_complex=True)
 def reduce_mean(x: Typed, *, axis: Axes, keepdims: bool) -> Spec:
     """Mean over `axis`."""
@@ -184,7 +195,7 @@ def _from_behind(grad: Tensor, factors: Tensor, axis: int) -> Tensor:
     return flip(linear_recurrence(flip(grad, axis), flip(following, axis), axis=axis), axis)
 
 
-@primitive()
+@primitive(takes_complex=True)
 def linear_recurrence(x: Typed, factors: Typed, *, axis: int) -> Spec:
     """`y[i] = x[i] + factors[i] * y[i - 1]` along one axis; the first factor has no effect."""
     return Spec(x.shape, x.dtype)

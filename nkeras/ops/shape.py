@@ -91,7 +91,7 @@ def _(grad_y: Tensor, xs_spec: list[Spec], axis: int) -> list[Tensor]:
     return grads
 
 
-@primitive()
+@primitive(takes_complex=True)
 def stack_(*xs: Typed, axis: int) -> Spec:
     """Tensors of one shape along a new axis."""
     shape = xs[0].shape

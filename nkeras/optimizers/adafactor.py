@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,14 @@ from nkeras.core.host import live, plain
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import LearningRateLike, OptimizerOptions, Unpack
 from nkeras.core.variable import Variable
-from nkeras.ops.optimizers import moving_square, over_root
+from nkeras.ops.optimizers import (
+    descended,
+    means_of_squares,
+    moving_square,
+    over_root,
+    over_root_of_product,
+)
+from nkeras.ops.reduction import sum_of_squares
 from nkeras.optimizers.optimizer import Optimizer
 from nkeras.optimizers.shared import with_shared_arguments
 from nkeras.optimizers.state import Slots
@@ -97,21 +105,23 @@ class Adafactor(Optimizer):
         velocity = self._slot(self._velocities, variable)
         if len(variable.shape) >= 2:
             rows, columns = self._slot(self._rows, variable), self._slot(self._columns, variable)
-            squares = ops.square(gradient) + self.epsilon_1
-            rows.assign(decay * rows + (1.0 - decay) * ops.mean(squares, axis=-1))
-            columns.assign(decay * columns + (1.0 - decay) * ops.mean(squares, axis=-2))
-            share = rows / ops.mean(rows, axis=-1, keepdims=True)
-            velocity.assign(ops.expand_dims(share, -1) * ops.expand_dims(columns, -2))
+            of_rows, of_columns = means_of_squares(gradient, added=self.epsilon_1)
+            rows.assign(decay * rows + (1.0 - decay) * of_rows)
+            columns.assign(decay * columns + (1.0 - decay) * of_columns)
+            share = ops.expand_dims(rows / ops.mean(rows, axis=-1, keepdims=True), -1)
+            across = ops.expand_dims(columns, -2)
+            velocity.assign(share * across)
+            update = over_root_of_product(gradient, share, across)
         else:
             rest = 1.0 - decay
             velocity.assign(moving_square(velocity, gradient, decay, rest, self.epsilon_1))
-        update = over_root(gradient, velocity)
+            update = over_root(gradient, velocity)
         # What the update is multiplied by is one number: the variable and it are passed over once.
         clipped = ops.maximum(_rms(update) / self.clip_threshold, 1.0)
         scale = ops.maximum(_rms(variable), self.epsilon_2) * rho / clipped
-        self.assign_sub(variable, scale * update)
+        self.assign(variable, descended(variable, scale, update))
 
 
 def _rms(x: Any) -> Any:
     """Root mean square."""
-    return ops.sqrt(ops.mean(ops.square(x)))
+    return ops.sqrt(sum_of_squares(x) / max(math.prod(x.shape), 1))

@@ -10,7 +10,8 @@ from nkeras.core.host import number
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import LearningRateLike, OptimizerOptions, Unpack
 from nkeras.core.variable import Variable
-from nkeras.ops.optimizers import lamb_update, lion_update
+from nkeras.ops.optimizers import descended, lamb_update, lion_update
+from nkeras.ops.reduction import sum_of_squares
 from nkeras.optimizers.moments import MomentOptimizer
 from nkeras.optimizers.optimizer import Optimizer
 from nkeras.optimizers.shared import with_shared_arguments
@@ -112,11 +113,11 @@ class Lamb(MomentOptimizer):
         )
         m.assign(new_m)
         v.assign(new_v)
-        variable_norm = ops.sqrt(ops.sum(ops.square(variable)))
-        update_norm = ops.sqrt(ops.sum(ops.square(update)))
+        variable_norm = ops.sqrt(sum_of_squares(variable))
+        update_norm = ops.sqrt(sum_of_squares(update))
         usable = ops.logical_and(variable_norm > 0.0, update_norm > 0.0)
         ratio = ops.where(usable, variable_norm / ops.where(usable, update_norm, 1.0), 1.0)
-        self.assign_sub(variable, ratio * learning_rate * update)
+        self.assign(variable, descended(variable, ratio * learning_rate, update))
 
     def _factors(self, t: int) -> tuple[float, float]:
         """What makes up for moments that began at zero."""

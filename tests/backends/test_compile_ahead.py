@@ -179,7 +179,7 @@ def _kernels() -> Iterator[Tasks]:
     for scalar in ("tanh", "sin"):
         for made in (SCALARS[scalar], SCALARS[scalar].gradient("x")):
             assert made is not None
-            yield elementwise._Map(made, kind)
+            yield elementwise._of_scalar(made, kind)
     yield folds.bound(scans._scan, "sum", kind)
     yield optimizers._kernel(optimizers._adam, 3, (1, 4))
     yield depthwise._tiled(3, 3, 1)
@@ -201,7 +201,7 @@ def test_workers_are_not_told_what_is_the_users():
     def square_of(x):
         return x * x
 
-    kernel = elementwise._Map(Scalar(square_of), np.dtype("float32"))
+    kernel = elementwise._of_scalar(Scalar(square_of), np.dtype("float32"))
     assert workers.described("symbol", kernel._emit) is None
     assert workers.described("symbol", square_of) is None
     assert workers.described("symbol", _at_module_level) is None

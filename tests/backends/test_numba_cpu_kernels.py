@@ -173,6 +173,11 @@ def reduction_cases():
             for shape in [(2, 20_011), (700, 3), (1, 300, 600)]:
                 static = {"axis": (len(shape) - 2 + (shape[0] == 2),), "keepdims": False}
                 yield f"{name}-{shape}", name, (normal(*shape),), static
+    for shape in ((4, 7), (2, 3, 5), (300, 211)):
+        arrays, static = (normal(*shape),), {"added": 0.5}
+        yield f"means_of_squares-{shape}", "means_of_squares", arrays, static
+    for shape in ((1,), (3, 5), (3, 30_011)):
+        yield f"sum_of_squares-{shape}", "sum_of_squares", (normal(*shape),), {}
     for name, axis in itertools.product(["argmax", "argmin"], [0, 2]):
         yield f"{name}-{axis}", name, (x,), {"axis": axis, "keepdims": axis == 0}
     for name in ("cumsum", "cumprod", "sort", "argsort"):
@@ -499,7 +504,7 @@ OF_FLOATS += (
     "irfft",
     "make_complex",
 )
-OF_FLOATS += ("nextafter",)
+OF_FLOATS += ("nextafter", "means_of", "sum_of")
 
 
 def integer_cases():

@@ -115,6 +115,10 @@ CASES: dict[str, list[Case]] = {
         + [Case((floats(2, 3, 2),), {"axis": (0, 2), "keepdims": False})]
         for name in ("reduce_fmax", "reduce_fmin")
     },
+    "means_of_squares": [
+        Case((floats(*shape),), {"added": 0.1}, False) for shape in ((3, 4), (2, 3, 5))
+    ],
+    "sum_of_squares": [Case((floats(2, 3),), {}), Case((floats(4),), {})],
     "reduce_any": [Case((_BOOL,), {"axis": (1,), "keepdims": False})],
     "reduce_all": [Case((_BOOL,), {"axis": (0,), "keepdims": True})],
     "argmax": [Case((floats(2, 3),), {"axis": 1, "keepdims": False})],

@@ -55,6 +55,7 @@ RANGES: dict[str, tuple[tuple[float, float], ...]] = {
     "cubic_window": ((-0.9, 0.9),),
     "lanczos_window": ((0.1, 2), (2.5, 5)),
     "over_root": ((-2, 2), (0.2, 2)),
+    "over_root_of_product": ((-2, 2), (0.2, 2), (0.2, 2)),
     **{
         name: ((0.2, 2),)
         for name in ("sqrt", "root", "reciprocal_root", "rsqrt", "log", "log1p", "log2", "log10")

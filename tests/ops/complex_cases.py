@@ -37,9 +37,10 @@ CASES: dict[str, list[Case]] = {
     **{
         name: of_real(name)
         for name in (
-            "reshape transpose broadcast_to repeat concatenate slice slice_grad pad flip take "
-            "take_grad take_along_axis take_along_axis_grad gather_nd scatter_nd scatter_update "
-            "stop_gradient reduce_sum reduce_mean reduce_prod cumsum cumprod matmul solve "
+            "reshape transpose broadcast_to repeat concatenate stack slice slice_grad "
+            "slice_update pad flip take take_grad take_along_axis take_along_axis_grad "
+            "gather_nd scatter_nd scatter_update stop_gradient reduce_sum reduce_mean "
+            "reduce_prod cumsum cumprod linear_recurrence cross matmul solve "
             "solve_triangular pinv det cofactors slogdet qr lu matrix_rank"
         ).split()
     },

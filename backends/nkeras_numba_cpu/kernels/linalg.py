@@ -57,6 +57,8 @@ def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 @KERNELS.register
 def cross(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Cross products of vectors of three components."""
+    if x.dtype.kind == "c":
+        return by_numpy(reference.cross, x, y)
     result = empty(x.shape, compute_dtype(x.dtype))
     if x.size:
         rows = x.size // 3

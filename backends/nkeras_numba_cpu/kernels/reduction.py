@@ -29,7 +29,8 @@ from nkeras_numba_cpu.emit.views import allocate, release
 from nkeras_numba_cpu.emit.views import part as part_of
 from nkeras_numba_cpu.kernels.registry import KERNELS
 from nkeras_numba_cpu.launch.numpy_calls import by_numpy
-from nkeras_numba_cpu.loops.copies import contiguous, fill
+from nkeras_numba_cpu.launch.tasks import tasks
+from nkeras_numba_cpu.loops.copies import contiguous, fill, filled
 from nkeras_numba_cpu.loops.folds import bound
 from nkeras_numba_cpu.loops.operands import compute_dtype, operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
@@ -47,6 +48,68 @@ SHORT = 8192  # elements of a row up to which as many rows as a vector has lanes
 @KERNELS.register
 def reduce_sum(x: np.ndarray, *, axis: Axes, keepdims: bool) -> np.ndarray:
     return _reduced("sum", x, axis, keepdims, 0)
+
+
+@KERNELS.register
+def sum_of_squares(x: np.ndarray) -> np.ndarray:
+    source = operand(x).reshape(-1)
+    parts = empty((-(-source.size // PIECE),), source.dtype)
+    if source.size:
+        count = -(-parts.size // (GRAIN // PIECE))
+        _squares(count, source.size, source, parts)
+    return stored(_reduced("sum", parts, (0,), False, 0), x.dtype)
+
+
+@tasks(reassociate=True)
+def _squares(task, x, parts):
+    group = GRAIN // PIECE
+    for i in range(task * group, min(task * group + group, parts.size)):
+        line = x[i * PIECE : min(i * PIECE + PIECE, x.size)]
+        total = x.dtype.type(0)
+        for j in range(line.size):
+            total += line[j] * line[j]
+        parts[i] = total
+
+
+@KERNELS.register
+def means_of_squares(x: np.ndarray, *, added: float) -> tuple[np.ndarray, np.ndarray]:
+    """Means of `x * x + added` over the last axis and over the one before it, in one pass."""
+    source, (*outer, height, width) = operand(x), x.shape
+    if x.size == 0:
+        none = filled(x.shape[:-1], x.dtype, math.nan)
+        return none, filled((*outer, width), x.dtype, math.nan)
+    matrices = math.prod(outer)
+    step = max(1, GRAIN // width)
+    blocks = -(-height // step)
+    rows = empty((matrices * height,), source.dtype)
+    parts = empty((matrices * blocks, width), source.dtype)
+    flat = source.reshape(-1, width)
+    _means_of_squares(len(parts), 2 * x.size, flat, rows, parts, height, step, blocks, added)
+    columns = _reduced("sum", parts.reshape(matrices, blocks, width), (1,), False, 0)
+    rows, columns = rows.reshape(x.shape[:-1]), columns.reshape(*outer, width)
+    return stored(rows, x.dtype), stored(columns, x.dtype)
+
+
+@tasks(reassociate=True)
+def _means_of_squares(task, x, rows, parts, height, step, blocks, added):
+    number = x.dtype.type
+    matrix = task // blocks
+    first = (task - matrix * blocks) * step
+    part = parts[task]
+    width = part.size
+    of_row, of_column = number(1) / number(width), number(1) / number(height)
+    for j in range(width):
+        part[j] = 0
+    for i in range(first, min(first + step, height)):
+        line = x[matrix * height + i]
+        total = number(0)
+        for j in range(width):
+            square = line[j] * line[j]
+            total += square
+            part[j] += square
+        rows[matrix * height + i] = total * of_row + number(added)
+    for j in range(width):
+        part[j] = part[j] * of_column + number(added / blocks)
 
 
 @KERNELS.register
@@ -102,9 +165,9 @@ def _reduced(
     part = operand(x).reshape(-1)
     if part.dtype != seen:
         part = part.view(seen)
-    for kernel, tasks, size, cut, is_last in launches:
+    for kernel, count, size, cut, is_last in launches:
         source, part = part, empty((size,), seen)
-        kernel(tasks, source.size, source, part, cut, divisor if is_last else 1)
+        kernel(count, source.size, source, part, cut, divisor if is_last else 1)
     part = part.reshape(shape)
     if seen == dtype:
         return part

@@ -60,6 +60,8 @@ def cumprod(x: np.ndarray, *, axis: int) -> np.ndarray:
 @KERNELS.register
 def linear_recurrence(x: np.ndarray, factors: np.ndarray, *, axis: int) -> np.ndarray:
     """`y[i] = x[i] + factors[i] * y[i - 1]` along an axis."""
+    if x.dtype.kind == "c":
+        return by_numpy(reference.linear_recurrence, x, factors, axis=axis)
     result = empty(x.shape, compute_dtype(x.dtype))
     if x.size:
         tasks, cut = _blocks(x.shape, axis)

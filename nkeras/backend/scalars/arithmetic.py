@@ -400,6 +400,16 @@ def moving_average(average, value, momentum, rest):
 
 
 @scalar
+def over_root_of_product(x1, x2, x3):
+    return x1 / _sqrt(x2 * x3)
+
+
+@scalar
+def descended(x, scale, direction):
+    return x - scale * direction
+
+
+@scalar
 def moving_square(average, x, momentum, rest, added):
     """The moving average of x * x + added; `rest` is `1 - momentum`."""
     return average * momentum + (x * x + added) * rest

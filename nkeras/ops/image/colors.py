@@ -13,8 +13,7 @@ from nkeras.ops.arranging import moveaxis
 from nkeras.ops.elementwise import elementwise
 from nkeras.ops.image.layout import as_float, images_and_layout
 from nkeras.ops.reduction import reduce_sum
-from nkeras.ops.shape import cast, reshape, stack
-from nkeras.ops.subscripts import section
+from nkeras.ops.shape import cast, reshape, section, stack
 
 WEIGHTS = (0.2989, 0.5870, 0.1140)
 """How bright red, green and blue are (ITU-R BT.601)."""

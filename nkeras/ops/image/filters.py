@@ -15,8 +15,15 @@ from nkeras.ops.convolution import depthwise_conv
 from nkeras.ops.elementwise import exp, square
 from nkeras.ops.image.layout import as_before, as_float, images_and_layout
 from nkeras.ops.reduction import reduce_mean, reduce_sum
-from nkeras.ops.shape import broadcast_to, cast, concatenate, expand_dims, reshape, transpose
-from nkeras.ops.subscripts import section
+from nkeras.ops.shape import (
+    broadcast_to,
+    cast,
+    concatenate,
+    expand_dims,
+    reshape,
+    section,
+    transpose,
+)
 
 
 @op

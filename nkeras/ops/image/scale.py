@@ -31,8 +31,7 @@ from nkeras.ops.image.layout import as_before, as_float
 from nkeras.ops.image.resampling import METHODS, resample
 from nkeras.ops.matrix_product import matmul_
 from nkeras.ops.reduction import reduce_sum
-from nkeras.ops.shape import cast, reshape, turned
-from nkeras.ops.subscripts import section
+from nkeras.ops.shape import cast, reshape, section, turned
 
 LINE = 16
 """So many elements behind an axis are worth a matrix product of their own."""

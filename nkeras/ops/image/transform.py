@@ -13,8 +13,15 @@ from nkeras.ops.image.sampling import checked_mode, order_of, sample
 from nkeras.ops.matrix_product import matmul_
 from nkeras.ops.products import cross
 from nkeras.ops.reduction import reduce_sum
-from nkeras.ops.shape import broadcast_to, cast, concatenate, expand_dims, reshape, transpose
-from nkeras.ops.subscripts import section
+from nkeras.ops.shape import (
+    broadcast_to,
+    cast,
+    concatenate,
+    expand_dims,
+    reshape,
+    section,
+    transpose,
+)
 
 
 @op
