@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Literal
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from nkeras import initializers, ops
 from nkeras.core import config, dtypes
 from nkeras.core.config import standardize_data_format
-from nkeras.core.errors import is_a, refuse, short
+from nkeras.core.errors import is_a, refuse, short, warn
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import AllLayerOptions, PartialShape, TensorLike, Unpack
 from nkeras.layers.base import Layer
@@ -92,10 +91,7 @@ class STFTSpectrogram(Layer):
         if fft_length is not None and not (is_a(fft_length, int) and fft_length >= frame_length):
             refuse("fft_length", fft_length, f"an int >= frame_length={frame_length}", owner)
         if fft_length is not None and fft_length & (fft_length - 1):
-            warnings.warn(
-                f"{owner}: `fft_length` should be a power of two. Received: {fft_length}",
-                stacklevel=2,
-            )
+            warn(f"{owner}: `fft_length` should be a power of two. Received: {fft_length}")
         if isinstance(window, str):
             check_window(window, owner)
         self.mode = mode
