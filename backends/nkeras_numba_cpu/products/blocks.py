@@ -6,6 +6,7 @@ up to whole tiles. How they are packed, and how they are multiplied, stands here
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ class Tiles(NamedTuple):
     itemsize: int
 
 
+@cache
 def kernels_for(columns: int, dtype: np.dtype) -> MicroKernels:
     """Micro-kernels for results of so many columns, with few unused lanes."""
     return micro_kernels(dtype, vectors_for(columns, dtype.name))
