@@ -1,23 +1,27 @@
 """Alignments of label sequences with longer sequences of class probabilities (CTC).
 
 A task is a sample. It works with logarithms, in which a number that stands for no alignment takes
-the place of -inf, so that the loops over states have no branches.
+the place of -inf, so that the loops over states have no branches. At each step the largest is taken
+off: sums over hundreds of steps would leave float32 with three digits.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 
 from nkeras_numba_cpu.compile.options import inner
-from nkeras_numba_cpu.emit.vector_math import exp, log, maximum
+from nkeras_numba_cpu.emit.vector_math import exp, log, maximum, subtract
+from nkeras_numba_cpu.emit.views import part
 from nkeras_numba_cpu.kernels.registry import KERNELS
 from nkeras_numba_cpu.launch.tasks import tasks
 from nkeras_numba_cpu.loops.operands import operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
 
 NOTHING = -1e30
+_in_any_order = functools.partial(inner, fastmath={"contract", "reassoc"})
 _STATE_WORK = 60  # operations of a state in a step, in both directions
 
 
@@ -44,8 +48,9 @@ def ctc(
             operand(target_length),
             operand(output_length),
             mask_index,
+            states + 2,
             empty((batch, states), np.int32),
-            empty((batch, steps + 4, states + 2), source.dtype),
+            empty((batch, (steps + 4) * (states + 2)), source.dtype),
             losses,
             occupancies,
         )
@@ -60,6 +65,7 @@ def _align(
     target_length,
     output_length,
     mask_index,
+    width,
     labels,
     rows,
     losses,
@@ -78,45 +84,54 @@ def _align(
         return
     for s in range(states):
         label[s] = mask_index if s % 2 == 0 else min(max(target[n, s // 2], 0), given.shape[1] - 1)
-    count = rows.shape[1] - 4
-    emitted, skip = row[count, :states], row[count + 1, : states + 2]
+    behind = log_probabilities.shape[1] * width  # four rows more
+    emitted, skip = part(row, behind, states), part(row, behind + width, states + 2)
     for s in range(states + 2):
         allowed = 2 <= s < states and label[s] != label[s - 2]
         skip[s] = zero if allowed else nothing
 
+    taken_off = 0.0
     for step in range(steps):  # what leads to each state, behind two states that nothing leads to
-        for s in range(2):
-            row[step, s] = nothing
+        start = step * width
+        row[start] = row[start + 1] = nothing
         _emit(given[step], label, emitted)
-        reached = row[step, 2 : states + 2]
+        reached = part(row, start + 2, states)
         if step == 0:
             for s in range(states):
                 reached[s] = emitted[s] if s < 2 else nothing
         else:
-            last = row[step - 1, : states + 2]
-            _advance(last[2:], last[1:], last, skip, emitted, reached)
+            last = part(row, start - width, states + 2)
+            stay, go = part(last, 2, states), part(last, 1, states)
+            _advance(stay, go, last, skip, emitted, reached)
+        taken_off += _take_off_largest(reached)
 
-    ends = row[steps - 1, states : states + 2]
-    total = ends[1] if states == 1 else _join(ends[0], ends[1], nothing)
+    last = part(row, (steps - 1) * width, states + 2)
+    total = last[states + 1] if states == 1 else _join(last[states], last[states + 1], nothing)
     if total < nothing / 2:
         losses[n] = math.inf
         return
-    losses[n] = -total
-    following, ahead = row[count + 2, : states + 2], row[count + 3, : states + 2]
-    for s in range(states + 2):
-        ahead[s] = zero if states - 2 <= s < states else nothing
+    losses[n] = -(taken_off + total)
+    following = part(row, behind + 2 * width, states + 2)
+    ahead = part(row, behind + 3 * width, states)
+    for s in range(states):
+        ahead[s] = zero if states - 2 <= s else nothing
     for step in range(steps - 1, -1, -1):
-        _share(row[step, 2 : states + 2], ahead, total, emitted)
-        for s in range(states):
+        _share(part(row, step * width + 2, states), ahead, emitted)
+        masked = zero
+        for s in range(0, states, 2):
+            masked += emitted[s]
+        for s in range(1, states, 2):
             occupancy[step, label[s]] += emitted[s]
+        occupancy[step, mask_index] += masked
         if step > 0:
             _emit(given[step], label, emitted)
             for s in range(states):
                 following[s] = ahead[s] + emitted[s]
-            following[states] = following[states + 1] = nothing
-            for s in range(states):
                 emitted[s] = zero
-            _advance(following, following[1:], following[2:], skip[2:], emitted, ahead)
+            following[states] = following[states + 1] = nothing
+            go, leap = part(following, 1, states), part(following, 2, states)
+            _advance(following, go, leap, part(skip, 2, states), emitted, ahead)
+            _take_off_largest(ahead)
 
 
 @inner
@@ -139,6 +154,33 @@ def _advance(stay, go, leap, skip, emitted, reached):
 
 
 @inner
-def _share(forward, backward, total, shares):
+def _take_off_largest(x):
+    """The largest element, which is taken off all, unless they all stand for nothing."""
+    most = _largest(x)
+    if most > NOTHING / 2:
+        for s in range(x.size):
+            x[s] -= most
+        return most
+    return x.dtype.type(0)
+
+
+@_in_any_order
+def _largest(x):
+    most = x[0]
+    for s in range(1, x.size):
+        most = maximum(most, x[s])
+    return most
+
+
+@_in_any_order
+def _share(forward, backward, shares):
+    """How alignments are divided among states."""
     for s in range(shares.size):
-        shares[s] = exp(forward[s] + backward[s] - total)
+        shares[s] = forward[s] + backward[s]
+    most, total = _largest(shares), shares.dtype.type(0)
+    for s in range(shares.size):
+        shares[s] = exp(subtract(shares[s], most))
+        total += shares[s]
+    scale = 1 / total
+    for s in range(shares.size):
+        shares[s] *= scale
