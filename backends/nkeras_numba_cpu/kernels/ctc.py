@@ -21,6 +21,7 @@ from nkeras_numba_cpu.loops.operands import operand, stored
 from nkeras_numba_cpu.memory.allocation import empty
 
 NOTHING = -1e30
+_inlined = functools.partial(inner, forceinline=True)  # or LLVM makes no vectors of some calls
 _in_any_order = functools.partial(inner, fastmath={"contract", "reassoc"})
 _STATE_WORK = 60  # operations of a state in a step, in both directions
 
@@ -140,14 +141,14 @@ def _emit(given, label, emitted):
         emitted[s] = maximum(given[label[s]], given.dtype.type(NOTHING))
 
 
-@inner
+@_inlined
 def _join(a, b, c):
     """`log(exp(a) + exp(b) + exp(c))`."""
     most = maximum(maximum(a, b), c)
     return most + log(exp(a - most) + exp(b - most) + exp(c - most))
 
 
-@inner
+@_inlined
 def _advance(stay, go, leap, skip, emitted, reached):
     for s in range(emitted.size):
         reached[s] = _join(stay[s], go[s], leap[s] + skip[s]) + emitted[s]
