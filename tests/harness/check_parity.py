@@ -18,9 +18,6 @@ from nkeras.core.graph import get_mask, set_mask
 from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
 from tests.harness import oracle
 
-# Keys of Keras' configs that stand for what nkeras does not have.
-WITHOUT_MEANING = {"quantization_config"}
-
 IN_KERAS = """
 import inspect
 import json
@@ -205,7 +202,7 @@ def compare(case: Any, answer: dict[str, Any]) -> None:
     layer.set_weights(weights_for(layer))
     named = {"training": False} if has_training(layer) else {}
     outputs = call(case, layer, inputs, **named)
-    found, expected = _config(layer), _without(answer["config"])
+    found, expected = _config(layer), _all_rounded(answer["config"])
     assert not (keys := differing(found, expected)), f"config of {case} differs in {keys}"
     described = [(v.path, tuple(v.shape), v.trainable) for v in layer.weights]
     assert described == [tuple(weight) for weight in answer["weights"]]
@@ -265,19 +262,19 @@ def differing(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
 
 
 def _config(layer: Any) -> Any:
-    return _without(json.loads(json.dumps(serialize_keras_object(layer.get_config()))))
+    return _all_rounded(json.loads(json.dumps(serialize_keras_object(layer.get_config()))))
 
 
-def _without(config: dict[str, Any]) -> dict[str, Any]:
-    """A config without what Keras alone has, in layers inside too.
+def _all_rounded(config: dict[str, Any]) -> dict[str, Any]:
+    """A config with rounded numbers, in layers inside too, and without shapes to build them with.
 
-    These are built with the case's shape; Keras builds them with an unknown batch size.
+    nkeras builds those layers with the case's shape, Keras with an unknown batch size.
     """
-    return {key: _rounded(value) for key, value in config.items() if key not in WITHOUT_MEANING}
+    return {key: _rounded(value) for key, value in config.items()}
 
 
 def _rounded(value: Any) -> Any:
     """Keras keeps the factors of regularizers in float32."""
     if isinstance(value, dict):
-        return _without({key: item for key, item in value.items() if key != "build_config"})
+        return _all_rounded({key: item for key, item in value.items() if key != "build_config"})
     return round(value, 6) if isinstance(value, float) else value

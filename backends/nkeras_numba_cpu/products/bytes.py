@@ -97,16 +97,21 @@ def _packed(y: np.ndarray) -> np.ndarray:
 def _pack(panel, y, packed, offsets, numbers):
     depth, columns, width, groups, offset = numbers
     first = panel * width
+    size = min(width, columns - first)
     own = part(packed, panel * groups * width * 4, groups * width * 4)
     total = part(offsets, first, width)
     for j in range(width):
         total[j] = 0
-    for k in range(4 * groups):
-        group, t = k // 4, k % 4
-        for j in range(width):
-            value = y[k * columns + first + j] if k < depth and first + j < columns else 0
-            own[(group * width + j) * 4 + t] = value
-            total[j] += np.int32(offset) * np.int32(value)
+    if size < width or depth < 4 * groups:
+        for j in range(own.size):
+            own[j] = 0
+    for k in range(depth):
+        line, group = part(y, k * columns + first, size), k // 4
+        target = part(own, group * width * 4, width * 4)
+        t = k - 4 * group
+        for j in range(size):
+            target[4 * j + t] = line[j]
+            total[j] += offset * line[j]
 
 
 @inner
