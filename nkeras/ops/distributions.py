@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nkeras.core import dtypes
 from nkeras.core.errors import short
-from nkeras.core.primitive import op, to_tensor
+from nkeras.core.primitive import op, primitive, to_tensor
+from nkeras.core.random import draw_seed
+from nkeras.core.spec import Spec, Typed
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import DTypeLike, Seed, ShapeLike, TensorLike
 from nkeras.ops.elementwise import (
@@ -16,7 +20,6 @@ from nkeras.ops.elementwise import (
     greater,
     isnan,
     less,
-    log,
     logical_and,
     maximum,
     multiply,
@@ -25,17 +28,13 @@ from nkeras.ops.elementwise import (
     subtract,
     where_,
 )
-from nkeras.ops.indexing import take_along_axis
 from nkeras.ops.normalization import softmax
-from nkeras.ops.random import bits, box_muller, floating_name, to_unit, units
-from nkeras.ops.reduction import argmax_, reduce_sum
+from nkeras.ops.random import bits, floating_name, to_unit, units
+from nkeras.ops.reduction import reduce_sum
 from nkeras.ops.searching import searchsorted_
-from nkeras.ops.shape import broadcast_to, cast, expand_dims, reshape
+from nkeras.ops.shape import broadcast_to, cast, reshape, stack
 from nkeras.ops.sorting import cumsum
 from nkeras.ops.subscripts import getitem
-
-ATTEMPTS = 8  # each fails with at most 1 in 20, all of them with 1 in 25 thousand million
-_LEAST = 2.0**-25  # keeps logarithms of uniform numbers finite
 
 
 @op
@@ -108,7 +107,8 @@ def gamma(
     Source: https://keras.io/api/random/random_ops/
     """
     name = floating_name(dtype, "gamma")
-    return cast(_gamma(bits((3 * ATTEMPTS + 1, *shape), seed), alpha), name)
+    (sample,) = _gammas(shape, (alpha,), seed)
+    return cast(sample, name)
 
 
 def beta(
@@ -141,8 +141,7 @@ def beta(
     Source: https://keras.io/api/random/random_ops/
     """
     name = floating_name(dtype, "beta")
-    words = bits((2, 3 * ATTEMPTS + 1, *shape), seed)
-    first, second = _gamma(getitem(words, 0), alpha), _gamma(getitem(words, 1), beta)
+    first, second = _gammas(shape, (alpha, beta), seed)
     return cast(divide(first, maximum(add(first, second), 1e-37)), name)
 
 
@@ -189,22 +188,28 @@ def binomial(
     return cast(reduce_sum(counted, axis=(0,), keepdims=False), name)
 
 
-def _gamma(words: Tensor, alpha: TensorLike) -> Tensor:
-    """float32 gamma numbers from `(3 * ATTEMPTS + 1, *shape)` random words."""
-    shape = words.shape[1:]
-    unit = to_unit(words)
-    first, second = getitem(unit, slice(0, ATTEMPTS)), getitem(unit, slice(ATTEMPTS, -ATTEMPTS - 1))
-    chance = maximum(getitem(unit, slice(-ATTEMPTS - 1, -1)), _LEAST)
-    boost = maximum(getitem(unit, -1), _LEAST)
-    alpha = broadcast_to(cast(to_tensor(alpha), "float32"), shape)
+@primitive(outputs=("x", "boost"), flat=("d", "factor"), live=("key",))
+def _gamma_normals(d: Typed, factor: Typed, *, key: tuple[int, int]) -> tuple[Spec, Spec]:
+    """What gamma numbers are made of: normal numbers that are accepted, and uniform ones."""
+    if len(d.shape) != 2 or d.shape != factor.shape or d.dtype != factor.dtype:
+        raise ValueError(
+            "gamma_normals: two matrices of one shape and dtype are needed. "
+            f"Received: shapes {d.shape} and {factor.shape}, dtypes {d.dtype} and {factor.dtype}"
+        )
+    return Spec(d.shape, d.dtype), Spec(d.shape, d.dtype)
+
+
+def _gammas(shape: ShapeLike, alphas: Sequence[TensorLike], seed: Seed) -> list[Tensor]:
+    """float32 gamma numbers of `shape`, for each alpha."""
+    shape = tuple(int(size) for size in shape)
+    rows = [reshape(broadcast_to(cast(to_tensor(a), "float32"), shape), -1) for a in alphas]
+    alpha = stack(rows)
     small = less(alpha, 1.0)
     d = subtract(where_(small, add(alpha, 1.0), alpha), 1.0 / 3.0)
-    x = box_muller(first, second)
-    t = add(1.0, multiply(x, rsqrt(multiply(d, 9.0))))
-    positive = greater(t, 0.0)
-    v = where_(positive, t * t * t, 1.0)
-    bound = add(multiply(x * x, 0.5), multiply(d, add(subtract(1.0, v), log(v))))
-    accepted = cast(logical_and(positive, less(log(chance), bound)), "float32")
-    chosen = expand_dims(argmax_(accepted, axis=0, keepdims=False), 0)
-    sample = multiply(d, getitem(take_along_axis(v, chosen, axis=0), 0))
-    return where_(small, multiply(sample, power(boost, divide(1.0, alpha))), sample)
+    factor = rsqrt(multiply(d, 9.0))
+    x, boost = _gamma_normals(d, factor, key=draw_seed(seed))
+    t = add(1.0, multiply(x, factor))
+    sample = multiply(d, where_(greater(t, 0.0), t * t * t, 1.0))
+    if any(not isinstance(a, int | float) or a < 1 for a in alphas):
+        sample = where_(small, multiply(sample, power(boost, divide(1.0, alpha))), sample)
+    return [reshape(getitem(sample, i), shape) for i in range(len(rows))]

@@ -274,6 +274,10 @@ def row_cases():
     arrays = (normal(7), chances, labels)
     yield "sparse-cross-entropy-grad", "sparse_cross_entropy_grad", arrays, static
     yield "dropout", "dropout", (normal(9, 500),), {"key": (5, 2**32 - 1), "rate": 0.3}
+    d = normal(2, 4_501, positive=True)
+    static = {"key": (2**32 - 1, 6)}
+    yield "gamma-normals", "gamma_normals", (d, 1 / np.sqrt(9 * d)), static
+    static = {"epsilon": 0.02}
     yield "dense-cross-entropy", "cross_entropy", (truth, chances), static
     yield "dense-cross-entropy-grad", "cross_entropy_grad", (normal(7), truth, chances), static
 
@@ -492,7 +496,7 @@ def test_as_numpy(label, dtype):
     assert_same(actual, REFERENCE[name](*arrays, **static), TOLERANCE[dtype])
 
 
-OF_FLOATS = ("reduce_mean", "average", "softmax", "log_", "sparse", "cross", "dropout")
+OF_FLOATS = ("reduce_mean", "average", "softmax", "log_", "sparse", "cross", "dropout", "gamma_")
 OF_FLOATS += ("batch_norm", "layer_norm", "rms_norm", "lstm", "gru", "simple_rnn", "resample")
 OF_FLOATS += ("ctc", "group_norm")
 OF_FLOATS += ("int8_dense",)

@@ -232,6 +232,7 @@ CASES: dict[str, list[Case]] = {
     "max_pool_take": [Case((floats(2, 4, 4, 2), ints(4, 2, 2, 4, 2).astype("uint8")), _POOL)],
     "average_pool": [Case((floats(2, 4, 4, 2),), _POOL)],
     "average_pool_grad": [Case((floats(2, 2, 4, 2),), {"input_shape": (2, 4, 4, 2), **_POOL})],
+    "gamma_normals": [Case((positive(2, 5), positive(2, 5)), {"key": (3, 4)}, False)],
     "random_bits": [Case((), {"key": (7, 1), "size": 6}, False)],
     # Updates are never differentiated: they are what gradients are used for.
     "sgd_update": [
