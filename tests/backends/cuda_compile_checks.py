@@ -22,7 +22,7 @@ from nkeras_numba_cuda.launch import Kernel
 CAPABILITY = (9, 0)
 SKIPPED = 77
 # Large angles are reduced in float64 by the device library itself.
-FLOAT64_INSIDE = ("sin", "cos", "tan", "sinc")
+FLOAT64_INSIDE = ("sin", "cos", "tan", "sinc", "lanczos_window")
 INTEGER = "add subtract multiply floor_divide mod negative absolute square maximum minimum"
 INTEGER += " clip where sign relu floor equal less bitwise_and bitwise_or bitwise_xor bitwise_not"
 INTEGER += " bitwise_left_shift bitwise_right_shift"
