@@ -62,6 +62,7 @@ _ROWS = (
         utils.audio_dataset_from_directory""",
     ),
     (COMING, "the wrappers for scikit-learn", "wrappers"),
+    (COMING, "architectures without downloaded weights", "applications"),
     (COMING, "exporting models", "export"),
     (COMING, "pictures of models", "utils.model_to_dot utils.plot_model"),
     (
@@ -95,7 +96,7 @@ _ROWS = (
     (
         NOT_OFFERED,
         "nkeras neither downloads nor sends anything; `nkeras.datasets.digits` ships in the wheel",
-        """applications datasets.boston_housing datasets.california_housing datasets.cifar10
+        """datasets.boston_housing datasets.california_housing datasets.cifar10
         datasets.cifar100 datasets.fashion_mnist datasets.imdb datasets.mnist datasets.reuters
         utils.get_file callbacks.RemoteMonitor""",
     ),
