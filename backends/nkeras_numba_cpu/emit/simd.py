@@ -82,6 +82,16 @@ def emit_prefetch(builder: Any, address: Any, write: bool, level: int) -> None:
     builder.call(function, [builder.inttoptr(address, pointer), *settings])
 
 
+def emit_opaque(builder: Any, number: Any) -> Any:
+    """An integer of which LLVM knows nothing: what follows from it is computed where it is used.
+
+    Otherwise each address of a long loop body is computed in front of the loop and kept on the
+    stack, from where every load fetches its own.
+    """
+    kind = ir.FunctionType(number.type, [number.type])
+    return builder.asm(kind, "", "=r,0", [number], False)
+
+
 def emit_clamped(builder: Any, value: Any, low: Any, high: Any) -> Any:
     """The value, but not below low nor above high; NaN stays."""
     value = builder.select(builder.fcmp_ordered("<", value, low), low, value)

@@ -22,6 +22,7 @@ from nkeras_numba_cpu.emit.simd import (
     lanes_of,
     load_first,
     splat,
+    store,
     store_first,
 )
 from nkeras_numba_cpu.emit.views import allocate, release
@@ -372,31 +373,39 @@ def _correlate_tiles(task, x, kernel, bias, has_bias, addend, y, mode, steps, bo
     """As `_correlate`, for a window of known size, four neighbouring pixels at a time."""
     of, part = record(TiledSteps, steps), row(Part, parts, task)
     window, channels, y_pixel = part.window, of.channels, of.y_pixel
+    # Read once: whatever is stored might be a part of the table.
+    window_top, window_before, window_stop = window.top, window.before, window.stop
+    columns, end_channel = part.columns, part.end_channel
     lanes, zero = lanes_of(x), splat(x, 0)
     low, high = limits(x, mode)
     first_tap = row(Tap, taps, 0).kernel
     tap = row(Tap, taps, 1).kernel - first_tap
     for line in range(part.rows):
         top = line * of.y_stride
-        for column in range(0, part.columns, 4):
+        for column in range(0, columns, 4):
             # The last four pixels may be in part those before, computed again to the same value.
-            column = max(0, min(column, part.columns - 4))
+            column = max(0, min(column, columns - 4))
             left = column * of.x_stride * channels
             i = window.start + top * of.x_row + left
             o = part.y + line * of.y_row + column * y_pixel
-            for channel in range(part.first_channel, part.end_channel, lanes):
-                count = part.end_channel - channel
+            for channel in range(part.first_channel, end_channel, lanes):
+                count = end_channel - channel
                 start = load_first(bias, channel, count) if has_bias else zero
                 a, b, c, d = window_tile(
-                    x, i + channel, channels, of.rate * of.x_row, window.top + top, of.rate,
-                    of.height, left - window.before, window.stop - window.before, kernel,
+                    x, i + channel, channels, of.rate * of.x_row, window_top + top, of.rate,
+                    of.height, left - window_before, window_stop - window_before, kernel,
                     first_tap + channel, tap, start, count,
                 )  # fmt: skip
                 o1 = o + channel
                 o2, o3, o4 = o1 + y_pixel, o1 + 2 * y_pixel, o1 + 3 * y_pixel
+                if not mode & ACCUMULATE and count >= lanes and columns >= 4:
+                    store(y, o1, clamped(a, low, high))
+                    store(y, o2, clamped(b, low, high))
+                    store(y, o3, clamped(c, low, high))
+                    store(y, o4, clamped(d, low, high))
+                    continue
                 # Of a row of less than four pixels only these are there.
-                n2, n3 = count * (part.columns > 1), count * (part.columns > 2)
-                n4 = count * (part.columns > 3)
+                n2, n3, n4 = count * (columns > 1), count * (columns > 2), count * (columns > 3)
                 if mode & ACCUMULATE:
                     a, b = a + load_first(addend, o1, count), b + load_first(addend, o2, n2)
                     c, d = c + load_first(addend, o3, n3), d + load_first(addend, o4, n4)

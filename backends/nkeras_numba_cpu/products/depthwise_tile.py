@@ -1,17 +1,22 @@
 """The inner part of a depthwise convolution, all of whose products are written out.
 
 Each input is loaded once for the up to four pixels whose windows it is in. It is read where it
-lies: what lies outside of the image is masked.
+lies, and zeros in place of what lies outside of the image.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
+from llvmlite import ir
 from numba import types
 
 from nkeras_numba_cpu.emit import simd
 from nkeras_numba_cpu.emit.simd import intrinsic
+
+Load: TypeAlias = "Callable[[Any, Sequence[Any]], Any]"
+"""Gives a vector at a place, of which the image has what the conditions say."""
 
 
 def window_tile(rows: int, columns: int, stride: int) -> Any:
@@ -43,11 +48,12 @@ def window_tile(rows: int, columns: int, stride: int) -> Any:
                 address(values[9], kernel, values[10]),
             )
             pixel, line, tap = (builder.mul(values[n], simd.INT(size)) for n in (2, 3, 11))
-            mask = simd.emit_mask(builder, values[13], vector.count)
-            nowhere = simd.constant(mask.type, 0)
-            inside = []  # the pixels of a line that are in the image
+            lines, pixels = [], []  # whether they are in the image
+            for _ in range(rows):
+                lines.append(builder.icmp_unsigned("<", top, height))
+                top = builder.add(top, rate)
             for _ in range(3 * stride + columns):
-                inside.append(builder.icmp_unsigned("<", left, width))
+                pixels.append(builder.icmp_unsigned("<", left, width))
                 left = builder.add(left, step)
             # What the windows of the next row of pixels begin to need.
             for below in range(rows, rows + stride):
@@ -55,21 +61,51 @@ def window_tile(rows: int, columns: int, stride: int) -> Any:
                 for _ in range(4 * stride):
                     simd.emit_prefetch(builder, place, write=False, level=2)
                     place = builder.add(place, pixel)
-            sums = [values[12]] * 4
-            for ky in range(rows):
-                inputs, place = [], builder.add(source, builder.mul(line, simd.INT(ky)))
-                is_line = builder.icmp_unsigned("<", top, height)
-                top = builder.add(top, rate)
-                for is_pixel in inside:
-                    there = builder.select(builder.and_(is_line, is_pixel), mask, nowhere)
-                    inputs.append(simd.emit_masked_load(builder, place, there, vector))
-                    place = builder.add(place, pixel)
-                for kx in range(columns):
-                    weight = simd.emit_masked_load(builder, weights, mask, vector)
-                    weights = builder.add(weights, tap)
-                    for p in range(4):
-                        value = inputs[p * stride + kx]
-                        sums[p] = simd.emit_fma(builder, value, weight, sums[p])
+
+            def sums_of(load: Load) -> list[Any]:
+                sums = [values[12]] * 4
+                for ky in range(rows):
+                    first = simd.emit_opaque(
+                        builder, builder.add(source, builder.mul(line, simd.INT(ky)))
+                    )
+                    first_tap = simd.emit_opaque(
+                        builder, builder.add(weights, builder.mul(tap, simd.INT(ky * columns)))
+                    )
+                    inputs = []
+                    for n, is_pixel in enumerate(pixels):
+                        place = builder.add(first, builder.mul(pixel, simd.INT(n)))
+                        inputs.append(load(place, (lines[ky], is_pixel)))
+                    for kx in range(columns):
+                        place = builder.add(first_tap, builder.mul(tap, simd.INT(kx)))
+                        weight = load(place, ())
+                        for p in range(4):
+                            value = inputs[p * stride + kx]
+                            sums[p] = simd.emit_fma(builder, value, weight, sums[p])
+                return sums
+
+            def load_all(place: Any, _: Sequence[Any]) -> Any:
+                return simd.emit_load(builder, place, vector)
+
+            def load_inside(place: Any, conditions: Sequence[Any]) -> Any:
+                if conditions:
+                    place = builder.select(builder.and_(*conditions), place, zeros)
+                return simd.emit_masked_load(builder, place, mask, vector)
+
+            # What is outside is read from zeros: a mask for each load costs more than the products.
+            zeros = builder.ptrtoint(_zeros(builder.module, vector), simd.INT)
+            is_whole = builder.icmp_signed(">=", values[13], simd.INT(vector.count))
+            for condition in (lines[0], lines[-1], pixels[0], pixels[-1]):
+                is_whole = builder.and_(is_whole, condition)
+            with builder.if_else(is_whole, likely=True) as (inside, at_edge):
+                with inside:
+                    whole, end_of_whole = sums_of(load_all), builder.block
+                with at_edge:
+                    mask = simd.emit_mask(builder, values[13], vector.count)
+                    masked, end_of_masked = sums_of(load_inside), builder.block
+            sums = [builder.phi(vector) for _ in range(4)]
+            for total, one, other in zip(sums, whole, masked, strict=True):
+                total.add_incoming(one, end_of_whole)
+                total.add_incoming(other, end_of_masked)
             return context.make_tuple(builder, signature.return_type, sums)
 
         result = types.UniTuple(start, 4)
@@ -78,3 +114,13 @@ def window_tile(rows: int, columns: int, stride: int) -> Any:
         ), codegen
 
     return tile
+
+
+def _zeros(module: ir.Module, vector: ir.VectorType) -> ir.GlobalVariable:
+    """A vector of zeros in memory."""
+    name = f"zeros_{vector.count}_{vector.element}"
+    if name not in module.globals:
+        made = ir.GlobalVariable(module, vector, name)
+        made.linkage, made.global_constant = "internal", True
+        made.initializer = simd.constant(vector, 0.0)
+    return module.globals[name]
