@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from typing import Any
 
+from nkeras import ops
 from nkeras.core.elementwise import Elementwise
 from nkeras.core.primitive import PRIMITIVES, Primitive
 from tests.ops.cases import Case, floats, ints
 
-for _name in (
-    "activation",
-    "custom",
-    "image",
-    "loss",
-    "optimizers",
-    "random",
-):  # they register primitives
-    importlib.import_module(f"nkeras.ops.{_name}")
+for _module in pkgutil.walk_packages(ops.__path__, "nkeras.ops."):  # they register primitives
+    importlib.import_module(_module.name)
 
 # Ranges in which the function is smooth; (-2, 2) for all others. One range for each argument.
 RANGES: dict[str, tuple[tuple[float, float], ...]] = {
