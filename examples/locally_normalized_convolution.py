@@ -1,7 +1,4 @@
-"""A layer that nobody ships: a convolution that normalizes each patch before it looks at it.
-
-Its kernel is two plain loops, forward and backward, which run on every backend.
-"""
+"""A convolution that normalizes each patch first, which nobody ships: its kernel is plain loops."""
 
 import math
 
