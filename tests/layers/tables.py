@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -48,6 +49,19 @@ def _rest(given: list[Case]) -> Iterator[Case]:
             yield replace(first, options=first.options | options)
 
 
+def _first(given: list[Case], count: int) -> list[Case]:
+    """So many cases of each layer."""
+    seen: Counter[str] = Counter()
+    found = []
+    for case in given:
+        seen[case.layer] += 1
+        if seen[case.layer] <= count:
+            found.append(case)
+    return found
+
+
 SHORT = cases(long=False)
+PARITY = _first([one for one in SHORT if one.in_keras], 2)  # JAX compiles each for a second
 LONG = [one for one in cases(long=True) if one not in SHORT]
 LONG += _rest([*SHORT, *LONG])
+LONG_PARITY = [one for one in SHORT if one.in_keras and one not in PARITY] + LONG

@@ -13,10 +13,9 @@ from tests.layers.case import Case
 
 # Warnings that belong to an argument, as in Keras.
 pytestmark = pytest.mark.filterwarnings("ignore:.*argument `rms_scaling` is for old models")
-PARITY = [one for one in tables.SHORT if one.in_keras]
 
 
-@pytest.mark.parametrize("case", PARITY, ids=str)
+@pytest.mark.parametrize("case", tables.PARITY, ids=str)
 def test_layer_does_what_it_does_in_keras(case: Case, oracle: Any) -> None:
     (answer,) = check_parity.ask([case])
     with nkeras.use_backend("numpy"):
@@ -29,9 +28,9 @@ def test_layer_is_sound(case: Case) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("layer", sorted({one.layer for one in tables.LONG}))
+@pytest.mark.parametrize("layer", sorted({one.layer for one in tables.LONG_PARITY}))
 def test_long_tables_against_keras(layer: str, oracle: Any) -> None:
-    cases = [one for one in tables.LONG if one.layer == layer]
+    cases = [one for one in tables.LONG_PARITY if one.layer == layer]
     with nkeras.use_backend("numpy"):
         for case, answer in zip(cases, check_parity.ask(cases), strict=True):
             check_parity.compare(case, answer)
