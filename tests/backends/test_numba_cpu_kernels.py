@@ -684,3 +684,9 @@ def test_matrix_times_vector(shapes):
     np.testing.assert_allclose(KERNELS["matmul"](x, y), x @ y, 1e-5, 1e-5)
     turned = np.ascontiguousarray(x.swapaxes(-1, -2)).swapaxes(-1, -2)
     np.testing.assert_allclose(KERNELS["matmul"](turned, y), x @ y, 1e-5, 1e-5)
+
+
+def test_numbers_that_are_none_are_no_accidents():
+    """A signalling NaN, which memory may hold, warns where NumPy adds to it."""
+    x = np.array([0x7F800001, 0x3F800000, 0xFF800001], np.uint32).view(np.float32)
+    assert KERNELS["argsort"](x, axis=0).tolist() == [1, 0, 2]

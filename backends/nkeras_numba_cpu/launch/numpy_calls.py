@@ -19,13 +19,20 @@ def by_numpy(function: Callable[..., Any], *arrays: np.ndarray | None, **static:
     """
     if ahead.queue is not None:
         ahead.settle(*arrays)
-    result = function(*arrays, **static)
+    result = _called(function, arrays, static)
     if current.launches is None:
         return result
     results = result if isinstance(result, tuple) else (result,)
     targets = tuple([None if made is None else empty(made.shape, made.dtype) for made in results])
     current.launches.append((_compute, (function, arrays, static, targets)))
     return targets if isinstance(result, tuple) else targets[0]
+
+
+def _called(
+    function: Callable[..., Any], arrays: Sequence[np.ndarray | None], static: Mapping[str, Any]
+) -> Any:
+    with np.errstate(all="ignore"):  # NaN and infinity are values here, and no accidents
+        return function(*arrays, **static)
 
 
 def write(source: Any, target: np.ndarray) -> None:
@@ -48,7 +55,7 @@ def _compute(
     static: Mapping[str, Any],
     targets: Sequence[np.ndarray | None],
 ) -> None:
-    result = function(*arrays, **static)
+    result = _called(function, arrays, static)
     results = result if isinstance(result, tuple) else (result,)
     for target, made in zip(targets, results, strict=True):
         if target is not None:
