@@ -64,4 +64,4 @@ SHORT = cases(long=False)
 PARITY = _first([one for one in SHORT if one.in_keras], 2)  # JAX compiles each for a second
 LONG = [one for one in cases(long=True) if one not in SHORT]
 LONG += _rest([*SHORT, *LONG])
-LONG_PARITY = [one for one in SHORT if one.in_keras and one not in PARITY] + LONG
+LONG_PARITY = [one for one in [*SHORT, *LONG] if one.in_keras and one not in PARITY]

@@ -34,3 +34,9 @@ def test_long_tables_against_keras(layer: str, oracle: Any) -> None:
     with nkeras.use_backend("numpy"):
         for case, answer in zip(cases, check_parity.ask(cases), strict=True):
             check_parity.compare(case, answer)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("case", [one for one in tables.LONG if not one.in_keras], ids=str)
+def test_long_tables_that_keras_lacks(case: Case) -> None:
+    check_layer.check(case)
