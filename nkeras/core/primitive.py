@@ -94,6 +94,7 @@ class Primitive(Generic[_R_co]):
         self.donated = donated or {}
         self.epilogues = epilogues
         self.takes_complex = takes_complex
+        self._refused = frozenset(() if takes_complex else dtypes.COMPLEX)
         self.rules: dict[str, GradientRule] = {}
         self.decompose: Callable[..., Any] | None = None
         if self.name in PRIMITIVES:
@@ -132,13 +133,16 @@ class Primitive(Generic[_R_co]):
         backend = registry.active()
         tensors: Sequence[Any] = arguments  # all tensors, or made so
         for argument in arguments:
-            if type(argument) is not Tensor or argument.backend is not backend:
+            if (
+                type(argument) is not Tensor
+                or argument.backend is not backend
+                or argument.dtype in self._refused
+            ):
                 if has_symbolic(arguments):
                     return graph.call_symbolic(self, self._infer, arguments, static)
                 tensors = [to_tensor(argument) for argument in arguments]
+                self._check_dtypes(tensors)
                 break
-        if not self.takes_complex:
-            self._refuse_complex(tensors)
         self.shape_rule(*tensors, **static)
         return self.run(tensors, static)  # pyright: ignore[reportArgumentType]  they are tensors
 
@@ -147,16 +151,15 @@ class Primitive(Generic[_R_co]):
     ) -> KerasTensor | tuple[KerasTensor | None, ...]:
         """Shape rule on a mixture of symbolic tensors and values."""
         typed = [to_tensor(argument) for argument in arguments]
-        if not self.takes_complex:
-            self._refuse_complex(typed)
+        self._check_dtypes(typed)
         specs = self.shape_rule(*typed, **static)
         if isinstance(specs, Spec):
             return KerasTensor(specs.shape, specs.dtype)
         return tuple(s if s is None else KerasTensor(s.shape, s.dtype) for s in specs)
 
-    def _refuse_complex(self, tensors: Sequence[Any]) -> None:
+    def _check_dtypes(self, tensors: Sequence[Any]) -> None:
         for tensor in tensors:
-            if tensor is not None and tensor.dtype in dtypes.COMPLEX:
+            if tensor is not None and tensor.dtype in self._refused:
                 raise dtypes.no_complex(self.name, tensor.dtype)
 
     def run(self, tensors: Sequence[Tensor | None], static: dict[str, object]) -> Any:

@@ -149,12 +149,17 @@ class Distiller(Model):
             x: inputs.
             y: targets, or None.
             y_pred: outputs of the student; computed from `x` for None.
-            sample_weight: not used, as in Keras.
+            sample_weight: None; Keras takes weights and uses none.
             training: whether it is for training.
 
         Returns:
             Scalar tensor.
+
+        Raises:
+            ValueError: there are weights of samples.
         """
+        if sample_weight is not None:
+            refuse("sample_weight", sample_weight, "None (nor `class_weight`)", "Distiller")
         y_pred = self(x, training=training) if y_pred is None else y_pred
         student_loss = ops.zeros(())
         if self.student_loss_weight > 0 and y is not None:

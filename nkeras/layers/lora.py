@@ -31,7 +31,9 @@ class AdaptableWeight:
     @overload
     def __get__(self, layer: Adaptable, owner: type[Adaptable]) -> Variable: ...
     def __get__(self, layer: Adaptable | None, owner: type[Adaptable]) -> Any:
-        return self if layer is None else layer.adapted()
+        if layer is None:
+            return self
+        return layer.adapted() if layer.lora_enabled else layer.base_weight
 
 
 class Adaptable(Layer):

@@ -156,12 +156,14 @@ class Weighted(Tracked):
     @property
     def compute_dtype(self) -> str:
         """The dtype that inputs and variables are cast to."""
-        return self._policy.compute_dtype
+        policy = self.dtype_policy  # asked for in each call of a layer
+        return (self._policy if policy.by_path else policy).compute_dtype
 
     @property
     def input_dtype(self) -> str:
         """The dtype that inputs are cast to."""
-        return self._policy.compute_dtype
+        policy = self.dtype_policy  # asked for in each call of a layer
+        return (self._policy if policy.by_path else policy).compute_dtype
 
     @property
     def quantization_mode(self) -> str | None:

@@ -58,7 +58,7 @@ def _gru(
     functions `(batch, time, 3 * units)` and what meets the reset gate: with `reset_after` the
     product of the state for the candidate, else the reset state.
     """
-    found = batch, time, _, units = sizes("gru", x, 3, recurrent_kernel)
+    found = batch, time, _, units = sizes("gru", x, recurrent_kernel)
     wanted = common(x, 3, found, kernel, recurrent_kernel, mask, dropout)
     bias_shape = (2, 3 * units) if reset_after else (3 * units,)
     check_shapes("gru", x, wanted | {"h": (h, (batch, units)), "bias": (bias, bias_shape)})

@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from types import FunctionType
-from typing import Any, TypeAlias, overload
+from typing import Any, TypeAlias, TypeGuard, overload
 
 from nkeras.backend.body import Body
-from nkeras.backend.protocol import Backend, Kernel
+from nkeras.backend.protocol import Backend, Kernel, SupportsArrayKernels
 from nkeras.core import dtypes
 from nkeras.core.errors import BackendError, nearest, short
 from nkeras.core.primitive import PRIMITIVES, Primitive, op, to_tensor
@@ -28,17 +28,17 @@ class _BodyPrimitive(Primitive[Any]):
         super().__init__(_declared(body), outputs=body.outputs)
 
     def kernel(self, backend: Backend) -> Kernel | None:
-        """The backend's own kernel of this name, or the body."""
-        known = backend.kernels.get(self.name)
-        if known is not None:
-            return known
-        made = getattr(backend, "array_kernel", None)
-        if made is None:
-            raise BackendError(
-                f"Backend {short(backend.name)} runs no array kernels of users, such as "
-                f"{short(self.name)}."
-            )
-        return made(self.body)
+        """What the backend makes of the body."""
+        if _runs_bodies(backend):
+            return backend.array_kernel(self.body)
+        raise BackendError(
+            f"Backend {short(backend.name)} runs no array kernels of users, such as "
+            f"{short(self.name)}."
+        )
+
+
+def _runs_bodies(backend: object) -> TypeGuard[SupportsArrayKernels]:
+    return hasattr(backend, "array_kernel")
 
 
 class ArrayKernel:

@@ -55,7 +55,7 @@ def _lstm(
     comes first. Gives the states `(batch, time, units)`, the last state and cell, and for the
     gradient the gates after their functions `(batch, time, 4 * units)` and all cells.
     """
-    found = batch, time, _, units = sizes("lstm", x, 4, recurrent_kernel)
+    found = batch, time, _, units = sizes("lstm", x, recurrent_kernel)
     wanted = common(x, 4, found, kernel, recurrent_kernel, mask, dropout)
     wanted |= {"h": (h, (batch, units)), "c": (c, (batch, units)), "bias": (bias, (4 * units,))}
     check_shapes("lstm", x, wanted)

@@ -16,7 +16,7 @@ from nkeras.ops.shape import concatenate
 from nkeras.ops.subscripts import getitem
 
 
-def sizes(owner: str, x: Typed, gates: int, recurrent_kernel: Typed) -> tuple[int, int, int, int]:
+def sizes(owner: str, x: Typed, recurrent_kernel: Typed) -> tuple[int, int, int, int]:
     """Batch, time, features and units.
 
     Raises:

@@ -47,7 +47,7 @@ def _simple_rnn(
     None: factors of the state in its product. With `reverse` the last step comes first. Gives the
     states `(batch, time, units)` and the last one.
     """
-    found = batch, time, _, units = sizes("simple_rnn", x, 1, recurrent_kernel)
+    found = batch, time, _, units = sizes("simple_rnn", x, recurrent_kernel)
     wanted = common(x, 1, found, kernel, recurrent_kernel, mask, dropout)
     wanted |= {"h": (h, (batch, units)), "bias": (bias, (units,))}
     check_shapes("simple_rnn", x, wanted)

@@ -205,3 +205,12 @@ def test_a_loss_must_be_a_scalar() -> None:
         distiller.fit(DATA["x"], DATA["x"][:, :3], verbose=0)
     with pytest.raises(NotImplementedError, match="must define compute_loss"):
         distillation.DistillationLoss().compute_loss(1, 2)
+
+
+def test_weights_of_samples_are_refused() -> None:
+    student, teacher = (nkeras.Sequential([nkeras.Input((5,)), layers.Dense(3)]) for _ in range(2))
+    distiller = distillation.Distiller(teacher, student, distillation.LogitsDistillation())
+    distiller.compile("sgd", "mse")
+    y = np.zeros((24, 3), "float32")
+    with pytest.raises(ValueError, match="`sample_weight` must be None"):
+        distiller.fit(DATA["x"], y, sample_weight=np.ones(24), verbose=0)

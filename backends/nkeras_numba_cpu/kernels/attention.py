@@ -60,7 +60,7 @@ def attention(
     seed: Key,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weighted values, and the logarithm of softmax's sum for each row."""
-    cut = Cut(query, key, value, bias, mask, (_QUERIES, _KEYS), is_causal)
+    cut = Cut(query, value, bias, mask, (_QUERIES, _KEYS), is_causal)
     sizes, dtype = cut.sizes, cut.dtype
     y = empty((*query.shape[:3], sizes.depth), dtype)
     log_sum = empty((sizes.batch, sizes.heads, sizes.queries), dtype)

@@ -57,7 +57,7 @@ def attention_grad(
     seed: Key,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Gradients by query, key and value."""
-    cut = Cut(query, key, value, bias, mask, (_QUERIES, _KEYS), is_causal)
+    cut = Cut(query, value, bias, mask, (_QUERIES, _KEYS), is_causal)
     sizes, dtype = cut.sizes, cut.dtype
     grads = [empty(x.shape, dtype) for x in (query, key, value)]
     if query.size == 0:
@@ -106,7 +106,7 @@ def attention_grad_bias(
     seed: Key,
 ) -> np.ndarray:
     """Gradient by the bias, of its shape."""
-    cut = Cut(query, key, value, bias, mask, (_QUERIES, _KEYS), is_causal)
+    cut = Cut(query, value, bias, mask, (_QUERIES, _KEYS), is_causal)
     grad_bias = empty(bias.shape, cut.dtype)
     if query.size == 0:
         fill(grad_bias, 0)

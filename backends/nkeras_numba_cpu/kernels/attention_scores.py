@@ -66,7 +66,6 @@ class Cut:
     def __init__(
         self,
         query: np.ndarray,
-        key: np.ndarray,
         value: np.ndarray,
         bias: np.ndarray | None,
         mask: np.ndarray | None,

@@ -68,7 +68,8 @@ def _kernel(
             found = maps[dtype] = make(dtype)
         shapes = tuple([array.shape for array in arrays])
         steps = None
-        if not (found.half or all([array.flags.c_contiguous for array in arrays])):
+        is_ready = not found.half and all([array.flags.carray for array in arrays])
+        if not (is_ready or found.half or all([array.flags.c_contiguous for array in arrays])):
             arrays = tuple([_walkable(array) for array in arrays])
             steps = tuple([_steps(array) for array in arrays])
         shape, count, work, geometry, expand = _layout(shapes, steps)
@@ -78,7 +79,7 @@ def _kernel(
                 arrays = tuple([np.broadcast_to(array, shape) for array in arrays])
             if found.half:
                 arrays = tuple([operand(array) for array in arrays])
-            if steps is None or expand:
+            if expand or not (is_ready or steps):
                 arrays = tuple([x if x.flags.carray else operand(x) for x in arrays])
             given = (block_task(), geometry, *arrays, out)
             launch(found.run or found.prepared(given), count, work * found.cost, given)
