@@ -1,0 +1,100 @@
+"""Writing files so that nothing is lost: the old file stays until the new one is whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str], mode: str = "wb") -> Generator[IO[Any], None, None]:
+    """A new file that takes the place of `path` at the end of the block, whole or not at all.
+
+    What is written lies in a file beside it, which reaches the disk before it gets the name. A
+    reader, a second writer or a kill at any moment finds the old file or the new one. The new file
+    has the permissions of the old one; a symbolic link stays, and what it points to is replaced.
+
+    Args:
+        path: file to write; its folder must be there.
+        mode: `"wb"`, `"w+b"` or `"w"` (text in UTF-8, lines ending as written).
+
+    Yields:
+        The open file.
+
+    Raises:
+        OSError: the file cannot be written; it is as before, and nothing else is left behind.
+
+    Example:
+        >>> import os, tempfile
+        >>> path = os.path.join(tempfile.mkdtemp(), "numbers.txt")
+        >>> with replacing(path, "w") as file:
+        ...     _ = file.write("1 2 3")
+        >>> os.listdir(os.path.dirname(path))
+        ['numbers.txt']
+    """
+    target = Path(os.path.realpath(path))
+    before = _permissions(target)
+    if target.exists() and not target.is_file():  # a pipe or a device has no other beside it
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "Cannot write: it is a folder", str(target))
+        with open(target, mode.replace("+", ""), **_text(mode)) as file:
+            yield file
+        return
+    beside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.tmp")
+    try:
+        # Made by `open`, so that a new file has the permissions of any new file.
+        file = open(beside, mode.replace("w", "x"), **_text(mode))
+    except OSError as error:
+        raise _named(error, path) from error
+    try:
+        with file:
+            yield file
+            file.flush()
+            if before is not None:
+                os.chmod(beside, before)
+            os.fsync(file.fileno())
+        os.replace(beside, target)
+    except BaseException as error:
+        with suppress(OSError):
+            beside.unlink()
+        if isinstance(error, OSError) and error.filename is None:
+            raise _named(error, path) from error
+        raise
+    _sync_folder(target.parent)
+
+
+def _text(mode: str) -> dict[str, Any]:
+    return {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+
+
+def _permissions(target: Path) -> int | None:
+    """Those of the file of before, which must be one that may be written."""
+    try:
+        found = target.stat()
+    except FileNotFoundError:
+        return None
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, "Cannot write: the file is read-only", str(target))
+    return stat.S_IMODE(found.st_mode)
+
+
+def _named(error: OSError, path: str | os.PathLike[str]) -> OSError:
+    """The error with the name that the user gave, not that of the file beside it."""
+    return type(error)(error.errno, f"Cannot write: {error.strerror or error}", os.fspath(path))
+
+
+def _sync_folder(folder: Path) -> None:
+    """The new name reaches the disk. Windows opens no folders: there it follows on its own."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
