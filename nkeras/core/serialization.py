@@ -5,9 +5,7 @@ Source: https://keras.io/api/models/model_saving_apis/serialization_utils/
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from nkeras.core import dtypes, naming
+from nkeras.core import allowed, dtypes, naming
 from nkeras.core.errors import nearest, short
 from nkeras.core.graph import KerasTensor
 from nkeras.core.tensor import Tensor, as_tensor
@@ -277,7 +275,9 @@ def _deserialize_config(config: Config) -> Config:
 
 
 def find_class(name: str, module: str | None, registered_name: str | None = None) -> Any:
-    """The class or function that a config names.
+    """The class or function that a config names: one of the user's, or one that nkeras allows.
+
+    Nothing is imported, and no attribute is looked up, because a configuration says so.
 
     Raises:
         TypeError: there is none; the message says how to make it known.
@@ -286,16 +286,9 @@ def find_class(name: str, module: str | None, registered_name: str | None = None
         found = get_registered_object(key) if key else None
         if found is not None:
             return found
-    if module:
-        module = re.sub(r"^keras\.src\.(\w+).*", r"keras.\1", module)
-        package, _, rest = module.partition(".")
-        target = f"nkeras.{rest}".rstrip(".") if package == "keras" else module
-        try:
-            found = getattr(importlib.import_module(target), name, None)
-        except ImportError:
-            found = None
-        if found is not None:
-            return found
+    found = allowed.find(name, module)
+    if found is not None:
+        return found
     raise TypeError(
         f"Unknown class or function {short(name)} (module {short(module, 60)}, registered name "
         f"{short(registered_name, 60)}). Pass it in `custom_objects` or register it with "
