@@ -44,8 +44,7 @@ _ROWS = (
     (
         COMING,
         "model files",
-        """saving.KerasFileEditor saving.load_model saving.load_weights saving.save_model
-        saving.save_weights models.load_model models.save_model""",
+        "saving.KerasFileEditor",
     ),
     (
         COMING,

@@ -286,6 +286,8 @@ def to_tensor(value: Any, dtype: str | None = None) -> Any:
         return value
     if isinstance(value, Variable):
         value = value.value
+        if isinstance(value, KerasTensor):  # its value is postponed
+            return value if dtype is None else Operators.operators["cast"](value, dtype)
     elif isinstance(value, (list, tuple)) and _holds_tensors(value):
         value = Operators.operators["stack"]([to_tensor(item) for item in value])
     return as_tensor(value, dtype)
@@ -348,6 +350,8 @@ def has_symbolic(values: Iterable[object]) -> bool:
     """Whether a symbolic tensor is among the values or in lists, tuples and dicts among them."""
     for value in values:
         if type(value) in _PLAIN:
+            if type(value) is Variable and value.is_symbolic():
+                return True
             continue
         if isinstance(value, KerasTensor):
             return True

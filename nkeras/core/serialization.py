@@ -25,6 +25,17 @@ T = TypeVar("T")
 _custom: dict[str, Any] = {}
 _names: dict[object, str] = {}
 _scoped: ContextVar[dict[str, object] | None] = ContextVar("nkeras_custom_objects", default=None)
+_shared: ContextVar[dict[int, Any] | None] = ContextVar("nkeras_shared_objects", default=None)
+
+
+@contextmanager
+def sharing() -> Generator[None, None, None]:
+    """Inside, an object that configurations describe in two places is one object again."""
+    token = _shared.set({})
+    try:
+        yield
+    finally:
+        _shared.reset(token)
 
 
 def register_keras_serializable(
@@ -107,8 +118,8 @@ def serialize_keras_object(obj: Any) -> Structure:
     if isinstance(obj, (np.integer, np.floating, np.bool_)):
         return obj.item()
     if isinstance(obj, (list, tuple)):
-        described = [serialize_keras_object(item) for item in obj]
-        return tuple(described) if isinstance(obj, tuple) else described
+        items = [serialize_keras_object(item) for item in obj]
+        return tuple(items) if isinstance(obj, tuple) else items
     if isinstance(obj, dict):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
     if isinstance(obj, bytes):
@@ -131,7 +142,7 @@ def serialize_keras_object(obj: Any) -> Structure:
     if isinstance(obj, FunctionType) or inspect.isbuiltin(obj) or not hasattr(obj, "get_config"):
         return _serialize_function(obj)
     custom = type(obj) in _names or not type(obj).__module__.startswith("nkeras.")
-    described = {
+    described: Config = {
         "module": _public_module(type(obj)),
         "class_name": type(obj).__name__,
         "config": _serialize_config(obj.get_config()),
@@ -143,6 +154,11 @@ def serialize_keras_object(obj: Any) -> Structure:
     compile_config = obj.get_compile_config() if hasattr(obj, "get_compile_config") else None
     if compile_config:
         described["compile_config"] = serialize_keras_object(compile_config)
+    shared = _shared.get()
+    if shared is not None:
+        first, _ = shared.setdefault(id(obj), (described, obj))  # alive, so that its id is its own
+        if first is not described:
+            first["shared_object_id"] = described["shared_object_id"] = id(obj)
     return described
 
 
@@ -254,6 +270,9 @@ def _deserialize(config: Structure) -> Structure:
         )
     if name == "function":
         return find_class(inner, config.get("module"), config.get("registered_name"))
+    shared, number = _shared.get(), config.get("shared_object_id")
+    if shared is not None and number in shared:
+        return shared[number]
     cls = find_class(name, config.get("module"), config.get("registered_name"))
     made = cls.from_config(inner if _nests(cls) else _deserialize_config(inner))
     build_config = config.get("build_config")
@@ -262,6 +281,8 @@ def _deserialize(config: Structure) -> Structure:
     compile_config = config.get("compile_config")
     if compile_config and hasattr(made, "compile_from_config"):
         made.compile_from_config(compile_config)
+    if shared is not None and number is not None:
+        shared[number] = made
     return made
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,6 +38,32 @@ def autocast_scope(dtype: str | None) -> Scope[str | None]:
     return Scope(_autocast, dtype if dtype is not None and dtypes.is_floating(dtype) else None)
 
 
+_postponed: ContextVar[list[Variable] | None] = ContextVar("nkeras_postponed", default=None)
+
+
+@contextmanager
+def postponed_values() -> Generator[None, None, None]:
+    """Inside, new variables get no value by their initializer before somebody wants it.
+
+    A trace that meets such a variable goes on with its shape and dtype, so that a model can be
+    built, and compared with a file, before any array is made. At the end of the block those that
+    have no value yet get one; after an error none does.
+    """
+    variables: list[Variable] = []
+    token = _postponed.set(variables)
+    try:
+        yield
+    finally:
+        _postponed.reset(token)
+    for variable in variables:
+        variable.settle()
+
+
+def stored(store: Any, key: str) -> Any:
+    """An entry of a mapping; if it is an array in a file, one that is not read yet."""
+    return store.stored(key) if hasattr(store, "stored") else np.asarray(store[key])
+
+
 changes = 0  # counts changes of the values of any variables
 moves = 0  # counts how often any variable has left its storage for another backend
 
@@ -62,7 +90,7 @@ class _Trainable(host.Switch):
         super().__set__(instance, as_bool(value, "trainable", "Variable"))
 
 
-_NO_STORAGE = {"_storage": None, "_home": None, "_is_away": False}
+_NO_STORAGE = {"_storage": None, "_home": None, "_is_away": False, "_initializer": None}
 
 
 class Variable(Operators, guards.Guarded):
@@ -126,6 +154,15 @@ class Variable(Operators, guards.Guarded):
         self._home: Any = None
         self._storage: Any = None  # where plans read and write the value, once there are any
         self._is_away = False  # on another backend: the storage holds an old value
+        self._initializer: Callable[[], Tensor] | None = None
+        self._tensor: Tensor | None = None
+        postponed = _postponed.get()
+        if postponed is not None and callable(initializer) and shape is not None and not host:
+            self.shape = self._size(shape)
+            self._dtype = dtypes.standardize(dtype)
+            self._initializer = partial(self._initial, initializer, self.shape, self._dtype)
+            postponed.append(self)
+            return
         tensor = self._initial(initializer, shape, dtype)
         self.shape = tensor.shape
         self._dtype = tensor.dtype
@@ -133,7 +170,16 @@ class Variable(Operators, guards.Guarded):
             # Tapes and traces around a build must not see how the first value came about.
             tensor = Tensor(tensor.data, tensor.backend)
         # None after a plan has written the storage, until somebody wants the value.
-        self._tensor: Tensor | None = tensor
+        self._tensor = tensor
+
+    @staticmethod
+    def _size(shape: Sequence[int]) -> tuple[int, ...]:
+        size = tuple(int(length) for length in shape)
+        if any(length < 0 for length in size):
+            raise ValueError(
+                f"Variable: argument `shape` must not be negative. Received: {short(shape)}"
+            )
+        return size
 
     def _initial(
         self,
@@ -146,11 +192,7 @@ class Variable(Operators, guards.Guarded):
                 raise ValueError(
                     "Variable: argument `shape` is needed when `initializer` is a function."
                 )
-            size = tuple(int(length) for length in shape)
-            if any(length < 0 for length in size):
-                raise ValueError(
-                    f"Variable: argument `shape` must not be negative. Received: {short(shape)}"
-                )
+            size = self._size(shape)
             with tape.paused(), compile_ahead():
                 value = initializer(size, dtype=dtypes.standardize(dtype))
             tensor = self._convert(value, dtypes.standardize(dtype))
@@ -184,6 +226,8 @@ class Variable(Operators, guards.Guarded):
     @property
     def value(self) -> Tensor:
         """The current value, on the active backend."""
+        if self._tensor is None and self.is_symbolic():
+            return graph.symbolic(self.shape, self.dtype)
         tensor = self._current()
         run = recomputing.active()
         if run is not None:
@@ -204,6 +248,14 @@ class Variable(Operators, guards.Guarded):
             if dtypes.is_floating(tensor.dtype):
                 return self.operators["cast"](tensor, dtype)
         return tensor
+
+    def settle(self) -> None:
+        """Have a value, where it was postponed."""
+        self._current()
+
+    def is_symbolic(self) -> bool:
+        """Whether a trace goes on without its value, which is postponed."""
+        return self._tensor is None and self._storage is None and graph.tracing()
 
     @property
     def dtype(self) -> str:
@@ -317,6 +369,11 @@ class Variable(Operators, guards.Guarded):
         tensor = self._tensor
         if tensor is None:
             with storage_lock.lock:
+                if self._storage is None:
+                    assert self._initializer is not None
+                    self._tensor = tensor = self._initializer()
+                    self._initializer = None
+                    return tensor
                 home = self._home
                 tensor = self._tensor = Tensor(home.copy(self._storage), home)
         return tensor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, overload
 
 import numpy as np
@@ -185,25 +185,17 @@ class Adaptable(Layer):
             self.lora_enabled and variable is self.base_weight
         )
 
-    def _saved_weights(self) -> list[Variable]:
+    def saved_weights(self) -> list[Variable]:
         """Without the two matrices: what is saved is the sum."""
-        saved = super()._saved_weights()
+        saved = super().saved_weights()
         if not self.lora_enabled:
             return saved
         factors = self._factors()[:2]
         return [variable for variable in saved if not any(variable is one for one in factors)]
 
-    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
-        """Write the weights into a mapping, with LoRA the sum of matrix and product.
-
-        Args:
-            store: mapping such as a dict, for `"0"`, `"1"`, ...
-        """
-        super().save_own_variables(store)
-        merged = self._merged() if self.lora_enabled else {}
-        for i, variable in enumerate(self._saved_weights()):
-            if variable in merged:
-                store[str(i)] = merged[variable]
+    def _saved_changed(self) -> Mapping[Variable, np.ndarray]:
+        """With LoRA, the sum of matrix and product."""
+        return self._merged() if self.lora_enabled else {}
 
     def _merged(self) -> dict[Variable, np.ndarray]:
         """The values of weights with LoRA added to them."""

@@ -215,9 +215,9 @@ class Quantizable(Adaptable):
         stored = self._stored_scale(name, scale.numpy())
         return {self.base_weight: values.numpy(), getattr(self, f"{name}_scale"): stored}
 
-    def _saved_weights(self) -> list[Variable]:
+    def saved_weights(self) -> list[Variable]:
         """The matrix first, which is behind the bias where it is not trained."""
-        saved = super()._saved_weights()
+        saved = super().saved_weights()
         base = self.base_weight if self.built else None
         return sorted(saved, key=lambda variable: variable is not base)
 

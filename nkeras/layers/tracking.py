@@ -106,6 +106,11 @@ class Tracked(guards.Guarded):
             attribute for attribute in self._attributes() if isinstance(attribute, SeedGenerator)
         )
 
+    @property
+    def seed_states(self) -> list[Variable]:
+        """The variables of its own random seeds."""
+        return [seeds.state for seeds in self._seed_generators]
+
     def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Layer]:
         """This layer and all below it, each once."""
         found: list[Any] = [self] if include_self else []

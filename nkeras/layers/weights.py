@@ -19,7 +19,7 @@ from nkeras.core.typing import (
     RegularizerLike,
     TensorLike,
 )
-from nkeras.core.variable import Variable
+from nkeras.core.variable import Variable, stored
 from nkeras.layers.tracking import Tracked, unique
 
 
@@ -178,7 +178,7 @@ class Weighted(Tracked):
     @property
     def variables(self) -> list[Variable]:
         """All variables, those of random seeds included."""
-        found = [*self._own_weights(), *(seeds.state for seeds in self._seed_generators)]
+        found = [*self._own_weights(), *self.seed_states]
         for layer in self._layers:
             found += layer.variables
         return unique(found)
@@ -289,7 +289,7 @@ class Weighted(Tracked):
         for variable, value in zip(own, values, strict=True):
             variable.assign(value)
 
-    def _saved_weights(self) -> list[Variable]:
+    def saved_weights(self) -> list[Variable]:
         """What `save_own_variables` writes, in its order."""
         return self._own_weights()
 
@@ -301,8 +301,13 @@ class Weighted(Tracked):
 
         Source: https://keras.io/guides/customizing_saving_and_serialization/
         """
-        for i, variable in enumerate(self._saved_weights()):
-            store[str(i)] = variable.numpy()
+        changed = self._saved_changed()
+        for i, variable in enumerate(self.saved_weights()):
+            store[str(i)] = changed[variable] if variable in changed else variable.numpy()
+
+    def _saved_changed(self) -> Mapping[Variable, np.ndarray]:
+        """Values that are written instead of those of the variables."""
+        return {}
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Read the layer's own weights from a mapping.
@@ -313,7 +318,7 @@ class Weighted(Tracked):
         Raises:
             ValueError: it has another number of weights; then none has changed.
         """
-        weights = self._saved_weights()
+        weights = self.saved_weights()
         if len(store) != len(weights):
             raise ValueError(
                 f"Layer {short(self.name)} expected {len(weights)} variables, but received "
@@ -321,7 +326,7 @@ class Weighted(Tracked):
                 f"{short([variable.name for variable in weights])}"
             )
         for i, variable in enumerate(weights):
-            variable.assign(np.asarray(store[str(i)]))
+            variable.assign(stored(store, str(i)))
 
     def _name_scope(self) -> Scope[tuple[str, ...]]:
         return naming.root_scope(*self._scope_path())

@@ -192,6 +192,11 @@ class Model(Trainer, Layer):
         return self._graph is not None or type(self).call is not Model.call
 
     @property
+    def saves_layers_first(self) -> bool:
+        """Whether files have its layers by their order, before what attributes hold."""
+        return self._graph is not None
+
+    @property
     def shown_graph(self) -> Graph | None:
         """The graph whose operations `summary` lists, beside layers its calls of ops."""
         return self._graph
@@ -271,6 +276,57 @@ class Model(Trainer, Layer):
             show_trainable=show_trainable,
             layer_range=layer_range,
         )
+
+    def save(
+        self,
+        filepath: Any,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write the model into a file: its configuration, weights, and state of training.
+
+        Args:
+            filepath: path that ends in `.keras`, or an open file.
+            overwrite: whether to replace a file; otherwise ask on the terminal.
+            zipped: False for a folder instead of an archive.
+            **kwargs: as `nkeras.saving.save_model`.
+
+        Source: https://keras.io/api/models/model_saving_apis/model_saving_and_loading/
+        """
+        from nkeras.saving.models import save_model
+
+        save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+
+    def save_weights(
+        self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None
+    ) -> None:
+        """Write the weights into a file.
+
+        Args:
+            filepath: path that ends in `.weights.h5`, or with `max_shard_size` in `.weights.json`.
+            overwrite: whether to replace a file; otherwise ask on the terminal.
+            max_shard_size: gigabytes that a file may have; more go into further files.
+
+        Source: https://keras.io/api/models/model_saving_apis/weights_saving_and_loading/
+        """
+        from nkeras.saving.models import save_weights
+
+        save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
+        """Read the weights from a file: all, or none.
+
+        Args:
+            filepath: path of a `.weights.h5` or `.keras` file.
+            skip_mismatch: leave layers that do not fit as they are, and warn.
+            **kwargs: as `nkeras.saving.load_weights`.
+
+        Source: https://keras.io/api/models/model_saving_apis/weights_saving_and_loading/
+        """
+        from nkeras.saving.models import load_weights
+
+        load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def to_json(self, **kwargs: Any) -> str:
         """The configuration as text, for `nkeras.models.model_from_json`.

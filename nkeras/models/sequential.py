@@ -38,6 +38,11 @@ class Sequential(Model):
     Source: https://keras.io/api/models/sequential/
     """
 
+    @property
+    def saves_layers_first(self) -> bool:
+        """Always."""
+        return True
+
     def __init__(
         self,
         layers: Iterable[Layer | KerasTensor | Callable[..., Structure]] | None = None,

@@ -12,7 +12,7 @@ from nkeras.core import guards, naming
 from nkeras.core.errors import short, warn
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, DTypeLike, InitializerLike, TensorLike
-from nkeras.core.variable import Variable
+from nkeras.core.variable import Variable, stored
 
 # Steps do not depend on these, but for `loss_scale_factor`, a switch that counts its own changes.
 _BOOKKEEPING = ("built", "learning_rate", "loss_scale_factor", "_variables")
@@ -244,7 +244,7 @@ class OptimizerState(guards.Guarded):
             )
             return
         for i, variable in enumerate(self.variables):
-            variable.assign(np.asarray(store[str(i)]))
+            variable.assign(stored(store, str(i)))
 
     def stateless_apply(
         self,

@@ -65,6 +65,8 @@ class GroupQueryAttention(HeadAttention):
     Source: https://arxiv.org/abs/2305.13245
     """
 
+    saved_name: ClassVar[str] = "grouped_query_attention"  # the name of the class in Keras
+
     config_reads: ClassVar[Mapping[str, str]] = {
         **HeadAttention.config_reads,
         "activity_regularizer": "activity_regularizer",

@@ -79,6 +79,10 @@ class MultiHeadAttention(HeadAttention):
     3.15 overwrites with the one that travels with the query.
     """
 
+    saved_as: ClassVar[Mapping[str, str]] = {
+        f"_{name}": name for name in ("query_dense", "key_dense", "value_dense", "output_dense")
+    }
+
     config_reads: ClassVar[Mapping[str, str]] = {
         **HeadAttention.config_reads,
         "num_heads": "_num_heads",

@@ -1,0 +1,85 @@
+"""The description of a model in a file: JSON, read with limits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from nkeras.core.errors import short
+from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object, sharing
+from nkeras.core.typing import Config
+
+_MAX_BYTES = 1 << 27
+_MAX_DEPTH = 200
+_MAX_VALUES = 5_000_000
+_LARGEST = 2**63 - 1
+
+
+def write(model: Any) -> str:
+    """The configuration of a model as JSON; objects that are used twice are marked as one."""
+    with sharing():
+        return json.dumps(serialize_keras_object(model))
+
+
+def read(
+    text: bytes | str, name: str, custom_objects: Mapping[str, object] | None, compiled: bool
+) -> Any:
+    """The object that a text describes.
+
+    Args:
+        text: JSON.
+        name: of the file, for messages.
+        custom_objects: classes and functions by name.
+        compiled: whether to compile models that were.
+
+    Raises:
+        ValueError, TypeError: the text is damaged, exceeds a limit, or names what nkeras lacks.
+    """
+    config = parse(text, name)
+    if "class_name" not in config:
+        raise ValueError(f"{name}: the configuration describes no object: {short(config)}")
+    if not compiled:
+        config["compile_config"] = None
+    with sharing():
+        return deserialize_keras_object(config, custom_objects)
+
+
+def parse(text: bytes | str, name: str) -> Config:
+    """JSON within limits.
+
+    Raises:
+        ValueError: it is damaged or exceeds one.
+    """
+    if len(text) > _MAX_BYTES:
+        raise ValueError(f"{name}: the configuration has {len(text)} bytes, over {_MAX_BYTES}.")
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name}: the configuration is damaged: {short(error)}") from None
+    _check(parsed, name)
+    if not isinstance(parsed, dict):
+        raise ValueError(f"{name}: the configuration describes no object: {short(parsed)}")
+    return parsed
+
+
+def _check(parsed: object, name: str) -> None:
+    """Refuse what is too deep, too much, or an integer that nothing needs."""
+    level: list[Any] = [parsed]
+    count = 0
+    for _ in range(_MAX_DEPTH):
+        count += len(level)
+        if count > _MAX_VALUES:
+            raise ValueError(f"{name}: the configuration has over {_MAX_VALUES} values.")
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                below += value.values()
+            elif isinstance(value, list):
+                below += value
+            elif isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
+                raise ValueError(f"{name}: the configuration has the integer {short(value)}.")
+        if not below:
+            return
+        level = below
+    raise ValueError(f"{name}: the configuration is nested over {_MAX_DEPTH} times.")

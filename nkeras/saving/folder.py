@@ -1,0 +1,46 @@
+"""A model as a folder with what a `.keras` file has in it, as `save_model(zipped=False)` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nkeras.core.files import replacing
+from nkeras.core.variable import postponed_values
+from nkeras.saving import configuration, hdf5, weights
+from nkeras.saving.keras_file import CONFIG, METADATA, WEIGHTS, metadata
+
+
+def save(model: Any, path: Path) -> None:
+    """Write a model into a folder, which is made where there is none.
+
+    Each file takes the place of the old one whole; the configuration comes last.
+    """
+    if path.suffix == ".keras":
+        raise ValueError(
+            "save_model: with `zipped=False` a folder is written, whose name must not end in "
+            f".keras. Received: {str(path)!r}"
+        )
+    path.mkdir(parents=True, exist_ok=True)
+    with replacing(path / WEIGHTS, "w+b") as file, hdf5.Writer(file) as writer:
+        weights.save(model, writer)
+    for name, text in ((METADATA, metadata()), (CONFIG, configuration.write(model))):
+        with replacing(path / name, "w") as file:
+            file.write(text)
+
+
+def load(path: Path, custom_objects: Mapping[str, object] | None, compiled: bool) -> Any:
+    """Read a model from a folder.
+
+    Raises:
+        ValueError, TypeError: it is no such folder, damaged, or names what nkeras lacks.
+    """
+    for name in (CONFIG, WEIGHTS):
+        if not (path / name).is_file():
+            raise ValueError(f"load_model: the folder {str(path)!r} has no file {name}.")
+    with hdf5.Reader(path / WEIGHTS, f"{path.name}/{WEIGHTS}") as reader, postponed_values():
+        text = (path / CONFIG).read_bytes()
+        model = configuration.read(text, path.name, custom_objects, compiled)
+        weights.load(model, reader)
+    return model

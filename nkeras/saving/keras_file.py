@@ -1,0 +1,73 @@
+"""The `.keras` format: an archive of configuration, weights and assets, or a folder of these.
+
+Source: https://keras.io/api/models/model_saving_apis/model_saving_and_loading/
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO, Any
+
+from nkeras.core.variable import postponed_values
+from nkeras.saving import archive, configuration, hdf5, weights
+
+KERAS_VERSION = "3.15.1"
+"""The version of Keras whose format is written."""
+
+CONFIG = "config.json"
+METADATA = "metadata.json"
+WEIGHTS = "model.weights.h5"
+_MAX_CONFIG = 1 << 27
+
+
+def save(model: Any, file: IO[bytes], folder: Path | None = None) -> None:
+    """Write a model as an archive.
+
+    Args:
+        model: model, layer or another object with a configuration.
+        file: file opened for writing bytes.
+        folder: where the weights are gathered before they are put into the archive; that of
+            temporary files for None.
+    """
+    with zipfile.ZipFile(file, "w") as target:
+        target.writestr(METADATA, metadata())
+        target.writestr(CONFIG, configuration.write(model))
+        with tempfile.TemporaryFile(dir=folder) as gathered:
+            with hdf5.Writer(gathered) as writer:
+                weights.save(model, writer)
+            archive.add(target, WEIGHTS, gathered)
+
+
+def metadata() -> str:
+    """What a file says of itself, as JSON."""
+    now = datetime.now(timezone.utc).astimezone()
+    return json.dumps(
+        {"keras_version": KERAS_VERSION, "date_saved": now.strftime("%Y-%m-%d@%H:%M:%S")}
+    )
+
+
+def load(
+    file: IO[bytes], name: str, custom_objects: Mapping[str, object] | None, compiled: bool
+) -> Any:
+    """Read a model from an archive.
+
+    Args:
+        file: file opened for reading bytes.
+        name: of the file, for messages.
+        custom_objects: classes and functions by name.
+        compiled: whether to compile the model as it was.
+
+    Raises:
+        ValueError, TypeError: the file is damaged, hostile, or names what nkeras lacks.
+    """
+    source = archive.Archive(file, name)
+    config = source.read(CONFIG, _MAX_CONFIG)
+    with hdf5.Reader(source.open(WEIGHTS), f"{name}/{WEIGHTS}") as reader, postponed_values():
+        model = configuration.read(config, name, custom_objects, compiled)
+        weights.load(model, reader)
+    return model

@@ -1,0 +1,276 @@
+"""`save_model`, `load_model`, `save_weights`, `load_weights`: the format goes by the name."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from nkeras.core.errors import nearest, refuse, short, warn
+from nkeras.core.files import replacing
+from nkeras.saving import folder, hdf5, keras_file, weights
+from nkeras.saving.archive import Archive
+
+if TYPE_CHECKING:
+    from nkeras.models.model import Model
+
+PathLike = str | os.PathLike[str]
+
+_LEGACY = (".h5", ".hdf5")
+
+
+def save_model(
+    model: Model,
+    filepath: PathLike | IO[bytes],
+    overwrite: bool = True,
+    zipped: bool | None = None,
+    **kwargs: Any,
+) -> None:
+    """Write a model into a file: its configuration, weights, and state of training.
+
+    The file of before stays until the new one is whole.
+
+    Args:
+        model: model; it must be built.
+        filepath: path that ends in `.keras`, or an open file. With `zipped=False`, the path of a
+            folder.
+        overwrite: whether to replace a file; otherwise ask on the terminal.
+        zipped: False for a folder instead of an archive.
+        **kwargs: only `include_optimizer`, for `.h5`.
+
+    Raises:
+        ValueError: the path has another ending, or an argument is unknown.
+        OSError: the file cannot be written; one of before is as it was.
+
+    Example:
+        >>> import os, tempfile, nkeras
+        >>> path = os.path.join(tempfile.mkdtemp(), "model.keras")
+        >>> model = nkeras.Sequential([nkeras.Input((3,)), nkeras.layers.Dense(2)])
+        >>> nkeras.saving.save_model(model, path)
+        >>> nkeras.saving.load_model(path).count_params()
+        8
+
+    Source: https://keras.io/api/models/model_saving_apis/model_saving_and_loading/
+    """
+    kwargs.pop("include_optimizer", None)
+    kwargs.pop("save_format", None)  # of Keras 2; the path says it
+    if kwargs:
+        known = ["overwrite", "zipped", "include_optimizer"]
+        raise ValueError(
+            f"save_model: unknown arguments {short(list(kwargs))}."
+            f"{nearest(next(iter(kwargs)), known)}"
+        )
+    if not model.built:
+        warn(
+            "save_model: the model is not built, so it has no weights to save. Call it on data, or "
+            "`build()` it, before."
+        )
+    if isinstance(filepath, io.IOBase) or hasattr(filepath, "write"):
+        keras_file.save(model, filepath)  # type: ignore[arg-type]
+        return
+    path = _path(filepath, "save_model")
+    if not _may_write(path, overwrite):
+        return
+    if zipped is False:
+        folder.save(model, path)
+    elif path.suffix == ".keras":
+        with replacing(path, "w+b") as file:
+            keras_file.save(model, file, path.parent)
+    else:
+        raise ValueError(
+            "save_model: argument `filepath` must end in .keras (or .h5). Received: "
+            f"{short(str(path))}. `model.export(path)` writes models for other programs."
+        )
+
+
+def load_model(
+    filepath: PathLike | IO[bytes],
+    custom_objects: Mapping[str, object] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Any:
+    """Read a model from a file.
+
+    A file is data: nothing in it is run or imported, and no array is made before its shape was
+    compared with that of the weight it is for. Classes and functions of your own are those that you
+    hand over, or have registered.
+
+    Args:
+        filepath: path of a `.keras` file or folder, or an open file.
+        custom_objects: classes and functions by name.
+        compile: whether to compile the model as it was when it was saved.
+        safe_mode: only True; a function that a file would have to bring along is given by name in
+            `custom_objects`.
+
+    Returns:
+        The model.
+
+    Raises:
+        ValueError, TypeError: the file is damaged, hostile, or names what is not known here.
+        OSError: it cannot be read.
+
+    Source: https://keras.io/api/models/model_saving_apis/model_saving_and_loading/
+    """
+    if not safe_mode:
+        raise ValueError(
+            "load_model: argument `safe_mode` can only be True: nkeras runs no code from files. "
+            "Hand functions over by their names: custom_objects={'my_function': my_function}."
+        )
+    if isinstance(filepath, io.IOBase) or hasattr(filepath, "read"):
+        name = getattr(filepath, "name", "the file")
+        return keras_file.load(filepath, str(name), custom_objects, compile)  # type: ignore[arg-type]
+    path = _path(filepath, "load_model")
+    if path.is_dir():
+        return folder.load(path, custom_objects, compile)
+    if not path.exists():
+        raise ValueError(f"load_model: there is no file {short(str(path))}.")
+    if path.suffix == ".keras":
+        with path.open("rb") as file:
+            return keras_file.load(file, path.name, custom_objects, compile)
+    raise ValueError(
+        f"load_model: the format of {short(str(path))} is not known. Files end in .keras or .h5."
+    )
+
+
+def save_weights(
+    model: Model,
+    filepath: PathLike,
+    overwrite: bool = True,
+    max_shard_size: float | None = None,
+    **kwargs: Any,
+) -> None:
+    """Write the weights of a model into a file.
+
+    Args:
+        model: model; it must be built.
+        filepath: path that ends in `.weights.h5`, or with `max_shard_size` in `.weights.json`.
+        overwrite: whether to replace a file; otherwise ask on the terminal.
+        max_shard_size: gigabytes that a file may have; more go into further files.
+        **kwargs: only `objects_to_skip`: layers to leave out.
+
+    Raises:
+        ValueError: the model is not built, or the path has another ending.
+        OSError: the file cannot be written; one of before is as it was.
+
+    Example:
+        >>> import os, tempfile, nkeras
+        >>> path = os.path.join(tempfile.mkdtemp(), "model.weights.h5")
+        >>> model = nkeras.Sequential([nkeras.Input((3,)), nkeras.layers.Dense(2)])
+        >>> model.save_weights(path)
+        >>> model.load_weights(path)
+
+    Source: https://keras.io/api/models/model_saving_apis/weights_saving_and_loading/
+    """
+    skipped = _skipped(kwargs, "save_weights")
+    path = _path(filepath, "save_weights")
+    _need_built(model, "save_weights")
+    ending = _ending(path, _WRITERS, "save_weights")
+    if _may_write(path, overwrite):
+        with _WRITERS[ending](path) as target:
+            weights.save(model, target, skipped)
+
+
+def load_weights(
+    model: Model, filepath: PathLike, skip_mismatch: bool = False, **kwargs: Any
+) -> None:
+    """Read the weights of a model from a file: all, or none.
+
+    Args:
+        model: model of the same structure; it must be built.
+        filepath: path of a `.weights.h5` or `.keras` file.
+        skip_mismatch: leave layers that do not fit as they are, and warn.
+        **kwargs: only `objects_to_skip`: layers to leave out.
+
+    Raises:
+        ValueError: the weights do not fit (then none has changed), or the file is damaged.
+        OSError: it cannot be read.
+
+    Source: https://keras.io/api/models/model_saving_apis/weights_saving_and_loading/
+    """
+    skipped = _skipped(kwargs, "load_weights")
+    path = _path(filepath, "load_weights")
+    _need_built(model, "load_weights")
+    ending = _ending(path, _READERS, "load_weights")
+    with _READERS[ending](path) as source:
+        weights.load(model, source, skip_mismatch, skipped)
+
+
+@contextmanager
+def _write_hdf5(path: Path) -> Generator[weights.Target, None, None]:
+    with replacing(path, "w+b") as file, hdf5.Writer(file) as writer:
+        yield writer
+
+
+@contextmanager
+def _read_hdf5(path: Path) -> Generator[weights.Source, None, None]:
+    with hdf5.Reader(path, path.name) as reader:
+        yield reader
+
+
+@contextmanager
+def _read_archive(path: Path) -> Generator[weights.Source, None, None]:
+    with path.open("rb") as file:
+        with hdf5.Reader(Archive(file, path.name).open(keras_file.WEIGHTS), path.name) as reader:
+            yield reader
+
+
+# By the ending of the path: what opens a file of weights.
+_WRITERS: dict[str, Callable[[Path], AbstractContextManager[weights.Target]]] = {
+    ".weights.h5": _write_hdf5,
+}
+_READERS: dict[str, Callable[[Path], AbstractContextManager[weights.Source]]] = {
+    ".weights.h5": _read_hdf5,
+    ".keras": _read_archive,
+}
+
+
+def _ending(path: Path, known: Collection[str], function: str) -> str:
+    for ending in known:
+        if path.name.endswith(ending):
+            return ending
+    raise ValueError(
+        f"{function}: argument `filepath` must end in {' or '.join(known)}. Received: "
+        f"{short(str(path))}"
+    )
+
+
+def _path(given: Any, function: str) -> Path:
+    if not isinstance(given, (str, os.PathLike)):
+        refuse("filepath", given, "a path", function)
+    if "://" in str(given):
+        raise ValueError(
+            f"{function}: argument `filepath` must be a path of this machine; nkeras neither sends "
+            f"nor fetches models. Received: {short(str(given))}"
+        )
+    return Path(given)
+
+
+def _skipped(kwargs: dict[str, Any], function: str) -> list[object]:
+    skipped = kwargs.pop("objects_to_skip", None)
+    if kwargs:
+        raise ValueError(f"{function}: unknown arguments {short(list(kwargs))}.")
+    return list(skipped or ())
+
+
+def _need_built(model: Model, function: str) -> None:
+    if not model.built:
+        raise ValueError(
+            f"{function}: the model {short(model.name)} is not built, so it has no weights yet. "
+            "Call it on data, or `build()` it, before."
+        )
+
+
+def _may_write(path: Path, overwrite: bool) -> bool:
+    """Ask where a file would be replaced against the user's will."""
+    if overwrite or not path.exists():
+        return True
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise FileExistsError(f"{str(path)!r} is there already, and `overwrite` is False.")
+    answer = input(f"[WARNING] {path} already exists - overwrite? [y/n] ").strip().lower()
+    while answer not in ("y", "n"):
+        answer = input("Enter y to overwrite, n to cancel: ").strip().lower()
+    return answer == "y"
