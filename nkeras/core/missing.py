@@ -93,11 +93,15 @@ _ROWS = (
         "layers.TorchModuleWrapper",
     ),
     (
-        NOT_OFFERED,
-        "nkeras neither downloads nor sends anything; `nkeras.datasets.digits` ships in the wheel",
+        COMING,
+        "data sets that are downloaded; `nkeras.datasets.digits` ships in the wheel",
         """datasets.boston_housing datasets.california_housing datasets.cifar10
-        datasets.cifar100 datasets.fashion_mnist datasets.imdb datasets.mnist datasets.reuters
-        utils.get_file callbacks.RemoteMonitor""",
+        datasets.cifar100 datasets.fashion_mnist datasets.imdb datasets.mnist datasets.reuters""",
+    ),
+    (
+        NOT_OFFERED,
+        "nkeras sends nothing anywhere, and downloads only what `get_file` is asked for",
+        "callbacks.RemoteMonitor",
     ),
     (
         NOT_OFFERED,

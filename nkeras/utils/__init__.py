@@ -34,8 +34,9 @@ from nkeras.utils.timeseries import (
 CustomObjectScope = custom_object_scope
 Sequence = PyDataset  # its name in Keras 2
 
-# From floors that themselves use this package.
+# From floors that themselves use this package, and what loads more than most scripts need.
 _LATER = {
+    "get_file": "utils.file_utils",
     "img_to_array": "utils.images",
     "pack_x_y_sample_weight": "training.data",
     "unpack_x_y_sample_weight": "training.data",
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from nkeras.training.data import pack_x_y_sample_weight as pack_x_y_sample_weight
     from nkeras.training.data import unpack_x_y_sample_weight as unpack_x_y_sample_weight
     from nkeras.utils import bounding_boxes as bounding_boxes
+    from nkeras.utils.file_utils import get_file as get_file
     from nkeras.utils.images import img_to_array as img_to_array
 
 missing.explain(__name__, _LATER, inside=("bounding_boxes",))
