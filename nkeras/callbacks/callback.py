@@ -114,6 +114,9 @@ class Callback(Configurable):
     def on_predict_end(self, logs: Logs = None) -> None:
         """`predict` is over."""
 
+    def _on_interruption(self) -> None:
+        """An exception ends `fit`, `evaluate` or `predict`, which no `on_..._end` will tell."""
+
 
 class LambdaCallback(Callback):
     """A callback made of functions, for short things.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nkeras.callbacks.callback import Callback
@@ -154,6 +155,17 @@ class CallbackList(Callback):
             if numbers is None:
                 numbers = to_numbers(logs)
             getattr(callback, event)(batch, logs=numbers)
+
+    @contextmanager
+    def telling(self) -> Generator[None, None, None]:
+        """Around all events; callbacks that hold something let go of it after an exception."""
+        try:
+            yield
+        except BaseException:
+            for callback in self.callbacks:
+                # Users may pass objects that only look like callbacks.
+                getattr(callback, "_on_interruption", lambda: None)()
+            raise
 
     def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Tell all."""

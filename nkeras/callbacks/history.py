@@ -131,6 +131,9 @@ class ProgbarLogger(Callback):
         """Draw the last line."""
         self._finish(logs)
 
+    def _on_interruption(self) -> None:
+        self._called_in_fit = False
+
     def _new_bar(self) -> None:
         self.seen = 0
         self._last_look = 0.0
@@ -212,6 +215,9 @@ class CSVLogger(Callback):
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Close the file."""
+        self._close()
+
+    def _on_interruption(self) -> None:
         self._close()
 
     def _close(self) -> None:

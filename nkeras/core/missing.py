@@ -49,7 +49,7 @@ _ROWS = (
     (
         COMING,
         "callbacks that write files",
-        "callbacks.BackupAndRestore callbacks.ModelCheckpoint callbacks.TensorBoard",
+        "callbacks.BackupAndRestore callbacks.ModelCheckpoint",
     ),
     (
         COMING,

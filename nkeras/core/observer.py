@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nkeras.backend.protocol import Kernel
+from nkeras.backend.protocol import Array, Kernel
 from nkeras.core.guards import Guard
 
 if TYPE_CHECKING:
     from nkeras.core.host import Choice, Live
+    from nkeras.core.operation import Operation
     from nkeras.core.primitive import Primitive
     from nkeras.core.tensor import Tensor
     from nkeras.core.variable import Variable
 
 
 class Observer(Protocol):
-    """What is told of each operation in its context; see `nkeras.replay.record.Recorder`."""
+    """What is told of each operation in its context.
+
+    See `nkeras.replay.record.Recorder`, and `nkeras.callbacks.tensorboard.profiler.Profiler`.
+    """
 
     guard: Guard
     """Notes the objects that the step meets."""
 
     losses: list[tuple[Any, Tensor]]
     """Pairs of a layer and a loss that it has added."""
+
+    def enter(self, layer: Operation) -> None:
+        """A layer is called; what comes until `leave` is its own, or that of layers inside."""
+        ...
+
+    def leave(self, layer: Operation) -> None:
+        """The call is over, perhaps by an exception."""
+        ...
+
+    def run(
+        self,
+        primitive: Primitive[Any],
+        kernel: Kernel,
+        arrays: Sequence[Array | None],
+        static: Mapping[str, object],
+    ) -> Any:
+        """Call a kernel, and give what it gives."""
+        ...
+
+    def backward(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """What a tape shall do on its way back, in place of `step`."""
+        ...
 
     def call(
         self,
@@ -33,7 +59,7 @@ class Observer(Protocol):
         static: dict[str, object],
         results: Any,
     ) -> None:
-        """A kernel was called; live numbers are in `static`."""
+        """A kernel was called by `run`; live numbers are in `static`."""
         ...
 
     def read(self, variable: Variable, tensor: Tensor) -> None:

@@ -170,10 +170,12 @@ class Primitive(Generic[_R_co]):
             results = self._decomposed(backend, tensors, static)
         else:
             recorder = observer.active()
-            values = static
-            if recorder is not None:
+            arrays = [None if t is None else t.data for t in tensors]
+            if recorder is None:
+                data = kernel(*arrays, **static)
+            else:
                 values = {name: host.plain(value) for name, value in static.items()}
-            data = kernel(*[None if t is None else t.data for t in tensors], **values)
+                data = recorder.run(self, kernel, arrays, values)
             if isinstance(data, tuple):
                 results: Any = tuple(
                     [None if array is None else Tensor(array, backend) for array in data]
@@ -219,7 +221,9 @@ class Primitive(Generic[_R_co]):
         rules = {rule: None for name in names if (rule := self.gradient_rule(name)) is not None}
         if rules:
             calls = [(rule, rule.save(tensors, static, outputs, names)) for rule in rules]
-            watching.append(functools.partial(backward, calls, len(tensors)), inputs, outputs)
+            step = functools.partial(backward, calls, len(tensors))
+            recorder = observer.active()
+            watching.append(step if recorder is None else recorder.backward(step), inputs, outputs)
 
     def donated_inputs(self, output: int) -> tuple[int, ...]:
         """Positions of the arguments that an output may be written over."""

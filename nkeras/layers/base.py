@@ -116,7 +116,7 @@ class Layer(Operation, Buildable, AddsLosses):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Build if needed, then `call`, with dtypes, masks and `training` taken care of."""
         outer = calling.context.get()
-        token, given = None, dict[str, object]()
+        token, given, recorder = None, dict[str, object](), None
         previous = None if outer is None else outer.training
         try:
             self._check_initialized()
@@ -135,7 +135,7 @@ class Layer(Operation, Buildable, AddsLosses):
                 assert_input_compatibility(self.input_spec, first, self.name)
             recorder = observer.active()
             if recorder is not None:
-                recorder.guard.meet(self)
+                recorder.enter(self)
             if outer is None:
                 outer = calling.CallContext(self)
                 token = calling.context.set(outer)
@@ -166,6 +166,8 @@ class Layer(Operation, Buildable, AddsLosses):
             tracebacks.pass_layer(error, self, given, outer is None or token is not None)
             raise
         finally:
+            if recorder is not None:
+                recorder.leave(self)
             if outer is not None:
                 outer.training = previous
             if token is not None:

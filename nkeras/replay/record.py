@@ -7,14 +7,15 @@ ends the recording, never the step: `Recorder.failure` then says why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from nkeras.backend.protocol import Backend, Kernel
+from nkeras.backend.protocol import Array, Backend, Kernel
 from nkeras.core import observer
 from nkeras.core.guards import Guard
 from nkeras.core.host import Choice, Live
+from nkeras.core.operation import Operation
 from nkeras.core.primitive import Primitive
 from nkeras.core.tensor import Tensor
 from nkeras.core.variable import Variable
@@ -116,6 +117,27 @@ class Recorder:
             self.fail("Python looks at the values of a tensor")
 
     # What happens.
+
+    def enter(self, layer: Operation) -> None:
+        """A layer is called."""
+        self.guard.meet(layer)
+
+    def leave(self, layer: Operation) -> None:
+        """Which layer calls a kernel is nothing to a replay."""
+
+    def run(
+        self,
+        primitive: Primitive[Any],
+        kernel: Kernel,
+        arrays: Sequence[Array | None],
+        static: Mapping[str, object],
+    ) -> Any:
+        """Call a kernel; `call` takes it down."""
+        return kernel(*arrays, **static)
+
+    def backward(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """The step itself."""
+        return step
 
     def call(
         self,

@@ -121,7 +121,8 @@ class Trainer(Steps):
         with closing(data):
             self._prepare(data)
             told = self._callbacks(callbacks, verbose, epochs, data, add_history=True)
-            self._train_epochs(data, validation, told, initial_epoch, epochs, validation_freq)
+            with told.telling():
+                self._train_epochs(data, validation, told, initial_epoch, epochs, validation_freq)
         assert self.history is not None
         return self.history
 
@@ -281,7 +282,9 @@ class Trainer(Steps):
         self._check_targets(source)
         data = Epochs(source, steps, self.steps_per_execution)
         with closing(data):
-            logs = self._test_steps(data, self._callbacks(callbacks, verbose, 1, data))
+            told = self._callbacks(callbacks, verbose, 1, data)
+            with told.telling():
+                logs = self._test_steps(data, told)
         return logs if return_dict else self._in_order(logs)
 
     @entry
@@ -323,7 +326,9 @@ class Trainer(Steps):
             return self.predict_on_batch(x)
         data = Epochs(adapt(x, None, None, batch_size, steps), steps, self.steps_per_execution)
         with closing(data):
-            found = self._predict_steps(data, self._callbacks(callbacks, verbose, 1, data))
+            told = self._callbacks(callbacks, verbose, 1, data)
+            with told.telling():
+                found = self._predict_steps(data, told)
         return tree.map_structure(lambda *parts: np.concatenate(parts), *found)
 
     def _predict_steps(self, data: Epochs, callbacks: CallbackList) -> list[Structure]:
