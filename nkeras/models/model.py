@@ -304,7 +304,8 @@ class Model(Trainer, Layer):
         """Write the weights into a file.
 
         Args:
-            filepath: path that ends in `.weights.h5`, or with `max_shard_size` in `.weights.json`.
+            filepath: path that ends in `.weights.h5` or `.safetensors`, or with `max_shard_size` in
+                `.weights.json`.
             overwrite: whether to replace a file; otherwise ask on the terminal.
             max_shard_size: gigabytes that a file may have; more go into further files.
 
@@ -318,7 +319,7 @@ class Model(Trainer, Layer):
         """Read the weights from a file: all, or none.
 
         Args:
-            filepath: path of a `.weights.h5` or `.keras` file.
+            filepath: path of a `.weights.h5`, `.safetensors` or `.keras` file.
             skip_mismatch: leave layers that do not fit as they are, and warn.
             **kwargs: as `nkeras.saving.load_weights`.
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from nkeras.core import dtypes
 from nkeras.core.errors import short
+from nkeras.saving.stored import StoredGroup
 
 if TYPE_CHECKING:
     import h5py
@@ -64,26 +65,6 @@ class StoredArray:
         if is_opaque:
             array = array.view(self._dtype)
         return array if dtype is None else array.astype(dtype, copy=False)
-
-
-class StoredGroup(Mapping[str, np.ndarray]):
-    """The arrays of one layer, by number. `stored(key)` gives one that is not read yet."""
-
-    def __init__(self, arrays: Mapping[str, StoredArray]) -> None:
-        self._arrays = arrays
-
-    def __getitem__(self, key: str) -> np.ndarray:
-        return np.asarray(self._arrays[key])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._arrays)
-
-    def __len__(self) -> int:
-        return len(self._arrays)
-
-    def stored(self, key: str) -> StoredArray:
-        """The array of a key, not read yet."""
-        return self._arrays[key]
 
 
 class Reader:

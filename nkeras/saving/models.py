@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from nkeras.core.errors import nearest, refuse, short, warn
 from nkeras.core.files import replacing
-from nkeras.saving import folder, hdf5, keras_file, weights
+from nkeras.saving import folder, hdf5, keras_file, safetensors, tensor_file, weights
 from nkeras.saving.archive import Archive
 
 if TYPE_CHECKING:
@@ -147,7 +147,9 @@ def save_weights(
 
     Args:
         model: model; it must be built.
-        filepath: path that ends in `.weights.h5`, or with `max_shard_size` in `.weights.json`.
+        filepath: path that ends in `.weights.h5` or `.safetensors`, or with `max_shard_size` in
+            `.weights.json`. All hold the same, the optimizer's state included. In a file of
+            safetensors the names of arrays are the paths of variables, such as `dense/kernel`.
         overwrite: whether to replace a file; otherwise ask on the terminal.
         max_shard_size: gigabytes that a file may have; more go into further files.
         **kwargs: only `objects_to_skip`: layers to leave out.
@@ -170,8 +172,7 @@ def save_weights(
     _need_built(model, "save_weights")
     ending = _ending(path, _WRITERS, "save_weights")
     if _may_write(path, overwrite):
-        with _WRITERS[ending](path) as target:
-            weights.save(model, target, skipped)
+        _WRITERS[ending](path, model, skipped)
 
 
 def load_weights(
@@ -181,7 +182,9 @@ def load_weights(
 
     Args:
         model: model of the same structure; it must be built.
-        filepath: path of a `.weights.h5` or `.keras` file.
+        filepath: path of a `.weights.h5`, `.safetensors` or `.keras` file. Arrays of safetensors
+            go by the paths of variables. If not all weights of layers are found in this way, they
+            go by the structure of the model, as in the other formats, where nkeras wrote the file.
         skip_mismatch: leave layers that do not fit as they are, and warn.
         **kwargs: only `objects_to_skip`: layers to leave out.
 
@@ -195,36 +198,48 @@ def load_weights(
     path = _path(filepath, "load_weights")
     _need_built(model, "load_weights")
     ending = _ending(path, _READERS, "load_weights")
-    with _READERS[ending](path) as source:
+    with _READERS[ending](path, model) as source:
         weights.load(model, source, skip_mismatch, skipped)
 
 
-@contextmanager
-def _write_hdf5(path: Path) -> Generator[weights.Target, None, None]:
+def _write_hdf5(path: Path, model: Model, skipped: Collection[object]) -> None:
     with replacing(path, "w+b") as file, hdf5.Writer(file) as writer:
-        yield writer
+        weights.save(model, writer, skipped)
+
+
+def _write_tensors(path: Path, model: Model, skipped: Collection[object]) -> None:
+    with replacing(path) as file:
+        tensor_file.save(model, file, skipped)
 
 
 @contextmanager
-def _read_hdf5(path: Path) -> Generator[weights.Source, None, None]:
+def _read_hdf5(path: Path, model: Model) -> Generator[weights.Source, None, None]:
     with hdf5.Reader(path, path.name) as reader:
         yield reader
 
 
 @contextmanager
-def _read_archive(path: Path) -> Generator[weights.Source, None, None]:
+def _read_archive(path: Path, model: Model) -> Generator[weights.Source, None, None]:
     with path.open("rb") as file:
         with hdf5.Reader(Archive(file, path.name).open(keras_file.WEIGHTS), path.name) as reader:
             yield reader
 
 
-# By the ending of the path: what opens a file of weights.
-_WRITERS: dict[str, Callable[[Path], AbstractContextManager[weights.Target]]] = {
+@contextmanager
+def _read_tensors(path: Path, model: Model) -> Generator[weights.Source, None, None]:
+    with path.open("rb") as file:
+        yield tensor_file.Source(safetensors.Reader(file, path.name), model)
+
+
+# By the ending of the path: what writes and what opens a file of weights.
+_WRITERS: dict[str, Callable[[Path, Model, Collection[object]], None]] = {
     ".weights.h5": _write_hdf5,
+    ".safetensors": _write_tensors,
 }
-_READERS: dict[str, Callable[[Path], AbstractContextManager[weights.Source]]] = {
+_READERS: dict[str, Callable[[Path, Model], AbstractContextManager[weights.Source]]] = {
     ".weights.h5": _read_hdf5,
     ".keras": _read_archive,
+    ".safetensors": _read_tensors,
 }
 
 

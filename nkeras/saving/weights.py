@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from typing import Any, Protocol
 
 from nkeras.core.errors import short, warn
@@ -82,6 +82,25 @@ def load(
         if path not in problems:
             thing.load_own_variables(source.weights_of(path))
             _load_seeds(thing, source.weights_of(_below(path, SEEDS)))
+
+
+def places(model: Any) -> Iterator[tuple[str, Variable, bool]]:
+    """The variables of a model with their places in files, such as `"layers/dense/vars/0"`.
+
+    Args:
+        model: model or layer.
+
+    Yields:
+        Place, variable, and whether it is a layer's.
+    """
+    for path, thing in walk(model):
+        if hasattr(thing, "save_own_variables"):
+            is_layer = isinstance(thing, Weighted)
+            own = thing.saved_weights() if is_layer else thing.variables
+            for number, variable in enumerate(own):
+                yield _below(path, f"vars/{number}"), variable, is_layer
+        for number, state in enumerate(_seeds_of(thing)):
+            yield _below(path, f"{SEEDS}/vars/{number}"), state, False
 
 
 def _below(path: str, name: str) -> str:

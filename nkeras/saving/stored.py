@@ -1,0 +1,46 @@
+"""What files hold: arrays whose shape and dtype are known before their numbers are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+
+class Stored(Protocol):
+    """An array in a file. The numbers are read when NumPy asks for them.
+
+    Attributes:
+        shape: tuple of int.
+        dtype: name, such as `"float32"`.
+        nbytes: size of the numbers in memory.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    nbytes: int
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Read the numbers."""
+        ...
+
+
+class StoredGroup(Mapping[str, np.ndarray]):
+    """The arrays of one layer, by number. `stored(key)` gives one that is not read yet."""
+
+    def __init__(self, arrays: Mapping[str, Stored]) -> None:
+        self._arrays = arrays
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        return np.asarray(self._arrays[key])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def stored(self, key: str) -> Stored:
+        """The array of a key, not read yet."""
+        return self._arrays[key]
