@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from types import FunctionType, ModuleType
 from typing import Any, TypeVar
@@ -274,7 +274,11 @@ def _deserialize(config: Structure) -> Structure:
     if shared is not None and number in shared:
         return shared[number]
     cls = find_class(name, config.get("module"), config.get("registered_name"))
-    made = cls.from_config(inner if _nests(cls) else _deserialize_config(inner))
+    if _nests(cls):
+        made = cls.from_config(inner)
+    else:
+        with _scope_of(cls, inner):  # layers inside may be built: in the scope of this one
+            made = cls.from_config(_deserialize_config(inner))
     build_config = config.get("build_config")
     if build_config and hasattr(made, "build_from_config"):
         made.build_from_config(_deserialize(build_config))
@@ -289,6 +293,14 @@ def _deserialize(config: Structure) -> Structure:
 def _nests(cls: type) -> bool:
     """Whether the class deserializes its nested configs itself."""
     return bool(getattr(cls, "deserializes_itself", False))
+
+
+def _scope_of(cls: type, config: Config) -> AbstractContextManager[object]:
+    """The scope of names in which a layer builds the layers inside."""
+    name = config.get("name")
+    if hasattr(cls, "add_weight") and isinstance(name, str):
+        return naming.root_scope(*naming.scope_path(), name)
+    return nullcontext()
 
 
 def _deserialize_config(config: Config) -> Config:

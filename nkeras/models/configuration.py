@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from nkeras import ops
-from nkeras.core import naming, tree
+from nkeras.core import tree
 from nkeras.core.errors import short
 from nkeras.core.graph import KerasTensor, Node, calls_of
 from nkeras.core.operation import Operation
 from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
-from nkeras.core.tensor import Operators
 from nkeras.core.typing import Config, Structure
 from nkeras.layers.core import InputLayer
+from nkeras.models import operations
 
 if TYPE_CHECKING:
     from nkeras.models.model import Model
@@ -44,16 +42,23 @@ def graph_config(model: Model) -> Config:
     layers = []
     for operation in graph.operations:
         nodes = _nodes_of(operation, members)
-        described = _describe(operation, names[id(operation)])
-        described["name"] = names[id(operation)]
+        name = names[id(operation)]
+        if isinstance(operation, Operation):
+            described = serialize_keras_object(operation)
+            calls = [(node.arguments, node.named) for node in nodes]
+        else:
+            described, *call = operations.describe(
+                operation.operation, name, operation.arguments, operation.named
+            )
+            described["config"] = _describe_argument(described["config"], reference)
+            calls = [call]
+        described["name"] = name
         described["inbound_nodes"] = [
             {
-                "args": [_describe_argument(argument, reference) for argument in node.arguments],
-                "kwargs": {
-                    key: _describe_argument(value, reference) for key, value in node.named.items()
-                },
+                "args": _describe_argument(list(arguments), reference),
+                "kwargs": _describe_argument(named, reference),
             }
-            for node in nodes
+            for arguments, named in calls
             if not isinstance(operation, InputLayer)
         ]
         layers.append(described)
@@ -101,18 +106,6 @@ def operation_names(operations: Iterable[Operation | Node]) -> dict[int, str]:
     return names
 
 
-def _describe(operation: Operation | Node, name: str) -> Config:
-    if isinstance(operation, Operation):
-        return serialize_keras_object(operation)
-    function = operation.operation
-    return {
-        "module": "nkeras.ops",
-        "class_name": function.__name__,
-        "config": {"name": name},
-        "registered_name": None,
-    }
-
-
 def _describe_argument(
     value: Structure, reference: Callable[[KerasTensor], list[str | int]]
 ) -> Structure:
@@ -143,13 +136,13 @@ def graph_from_config(cls: type[_Model], config: Config) -> _Model:
     Raises:
         ValueError: a call refers to a layer that the config does not describe.
     """
-    operations: Config = {}
+    made: Config = {}
     waiting: list[tuple[str, int, Config]] = []
     tensors: dict[tuple[str, int], list[KerasTensor]] = {}
     for described in config["layers"]:
         name = described.get("name") or described["config"]["name"]
         operation = _operation_from(described)
-        operations[name] = operation
+        made[name] = operation
         if isinstance(operation, InputLayer):
             tensors[name, 0] = [operation.output]
         for number, call in enumerate(described.get("inbound_nodes", [])):
@@ -167,11 +160,7 @@ def graph_from_config(cls: type[_Model], config: Config) -> _Model:
             kwargs = {
                 key: _restore(value, tensors) for key, value in call.get("kwargs", {}).items()
             }
-            if getattr(operations[name], "__name__", None) == "getitem":  # JSON has no tuples
-                args = [
-                    tuple(argument) if isinstance(argument, list) else argument for argument in args
-                ]
-            outputs = operations[name](*args, **kwargs)
+            outputs = made[name](*args, **kwargs)
             tensors[name, number] = tree.flatten(outputs)
         if len(later) == len(waiting):
             raise ValueError(
@@ -197,27 +186,9 @@ def graph_from_config(cls: type[_Model], config: Config) -> _Model:
 
 
 def _operation_from(described: Config) -> Callable[..., Structure]:
-    if described.get("module") == "nkeras.ops":
-        return _op_named(described["class_name"])
-    if str(described.get("module")).startswith("keras.src.ops."):
-        return _keras_op(described)
+    if str(described.get("module")).startswith(("nkeras.ops", "keras.src.ops.")):
+        return operations.find(described)
     return deserialize_keras_object(described)
-
-
-def _op_named(name: str) -> Any:
-    return getattr(ops, name, None) or Operators.operators.get(name)
-
-
-def _keras_op(described: Config) -> Callable[..., Structure]:
-    """The function of a Keras op node, whose static arguments stand in its config."""
-    name = naming.to_snake_case(described["class_name"])
-    function = _op_named("getitem" if name == "get_item" else name)
-    if function is None:
-        raise ValueError(
-            f"nkeras has no operation {short(described['class_name'])} (nkeras.ops.{name})."
-        )
-    options = {key: value for key, value in described["config"].items() if key != "name"}
-    return functools.partial(function, **deserialize_keras_object(options)) if options else function
 
 
 def _references(value: object) -> list[tuple[str, int, int]]:

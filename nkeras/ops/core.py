@@ -95,14 +95,14 @@ def dtype(x: TensorLike) -> str:
     return to_tensor(x).dtype
 
 
-@primitive(flat=("x",), takes_complex=True)
-def _stop_gradient(x: Typed) -> Spec:
-    return Spec(x.shape, x.dtype)
+@primitive(flat=("variable",), takes_complex=True)
+def _stop_gradient(variable: Typed) -> Spec:
+    return Spec(variable.shape, variable.dtype)
 
 
 @_stop_gradient.decomposition
-def _(x: Tensor) -> Tensor:
-    return x.handle()
+def _(variable: Tensor) -> Tensor:
+    return variable.handle()
 
 
 def stop_gradient(variable: TensorLike) -> Tensor:
