@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _MAX_OBJECTS = 1_000_000
 _MAX_DEPTH = 64
 _MAX_DIMENSIONS = 32
+_MAX_NOTE = 10_000
 _MAX_EXPANSION = 100  # of compressed arrays; smaller ones than these bytes may be all zeros
 _SMALL = 1 << 26
 _FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
@@ -125,6 +126,21 @@ class Reader:
 
     def __contains__(self, path: str) -> bool:
         return path in self._groups
+
+    def note(self, path: str, name: str) -> str | None:
+        """A short text that is noted at a group, such as the name of a layer; None for none.
+
+        Raises:
+            ValueError: the file is damaged there.
+        """
+        try:
+            notes = self.file[path or "/"].attrs
+            if name not in notes or notes.get_id(name).get_storage_size() > _MAX_NOTE:
+                return None
+            value = notes[name]
+        except (OSError, RuntimeError, KeyError, TypeError, UnicodeError) as error:
+            raise self._refuse(path, f"has damaged notes ({short(error)})") from None
+        return value if isinstance(value, str) and len(value) <= _MAX_NOTE else None
 
     def weights_of(self, path: str) -> StoredGroup:
         """What is stored of the object at a path: an empty group where there is nothing."""

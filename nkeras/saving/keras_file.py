@@ -22,6 +22,7 @@ KERAS_VERSION = "3.15.1"
 CONFIG = "config.json"
 METADATA = "metadata.json"
 WEIGHTS = "model.weights.h5"
+_PICKLED = "model.weights.npz"
 _MAX_CONFIG = 1 << 27
 
 
@@ -66,6 +67,11 @@ def load(
         ValueError, TypeError: the file is damaged, hostile, or names what nkeras lacks.
     """
     source = archive.Archive(file, name)
+    if WEIGHTS not in source and _PICKLED in source:
+        raise ValueError(
+            f"{name}: the weights lie in {_PICKLED}, as pickled objects, which can run code. Load "
+            f"the model in the Keras that wrote it, and save it anew: then they lie in {WEIGHTS}."
+        )
     config = source.read(CONFIG, _MAX_CONFIG)
     with hdf5.Reader(source.open(WEIGHTS), f"{name}/{WEIGHTS}") as reader, postponed_values():
         model = configuration.read(config, name, custom_objects, compiled)

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from nkeras.core.errors import nearest, refuse, short, warn
 from nkeras.core.files import replacing
-from nkeras.saving import folder, hdf5, keras_file, safetensors, tensor_file, weights
+from nkeras.saving import folder, hdf5, keras_file, safetensors, shards, tensor_file, weights
 from nkeras.saving.archive import Archive
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PathLike = str | os.PathLike[str]
 
+_SHARDS = ".weights.json"
 _LEGACY = (".h5", ".hdf5")
 
 
@@ -170,9 +171,26 @@ def save_weights(
     skipped = _skipped(kwargs, "save_weights")
     path = _path(filepath, "save_weights")
     _need_built(model, "save_weights")
+    if max_shard_size is not None:
+        path = _shards_path(path)
+        if _may_write(path, overwrite):
+            shards.save(model, path, max_shard_size, skipped)
+        return
     ending = _ending(path, _WRITERS, "save_weights")
     if _may_write(path, overwrite):
         _WRITERS[ending](path, model, skipped)
+
+
+def _shards_path(path: Path) -> Path:
+    if path.name.endswith(".weights.h5"):
+        other = path.with_suffix(".json")
+        warn(
+            "save_weights: weights in several files are named by one that ends in .json. "
+            f"{str(path)!r} becomes {str(other)!r}."
+        )
+        return other
+    _ending(path, (_SHARDS,), "save_weights")
+    return path
 
 
 def load_weights(
@@ -182,9 +200,10 @@ def load_weights(
 
     Args:
         model: model of the same structure; it must be built.
-        filepath: path of a `.weights.h5`, `.safetensors` or `.keras` file. Arrays of safetensors
-            go by the paths of variables. If not all weights of layers are found in this way, they
-            go by the structure of the model, as in the other formats, where nkeras wrote the file.
+        filepath: path of a `.weights.h5`, `.weights.json`, `.safetensors` or `.keras` file. Arrays
+            of safetensors go by the paths of variables. If not all weights of layers are found in
+            this way, they go by the structure of the model, as in the other formats, where nkeras
+            wrote the file.
         skip_mismatch: leave layers that do not fit as they are, and warn.
         **kwargs: only `objects_to_skip`: layers to leave out.
 
@@ -226,6 +245,12 @@ def _read_archive(path: Path, model: Model) -> Generator[weights.Source, None, N
 
 
 @contextmanager
+def _read_shards(path: Path, model: Model) -> Generator[weights.Source, None, None]:
+    with shards.Source(path) as source:
+        yield source
+
+
+@contextmanager
 def _read_tensors(path: Path, model: Model) -> Generator[weights.Source, None, None]:
     with path.open("rb") as file:
         yield tensor_file.Source(safetensors.Reader(file, path.name), model)
@@ -240,6 +265,7 @@ _READERS: dict[str, Callable[[Path, Model], AbstractContextManager[weights.Sourc
     ".weights.h5": _read_hdf5,
     ".keras": _read_archive,
     ".safetensors": _read_tensors,
+    _SHARDS: _read_shards,
 }
 
 
@@ -247,6 +273,11 @@ def _ending(path: Path, known: Collection[str], function: str) -> str:
     for ending in known:
         if path.name.endswith(ending):
             return ending
+    if path.name.endswith(_SHARDS):
+        raise ValueError(
+            f"{function}: for {short(str(path))}, weights in several files, argument "
+            "`max_shard_size` says how many gigabytes each may have."
+        )
     raise ValueError(
         f"{function}: argument `filepath` must end in {' or '.join(known)}. Received: "
         f"{short(str(path))}"
