@@ -43,11 +43,6 @@ _ROWS = (
     ),
     (
         COMING,
-        "model files",
-        "saving.KerasFileEditor",
-    ),
-    (
-        COMING,
         "callbacks that write files",
         "callbacks.BackupAndRestore callbacks.ModelCheckpoint",
     ),

@@ -8,6 +8,7 @@ from nkeras.core.serialization import get_registered_name as get_registered_name
 from nkeras.core.serialization import get_registered_object as get_registered_object
 from nkeras.core.serialization import register_keras_serializable as register_keras_serializable
 from nkeras.core.serialization import serialize_keras_object as serialize_keras_object
+from nkeras.saving.file_editor import KerasFileEditor as KerasFileEditor
 from nkeras.saving.models import load_model as load_model
 from nkeras.saving.models import load_weights as load_weights
 from nkeras.saving.models import save_model as save_model

@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any
 
+from nkeras.core.typing import Config
 from nkeras.core.variable import postponed_values
 from nkeras.saving import archive, configuration, hdf5, weights
 
@@ -24,6 +25,7 @@ METADATA = "metadata.json"
 WEIGHTS = "model.weights.h5"
 _PICKLED = "model.weights.npz"
 _MAX_CONFIG = 1 << 27
+_MAX_METADATA = 1 << 20
 
 
 def save(model: Any, file: IO[bytes], folder: Path | None = None) -> None:
@@ -67,13 +69,44 @@ def load(
         ValueError, TypeError: the file is damaged, hostile, or names what nkeras lacks.
     """
     source = archive.Archive(file, name)
-    if WEIGHTS not in source and _PICKLED in source:
-        raise ValueError(
-            f"{name}: the weights lie in {_PICKLED}, as pickled objects, which can run code. Load "
-            f"the model in the Keras that wrote it, and save it anew: then they lie in {WEIGHTS}."
-        )
+    opened = weights_of(source)
     config = source.read(CONFIG, _MAX_CONFIG)
-    with hdf5.Reader(source.open(WEIGHTS), f"{name}/{WEIGHTS}") as reader, postponed_values():
+    with hdf5.Reader(opened, f"{name}/{WEIGHTS}") as reader, postponed_values():
         model = configuration.read(config, name, custom_objects, compiled)
         weights.load(model, reader)
     return model
+
+
+def config_of(source: archive.Archive) -> Config:
+    """The configuration of the model in an archive.
+
+    Raises:
+        ValueError: it is missing, damaged, or exceeds a limit.
+    """
+    return configuration.parse(source.read(CONFIG, _MAX_CONFIG), source.name)
+
+
+def metadata_of(source: archive.Archive) -> Config:
+    """What an archive says of itself; nothing where it says nothing.
+
+    Raises:
+        ValueError: it is damaged, or exceeds a limit.
+    """
+    if METADATA not in source:
+        return {}
+    return configuration.parse(source.read(METADATA, _MAX_METADATA), source.name)
+
+
+def weights_of(source: archive.Archive) -> IO[bytes]:
+    """The file of weights in an archive, opened.
+
+    Raises:
+        ValueError: it is missing or damaged, or of another format.
+    """
+    if WEIGHTS not in source and _PICKLED in source:
+        raise ValueError(
+            f"{source.name}: the weights lie in {_PICKLED}, as pickled objects, which can run "
+            f"code. Load the model in the Keras that wrote it, and save it anew: then they lie in "
+            f"{WEIGHTS}."
+        )
+    return source.open(WEIGHTS)

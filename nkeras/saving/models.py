@@ -240,7 +240,7 @@ def _read_hdf5(path: Path, model: Model) -> Generator[weights.Source, None, None
 @contextmanager
 def _read_archive(path: Path, model: Model) -> Generator[weights.Source, None, None]:
     with path.open("rb") as file:
-        with hdf5.Reader(Archive(file, path.name).open(keras_file.WEIGHTS), path.name) as reader:
+        with hdf5.Reader(keras_file.weights_of(Archive(file, path.name)), path.name) as reader:
             yield reader
 
 
