@@ -208,6 +208,26 @@ def symbolic_in(structure: Structure) -> list[KerasTensor]:
     return [leaf for leaf in tree.flatten(structure) if isinstance(leaf, KerasTensor)]
 
 
+def history(tensors: Sequence[KerasTensor]) -> list[Node]:
+    """The calls that some tensors come from, and those that their masks come from, in order."""
+    found: list[Node] = []
+    seen: set[int] = set()
+    stack = [(tensor.node, False) for tensor in reversed(tensors)]
+    while stack:
+        node, is_ready = stack.pop()
+        if node is None or (id(node) in seen and not is_ready):
+            continue
+        if is_ready:
+            found.append(node)
+            continue
+        seen.add(id(node))
+        stack.append((node, True))
+        around = [*node.output_tensors, *node.input_tensors]
+        masks = symbolic_in([get_mask(tensor) for tensor in around])
+        stack += [(tensor.node, False) for tensor in reversed([*node.input_tensors, *masks])]
+    return found
+
+
 def call_symbolic(
     operation: Operation,
     infer: Callable[..., Structure],

@@ -9,7 +9,7 @@ from nkeras.core import graph, naming, tracebacks
 from nkeras.core.configurable import Configurable
 from nkeras.core.errors import cut_text, is_a, short
 from nkeras.core.primitive import has_symbolic
-from nkeras.core.typing import Structure
+from nkeras.core.typing import Config, Structure
 
 
 class Operation(Configurable):
@@ -51,6 +51,19 @@ class Operation(Configurable):
             )
         self.name = name or naming.auto_name(type(self).__name__)
         self._inbound_nodes: list[graph.Node] = []
+
+    def __getstate__(self) -> Config:
+        """A copy's calls come with the graph that has them: a layer's copy brings no others along.
+
+        The graph comes first, which is written from its inputs on: following the tensors back from
+        any other attribute is a recursion as deep as the graph.
+        """
+        state = {name: value for name, value in vars(self).items() if name != "_inbound_nodes"}
+        return {"_graph": state.pop("_graph"), **state} if "_graph" in state else state
+
+    def __setstate__(self, state: Config) -> None:
+        self.__dict__.update(state)
+        self.__dict__.setdefault("_inbound_nodes", [])  # a graph may have been here before
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """`call`; on symbolic tensors a node that stands for it."""

@@ -13,7 +13,7 @@ from nkeras.core.configurable import Configurable
 from nkeras.core.errors import is_a, short
 from nkeras.core.guards import all_changed
 from nkeras.core.host import Live, live
-from nkeras.core.typing import Seed
+from nkeras.core.typing import Config, Seed
 from nkeras.core.variable import Variable
 
 
@@ -56,6 +56,10 @@ class SeedGenerator(Configurable):
                 name="seed_generator_state",
                 host=True,
             )
+
+    def __getstate__(self) -> Config:
+        """A copy is made in no step."""
+        return {**vars(self), "made_in": None}
 
     def next(self, ordered: bool = True) -> tuple[int, int]:
         """A fresh seed, a pair of ints; counts on, except while shapes are inferred."""

@@ -93,6 +93,28 @@ class _Trainable(host.Switch):
 _NO_STORAGE = {"_storage": None, "_home": None, "_is_away": False, "_initializer": None}
 
 
+class _Value:
+    """The value of a variable on its way into a copy, which has the tensor, or into a file.
+
+    Attributes:
+        tensor: None where it came from a file.
+        array: the value, from a file.
+    """
+
+    __slots__ = ("array", "tensor")
+
+    def __init__(self, tensor: Tensor | None, array: Array | None = None) -> None:
+        self.tensor = tensor
+        self.array = array
+
+    def __deepcopy__(self, memo: object) -> _Value:
+        return self
+
+    def __reduce__(self) -> tuple[type[_Value], tuple[None, np.ndarray]]:
+        assert self.tensor is not None
+        return _Value, (None, self.tensor.backend.to_numpy(self.tensor.data))
+
+
 class Variable(Operators, guards.Guarded):
     """A named tensor that can be replaced: the state of layers, optimizers and metrics.
 
@@ -390,7 +412,18 @@ class Variable(Operators, guards.Guarded):
 
     def __getstate__(self) -> dict[str, object]:
         """A copy has a storage of its own, when a plan wants one."""
-        return {**self.__dict__, "_tensor": self._current(), **_NO_STORAGE}
+        return {**self.__dict__, "_tensor": _Value(self._current()), **_NO_STORAGE}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """The value stays where it was, or goes to the active backend when somebody wants it."""
+        value = state["_tensor"]
+        self.__dict__.update(state, _tensor=value.tensor)
+        if value.tensor is not None:
+            return
+        if self.host:
+            self._tensor = Tensor(value.array, registry.load("numpy"))
+        else:
+            self._initializer = partial(from_numpy, value.array, self._dtype)
 
     def _seen(self) -> Tensor:
         """The value, for Python to look at."""

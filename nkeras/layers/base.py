@@ -111,6 +111,13 @@ class Layer(Operation, Buildable, AddsLosses):
         self._input_shape_arg = input_shape
         self._remat_scope = current_scope()
 
+    def __getstate__(self) -> Config:
+        """A copy holds no losses of the last call."""
+        state = super().__getstate__()
+        if "_own_losses" in state:
+            state["_own_losses"] = {}
+        return state
+
     # Calling.
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -12,7 +12,7 @@ from nkeras.core.graph import KerasTensor, Node, set_mask
 from nkeras.core.operation import Operation
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import Structure
+from nkeras.core.typing import Config, Structure
 from nkeras.layers.base import Layer
 from nkeras.layers.core import InputLayer
 from nkeras.layers.input_spec import InputSpec
@@ -52,6 +52,25 @@ class Graph:
                 f'The name "{cut_text(name)}" is used {count} times in the model. All layers of a '
                 "model must have different names."
             )
+
+    def __getstate__(self) -> Config:
+        """Calls come first and in order, so that each refers to those before it alone."""
+        nodes = graph.history(self.outputs + self.inputs)
+        members = {id(node) for node in nodes}
+        called = {id(node.operation): node.operation for node in nodes}
+        calls = [
+            (operation, [node for node in graph.calls_of(operation) if id(node) in members])
+            for operation in called.values()
+            if isinstance(operation, Operation)
+        ]
+        return {"_written": (nodes, calls), **vars(self)}
+
+    def __setstate__(self, state: Config) -> None:
+        _, calls = state.pop("_written")
+        self.__dict__.update(state)
+        for operation, nodes in calls:
+            known = operation.__dict__.setdefault("_inbound_nodes", [])
+            known += [node for node in nodes if not any(node is other for other in known)]
 
     @property
     def layers(self) -> list[Layer]:

@@ -178,8 +178,8 @@ class MultiOptimizer(Optimizer):
         """Choose an optimizer for each variable, and build them."""
         if self.built:
             return
-        self._chosen = {id(variable): self._optimizer_map(variable) for variable in variables}
-        for optimizer in self._chosen.values():
+        self._chosen = [self._optimizer_map(variable) for variable in variables]
+        for optimizer in self._chosen:
             self._take_in(optimizer)
         super().build(variables)
         for optimizer, own in self._by_optimizer(variables):
@@ -189,7 +189,7 @@ class MultiOptimizer(Optimizer):
         self, variables: Sequence[Variable]
     ) -> list[tuple[Optimizer, list[Variable]]]:
         pairs = [
-            (optimizer, [v for v in variables if self._chosen[id(v)] is optimizer])
+            (optimizer, [v for v in variables if self._chosen[self._indices[id(v)]] is optimizer])
             for optimizer in self._inner_optimizers
         ]
         return [(optimizer, own) for optimizer, own in pairs if own]

@@ -41,6 +41,10 @@ class Compiled:
         None  # those that an epoch of `fit` trains: found once, not each step
     )
 
+    def __getstate__(self) -> Config:
+        """A copy made in the middle of an epoch is not in one."""
+        return {**vars(self), "variables": None}
+
     def all_metrics(self) -> list[Structure]:
         """Loss tracker, metrics, losses of the outputs."""
         found: list[Any] = [self.loss_tracker]

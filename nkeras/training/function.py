@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import sys
 import types
 from collections.abc import Callable
+from typing import Any
 
 from nkeras.core import observer, tree
 from nkeras.core.errors import short
@@ -81,6 +83,14 @@ class Function:
             )
 
         return plans.call(self._plans, (outline, tuple(outlines.items())), tensors, step)
+
+    def __reduce_ex__(self, protocol: Any) -> str | tuple[Any, ...]:
+        """As a function it is pickled by its name, where it has one."""
+        name: str = getattr(self, "__qualname__", "")
+        found: Any = sys.modules.get(self.__module__)
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        return name if found is self else super().__reduce_ex__(protocol)
 
     def __get__(self, instance: object, owner: type | None = None) -> Structure:
         """As a method, the function takes the object first."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ ROUNDINGS = {"float64": 0.0, "float32": 2.0**-24, "float16": 2.0**-11, "mixed_bf
 
 
 def check(case: Any) -> None:
-    """Build, config, shapes, dtypes, backends, gradients, a training step, wrong ranks."""
+    """Build, config, copies, shapes, dtypes, backends, gradients, a training step, wrong ranks."""
     with nkeras.use_backend("numpy"):
         layer = make(case)
         inputs = inputs_of(case)
@@ -29,6 +31,7 @@ def check(case: Any) -> None:
         layer.set_weights(weights_for(layer))
         outputs = call(case, layer, inputs)
         _check_config(case, layer, inputs, outputs)
+        _check_copies(case, layer, inputs, outputs)
         _check_symbolic(case, outputs)
         _check_dtypes(case)
         _check_training(case, layer, inputs)
@@ -45,6 +48,15 @@ def _check_config(case: Any, layer: Any, inputs: list[Any], outputs: Any) -> Non
         for one, other in zip(tree.flatten(found), tree.flatten(outputs), strict=True):
             np.testing.assert_array_equal(one.numpy(), other.numpy())
         assert json.loads(json.dumps(serialize_keras_object(twin)))["config"] == described["config"]
+
+
+def _check_copies(case: Any, layer: Any, inputs: list[Any], outputs: Any) -> None:
+    for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert [one.path for one in twin.variables] == [one.path for one in layer.variables]
+        assert not {id(one) for one in twin.variables} & {id(one) for one in layer.variables}
+        found = call(case, twin, inputs)
+        for one, other in zip(tree.flatten(found), tree.flatten(outputs), strict=True):
+            np.testing.assert_array_equal(one.numpy(), other.numpy())
 
 
 def _check_symbolic(case: Any, outputs: Any) -> None:
