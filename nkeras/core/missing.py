@@ -88,14 +88,8 @@ _ROWS = (
         "layers.TorchModuleWrapper",
     ),
     (
-        COMING,
-        "data sets that are downloaded; `nkeras.datasets.digits` ships in the wheel",
-        """datasets.boston_housing datasets.california_housing datasets.cifar10
-        datasets.cifar100 datasets.fashion_mnist datasets.imdb datasets.mnist datasets.reuters""",
-    ),
-    (
         NOT_OFFERED,
-        "nkeras sends nothing anywhere, and downloads only what `get_file` is asked for",
+        "nkeras sends nothing anywhere; it downloads data sets and what `get_file` is asked for",
         "callbacks.RemoteMonitor",
     ),
     (

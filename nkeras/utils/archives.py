@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -28,7 +29,15 @@ MOST_TIMES = 100  # the bytes of the archive
 _CHUNK = 1 << 20
 _FORMATS = ("tar", "zip")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
-_DAMAGES = (ValueError, OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+_DAMAGES = (
+    ValueError,
+    OverflowError,
+    OSError,
+    EOFError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _NOT_ON_WINDOWS = re.compile(
     r'[<>:"|?*\x00-\x1f]|[ .]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)', re.IGNORECASE
 )
@@ -171,7 +180,7 @@ def _members(
                 raise ValueError(f"it is no archive of the format {' or '.join(names)}")
             yield _checked(found, MOST_BYTES + MOST_TIMES * os.path.getsize(path))
     except _DAMAGES as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise  # the disk's, not the archive's
         text = cut_text(" ".join(str(error).split()), 200)
         raise ValueError(f"Cannot extract {cut_text(os.fspath(path), 150)}: {text}") from error
