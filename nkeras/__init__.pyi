@@ -7,6 +7,7 @@ from nkeras import constraints as constraints
 from nkeras import datasets as datasets
 from nkeras import distillation as distillation
 from nkeras import dtype_policies as dtype_policies
+from nkeras import export as export
 from nkeras import initializers as initializers
 from nkeras import layers as layers
 from nkeras import legacy as legacy

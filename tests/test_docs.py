@@ -82,6 +82,7 @@ def squared_distances(x: Any, y: Any) -> Any:
 CHECKS = (
     "tests/ops/test_primitives.py",
     "tests/ops/test_against_keras.py::test_every_op_has_a_case",
+    "tests/export/test_onnx_primitives.py",
     "tests/layers/test_enumeration.py::test_every_exported_layer_has_a_case",
     "tests/layers/test_tables.py::test_layer_is_sound",
     "tests/activations/test_activations.py::test_every_activation_has_a_case",
@@ -208,6 +209,9 @@ def _add_primitive(copy: Copy) -> None:
     ops = "nkeras/ops/matrix_product.py"
     copy.append(ops, copy.block("def _squared_distances(x: Typed") + MISSING_PARTS["op"])
     copy.insert(ops, "from nkeras.ops.shape", "from nkeras.ops.reduction import reduce_sum\n")
+    copy.append(
+        "nkeras/export/onnx/writers/linalg.py", copy.block("def _squared_distances(x: Value")
+    )
     public = "from nkeras.ops.matrix_product import"
     copy.insert("nkeras/ops/__init__.py", public, f"{public} squared_distances\n")
     case = copy.block('"squared_distances": [Case')

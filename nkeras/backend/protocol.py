@@ -61,6 +61,12 @@ class Backend(Protocol):
         ...
 
 
+class Adopts(Protocol):
+    """What a backend may have besides: tensors of others are no error, they come along."""
+
+    adopts: bool
+
+
 class SupportsArrayKernels(Protocol):
     """What a backend may have besides: array kernels of users, see `nkeras.kernel`."""
 

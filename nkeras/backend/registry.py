@@ -62,9 +62,16 @@ def set_backend(name: str) -> None:
 @contextmanager
 def use_backend(name: str) -> Generator[Backend, None, None]:
     """Use a backend inside a `with` block, in this thread or task only."""
-    token = _scoped.set(load(name))
+    with using(load(name)) as backend:
+        yield backend
+
+
+@contextmanager
+def using(backend: Backend) -> Generator[Backend, None, None]:
+    """As `use_backend`, with a backend that need not be installed."""
+    token = _scoped.set(backend)
     try:
-        yield active()
+        yield backend
     finally:
         _scoped.reset(token)
 

@@ -57,7 +57,6 @@ _ROWS = (
     ),
     (COMING, "the wrappers for scikit-learn", "wrappers"),
     (COMING, "architectures without downloaded weights", "applications"),
-    (COMING, "exporting models", "export"),
     (COMING, "pictures of models", "utils.model_to_dot utils.plot_model"),
     (
         NOT_OFFERED,
@@ -102,6 +101,12 @@ _ROWS = (
         quantizers.quantize_and_dequantize quantizers.unpack_int4 dtype_policies.AWQDTypePolicy
         dtype_policies.GPTQDTypePolicy dtype_policies.Int4DTypePolicy
         dtype_policies.QuantizedFloat8DTypePolicy""",
+    ),
+    (
+        NOT_OFFERED,
+        'it writes SavedModels, which only TensorFlow can; `model.export(path, format="onnx")` '
+        "writes what ONNX Runtime and most converters read",
+        "export.ExportArchive",
     ),
     (
         NOT_OFFERED,

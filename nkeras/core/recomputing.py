@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nkeras.core.scope import Scope
 
@@ -17,8 +17,34 @@ if TYPE_CHECKING:
     from nkeras.core.tensor import Tensor
     from nkeras.core.variable import Variable
 
-_run: ContextVar[Recording | Replaying | None] = ContextVar("nkeras_recomputing", default=None)
-active: Callable[[], Recording | Replaying | None] = _run.get
+
+class Run(Protocol):
+    """What variables, seeds and added losses ask."""
+
+    def value(self, variable: Variable, current: Tensor) -> Tensor:
+        """The value that reading a variable gives."""
+        ...
+
+    def keeps(self, variable: Variable, value: Tensor | None) -> bool:
+        """Whether an assignment must not reach the variable."""
+        ...
+
+    def seed(self, draw: Callable[[], Any]) -> Any:
+        """The seed that is drawn."""
+        ...
+
+    def keeps_loss(self, loss: Tensor) -> bool:
+        """Whether an added loss must not reach its layer."""
+        ...
+
+
+_run: ContextVar[Run | None] = ContextVar("nkeras_recomputing", default=None)
+active: Callable[[], Run | None] = _run.get
+
+
+def scope(run: Run) -> Scope[Run | None]:
+    """The block in which a run is asked."""
+    return Scope(_run, run)
 
 
 class Recording:
@@ -37,9 +63,9 @@ class Recording:
         self.seeds: list[Any] = []
         self.losses: list[Tensor] = []
 
-    def scope(self) -> Scope[Recording | Replaying | None]:
+    def scope(self) -> Scope[Run | None]:
         """The block in which the function runs."""
-        return Scope(_run, self)
+        return scope(self)
 
     def value(self, variable: Variable, current: Tensor) -> Tensor:
         """The value that reading a variable gives."""
@@ -81,9 +107,9 @@ class Replaying:
         self._assigned: dict[Variable, Tensor | None] = {}
         self.losses: list[Tensor] = []
 
-    def scope(self) -> Scope[Recording | Replaying | None]:
+    def scope(self) -> Scope[Run | None]:
         """The block in which the function runs."""
-        return Scope(_run, self)
+        return scope(self)
 
     def value(self, variable: Variable, current: Tensor) -> Tensor:
         """The value that the variable had in the first run at this place."""

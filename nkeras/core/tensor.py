@@ -289,10 +289,13 @@ def as_tensor(value: Any, dtype: str | None = None) -> Tensor:
         ValueError: `value` is ragged or has no numeric dtype.
     """
     if isinstance(value, Tensor):
-        if value.backend is not registry.active():
+        active = registry.active()
+        if value.backend is not active:
+            if getattr(active, "adopts", False):
+                return Tensor(active.asarray(value.numpy(), dtype or value.dtype), active)
             raise BackendError(
                 f"A tensor lives on backend {value.backend.name!r}, the active backend is "
-                f"{registry.active().name!r}. Move it with tensor.to({registry.active().name!r})."
+                f"{active.name!r}. Move it with tensor.to({active.name!r})."
             )
         if dtype is not None and dtype != value.dtype:
             return value.operators["cast"](value, dtype)

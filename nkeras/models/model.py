@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -245,6 +246,51 @@ class Model(Trainer, Layer):
         """
         leaves = [layer for layer in self._flatten_layers() if not layer._layers]
         quantize(leaves, mode, config, filters, type_check)
+
+    def export(
+        self,
+        filepath: str | os.PathLike[str],
+        format: str = "onnx",
+        verbose: bool | None = None,
+        input_signature: Structure = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write the model for inference, as a file that other programs run.
+
+        The file has the forward pass with `training=False` and the weights; neither nkeras nor the
+        code of own layers is needed to run it. Sizes that are None stay open, first of all that of
+        the batch. Half types are stored and computed as nkeras does: in float32, rounded once.
+
+        Args:
+            filepath: the file to write.
+            format: `"onnx"`, which needs `pip install 'nkeras[onnx]'`. Keras' default is
+                `"tf_saved_model"`, which TensorFlow alone can write.
+            verbose: whether to say what was written; None says it.
+            input_signature: InputSpecs, KerasTensors or arrays whose shapes and dtypes the inputs
+                have: a list of the arguments of the call. Needed for a subclassed model that was
+                never called, or to give sizes that are None.
+            **kwargs: `opset_version`, the version of ONNX' operators; the newest that is known.
+
+        Raises:
+            ImportError: the package onnx is not installed.
+            ValueError: the format is another, or the model has what ONNX has no operators for: the
+                message names all such primitives.
+            OSError: the file cannot be written; an old one is as before.
+
+        Example:
+            >>> import os, tempfile
+            >>> import nkeras
+            >>> model = nkeras.Sequential([nkeras.Input((3,)), nkeras.layers.Dense(2)])
+            >>> path = os.path.join(tempfile.mkdtemp(), "model.onnx")
+            >>> model.export(path, format="onnx", verbose=False)
+            >>> os.path.exists(path)
+            True
+
+        Source: https://keras.io/api/models/model_saving_apis/export/
+        """
+        from nkeras.export.exporting import export_model
+
+        export_model(self, filepath, format, verbose, input_signature, **kwargs)
 
     def summary(
         self,

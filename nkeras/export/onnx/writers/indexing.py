@@ -1,0 +1,53 @@
+"""Writers of gathering and scattering."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nkeras.export.onnx.graph import Value, constant, node
+from nkeras.export.onnx.writers.shape import Shape, expanded, sizes
+from nkeras.export.onnx.writers.table import computes, writes
+
+_INT64 = np.dtype("int64")
+
+
+def _long(indices: Value) -> Value:
+    return node("Cast", indices, to=_INT64)
+
+
+@writes("take")
+def _take(x: Value, indices: Value, *, axis: int) -> Value:
+    return node("Gather", x, indices, axis=axis)
+
+
+@writes("take_along_axis")
+def _take_along_axis(x: Value, indices: Value, *, axis: int) -> Value:
+    """Other axes are brought to one size first."""
+    pairs = list(zip(sizes(x), sizes(indices), strict=True))
+    common = [max(pair) if 0 not in pair else 0 for pair in pairs]
+    whole = tuple(pairs[d][0] if d == axis else size for d, size in enumerate(common))
+    chosen = tuple(pairs[d][1] if d == axis else size for d, size in enumerate(common))
+    x = x if whole == sizes(x) else expanded(x, whole)
+    indices = indices if chosen == sizes(indices) else expanded(indices, chosen)
+    return node("GatherElements", x, indices, axis=axis)
+
+
+@writes("gather_nd")
+def _gather_nd(x: Value, indices: Value) -> Value:
+    return node("GatherND", x, _long(indices))
+
+
+@computes("scatter_nd")
+def _scatter_nd(indices: Value, values: Value, *, shape: Shape) -> Value:
+    zeros = expanded(constant(0, values.dtype), shape)
+    return node("ScatterND", zeros, _long(indices), values, reduction="add")
+
+
+@writes("scatter_update")
+def _scatter_update(x: Value, indices: Value, updates: Value) -> Value:
+    return node("ScatterND", x, _long(indices), updates)
+
+
+@computes("scatter_reduce")
+def _scatter_reduce(x: Value, indices: Value, updates: Value, *, reduction: str) -> Value:
+    return node("ScatterND", x, _long(indices), updates, reduction=reduction)
