@@ -1,9 +1,11 @@
 """Callbacks, as `keras.callbacks` names them."""
 
 from nkeras.callbacks.averages import SwapEMAWeights as SwapEMAWeights
+from nkeras.callbacks.backup import BackupAndRestore as BackupAndRestore
 from nkeras.callbacks.callback import Callback as Callback
 from nkeras.callbacks.callback import LambdaCallback as LambdaCallback
 from nkeras.callbacks.callback_list import CallbackList as CallbackList
+from nkeras.callbacks.checkpoints import ModelCheckpoint as ModelCheckpoint
 from nkeras.callbacks.history import CSVLogger as CSVLogger
 from nkeras.callbacks.history import History as History
 from nkeras.callbacks.history import ProgbarLogger as ProgbarLogger

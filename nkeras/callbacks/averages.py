@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from nkeras.callbacks.callback import Callback, Logs
 from nkeras.core.variable import Variable
@@ -30,6 +31,8 @@ class SwapEMAWeights(Callback):
     Source: https://keras.io/api/callbacks/ (Keras leaves the averages in the model behind
     `predict`).
     """
+
+    saved_attributes: ClassVar[Sequence[str]] = ("_ema_weights_in_model",)
 
     def __init__(self, swap_on_epoch: bool = False) -> None:
         super().__init__()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from nkeras.core.configurable import Configurable
 from nkeras.core.typing import Config
@@ -23,6 +23,9 @@ class Callback(Configurable):
     Attributes:
         params: dict with `verbose`, `epochs` and `steps`.
         model: the model that is trained.
+        saved_attributes: names of attributes that go on in a training that `BackupAndRestore`
+            resumes: numbers, texts, arrays, and lists and dicts of them. Those of base classes
+            need not be repeated.
 
     Example:
         >>> import nkeras
@@ -35,6 +38,7 @@ class Callback(Configurable):
     Source: https://keras.io/api/callbacks/base_callback/
     """
 
+    saved_attributes: ClassVar[Sequence[str]] = ()
     accepts_lazy_logs = False  # True: batch methods get the mapping as it is, perhaps not computed
 
     def __init__(self) -> None:

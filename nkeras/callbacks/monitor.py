@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -112,6 +112,14 @@ class EarlyStopping(MonitorCallback):
     Source: https://keras.io/api/callbacks/early_stopping/
     """
 
+    saved_attributes: ClassVar[Sequence[str]] = (
+        "wait",
+        "stopped_epoch",
+        "best",
+        "best_weights",
+        "best_epoch",
+    )
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -199,6 +207,8 @@ class ReduceLROnPlateau(MonitorCallback):
 
     Source: https://keras.io/api/callbacks/reduce_lr_on_plateau/
     """
+
+    saved_attributes: ClassVar[Sequence[str]] = ("best", "cooldown_counter", "wait")
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -46,7 +47,7 @@ def replacing(path: str | os.PathLike[str], mode: str = "wb") -> Generator[IO[An
         with open(target, mode.replace("+", ""), **_text(mode)) as file:
             yield file
         return
-    beside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.tmp")
+    beside = _beside(target)
     try:
         # Made by `open`, so that a new file has the permissions of any new file.
         file = open(beside, mode.replace("w", "x"), **_text(mode))
@@ -67,6 +68,45 @@ def replacing(path: str | os.PathLike[str], mode: str = "wb") -> Generator[IO[An
             raise _named(error, path) from error
         raise
     _sync_folder(target.parent)
+
+
+def replacing_by_link(path: str | os.PathLike[str], source: str | os.PathLike[str]) -> None:
+    """Let `path` be another name of the file `source`, in the same folder, instead of a copy.
+
+    A file that takes the place of `source` later leaves it alone.
+
+    Raises:
+        OSError: it cannot be done; `path` is as before.
+    """
+    beside = _beside(Path(path))
+    try:
+        try:
+            os.link(source, beside)
+        except OSError:  # a file system without such links
+            with open(source, "rb") as old, replacing(path) as new:
+                shutil.copyfileobj(old, new)
+            return
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    _sync_folder(Path(path).parent)
+
+
+def leftovers(path: str | os.PathLike[str]) -> list[Path]:
+    """Files that writers of `path` have left behind who were killed, or are still at work."""
+    target = Path(os.path.realpath(path))
+    start = f".{target.name[:100]}."
+    if not target.parent.is_dir():
+        return []
+    return [
+        found
+        for found in target.parent.iterdir()
+        if found.name.startswith(start) and found.name.endswith(".tmp")
+    ]
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.tmp")
 
 
 def _text(mode: str) -> dict[str, Any]:

@@ -43,11 +43,6 @@ _ROWS = (
     ),
     (
         COMING,
-        "callbacks that write files",
-        "callbacks.BackupAndRestore callbacks.ModelCheckpoint",
-    ),
-    (
-        COMING,
         "reading and writing files",
         """preprocessing.image.array_to_img preprocessing.image.load_img
         preprocessing.image.save_img preprocessing.image_dataset_from_directory

@@ -100,6 +100,33 @@ def reset_global_seed(seed: int | None = None) -> None:
     all_changed("the global seed")  # steps that draw from it were recorded with the one before
 
 
+def random_states() -> Config:
+    """The states of the global seed, of Python's `random` and of NumPy's, as plain values."""
+    numpys = np.random.get_state(legacy=False)  # noqa: NPY002  that of users' own calls
+    version, numbers, gauss = python_random.getstate()
+    return {
+        "nkeras": None if _global is None else _global.state.numpy(),
+        "python": [version, np.array(numbers, "uint32"), gauss],
+        "numpy": numpys,
+    }
+
+
+def restore_random_states(states: Config) -> None:
+    """Put back what `random_states` returned.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    try:
+        version, numbers, gauss = states["python"]
+        python_random.setstate((version, tuple(int(number) for number in numbers), gauss))
+        np.random.set_state(states["numpy"])  # noqa: NPY002
+        if states["nkeras"] is not None:
+            global_seed_generator().state.assign(states["nkeras"])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ValueError(f"The states of random numbers are damaged: {short(error)}") from None
+
+
 def draw_seed(seed: Seed | Live | Sequence[int]) -> tuple[int, int]:
     """A pair of ints from a SeedGenerator, an int, a pair, or None (the global generator)."""
     if isinstance(seed, SeedGenerator):

@@ -6,8 +6,9 @@ from collections.abc import Generator
 from itertools import islice
 
 from nkeras.core import config
-from nkeras.core.errors import warn
-from nkeras.core.typing import Structure
+from nkeras.core.errors import short, warn
+from nkeras.core.typing import Config, Structure
+from nkeras.training.remembered import part_of, restore_attributes, saved_attributes
 from nkeras.training.sources import Source
 
 
@@ -31,6 +32,9 @@ class Epochs:
         self._used = False
         self._seen = 0  # batches taken from the iterator
         self._measured: int | None = None
+        self._opened_with: Config | None = None  # the state of the source's random numbers then
+        self._done = 0  # steps of the next epoch that a training did before it was resumed
+        self._is_begun = False
         self.exhausted = False
 
     @property
@@ -54,10 +58,64 @@ class Epochs:
             self._iterator.close()
         self._iterator = None
 
-    def _open(self) -> None:
+    def _open(self, skipped: int = 0) -> None:
         self.close()
-        self._iterator = self._source.batches()
-        self._seen = 0
+        self._opened_with = self._random_state()
+        self._iterator = self._source.batches(skipped)
+        self._seen = skipped
+
+    def _random_state(self) -> Config | None:
+        rng = self._source.rng
+        return None if rng is None else dict(rng.bit_generator.state)
+
+    def state(self) -> Config:
+        """Where the data stand between two steps, as plain values; not that of a generator."""
+        is_open = self._iterator is not None
+        return {
+            "random": self._opened_with if is_open else self._random_state(),
+            "seen": self._seen if is_open else 0,
+            "used": self._used,
+            "measured": self._measured,
+            "dataset": saved_attributes(self._source.dataset),
+        }
+
+    def restore(self, state: Config, done: int) -> None:
+        """Go on from what `state` returned.
+
+        Args:
+            state: the state.
+            done: steps of the epoch that are done.
+
+        Raises:
+            ValueError: it does not fit the data.
+        """
+        restore_attributes(self._source.dataset, part_of(state, "dataset", dict))
+        self._used = part_of(state, "used", bool)
+        self._measured = state.get("measured")
+        self._done = done
+        rng = self._source.rng
+        if (rng is None) != (state.get("random") is None):
+            raise ValueError(
+                "The training that is resumed had other data, or another argument `shuffle`."
+            )
+        if rng is not None:
+            try:
+                rng.bit_generator.state = state["random"]
+            except (ValueError, TypeError, KeyError) as error:
+                raise ValueError(
+                    f"The state of a training has no random state: {short(error)}"
+                ) from None
+        seen = part_of(state, "seen", int)
+        if self._source.restarts:  # what a generator gave cannot be given back
+            self.close()
+            self._first = []
+            if seen > 0:
+                self._open(seen)
+
+    def begin_source(self) -> None:
+        """Tell the source that an epoch begins, before `steps` does."""
+        self._source.on_epoch_begin()
+        self._is_begun = True
 
     def _take(self, count: int) -> list[Structure]:
         assert self._iterator is not None
@@ -73,7 +131,9 @@ class Epochs:
 
     def steps(self) -> Generator[tuple[int, int, list[Structure]], None, None]:
         """One epoch: (index of first step, index of last step, their batches)."""
-        self._source.on_epoch_begin()
+        if not self._is_begun:
+            self._source.on_epoch_begin()
+        self._is_begun = False
         try:
             yield from self._epoch()
         finally:
@@ -82,13 +142,15 @@ class Epochs:
             self._source.on_epoch_end()
 
     def _epoch(self) -> Generator[tuple[int, int, list[Structure]], None, None]:
+        done, self._done = self._done, 0
         fresh = bool(self._first)
-        if not fresh and (
+        if not (fresh or done) and (
             self._iterator is None or (self._steps is None and self._source.restarts)
         ):
             self._open()
             fresh = True
-        done = 0
+        if self._iterator is None:
+            self._open()  # a source that goes on, in an epoch that is resumed
         while self._steps is None or done < self._steps:
             wanted = (
                 self._at_once if self._steps is None else min(self._at_once, self._steps - done)

@@ -34,13 +34,21 @@ class Source:
     Attributes:
         num_batches: batches in an epoch, or None if that is not known.
         restarts: whether `batches` begins anew each time.
+        rng: random numbers of the order; None where it is not drawn here.
+        dataset: the user's object that is told of epochs, or None.
     """
 
     num_batches: int | None = None
     restarts = True
+    rng: np.random.Generator | None = None
+    dataset: object = None
 
-    def batches(self) -> Generator[Structure, None, None]:
-        """The batches, NumPy arrays or whatever the user's data hold."""
+    def batches(self, skipped: int = 0) -> Generator[Structure, None, None]:
+        """The batches, NumPy arrays or whatever the user's data hold.
+
+        Args:
+            skipped: how many not to give, of those at the beginning.
+        """
         raise NotImplementedError
 
     def head(self) -> Structure:
@@ -154,7 +162,7 @@ class ArraySource(Source):
         self.num_batches = math.ceil(self.samples / self.batch_size)
         self._data = pack_x_y_sample_weight(x, y, sample_weight)
         self._shuffle = shuffle
-        self._rng = rng
+        self.rng = rng
 
     @staticmethod
     def standardize(
@@ -184,19 +192,20 @@ class ArraySource(Source):
         """The first samples."""
         return _cut(self._data, slice(0, self.batch_size))
 
-    def batches(self) -> Generator[Structure, None, None]:
+    def batches(self, skipped: int = 0) -> Generator[Structure, None, None]:
         """Slices in order, or rows in drawn order."""
         order = None
-        if self._shuffle is True and self._rng is not None:
-            order = self._rng.permutation(self.samples)
+        if self._shuffle is True and self.rng is not None:
+            order = self.rng.permutation(self.samples)
         for start in range(0, self.samples, self.batch_size):
             stop = min(start + self.batch_size, self.samples)
             rows: slice | np.ndarray = slice(start, stop)
             if order is not None:
                 rows = order[start:stop]
-            elif self._shuffle == "batch" and self._rng is not None:
-                rows = self._rng.permutation(stop - start) + start
-            yield _cut(self._data, rows)
+            elif self._shuffle == "batch" and self.rng is not None:
+                rows = self.rng.permutation(stop - start) + start
+            if start >= skipped * self.batch_size:
+                yield _cut(self._data, rows)
 
 
 def _cut(data: Structure, rows: slice | np.ndarray) -> Structure:
@@ -259,9 +268,10 @@ class StreamSource(Source):
             if self.num_batches == 0:
                 raise ValueError(f"There is no data: the {type(stream).__name__} has length 0.")
 
-    def batches(self) -> Generator[Structure, None, None]:
-        """What the stream gives."""
-        for batch in self._stream:
+    def batches(self, skipped: int = 0) -> Generator[Structure, None, None]:
+        """What the stream gives; one that goes on, such as a generator, skips nothing."""
+        stream = itertools.islice(self._stream, skipped, None) if self.restarts else self._stream
+        for batch in stream:
             yield _with_class_weight(batch, self._class_weight, self._told)
 
 
@@ -274,10 +284,10 @@ class PyDatasetSource(Source):
         class_weight: Mapping[int, float] | None,
         rng: np.random.Generator | None,
     ) -> None:
-        self._dataset = dataset
+        self.dataset = self._dataset = dataset
         self._class_weight = class_weight
         self._told: set[int] = set()  # classes without a weight that were warned of
-        self._rng = rng
+        self.rng = rng
         self.num_batches = dataset.num_batches
         if self.num_batches == 0:
             raise ValueError(f"There is no data: the {type(dataset).__name__} has length 0.")
@@ -291,15 +301,16 @@ class PyDatasetSource(Source):
         self._dataset.on_epoch_end()
         self.num_batches = self._dataset.num_batches
 
-    def batches(self) -> Generator[Structure, None, None]:
+    def batches(self, skipped: int = 0) -> Generator[Structure, None, None]:
         """The dataset's batches, in drawn order if they are shuffled."""
         count = self._dataset.num_batches
         order: Iterable[int] = itertools.count() if count is None else range(count)
-        if count is not None and self._rng is not None:
-            order = [int(i) for i in self._rng.permutation(count)]
+        if count is not None and self.rng is not None:
+            order = [int(i) for i in self.rng.permutation(count)]
+        order = itertools.islice(order, skipped, None)
         workers, processes = self._dataset.workers, self._dataset.use_multiprocessing
         if workers > 1 or (workers > 0 and processes):
-            with closing(_made_ahead(self._dataset, iter(order), workers, processes)) as made:
+            with closing(_made_ahead(self._dataset, order, workers, processes)) as made:
                 for batch in made:
                     yield self._standardize(batch)
         else:

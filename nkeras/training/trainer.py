@@ -26,6 +26,7 @@ from nkeras.training.data import (
     unpack_x_y_sample_weight,
 )
 from nkeras.training.epochs import Epochs, limited_epochs
+from nkeras.training.progress import Progress
 from nkeras.training.sources import Source, adapt, check_count, check_epochs
 from nkeras.training.step import Steps
 
@@ -136,6 +137,21 @@ class Trainer(Steps):
             if not self.optimizer.built:
                 self.optimizer.build(self.trainable_variables)
 
+    def try_step(self, data: Epochs) -> None:
+        """Make what the first step makes: metrics, and in a step of the user's own optimizers too.
+
+        Weights, seeds and so on are to be put back behind it.
+
+        Args:
+            data: give the batch; it still comes.
+        """
+        batch = to_tensors(data.peek())
+        if self._overrides("train_step", "compute_metrics"):
+            self.train_step(batch)
+        else:
+            with tape.paused():
+                self._test(batch)
+
     def _check_targets(self, source: Source) -> None:
         """Look at the first targets, for a loss that is known; a new one looks at its first."""
         loss = self._assert_compile_called("fit").loss
@@ -182,13 +198,17 @@ class Trainer(Steps):
         validation_freq: int | Sequence[int],
     ) -> None:
         self.stop_training = False
-        logs: dict[str, Structure] = {}
+        progress = Progress(self, data, callbacks, initial_epoch)
         callbacks.on_train_begin()
+        progress.begin_training()
+        logs = dict(progress.logs)
+        first, last = progress.epoch, progress.epoch if progress.is_over(epochs) else epochs
         try:
-            for epoch in range(initial_epoch, epochs):
+            for epoch in range(first, last):
                 self.reset_metrics()
                 callbacks.on_epoch_begin(epoch)
-                results = self._train_steps(data, callbacks)
+                progress.begin_epoch()
+                results = self._train_steps(data, callbacks, progress)
                 if data.exhausted:
                     break
                 logs = to_numbers(self._results(results))
@@ -197,6 +217,7 @@ class Trainer(Steps):
                     found = self._test_steps(validation, callbacks)
                     logs.update({f"val_{name}": value for name, value in found.items()})
                 callbacks.on_epoch_end(epoch, logs)
+                progress.end_epoch(epoch, logs)
                 if self.stop_training:
                     break
         finally:
@@ -204,8 +225,10 @@ class Trainer(Steps):
                 self.optimizer.finalize_variable_values(self.trainable_variables)
         callbacks.on_train_end(logs)
 
-    def _train_steps(self, data: Epochs, callbacks: CallbackList) -> Logs:
-        logs: Logs = {}
+    def _train_steps(self, data: Epochs, callbacks: CallbackList, progress: Progress) -> Logs:
+        logs: Logs = progress.logs if progress.step else {}
+        if progress.step and self.stop_training:  # a callback ended what is resumed here
+            return logs
         compiled = self._assert_compile_called("fit")
         if self.built:
             compiled.variables = self.trainable_variables
@@ -216,6 +239,7 @@ class Trainer(Steps):
                     for batch in batches:
                         logs = self._run_step("train", batch)
                     callbacks.on_train_batch_end(end, logs)
+                    progress.end_step(end, logs)
                     if self.stop_training:
                         break
         finally:

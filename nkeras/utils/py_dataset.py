@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from nkeras.core.errors import is_a, short
 from nkeras.core.typing import Structure
@@ -20,6 +21,11 @@ class PyDataset:
         use_multiprocessing: processes instead of threads. The dataset must then be picklable, and
             in a script `fit` must stand under `if __name__ == "__main__":`.
         max_queue_size: greatest number of batches that wait for the model.
+
+    Attributes:
+        saved_attributes: names of attributes that `BackupAndRestore` keeps, such as an order that
+            is drawn anew in each epoch: numbers, texts, arrays, NumPy's random generators, and
+            lists and dicts of them.
 
     Example:
         >>> import numpy as np
@@ -51,6 +57,8 @@ class PyDataset:
         self.workers = workers
         self.use_multiprocessing = use_multiprocessing
         self.max_queue_size = max_queue_size
+
+    saved_attributes: ClassVar[Sequence[str]] = ()
 
     # For classes that do not call super().__init__().
     workers: int = 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -79,6 +79,8 @@ class TensorBoard(Callback):
     """
 
     accepts_lazy_logs = True  # results of steps are fetched when they are written
+
+    saved_attributes: ClassVar[Sequence[str]] = ("_step",)
 
     def __init__(
         self,
