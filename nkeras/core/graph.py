@@ -337,7 +337,7 @@ def _fill(leaf: Structure, fill: int) -> Structure:
 
 def _merge(*leaves: Structure) -> Structure:
     first = leaves[0]
-    if not isinstance(first, KerasTensor):
+    if not isinstance(first, (KerasTensor, Tensor)):  # a Tensor depends on shapes alone
         return first
     shape = tuple(
         int(sizes[0])

@@ -29,6 +29,8 @@ from nkeras.core.graph import KerasTensor, sort_nodes
         (lambda x: ops.where(x > 0.0, x, 0.0), (None, 4, 3)),
         (lambda x: ops.top_k(x, 2)[1], (None, 4, 2)),
         (lambda x: ops.std(x, axis=(1, 2)), (None,)),
+        (lambda x: ops.ones_like(x[..., :1]), (None, 4, 1)),
+        (lambda x: ops.zeros_like(x, "int32") + 1, (None, 4, 3)),
     ],
 )
 def test_unknown_sizes_stay_unknown(call: Any, shape: Any) -> None:

@@ -1,0 +1,1 @@
+"""Reading of ONNX files: checked bytes, a graph of nodes, a functional model."""

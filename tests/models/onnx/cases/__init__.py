@@ -1,0 +1,1 @@
+"""Nodes by topic; files are found by themselves."""
