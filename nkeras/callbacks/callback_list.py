@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nkeras.callbacks.callback import Callback
@@ -162,9 +162,10 @@ class CallbackList(Callback):
         try:
             yield
         except BaseException:
-            for callback in self.callbacks:
-                # Users may pass objects that only look like callbacks.
-                getattr(callback, "_on_interruption", lambda: None)()
+            with ExitStack() as stack:  # each is told, whatever others raise
+                for callback in reversed(self.callbacks):
+                    # Users may pass objects that only look like callbacks.
+                    stack.callback(getattr(callback, "_on_interruption", lambda: None))
             raise
 
     def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:

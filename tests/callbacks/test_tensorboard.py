@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import threading
 
@@ -344,6 +345,38 @@ def test_exceptions_in_fit(tmp_path, event):
     assert "epoch_loss" in Events(tmp_path / "logs" / "train").scalars
 
 
+FULL = """
+import os, resource, signal, sys
+import numpy as np
+import nkeras
+
+model = nkeras.Sequential([nkeras.Input((3,)), nkeras.layers.Dense(300), nkeras.layers.Dense(1)])
+model.compile("sgd", "mse")
+board = nkeras.callbacks.TensorBoard(
+    sys.argv[1], histogram_freq=1, write_images=True, profile_batch=(1, 900)
+)
+log = nkeras.callbacks.CSVLogger(sys.argv[1] + ".csv")
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, 16_000))
+try:
+    model.fit(np.ones((8, 3)), np.ones((8, 1)), epochs=50, verbose=0, callbacks=[board, log])
+except OSError as error:
+    print(error.strerror)
+assert log.csv_file is None
+links = [f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")]
+assert not [one for one in links if os.path.realpath(one).startswith(sys.argv[1])]
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of files are Linux'")
+def test_a_full_disk(tmp_path):
+    path = str(tmp_path / "logs")
+    options = [sys.executable, "-X", "dev", "-W", "error", "-c", FULL, path]
+    found = subprocess.run(options, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (0, "File too large\n"), found.stderr
+    assert "ResourceWarning" not in found.stderr
+
+
 def test_exceptions_in_evaluate_and_predict(tmp_path):
     model, board = make_model(), callbacks.TensorBoard(tmp_path)
     with pytest.raises(KeyboardInterrupt):
@@ -396,19 +429,17 @@ def test_without_the_package(monkeypatch):
     from nkeras.callbacks.tensorboard.event_file import messages
 
     messages.cache_clear()
-    monkeypatch.setitem(sys.modules, "tensorboardX.event_file_writer", None)
+    monkeypatch.setitem(sys.modules, "tensorboardX.record_writer", None)
     with pytest.raises(ImportError, match=r"pip install 'nkeras\[tensorboard\]'"):
         callbacks.TensorBoard("logs")
 
 
 def test_nothing_heavy_is_imported():
-    import subprocess
-
     code = "import nkeras.callbacks, sys; print('tensorboardX' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
 
 
 def test_remote_monitor_is_refused_by_name():
-    with pytest.raises(AttributeError, match=r"RemoteMonitor.*not offered.*nor sends anything"):
+    with pytest.raises(AttributeError, match=r"RemoteMonitor.*not offered.*sends nothing"):
         _ = callbacks.RemoteMonitor

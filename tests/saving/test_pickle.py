@@ -217,6 +217,17 @@ def test_models_go_on_as_the_original_does(name, duplicate):
     assert_equal(model, other)
 
 
+@pytest.mark.parametrize("name", ["functional", "shared", "mixed"])
+def test_models_without_plans_go_on(name):
+    with nkeras.use_backend("numpy"):
+        model = make(name)
+        fit(model, epochs=1)
+        for other in (copy.deepcopy(model), by_pickle(model)):
+            assert_equal(model, other)
+        assert fit(other, epochs=1) == fit(model, epochs=1)
+        assert_equal(model, other)
+
+
 @pytest.mark.parametrize("name", ["functional", "sequential", "subclassed"])
 def test_models_that_have_not_been_trained(name):
     for stage in (MODELS[name][0](), make(name)):

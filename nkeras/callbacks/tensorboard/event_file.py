@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import socket
 import time
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -28,12 +29,12 @@ def messages() -> Any:
         ImportError: it is not installed.
     """
     try:
-        from tensorboardX.event_file_writer import EventsWriter
         from tensorboardX.proto.event_pb2 import Event
         from tensorboardX.proto.graph_pb2 import GraphDef
         from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
         from tensorboardX.proto.tensor_pb2 import TensorProto
         from tensorboardX.proto.tensor_shape_pb2 import TensorShapeProto
+        from tensorboardX.record_writer import RecordWriter
         from tensorboardX.proto import types_pb2  # isort: skip
     except ImportError as error:
         raise ImportError(
@@ -41,9 +42,9 @@ def messages() -> Any:
             f"imported ({error}). Install it: pip install 'nkeras[tensorboard]'"
         ) from error
     return SimpleNamespace(
-        EventsWriter=EventsWriter,
         Event=Event,
         GraphDef=GraphDef,
+        RecordWriter=RecordWriter,
         Summary=Summary,
         SummaryMetadata=SummaryMetadata,
         TensorProto=TensorProto,
@@ -106,8 +107,7 @@ class EventFile:
 
     def graph(self, graph: Any) -> None:
         """A GraphDef: the graph that a run has."""
-        event = messages().Event(wall_time=time.time(), graph_def=graph.SerializeToString())
-        self._open().write_event(event)
+        self._write(graph_def=graph.SerializeToString())
 
     def flush(self) -> None:
         """Let TensorBoard see what was written, at most once in two seconds."""
@@ -142,18 +142,20 @@ class EventFile:
         data = proto.SummaryMetadata.PluginData(plugin_name=plugin, content=version)
         metadata = proto.SummaryMetadata(plugin_data=data)
         value = proto.Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
-        summary = proto.Summary(value=[value])
-        self._open().write_event(proto.Event(wall_time=time.time(), step=step, summary=summary))
+        self._write(step=step, summary=proto.Summary(value=[value]))
 
-    def _open(self) -> Any:
+    def _write(self, **what: Any) -> None:
+        proto = messages()
+        now = time.time()
         if self._writer is None:
             os.makedirs(self._folder, exist_ok=True)
-            # Names have seconds; two files of one second must not be one.
-            suffix = f".{os.getpid()}.{next(_counter)}.v2"
-            prefix = os.path.join(self._folder, "events")
-            self._writer = messages().EventsWriter(prefix, suffix)
+            # TensorBoard reads files in the order of the seconds; those of one second are several.
+            origin = f"{int(now)}.{socket.gethostname()}.{os.getpid()}.{next(_counter)}"
+            path = os.path.join(self._folder, f"events.out.tfevents.{origin}.v2")
+            self._writer = proto.RecordWriter(path)
             self._flushed = time.monotonic()
-        return self._writer
+            self._write(file_version="brain.Event:2")
+        self._writer.write(proto.Event(wall_time=now, **what).SerializeToString())
 
 
 def _shape(proto: Any, sizes: Sequence[int]) -> Any:
