@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -17,6 +17,11 @@ from nkeras.core.errors import cut_text, short
 from nkeras.datasets.pickles import read_pickle
 
 MOST_BYTES = 1 << 28  # of one array; MNIST has 47 MB
+_MOST_OF_A_HEAD = 10_000
+_HEAD = re.compile(
+    rb"\{'descr': '([<>|=]?[a-zA-Z][0-9]?)', 'fortran_order': (True|False), "
+    rb"'shape': \(((?:[0-9]{1,18}L?,? ?){0,4})\),? ?\}\s*"
+)
 _DAMAGES = (
     ValueError,
     OverflowError,
@@ -70,23 +75,37 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _array(data: bytes) -> npt.NDArray[Any]:
-    stream = io.BytesIO(data)
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    elif version in ((2, 0), (3, 0)):  # 3.0 is 2.0 with names of fields in UTF-8
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
-    else:
-        raise ValueError(f"version {version} of the format is unknown")
-    content = data[stream.tell() :]
-    if dtype == np.dtype(object):
+    descr, fortran, shape, content = _head(data)
+    if descr.lstrip("|").startswith("O"):
         found = read_pickle(content)
-        if not isinstance(found, np.ndarray) or found.shape != shape or found.dtype != dtype:
+        if not isinstance(found, np.ndarray) or found.shape != shape or found.dtype != object:
             raise ValueError("the pickle holds another array than the head says")
         return found
-    if dtype.kind not in "biuf" or dtype.shape:
-        raise ValueError(f"dtype {short(dtype, 60)} is not read")
-    if min(shape, default=0) < 0 or len(content) != math.prod(shape) * dtype.itemsize:
+    if not re.fullmatch("[<>|=]?[biuf][1248]", descr) or descr[-2:] in ("b2", "b4", "b8", "f1"):
+        raise ValueError(f"dtype {short(descr, 60)} is not read")
+    dtype = np.dtype(descr)
+    if len(content) != math.prod(shape) * dtype.itemsize:
         raise ValueError(f"{len(content)} bytes are no array of shape {short(shape, 60)}")
     array = np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C")
     return array.astype(dtype.newbyteorder("="), order="C")
+
+
+def _head(data: bytes) -> tuple[str, bool, tuple[int, ...], bytes]:
+    """Code of the dtype, whether columns come first, the shape, and the bytes after the head.
+
+    NumPy's own reader takes whatever Python's parser takes; this is the one form that it writes.
+    """
+    version = data[6:8]
+    if data[:6] != b"\x93NUMPY" or version not in (b"\1\0", b"\2\0", b"\3\0"):
+        raise ValueError("it does not begin as an array of NumPy")
+    start = 10 if version == b"\1\0" else 12
+    end = start + int.from_bytes(data[8:start], "little")
+    match = (
+        _HEAD.fullmatch(data, start, end)
+        if end <= min(len(data), start + _MOST_OF_A_HEAD)
+        else None
+    )
+    if match is None:
+        raise ValueError(f"its head cannot be read: {short(data[start : start + 60], 80)}")
+    shape = tuple(map(int, re.findall(b"[0-9]+", match[3])))
+    return match[1].decode("ascii"), match[2] == b"True", shape, data[end:]

@@ -17,7 +17,7 @@ from pathlib import Path
 from stat import S_IFDIR, S_IFMT, S_IFREG
 from typing import IO, Any
 
-from nkeras.core.errors import cut_text, is_a, short
+from nkeras.core.errors import cut_text, is_a, refuse, short
 from nkeras.core.files import replacing
 from nkeras.utils.tar import is_tar, read_tar
 from nkeras.utils.unpacking import unpacked
@@ -61,14 +61,10 @@ def as_formats(formats: str | Iterable[str] | None, owner: str) -> tuple[str, ..
     if formats is None:
         return ()
     found = _FORMATS if is_a(formats, str) and formats == "auto" else formats
-    found = (found,) if isinstance(found, str) else tuple(found)
-    for name in found:
-        if name not in _FORMATS:
-            raise ValueError(
-                f'{owner}: argument `archive_format` must be "auto", "tar", "zip", None or a list '
-                f"of names. Received: {short(formats)}"
-            )
-    return found
+    found = (found,) if isinstance(found, str) else found
+    if not is_a(found, (list, tuple)) or any(name not in _FORMATS for name in found):
+        refuse("archive_format", formats, '"auto", "tar", "zip", None, or a list of these', owner)
+    return tuple(found)
 
 
 def extract_archive(
@@ -217,7 +213,10 @@ def _checked(found: Iterable[_Found], most_bytes: int) -> Iterator[_Member]:
         if other is not None:
             raise _refused(name, f"is {other}")
         if count > MOST_MEMBERS or left < 0:
-            raise ValueError(f"it holds more than {MOST_MEMBERS} members or {most_bytes} bytes")
+            raise ValueError(
+                f"it holds more than {MOST_MEMBERS} members or {most_bytes} bytes; if it is meant "
+                "to, extract it by hand"
+            )
         parts = tuple(part for part in name.split("/") if part not in ("", "."))
         if name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
             raise _refused(name, "would leave the folder")

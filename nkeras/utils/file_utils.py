@@ -108,7 +108,7 @@ def get_file(
 
 def _names(fname: str | os.PathLike[str] | None, origin: str, archive: bool) -> tuple[str, str]:
     """Name of the file, and of the folder that it is extracted to."""
-    given = os.fspath(fname) if fname else ""
+    given = _path("fname", fname) if fname else ""
     name = given or os.path.basename(urllib.parse.urlsplit(origin).path)
     if not name or name in (".", "..") or any(c in name for c in {"/", "\0", os.sep}):
         raise ValueError(
@@ -128,14 +128,18 @@ def _folders(cache_dir: object, cache_subdir: str | os.PathLike[str]) -> Iterato
     default = cache_dir is None and not os.environ.get("KERAS_HOME")
     if cache_dir is None:
         cache_dir = os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")
-    if not isinstance(cache_dir, (str, os.PathLike)):
-        raise TypeError(
-            f"{_OWNER}: argument `cache_dir` must be a path or None. Received: {short(cache_dir)}"
-        )
-    folder = Path(os.path.expanduser(cache_dir), cache_subdir)
+    inside = _path("cache_subdir", cache_subdir)
+    folder = Path(os.path.expanduser(_path("cache_dir", cache_dir)), inside)
     yield folder
-    if default and not os.path.isabs(cache_subdir) and not _can_be_written(folder):
-        yield _temporary() / cache_subdir
+    if default and not os.path.isabs(inside) and not _can_be_written(folder):
+        yield _temporary() / inside
+
+
+def _path(argument: str, value: object) -> str:
+    path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else value
+    if isinstance(path, str) and "\0" not in path:
+        return path
+    raise TypeError(f"{_OWNER}: argument `{argument}` must be a path. Received: {short(value)}")
 
 
 def _is_there(path: Path, checksum: Checksum | None) -> bool:

@@ -7,6 +7,8 @@ import os
 import pickle
 import random
 import struct
+import subprocess
+import sys
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -219,6 +221,36 @@ def test_one_list_in_many_places_is_no_larger_than_its_file() -> None:
     tracemalloc.stop()
 
 
+def test_nothing_happens_while_hostile_pickles_are_read(tmp_path: Path) -> None:
+    """In a process of its own, which notes what Python's audit hooks are told."""
+    hostile = [now(value, protocol) for value in HOSTILE.values() for protocol in (2, 4)]
+    lines = [text.hex() for text in (*hostile, *HOSTILE_TEXTS.values())]
+    code = (
+        "import sys\n"
+        "from nkeras.datasets.pickles import PickleError, read_pickle\n"
+        "lines, seen = sys.stdin.read().split('\\n'), []\n"
+        "sys.addaudithook(lambda event, args: seen.append(event))\n"
+        "for line in lines:\n"
+        "    try:\n"
+        "        read_pickle(bytes.fromhex(line))\n"
+        "    except PickleError:\n"
+        "        pass\n"
+        "print(sorted(set(seen)))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        input="\n".join(lines),
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert said.stdout.strip() == "[]"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_too_many_opcodes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nkeras.datasets.pickles._MOST_STEPS", 1000)
     with pytest.raises(PickleError, match="too many"):
@@ -297,14 +329,25 @@ BAD_FILES = {
     "no array": npz({"a": b"text"}),
     "version 9": npz({"a": GOOD[:6] + b"\x09" + GOOD[7:]}),
     "a head that calls": npz({"a": head("__import__('os').system('touch hit')\n")}),
+    "a head of Python's": npz({"a": head("{'descr': 1 + 1, 'shape': (3,)}")}),
+    "a head that is deep": npz({"a": head("-" * 9000 + "1")}),
+    "a head that is long": npz({"a": head("{'descr': '<f8'" + " " * 60000)}),
+    "a head of many axes": npz(
+        {"a": head("{'descr': '|u1', 'fortran_order': False, 'shape': (1, 1, 1, 1, 1), }") + b"x"}
+    ),
+    "a dtype of arrays": npz(
+        {"a": head("{'descr': '(9,)u1', 'fortran_order': False, 'shape': (1,), }") + b"x" * 9}
+    ),
+    "times": npz({"a": npy(np.zeros(2, "M8[s]"))}),
+    "complex": npz({"a": npy(np.zeros(2, "c8"))}),
     "a head without end": npz({"a": GOOD[:20]}),
     "too few bytes": npz({"a": GOOD[:-1]}),
     "too many bytes": npz({"a": GOOD + b"x"}),
     "a huge shape": npz(
-        {"a": head("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,)}")}
+        {"a": head("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,), }")}
     ),
     "a negative shape": npz(
-        {"a": head("{'descr': '|u1', 'fortran_order': False, 'shape': (-1, -1)}") + b"x"}
+        {"a": head("{'descr': '|u1', 'fortran_order': False, 'shape': (-1, -1), }") + b"x"}
     ),
     "a record": npz({"a": npy(np.zeros(2, [("x", "f4")]))}),
     "strings": npz({"a": npy(np.array(["x"]))}),
@@ -322,6 +365,13 @@ def test_npz_that_are_refused(kind: str, tmp_path: Path, monkeypatch: pytest.Mon
     assert len(str(caught.value)) <= 400
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
+
+
+def test_npz_of_python_2(tmp_path: Path) -> None:
+    for text in ("(2L,)", "(2,)"):
+        code = head(f"{{'descr': '|O8', 'fortran_order': False, 'shape': {text}, }}   \n")
+        data = npz({"a": code + old_pickles.dumps(objects([[1], [2, 3]]))})
+        assert read(tmp_path / "x.npz", data, "a")[0].tolist() == [[1], [2, 3]]
 
 
 def test_npz_with_a_name_twice(tmp_path: Path) -> None:

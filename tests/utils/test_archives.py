@@ -7,6 +7,8 @@ import gzip
 import io
 import lzma
 import os
+import random
+import shutil
 import stat
 import tarfile
 import time
@@ -265,6 +267,25 @@ def test_bytes_that_are_others(extract: Callable[..., Path], kind: str) -> None:
             assert sorted(contents(extract(bad)).values()) == sorted(FILES.values())
 
 
+def test_any_bytes_are_extracted_or_refused(extract: Callable[..., Path], tmp_path: Path) -> None:
+    """Bytes changed at random: never another exception, never half a folder."""
+    small = {"a.txt": b"first", "b/" + "n" * 120: b"x" * 700}
+    good = [tar(small), tar(small, tarfile.GNU_FORMAT), gzip.compress(tar(small)), zipped(small)]
+    choose = random.Random(3)
+    refused = 0
+    for number in range(160):
+        data = bytearray(good[number % 4])
+        for _ in range(choose.randrange(1, 4)):
+            data[choose.randrange(min(len(data), 2000))] = choose.randrange(256)
+        try:
+            extract(bytes(data))
+        except ValueError:
+            refused += 1
+        shutil.rmtree(tmp_path / "cache" / "out", ignore_errors=True)
+        assert [path.name for path in tmp_path.rglob("*")] == ["cache", "archive"]
+    assert 80 < refused < 160
+
+
 @pytest.mark.parametrize("at", [0, 124, 148, 156, 257])
 def test_headers_of_tar_that_are_others(refused: Callable[..., str], at: int) -> None:
     data = bytearray(tar(format=tarfile.USTAR_FORMAT))
@@ -382,6 +403,22 @@ def test_links_in_the_folder_lead_nowhere(extract: Callable[..., Path], tmp_path
     with pytest.raises(ValueError, match="link that leaves"):
         extract(tar({"g/x": b"x"}))
     assert list(outside.iterdir()) == []
+
+
+def test_two_extract_at_once(
+    extract: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process has made the folder while this one extracted."""
+    rename = os.rename
+
+    def later(source: Any, target: Path) -> None:
+        target.mkdir()
+        (target / "a.txt").write_bytes(b"half")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", later)
+    assert contents(extract(PACKED["tar"])) == FILES
+    assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == ["archive", "out"]
 
 
 def test_a_full_disk(

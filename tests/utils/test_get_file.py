@@ -377,7 +377,6 @@ def test_origins_that_are_no_url(origin: str) -> None:
         {"fname": "a/b"},
         {"fname": ".."},
         {"fname": "."},
-        {"fname": "a\0b"},
         {"origin": "http://127.0.0.1"},
         {"origin": "http://127.0.0.1/a/"},
         {"origin": "http://127.0.0.1/a/.."},
@@ -390,6 +389,8 @@ def test_origins_that_are_no_url(origin: str) -> None:
         {"extract": True, "archive_format": "rar"},
         {"extract": True, "archive_format": None},
         {"extract": True, "archive_format": []},
+        {"extract": True, "archive_format": 3},
+        {"extract": True, "archive_format": ["zip", 3]},
     ],
 )
 def test_arguments_that_are_wrong(server: web.Server, given: dict[str, Any]) -> None:
@@ -398,7 +399,20 @@ def test_arguments_that_are_wrong(server: web.Server, given: dict[str, Any]) -> 
     assert server.asked == []
 
 
-@pytest.mark.parametrize("given", [{"cache_dir": 3}, {"extract": "no"}, {"force_download": "no"}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"fname": 3},
+        {"fname": b"a"},
+        {"fname": "a\0b"},
+        {"cache_dir": 3},
+        {"cache_subdir": 3},
+        {"cache_subdir": None},
+        {"untar": "no"},
+        {"extract": "no"},
+        {"force_download": "no"},
+    ],
+)
 def test_types_that_are_wrong(given: Any) -> None:
     assert next(iter(given)) in refusal(TypeError, origin="http://127.0.0.1/a", **given)
 
