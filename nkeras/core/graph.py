@@ -21,6 +21,9 @@ from nkeras.core.typing import DTypeLike, PartialShape, Structure
 
 Operation: TypeAlias = "Any"  # a layer, or a function of ops
 
+LARGE = 1 << 22
+"""Elements that a constant may have which a trace computes; of larger ones it takes the shape."""
+
 _tracing: ContextVar[bool] = ContextVar("nkeras_tracing", default=False)
 tracing: Callable[[], bool] = _tracing.get
 

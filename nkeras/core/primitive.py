@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
@@ -143,7 +144,9 @@ class Primitive(Generic[_R_co]):
                 tensors = [to_tensor(argument) for argument in arguments]
                 self._check_dtypes(tensors)
                 break
-        self.shape_rule(*tensors, **static)
+        specs = self.shape_rule(*tensors, **static)
+        if graph.tracing() and _is_large(specs):
+            return self._symbolic(specs)
         return self.run(tensors, static)  # pyright: ignore[reportArgumentType]  they are tensors
 
     def _infer(
@@ -152,7 +155,9 @@ class Primitive(Generic[_R_co]):
         """Shape rule on a mixture of symbolic tensors and values."""
         typed = [to_tensor(argument) for argument in arguments]
         self._check_dtypes(typed)
-        specs = self.shape_rule(*typed, **static)
+        return self._symbolic(self.shape_rule(*typed, **static))
+
+    def _symbolic(self, specs: Spec | tuple[Spec | None, ...]) -> Any:
         if isinstance(specs, Spec):
             return KerasTensor(specs.shape, specs.dtype)
         return tuple(s if s is None else KerasTensor(s.shape, s.dtype) for s in specs)
@@ -270,6 +275,12 @@ def primitive(
     return lambda shape_rule: Primitive(
         shape_rule, outputs, flat, live, donated, epilogues, takes_complex
     )
+
+
+def _is_large(specs: Spec | tuple[Spec | None, ...]) -> bool:
+    """Whether a trace shall not compute this, though it could: it only wants to know the shape."""
+    flat = (specs,) if isinstance(specs, Spec) else specs
+    return any(spec is not None and math.prod(spec.shape) > graph.LARGE for spec in flat)
 
 
 def _primitive(name: str) -> object:

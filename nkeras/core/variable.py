@@ -42,17 +42,20 @@ _postponed: ContextVar[list[Variable] | None] = ContextVar("nkeras_postponed", d
 
 
 @contextmanager
-def postponed_values() -> Generator[None, None, None]:
+def postponed_values() -> Generator[list[Variable], None, None]:
     """Inside, new variables get no value by their initializer before somebody wants it.
 
     A trace that meets such a variable goes on with its shape and dtype, so that a model can be
     built, and compared with a file, before any array is made. At the end of the block those that
     have no value yet get one; after an error none does.
+
+    Yields:
+        The variables, as they come.
     """
     variables: list[Variable] = []
     token = _postponed.set(variables)
     try:
-        yield
+        yield variables
     finally:
         _postponed.reset(token)
     for variable in variables:

@@ -19,6 +19,8 @@ from nkeras.ops.signal_windows import check_window
 
 _MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
 
+MOST = 1 << 24  # elements of a Fourier transform; windows are made when a layer is described
+
 
 class STFTSpectrogram(Layer):
     """Fourier transforms of short, overlapping sequences of a signal, by convolutions.
@@ -90,6 +92,8 @@ class STFTSpectrogram(Layer):
             refuse("frame_step", frame_step, f"an int from 1 to {frame_length}", owner)
         if fft_length is not None and not (is_a(fft_length, int) and fft_length >= frame_length):
             refuse("fft_length", fft_length, f"an int >= frame_length={frame_length}", owner)
+        if max(frame_length, fft_length or 0) > MOST:
+            refuse("fft_length", fft_length or frame_length, f"at most {MOST}", owner)
         if fft_length is not None and fft_length & (fft_length - 1):
             warn(f"{owner}: `fft_length` should be a power of two. Received: {fft_length}")
         if isinstance(window, str):
@@ -219,6 +223,8 @@ class MelSpectrogram(Layer):
         self.fft_length = fft_length
         self.sequence_stride = sequence_stride
         self.sequence_length = sequence_length or fft_length
+        if fft_length > MOST:
+            refuse("fft_length", fft_length, f"at most {MOST}", type(self).__name__)
         if fft_length < self.sequence_length:
             raise ValueError(
                 f"{type(self).__name__}: argument `fft_length` must not be less than "

@@ -151,6 +151,11 @@ def graph_from_config(cls: type[_Model], config: Config) -> _Model:
         later = []
         for name, number, call in waiting:
             references = _references(call)
+            if not references:
+                raise ValueError(
+                    f"The config of model {short(config.get('name'))} has a call of {short(name)} "
+                    "on nothing that depends on the model's inputs."
+                )
             if any((source, index) not in tensors for source, index, _ in references) or (
                 number and (name, number - 1) not in tensors
             ):

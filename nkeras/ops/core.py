@@ -251,6 +251,8 @@ def full(shape: ShapeLike | int, fill_value: TensorLike, dtype: DTypeLike = None
     sizes = sizes_of(shape)
     if isinstance(fill_value, (bool, int, float)):
         name = dtypes.standardize(dtype)
+        if graph.tracing() and math.prod(sizes) > graph.LARGE:
+            return graph.symbolic(sizes, name)
         return as_tensor(np.full(sizes, fill_value, dtypes.to_numpy(name)), name)
     value = to_tensor(fill_value)
     return broadcast_to(value if dtype is None else cast(value, dtype), sizes)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.backend import registry
-from nkeras.core import dtypes
+from nkeras.core import dtypes, graph
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import op, to_tensor
 from nkeras.core.spec import normalize_axis
@@ -306,18 +306,20 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = None) -> Te
 def tril(x: TensorLike, k: int = 0) -> Tensor:
     """`x` with zeros above diagonal `k` of the last two axes."""
     x = to_tensor(x)
-    return where_(
-        to_tensor(np.tri(x.shape[-2], x.shape[-1], k, dtype=bool)), x, to_tensor(0, x.dtype)
-    )
+    return where_(_triangle(x.shape[-2], x.shape[-1], k), x, to_tensor(0, x.dtype))
 
 
 @op
 def triu(x: TensorLike, k: int = 0) -> Tensor:
     """`x` with zeros below diagonal `k` of the last two axes."""
     x = to_tensor(x)
-    return where_(
-        to_tensor(~np.tri(x.shape[-2], x.shape[-1], k - 1, dtype=bool)), x, to_tensor(0, x.dtype)
-    )
+    return where_(_triangle(x.shape[-2], x.shape[-1], k - 1), to_tensor(0, x.dtype), x)
+
+
+def _triangle(rows: int, columns: int, k: int) -> Tensor:
+    if graph.tracing() and rows * columns > graph.LARGE:
+        return graph.symbolic((rows, columns), "bool")
+    return to_tensor(np.tri(rows, columns, k, dtype=bool))
 
 
 @op

@@ -14,6 +14,15 @@ _MAX_BYTES = 1 << 27
 _MAX_DEPTH = 200
 _MAX_VALUES = 5_000_000
 _LARGEST = 2**63 - 1
+# What constructors and calls raise where a value of a damaged configuration surprises them.
+_DAMAGED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    RecursionError,
+)
 
 
 def write(model: Any) -> str:
@@ -41,8 +50,12 @@ def read(
         raise ValueError(f"{name}: the configuration describes no object: {short(config)}")
     if not compiled:
         config["compile_config"] = None
-    with sharing():
-        return deserialize_keras_object(config, custom_objects)
+    try:
+        with sharing():
+            return deserialize_keras_object(config, custom_objects)
+    except _DAMAGED as error:
+        what = f"{type(error).__name__} {short(str(error))}"
+        raise ValueError(f"{name}: the configuration cannot be built: {what}") from error
 
 
 def parse(text: bytes | str, name: str) -> Config:

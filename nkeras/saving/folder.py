@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from nkeras.core.files import replacing
-from nkeras.core.variable import postponed_values
 from nkeras.saving import configuration, hdf5, weights
 from nkeras.saving.keras_file import CONFIG, METADATA, WEIGHTS, metadata
 
@@ -39,8 +38,10 @@ def load(path: Path, custom_objects: Mapping[str, object] | None, compiled: bool
     for name in (CONFIG, WEIGHTS):
         if not (path / name).is_file():
             raise ValueError(f"load_model: the folder {str(path)!r} has no file {name}.")
-    with hdf5.Reader(path / WEIGHTS, f"{path.name}/{WEIGHTS}") as reader, postponed_values():
-        text = (path / CONFIG).read_bytes()
-        model = configuration.read(text, path.name, custom_objects, compiled)
-        weights.load(model, reader)
-    return model
+    text = (path / CONFIG).read_bytes()
+    with hdf5.Reader(path / WEIGHTS, f"{path.name}/{WEIGHTS}") as reader:
+        return weights.make(
+            lambda: configuration.read(text, path.name, custom_objects, compiled),
+            reader,
+            reader.size,
+        )

@@ -116,6 +116,11 @@ class Reader:
         """Close the file; arrays that were not read cannot be read any more."""
         self.file.close()
 
+    @property
+    def size(self) -> int:
+        """Bytes of all arrays."""
+        return sum(array.nbytes for array in self._arrays.values())
+
     def groups(self) -> Mapping[str, Mapping[str, StoredArray]]:
         """All groups by path, the root as `""`: their arrays by name."""
         return self._groups

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from nkeras.core.typing import Config
-from nkeras.core.variable import postponed_values
 from nkeras.saving import archive, configuration, hdf5, weights
 
 KERAS_VERSION = "3.15.1"
@@ -71,10 +70,10 @@ def load(
     source = archive.Archive(file, name)
     opened = weights_of(source)
     config = source.read(CONFIG, _MAX_CONFIG)
-    with hdf5.Reader(opened, f"{name}/{WEIGHTS}") as reader, postponed_values():
-        model = configuration.read(config, name, custom_objects, compiled)
-        weights.load(model, reader)
-    return model
+    with hdf5.Reader(opened, f"{name}/{WEIGHTS}") as reader:
+        return weights.make(
+            lambda: configuration.read(config, name, custom_objects, compiled), reader, reader.size
+        )
 
 
 def config_of(source: archive.Archive) -> Config:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, MutableMapping
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from typing import Any, Protocol
 
 from nkeras.core.errors import short, warn
-from nkeras.core.variable import Variable
+from nkeras.core.variable import Variable, postponed_values
 from nkeras.layers.tracking import Tracked
 from nkeras.layers.weights import Weighted
 from nkeras.saving.tree import walk
 
 SEEDS = "seeds"
 """Beside `vars`: the states of seeds, which Keras does not save, and passes over."""
+
+
+_SMALL = 1 << 22  # elements that a model may have which are not in its file
 
 
 class Source(Protocol):
@@ -49,6 +53,31 @@ def save(model: Any, target: Target, skipped: Collection[object] = ()) -> None:
             store = target.weights_of(_below(path, SEEDS))
             for number, state in enumerate(seeds):
                 store[str(number)] = state.numpy()
+
+
+def make(build: Callable[[], Any], source: Source, stored: int) -> Any:
+    """A new object with the weights of a file.
+
+    Args:
+        build: makes the object. Its variables get no values of their own.
+        source: where the weights are read from.
+        stored: bytes of all arrays in it.
+
+    Raises:
+        ValueError: the object does not fit the file, or is larger than what the file holds.
+    """
+    with postponed_values() as variables:
+        made = build()
+        count = sum(math.prod(variable.shape) for variable in variables)
+        if count > stored + _SMALL:
+            largest = max(variables, key=lambda variable: math.prod(variable.shape))
+            raise ValueError(
+                f"{source.name}: the configuration describes weights of {count} numbers, the file "
+                f"has {stored} bytes of them. The largest is {short(largest.path)} of shape "
+                f"{largest.shape}."
+            )
+        load(made, source)
+    return made
 
 
 def load(
@@ -130,7 +159,7 @@ def _mismatch(path: str, thing: Any, store: Any) -> str:
             return ""  # an optimizer warns, and goes on without
     else:
         weights = thing.saved_weights()
-    kind = f"{type(thing).__name__} {short(thing.name)} ({path or 'the model itself'})"
+    kind = f"{type(thing).__name__} {short(thing.name)} ({short(path or 'the model itself')})"
     if len(weights) != len(store):
         if not weights and not getattr(thing, "built", True):
             return (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from nkeras import ops
-from nkeras.core import tree
+from nkeras.core import graph, tree
 from nkeras.core.configurable import ANY
 from nkeras.core.errors import refuse, short
 from nkeras.core.graph import KerasTensor
@@ -142,10 +142,19 @@ class RNN(Layer):
             self._make_states(int(sequences_shape[0]))
 
     def _make_states(self, batch_size: int) -> None:
-        def variable(value: Tensor) -> Variable:
-            return Variable(value, trainable=False, dtype=self.variable_dtype, name="rnn_state")
+        # Traced, so that none is made before the variable wants its value.
+        symbolic = graph.infer_outputs(lambda: self.get_initial_state(batch_size), (), {})
 
-        self._set_states(tree.map_structure(variable, self.get_initial_state(batch_size)))
+        def variable(number: int, shape: Sequence[int]) -> Variable:
+            def first(shape: Sequence[int], dtype: str) -> Any:
+                return tree.flatten(self.get_initial_state(batch_size))[number]
+
+            return Variable(
+                first, shape, trainable=False, dtype=self.variable_dtype, name="rnn_state"
+            )
+
+        states = [variable(i, one.shape) for i, one in enumerate(tree.flatten(symbolic))]
+        self._set_states(tree.pack_sequence_as(symbolic, states))
 
     def get_initial_state(self, batch_size: int) -> list[Any]:
         """The states before the first step.
