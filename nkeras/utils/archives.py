@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import secrets
@@ -23,6 +24,7 @@ from nkeras.utils.tar import is_tar, read_tar
 from nkeras.utils.unpacking import unpacked
 
 MOST_MEMBERS = 1_000_000
+MOST_OF_A_DIRECTORY = 1 << 26  # bytes of the list at the end of a zip
 MOST_FOLDERS_DEEP = 64
 MOST_BYTES = 1 << 30  # of what is extracted, plus:
 MOST_TIMES = 100  # the bytes of the archive
@@ -41,6 +43,16 @@ _DAMAGES = (
 _NOT_ON_WINDOWS = re.compile(
     r'[<>:"|?*\x00-\x1f]|[ .]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)', re.IGNORECASE
 )
+
+
+class _Reads(io.BufferedReader):
+    """A file that is read in parts: `zipfile` would read a directory of any size at once."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """At most so many bytes."""
+        if size is not None and size > MOST_OF_A_DIRECTORY:
+            raise ValueError(f"its directory has {size} bytes")
+        return super().read(size)
 
 
 @dataclass(frozen=True)
@@ -167,7 +179,7 @@ def _members(
     """What the archive holds, one after the other, each of it checked."""
     names = tuple(formats)
     try:
-        with open(path, "rb") as file:
+        with _Reads(io.FileIO(path)) as file:
             if "tar" in names and is_tar(unpacked(file)):
                 found = _tar_members(unpacked(file))
             elif "zip" in names and zipfile.is_zipfile(file):

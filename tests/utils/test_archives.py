@@ -367,6 +367,15 @@ def test_too_many_members(refused: Callable[..., str], monkeypatch: pytest.Monke
     assert "more than 3 members" in refused(zipped())
 
 
+def test_a_directory_that_is_large(
+    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = zipped(dict.fromkeys(map(str, range(3000)), b""))
+    size = int.from_bytes(data[-10:-6], "little")
+    monkeypatch.setattr(archives, "MOST_OF_A_DIRECTORY", size - 1)
+    assert f"its directory has {size} bytes" in refused(data)
+
+
 def test_too_many_folders(refused: Callable[..., str]) -> None:
     assert "has 101 parts" in refused(tar({"a/" * 100 + "b": b"x"}))
 
