@@ -1,4 +1,4 @@
-"""`python -m nkeras`: demo, doctor, bench and warmup."""
+"""`python -m nkeras`: models in files, and what there is to know of this machine."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from nkeras import __version__
-from nkeras.cli import bench, demo, doctor, warmup
 
-_COMMANDS = {"demo": demo, "doctor": doctor, "bench": bench, "warmup": warmup}
+_COMMANDS = ("demo", "predict", "convert", "inspect", "doctor", "bench", "warmup")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"nkeras {__version__}")
     commands = parser.add_subparsers(metavar="command")
-    for name, module in _COMMANDS.items():
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # The others cost time, which shows in a command that takes half a second.
+    wanted = [name for name in _COMMANDS if name == words[0]] if words else []
+    for name in wanted or _COMMANDS:
+        module = import_module(f"nkeras.cli.{name}")
         summary = module.DESCRIPTION
         command = commands.add_parser(name, help=summary, description=summary)
         module.add_arguments(command)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nkeras.cli import against, peer_cases
+from nkeras.cli.words import positive
 
 if TYPE_CHECKING:
     from nkeras.backend.protocol import Backend
@@ -46,14 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers here")
     against.add_arguments(parser)
-
-
-def positive(text: str) -> int:
-    """An argument that counts something."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return number
 
 
 def run(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nkeras.cli.bench import positive
+from nkeras.cli.words import positive
 
 if TYPE_CHECKING:
     import nkeras as keras

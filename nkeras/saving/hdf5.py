@@ -132,20 +132,25 @@ class Reader:
     def __contains__(self, path: str) -> bool:
         return path in self._groups
 
-    def note(self, path: str, name: str) -> str | None:
-        """A short text that is noted at a group, such as the name of a layer; None for none.
+    def note(self, path: str, name: str, largest: int = _MAX_NOTE) -> str | None:
+        """A text that is noted at a group, such as the name of a layer; None for none.
+
+        Args:
+            path: of the group.
+            name: of the note.
+            largest: how long it may be; a longer one is none.
 
         Raises:
             ValueError: the file is damaged there.
         """
         try:
             notes = self.file[path or "/"].attrs
-            if name not in notes or notes.get_id(name).get_storage_size() > _MAX_NOTE:
+            if name not in notes or notes.get_id(name).get_storage_size() > largest:
                 return None
             value = notes[name]
         except (OSError, RuntimeError, KeyError, TypeError, UnicodeError) as error:
             raise self._refuse(path, f"has damaged notes ({short(error)})") from None
-        return value if isinstance(value, str) and len(value) <= _MAX_NOTE else None
+        return value if isinstance(value, str) and len(value) <= largest else None
 
     def weights_of(self, path: str) -> StoredGroup:
         """What is stored of the object at a path: an empty group where there is nothing."""

@@ -13,7 +13,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Collection, Generator, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
@@ -32,13 +32,24 @@ _GIGABYTE = 1024**3
 
 
 def save(model: Any, path: Path, max_shard_size: float, skipped: Collection[object] = ()) -> None:
-    """Write the weights of a model into files beside `path`, and `path` last.
+    """Write the weights of a model into files beside `path`, and `path` last: see `write`.
 
     Args:
         model: model or layer.
         path: path that ends in `.weights.json`.
         max_shard_size: gigabytes that a file may have.
         skipped: objects to leave out, with what is in them.
+    """
+    write(path, max_shard_size, lambda target: weights.save(model, target, skipped))
+
+
+def write(path: Path, max_shard_size: float, fill: Callable[[weights.Target], None]) -> None:
+    """Write arrays into files beside `path`, and `path` last.
+
+    Args:
+        path: path that ends in `.weights.json`.
+        max_shard_size: gigabytes that a file may have.
+        fill: function that puts the arrays into what it gets.
 
     Raises:
         ValueError: an array is larger than that.
@@ -50,7 +61,7 @@ def save(model: Any, path: Path, max_shard_size: float, skipped: Collection[obje
         target = _Target(path, largest, before)
         try:
             with target.files:
-                weights.save(model, target, skipped)
+                fill(target)
             with replacing(path, "w") as file:
                 json.dump(target.described(), file, indent=4)
         except BaseException:
@@ -252,6 +263,7 @@ class Source:
 
     Attributes:
         places: the arrays of each group by its path, such as `"layers/dense/vars"`.
+        shards: names of the files beside.
 
     Raises:
         ValueError: a file is missing, damaged, or of another set.
@@ -279,6 +291,7 @@ class Source:
             raise
 
     def _open(self, path: Path, described: _Described) -> None:
+        self.shards = described.shards
         readers = {name: self._shard(path, name, described.mark) for name in described.shards}
         self.places: dict[str, Mapping[str, hdf5.StoredArray]] = {}
         for place, names in described.places.items():

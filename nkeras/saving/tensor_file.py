@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import UserDict
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from typing import IO, Any
 
 import numpy as np
@@ -81,9 +81,10 @@ class _Group(UserDict[str, Any]):
 class Source:
     """The arrays of a file, for a model: see `nkeras.saving.weights.Source`.
 
-    If the file has the names of all weights of the model's layers, these decide. If it has not,
-    such as for a second model of the same structure whose layers are called `dense_2` now, the
-    places do that nkeras has noted.
+    If the file has the names of all weights of the model's layers, these decide, also where they
+    begin with the name of the model in one of both alone. If it has not, such as for a second
+    model of the same structure whose layers are called `dense_2` now, the places do that nkeras
+    has noted.
 
     Args:
         reader: the file.
@@ -95,12 +96,15 @@ class Source:
         noted = reader.places()
         names = names_of(model)
         tensors = reader.tensors
-        by_name = all(
-            names[place] in tensors for place, _, is_layer in weights.places(model) if is_layer
-        )
+        of_layers = [place for place, _, is_layer in weights.places(model) if is_layer]
+        by_name = [
+            found
+            for found in _spellings(names, str(getattr(model, "name", "")))
+            if all(found[place] in tensors for place in of_layers)
+        ]
         self._groups: dict[str, dict[str, Stored]] = {}
         if by_name or not noted:
-            self._add(names, tensors)
+            self._add(by_name[0] if by_name else names, tensors)
         found = set(self._groups)
         self._add({p: name for p, name in noted.items() if _group(p) not in found}, tensors)
 
@@ -113,6 +117,13 @@ class Source:
     def weights_of(self, path: str) -> StoredGroup:
         """What is stored of the object at a path: an empty group where there is nothing."""
         return StoredGroup(self._groups.get(f"{path}/vars" if path else "vars", {}))
+
+
+def _spellings(names: Mapping[str, str], model: str) -> Iterator[Mapping[str, str]]:
+    """With and without the name of the model: paths of a model that was loaded have it not."""
+    yield names
+    yield {place: name.removeprefix(f"{model}/") for place, name in names.items()}
+    yield {place: f"{model}/{name}" for place, name in names.items()}
 
 
 def _group(place: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -26,7 +25,7 @@ def of_file(reader: hdf5.Reader) -> tuple[Tree, dict[str, dict[str, str]]]:
     """
     tree: Tree = {}
     notes: dict[str, dict[str, str]] = {}
-    for path, stored in sorted(reader.arrays().items(), key=lambda item: _in_order(item[0])):
+    for path, stored in sorted(reader.arrays().items(), key=lambda item: in_order(item[0])):
         *objects, name = path.split("/")
         inside = tree
         for number, part in enumerate(objects):
@@ -46,8 +45,8 @@ def of_file(reader: hdf5.Reader) -> tuple[Tree, dict[str, dict[str, str]]]:
     return tree, notes
 
 
-def _in_order(path: str) -> list[tuple[int, str]]:
-    """Numbers in the order of their size."""
+def in_order(path: str) -> list[tuple[int, str]]:
+    """A key to sort paths by: numbers in the order of their size."""
     return [(len(part) if part.isdigit() else 0, part) for part in path.split("/")]
 
 
@@ -171,6 +170,8 @@ def as_html(tree: Tree, notes: Mapping[str, Mapping[str, str]], path: str = "") 
 
 
 def _text(text: str) -> str:
+    import html  # its table of names costs time where nobody looks
+
     return html.escape(printable(text))
 
 

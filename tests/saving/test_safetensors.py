@@ -69,6 +69,14 @@ def test_we_read_what_the_package_writes(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     arrays = {weight.path: weight.numpy() for weight in reversed(model.weights)}
     safetensors.numpy.save_file(arrays, path)
+    model.save(tmp_path / "m.keras")
+    loaded = nkeras.models.load_model(tmp_path / "m.keras")
+    assert loaded.weights[0].path == "first/kernel"
+    for other in (zeroed(make()), zeroed(loaded)):
+        other.load_weights(path)
+        assert_same(other, model)
+    arrays = {weight.path: weight.numpy() for weight in loaded.weights}
+    safetensors.numpy.save_file(arrays, path)
     other = zeroed(make())
     other.load_weights(path)
     assert_same(other, model)
