@@ -18,6 +18,7 @@ from nkeras.core.typing import Config, Structure
 
 # (file of Keras' operations, arguments that stand in the call, functions of nkeras.ops)
 _ROWS = (
+    ("core", "x", "cast"),
     ("core", "indices values", "scatter"),
     ("core", "inputs indices updates", "scatter_update"),
     ("core", "inputs start_indices", "slice"),
@@ -118,6 +119,7 @@ _ROWS = (
     ("numpy", "xs", "concatenate dstack hstack vstack"),
     ("numpy", "x bins", "digitize"),
     ("numpy", "*operands", "einsum"),
+    ("numpy", "x constant_values", "pad"),
     ("numpy", "fill_value", "full"),
     ("numpy", "x fill_value", "full_like"),
     ("numpy", "x key", "get_item"),
@@ -199,8 +201,13 @@ def describe(
     if operation is None or not _is_ours(function):
         config = {"module": "nkeras.ops", "class_name": function.__name__, "config": {"name": name}}
         return {**config, "registered_name": None}, list(arguments), named
-    bound = inspect.signature(function).bind(*arguments, **named)
+    signature = inspect.signature(function)
+    bound = signature.bind(*arguments, **named)
     given = dict(bound.arguments)
+    lengths: dict[str, Any] = {}  # named freely, as those of `rearrange`
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            lengths = given.pop(parameter.name, {})
     bound.apply_defaults()
     called: list[Any] = []
     for parameter in operation.called_with:
@@ -218,7 +225,7 @@ def describe(
         "config": {"name": name, **given},
         "registered_name": operation.class_name,
     }
-    return described, called, {}
+    return described, called, lengths
 
 
 def find(described: Config) -> Callable[..., Structure]:

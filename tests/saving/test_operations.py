@@ -112,6 +112,14 @@ def test_keras() -> None:
     assert read > 0.9 * len(NAMES)
 
 
+def test_arguments_that_are_named_freely() -> None:
+    x = nkeras.Input((4,))
+    y = ops.pad(ops.rearrange(x, "b (h c) -> b h c", c=2), ((0, 0), (1, 1), (0, 1)), "constant", 9)
+    model = nkeras.Model(x, y)
+    array = np.arange(8.0, dtype="float32").reshape(2, 4)
+    assert_same(model, nkeras.models.model_from_json(model.to_json()), [array], "rearrange")
+
+
 def test_a_file_cannot_name_what_is_no_operation() -> None:
     x = nkeras.Input((2,))
     config = json.loads(nkeras.Model(x, ops.exp(x)).to_json())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from nkeras.core.variable import postponed_values
 from nkeras.layers.base import Layer
 from nkeras.models.model import Functional, Model
 from nkeras.models.onnx.folding import ALWAYS, FOLDS
-from nkeras.models.onnx.reading import Description, InputDescription, Node
+from nkeras.models.onnx.reading import Branch, Description, InputDescription, Node
 from nkeras.models.onnx.table import OPERATORS, Call
 from nkeras.models.onnx.values import AnySize, Known, Size, Traced, Value, zeros_of
 from nkeras.models.parameter import Parameter
@@ -24,6 +24,7 @@ from nkeras.models.parameter import Parameter
 MOST_FOLDED = 16 * 2**20
 """Elements of all arrays together that are computed while a file is read."""
 _SMALL = 4096
+_SHAPE_INPUTS = {"Expand": (1,), "ConstantOfShape": (0,), "Range": (0, 1, 2)}
 _MOST_NAMES = 100
 
 
@@ -41,10 +42,7 @@ class Builder:
     ) -> None:
         self.description = description
         self.opset = description.opset
-        self.values: dict[str, Value] = {
-            name: Known(array, name if dtypes.is_floating(array.dtype.name) else None)
-            for name, array in description.weights.items()
-        }
+        self.values: dict[str, Value] = _known(description.weights)
         self.uses: dict[str, list[Node]] = {}
         self.done: set[int] = set()
         self._input_shapes = input_shapes
@@ -57,8 +55,8 @@ class Builder:
         """The model."""
         self._refuse_unknown()
         graph = self.description
-        for node in graph.nodes:
-            for used in filter(None, node.inputs):
+        for node in _all(graph.nodes):
+            for used in node.needed():
                 self.uses.setdefault(used, []).append(node)
         with postponed_values():  # shapes are compared with the file's before there is a value
             for item in graph.inputs:
@@ -77,7 +75,7 @@ class Builder:
 
     def _refuse_unknown(self) -> None:
         unknown: dict[str, list[str]] = {}
-        for node in self.description.nodes:
+        for node in _all(self.description.nodes):
             if node.operator not in OPERATORS and node.operator not in FOLDS:
                 unknown.setdefault(cut_text(node.operator, 60), []).append(cut_text(node.name, 60))
         if not unknown:
@@ -169,9 +167,20 @@ class Builder:
             call.fail("its inputs must be known when the file is read; they are computed.")
         return OPERATORS[operator](call)
 
+    def run(self, branch: Branch) -> list[Value]:
+        """The values of a branch's outputs."""
+        outside = self.values
+        self.values = {**outside, **_known(branch.weights)}
+        for node in branch.nodes:
+            if id(node) not in self.done:
+                self._add(node)
+        found = [self.values[name] for name in branch.outputs]
+        self.values = outside
+        return found
+
     def _is_left_open(self, call: Call) -> bool:
         """Whether a shape that the node makes depends on sizes that are open."""
-        shapes = {"Expand": (1,), "ConstantOfShape": (0,), "Tile": (1,)}.get(call.operator, ())
+        shapes = _SHAPE_INPUTS.get(call.operator, ())
         values = [call.value(place) for place in shapes]
         return any(isinstance(value, Known) and value.is_open for value in values)
 
@@ -257,6 +266,8 @@ class Builder:
         if is_trained or (is_floating and array.size > _SMALL):
             tensor = self._parameter(known, call, is_trained)
             return _turned(tensor, rank or known.rank) if channels_last else tensor
+        if not array.ndim and rank:  # a configuration would have Python's number of it
+            return array.reshape(1)
         if channels_last and rank is not None and rank > 2:
             wide = array.reshape((1,) * (rank - array.ndim) + array.shape)
             array = np.moveaxis(wide, 1, -1)
@@ -311,6 +322,22 @@ class Builder:
             line = ops.reshape(line, [-1 if i == axis else 1 for i in range(rank)])
             total = line if total is None else ops.add(total, line)
         return total
+
+
+def _known(weights: Mapping[str, np.ndarray]) -> dict[str, Value]:
+    return {
+        name: Known(array, name if dtypes.is_floating(array.dtype.name) else None)
+        for name, array in weights.items()
+    }
+
+
+def _all(nodes: Sequence[Node]) -> Iterator[Node]:
+    """The nodes, and those of their branches."""
+    for node in nodes:
+        yield node
+        for branch in node.attributes.values():
+            if isinstance(branch, Branch):
+                yield from _all(branch.nodes)
 
 
 def _weight_of(values: Sequence[Value]) -> str | None:

@@ -18,6 +18,8 @@ _MOST_GROUPS = 1024
 
 @operator("Conv")
 def _conv(call: Call) -> Value:
+    if isinstance(call.value(1), Traced):
+        return _computed_kernel(call)
     x, kernel = call.traced(0), call.weight(1)
     if x.rank < 3 or kernel.ndim != x.rank or not kernel.size:
         call.fail(f"an input of rank {x.rank} and weights of shape {short(kernel.shape)}.")
@@ -55,6 +57,26 @@ def _conv(call: Call) -> Value:
     if call.has(2):
         weights["bias"] = (2, call.vector(2, filters))
     y = call.builder.layer(call, make, arguments, tensor, weights, x.dtype)
+    return call.made(y, channels_last=True, like=[x])
+
+
+def _computed_kernel(call: Call) -> Value:
+    """A convolution whose kernel is no weight."""
+    x, kernel = call.traced(0), call.traced(1)
+    if x.rank < 3 or kernel.rank != x.rank:
+        call.fail(f"an input of rank {x.rank} and a kernel of rank {kernel.rank}.")
+    size = [length for length in kernel.sizes[2:] if isinstance(length, int)]
+    if len(size) != x.rank - 2:
+        call.fail("the size of its kernel is open.")
+    found = windows(call, x, tuple(size))
+    tensor, padding = x.last, found.padding
+    if padding is None:
+        assert found.pads is not None
+        tensor, padding = zero_padded(call, tensor, found.pads), "valid"
+    turned = ops.transpose(kernel.first, (*range(2, x.rank), 1, 0))
+    y = ops.conv(tensor, turned, found.strides, padding, "channels_last", found.dilation)
+    if call.has(2):
+        y = ops.add(y, call.operand(2))
     return call.made(y, channels_last=True, like=[x])
 
 

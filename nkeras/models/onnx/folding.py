@@ -98,6 +98,27 @@ def _truncated(x: Any, y: Any) -> Any:
     return x / y
 
 
+def _equal_sizes(x: AnySize, y: AnySize) -> bool:
+    """Whether sizes are equal; those that are open are at least 1."""
+    if isinstance(x, Size) == isinstance(y, Size):
+        return x == y
+    size, number = (x, y) if isinstance(x, Size) else (y, x)
+    assert isinstance(size, Size)
+    assert isinstance(number, int)
+    if number >= size.factor and number % size.factor == 0:
+        raise ValueError(f"whether the open size {size} is {number} is not known")
+    return False
+
+
+_equal_elements: Any = np.frompyfunc(_equal_sizes, 2, 1)
+
+
+def _equal(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    if object in (x.dtype, y.dtype):
+        return np.asarray(_equal_elements(x.astype(object), y.astype(object)), bool)
+    return np.equal(x, y)
+
+
 _TWO: dict[str, Callable[[Any, Any], Any]] = {
     "Add": lambda x, y: x + y,
     "Sub": lambda x, y: x - y,
@@ -107,7 +128,7 @@ _TWO: dict[str, Callable[[Any, Any], Any]] = {
     "Pow": lambda x, y: np.power(x, y).astype(x.dtype),
     "Max": np.maximum,
     "Min": np.minimum,
-    "Equal": lambda x, y: np.equal(x, y).astype(bool),
+    "Equal": _equal,
     "Greater": np.greater,
     "GreaterOrEqual": np.greater_equal,
     "Less": np.less,

@@ -2,6 +2,7 @@
 
 from nkeras.models.onnx import activations as activations
 from nkeras.models.onnx import arithmetic as arithmetic
+from nkeras.models.onnx import choosing as choosing
 from nkeras.models.onnx import convolution as convolution
 from nkeras.models.onnx import normalization as normalization
 from nkeras.models.onnx import pooling as pooling

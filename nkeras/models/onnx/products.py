@@ -8,6 +8,7 @@ import numpy as np
 
 from nkeras import layers, ops
 from nkeras.core.errors import cut_text, short
+from nkeras.models.onnx.arithmetic import broadcast
 from nkeras.models.onnx.reading import Node
 from nkeras.models.onnx.table import Call, operator
 from nkeras.models.onnx.values import Known, Traced, Value
@@ -80,9 +81,10 @@ def _matmul(call: Call) -> Value:
         call.fail("a factor is a single number.")
     is_traced = isinstance(a, Traced) or isinstance(b, Traced)
     y = ops.matmul(call.operand(0) if is_traced else call.tensor(0), call.operand(1))
-    if a.rank >= 2 and b.rank in (2, a.rank):
-        return call.made(y, (*a.sizes[:-1], b.sizes[-1]))
-    return call.made(y)
+    if a.rank < 2 or b.rank < 2:
+        return call.made(y)
+    batch = broadcast([a.sizes[:-2], b.sizes[:-2]])
+    return call.made(y, (*batch, a.sizes[-2], b.sizes[-1]))
 
 
 def _bias_behind(call: Call, units: int) -> tuple[Node, int, np.ndarray] | None:

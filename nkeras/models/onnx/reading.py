@@ -21,8 +21,8 @@ OLDEST, NEWEST = 7, 28
 _OLDEST_FORMAT, _NEWEST_FORMAT = 3, 16
 _MOST_SIZE = 2**31 - 1
 
-AttributeValue: TypeAlias = "int | float | str | list[Any] | np.ndarray | None"
-"""None where nkeras does not read the kind, such as a graph."""
+AttributeValue: TypeAlias = "int | float | str | list[Any] | np.ndarray | Branch | None"
+"""None where nkeras does not read the kind, such as a list of graphs."""
 
 
 @dataclass
@@ -42,6 +42,31 @@ class Node:
     inputs: list[str]
     outputs: list[str]
     attributes: dict[str, AttributeValue]
+
+    def needed(self) -> list[str]:
+        """Names of tensors that it needs, also those that its branches take from outside."""
+        found = [name for name in self.inputs if name]
+        for branch in self.attributes.values():
+            if isinstance(branch, Branch):
+                found += branch.taken
+        return found
+
+
+@dataclass
+class Branch:
+    """A graph inside of a node.
+
+    Attributes:
+        nodes: its nodes in order.
+        weights: its initializers by name.
+        outputs: names of tensors.
+        taken: names of tensors outside that it needs.
+    """
+
+    nodes: list[Node]
+    weights: dict[str, np.ndarray]
+    outputs: list[str]
+    taken: list[str]
 
 
 @dataclass
@@ -121,6 +146,18 @@ def _described(model: Any, external: ExternalFiles) -> Description:
         )
     opset = _opset(model)
     graph = model.graph
+    weights = _weights(graph, external)
+    nodes = [_node(node, number, external) for number, node in enumerate(graph.node)]
+    inputs = [_input(item) for item in graph.input if item.name not in weights]
+    outputs = [item.name for item in graph.output]
+    if not inputs or not all(outputs) or not outputs:
+        raise ValueError("from_onnx: the graph has no inputs or no outputs.")
+    known = [item.name for item in inputs] + list(weights)
+    nodes = _in_order(nodes, known, outputs)
+    return Description(graph.name, opset, nodes, weights, inputs, outputs)
+
+
+def _weights(graph: Any, external: ExternalFiles) -> dict[str, np.ndarray]:
     if graph.sparse_initializer:
         raise ValueError("from_onnx: the graph has sparse initializers, which nkeras has not.")
     weights: dict[str, np.ndarray] = {}
@@ -130,14 +167,20 @@ def _described(model: Any, external: ExternalFiles) -> Description:
                 f"from_onnx: two initializers have the name {short(tensor.name, 60)}, or none."
             )
         weights[tensor.name] = array_of(tensor, external, tensor.name)
+    return weights
+
+
+def _branch(graph: Any, external: ExternalFiles) -> Branch:
+    weights = _weights(graph, external)
     nodes = [_node(node, number, external) for number, node in enumerate(graph.node)]
-    inputs = [_input(item) for item in graph.input if item.name not in weights]
     outputs = [item.name for item in graph.output]
-    if not inputs or not all(outputs) or not outputs:
-        raise ValueError("from_onnx: the graph has no inputs or no outputs.")
-    known = [item.name for item in inputs] + list(weights)
-    nodes = _in_order(nodes, known, outputs)
-    return Description(graph.name, opset, nodes, weights, inputs, outputs)
+    made = {*weights, *(name for node in nodes for name in node.outputs)}
+    needed = [*outputs, *(name for node in nodes for name in node.needed())]
+    taken = list(dict.fromkeys(name for name in needed if name not in made))
+    if graph.input or not all(outputs):
+        raise ValueError("from_onnx: a graph inside of a node has inputs, or unnamed outputs.")
+    nodes = _in_order(nodes, [*weights, *taken], outputs)
+    return Branch(nodes, weights, outputs, taken)
 
 
 def _opset(model: Any) -> int:
@@ -175,6 +218,8 @@ def _attribute(attribute: Any, node: str, external: ExternalFiles) -> AttributeV
         return _text(attribute.s)
     if attribute.type == 4:
         return array_of(attribute.t, external, f"{node}.{attribute.name}")
+    if attribute.type == 5:
+        return _branch(attribute.g, external)
     if attribute.type == 6:
         return [float(item) for item in attribute.floats]
     if attribute.type == 7:
@@ -252,5 +297,5 @@ def _in_order(nodes: list[Node], known: list[str], outputs: list[str]) -> list[N
             states[id(node)] = False
             open_nodes.append(node)
             stack.append(("", ""))
-            stack.extend((item, node.name) for item in filter(None, node.inputs))
+            stack.extend((item, node.name) for item in node.needed())
     return ordered

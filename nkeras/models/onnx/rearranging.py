@@ -10,6 +10,7 @@ import numpy as np
 from nkeras import ops
 from nkeras.core.errors import short
 from nkeras.models.onnx.folding import filling, quotient
+from nkeras.models.onnx.open_sizes import rearranged
 from nkeras.models.onnx.table import Call, operator
 from nkeras.models.onnx.values import AnySize, Known, Size, Traced, Value, placed, product
 
@@ -53,7 +54,13 @@ def reshaped(call: Call, x: Traced, target: list[AnySize]) -> Traced:
         return x
     unknown = [i for i, size in enumerate(target) if isinstance(size, Size)]
     if len(unknown) > 1:
-        call.fail(f"the shape {_text(target)} has {len(unknown)} sizes that the file leaves open.")
+        tensor = rearranged(x.first, x.sizes, target)
+        if tensor is None:
+            call.fail(
+                f"the shape {_text(target)} has {len(unknown)} sizes that the file leaves open, of "
+                f"a tensor of shape {_text(x.sizes)}."
+            )
+        return call.made(tensor, target)
     shape = tuple(-1 if isinstance(size, Size) else size for size in target)
     return call.made(ops.reshape(x.first, shape), target)
 
@@ -188,6 +195,16 @@ def _constant_of_shape(call: Call) -> Value:
     array = np.full(fixed, value.reshape(()), dtype)
     tensor = ops.add(call.builder.open_zeros(sizes, dtype, call), array)
     return call.made(ops.cast(tensor, value.dtype.name), sizes)
+
+
+@operator("Range")
+def _range(call: Call) -> Value:
+    sizes = [call.sizes(place)[0] for place in range(3)]
+    start, stop, step = sizes
+    if start != 0 or step != 1 or not isinstance(stop, Size):
+        call.fail("with an open size, only a range from 0 in steps of 1 is read.")
+    ones = ops.add(call.builder.open_zeros([stop], "int64", call), 1)
+    return call.made(ops.subtract(ops.cumsum(ones, 0), 1), [stop])
 
 
 @operator("Tile")

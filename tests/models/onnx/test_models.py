@@ -249,3 +249,117 @@ def test_weights_in_a_file_beside_the_model(tmp_path: Path):
     )
     model = nkeras.models.from_onnx(tmp_path / "model.onnx")
     np.testing.assert_array_equal(model(arrays["x"]).numpy(), want)
+
+
+def test_reshaping_with_two_open_sizes(tmp_path: Path):
+    """Attention's heads: of the batch and the time nobody knows the size."""
+    shapes = {"heads": [0, 0, 2, 3], "joined": [0, 0, -1], "pairs": [0, -1], "back": [0, 0, 3, 2]}
+    weights = {name: np.array(shape) for name, shape in shapes.items()}
+    weights |= {"zero": np.array(0), "one": np.array(1), "table": floats(8, 6)}
+    nodes = [
+        node("Reshape", ["x", "heads"], ["h"]),
+        node("Transpose", ["h"], ["t"], perm=[0, 2, 1, 3]),
+        node("Transpose", ["t"], ["u"], perm=[0, 2, 1, 3]),
+        node("Reshape", ["u", "joined"], ["j"]),
+        node("Reshape", ["j", "back"], ["b"]),
+        node("Reshape", ["b", "joined"], ["k"]),
+        node("Shape", ["x"], ["shape"]),
+        node("Gather", ["shape", "one"], ["time"], axis=0),
+        node("Range", ["zero", "time", "one"], ["places"]),
+        node("Gather", ["table", "places"], ["p"], "positions"),
+        node("Add", ["k", "p"], ["y"]),
+    ]
+    arrays = {"x": floats(2, 5, 6)}
+    file = model_of(nodes, arrays, ["y"], weights, open_axes=(0, 1))
+    model = nkeras.models.from_onnx(saved(file, tmp_path))
+    assert model.output_shape == (None, None, 6)
+    for x in (arrays["x"], floats(3, 7, 6)):
+        np.testing.assert_array_equal(model(x).numpy(), expected(file, {"x": x})[0])
+
+
+def test_a_branch_takes_tensors_from_outside(tmp_path: Path):
+    """As torch writes `squeeze`: another graph if the size of axis 1 is 1."""
+    weights = {"scale": floats(4), "w": floats(4, 4), "b": floats(4), "one": np.array(1)}
+    empty = [
+        helper.make_empty_tensor_value_info("then"),
+        helper.make_empty_tensor_value_info("else"),
+    ]
+    inner = [
+        node("MatMul", ["p", "w"], ["q"], "inside"),
+        node("Add", ["q", "b"], ["r"]),
+        node("Flatten", ["r"], ["then"]),
+    ]
+    other = [node("Identity", ["p"], ["else"])]
+    branches = {
+        "then_branch": helper.make_graph(inner, "then", [], empty[:1]),
+        "else_branch": helper.make_graph(other, "else", [], empty[1:]),
+    }
+    nodes = [
+        node("Mul", ["x", "scale"], ["p"]),
+        node("Shape", ["x"], ["shape"]),
+        node("Gather", ["shape", "one"], ["size"], axis=0),
+        node("Equal", ["size", "one"], ["is_one"]),
+        node("If", ["is_one"], ["y"], **branches),
+    ]
+    for length in (1, 3):
+        arrays = {"x": floats(2, length, 4)}
+        file = model_of(nodes, arrays, ["y"], weights)
+        model = nkeras.models.from_onnx(saved(file, tmp_path))
+        np.testing.assert_allclose(
+            model(arrays["x"]).numpy(), expected(file, arrays)[0], 1e-5, 1e-5
+        )
+        assert ("inside" in [layer.name for layer in model.layers]) == (length == 1)
+    arrays = {"x": floats(2, 1, 4)}
+    file = model_of(nodes, arrays, ["y"], weights, open_axes=(0, 1))
+    with pytest.raises(ValueError, match="whether the open size n1 is 1 is not known"):
+        nkeras.models.from_onnx(saved(file, tmp_path))
+
+
+def test_constants_keep_their_dtypes_in_configurations(tmp_path: Path):
+    weights = {"zero": np.array(0.0, "float32"), "two": np.array(2), "three": np.array(3)}
+    nodes = [node("Greater", ["x", "zero"], ["g"]), node("Where", ["g", "two", "three"], ["y"])]
+    arrays = {"x": floats(2, 3)}
+    file = model_of(nodes, arrays, ["y"], weights)
+    model = nkeras.models.from_onnx(saved(file, tmp_path))
+    again = nkeras.models.model_from_json(model.to_json())
+    for made in (model, again):
+        got = made(arrays["x"]).numpy()
+        assert got.dtype == "int64"
+        np.testing.assert_array_equal(got, expected(file, arrays)[0])
+
+
+ROUND = {
+    "image": lambda layers: [
+        layers.Input((12, 10, 3)),
+        layers.Conv2D(8, 3, strides=2, padding="same"),
+        layers.BatchNormalization(),
+        layers.DepthwiseConv2D(3, activation="relu6"),
+        layers.Conv2DTranspose(4, 3, strides=2, activation="gelu"),
+        layers.GroupNormalization(2),
+        layers.AveragePooling2D(3, 2, "same"),
+        layers.UpSampling2D(2, interpolation="bilinear"),
+        layers.Flatten(),
+        layers.Dense(3, activation="softmax"),
+    ],
+    "sequence": lambda layers: [
+        layers.Input((7,), dtype="int32"),
+        layers.Embedding(20, 6),
+        layers.Conv1D(6, 3, padding="causal", activation="silu"),
+        layers.Bidirectional(layers.LSTM(4, return_sequences=True)),
+        layers.LayerNormalization(),
+        layers.GRU(5),
+        layers.Dense(2),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", ROUND)
+def test_what_nkeras_writes_is_read_again(name: str, tmp_path: Path):
+    nkeras.utils.set_random_seed(3)
+    with nkeras.use_backend("numpy"):
+        model = nkeras.Sequential(ROUND[name](nkeras.layers))
+        model.export(str(tmp_path / "model.onnx"), verbose=False)
+        made = nkeras.models.from_onnx(tmp_path / "model.onnx")
+        x = floats(2, 12, 10, 3) if name == "image" else np.arange(14, dtype="int32").reshape(2, 7)
+        np.testing.assert_allclose(made(x).numpy(), model(x).numpy(), 1e-5, 1e-6)
+    assert made.count_params() >= model.count_params()

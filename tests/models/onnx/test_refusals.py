@@ -166,7 +166,7 @@ NODES = {
     ),
     "an axis that is not there": ([node("Softmax", ["x"], ["y"], axis=7)], {}, "no axis 7"),
     "weights that are computed": (
-        [node("Conv", ["i", "x"], ["y"]), node("Unsqueeze", ["x", "a"], ["i"])],
+        [node("ConvTranspose", ["i", "x"], ["y"]), node("Unsqueeze", ["x", "a"], ["i"])],
         {"a": np.array([0])},
         "must be known",
     ),
@@ -186,9 +186,14 @@ NODES = {
         "places of the maxima",
     ),
     "control flow": (
+        [node("Loop", ["", "b"], ["y"], "turns"), node("Cast", ["x"], ["b"], to=9)],
+        {},
+        "1 operators of the file: Loop \\(turns\\)",
+    ),
+    "a condition that is computed": (
         [node("If", ["b"], ["y"], "choice"), node("Cast", ["x"], ["b"], to=9)],
         {},
-        "1 operators of the file: If \\(choice\\)",
+        "condition is computed",
     ),
 }
 

@@ -22,6 +22,7 @@ def cases() -> Iterator[Case]:
         {"auto_pad": "VALID", "kernel_shape": [3, 3]},
     ):
         yield Case("Conv", (image, kernel), given)
+    yield Case("Conv", (image, kernel.array, bias), {"strides": [2, 1]}, open_axes=())
     for axes in ((0, 2, 3), (0, 2)):
         yield Case("Conv", (image, kernel), {"pads": [1, 1, 1, 1]}, open_axes=axes)
         yield Case("Conv", (image, kernel), {"auto_pad": "SAME_UPPER"}, open_axes=axes)

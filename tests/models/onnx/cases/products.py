@@ -19,6 +19,7 @@ def cases() -> Iterator[Case]:
     yield Case("MatMul", (floats(2, 3, 4), const(floats(4, 5))))
     yield Case("MatMul", (floats(2, 3, 4), floats(2, 4, 5)))
     yield Case("MatMul", (const(floats(2, 3)), floats(4, 3, 5)))
+    yield Case("MatMul", (const(floats(5, 3)), floats(2, 3, 4)))
     yield Case("MatMul", (floats(2, 3, 4, 5), floats(2, 3, 5, 2)))
     yield Case("MatMul", (x, const(floats(4))))
     yield Case("MatMul", (floats(2, 3, 4), const(floats(2, 4, 5))), open_axes=())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 from tests.models.onnx.case import Case, const, floats
 
@@ -46,6 +46,17 @@ def cases() -> Iterator[Case]:
     yield Case("Constant", (), {"value_float": 1.5})
     yield Case("Shape", (const(floats(2, 3)),))
     yield Case("Shape", (const(floats(2, 3, 4)),), {"start": 1, "end": -1})
+    branches = {
+        name: helper.make_graph(
+            [helper.make_node("Constant", [], [name], value_floats=values)],
+            name,
+            [],
+            [helper.make_empty_tensor_value_info(name)],
+        )
+        for name, values in {"then_branch": [1.0, 2.0], "else_branch": [3.0]}.items()
+    }
+    for condition in (True, False):
+        yield Case("If", (const(condition),), branches)
     yield Case("Size", (const(floats(2, 3)),))
     yield Case("Range", (const(1), const(7), const(2)))
     yield Case("Range", (const(1.0), const(-1.0), const(-0.5)))
