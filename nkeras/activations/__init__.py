@@ -2,6 +2,7 @@ from nkeras.activations.along_axis import glu as glu
 from nkeras.activations.along_axis import log_softmax as log_softmax
 from nkeras.activations.along_axis import softmax as softmax
 from nkeras.activations.along_axis import sparsemax as sparsemax
+from nkeras.activations.keras2 import keras2_hard_sigmoid as keras2_hard_sigmoid
 from nkeras.activations.lookup import deserialize as deserialize
 from nkeras.activations.lookup import get as get
 from nkeras.activations.lookup import serialize as serialize

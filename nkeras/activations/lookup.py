@@ -7,6 +7,7 @@ from types import FunctionType
 from typing import Any
 
 from nkeras.activations import along_axis, rectified, smooth
+from nkeras.activations.keras2 import keras2_hard_sigmoid
 from nkeras.activations.smooth import linear
 from nkeras.backend.scalars import activation as scalars
 from nkeras.core.elementwise import Elementwise
@@ -26,6 +27,8 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
     for name, function in vars(module).items()
     if isinstance(function, FunctionType) and function.__module__ == module.__name__
 }
+
+_KNOWN = {**ACTIVATIONS, "keras2_hard_sigmoid": keras2_hard_sigmoid}
 
 
 def get(identifier: ActivationLike) -> Callable[..., Any]:
@@ -51,7 +54,7 @@ def get(identifier: ActivationLike) -> Callable[..., Any]:
         return linear
     if isinstance(identifier, dict):
         identifier = deserialize(identifier)
-    return resolve(identifier, ACTIVATIONS, "activation function")
+    return resolve(identifier, _KNOWN, "activation function")
 
 
 def serialize(activation: Callable[..., object]) -> str | Config:
@@ -100,6 +103,6 @@ def deserialize(
         if name in ACTIVATIONS and config.get("registered_name") in (None, "function", name):
             return ACTIVATIONS[name]
     if isinstance(config, str):
-        known = {**ACTIVATIONS, **(custom_objects or {})}
+        known = {**_KNOWN, **(custom_objects or {})}
         return resolve(config, known, "activation function")
     return deserialize_keras_object(config, custom_objects)

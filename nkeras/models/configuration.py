@@ -186,7 +186,8 @@ def graph_from_config(cls: type[_Model], config: Config) -> _Model:
     inputs = inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
     outputs = outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs
     model = cls(inputs=inputs, outputs=outputs, name=config.get("name"))
-    model.trainable = config.get("trainable", True)
+    if not config.get("trainable", True):  # True says nothing of the layers
+        model.trainable = False
     return model
 
 

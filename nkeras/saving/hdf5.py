@@ -75,6 +75,9 @@ class Reader:
         file: path, or a file opened for reading bytes.
         name: of the file, for messages.
 
+    Attributes:
+        size: bytes of the file.
+
     Raises:
         ValueError: the file is damaged, or has what a file of weights must not have.
         OSError: it cannot be read.
@@ -84,9 +87,9 @@ class Reader:
         h5py = _h5py()
         self.name = name or str(file)
         if isinstance(file, (str, os.PathLike)):
-            self._size = os.stat(file).st_size  # raises FileNotFoundError with the name
+            self.size: int = os.stat(file).st_size  # raises FileNotFoundError with the name
         else:
-            self._size = file.seek(0, os.SEEK_END)
+            self.size = file.seek(0, os.SEEK_END)
             file.seek(0)
         self._seen: set[int] = set()
         self._arrays: dict[str, StoredArray] = {}
@@ -210,7 +213,7 @@ class Reader:
         if dataset.shape is None or len(dataset.shape) > _MAX_DIMENSIONS:
             raise self._refuse(path, "has no shape of an array")
         claimed = float(np.prod(dataset.shape, dtype=np.float64)) * dtype.itemsize
-        held = min(dataset.id.get_storage_size(), self._size)
+        held = min(dataset.id.get_storage_size(), self.size)
         allowed = max(_SMALL, _MAX_EXPANSION * held) if filters else held
         if claimed > allowed:
             raise self._refuse(

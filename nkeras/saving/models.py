@@ -8,11 +8,20 @@ import sys
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeGuard
 
 from nkeras.core.errors import nearest, refuse, short, warn
 from nkeras.core.files import replacing
-from nkeras.saving import folder, hdf5, keras_file, safetensors, shards, tensor_file, weights
+from nkeras.saving import (
+    folder,
+    hdf5,
+    keras_file,
+    legacy_h5,
+    safetensors,
+    shards,
+    tensor_file,
+    weights,
+)
 from nkeras.saving.archive import Archive
 
 if TYPE_CHECKING:
@@ -37,11 +46,11 @@ def save_model(
 
     Args:
         model: model; it must be built.
-        filepath: path that ends in `.keras`, or an open file. With `zipped=False`, the path of a
-            folder.
+        filepath: path that ends in `.keras`, or in `.h5` or `.hdf5` for the older format, or an
+            open file. With `zipped=False`, the path of a folder.
         overwrite: whether to replace a file; otherwise ask on the terminal.
         zipped: False for a folder instead of an archive.
-        **kwargs: only `include_optimizer`, for `.h5`.
+        **kwargs: only `include_optimizer`, for `.h5`: whether to write how the model was compiled.
 
     Raises:
         ValueError: the path has another ending, or an argument is unknown.
@@ -57,7 +66,7 @@ def save_model(
 
     Source: https://keras.io/api/models/model_saving_apis/model_saving_and_loading/
     """
-    kwargs.pop("include_optimizer", None)
+    include_optimizer = kwargs.pop("include_optimizer", True)
     kwargs.pop("save_format", None)  # of Keras 2; the path says it
     if kwargs:
         known = ["overwrite", "zipped", "include_optimizer"]
@@ -81,6 +90,9 @@ def save_model(
     elif path.suffix == ".keras":
         with replacing(path, "w+b") as file:
             keras_file.save(model, file, path.parent)
+    elif path.suffix in _LEGACY:
+        with replacing(path, "w+b") as file:
+            legacy_h5.save(model, file, bool(include_optimizer))
     else:
         raise ValueError(
             "save_model: argument `filepath` must end in .keras (or .h5). Received: "
@@ -101,8 +113,10 @@ def load_model(
     hand over, or have registered.
 
     Args:
-        filepath: path of a `.keras` file or folder, or an open file.
-        custom_objects: classes and functions by name.
+        filepath: path of a `.keras` file or folder, of an `.h5` or `.hdf5` file of Keras 1 to 3, or
+            an open file.
+        custom_objects: classes and functions by name; in `.h5` files, the function of a `Lambda` by
+            its own name, or that of the layer.
         compile: whether to compile the model as it was when it was saved.
         safe_mode: only True; a function that a file would have to bring along is given by name in
             `custom_objects`.
@@ -129,6 +143,8 @@ def load_model(
         return folder.load(path, custom_objects, compile)
     if not path.exists():
         raise ValueError(f"load_model: there is no file {short(str(path))}.")
+    if path.suffix in _LEGACY or (path.suffix == ".keras" and legacy_h5.is_hdf5(path)):
+        return legacy_h5.load(path, custom_objects, compile)
     if path.suffix == ".keras":
         with path.open("rb") as file:
             return keras_file.load(file, path.name, custom_objects, compile)
@@ -200,12 +216,13 @@ def load_weights(
 
     Args:
         model: model of the same structure; it must be built.
-        filepath: path of a `.weights.h5`, `.weights.json`, `.safetensors` or `.keras` file. Arrays
-            of safetensors go by the paths of variables. If not all weights of layers are found in
-            this way, they go by the structure of the model, as in the other formats, where nkeras
-            wrote the file.
+        filepath: path of a `.weights.h5`, `.weights.json`, `.safetensors` or `.keras` file, or of
+            an `.h5` file of Keras 1 to 3. Arrays of safetensors go by the paths of variables. If
+            not all weights of layers are found in this way, they go by the structure of the model,
+            as in the other formats, where nkeras wrote the file.
         skip_mismatch: leave layers that do not fit as they are, and warn.
-        **kwargs: only `objects_to_skip`: layers to leave out.
+        **kwargs: only `objects_to_skip`: layers to leave out; for `.h5`, `by_name`: whether to find
+            layers by their names instead of their order.
 
     Raises:
         ValueError: the weights do not fit (then none has changed), or the file is damaged.
@@ -213,12 +230,40 @@ def load_weights(
 
     Source: https://keras.io/api/models/model_saving_apis/weights_saving_and_loading/
     """
+    by_name = kwargs.pop("by_name", None)
     skipped = _skipped(kwargs, "load_weights")
     path = _path(filepath, "load_weights")
     _need_built(model, "load_weights")
-    ending = _ending(path, _READERS, "load_weights")
-    with _READERS[ending](path, model) as source:
+    with _opened(path, model) as source:
+        if _lists_layers(source, path):
+            if skipped:
+                raise ValueError(
+                    "load_weights: argument `objects_to_skip` is for .weights.h5 files; for .h5 "
+                    "files `by_name=True` leaves out layers of other names. Received: "
+                    f"{short(str(path))}"
+                )
+            legacy_h5.load_weights(model, source, bool(by_name), skip_mismatch)
+            return
+        if by_name is not None:
+            raise ValueError(
+                "load_weights: argument `by_name` is for .h5 files that list layers. Received: "
+                f"{short(str(path))}"
+            )
         weights.load(model, source, skip_mismatch, skipped)
+
+
+def _opened(path: Path, model: Model) -> AbstractContextManager[weights.Source]:
+    if path.suffix in _LEGACY and not path.name.endswith(".weights.h5"):
+        return hdf5.Reader(path, path.name)
+    return _READERS[_ending(path, _READERS, "load_weights")](path, model)
+
+
+def _lists_layers(source: weights.Source, path: Path) -> TypeGuard[hdf5.Reader]:
+    """Whether a file of weights is as Keras 1 and 2 wrote them, under any ending of HDF5."""
+    if not isinstance(source, hdf5.Reader) or path.suffix not in _LEGACY:
+        return False
+    listed = {"layer_names", "layer_names0"} & set(source.file.attrs)
+    return bool(listed) or not path.name.endswith(".weights.h5")
 
 
 def _write_hdf5(path: Path, model: Model, skipped: Collection[object]) -> None:
