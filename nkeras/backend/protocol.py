@@ -61,10 +61,14 @@ class Backend(Protocol):
         ...
 
 
-class Adopts(Protocol):
-    """What a backend may have besides: tensors of others are no error, they come along."""
+class IsSymbolic(Protocol):
+    """What a backend may say besides: it computes nothing, but notes what would be computed.
 
-    adopts: bool
+    Tensors of other backends become its constants, and operations that change nothing for the sizes
+    of now are called too, for the sizes stand for others.
+    """
+
+    is_symbolic: bool
 
 
 class SupportsArrayKernels(Protocol):

@@ -291,7 +291,7 @@ def as_tensor(value: Any, dtype: str | None = None) -> Tensor:
     if isinstance(value, Tensor):
         active = registry.active()
         if value.backend is not active:
-            if getattr(active, "adopts", False):
+            if getattr(active, "is_symbolic", False):
                 return Tensor(active.asarray(value.numpy(), dtype or value.dtype), active)
             raise BackendError(
                 f"A tensor lives on backend {value.backend.name!r}, the active backend is "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nkeras.backend import registry
 from nkeras.core.errors import short
 from nkeras.core.primitive import op, shape_of, to_tensor
 from nkeras.core.tensor import Tensor
@@ -60,7 +61,8 @@ def getitem(x: TensorLike, key: Any) -> Tensor:
 
 def _selected(x: Tensor, index: Index) -> Tensor:
     if all([part == (0, size, 1) for part, size in zip(index, x.shape, strict=True)]):
-        return x
+        if not getattr(registry.active(), "is_symbolic", False):
+            return x
     return slice_(x, index=index)
 
 

@@ -105,6 +105,37 @@ def images_of_any_size() -> nkeras.Model:
     )
 
 
+def two_images() -> nkeras.Model:
+    """Sizes that are not known must be those of the other input."""
+    a, b = nkeras.Input((None, None, 3)), nkeras.Input((None, None, 3))
+    x = layers.Conv2D(4, 3, strides=2, padding="same")(a + b)
+    return nkeras.Model([a, b], [layers.Reshape((-1, 4))(x), nkeras.ops.mean(x, axis=(1, 2))])
+
+
+def cut() -> nkeras.Model:
+    """Sizes that are cut at a limit, also where it is not reached."""
+    x = nkeras.Input((None, 4))
+    first, last = x[:, :50], x[:, -50:]
+
+    class Cut(layers.Layer):
+        def call(self, x: Any) -> Any:
+            kept = min(x.shape[1], 20)
+            left = max(x.shape[1] - 20, 0)
+            return nkeras.ops.sum(x[:, :kept], 1) * left
+
+    class Updated(layers.Layer):
+        def call(self, x: Any) -> Any:
+            return nkeras.ops.slice_update(x, (0, 1, 1), x[:, 1:3, 1:3] * 2.0)
+
+    return nkeras.Model(x, [first, last, Cut()(x), Updated()(x)])
+
+
+def limits() -> nkeras.Model:
+    x = nkeras.Input((4,))
+    makers = ({}, {"max_value": 6.0}, {"negative_slope": 0.1}, {"max_value": 2.0, "threshold": 1.0})
+    return nkeras.Model(x, [layers.ReLU(**options)(x * 4.0) for options in makers])
+
+
 def own_function() -> nkeras.Model:
     @nkeras.elementwise
     def soft_limit(x: Any, limit: Any) -> Any:
@@ -134,6 +165,7 @@ MODELS = {
     "nested": (nested, floats(5, 4)),
     "lengths": (lengths, floats(5, 7, 4)),
     "images": (images_of_any_size, floats(5, 17, 24, 3)),
+    "limits": (limits, floats(5, 4)),
     "own function": (own_function, floats(5, 4)),
 }
 
@@ -152,10 +184,33 @@ def test_images_of_other_sizes(sizes: tuple[int, int], tmp_path: Path) -> None:
     check(images_of_any_size(), tmp_path / "m.onnx", [floats(2, *sizes, 3)])
 
 
+def test_sizes_of_two_inputs(tmp_path: Path) -> None:
+    check(two_images(), tmp_path / "m.onnx", [floats(5, 9, 14, 3), floats(5, 9, 14, 3)])
+
+
+def test_batches_of_pairs(tmp_path: Path) -> None:
+    class Pairs(nkeras.Model):
+        def call(self, x: Any) -> Any:
+            both = nkeras.ops.reshape(x, (x.shape[0] // 2, 2, 3))
+            return both[:, 0] - both[:, 1]
+
+    model, array = Pairs(), floats(6, 3)
+    model(array)
+    model.export(tmp_path / "m.onnx", verbose=False)
+    assert largest_error(run(session(tmp_path / "m.onnx"), [array]), model(array)) == 0.0
+
+
+def test_limits_are_single_operators(tmp_path: Path) -> None:
+    limits().export(tmp_path / "m.onnx", verbose=False)
+    names = [node.op_type for node in onnx.load(tmp_path / "m.onnx").graph.node]
+    assert {"Relu", "Clip"} <= set(names)
+
+
 @pytest.mark.parametrize("length", [2, 33])
 def test_sequences_of_other_lengths(length: int, tmp_path: Path) -> None:
     check(transformer(), tmp_path / "m.onnx", [ids(2, length)])
     check(lengths(), tmp_path / "m.onnx", [floats(3, length - 1, 4)])
+    check(cut(), tmp_path / "m.onnx", [floats(3, 3 * length, 4)])
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])

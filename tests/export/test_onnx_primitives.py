@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import nkeras
+from nkeras.backend import derive
 from nkeras.core.elementwise import Elementwise
 from nkeras.core.primitive import PRIMITIVES
+from nkeras.export.onnx import formulas
 from nkeras.export.onnx.writers.complexes import OF_COMPLEX
 from nkeras.export.onnx.writers.table import WRITERS
 from tests.export.one_layer import OnePrimitive, signature
@@ -112,6 +114,12 @@ def test_every_primitive_is_written_or_has_a_reason() -> None:
     assert expected - set(NOT_WRITTEN) - OF_COMPLEX == {n for n in NAMES if n in own} - OF_COMPLEX
     assert set(WRITERS) <= own
     assert not set(WRITERS) & set(NOT_WRITTEN)
+
+
+@pytest.mark.parametrize("name", derive.FUNCTIONS)
+def test_every_function_of_scalars_is_written(name: str) -> None:
+    known = set(formulas._OPERATORS) | set(formulas._COMPOSED) | {"where"}
+    assert name in known
 
 
 @pytest.mark.parametrize("name", [name for name in NOT_WRITTEN if CASES[name][0].arrays])

@@ -20,7 +20,8 @@ from nkeras.core.elementwise import Elementwise
 from nkeras.core.primitive import PRIMITIVES, Primitive
 from nkeras.core.spec import Spec, broadcast_shapes
 from nkeras.core.tensor import Tensor
-from nkeras.export.onnx.formulas import cast, wider, write_formula
+from nkeras.export.onnx.elementwise import write_formula
+from nkeras.export.onnx.formulas import cast, wider
 from nkeras.export.onnx.graph import ExportError, Value, graph, node
 from nkeras.export.onnx.writers.complexes import OF_COMPLEX
 from nkeras.export.onnx.writers.table import WIDENED, WRITERS
@@ -70,7 +71,7 @@ class Onnx:
     kernels: Mapping[str, Kernel] = _Kernels()
     dtypes = frozenset(dtypes.DTYPES)
     device = "cpu, a file"
-    adopts = True  # tensors of other backends become constants
+    is_symbolic = True
 
     def elementwise(self, scalar: Scalar) -> Kernel:
         """The operators of a scalar function."""

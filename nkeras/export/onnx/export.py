@@ -20,13 +20,17 @@ from nkeras.export.onnx.tracing import Weights, traced
 if TYPE_CHECKING:
     from nkeras.models.model import Model
 
-# Of the batch in each run.
-_BATCHES = (6, 10, 15, 21)
-# Other sizes that are not known begin with these, and differ from each other: first, as in shape
-# inference, what divides well, then what does not, one more and one less than a multiple of 32:
-# sizes that are halved and rounded up or down, and doubled again, are not what they were.
-_EVEN = (840, 1680, 2520, 3360)
-_ODD = (0, 0, 961, 1023)
+# Sizes that are not known, of the batch and, differing from each other, of other axes. The first
+# two runs have sizes that divide well, as in shape inference. The last ones have those that do not,
+# and small ones if possible, so that it shows what is cut at a limit: one more and one less than a
+# power of two, which halved, rounded up or down, and doubled are not what they were.
+_FIRST = ((12, 840, 1680), (24, 1680, 2520))  # the batch, the first other axis, to the next one
+_LAST = (
+    ((5, 9, 64), (11, 7, 64)),
+    ((5, 33, 64), (11, 31, 64)),
+    ((5, 1025, 64), (11, 1023, 64)),
+    ((60, 2520, 3360), (84, 3360, 4200)),
+)
 
 
 @dataclass(frozen=True)
@@ -131,35 +135,35 @@ def _runs(
         return _several(run, others)
     except ExportError:
         raise
-    except ValueError:
-        if len(others) < 2:
+    except (ValueError, IndexError):
+        axes = sorted({axis for _, axis in others})
+        if len(axes) == len(others):
             raise
-        return _several(run, dict.fromkeys(others, 0))  # sizes of one axis in several inputs
+        # Inputs that are put together have the same sizes of their axes.
+        return _several(run, {(i, axis): axes.index(axis) for i, axis in others})
 
 
 def _several(
     run: Callable[[Callable[[int, int], int]], Graph], others: dict[tuple[int, int], int]
 ) -> list[Graph]:
-    """Three runs; where others than the batch are not known, four, the last two odd if possible."""
+    """Three runs, or four where more than the batch is not known."""
 
-    def fill(number: int, odd: bool = False) -> Callable[[int, int], int]:
+    def sized(batch: int, start: int, apart: int) -> Graph:
         def size(i: int, axis: int) -> int:
-            if (i, axis) not in others:
-                return _BATCHES[number]
-            place = others[i, axis]
-            return _ODD[number] + 64 * place if odd else _EVEN[number] + 840 * place * (number + 2)
+            return start + apart * others[i, axis] if (i, axis) in others else batch
 
-        return size
+        return run(size)
 
-    runs = [run(fill(0)), run(fill(1))]
-    if not others:
-        return [*runs, run(fill(2))]
-    try:
-        return [*runs, run(fill(2, odd=True)), run(fill(3, odd=True))]
-    except ExportError:
-        raise
-    except ValueError:
-        return [*runs, run(fill(2)), run(fill(3))]
+    runs = [sized(*sizes) for sizes in _FIRST]
+    for number, last in enumerate(_LAST):
+        try:
+            return runs + [sized(*sizes) for sizes in (last if others else last[:1])]
+        except ExportError:
+            raise
+        except (ValueError, IndexError):  # too small, or odd
+            if number == len(_LAST) - 1:
+                raise
+    raise AssertionError("The loop returns or raises.")
 
 
 def _output_names(model: Model) -> list[str] | None:

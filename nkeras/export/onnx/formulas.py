@@ -1,21 +1,16 @@
-"""Scalar functions as ONNX operators: by name where there is one operator, else by their formula.
-
-The formula comes from the trace that derivatives are made of, so users' `@nkeras.elementwise`
-functions are written like ours.
-"""
+"""The traced formula of a scalar function as ONNX operators."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from nkeras.backend.derive import Expression
-from nkeras.backend.scalar import SCALARS, Scalar
 from nkeras.core import dtypes
-from nkeras.export.onnx.graph import Value, constant, node
+from nkeras.export.onnx.graph import Value, constant, graph, node
 
 # What operators compute in where runtimes have none for the dtype itself.
 _WIDER = {
@@ -46,40 +41,7 @@ def cast(value: Value, dtype: np.dtype[Any]) -> Value:
     return result
 
 
-def write_formula(scalar: Scalar, values: Sequence[Value]) -> Value:
-    """The operators that map a scalar function over values of one dtype, and bools."""
-    of_conditions = all(name in scalar.conditions for name in scalar.parameters)
-    given = values[-1].dtype
-    assert given is not None
-    dtype = given if of_conditions else wider(given)
-    arguments = [
-        value if name in scalar.conditions else cast(value, dtype)
-        for name, value in zip(scalar.parameters, values, strict=True)
-    ]
-    formula = _Formula(dtype)
-    direct = _DIRECT.get(scalar.name) if SCALARS.get(scalar.name) is scalar else None
-    if dtype == np.float64 and scalar.name in _ONLY_FLOAT32:
-        direct = None
-    result = None if direct is None else direct(formula, *arguments)
-    if result is None:
-        names = dict(zip(scalar.parameters, arguments, strict=True))
-        traced = scalar.trace(*(Expression("argument", name) for name in scalar.parameters))
-        result = formula.write(traced, names)
-    if scalar.result == "bool":
-        return _own(formula.condition(result), values)
-    formula_dtype = dtype if result.dtype is None else result.dtype
-    result.dtype = formula_dtype
-    return _own(cast(result, given), values)
-
-
-def _own(result: Value, values: Sequence[Value]) -> Value:
-    """A new value: what is handed on unchanged, or a constant, is another value's."""
-    if result.data is not None or any(result is value for value in values):
-        return node("Identity", result)
-    return result
-
-
-class _Formula:
+class Formula:
     """Writes expressions in one dtype."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
@@ -87,6 +49,7 @@ class _Formula:
         self.is_floating = dtypes.is_floating(dtypes.name_of(dtype))
 
     def write(self, expression: Any, names: dict[str, Value]) -> Value:
+        """The value of an expression for values of its arguments."""
         known: dict[int, Value] = {}
 
         def visit(one: Any) -> Value:
@@ -101,10 +64,12 @@ class _Formula:
         return visit(expression)
 
     def number(self, value: Any) -> Value:
+        """A number of the formula."""
         dtype = np.dtype(bool) if isinstance(value, (bool, np.bool_)) else self.dtype
         return constant(value, dtype)
 
     def call(self, operation: str, operands: list[Value]) -> Value:
+        """One operation of the formula."""
         if operation == "!=":
             return self.truth("Not", self.truth("Equal", *self.alike(operands)))
         if operation in _COMPARISONS:
@@ -113,8 +78,6 @@ class _Formula:
             if all(operand.dtype == np.dtype(bool) for operand in operands):
                 return self.truth(_LOGIC[operation], *operands)
             return self.run(_BITS[operation], *[self.wanted(one) for one in operands])
-        if operation in ("isnan", "isinf", "isfinite", "signbit"):
-            return getattr(self, f"_{operation}")(operands[0])
         if operation == "where":
             condition, *branches = operands
             result = node("Where", self.condition(condition), *self.alike(branches))
@@ -123,9 +86,14 @@ class _Formula:
         operands = [self.wanted(one) for one in operands]
         if operation in _OPERATORS:
             return self.run(_OPERATORS[operation], *operands)
-        return getattr(self, f"_{_NAMES.get(operation, operation)}")(*operands)
+        composed = _COMPOSED.get(operation)
+        if composed is not None:
+            return composed(self, *operands)
+        graph().missing[f"the scalar function {operation}"] = None
+        return operands[0]
 
     def run(self, operator: str, *operands: Value, **attributes: Any) -> Value:
+        """An operator whose result is of the formula's dtype."""
         if operator in _ROUNDING and not self.is_floating:
             return operands[0]
         result = node(operator, *operands, **attributes)
@@ -133,14 +101,17 @@ class _Formula:
         return result
 
     def truth(self, operator: str, *operands: Value) -> Value:
+        """An operator whose result is a truth value."""
         result = node(operator, *operands)
         result.dtype = np.dtype(bool)
         return result
 
     def wanted(self, value: Value) -> Value:
+        """A value as one of the formula's dtype."""
         return cast(value, self.dtype)
 
     def condition(self, value: Value) -> Value:
+        """A value as a truth value."""
         return cast(value, np.dtype(bool))
 
     def alike(self, values: list[Value]) -> list[Value]:
@@ -152,6 +123,7 @@ class _Formula:
     # Operations that ONNX lacks, by others.
 
     def either(self, condition: Value, one: Value, other: Value) -> Value:
+        """One value where a condition holds, else the other."""
         return self.run("Where", condition, one, other)
 
     def _isnan(self, x: Value) -> Value:
@@ -251,7 +223,6 @@ _COMPARISONS = {
 _ROUNDING = frozenset(("Floor", "Ceil", "Round"))
 _LOGIC = {"&": "And", "|": "Or", "^": "Xor", "~": "Not"}
 _BITS = {"&": "BitwiseAnd", "|": "BitwiseOr", "^": "BitwiseXor", "~": "BitwiseNot"}
-_NAMES = {"//": "floor_divide", "%": "remainder", "<<": "shift_left", ">>": "shift_right"}
 _OPERATORS = {
     "+": "Add",
     "-": "Sub",
@@ -280,81 +251,16 @@ _OPERATORS = {
     "ceil": "Ceil",
     "rint": "Round",
 }
-
-
-# Scalar functions of nkeras that are one operator, or a short formula of some.
-
-_Direct = Callable[..., Value | None]
-
-
-def _operator(name: str, **attributes: Any) -> _Direct:
-    return lambda formula, *operands: formula.run(name, *operands, **attributes)
-
-
-def _truth(name: str) -> _Direct:
-    return lambda formula, *operands: formula.truth(name, *operands)
-
-
-def _with_slope(name: str) -> _Direct:
-    """An operator that takes its second argument as a number."""
-
-    def write(formula: _Formula, x: Value, alpha: Value) -> Value | None:
-        if alpha.data is None or alpha.data.size != 1 or alpha.shape != ():
-            return None
-        return formula.run(name, x, alpha=float(alpha.data.item()))
-
-    return write
-
-
-def _silu(formula: _Formula, x: Value) -> Value:
-    return formula.run("Mul", x, formula.run("Sigmoid", x))
-
-
-def _log_sigmoid(formula: _Formula, x: Value) -> Value:
-    return formula.run("Neg", formula.run("Softplus", formula.run("Neg", x)))
-
-
-def _relu(formula: _Formula, x: Value) -> Value:
-    return (
-        formula.run("Relu", x) if formula.is_floating else formula.run("Max", x, formula.number(0))
-    )
-
-
-def _relu6(formula: _Formula, x: Value) -> Value:
-    return formula.run("Clip", x, formula.number(0.0), formula.number(6.0))
-
-
-def _clip(formula: _Formula, x: Value, low: Value, high: Value) -> Value | None:
-    if low.shape != () or high.shape != ():
-        return None
-    return formula.run("Clip", x, low, high)
-
-
-_ONLY_FLOAT32 = frozenset(  # in runtimes, or because of numbers of theirs
-    "softplus log_sigmoid softsign mish selu gelu gelu_tanh hard_sigmoid hard_silu".split()
-)
-_DIRECT: dict[str, _Direct] = {
-    "relu": _relu,
-    "relu6": _relu6,
-    "sigmoid": _operator("Sigmoid"),
-    "softplus": _operator("Softplus"),
-    "softsign": _operator("Softsign"),
-    "log_sigmoid": _log_sigmoid,
-    "silu": _silu,
-    "mish": _operator("Mish"),
-    "selu": _operator("Selu"),
-    "elu": _with_slope("Elu"),
-    "celu": _with_slope("Celu"),
-    "leaky_relu": _with_slope("LeakyRelu"),
-    "gelu": _operator("Gelu"),
-    "gelu_tanh": _operator("Gelu", approximate="tanh"),
-    "hard_sigmoid": _operator("HardSigmoid", alpha=1.0 / 6.0, beta=0.5),
-    "hard_silu": _operator("HardSwish"),
-    "clip": _clip,
-    "sign": _operator("Sign"),
-    "maximum": _operator("Max"),
-    "minimum": _operator("Min"),
-    "reciprocal": _operator("Reciprocal"),
-    "logical_not": _truth("Not"),
-    "logical_xor": _truth("Xor"),
+_COMPOSED: dict[str, Callable[..., Value]] = {
+    name: getattr(Formula, f"_{method}")
+    for name, method in {
+        "//": "floor_divide",
+        "%": "remainder",
+        "<<": "shift_left",
+        ">>": "shift_right",
+        **{
+            name: name
+            for name in "isnan isinf isfinite signbit expm1 log1p log2 log10 trunc arctan2".split()
+        },
+    }.items()
 }

@@ -68,6 +68,7 @@ class Node:
     """One operator.
 
     Attributes:
+        is_cut: of a slice, whether its bounds are those of all axes.
         scope: names of the layers around it, from the outermost, with slashes between.
         same: of a convolution or pooling, whether its padding is that of Keras' "same".
     """
@@ -77,6 +78,7 @@ class Node:
     outputs: list[Value]
     attributes: dict[str, Any] = field(default_factory=dict[str, Any])
     same: bool = False
+    is_cut: bool = False
     scope: str = ""
 
 
@@ -122,21 +124,26 @@ def unwritten(what: str) -> Value:
     return node(f"?{what}")
 
 
-def node(operator: str, *inputs: Value | None, same: bool = False, **attributes: Any) -> Value:
+def node(
+    operator: str,
+    *inputs: Value | None,
+    same: bool = False,
+    is_cut: bool = False,
+    **attributes: Any,
+) -> Value:
     """Add an operator with one result."""
-    return nodes(operator, inputs, 1, same=same, **attributes)[0]
+    (result,) = nodes(operator, inputs, 1, **attributes)
+    added = graph().nodes[-1]
+    added.same, added.is_cut = same, is_cut
+    return result
 
 
 def nodes(
-    operator: str,
-    inputs: Sequence[Value | None],
-    outputs: int,
-    same: bool = False,
-    **attributes: Any,
+    operator: str, inputs: Sequence[Value | None], outputs: int, **attributes: Any
 ) -> list[Value]:
     """Add an operator with several results."""
     results = [Value() for _ in range(outputs)]
     given = {name: value for name, value in attributes.items() if value is not None}
     scope = "/".join(graph().layers)
-    graph().nodes.append(Node(operator, list(inputs), results, given, same, scope))
+    graph().nodes.append(Node(operator, list(inputs), results, given, scope=scope))
     return results

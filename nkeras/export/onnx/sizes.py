@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from nkeras.export.onnx.cuts import trimmed
 from nkeras.export.onnx.graph import Body, ExportError, Graph, Node, Value, constant, node
 
 Sizes = tuple[int, ...]
@@ -24,14 +25,14 @@ def merged(runs: Sequence[Graph]) -> Graph:
     Raises:
         ValueError: the runs differ in what cannot be computed from sizes.
     """
-    return _Merge(runs).graph if len(runs) > 1 else runs[0]
+    return _Merge(runs).graph
 
 
 class _Merge:
     def __init__(self, runs: Sequence[Graph]) -> None:
         first = runs[0]
         self.graph = Graph(first.opset, first.inputs, first.outputs)
-        self._alike: dict[int, tuple[int, ...]] = {}  # by id in the first run: ids in all
+        self._alike: dict[int, tuple[Value, ...]] = {}  # by id in the first run: those of all
         self._known: dict[Sizes, tuple[Value, int]] = {}  # where sizes can be read
         self._read: dict[tuple[int, int], Value] = {}
         self._meet(*[run.inputs for run in runs])
@@ -40,7 +41,7 @@ class _Merge:
 
     def _meet(self, *runs: Sequence[Value]) -> None:
         for values in zip(*runs, strict=True):
-            self._alike[id(values[0])] = tuple(id(value) for value in values)
+            self._alike[id(values[0])] = values
             shapes = [value.shape for value in values]
             if any(shape is None for shape in shapes):
                 continue
@@ -51,20 +52,19 @@ class _Merge:
     def _nodes(self, runs: Sequence[Sequence[Node]], target: list[Node]) -> None:
         operators = [[one.operator for one in run] for run in runs]
         if any(names != operators[0] for names in operators):
-            raise ExportError(
-                "Model.export: the model does other things for other sizes of an axis that is None,"
-                " such as a loop over it. Give its size: Input(shape), or "
-                "`input_signature=[nkeras.InputSpec(shape=...)]`."
-            )
+            raise _other_graph()
         for group in zip(*runs, strict=True):
-            self._attributes(group)
+            alike = trimmed(group) if group[0].is_cut else group
+            first = alike[0]
+            if any(len(one.inputs) != len(first.inputs) for one in alike):
+                raise _other_graph()
+            self._attributes(alike)
             inputs = [
-                self._input(group[0], values)
-                for values in zip(*(one.inputs for one in group), strict=True)
+                self._input(first, values)
+                for values in zip(*(one.inputs for one in alike), strict=True)
             ]
-            first = group[0]
             target.append(replace(first, inputs=inputs))
-            self._meet(*[one.outputs for one in group])
+            self._meet(*[one.outputs for one in alike])
 
     def _attributes(self, group: Sequence[Node]) -> None:
         first = group[0]
@@ -87,7 +87,8 @@ class _Merge:
         if first is None or all(value is first for value in values):
             return first
         if id(first) in self._alike:
-            if self._alike[id(first)] != tuple(id(value) for value in values):
+            alike = self._alike[id(first)]
+            if any(one is not other for one, other in zip(alike, values, strict=True)):
                 raise _not_computable(f"what the operator {owner.operator} works on")
             return first
         arrays = [value.data for value in values if value is not None and value.data is not None]
@@ -152,6 +153,11 @@ class _Merge:
             found = _line(known, sizes)
             if found is not None:
                 return _scaled(self._shape(*place), *found)
+        for known, place in self._known.items():
+            limited = _limited(known, sizes)
+            if limited is not None:
+                operator, limit, line = limited
+                return node(operator, _scaled(self._shape(*place), *line), constant([limit]))
         for known, place in self._known.items():
             for other, beside in self._known.items():
                 product = tuple(a * b for a, b in zip(known, other, strict=True))
@@ -224,6 +230,23 @@ def _line(known: Sizes, wanted: Sizes) -> tuple[Fraction, int] | None:
     return slope, int(start)
 
 
+def _limited(known: Sizes, wanted: Sizes) -> tuple[str, int, tuple[Fraction, int]] | None:
+    """A line that is cut at a limit: `Min` or `Max`, the limit, and the line."""
+    for operator, limit, cut in (("Min", max(wanted), min), ("Max", min(wanted), max)):
+        free = [(x, y) for x, y in zip(known, wanted, strict=True) if y != limit]
+        lines = [_line((x, 0), (y, y - x)) for x, y in free[:1]] if len(free) == 1 else []
+        if len(free) > 1:
+            lines = [_line(*zip(*free, strict=True))]
+        for line in lines:
+            if line is None:
+                continue
+            slope, start = line
+            values = [slope * x + start for x in known]
+            if all(cut(y, limit) == z for y, z in zip(values, wanted, strict=True)):
+                return operator, limit, line
+    return None
+
+
 def _scaled(size: Value, slope: Fraction, start: int) -> Value:
     if slope.numerator != 1:
         size = node("Mul", size, constant([slope.numerator]))
@@ -243,6 +266,14 @@ def _is_equal(one: np.ndarray, other: np.ndarray) -> bool:
 def _is_flat(array: np.ndarray, axis: int) -> bool:
     """Whether all slices along an axis are equal."""
     return bool(array.size) and bool((array == array.take([0], axis)).all())
+
+
+def _other_graph() -> ExportError:
+    return ExportError(
+        "Model.export: the model does other things for other sizes of an axis that is None, such "
+        "as a loop over it. Give its size: Input(shape), or "
+        "`input_signature=[nkeras.InputSpec(shape=...)]`."
+    )
 
 
 def _not_computable(what: str) -> ExportError:

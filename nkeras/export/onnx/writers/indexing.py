@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nkeras.export.onnx.graph import Value, constant, node
-from nkeras.export.onnx.writers.shape import Shape, expanded, sizes
+from nkeras.export.onnx.writers.shape import Shape, expanded, sizes, turned, unsqueezed
 from nkeras.export.onnx.writers.table import computes, writes
 
 _INT64 = np.dtype("int64")
@@ -18,6 +18,18 @@ def _long(indices: Value) -> Value:
 @writes("take")
 def _take(x: Value, indices: Value, *, axis: int) -> Value:
     return node("Gather", x, indices, axis=axis)
+
+
+@computes("take_grad")
+def _take_grad(grad_y: Value, indices: Value, *, shape: Shape, axis: int) -> Value:
+    """Slices are added in front, where `ScatterND` wants its places."""
+    count, axes = len(sizes(indices)), list(range(len(sizes(grad_y))))
+    before, between, behind = axes[:axis], axes[axis : axis + count], axes[axis + count :]
+    updates = turned(grad_y, (*between, *before, *behind))
+    zeros = expanded(constant(0, grad_y.dtype), (shape[axis], *shape[:axis], *shape[axis + 1 :]))
+    places = unsqueezed(_long(indices), count)
+    added = node("ScatterND", zeros, places, updates, reduction="add")
+    return turned(added, (*range(1, axis + 1), 0, *range(axis + 1, len(shape))))
 
 
 @writes("take_along_axis")

@@ -18,7 +18,12 @@ from nkeras.export.onnx.writers.table import computes
 
 
 def _pooled(
-    operator: str, x: Value, pool_size: Shape, strides: Shape, padding: Pairs, **more: int
+    operator: str,
+    x: Value,
+    pool_size: Shape,
+    strides: Shape,
+    padding: Pairs,
+    count_include_pad: int | None = None,
 ) -> Value:
     y = node(
         operator,
@@ -27,7 +32,7 @@ def _pooled(
         kernel_shape=list(pool_size),
         strides=list(strides),
         pads=pads(padding),
-        **more,
+        count_include_pad=count_include_pad,
     )
     return channels_last(y, rank(x))
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.core import dtypes
+from nkeras.export.onnx.cuts import bounds
 from nkeras.export.onnx.graph import Value, constant, node
 from nkeras.export.onnx.writers.table import writes
 
@@ -79,34 +80,37 @@ def _stack(*xs: Value, axis: int) -> Value:
 
 @writes("slice")
 def _slice(x: Value, *, index: tuple[Any, ...]) -> Value:
-    starts, stops, steps, axes, dropped = [], [], [], [], []
-    for axis, part in enumerate(index):
-        if isinstance(part, int):
-            start, stop, step = part, part + 1, 1
-            dropped.append(axis)
-        else:
-            start, stop, step = part
-        size = sizes(x)[axis]
-        if (start, stop, step) == (0, size, 1):
-            continue
-        starts.append(start)
-        stops.append(np.iinfo(np.int64).min if stop is None else stop)
-        steps.append(step)
-        axes.append(axis)
-    result = x
-    if axes:
-        result = node("Slice", x, *[constant(one) for one in (starts, stops, axes, steps)])
+    dropped = [axis for axis, part in enumerate(index) if isinstance(part, int)]
+    parts = [(part, part + 1, 1) if isinstance(part, int) else part for part in index]
+    parts += [(0, size, 1) for size in sizes(x)[len(parts) :]]
+    starts, stops, steps = ([part[i] for part in parts] for i in range(3))
+    stops = [np.iinfo(np.int64).min if stop is None else stop for stop in stops]
+    result = node("Slice", x, *bounds(starts, stops, steps), is_cut=True)
     return squeezed(result, *dropped) if dropped else result
 
 
 @writes("slice_update")
 def _slice_update(x: Value, updates: Value, *, index: tuple[Any, ...]) -> Value:
-    """Updates are scattered to the places that a slice of all places names."""
-    places = np.arange(int(np.prod(sizes(x))), dtype=np.int64).reshape(sizes(x))
-    chosen = places[tuple(part if isinstance(part, int) else slice(*part) for part in index)]
-    flat, values = reshaped(x, (-1,)), reshaped(updates, (-1,))
-    scattered = node("ScatterElements", flat, constant(chosen.reshape(-1)), values, axis=0)
-    return reshaped(scattered, sizes(x))
+    """Places along the axes that are cut, in front, where `ScatterND` wants them."""
+    shape = sizes(x)
+    index = (*index, *((0, size, 1) for size in shape[len(index) :]))
+    whole = [part == (0, size, 1) for part, size in zip(index, shape, strict=True)]
+    cut = [axis for axis, is_whole in enumerate(whole) if not is_whole]
+    dropped = [axis for axis, part in enumerate(index) if isinstance(part, int)]
+    if dropped:
+        updates = unsqueezed(updates, *dropped)
+    if not cut:
+        return updates
+    lines = [np.arange(size)[_as_slice(index[axis])] for axis, size in enumerate(shape)]
+    places = np.stack(np.meshgrid(*[lines[axis] for axis in cut], indexing="ij"), -1)
+    axes = (*cut, *[axis for axis, is_whole in enumerate(whole) if is_whole])
+    back = tuple(int(axis) for axis in np.argsort(axes))
+    found = node("ScatterND", turned(x, axes), constant(places), turned(updates, axes))
+    return turned(found, back)
+
+
+def _as_slice(part: Any) -> slice:
+    return slice(part, part + 1) if isinstance(part, int) else slice(*part)
 
 
 @writes("slice_grad")
@@ -136,17 +140,18 @@ def _repeat(x: Value, *, repeats: tuple[int, ...]) -> Value:
     return reshaped(expanded(thin, tuple(wide)), together)
 
 
+_numbers = constant  # an argument of `pad` has that name
+
+
 @writes("pad")
 def _pad(x: Value, *, pad_width: tuple[tuple[int, int], ...], mode: str, constant: float) -> Value:
-    from nkeras.export.onnx.graph import constant as of_numbers
-
     if not any(any(pair) for pair in pad_width):
         return x
-    widths = [[low for low, _ in pad_width], [high for _, high in pad_width]]
     if mode == "symmetric":
         return _symmetric(x, pad_width)
-    filling = of_numbers(constant, x.dtype) if mode == "constant" else None
-    return node("Pad", x, of_numbers(widths[0] + widths[1]), filling, mode=mode)
+    widths = [low for low, _ in pad_width] + [high for _, high in pad_width]
+    filling = _numbers(constant, x.dtype) if mode == "constant" else None
+    return node("Pad", x, _numbers(widths), filling, mode=mode)
 
 
 def _symmetric(x: Value, pad_width: tuple[tuple[int, int], ...]) -> Value:
