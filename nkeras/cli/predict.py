@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nkeras.cli.words import attempt, positive
+from nkeras.cli.words import attempt, loaded, positive
 from nkeras.core.errors import short
 
 if TYPE_CHECKING:
@@ -50,10 +50,12 @@ def run(options: argparse.Namespace) -> int:
 
         if options.backend:
             registry.set_backend(options.backend)
+        registry.active()
         # Opened first: what cannot be written should be said before the work.
         with replacing(options.output) as file:
             given = arrays.load(options.input)
             model = load_model(options.model, compile=False)
+            loaded()
             inputs = _for_inputs(model, given)
             predicted = model.predict(inputs, batch_size=options.batch_size, verbose=0)
             arrays.save(file, options.output, _by_name(model, predicted))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import warnings
 from collections.abc import Callable
@@ -14,6 +15,16 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return number
+
+
+def loaded() -> None:
+    """From here on cycles are looked for, among what is made after this: all has been loaded.
+
+    It changes nothing where they were looked for before.
+    """
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def attempt(command: str, work: Callable[[], None]) -> int:

@@ -32,6 +32,14 @@ def taking(
     return wrapper
 
 
+@functools.cache
+def _entries(docstring: str) -> dict[str, str]:
+    """What a docstring says of each argument."""
+    section = _SECTION.search(inspect.cleandoc(docstring))
+    found = _ENTRY.finditer(section[1] if section else "")
+    return {entry[1]: entry[0].rstrip() for entry in found}
+
+
 def complete_docstring(cls: type, *sources: object) -> None:
     """Give the docstring of a class an entry for each argument of its constructor.
 
@@ -41,10 +49,8 @@ def complete_docstring(cls: type, *sources: object) -> None:
         return  # Python runs without docstrings
     text = inspect.cleandoc(cls.__doc__)
     entries: dict[str, str] = {}
-    for known in (*(inspect.cleandoc(source.__doc__ or "") for source in sources[::-1]), text):
-        section = _SECTION.search(known)
-        for entry in _ENTRY.finditer(section[1] if section else ""):
-            entries[entry[1]] = entry[0].rstrip()
+    for source in (*sources[::-1], cls):
+        entries |= _entries(source.__doc__ or "")
     names = inspect.signature(cls.__init__).parameters
     arguments = "\n".join(["Args:", *(entries[name] for name in names if name in entries)])
     if own := _SECTION.search(text):

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing
 
 import numpy as np
@@ -347,6 +347,7 @@ def _made_ahead(
     make: Callable[[int], Structure] = dataset.__getitem__
     if processes:
         import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
 
         # Not fork: threads of compiled kernels do not survive it.
         context = multiprocessing.get_context("spawn")

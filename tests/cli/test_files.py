@@ -176,7 +176,9 @@ def test_an_archive_that_claims_much_is_refused(
 def test_as_a_process_it_imports_no_other_command(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.ones((2, 4), "float32"))
     code = (
-        "import sys\nfrom nkeras.__main__ import main\nstatus = main(sys.argv[1:])\n"
+        "import gc, sys\nfrom nkeras.__main__ import main\n"
+        "gc.disable()\nstatus = main(sys.argv[1:])\n"
+        "assert gc.isenabled() and gc.get_freeze_count() > 10_000\n"
         "others = 'bench demo doctor warmup peers'.split()\n"
         "print([name for name in others if f'nkeras.cli.{name}' in sys.modules])\nsys.exit(status)"
     )
