@@ -98,7 +98,7 @@ def _read(reader: Reader, path: str, name: str) -> list[str] | None:
             raise _refused(reader, path, name, f"has the shape {short(shape)}, not that of texts")
         if 0 in shape:
             return []
-        if stored.get_storage_size() > reader.size:
+        if stored.get_storage_size() > reader.file_size:
             raise _refused(reader, path, name, "claims to be larger than the file")
         if h5py.check_string_dtype(stored.dtype) is None:
             raise _refused(reader, path, name, f"has the dtype {short(stored.dtype)}, not text")

@@ -76,7 +76,7 @@ class Reader:
         name: of the file, for messages.
 
     Attributes:
-        size: bytes of the file.
+        file_size: bytes of the file.
 
     Raises:
         ValueError: the file is damaged, or has what a file of weights must not have.
@@ -87,9 +87,9 @@ class Reader:
         h5py = _h5py()
         self.name = name or str(file)
         if isinstance(file, (str, os.PathLike)):
-            self.size: int = os.stat(file).st_size  # raises FileNotFoundError with the name
+            self.file_size: int = os.stat(file).st_size  # raises FileNotFoundError with the name
         else:
-            self.size = file.seek(0, os.SEEK_END)
+            self.file_size = file.seek(0, os.SEEK_END)
             file.seek(0)
         self._seen: set[int] = set()
         self._arrays: dict[str, StoredArray] = {}
@@ -213,7 +213,7 @@ class Reader:
         if dataset.shape is None or len(dataset.shape) > _MAX_DIMENSIONS:
             raise self._refuse(path, "has no shape of an array")
         claimed = float(np.prod(dataset.shape, dtype=np.float64)) * dtype.itemsize
-        held = min(dataset.id.get_storage_size(), self.size)
+        held = min(dataset.id.get_storage_size(), self.file_size)
         allowed = max(_SMALL, _MAX_EXPANSION * held) if filters else held
         if claimed > allowed:
             raise self._refuse(
