@@ -125,5 +125,6 @@ def _clone_functional(
 
     outputs = graph.run(tree.flatten(inputs), call)
     made = Functional(inputs, outputs, name=model.name)
-    made.trainable = model.trainable
+    if not model.trainable:  # layers that are frozen themselves stay so
+        made.trainable = False
     return made

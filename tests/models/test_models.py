@@ -340,3 +340,12 @@ def test_a_sequential_model_without_input_takes_other_sizes_later() -> None:
     told = nkeras.Sequential([nkeras.Input((6, 6, 1)), layers.GlobalMaxPooling2D()])
     with pytest.raises(ValueError, match=r"shape=\(None, 6, 6, 1\), found shape=\(2, 9, 7, 1\)"):
         told(np.ones((2, 9, 7, 1), "float32"))
+
+
+def test_what_is_frozen_stays_frozen_in_a_clone() -> None:
+    x = nkeras.Input((3,))
+    frozen = nkeras.layers.Dense(2, trainable=False, name="frozen")
+    model = nkeras.Model(x, nkeras.layers.Dense(1)(frozen(x)))
+    assert len(nkeras.models.clone_model(model).trainable_variables) == 2
+    model.trainable = False
+    assert nkeras.models.clone_model(model).trainable_variables == []

@@ -248,7 +248,7 @@ class Builder:
                     f"its {name} must have shape {short(tuple(variable.shape))}, the file has "
                     f"{short(array.shape)}."
                 )
-            variable.assign(np.ascontiguousarray(array))
+            variable.assign(np.asarray(array, order="C"))
         self._shared[key] = (layer, known)
         return outputs
 
@@ -296,7 +296,7 @@ class Builder:
                 ),
             )
             output = found(self._inputs[0].first)
-            found.value.assign(np.ascontiguousarray(known.array))
+            found.value.assign(np.array(known.array, order="C"))
             self._shared[key] = (found, known)
             return output
         return found.output

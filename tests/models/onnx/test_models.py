@@ -154,6 +154,7 @@ def test_arithmetic_of_shapes_with_an_open_batch(tmp_path: Path):
     weights = {name: np.array(value, "int64") for name, value in {"zero": 0, "two": 2}.items()}
     weights |= {"axes": np.array([0]), "rest": np.array([-1, 5]), "three": np.array([3])}
     weights |= {"token": floats(1, 1, 5), "inner": np.array([1, 1])}
+    weights |= {"half": np.array(0.5, "float32")}
     nodes = [
         *shape_of_batch(),
         node("Concat", ["batch", "rest"], ["target"], axis=0),
@@ -166,12 +167,14 @@ def test_arithmetic_of_shapes_with_an_open_batch(tmp_path: Path):
         node("Expand", ["token", "spread"], ["tokens"]),
         node("Concat", ["tokens", "c"], ["y"], axis=1),
         node("ConstantOfShape", ["target_2"], ["z"]),
+        node("Expand", ["half", "target_2"], ["halves"]),
         node("Concat", ["batch", "three"], ["target_2"], axis=0),
     ]
     arrays = {"x": floats(2, 3, 4, 5)}
-    file = model_of([*nodes[:-2], nodes[-1], nodes[-2]], arrays, ["y", "z"], weights)
+    nodes = [*nodes[:-3], nodes[-1], *nodes[-3:-1]]
+    file = model_of(nodes, arrays, ["y", "z", "halves"], weights)
     model = nkeras.models.from_onnx(saved(file, tmp_path))
-    assert model.output_shape == [(None, 13, 5), (None, 3)]
+    assert model.output_shape == [(None, 13, 5), (None, 3), (None, 3)]
     for got, want in zip(model(arrays["x"]), expected(file, arrays), strict=True):
         np.testing.assert_array_equal(got.numpy(), want)
     assert [v.path for v in model.trainable_variables] == ["token/value"]
