@@ -13,8 +13,9 @@ from nkeras.optimizers import LossScaleOptimizer, MultiOptimizer, Optimizer
 class SwapEMAWeights(Callback):
     """Puts the weights' moving averages into the model while it is evaluated or predicts.
 
-    The optimizer must keep them: `use_ema=True`. Afterwards the weights of training are back. While
-    the averages are in the model, the optimizer keeps the weights in their place.
+    The optimizer must keep them: `use_ema=True`. Afterwards the weights of training are back,
+    also where an exception ends it. While the averages are in the model, the optimizer keeps the
+    weights in their place.
 
     Args:
         swap_on_epoch: also from the end of each epoch to the beginning of the next, for callbacks
@@ -69,6 +70,9 @@ class SwapEMAWeights(Callback):
 
     def on_predict_end(self, logs: Logs = None) -> None:
         """Put the weights back."""
+        self._show_averages(False)
+
+    def _on_interruption(self) -> None:
         self._show_averages(False)
 
     def _show_averages(self, wanted: bool) -> None:

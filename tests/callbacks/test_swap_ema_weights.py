@@ -90,6 +90,62 @@ def test_stopping_early_keeps_the_averages():
         np.testing.assert_array_equal(one, other)
 
 
+class Fail(callbacks.Callback):
+    """Raises at one moment."""
+
+    def __init__(self, moment):
+        super().__init__()
+        setattr(self, moment, self.fail)
+
+    def fail(self, *_, **__):
+        raise RuntimeError("no more")
+
+
+@pytest.mark.parametrize("method", ["evaluate", "predict"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_exception_leaves_the_weights_of_training(method, order):
+    optimizer = optimizers.SGD(0.1, use_ema=True)
+    model = trained(optimizer)
+    model.train_on_batch(DATA["x"], DATA["y"])
+    weights = model.get_weights()
+    averages = [average.numpy() for _, average in optimizer.averages()]
+    event = {"evaluate": "on_test_batch_end", "predict": "on_predict_batch_end"}[method]
+    swap = callbacks.SwapEMAWeights()
+    with pytest.raises(RuntimeError, match="no more"):
+        getattr(model, method)(
+            DATA["x"],
+            **({"y": DATA["y"]} if method == "evaluate" else {}),
+            verbose=0,
+            callbacks=[swap, Fail(event)][::order],
+        )
+    np.testing.assert_equal(model.get_weights(), weights)
+    np.testing.assert_equal([average.numpy() for _, average in optimizer.averages()], averages)
+    model.predict(DATA["x"], verbose=0, callbacks=[swap])  # it can be used again
+    np.testing.assert_equal(model.get_weights(), weights)
+
+
+@pytest.mark.parametrize("moment", ["on_epoch_end", "on_test_batch_end"])
+def test_an_exception_in_training_leaves_the_weights_of_training(moment):
+    optimizer = optimizers.SGD(0.1, use_ema=True)
+    model = nkeras.Sequential([nkeras.layers.Dense(1)])
+    model.compile(optimizer, "mse")
+    seen = []
+    look = callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append(model.get_weights())
+    )
+    with pytest.raises(RuntimeError, match="no more"):
+        model.fit(
+            DATA["x"],
+            DATA["y"],
+            epochs=3,
+            batch_size=4,
+            verbose=0,
+            validation_data=(DATA["x"], DATA["y"]),
+            callbacks=[callbacks.SwapEMAWeights(swap_on_epoch=True), look, Fail(moment)],
+        )
+    np.testing.assert_equal(model.get_weights(), seen[-1])
+
+
 def test_averages_are_needed():
     with pytest.raises(ValueError, match="must be made with `use_ema=True`"):
         trained(optimizers.SGD(0.1), callbacks.SwapEMAWeights(swap_on_epoch=True))
