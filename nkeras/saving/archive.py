@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import time
 import zipfile
 import zlib
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import IO, Any
 
 from nkeras.core.errors import short
@@ -104,13 +107,14 @@ class Archive:
         if info.compress_type != zipfile.ZIP_STORED:
             return io.BytesIO(self.read(member, info.file_size))
         try:
-            with self._zip.open(info) as opened:
-                checksum = 0
-                while chunk := opened.read(_CHUNK):
-                    checksum = zlib.crc32(chunk, checksum)
+            self._zip.open(info).close()  # it checks the header
+            start = self._offset(info)
+            checksum = _checksum(self._file, start, info.file_size)
         except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
             raise self._refuse(info, f"is damaged ({short(error)})") from None
-        return io.BufferedReader(_Part(self._file, self._offset(info), info.file_size))
+        if checksum != info.CRC:
+            raise self._refuse(info, "is damaged (its checksum is another one)")
+        return _Part(self._file, start, info.file_size)  # type: ignore[return-value]
 
     def _offset(self, info: zipfile.ZipInfo) -> int:
         """Where the bytes of an unpacked member begin: behind its header, which was checked."""
@@ -132,9 +136,9 @@ class Archive:
 
 
 class _Part(io.RawIOBase):
-    """A part of a file, as a file."""
+    """A part of a file as a file; one that is written has no size, and ends where that does."""
 
-    def __init__(self, file: IO[bytes], start: int, size: int) -> None:
+    def __init__(self, file: IO[bytes], start: int, size: int | None) -> None:
         self._file = file
         self._start = start
         self._size = size
@@ -146,18 +150,45 @@ class _Part(io.RawIOBase):
     def seekable(self) -> bool:
         return True
 
+    def writable(self) -> bool:
+        return self._size is None
+
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        base = 0
+        if whence == os.SEEK_CUR:
+            base = self._position
+        elif whence == os.SEEK_END:
+            size = self._size
+            base = self._file.seek(0, os.SEEK_END) - self._start if size is None else size
         self._position = max(0, base + offset)
+        return self._position
+
+    def tell(self) -> int:
         return self._position
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
-        count = max(0, min(len(view), self._size - self._position))
+        count = len(view)
+        if self._size is not None:
+            count = max(0, min(count, self._size - self._position))
         self._file.seek(self._start + self._position)
         read = self._file.readinto(view[:count])  # type: ignore[attr-defined]
         self._position += read
         return read
+
+    def write(self, buffer: Any) -> int:
+        self._file.seek(self._start + self._position)
+        written = self._file.write(buffer)
+        self._position += written
+        return written
+
+    def truncate(self, size: int | None = None) -> int:
+        size = self._position if size is None else size
+        self._file.truncate(self._start + size)
+        return size
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 def add(archive: zipfile.ZipFile, member: str, file: IO[bytes]) -> None:
@@ -171,3 +202,43 @@ def add(archive: zipfile.ZipFile, member: str, file: IO[bytes]) -> None:
     file.seek(0)
     with archive.open(member, "w", force_zip64=True) as target:
         shutil.copyfileobj(file, target, _CHUNK)
+
+
+@contextmanager
+def written_in_place(archive: zipfile.ZipFile, member: str) -> Generator[IO[bytes], None, None]:
+    """A file that is a member of an archive which is written: in it one can seek and read.
+
+    Args:
+        archive: the archive, of which something was written; its own file must be readable.
+        member: name in it.
+
+    Yields:
+        The member; it ends where the file does at the end of the block.
+    """
+    file = archive.fp
+    assert file is not None
+    info = zipfile.ZipInfo(member, time.localtime()[:6])
+    info.external_attr = 0o600 << 16
+    info.header_offset, info.CRC = archive.start_dir, 0
+    file.seek(info.header_offset)
+    file.write(info.FileHeader(zip64=True))
+    start = file.tell()
+    yield _Part(file, start, None)  # type: ignore[misc]
+    end = file.seek(0, os.SEEK_END)
+    info.file_size = info.compress_size = end - start
+    info.CRC = _checksum(file, start, end - start)
+    file.seek(info.header_offset)
+    file.write(info.FileHeader(zip64=True))
+    archive.filelist.append(info)
+    archive.NameToInfo[member] = info
+    archive.start_dir = end
+
+
+def _checksum(file: IO[bytes], start: int, size: int) -> int:
+    """That of so many bytes of a file, or of those that there are."""
+    file.seek(start)
+    found, chunk = 0, memoryview(bytearray(min(size, _CHUNK)))
+    while size and (count := file.readinto(chunk[: min(size, _CHUNK)])):  # type: ignore[attr-defined]
+        found = zlib.crc32(chunk[:count], found)
+        size -= count
+    return found

@@ -7,7 +7,9 @@ unknown filters, and arrays that claim to be larger than what the file holds of 
 
 from __future__ import annotations
 
+import math
 import os
+import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import IO, TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ import numpy as np
 
 from nkeras.core import dtypes
 from nkeras.core.errors import short
-from nkeras.saving.stored import StoredGroup
+from nkeras.saving.stored import StoredGroup, read_into
 
 if TYPE_CHECKING:
     import h5py
@@ -26,6 +28,7 @@ _MAX_DIMENSIONS = 32
 _MAX_NOTE = 10_000
 _MAX_EXPANSION = 100  # of compressed arrays; smaller ones than these bytes may be all zeros
 _SMALL = 1 << 26
+_LINKS = {1: "SoftLink", 64: "ExternalLink"}
 _FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
 
 
@@ -43,29 +46,56 @@ def _h5py() -> Any:
 class StoredArray:
     """An array in a file. Its shape and dtype are known; the numbers are read when asked for.
 
+    Args:
+        where: an open file and the position in it of numbers that lie there as in memory; or an
+            HDF5 array, for others.
+        shape: tuple of int.
+        dtype: of the numbers in memory.
+        name: of the file, for messages.
+
     Attributes:
         shape: tuple of int.
         dtype: name, such as `"float32"`.
         nbytes: size of the numbers in memory.
     """
 
-    def __init__(self, dataset: h5py.Dataset, dtype: np.dtype[Any]) -> None:
-        self._dataset = dataset
+    def __init__(
+        self,
+        where: tuple[IO[bytes], int] | h5py.h5d.DatasetID,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        name: str,
+    ) -> None:
+        self._where = where
         self._dtype = dtype
-        self.shape: tuple[int, ...] = dataset.shape
+        self._name = name
+        self.shape = shape
         self.dtype = dtype.name
-        self.nbytes = int(np.prod(self.shape, dtype=np.float64)) * dtype.itemsize
+        self.nbytes = math.prod(self.shape) * dtype.itemsize
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """Read the numbers."""
-        stored = self._dataset.dtype
-        is_opaque = stored.kind == "V"
-        array = np.empty(self.shape, stored if is_opaque else self._dtype)
-        if array.size:
-            self._dataset.read_direct(array)
-        if is_opaque:
-            array = array.view(self._dtype)
+        """Read the numbers.
+
+        Raises:
+            ValueError: the file has changed since it was opened.
+        """
+        array = np.empty(self.shape, self._dtype)
+        if array.size and isinstance(self._where, tuple):
+            file, start = self._where
+            file.seek(start)
+            read_into(file, array, self._name)
+        elif array.size:
+            self._read_by_hdf5(self._where, array)
         return array if dtype is None else array.astype(dtype, copy=False)
+
+    def _read_by_hdf5(self, dataset: Any, array: np.ndarray) -> None:
+        h5s = _h5py().h5s
+        stored = dataset.dtype
+        into = array.view(stored) if stored.kind == "V" else array
+        try:
+            dataset.read(h5s.ALL, h5s.ALL, into)
+        except (OSError, RuntimeError) as error:
+            raise ValueError(f"{self._name}: an array is damaged: {short(error)}") from None
 
 
 class Reader:
@@ -86,22 +116,28 @@ class Reader:
     def __init__(self, file: str | os.PathLike[str] | IO[bytes], name: str = "") -> None:
         h5py = _h5py()
         self.name = name or str(file)
+        self._opened: IO[bytes] | None = None
         if isinstance(file, (str, os.PathLike)):
-            self.file_size: int = os.stat(file).st_size  # raises FileNotFoundError with the name
-        else:
-            self.file_size = file.seek(0, os.SEEK_END)
-            file.seek(0)
+            # Opened once, and not by name again: another file may take its place at any time.
+            self._opened = file = open(file, "rb", buffering=0)
+        self._raw = file
+        self.file_size: int = file.seek(0, os.SEEK_END)
+        file.seek(0)
         self._seen: set[int] = set()
         self._arrays: dict[str, StoredArray] = {}
         self._groups: dict[str, dict[str, StoredArray]] = {"": {}}
         try:
             self.file: h5py.File = h5py.File(file, "r")
         except (OSError, RuntimeError, ValueError) as error:
+            if self._opened is not None:
+                self._opened.close()
             raise ValueError(
                 f"{self.name}: it is no HDF5 file, or a damaged one: {error}"
             ) from None
         try:
-            self._visit(self.file, "", 0)
+            self._begins_at_once = self.file.id.get_create_plist().get_userblock() == 0
+            self._count(h5py.h5o.get_info(self.file.id).addr, "")
+            self._visit(h5py.h5g.open(self.file.id, b"/"), "", 0)
         except (OSError, RuntimeError, KeyError, TypeError, OverflowError) as error:
             self.close()
             raise ValueError(f"{self.name}: the HDF5 file is damaged: {short(error)}") from None
@@ -118,6 +154,8 @@ class Reader:
     def close(self) -> None:
         """Close the file; arrays that were not read cannot be read any more."""
         self.file.close()
+        if self._opened is not None:
+            self._opened.close()
 
     @property
     def size(self) -> int:
@@ -162,70 +200,79 @@ class Reader:
     def _refuse(self, path: str, what: str) -> ValueError:
         return ValueError(f"{self.name}: {short(path or '/')} {what}.")
 
-    def _visit(self, group: h5py.Group, path: str, depth: int) -> None:
+    def _visit(self, group: h5py.h5g.GroupID, path: str, depth: int) -> None:
         h5py = _h5py()
         if depth > _MAX_DEPTH:
             raise self._refuse(path, f"lies below more than {_MAX_DEPTH} groups")
-        self._count(group, path)
-        for name in group:
+        links: list[tuple[bytes, int, int]] = []
+        # One object stands for all links, and is filled anew for each.
+        group.links.iterate(lambda name, link: links.append((name, link.type, link.u)), info=True)
+        for raw, kind, address in links:
+            name = raw.decode("utf-8", "surrogateescape")
             inner = f"{path}/{name}" if path else name
-            if len(self._seen) > _MAX_OBJECTS:
-                raise self._refuse(inner, f"is one object more than {_MAX_OBJECTS}")
-            link = group.get(name, getlink=True)
-            if type(link) is not h5py.HardLink:
-                raise self._refuse(inner, f"is a link to elsewhere ({type(link).__name__})")
-            thing = group[name]
-            if isinstance(thing, h5py.Group):
+            if kind != h5py.h5l.TYPE_HARD:
+                raise self._refuse(inner, f"is a link to elsewhere ({_LINKS.get(kind, kind)})")
+            self._count(address, inner)
+            thing = h5py.h5o.open(group, raw)
+            if isinstance(thing, h5py.h5g.GroupID):
                 self._groups[inner] = {}
                 self._visit(thing, inner, depth + 1)
-            elif isinstance(thing, h5py.Dataset):
-                self._count(thing, inner)
-                array = StoredArray(thing, self._checked(thing, inner))
-                self._arrays[inner] = self._groups[path][name] = array
+            elif isinstance(thing, h5py.h5d.DatasetID):
+                self._arrays[inner] = self._groups[path][name] = self._checked(thing, inner)
             else:
                 raise self._refuse(inner, "is neither a group nor an array")
 
-    def _count(self, thing: h5py.Group | h5py.Dataset, path: str) -> None:
+    def _count(self, address: int, path: str) -> None:
         """Every object once: a second name for it may make a circle."""
-        h5py = _h5py()
-        address = h5py.h5o.get_info(thing.id).addr
+        if len(self._seen) > _MAX_OBJECTS:
+            raise self._refuse(path, f"is one object more than {_MAX_OBJECTS}")
         if address in self._seen:
             raise self._refuse(path, "is stored a second time under another name")
         self._seen.add(address)
 
-    def _checked(self, dataset: h5py.Dataset, path: str) -> np.dtype[Any]:
-        """The dtype of an array that may be read.
+    def _checked(self, dataset: h5py.h5d.DatasetID, path: str) -> StoredArray:
+        """An array that may be read.
 
         Raises:
             ValueError: it may not.
         """
-        properties = dataset.id.get_create_plist()
-        if dataset.external or properties.get_external_count():
+        h5py = _h5py()
+        properties = dataset.get_create_plist()
+        if properties.get_external_count():
             raise self._refuse(path, "has its numbers in another file")
-        if dataset.is_virtual:
+        layout = properties.get_layout()
+        if layout == h5py.h5d.VIRTUAL:
             raise self._refuse(path, "is a virtual array")
         filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
         unknown = [code for code in filters if code not in _FILTERS]
         if unknown:
             known = ", ".join(_FILTERS.values())
             raise self._refuse(path, f"is packed by the HDF5 filter {unknown[0]}, not by {known}")
-        dtype = self._dtype(dataset, path)
-        if dataset.shape is None or len(dataset.shape) > _MAX_DIMENSIONS:
+        stored = dataset.dtype
+        dtype = self._dtype(dataset, stored, path)
+        shape = dataset.shape
+        is_null = dataset.get_space().get_simple_extent_type() == h5py.h5s.NULL
+        if is_null or shape is None or len(shape) > _MAX_DIMENSIONS:
             raise self._refuse(path, "has no shape of an array")
-        claimed = float(np.prod(dataset.shape, dtype=np.float64)) * dtype.itemsize
-        held = min(dataset.id.get_storage_size(), self.file_size)
+        claimed = math.prod(shape) * dtype.itemsize
+        held = min(dataset.get_storage_size(), self.file_size)
         allowed = max(_SMALL, _MAX_EXPANSION * held) if filters else held
         if claimed > allowed:
             raise self._refuse(
-                path, f"claims to be {claimed:.0f} bytes, of which the file holds {held}"
+                path, f"claims to be {claimed} bytes, of which the file holds {held}"
             )
-        return dtype
+        is_plain = layout == h5py.h5d.CONTIGUOUS and self._begins_at_once
+        as_in_memory = stored.isnative if stored.kind != "V" else sys.byteorder == "little"
+        start = dataset.get_offset() if is_plain and as_in_memory and not filters else None
+        where = dataset if start is None else (self._raw, start)
+        return StoredArray(where, shape, dtype, self.name)
 
-    def _dtype(self, dataset: h5py.Dataset, path: str) -> np.dtype[Any]:
-        stored = dataset.dtype
+    def _dtype(
+        self, dataset: h5py.h5d.DatasetID, stored: np.dtype[Any], path: str
+    ) -> np.dtype[Any]:
         if stored.kind == "V" and stored.itemsize == 2 and stored.names is None:
             # Keras stores bfloat16 as two bytes, with this note.
-            if dataset.attrs.get("dtype") == "bfloat16":
+            if _h5py().Dataset(dataset).attrs.get("dtype") == "bfloat16":
                 return dtypes.to_numpy("bfloat16")
         if stored.kind in "fiubc" and stored.itemsize <= 16 and stored.names is None:
             native = stored.newbyteorder("=")
@@ -241,12 +288,18 @@ class Writer:
     """
 
     def __init__(self, file: IO[bytes]) -> None:
-        self.file: h5py.File = _h5py().File(file, "w")
+        h5py = _h5py()
+        self.file: h5py.File = h5py.File(file, "w")
+        self._groups: dict[str, h5py.h5g.GroupID] = {}
+        self._made: set[str] = set()  # with those that are only on the way to others
+        self._with_parents = h5py.h5p.create(h5py.h5p.LINK_CREATE)
+        self._with_parents.set_create_intermediate_group(True)
 
     def __enter__(self) -> Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._groups.clear()
         self.file.close()
 
     def weights_of(self, path: str, name: str | None = None) -> MutableMapping[str, Any]:
@@ -256,21 +309,57 @@ class Writer:
             path: of the object, without `vars`.
             name: the name of the object, which is noted.
         """
-        return _NewGroup(self.file, f"{path}/vars" if path else "vars", name)
+        group = _NewGroup(self, f"{path}/vars" if path else "vars")
+        if name is not None:
+            group.note("name", name)
+        return group
+
+    def group(self, path: str) -> h5py.h5g.GroupID:
+        """The group of a path, made where there is none."""
+        h5g = _h5py().h5g
+        found = self._groups.get(path)
+        if found is None:
+            raw = path.encode("utf-8", "surrogateescape")
+            if path in self._made:
+                found = h5g.open(self.file.id, raw)
+            else:
+                found = h5g.create(self.file.id, raw, lcpl=self._with_parents)
+            self._groups[path] = found
+            while path and path not in self._made:
+                self._made.add(path)
+                path = path.rpartition("/")[0]
+        return found
 
 
 class _NewGroup(MutableMapping[str, Any]):
-    def __init__(self, file: h5py.File, path: str, name: str | None) -> None:
-        self._file = file
+    """The arrays of one object. HDF5 is called directly, which `h5py.Group` takes long to do."""
+
+    def __init__(self, writer: Writer, path: str) -> None:
+        self._writer = writer
         self._path = path
-        if name is not None:
-            file.require_group(path).attrs["name"] = name
+
+    def note(self, name: str, text: str) -> None:
+        h5py = _h5py()
+        kind = h5py.string_dtype()
+        stored = h5py.h5t.py_create(kind, logical=True)
+        place = h5py.h5s.create(h5py.h5s.SCALAR)
+        group = self._writer.group(self._path)
+        if h5py.h5a.exists(group, name.encode()):
+            h5py.h5a.delete(group, name.encode())
+        attribute = h5py.h5a.create(group, name.encode(), stored, place)
+        attribute.write(np.array(text, kind))
 
     def __setitem__(self, key: str, value: object) -> None:
+        h5py = _h5py()
         array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)  # type: ignore[attr-defined]
-        dataset = self._group().create_dataset(key, data=array)
+        array = array if array.flags.c_contiguous else array.copy()
+        space = h5py.h5s.create_simple(array.shape) if array.ndim else h5py.h5s.create(0)
+        kind = h5py.h5t.py_create(array.dtype, logical=True)
+        dataset = h5py.h5d.create(self._writer.group(self._path), key.encode(), kind, space)
+        if array.size:
+            dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, array)
         if array.dtype.name == "bfloat16":
-            dataset.attrs["dtype"] = "bfloat16"
+            h5py.Dataset(dataset).attrs["dtype"] = "bfloat16"
 
     def __getitem__(self, key: str) -> np.ndarray:
         return np.asarray(self._group()[key])
@@ -285,4 +374,4 @@ class _NewGroup(MutableMapping[str, Any]):
         return len(self._group())
 
     def _group(self) -> Any:
-        return self._file.require_group(self._path)
+        return _h5py().Group(self._writer.group(self._path))

@@ -10,7 +10,6 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import IO, Any
 
 from nkeras.core.typing import Config
@@ -27,22 +26,30 @@ _MAX_CONFIG = 1 << 27
 _MAX_METADATA = 1 << 20
 
 
-def save(model: Any, file: IO[bytes], folder: Path | None = None) -> None:
+def save(model: Any, file: IO[bytes], in_place: bool = False) -> None:
     """Write a model as an archive.
 
     Args:
         model: model, layer or another object with a configuration.
         file: file opened for writing bytes.
-        folder: where the weights are gathered before they are put into the archive; that of
-            temporary files for None.
+        in_place: whether the file is a new one that can be read as well; otherwise the weights are
+            gathered in a temporary file before they are put into the archive.
     """
     with zipfile.ZipFile(file, "w") as target:
         target.writestr(METADATA, metadata())
         target.writestr(CONFIG, configuration.write(model))
-        with tempfile.TemporaryFile(dir=folder) as gathered:
-            with hdf5.Writer(gathered) as writer:
-                weights.save(model, writer)
+        if in_place:
+            with archive.written_in_place(target, WEIGHTS) as member:
+                _save_weights(model, member)
+            return
+        with tempfile.TemporaryFile() as gathered:
+            _save_weights(model, gathered)
             archive.add(target, WEIGHTS, gathered)
+
+
+def _save_weights(model: Any, file: IO[bytes]) -> None:
+    with hdf5.Writer(file) as writer:
+        weights.save(model, writer)
 
 
 def metadata() -> str:

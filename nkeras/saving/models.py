@@ -89,7 +89,7 @@ def save_model(
         folder.save(model, path)
     elif path.suffix == ".keras":
         with replacing(path, "w+b") as file:
-            keras_file.save(model, file, path.parent)
+            keras_file.save(model, file, in_place=True)
     elif path.suffix in _LEGACY:
         with replacing(path, "w+b") as file:
             legacy_h5.save(model, file, bool(include_optimizer))
@@ -146,7 +146,7 @@ def load_model(
     if path.suffix in _LEGACY or (path.suffix == ".keras" and legacy_h5.is_hdf5(path)):
         return legacy_h5.load(path, custom_objects, compile)
     if path.suffix == ".keras":
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             return keras_file.load(file, path.name, custom_objects, compile)
     raise ValueError(
         f"load_model: the format of {short(str(path))} is not known. Files end in .keras or .h5."
@@ -284,7 +284,7 @@ def _read_hdf5(path: Path, model: Model) -> Generator[weights.Source, None, None
 
 @contextmanager
 def _read_archive(path: Path, model: Model) -> Generator[weights.Source, None, None]:
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         with hdf5.Reader(keras_file.weights_of(Archive(file, path.name)), path.name) as reader:
             yield reader
 
@@ -297,7 +297,7 @@ def _read_shards(path: Path, model: Model) -> Generator[weights.Source, None, No
 
 @contextmanager
 def _read_tensors(path: Path, model: Model) -> Generator[weights.Source, None, None]:
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         yield tensor_file.Source(safetensors.Reader(file, path.name), model)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from nkeras.core import config, dtypes
 from nkeras.core.errors import short
-from nkeras.saving.stored import Stored
+from nkeras.saving.stored import Stored, read_into
 
 _METADATA = "__metadata__"
 _PLACES = "nkeras.places"
@@ -62,13 +62,8 @@ class StoredTensor:
         """Read the numbers."""
         kind = dtypes.to_numpy("uint8" if self.dtype == "bool" else self.dtype)
         array = np.empty(self.shape, kind)
-        into = array.reshape(-1).view(np.uint8).data
         self._file.seek(self._start)
-        while into.nbytes:
-            count = self._file.readinto(into)  # type: ignore[attr-defined]
-            if not count:
-                raise ValueError(f"{self._name}: the file became shorter while it was read.")
-            into = into[count:]
+        read_into(self._file, array, self._name)
         if self.dtype == "bool":
             array = np.asarray(array != 0)  # any byte may be there
         elif sys.byteorder == "big":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 
@@ -26,6 +26,20 @@ class Stored(Protocol):
         ...
 
 
+def read_into(file: IO[bytes], array: np.ndarray, name: str) -> None:
+    """Fill an array with the bytes that follow in a file.
+
+    Raises:
+        ValueError: there are too few, although they were there when the file was opened.
+    """
+    into = array.reshape(-1).view(np.uint8).data
+    while into.nbytes:
+        count = file.readinto(into)  # type: ignore[attr-defined]
+        if not count:
+            raise ValueError(f"{name}: the file became shorter while it was read.")
+        into = into[count:]
+
+
 class StoredGroup(Mapping[str, np.ndarray]):
     """The arrays of one layer, by number. `stored(key)` gives one that is not read yet."""
 
@@ -34,6 +48,9 @@ class StoredGroup(Mapping[str, np.ndarray]):
 
     def __getitem__(self, key: str) -> np.ndarray:
         return np.asarray(self._arrays[key])
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._arrays  # without reading it
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)

@@ -6,8 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 
+import numpy as np
 import pytest
+
+from nkeras.saving import hdf5, keras_file, safetensors, weights
+from nkeras.saving.archive import Archive
+from tests.saving.writers_worker import make_model, save
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="forks, limits and signals of POSIX")
 
@@ -51,3 +57,50 @@ def test_a_folder_that_must_not_be_written():
 )
 def test_two_processes_write_what_a_third_reads(kinds, count):
     assert run("two writers", count, *kinds) == {kind: {"whole": count} for kind in kinds}
+
+
+@contextmanager
+def opened(kind, path):
+    """The arrays of a file, checked but not read."""
+    with path.open("rb", buffering=0) as file:
+        if kind == "tensors":
+            yield list(safetensors.Reader(file, path.name).tensors.values())
+            return
+        part = keras_file.weights_of(Archive(file, path.name)) if kind == "model" else file
+        with hdf5.Reader(part, path.name) as reader:
+            yield list(reader.arrays().values())
+
+
+@pytest.mark.parametrize("kind", ["model", "weights", "tensors"])
+def test_another_file_takes_the_place_of_one_that_is_read(tmp_path, kind):
+    path = tmp_path / {"model": "m.keras", "tensors": "m.safetensors"}.get(kind, "m.weights.h5")
+    model = make_model()
+    save(kind, model, path)
+    with opened(kind, path) as arrays:
+        before = [np.array(array) for array in arrays]
+        for variable in (*model.variables, *model.optimizer.variables):
+            variable.assign(variable + 1)
+        save(kind, model, path)
+        for array, old in zip(arrays, before, strict=True):
+            np.testing.assert_array_equal(array, old)
+
+
+@pytest.mark.parametrize("kind", ["model", "weights", "tensors"])
+def test_a_file_that_is_cut_while_it_is_read(tmp_path, kind):
+    path = tmp_path / {"model": "m.keras", "tensors": "m.safetensors"}.get(kind, "m.weights.h5")
+    save(kind, make_model(), path)
+    with opened(kind, path) as arrays:
+        os.truncate(path, 100)
+        largest = max(arrays, key=lambda array: array.nbytes)
+        with pytest.raises(ValueError, match="became shorter while it was read"):
+            np.asarray(largest)
+
+
+def test_weights_are_compared_before_any_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "m.weights.h5"
+    make_model().save_weights(path)
+    model = make_model()
+    model.layers[0].kernel.shape = (16, 7)
+    monkeypatch.setattr(hdf5.StoredArray, "__array__", lambda *_: pytest.fail("it was read"))
+    with hdf5.Reader(path) as reader, pytest.raises(ValueError, match="has shape"):
+        weights.load(model, reader)
