@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from nkeras.core.errors import cut_text, short
-from nkeras.models.onnx.tensors import ExternalFiles, array_of, dtype_of
+from nkeras.models.onnx.tensors import ExternalFiles, array_of, dtype_of, text
 from nkeras.models.onnx.wire import check_skeleton
 
 MOST_BYTES = 2**31 - 1  # protobuf's own limit
@@ -148,13 +148,13 @@ def _described(model: Any, external: ExternalFiles) -> Description:
     graph = model.graph
     weights = _weights(graph, external)
     nodes = [_node(node, number, external) for number, node in enumerate(graph.node)]
-    inputs = [_input(item) for item in graph.input if item.name not in weights]
-    outputs = [item.name for item in graph.output]
+    inputs = [_input(item) for item in graph.input if text(item.name) not in weights]
+    outputs = [text(item.name) for item in graph.output]
     if not inputs or not all(outputs) or not outputs:
         raise ValueError("from_onnx: the graph has no inputs or no outputs.")
     known = [item.name for item in inputs] + list(weights)
     nodes = _in_order(nodes, known, outputs)
-    return Description(graph.name, opset, nodes, weights, inputs, outputs)
+    return Description(text(graph.name), opset, nodes, weights, inputs, outputs)
 
 
 def _weights(graph: Any, external: ExternalFiles) -> dict[str, np.ndarray]:
@@ -162,23 +162,27 @@ def _weights(graph: Any, external: ExternalFiles) -> dict[str, np.ndarray]:
         raise ValueError("from_onnx: the graph has sparse initializers, which nkeras has not.")
     weights: dict[str, np.ndarray] = {}
     for tensor in graph.initializer:
-        if not tensor.name or tensor.name in weights:
+        name = text(tensor.name)
+        if not name or name in weights:
             raise ValueError(
-                f"from_onnx: two initializers have the name {short(tensor.name, 60)}, or none."
+                f"from_onnx: two initializers have the name {short(name, 60)}, or none."
             )
-        weights[tensor.name] = array_of(tensor, external, tensor.name)
+        weights[name] = array_of(tensor, external, name)
     return weights
 
 
-def _branch(graph: Any, external: ExternalFiles) -> Branch:
+def _branch(graph: Any, external: ExternalFiles) -> Branch | None:
+    """A graph inside of a node; None where it is that of a loop, which has inputs."""
+    if graph.input:
+        return None
     weights = _weights(graph, external)
     nodes = [_node(node, number, external) for number, node in enumerate(graph.node)]
-    outputs = [item.name for item in graph.output]
+    outputs = [text(item.name) for item in graph.output]
     made = {*weights, *(name for node in nodes for name in node.outputs)}
     needed = [*outputs, *(name for node in nodes for name in node.needed())]
     taken = list(dict.fromkeys(name for name in needed if name not in made))
-    if graph.input or not all(outputs):
-        raise ValueError("from_onnx: a graph inside of a node has inputs, or unnamed outputs.")
+    if not all(outputs):
+        raise ValueError("from_onnx: a graph inside of a node has an output without a name.")
     nodes = _in_order(nodes, [*weights, *taken], outputs)
     return Branch(nodes, weights, outputs, taken)
 
@@ -194,19 +198,20 @@ def _opset(model: Any) -> int:
 
 
 def _node(node: Any, number: int, external: ExternalFiles) -> Node:
-    name = node.name or next(filter(None, node.output), f"node {number}")
-    operator = str(node.op_type)
+    inputs, outputs = [text(item) for item in node.input], [text(item) for item in node.output]
+    name = text(node.name) or next(filter(None, outputs), f"node {number}")
+    operator = text(node.op_type)
     if node.domain not in ("", "ai.onnx"):
-        operator = f"{node.domain}.{operator}"
+        operator = f"{text(node.domain)}.{operator}"
     attributes: dict[str, AttributeValue] = {}
     for attribute in node.attribute:
-        if attribute.name in attributes:
+        key = text(attribute.name)
+        if key in attributes:
             raise ValueError(
-                f"from_onnx: node {short(name, 60)} has the attribute "
-                f"{short(attribute.name, 60)} twice."
+                f"from_onnx: node {short(name, 60)} has the attribute {short(key, 60)} twice."
             )
-        attributes[attribute.name] = _attribute(attribute, name, external)
-    return Node(name, operator, list(node.input), list(node.output), attributes)
+        attributes[key] = _attribute(attribute, name, external)
+    return Node(name, operator, inputs, outputs, attributes)
 
 
 def _attribute(attribute: Any, node: str, external: ExternalFiles) -> AttributeValue:
@@ -215,9 +220,9 @@ def _attribute(attribute: Any, node: str, external: ExternalFiles) -> AttributeV
     if attribute.type == 2:
         return int(attribute.i)
     if attribute.type == 3:
-        return _text(attribute.s)
+        return text(attribute.s)
     if attribute.type == 4:
-        return array_of(attribute.t, external, f"{node}.{attribute.name}")
+        return array_of(attribute.t, external, f"{node}.{text(attribute.name)}")
     if attribute.type == 5:
         return _branch(attribute.g, external)
     if attribute.type == 6:
@@ -225,22 +230,19 @@ def _attribute(attribute: Any, node: str, external: ExternalFiles) -> AttributeV
     if attribute.type == 7:
         return [int(item) for item in attribute.ints]
     if attribute.type == 8:
-        return [_text(item) for item in attribute.strings]
+        return [text(item) for item in attribute.strings]
     return None
 
 
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "replace")
-
-
 def _input(item: Any) -> InputDescription:
-    what = f"input {short(item.name, 60)}"
-    if not item.name or not item.type.HasField("tensor_type"):
+    name = text(item.name)
+    what = f"input {short(name, 60)}"
+    if not name or not item.type.HasField("tensor_type"):
         raise ValueError(f"from_onnx: {what} is no tensor.")
     kind = item.type.tensor_type
     dtype = dtype_of(kind.elem_type, what)
     if not kind.HasField("shape"):
-        return InputDescription(item.name, dtype, None)
+        return InputDescription(name, dtype, None)
     sizes: list[int | str] = []
     for axis in kind.shape.dim:
         if axis.HasField("dim_value"):
@@ -248,8 +250,8 @@ def _input(item: Any) -> InputDescription:
                 raise ValueError(f"from_onnx: {what} has the size {short(axis.dim_value)}.")
             sizes.append(int(axis.dim_value))
         else:
-            sizes.append(str(axis.dim_param))
-    return InputDescription(item.name, dtype, tuple(sizes))
+            sizes.append(text(axis.dim_param))
+    return InputDescription(name, dtype, tuple(sizes))
 
 
 def _in_order(nodes: list[Node], known: list[str], outputs: list[str]) -> list[Node]:

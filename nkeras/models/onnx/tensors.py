@@ -40,6 +40,11 @@ _FIELDS = {
 _MOST_AXES = 32
 
 
+def text(value: str | bytes) -> str:
+    """A text of a file; protobuf gives bytes where it is no UTF-8."""
+    return value if isinstance(value, str) else value.decode("utf-8", "backslashreplace")
+
+
 def dtype_of(number: int, what: str) -> str:
     """The name of a dtype of ONNX.
 
@@ -175,7 +180,7 @@ def array_of(tensor: Any, external: ExternalFiles, name: str) -> np.ndarray:
     count = math.prod(shape)
     numpy_dtype = dtypes.to_numpy(dtype)
     if tensor.data_location == 1:
-        entries = {entry.key: entry.value for entry in tensor.external_data}
+        entries = {text(entry.key): text(entry.value) for entry in tensor.external_data}
         raw = external.read(entries, count * numpy_dtype.itemsize, name)
     elif tensor.HasField("raw_data"):
         raw = tensor.raw_data

@@ -265,6 +265,15 @@ def test_more_parts_than_any_model_needs(tmp_path: Path, monkeypatch: pytest.Mon
     refused(saved(packed, tmp_path), "more parts")
 
 
+def test_texts_that_are_no_utf8_are_read(tmp_path: Path):
+    whole = plain(node("Relu", ["x"], ["y"], "ABCD")).SerializeToString()
+    path = tmp_path / "model.onnx"
+    path.write_bytes(whole.replace(b"ABCD", b"A\xff\xfeD"))
+    assert [layer.name for layer in nkeras.models.from_onnx(path).layers] == ["x", "A_xff_xfeD"]
+    path.write_bytes(whole.replace(b"Relu", b"R\xfflu"))
+    refused(path, "1 operators .* R.xfflu")
+
+
 def test_what_is_no_file(tmp_path: Path):
     with pytest.raises(FileNotFoundError):
         nkeras.models.from_onnx(tmp_path / "missing.onnx")
