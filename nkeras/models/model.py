@@ -269,7 +269,8 @@ class Model(Trainer, Layer):
             input_signature: InputSpecs, KerasTensors or arrays whose shapes and dtypes the inputs
                 have: a list of the arguments of the call. Needed for a subclassed model that was
                 never called, or to give sizes that are None.
-            **kwargs: `opset_version`, the version of ONNX' operators; the newest that is known.
+            **kwargs: `opset_version`, the version of ONNX' operators; for None the newest that
+                nkeras and the installed onnx and onnxruntime know.
 
         Raises:
             ImportError: the package onnx is not installed.

@@ -14,6 +14,7 @@ from onnx import numpy_helper
 import nkeras
 from nkeras import layers
 from nkeras.backend.derive import tanh
+from nkeras.export.onnx.versions import newest_opset
 from tests.export.runtime import check, largest_error, run, session
 
 
@@ -348,7 +349,7 @@ def test_nodes_have_the_names_of_layers(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("opset", [21, 22, 23, 24, 25, 26, 27, 28])
+@pytest.mark.parametrize("opset", range(21, newest_opset() + 1))
 def test_versions_of_the_operators(opset: int, tmp_path: Path) -> None:
     for make, array in MODELS.values():
         check(make(), tmp_path / "m.onnx", [array], opset_version=opset)

@@ -11,11 +11,12 @@ from nkeras.core import tree
 from nkeras.core.errors import is_a, short
 from nkeras.core.typing import PartialShape, Structure
 from nkeras.export.onnx import writers as writers  # registers them
-from nkeras.export.onnx.file import OLDEST, newest_opset, write
+from nkeras.export.onnx.file import write
 from nkeras.export.onnx.graph import ExportError, Graph
 from nkeras.export.onnx.liveness import fold_weights
 from nkeras.export.onnx.sizes import merged
 from nkeras.export.onnx.tracing import Weights, traced
+from nkeras.export.onnx.versions import OLDEST, newest_opset
 
 if TYPE_CHECKING:
     from nkeras.models.model import Model
@@ -84,7 +85,8 @@ def _opset(version: int | None) -> int:
     if isinstance(version, bool) or not is_a(version, int) or not OLDEST <= version <= newest:
         raise ValueError(
             f"Model.export: argument `opset_version` must be an int in [{OLDEST}, {newest}], of "
-            f"which the last is the newest that this nkeras and this onnx know. Received: "
+            "which the last is the newest that nkeras and the installed onnx and onnxruntime know. "
+            f"Received: "
             f"{short(version)}"
         )
     return version

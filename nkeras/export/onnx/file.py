@@ -12,33 +12,12 @@ import nkeras
 from nkeras.core import dtypes
 from nkeras.core.files import replacing
 from nkeras.export.onnx.graph import Body, ExportError, Graph, Node, Value
+from nkeras.export.onnx.versions import require_onnx
 
-OLDEST = 21  # of operators that writers use: GroupNormalization's form, Gelu, DFT
-NEWEST = 28  # that the tests have run
 LIMIT = 2**31 - 2**20  # bytes of a protocol buffer, less what is not weights
 _OPTIONAL = frozenset(("LayerNormalization", "LSTM", "GRU", "RNN"))  # results may be left out
 
 Sizes = Sequence["int | str | None"]
-
-
-def require_onnx() -> Any:
-    """The package onnx.
-
-    Raises:
-        ImportError: it is not installed.
-    """
-    try:
-        import onnx
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            "Model.export: writing ONNX needs the package onnx: `pip install 'nkeras[onnx]'`."
-        ) from error
-    return onnx
-
-
-def newest_opset() -> int:
-    """The newest version of the operators that the installed onnx and nkeras have."""
-    return min(NEWEST, int(require_onnx().defs.onnx_opset_version()))
 
 
 def write(
