@@ -16,6 +16,7 @@ from typing import Any
 from nkeras.core import allowed, naming
 from nkeras.core.errors import short
 from nkeras.core.typing import Config
+from nkeras.models import operations
 from nkeras.saving import configuration, hdf5, keras_file, safetensors, shards, weights
 from nkeras.saving.archive import Archive
 from nkeras.saving.stored import Stored
@@ -179,6 +180,11 @@ def _is_ours(thing: Config) -> bool:
         return any(allowed.find(kind, f"keras.{where}") for where in ("layers", "models"))
     if not isinstance(module, str):
         return False
+    if module.startswith(("nkeras.ops", "keras.src.ops.")):
+        try:
+            return operations.find(thing) is not None
+        except (ValueError, TypeError):
+            return False
     name = thing.get("config") if kind == "function" else kind
     is_plain = module == "builtins" and kind != "function"
     return is_plain or (isinstance(name, str) and allowed.find(name, module) is not None)
@@ -219,7 +225,8 @@ def _layers(
 ) -> Iterator[Layer]:
     inner = config.get("config")
     listed: Any = inner.get("layers") if isinstance(inner, dict) else inner
-    layers: list[Config] = [layer for layer in listed or () if isinstance(layer, dict)]
+    known: list[Any] = listed if isinstance(listed, list) else []
+    layers: list[Config] = [layer for layer in known if isinstance(layer, dict)]
     for layer, place in zip(layers, places.of(layers), strict=True):
         own = [array for name, array in arrays.items() if name.startswith(place)]
         yield Layer(

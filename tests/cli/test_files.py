@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,8 @@ import safetensors.numpy
 import nkeras
 from nkeras import layers
 from nkeras.__main__ import main
-from nkeras.saving import arrays
+from nkeras.cli import inspect
+from nkeras.saving import arrays, facts
 from tests.harness import oracle
 
 
@@ -142,9 +145,10 @@ def test_what_predict_cannot_write(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "none" in capsys.readouterr().err
 
 
-def test_convert_from_and_to_onnx(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", ["onnx", "h5"])
+def test_convert_from_and_to_other_models(ending: str, tmp_path: Path) -> None:
     model = small()
-    path, exported = written(tmp_path, model), str(tmp_path / "m.onnx")
+    path, exported = written(tmp_path, model), str(tmp_path / f"m.{ending}")
     assert main(["convert", path, exported]) == 0
     assert main(["convert", exported, str(tmp_path / "again.keras")]) == 0
     x = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
@@ -317,6 +321,14 @@ def test_inspect_nested_models_and_policies(
     assert rows["b"].split()[-3] == "3"
 
 
+def test_inspect_calls_of_operations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    x = nkeras.Input((4,))
+    model = nkeras.Model(x, nkeras.ops.reshape(layers.Dense(6)(x) + 1.0, (-1, 2, 3)))
+    lines = inspected(written(tmp_path, model), capsys)
+    assert any(line.split() == ["custom", "objects", "none"] for line in lines)
+    assert any(line.startswith("reshape ") for line in lines)
+
+
 def test_inspect_says_what_a_model_needs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -425,3 +437,38 @@ def test_what_inspect_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         error = capsys.readouterr().err
         assert error.startswith("nkeras inspect: ")
         assert message in error
+
+
+def _spots(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The ways to all values in a configuration."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in pairs:
+        yield (*way, key)
+        if isinstance(inner, (dict, list)):
+            yield from _spots(inner, (*way, key))
+
+
+def test_inspect_reads_or_refuses_whatever_a_configuration_says(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    written(tmp_path, trained())
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    chosen = random.Random(0)
+    values = (None, 1, "x", [], {}, [[]], {"class_name": 1, "config": {}}, True, 1.5, {"a": [None]})
+    refused = 0
+    for _ in range(40):
+        config = json.loads(members["config.json"])
+        for _ in range(chosen.randint(1, 3)):
+            *way, last = chosen.choice(list(_spots(config)))
+            inside = config
+            for key in way:
+                inside = inside[key]
+            inside[last] = chosen.choice(values)
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in {**members, "config.json": json.dumps(config)}.items():
+                archive.writestr(name, content)
+        try:
+            assert inspect.report(facts.of_file(path), with_arrays=True)
+        except ValueError:
+            refused += 1
+    assert refused < 10
