@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
 from itertools import count
 from typing import Any
@@ -12,6 +13,9 @@ from nkeras.core.errors import short
 from nkeras.saving.hdf5 import Reader
 
 _MAX_TEXTS = 1_000_000
+_MUCH = 1 << 28  # bytes of the texts of an attribute
+_HEAP = b"GCOL"  # how a heap begins in the file
+_MAX_HEAPS = 100_000
 _HEADER = 64512  # bytes of an attribute that the header of an HDF5 group has room for
 
 
@@ -102,11 +106,34 @@ def _read(reader: Reader, path: str, name: str) -> list[str] | None:
             raise _refused(reader, path, name, "claims to be larger than the file")
         if h5py.check_string_dtype(stored.dtype) is None:
             raise _refused(reader, path, name, f"has the dtype {short(stored.dtype)}, not text")
+        number = int(np.prod(shape))
+        if number > 1 and number * reader.file_size > _MUCH:
+            if stored.dtype.kind == "O" and number * _largest_heap(reader) > _MUCH:
+                raise _refused(reader, path, name, f"claims {number} large texts")
         values = np.empty(shape, stored.dtype)
         stored.read(values)
         return [_decoded(value) for value in values.ravel().tolist()]
     except (OSError, RuntimeError, KeyError, TypeError, UnicodeError, MemoryError) as error:
         raise _refused(reader, path, name, f"is damaged ({short(error)})") from None
+
+
+def _largest_heap(reader: Reader) -> int:
+    """Bytes of the largest heap of texts in a file: none of them can be longer.
+
+    Many elements of an attribute may point to one text, so that the size of the file says little
+    of what they need in memory.
+    """
+    largest = place = found = 0
+    with open(reader.file.filename, "rb") as file:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            while (place := data.find(_HEAP, place)) >= 0:
+                size = int.from_bytes(data[place + 8 : place + 16], "little")
+                largest = max(largest, size if place + size <= len(data) else 0)
+                place += len(_HEAP)
+                found += 1
+                if found > _MAX_HEAPS:
+                    raise ValueError(f"{reader.name}: the HDF5 file has over {_MAX_HEAPS} heaps.")
+    return largest
 
 
 def _decoded(value: str | bytes) -> str:

@@ -34,17 +34,10 @@ from nkeras.saving.legacy_weights import LAYERS, StoredLayers
 if TYPE_CHECKING:
     from nkeras.models.model import Model
 
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _CONFIG = "model_config"
 _TRAINING = "training_config"
 _WEIGHTS = "model_weights"
 _STATE = "optimizer_weights"
-
-
-def is_hdf5(path: Path) -> bool:
-    """Whether a file is HDF5: until 2023, Keras 2 wrote that under the ending `.keras` too."""
-    with path.open("rb") as file:
-        return file.read(len(_SIGNATURE)) == _SIGNATURE
 
 
 def load(path: Path, custom_objects: Mapping[str, object] | None, compiled: bool) -> Any:

@@ -16,7 +16,6 @@ from nkeras.saving import (
     folder,
     hdf5,
     keras_file,
-    legacy_h5,
     safetensors,
     shards,
     tensor_file,
@@ -31,6 +30,7 @@ PathLike = str | os.PathLike[str]
 
 _SHARDS = ".weights.json"
 _LEGACY = (".h5", ".hdf5")
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 def save_model(
@@ -91,6 +91,8 @@ def save_model(
         with replacing(path, "w+b") as file:
             keras_file.save(model, file, in_place=True)
     elif path.suffix in _LEGACY:
+        from nkeras.saving import legacy_h5  # only with such files
+
         with replacing(path, "w+b") as file:
             legacy_h5.save(model, file, bool(include_optimizer))
     else:
@@ -143,7 +145,9 @@ def load_model(
         return folder.load(path, custom_objects, compile)
     if not path.exists():
         raise ValueError(f"load_model: there is no file {short(str(path))}.")
-    if path.suffix in _LEGACY or (path.suffix == ".keras" and legacy_h5.is_hdf5(path)):
+    if path.suffix in _LEGACY or (path.suffix == ".keras" and _is_hdf5(path)):
+        from nkeras.saving import legacy_h5  # only with such files
+
         return legacy_h5.load(path, custom_objects, compile)
     if path.suffix == ".keras":
         with path.open("rb", buffering=0) as file:
@@ -242,6 +246,8 @@ def load_weights(
                     "files `by_name=True` leaves out layers of other names. Received: "
                     f"{short(str(path))}"
                 )
+            from nkeras.saving import legacy_h5  # only with such files
+
             legacy_h5.load_weights(model, source, bool(by_name), skip_mismatch)
             return
         if by_name is not None:
@@ -250,6 +256,12 @@ def load_weights(
                 f"{short(str(path))}"
             )
         weights.load(model, source, skip_mismatch, skipped)
+
+
+def _is_hdf5(path: Path) -> bool:
+    """Whether a file is HDF5: until 2023, Keras 2 wrote that under the ending `.keras` too."""
+    with path.open("rb") as file:
+        return file.read(len(_SIGNATURE)) == _SIGNATURE
 
 
 def _opened(path: Path, model: Model) -> AbstractContextManager[weights.Source]:

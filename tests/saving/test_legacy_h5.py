@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import struct
 
 import h5py
 import numpy as np
@@ -744,6 +746,25 @@ def test_damaged_and_hostile_files_are_refused(tmp_path, kind):
     assert text.startswith("m.h5")
     assert len(text.splitlines()) <= 3
     assert len(text) <= 400
+
+
+def test_many_names_that_are_one_large_text(tmp_path):
+    """Elements of an attribute may share a text: 3 GB in memory that are 1 MB in the file."""
+    path = damaged(tmp_path, lambda file: None)
+    with h5py.File(path, "a") as file:
+        attributes = file["model_weights"].attrs
+        attributes["text"] = "x" * (1 << 20)
+        del attributes["layer_names"]
+        attributes.create("layer_names", ["a"] * 3000, dtype=h5py.string_dtype())
+    content = path.read_bytes()
+    heap = content.index(b"x" * 1000) - 32  # behind the headers of the heap and of the text in it
+    assert content[heap : heap + 4] == b"GCOL"
+    # Each element is a length, the place of a heap, and a number in it.
+    elements = re.search(rb"(?:\x01\0\0\0.{12}){3000}", content, re.DOTALL)
+    large = struct.pack("<IQI", 1 << 20, heap, 1) * 3000
+    path.write_bytes(content[: elements.start()] + large + content[elements.end() :])
+    with pytest.raises(ValueError, match="claims 3000 large texts"):
+        load(path)
 
 
 def test_other_refusals(tmp_path):
