@@ -187,7 +187,7 @@ def _serialize_function(function: Any) -> str | Config:
     return {
         "module": function.__module__,
         "class_name": "function",
-        "config": name,
+        "config": get_registered_name(function),
         "registered_name": get_registered_name(function),
     }
 

@@ -167,7 +167,7 @@ class Layer(Operation, Buildable, AddsLosses):
             elif graph.tracing():
                 outputs = self._spec(*args, **kwargs)
             else:
-                outputs = graph.infer_outputs(self._spec, args, kwargs)
+                outputs = graph.infer_outputs(self._spec_of_cast, args, kwargs)
                 graph.Node(self, args, own_kwargs, outputs)
         except Exception as error:
             tracebacks.pass_layer(error, self, given, outer is None or token is not None)
@@ -212,6 +212,11 @@ class Layer(Operation, Buildable, AddsLosses):
         self._settled = all(getattr(layer, "built", True) for layer in self._flatten_layers())
         self._is_locked = True
         return outputs
+
+    def _spec_of_cast(self, *args: Any, **kwargs: Any) -> Any:
+        """Symbolic outputs for inputs of a graph: casting them is no call in the graph."""
+        args = tuple([self._convert(argument) for argument in args])
+        return self._spec(*args, **{name: self._convert(value) for name, value in kwargs.items()})
 
     def _spec(self, *args: Any, **kwargs: Any) -> Any:
         """Symbolic outputs: by the user's own shape rule where there is one, else by `_run`."""
@@ -293,7 +298,7 @@ class Layer(Operation, Buildable, AddsLosses):
     def _cast_input(self, tensor: Tensor | KerasTensor) -> Tensor | KerasTensor:
         dtype = self.input_dtype
         if self.autocast and tensor.dtype != dtype and dtypes.is_floating(tensor.dtype):
-            if dtypes.is_floating(dtype):
+            if dtypes.is_floating(dtype) and (type(tensor) is Tensor or graph.tracing()):
                 mask = graph.get_mask(tensor)
                 tensor = tensor.operators["cast"](tensor, dtype)
                 if mask is not None:
