@@ -64,11 +64,15 @@ class Buildable(Weighted):
             graph.infer_outputs(self.call, args, kwargs)
 
     def build_from_config(self, config: Config) -> None:
-        """Build from what `get_build_config` returned."""
+        """Build from what `get_build_config` returned.
+
+        A layer around may build this one as well, as it did before: once is enough.
+        """
         if "input_shape" in config:
             self.build(as_shapes(config["input_shape"]))
         elif "shapes_dict" in config:
             self.build(**{key: as_shapes(value) for key, value in config["shapes_dict"].items()})
+        self.__dict__["_is_restored"] = self.built
 
     def get_build_config(self) -> dict[str, object] | None:
         """The shapes that the layer was built with."""
@@ -129,6 +133,8 @@ def _building(build: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(build)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
         self._check_initialized()
+        if self.__dict__.get("_is_restored", False):
+            return None
         bound = inspect.signature(build).bind(self, *args, **kwargs)
         shapes = dict(list(bound.arguments.items())[1:])
         outermost = not self._path

@@ -234,8 +234,13 @@ class OptimizerState(guards.Guarded):
             store[str(i)] = variable.numpy()
 
     def load_own_variables(self, store: Mapping[str, np.ndarray]) -> None:
-        """Read the state from a mapping; with another number of entries, warn and read nothing."""
-        if len(store.keys()) != len(self.variables):
+        """Read the state from a mapping; with another number of entries, warn and read nothing.
+
+        An optimizer that was saved before it had met the model's variables has the first alone:
+        the step and the learning rate.
+        """
+        first = [variable for variable in self.variables[:2] if variable.host]
+        if len(store.keys()) not in (len(self.variables), len(first)):
             unbuilt = "" if self.built else " The optimizer has not been built yet."
             warn(
                 f"Skipping variable loading for optimizer {short(self.name)}, because it has "
@@ -243,7 +248,7 @@ class OptimizerState(guards.Guarded):
                 f"{len(store.keys())} variables.{unbuilt}",
             )
             return
-        for i, variable in enumerate(self.variables):
+        for i, variable in enumerate(self.variables[: len(store.keys())]):
             variable.assign(stored(store, str(i)))
 
     def stateless_apply(

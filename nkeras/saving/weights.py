@@ -156,7 +156,7 @@ def _mismatch(path: str, thing: Any, store: Any) -> str:
     if not isinstance(thing, Weighted):
         weights = thing.variables
         if len(weights) != len(store):
-            return ""  # an optimizer warns, and goes on without
+            return ""  # an optimizer warns, and goes on without, or was not built yet
     else:
         weights = thing.saved_weights()
     kind = f"{type(thing).__name__} {short(thing.name)} ({short(path or 'the model itself')})"

@@ -1,0 +1,153 @@
+"""Saving and loading: what a user does, and the errors a user makes."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nkeras
+
+X = np.random.default_rng(2).normal(size=(8, 4)).astype("float32")
+Y = X[:, :2]
+
+
+def mlp(units: int = 3, **options: Any) -> Any:
+    layers = [nkeras.Input((4,)), nkeras.layers.Dense(units, "relu", **options)]
+    model = nkeras.Sequential([*layers, nkeras.layers.Dropout(0.5), nkeras.layers.Dense(2)])
+    model.compile("adam", "mse")
+    return model
+
+
+def test_a_model_goes_on_where_it_stopped_dropout_included(tmp_path: Path) -> None:
+    model = mlp()
+    model.fit(X, Y, shuffle=False, verbose=0)
+    model.save(tmp_path / "model.keras")
+    read = nkeras.saving.load_model(tmp_path / "model.keras")
+    for trained in (model, read):
+        trained.fit(X, Y, shuffle=False, epochs=3, verbose=0)
+    for one, other in zip(model.variables, read.variables, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def test_an_optimizer_that_was_not_built_keeps_its_learning_rate(tmp_path: Path) -> None:
+    model = mlp()
+    model.optimizer.learning_rate = 0.25
+    model.save(tmp_path / "model.keras")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert (
+            float(nkeras.saving.load_model(tmp_path / "model.keras").optimizer.learning_rate)
+            == 0.25
+        )
+
+
+def test_open_files_and_folders(tmp_path: Path) -> None:
+    model = mlp()
+    file = io.BytesIO()
+    model.save(file)
+    file.seek(0)
+    model.save(tmp_path / "folder", zipped=False)
+    for read in (nkeras.models.load_model(file), nkeras.models.load_model(tmp_path / "folder")):
+        np.testing.assert_array_equal(read(X), model(X))
+
+
+def test_compile_false(tmp_path: Path) -> None:
+    mlp().save(tmp_path / "model.keras")
+    assert not nkeras.saving.load_model(tmp_path / "model.keras", compile=False).compiled
+
+
+def test_a_layer_in_two_places_is_one_again(tmp_path: Path) -> None:
+    shared = nkeras.layers.Dense(4, name="shared")
+
+    @nkeras.saving.register_keras_serializable("test_files")
+    class Twice(nkeras.Layer):
+        def __init__(self, first: Any, second: Any, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.first, self.second = first, second
+
+        def build(self, input_shape: Any) -> None:
+            self.first.build(input_shape)
+
+        def call(self, inputs: Any) -> Any:
+            return self.second(self.first(inputs))
+
+        def get_config(self) -> dict[str, Any]:
+            config = {**super().get_config()}
+            for name in ("first", "second"):
+                config[name] = nkeras.saving.serialize_keras_object(getattr(self, name))
+            return config
+
+        @classmethod
+        def from_config(cls, config: dict[str, Any]) -> Any:
+            for name in ("first", "second"):
+                config[name] = nkeras.saving.deserialize_keras_object(config[name])
+            return cls(**config)
+
+    model = nkeras.Sequential([nkeras.Input((4,)), Twice(shared, shared)])
+    model.save(tmp_path / "model.keras")
+    read = nkeras.saving.load_model(tmp_path / "model.keras")
+    assert read.layers[0].first is read.layers[0].second
+    np.testing.assert_array_equal(read(X), model(X))
+
+
+def test_functions_of_ones_own_are_handed_over(tmp_path: Path) -> None:
+    def doubled(x: Any) -> Any:
+        return 2 * x
+
+    model = nkeras.Sequential([nkeras.Input((4,)), nkeras.layers.Lambda(doubled)])
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(TypeError, match=r"'doubled'.*custom_objects"):
+        nkeras.saving.load_model(tmp_path / "model.keras")
+    read = nkeras.saving.load_model(tmp_path / "model.keras", custom_objects={"doubled": doubled})
+    np.testing.assert_array_equal(read(X), 2 * X)
+
+
+def test_weights_all_or_none(tmp_path: Path) -> None:
+    path = tmp_path / "model.weights.h5"
+    mlp(units=5).save_weights(path)
+    model = mlp()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"kernel has shape \(4, 3\), in the file \(4, 5\)"):
+        model.load_weights(path)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.warns(UserWarning, match="some weights stay"):
+        model.load_weights(path, skip_mismatch=True)
+    model.load_weights(path, objects_to_skip=[model.layers[0], model.layers[2], model.optimizer])
+
+
+def test_a_file_is_not_replaced_against_the_users_will(tmp_path: Path) -> None:
+    for save, name in ((mlp().save, "m.keras"), (mlp().save_weights, "m.weights.h5")):
+        save(tmp_path / name)
+        content = (tmp_path / name).read_bytes()
+        with pytest.raises(FileExistsError, match="overwrite"):
+            save(tmp_path / name, overwrite=False)
+        assert (tmp_path / name).read_bytes() == content
+
+
+def test_messages(tmp_path: Path) -> None:
+    model = mlp()
+    model.save(tmp_path / "model.keras")
+    unbuilt = nkeras.Sequential([nkeras.layers.Dense(2)])
+    for action, message in (
+        (lambda: model.save(tmp_path / "model.tf"), "must end in .keras"),
+        (lambda: model.save(tmp_path / "m.keras", overwrit=True), "unknown arguments"),
+        (lambda: model.save("gs://bucket/m.keras"), "path of this machine"),
+        (lambda: model.save_weights(tmp_path / "weights.npz"), "must end in .weights.h5"),
+        (lambda: model.load_weights(tmp_path / "weights.npz"), "must end in .weights.h5"),
+        (lambda: unbuilt.save_weights(tmp_path / "m.weights.h5"), "is not built"),
+        (lambda: nkeras.saving.load_model(tmp_path / "none.keras"), "there is no file"),
+        (lambda: nkeras.saving.load_model(tmp_path / "model.keras", safe_mode=False), "safe_mode"),
+        (lambda: nkeras.saving.load_model(3), "a path"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=message) as error:
+            action()
+        assert len(str(error.value)) <= 400
+    with pytest.warns(UserWarning, match="not built"):
+        unbuilt.save(tmp_path / "unbuilt.keras")
+    assert not nkeras.saving.load_model(tmp_path / "unbuilt.keras").built
