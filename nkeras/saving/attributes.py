@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Sequence
 from itertools import count
 from typing import Any
@@ -14,7 +13,9 @@ from nkeras.saving.hdf5 import Reader
 
 _MAX_TEXTS = 1_000_000
 _MUCH = 1 << 28  # bytes of the texts of an attribute
-_HEAP = b"GCOL"  # how a heap begins in the file
+_HEAP = b"GCOL"  # how a heap begins in the file; its size follows
+_HEADER_OF_HEAP = 16
+_PIECE = 1 << 24
 _MAX_HEAPS = 100_000
 _HEADER = 64512  # bytes of an attribute that the header of an HDF5 group has room for
 
@@ -123,16 +124,21 @@ def _largest_heap(reader: Reader) -> int:
     Many elements of an attribute may point to one text, so that the size of the file says little
     of what they need in memory.
     """
-    largest = place = found = 0
-    with open(reader.file.filename, "rb") as file:
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            while (place := data.find(_HEAP, place)) >= 0:
-                size = int.from_bytes(data[place + 8 : place + 16], "little")
-                largest = max(largest, size if place + size <= len(data) else 0)
-                place += len(_HEAP)
-                found += 1
-                if found > _MAX_HEAPS:
-                    raise ValueError(f"{reader.name}: the HDF5 file has over {_MAX_HEAPS} heaps.")
+    largest = found = 0
+    before = b""
+    for start, data in reader.pieces(_PIECE):
+        whole, place = before + data, -1
+        while (place := whole.find(_HEAP, place + 1)) >= 0:
+            header = whole[place : place + _HEADER_OF_HEAP]
+            if len(header) < _HEADER_OF_HEAP:
+                break  # found again with the next piece
+            size = int.from_bytes(header[8:], "little")
+            place_in_file = start - len(before) + place
+            largest = max(largest, size if place_in_file + size <= reader.file_size else 0)
+            found += 1
+            if found > _MAX_HEAPS:
+                raise ValueError(f"{reader.name}: the HDF5 file has over {_MAX_HEAPS} heaps.")
+        before = whole[1 - _HEADER_OF_HEAP :]
     return largest
 
 

@@ -162,6 +162,12 @@ class Reader:
         """Bytes of all arrays."""
         return sum(array.nbytes for array in self._arrays.values())
 
+    def pieces(self, size: int) -> Iterator[tuple[int, bytes]]:
+        """The bytes of the file as they stand there: places, and so many from each."""
+        for start in range(0, self.file_size, size):
+            self._raw.seek(start)
+            yield start, self._raw.read(size)
+
     def groups(self) -> Mapping[str, Mapping[str, StoredArray]]:
         """All groups by path, the root as `""`: their arrays by name."""
         return self._groups
