@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nkeras.core.files import replacing
-from nkeras.saving import configuration, hdf5, weights
+from nkeras.saving import assets, configuration, hdf5, weights
 from nkeras.saving.keras_file import CONFIG, METADATA, WEIGHTS, metadata
 
 
@@ -24,6 +25,11 @@ def save(model: Any, path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
     with replacing(path / WEIGHTS, "w+b") as file, hdf5.Writer(file) as writer:
         weights.save(model, writer)
+    with assets.gathered(model) as files:
+        for name, source in files.items():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path / name) as file, source.open("rb") as content:
+                shutil.copyfileobj(content, file)
     for name, text in ((METADATA, metadata()), (CONFIG, configuration.write(model))):
         with replacing(path / name, "w") as file:
             file.write(text)
@@ -40,8 +46,13 @@ def load(path: Path, custom_objects: Mapping[str, object] | None, compiled: bool
             raise ValueError(f"load_model: the folder {str(path)!r} has no file {name}.")
     text = (path / CONFIG).read_bytes()
     with hdf5.Reader(path / WEIGHTS, f"{path.name}/{WEIGHTS}") as reader:
-        return weights.make(
+        model = weights.make(
             lambda: configuration.read(text, path.name, custom_objects, compiled),
             reader,
             reader.size,
         )
+    inside = path / assets.ASSETS
+    files = [one for one in inside.rglob("*") if one.is_file() and not one.is_symlink()]
+    names = [one.relative_to(path).as_posix() for one in files]
+    assets.load(model, names, lambda name: (path / name).read_bytes(), path.name)
+    return model

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import IO, Any
 
 from nkeras.core.typing import Config
-from nkeras.saving import archive, configuration, hdf5, weights
+from nkeras.saving import archive, assets, configuration, hdf5, weights
 
 KERAS_VERSION = "3.15.1"
 """The version of Keras whose format is written."""
@@ -24,6 +24,7 @@ WEIGHTS = "model.weights.h5"
 _PICKLED = "model.weights.npz"
 _MAX_CONFIG = 1 << 27
 _MAX_METADATA = 1 << 20
+_MAX_ASSET = 1 << 32
 
 
 def save(model: Any, file: IO[bytes], in_place: bool = False) -> None:
@@ -41,10 +42,13 @@ def save(model: Any, file: IO[bytes], in_place: bool = False) -> None:
         if in_place:
             with archive.written_in_place(target, WEIGHTS) as member:
                 _save_weights(model, member)
-            return
-        with tempfile.TemporaryFile() as gathered:
-            _save_weights(model, gathered)
-            archive.add(target, WEIGHTS, gathered)
+        else:
+            with tempfile.TemporaryFile() as gathered:
+                _save_weights(model, gathered)
+                archive.add(target, WEIGHTS, gathered)
+        with assets.gathered(model) as files:
+            for name, path in files.items():
+                target.write(path, name)
 
 
 def _save_weights(model: Any, file: IO[bytes]) -> None:
@@ -78,9 +82,11 @@ def load(
     opened = weights_of(source)
     config = source.read(CONFIG, _MAX_CONFIG)
     with hdf5.Reader(opened, f"{name}/{WEIGHTS}") as reader:
-        return weights.make(
+        model = weights.make(
             lambda: configuration.read(config, name, custom_objects, compiled), reader, reader.size
         )
+    assets.load(model, source.names(), lambda one: source.read(one, _MAX_ASSET), name)
+    return model
 
 
 def config_of(source: archive.Archive) -> Config:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,31 @@ def test_open_files_and_folders(tmp_path: Path) -> None:
     model.save(tmp_path / "folder", zipped=False)
     for read in (nkeras.models.load_model(file), nkeras.models.load_model(tmp_path / "folder")):
         np.testing.assert_array_equal(read(X), model(X))
+
+
+def test_assets_of_layers_of_ones_own(tmp_path: Path) -> None:
+    @nkeras.saving.register_keras_serializable("test_files")
+    class Words(nkeras.Layer):
+        words: tuple[str, ...] = ()
+
+        def call(self, inputs: Any) -> Any:
+            return inputs + 0.0
+
+        def save_assets(self, inner_path: str) -> None:
+            Path(inner_path, "words.txt").write_text("\n".join(self.words))
+
+        def load_assets(self, inner_path: str) -> None:
+            self.words = tuple(Path(inner_path, "words.txt").read_text().split("\n"))
+
+    model = nkeras.Sequential([nkeras.Input((4,)), Words(), Words()])
+    model.layers[0].words, model.layers[1].words = ("one", "two"), ("three",)
+    model.save(tmp_path / "model.keras")
+    model.save(tmp_path / "folder", zipped=False)
+    for path in (tmp_path / "model.keras", tmp_path / "folder"):
+        read = nkeras.saving.load_model(path)
+        assert [layer.words for layer in read.layers] == [("one", "two"), ("three",)]
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        assert "assets/layers/words_1/words.txt" in archive.namelist()
 
 
 def test_compile_false(tmp_path: Path) -> None:
