@@ -11,7 +11,7 @@ from nkeras.core.errors import cut_text, short
 from nkeras.core.spec import Pairs
 from nkeras.models.onnx.table import Call, operator
 from nkeras.models.onnx.values import Traced, Value
-from nkeras.models.onnx.windows import windows, zero_padded
+from nkeras.models.onnx.windows import layout, windows, zero_padded
 
 _MOST_GROUPS = 1024
 
@@ -117,7 +117,7 @@ def _conv_transpose(call: Call) -> Value:
     if any(map(any, crops)):
         crop = (layers.Cropping1D, layers.Cropping2D, layers.Cropping3D)[rank - 1]
         amount: Any = crops[0] if rank == 1 else crops
-        y = crop(amount, name=call.layer_name("_crop"), dtype=x.dtype)(y)
+        y = crop(amount, name=call.layer_name("_crop"), dtype=x.dtype, **layout(rank))(y)
     return call.made(y, channels_last=True, like=[x])
 
 

@@ -120,13 +120,15 @@ def _average_pool(call: Call) -> Value:
         ones = filled_around(ones, found.pads, 1.0)
         behind = tuple((0, b[1] - a[1]) for a, b in zip(found.pads, pads, strict=True))
 
-    def total(tensor: Any) -> Any:
+    def total(tensor: Any, suffix: str) -> Any:
         if has_gaps:
             return _over_gaps(call, x, tensor, found, pads, ops.add)
-        return ops.average_pool(tensor, found.size, found.strides, "valid", "channels_last")
+        name = call.layer_name(suffix)
+        sizes = (found.size, found.strides, "valid", "channels_last")
+        return make[found.rank - 1](*sizes, name=name, dtype=x.dtype)(tensor)
 
-    count = total(filled_around(ones, behind, 0.0))
-    y = ops.divide(total(filled_around(x.last, pads, 0.0)), count)
+    count = total(filled_around(ones, behind, 0.0), "_count")
+    y = ops.divide(total(filled_around(x.last, pads, 0.0), ""), count)
     return call.made(y, channels_last=True, like=[x])
 
 

@@ -11,6 +11,7 @@ from nkeras.core import dtypes
 from nkeras.core.errors import short
 from nkeras.models.onnx.table import Call, operator
 from nkeras.models.onnx.values import AnySize, Size, Traced, Value, placed
+from nkeras.models.onnx.windows import layout
 
 _MOST = 2**16
 _WAYS = (
@@ -35,7 +36,7 @@ def _resize(call: Call) -> Value:
     if repeats and is_image and dtypes.is_floating(x.dtype):
         make = (layers.UpSampling1D, layers.UpSampling2D, layers.UpSampling3D)[x.rank - 3]
         factor: Any = whole[2] if x.rank == 3 else tuple(whole[2:])
-        layer = make(factor, name=call.layer_name(), dtype=x.dtype)
+        layer = make(factor, name=call.layer_name(), dtype=x.dtype, **layout(x.rank - 2))
         return call.made(layer(x.last), sizes, channels_last=True, like=[x])
     tensor: Any = x.tensor
     for axis, (before, after, scale) in enumerate(zip(x.sizes, sizes, scales, strict=True)):

@@ -100,13 +100,19 @@ def _same(call: Call, x: Traced, reach: list[int], strides: Shape, lower: bool) 
     return tuple(pairs)
 
 
+def layout(rank: int) -> dict[str, Any]:
+    """The argument of layers that can have other layouts; those of sequences have none."""
+    return {"data_format": "channels_last"} if rank > 1 else {}
+
+
 def zero_padded(call: Call, tensor: Any, pads: Pairs) -> Any:
     """Zeros around images with channels last."""
     if not any(map(any, pads)):
         return tensor
     make = (layers.ZeroPadding1D, layers.ZeroPadding2D, layers.ZeroPadding3D)[len(pads) - 1]
     padding: Any = pads[0] if len(pads) == 1 else pads
-    return make(padding, name=call.layer_name("_pad"), dtype=tensor.dtype)(tensor)
+    options = layout(len(pads))
+    return make(padding, name=call.layer_name("_pad"), dtype=tensor.dtype, **options)(tensor)
 
 
 def filled_around(tensor: Any, pads: Pairs, value: float) -> Any:

@@ -90,6 +90,21 @@ def test_of_images_that_lie_channels_last(case: Case, tmp_path: Path):
     compared([nkeras.ops.convert_to_numpy(value) for value in got], want, case.tolerance)
 
 
+WINDOWS = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "Pad", "Resize")
+
+
+def test_the_setting_of_the_layout_changes_nothing(tmp_path: Path):
+    nkeras.config.set_image_data_format("channels_first")
+    try:
+        for case in (one for one in CASES if one.operator in WINDOWS and one.opset > 18):
+            made = nkeras.models.from_onnx(saved(case.model(), tmp_path))
+            want = expected(case.model(), case.arrays)
+            got = made(next(iter(case.arrays.values())) if len(case.arrays) == 1 else case.arrays)
+            compared([nkeras.ops.convert_to_numpy(got)], want, case.tolerance)
+    finally:
+        nkeras.config.set_image_data_format("channels_last")
+
+
 def beside_an_input(model):
     """The node's result added to zeros that the model is called on."""
     graph = onnx.ModelProto()

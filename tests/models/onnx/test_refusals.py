@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -281,3 +282,10 @@ def test_what_is_no_file(tmp_path: Path):
         nkeras.models.from_onnx(tmp_path)
     with pytest.raises(ValueError, match="`input_shapes` must be a dict"):
         nkeras.models.from_onnx(tmp_path / "missing.onnx", (1, 2))
+
+
+def test_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = saved(plain(), tmp_path)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ImportError, match=r"pip install 'nkeras\[onnx\]'"):
+        nkeras.models.from_onnx(path)
