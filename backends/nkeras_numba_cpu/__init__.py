@@ -17,6 +17,7 @@ class NumbaCpu:
 
     name = "numba_cpu"
     dtypes = frozenset(DTYPES)
+    loops = True
 
     def __init__(self) -> None:
         import numba

@@ -132,6 +132,25 @@ class KernelCall(NamedTuple):
     fixed: Sequence[bool]
 
 
+class Rounds(NamedTuple):
+    """What a loop of a plan does again and again, on places that stay.
+
+    Attributes:
+        length: how many rounds there are.
+        backwards: whether the first one is that of the last rows.
+        reads: pairs of a place and an array of `length` rows: one row is copied before the steps.
+        writes: pairs of an array of `length` rows and what is copied to its row behind the steps.
+        moves: pairs of a place and what is copied there behind that, in this order.
+    """
+
+    length: int
+    backwards: bool
+    reads: Sequence[tuple[Array, Array]]
+    steps: Sequence[Step]
+    writes: Sequence[tuple[Array, Array]]
+    moves: Sequence[tuple[Array, Array]]
+
+
 class Binding(Protocol):
     """A plan's steps on arrays of the caller's."""
 
@@ -176,6 +195,21 @@ class Lowering(Protocol):
         """
         ...
 
+    def place(self, shape: tuple[int, ...], dtype: str) -> Array:
+        """Memory that serves until it is released, for a backend with loops."""
+        ...
+
+    def straight(self, array: Array) -> tuple[Array, list[Step]]:
+        """An array whose rows a loop can read, and the steps that make it, where it is a copy.
+
+        It serves until it is released.
+        """
+        ...
+
+    def loop(self, rounds: Rounds) -> list[Step]:
+        """The steps of a loop, for a backend with loops."""
+        ...
+
     def spans(self) -> list[Span]:
         """The blocks of memory that the calls have taken."""
         ...
@@ -213,6 +247,9 @@ class SupportsPlans(Backend, Protocol):
     def lowering(self) -> Lowering:
         """A lowering for one plan."""
         ...
+
+    # Where it is True, lowerings have `place` and `loop`; elsewhere all rounds are in the plan.
+    # loops: bool
 
     def plan_state(self) -> Hashable:
         """What plans depend on beside the step, such as the number of threads."""

@@ -48,6 +48,10 @@ class Guard:
         """Whether it met code of users."""
         return self._values.has_code()
 
+    def met_iterators(self) -> bool:
+        """Whether code of users can reach what gives another value each time it is asked."""
+        return self._values.has_iterators()
+
     def count(self, what: str) -> None:
         """A thing has changed."""
         self.changes += 1

@@ -17,6 +17,38 @@ if TYPE_CHECKING:
     from nkeras.core.variable import Variable
 
 
+class Turns(Protocol):
+    """What is told of each round of a loop; see `nkeras.replay.turns.Turns`."""
+
+    def begin(self, carries: Sequence[Any], rows: Sequence[Any]) -> None:
+        """A round begins with these tensors."""
+        ...
+
+    def end(self, carries: Sequence[Any], results: Sequence[Any]) -> None:
+        """It has made these."""
+        ...
+
+    def are_alike(self) -> bool:
+        """Whether the last two rounds were the same, so that others may be a loop."""
+        ...
+
+    def repeat(
+        self, stacks: Sequence[Tensor], count: int, backwards: bool
+    ) -> tuple[list[Tensor], list[tuple[Tensor, Tensor | None]]] | None:
+        """Do more rounds without Python; None where that cannot be.
+
+        Args:
+            stacks: tensors with a row for each round.
+            count: how many there are.
+            backwards: whether to begin with the last rows.
+
+        Returns:
+            The carries, and for each result its rows, and what to take instead of that of the last
+            round: the carry which it is.
+        """
+        ...
+
+
 class Observer(Protocol):
     """What is told of each operation in its context.
 
@@ -92,6 +124,15 @@ class Observer(Protocol):
 
     def choice(self, choice: Choice) -> Any:
         """The answer of now to a question to the host."""
+        ...
+
+    def turns(self, function: Callable[..., Any], stacks: Sequence[Any]) -> Turns | None:
+        """Who takes down the rounds of a loop; None where nobody does.
+
+        Args:
+            function: what a round calls.
+            stacks: tensors of which each round gets a slice.
+        """
         ...
 
     def on_host(self, function: Callable[..., object], tensors: Sequence[Tensor]) -> None:

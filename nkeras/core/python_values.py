@@ -44,6 +44,7 @@ class PythonValues:
         self._names: set[str] = set()  # in the code of all functions
         self._owners: list[_Owner] = []  # objects whose attributes such names may lead to
         self._has_code = False
+        self._has_iterators = False
         self._seen: dict[int, object] = {}  # by id: keeps the id
         self._slots: list[tuple[dict[str, object], str, object]] = []  # namespace, name, value
         self._cells: list[tuple[CellType, str, object]] = []
@@ -56,6 +57,10 @@ class PythonValues:
     def has_code(self) -> bool:
         """Whether functions of users were noted."""
         return self._has_code
+
+    def has_iterators(self) -> bool:
+        """Whether something was found that gives another value each time it is asked."""
+        return self._has_iterators
 
     def change(self) -> str | None:
         """What is not any more what it was; None where all is."""
@@ -92,7 +97,9 @@ class PythonValues:
     def _note(self, value: object, name: str, depth: int = 0) -> None:
         if isinstance(value, _PLAIN) or depth > _DEEP:
             return
-        if isinstance(value, FunctionType):
+        if hasattr(type(value), "__next__"):
+            self._has_iterators = True
+        elif isinstance(value, FunctionType):
             self._note_function(value)
         elif isinstance(value, MethodType):
             self._note(value.__self__, name, depth)

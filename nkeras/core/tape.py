@@ -37,11 +37,26 @@ def recording_on(*tapes: GradientTape) -> Scope[tuple[GradientTape, ...]]:
 Backward: TypeAlias = "Callable[[Sequence[Tensor | None], Sequence[Spec]], Gradients]"
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
+    """One call: its backward function, and uids of what is tracked of its inputs and outputs."""
+
     backward: Backward
     inputs: Sequence[int | None]
     outputs: list[int | None]
     specs: list[Spec]
+
+
+class Block:
+    """Many calls as one, which adds to the gradients found so far in the order of its calls."""
+
+    def accumulate(self, grads: dict[int, Tensor], wanted: set[int]) -> None:
+        """Follow the gradients back.
+
+        Args:
+            grads: by uid, those found so far; changed in place.
+            wanted: uids whose gradients stay.
+        """
+        raise NotImplementedError
 
 
 class GradientTape:
@@ -70,7 +85,7 @@ class GradientTape:
 
     def reset(self) -> None:
         """Forget everything recorded and watched."""
-        self._entries: list[_Entry] = []
+        self._entries: list[Entry | Block] = []
         self._tracked: set[int] = set()
         self._variables: dict[int, tuple[Variable, list[int]]] = {}
         self._used = False
@@ -148,7 +163,27 @@ class GradientTape:
             specs.append(Spec(output.shape, output.dtype))
             if differentiable:
                 self._tracked.add(output.uid)
-        self._entries.append(_Entry(backward, inputs, uids, specs))
+        self._entries.append(Entry(backward, inputs, uids, specs))
+
+    # What repeats calls puts them onto the tape as one; see `nkeras.replay.turns`.
+
+    @property
+    def is_persistent(self) -> bool:
+        """Whether gradients can be asked for several times."""
+        return self._persistent
+
+    def count(self) -> int:
+        """How many entries there are."""
+        return len(self._entries)
+
+    def entries(self, first: int, last: int) -> list[Entry | Block]:
+        """The entries from `first` to before `last`."""
+        return self._entries[first:last]
+
+    def append_block(self, block: Block, outputs: Sequence[Tensor]) -> None:
+        """Record many calls; the outputs are tracked from now on."""
+        self._tracked.update(output.uid for output in outputs)
+        self._entries.append(block)
 
     def stop_recording(self) -> Scope[tuple[GradientTape, ...]]:
         """Record nothing on this tape inside the block."""
@@ -274,17 +309,10 @@ class GradientTape:
         entries = self._entries
         for i in range(len(entries) - 1, -1, -1):
             entry = entries[i] if self._persistent else entries.pop()
-            outputs = [
-                None if uid is None else grads.get(uid) if uid in wanted else grads.pop(uid, None)
-                for uid in entry.outputs
-            ]
-            if not any([gradient is not None for gradient in outputs]):
-                continue
-            found = entry.backward(outputs, entry.specs)
-            for place, uid in enumerate(entry.inputs):
-                gradient = found[place]
-                if uid is not None and gradient is not None:
-                    grads[uid] = _add(grads[uid], gradient) if uid in grads else gradient
+            if isinstance(entry, Block):
+                entry.accumulate(grads, wanted)
+            else:
+                follow(entry, grads, wanted)
         return grads
 
     def _uids(self, source: object) -> list[int]:
@@ -293,6 +321,27 @@ class GradientTape:
         if id(source) in self._variables:
             return self._variables[id(source)][1]
         return []
+
+
+def follow(entry: Entry, grads: dict[int, Tensor], wanted: set[int]) -> None:
+    """Make of the gradients by the outputs of a call those by its inputs.
+
+    Args:
+        entry: the call.
+        grads: by uid, the gradients found so far; changed in place.
+        wanted: uids whose gradients stay.
+    """
+    outputs = [
+        None if uid is None else grads.get(uid) if uid in wanted else grads.pop(uid, None)
+        for uid in entry.outputs
+    ]
+    if not any([gradient is not None for gradient in outputs]):
+        return
+    found = entry.backward(outputs, entry.specs)
+    for place, uid in enumerate(entry.inputs):
+        gradient = found[place]
+        if uid is not None and gradient is not None:
+            grads[uid] = _add(grads[uid], gradient) if uid in grads else gradient
 
 
 def _add(a: Tensor, b: Tensor) -> Tensor:

@@ -1,4 +1,7 @@
-"""Control flow as plain Python: eager loops, so that the tape sees every step."""
+"""Control flow as plain Python: eager loops, so that the tape sees every step.
+
+In a recorded step the rounds of `map` and `scan` become one loop: see `nkeras.ops.turns`.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from nkeras.core.typing import T, TensorLike, TensorsLike
 from nkeras.ops.core import where
 from nkeras.ops.shape import concatenate, flip, section, shaped, stack
 from nkeras.ops.subscripts import getitem
+from nkeras.ops.turns import take_turns
 from nkeras.ops.vectorizing import for_all
 
 R = TypeVar("R")
@@ -123,11 +127,14 @@ def _length(structure: object, owner: str) -> int:
 
 
 def _row(structure: T, i: int) -> T:
-    return tree.map_structure(lambda leaf: getitem(to_tensor(leaf), i), structure)
+    return tree.map_structure(
+        lambda leaf: None if leaf is None else getitem(to_tensor(leaf), i), structure
+    )
 
 
-def _stacked(rows: Sequence[T]) -> T:
-    return tree.map_structure(lambda *leaves: stack(leaves, 0), *rows)
+def _rows(structure: Any, count: int) -> Sequence[Any]:
+    """All slices along axis 0."""
+    return [_row(structure, i) for i in range(count)]
 
 
 def map(f: Callable[[T], R], xs: T) -> R:
@@ -143,10 +150,14 @@ def map(f: Callable[[T], R], xs: T) -> R:
     Raises:
         ValueError: the first sizes differ, or are 0.
     """
+    xs = _tensors(xs)
     count = _length(xs, "map")
     if count == 0:
         refuse("xs", "size 0 along axis 0", "at least one slice", "map")
-    return _stacked([f(_row(xs, i)) for i in range(count)])
+    _, _, found = take_turns(
+        lambda carry, x: (carry, f(x)), [], xs, _rows, count, f, backwards=False
+    )
+    return found
 
 
 def vectorized_map(function: Callable[[T], R], elements: T) -> R:
@@ -195,7 +206,7 @@ def scan(
         xs: tensor or structure of tensors; None for `length` steps without input.
         length: number of steps; needed where `xs` is None.
         reverse: begin with the last slice; outputs still stand where their inputs do.
-        unroll: accepted for Keras' sake: nkeras always loops in Python.
+        unroll: accepted for Keras' sake: results are the same.
 
     Returns:
         The last carry, and the outputs stacked along a new first axis.
@@ -210,18 +221,14 @@ def scan(
             refuse("length", None, "an int where `xs` is None", "scan")
         count = int(length)
     else:
+        xs = _tensors(xs)
         count = _length(xs, "scan")
         if length is not None and int(length) != count:
             refuse("length", length, f"the first size of `xs`, {count}", "scan")
-    carry, outputs = init, []
-    for i in reversed(range(count)) if reverse else range(count):
-        carry, y = f(carry, None if xs is None else _row(xs, i))
-        outputs.append(y)
-    if reverse:
-        outputs.reverse()
-    if not outputs or outputs[0] is None:
-        return carry, None
-    return carry, _stacked(outputs)
+    if count == 0:
+        return init, None
+    carry, _, found = take_turns(f, init, xs, _rows, count, f, backwards=reverse)
+    return carry, found
 
 
 def _running(f: Callable[[T, T], T], elems: T, axis: int) -> T:

@@ -13,8 +13,6 @@ an object that the step met (a layer, the optimizer, a loss), makes it be record
 from __future__ import annotations
 
 import os
-import pickle
-import random
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -33,6 +31,7 @@ from nkeras.core.typing import Structure, T
 from nkeras.replay.compare import differences
 from nkeras.replay.graph import Graph
 from nkeras.replay.lower import Unplannable
+from nkeras.replay.randomness import host_randomness
 from nkeras.replay.record import Recorder
 from nkeras.replay.replay import Plan
 from nkeras.replay.rewrite import rewritten
@@ -280,7 +279,7 @@ class PlanCache:
             entry.graph = entry.plan = None
         choices = self._choices.get(kind, [])
         recorder = Recorder(backend, choices)
-        switchings, drawn = guards.switchings, _host_randomness()
+        switchings, drawn = guards.switchings, host_randomness()
         with compile_ahead():
             # Handles of their own: one tensor may stand in two places now, and two later.
             batch = tree.map_structure(
@@ -295,7 +294,7 @@ class PlanCache:
                 found = step(batch)
                 indices = _give_outputs(recorder, found)
                 entry.losses = _give_losses(recorder)
-        if _host_randomness() != drawn:
+        if host_randomness() != drawn:
             recorder.fail("Python or NumPy draws random numbers")
         before, entry.graph = entry.graph, recorder.graph
         returned, entry.outputs = entry.outputs, indices
@@ -422,13 +421,6 @@ def _is_same(value: object, other: Any) -> bool:
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tobytes() == other.tobytes()
     return isinstance(value, (int, float, str)) and value == other
-
-
-def _host_randomness() -> object:
-    """The state of `random` and `np.random`, where no other thread can be who draws."""
-    if threading.active_count() > 1:
-        return None
-    return random.getstate(), pickle.dumps(np.random.get_state(legacy=False))  # noqa: NPY002
 
 
 def _fill(structure: Structure, arrays: list[Tensor]) -> Structure:

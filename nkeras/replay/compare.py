@@ -8,7 +8,7 @@ import numpy as np
 
 from nkeras.backend.protocol import Array
 from nkeras.core.host import Live
-from nkeras.replay.graph import Call, Graph, Host
+from nkeras.replay.graph import Call, Graph, Host, Loop
 
 ToNumpy = Callable[[Array], np.ndarray]
 
@@ -33,6 +33,12 @@ def differences(first: Graph, second: Graph, to_numpy: ToNumpy) -> str | None:
                 return f"two steps differ in an operation: {step.name}, {again.name}"
             if not _same_static(step.static, again.static):
                 return f"an argument of {step.name} changes from step to step"
+        elif isinstance(step, Loop) and isinstance(again, Loop):
+            if step._replace(body=again.body) != again:
+                return "two steps differ in a loop"
+            found = differences(step.body, again.body, to_numpy)
+            if found is not None:
+                return found
         elif type(step) is not type(again) or step.inputs != again.inputs:
             return "two steps differ in what the host does"
         elif isinstance(step, Host) and isinstance(again, Host):

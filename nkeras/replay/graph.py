@@ -1,4 +1,7 @@
-"""Graph: a recorded step as a list of kernel calls, with what the host does between them."""
+"""Graph: a recorded step as a list of kernel calls, with what the host does between them.
+
+A loop is one item of the list; its body is a graph too.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +53,28 @@ class Call(NamedTuple):
         return self.primitive.name
 
 
+class Loop(NamedTuple):
+    """Calls that are repeated: rounds of which each begins with what the one before made.
+
+    Attributes:
+        body: one round. Its inputs are the carries, a row of each stack, and what is the same in
+            all rounds; its outputs are the new carries, and rows of the stacks that the loop makes.
+        carries: how many carries there are.
+        rows: how many stacks it reads, arrays of `length` rows.
+        backwards: whether it begins with the last rows; results stand where the rows stood.
+        inputs: indices into `Graph.values`: first carries, stacks, and what is always the same.
+        outputs: the same for the last carries and the new stacks.
+    """
+
+    body: Graph
+    carries: int
+    rows: int
+    length: int
+    backwards: bool
+    inputs: tuple[int, ...] = ()
+    outputs: tuple[int, ...] = ()
+
+
 class Part(NamedTuple):
     """A part of a step that is left out where a boolean tensor is False.
 
@@ -82,6 +107,6 @@ class Graph(NamedTuple):
     """A recorded step: what a plan is made of."""
 
     values: list[Value]
-    steps: list[Call | Host]
+    steps: list[Call | Host | Loop]
     assigned: dict[Variable, int]  # by variable, the index of the value that it has at the end
     outputs: list[int]  # indices of the values that the step returns

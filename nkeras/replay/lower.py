@@ -5,6 +5,9 @@ which a block is given away again behind its last use. The backend says what a k
 down to when all arrays stay where they are. Steps that depend only on variables which the graph
 does not assign, such as the packing of weights, are early: they are repeated when one has changed.
 
+The body of a loop is lowered once, to places that each round finds what it needs in. What is the
+same in all rounds is prepared before the first.
+
 All calls are lowered twice. The rehearsal tells how large each block is and from when to when it is
 used; from that follows where they lie.
 """
@@ -14,11 +17,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, cast
 
-from nkeras.backend.protocol import Array, Backend, KernelCall, Lowering, Step, SupportsPlans
+from nkeras.backend.protocol import (
+    Array,
+    Backend,
+    KernelCall,
+    Lowering,
+    Rounds,
+    Step,
+    SupportsPlans,
+)
 from nkeras.core.errors import short
 from nkeras.core.host import Live, plain
 from nkeras.core.variable import Variable
-from nkeras.replay.graph import Call, Graph, Host, Part
+from nkeras.replay.graph import Call, Graph, Host, Loop, Part, Value
 from nkeras.replay.memory_plan import layout
 
 
@@ -63,9 +74,22 @@ def lower(graph: Graph, backend: Backend, memory: list[Array]) -> Lowered:
 
 
 class _Lower:
-    """One pass over the calls of a graph."""
+    """One pass over the calls of a graph.
 
-    def __init__(self, graph: Graph, backend: SupportsPlans, lowering: Lowering) -> None:
+    Args:
+        graph: a step, or the body of a loop.
+        backend: the backend it ran on.
+        lowering: the backend's, of the whole plan.
+        given: of a body, the arrays that stand for its inputs.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        backend: SupportsPlans,
+        lowering: Lowering,
+        given: Sequence[Array] | None = None,
+    ) -> None:
         self._graph = graph
         self._backend = backend
         self._lowering = lowering
@@ -74,25 +98,22 @@ class _Lower:
         self._arrays: list[Array] = [None] * len(graph.values)
         self._targets: dict[int, list[Array]] = {}  # what each live number is written to
         self._inputs: list[Array] = []
+        self._given = given
         self._steps: list[Step] = []
         self._early: list[Step] = []
+        self._once: list[Step] = []  # of a body: before the first round
         self._fixed = {
             i
             for i, value in enumerate(graph.values)
             if value.kind == "constant"
             or (value.kind == "variable" and value.source not in graph.assigned)
         }
+        self._steady = self._fixed  # of these, what is the same in all replays
 
     def lowered(self) -> Lowered:
         """All steps."""
         graph = self._graph
-        self._place_given()
-        for position, step in enumerate(graph.steps):
-            if isinstance(step, Call):
-                self._lower(step, position)
-            else:
-                self._call_host(step, position)
-            self._forget(step, position)
+        self._lower_all()
         for i in graph.outputs:
             self._lowering.keep(self._arrays[i])
         outputs = [self._kept(self._arrays[i]) for i in graph.outputs]
@@ -100,9 +121,20 @@ class _Lower:
         self._assign([written for written in self._written if written not in in_parts])
         return Lowered(self._inputs, outputs, self._steps, self._early, self._lowering)
 
-    def _forget(self, step: Call | Host, position: int) -> None:
+    def _lower_all(self) -> None:
+        self._place_given()
+        for position, step in enumerate(self._graph.steps):
+            if isinstance(step, Call):
+                self._lower(step, position)
+            elif isinstance(step, Loop):
+                self._lower_loop(step, position)
+            else:
+                self._call_host(step, position)
+            self._forget(step, position)
+
+    def _forget(self, step: Call | Host | Loop, position: int) -> None:
         """Give back what no later step uses."""
-        used = {*step.inputs, *(step.outputs if isinstance(step, Call) else ())}
+        used = set(_used(step))
         for i in sorted(index for index in used if index is not None):
             if self._last_use[i] <= position and self._graph.values[i].kind == "computed":
                 self._lowering.release(self._arrays[i])
@@ -116,6 +148,8 @@ class _Lower:
                 self._arrays[i] = value.source
             elif value.kind == "variable":
                 self._arrays[i] = value.source.storage()
+            elif value.kind == "input" and self._given is not None:
+                self._arrays[i] = self._given[value.source]
             elif value.kind in ("input", "live"):
                 array = self._arrays[i] = backend.empty(value.shape, value.dtype)
                 if value.kind == "input":
@@ -147,8 +181,8 @@ class _Lower:
     def _check_part(self, part: Part, position: int) -> None:
         """What a part of the step makes, or writes over, is not used behind it."""
         graph, own = self._graph, set(part.assigned)
-        inside = [step for step in graph.steps[self._began : position] if isinstance(step, Call)]
-        made = {i for call in inside for i in call.outputs}
+        inside = graph.steps[self._began : position]
+        made = {i for step in inside if not isinstance(step, Host) for i in step.outputs}
         used = {i for step in graph.steps[position:] for i in step.inputs if i is not None}
         used |= {i for target, i in graph.assigned.items() if target not in own}
         for i in used | set(graph.outputs):
@@ -174,12 +208,15 @@ class _Lower:
                 fixed,
             )
         )
-        self._early += early
+        steady = all(i in self._steady for i in call.inputs if i in self._fixed)
+        (self._early if steady else self._once).extend(early)
         for i, array in zip(call.outputs, outputs, strict=True):
             if i is not None:
                 self._arrays[i] = array
                 if all(fixed) and not cells:
                     self._fixed.add(i)
+                    if steady:
+                        self._steady.add(i)
         for target, i in self._graph.assigned.items():
             if (
                 i in call.outputs
@@ -193,6 +230,68 @@ class _Lower:
                     self._lowering.release(array)
                     steps, self._arrays[i] = moved, storage
         self._steps += steps
+
+    def _lower_loop(self, loop: Loop, position: int) -> None:
+        lowering, copy_to, body = self._lowering, self._backend.copy_to, loop.body
+        own = loop.carries + loop.rows
+        given = [self._arrays[i] for i in loop.inputs]
+        kinds = [value for value in body.values if value.kind == "input"][:own]
+        places = [lowering.place(value.shape, value.dtype) for value in kinds]
+        carried, read = places[: loop.carries], places[loop.carries :]
+        reads: list[tuple[Array, Array]] = []
+        for place, array in zip(read, given[loop.carries : own], strict=True):
+            rows, steps = lowering.straight(array)
+            reads.append((place, rows))
+            self._steps += steps
+        stacks = loop.outputs[loop.carries :]
+        for i in stacks:
+            if self._last_use[i] > position:
+                value = self._graph.values[i]
+                self._arrays[i] = lowering.place(value.shape, value.dtype)
+        inner = _Lower(body, self._backend, lowering, [*places, *given[own:]])
+        inner._early = self._early
+        same = [i for i, value in enumerate(body.values) if value.kind == "input"][own:]
+        steady = [i for i, j in zip(same, loop.inputs[own:], strict=True) if j in self._steady]
+        inner._steady = inner._fixed | set(steady)
+        inner._fixed |= set(same)
+        inner._lower_all()
+
+        made = [inner._arrays[i] for i in body.outputs]
+        writes = [
+            (self._arrays[i], array)
+            for i, array in zip(stacks, made[loop.carries :], strict=True)
+            if self._last_use[i] > position
+        ]
+        moves, kept = self._moves(carried, made[: loop.carries], kinds)
+        for i, place in zip(loop.outputs, carried, strict=False):
+            self._arrays[i] = place
+        self._steps += [
+            (copy_to, (place, array)) for place, array in zip(carried, given, strict=False)
+        ]
+        self._steps += inner._once
+        rounds = Rounds(loop.length, loop.backwards, reads, inner._steps, writes, moves)
+        self._steps += lowering.loop(rounds)
+        for i in set(body.outputs):
+            if body.values[i].kind == "computed":
+                lowering.release(inner._arrays[i])
+        for array in (*kept, *(array for pair in reads for array in pair)):
+            lowering.release(array)
+
+    def _moves(
+        self, places: Sequence[Array], made: Sequence[Array], kinds: Sequence[Value]
+    ) -> tuple[list[tuple[Array, Array]], list[Array]]:
+        """How new carries get to their places, and what keeps those that lie in such a place."""
+        first: list[tuple[Array, Array]] = []
+        moves: list[tuple[Array, Array]] = []
+        for place, array, value in zip(places, made, kinds, strict=False):
+            if array is place:
+                continue
+            if any(self._overlap(array, other) for other in places):
+                kept = self._lowering.place(value.shape, value.dtype)
+                first.append((kept, array))
+                array = kept
+            moves.append((place, array))
+        return first + moves, [kept for kept, _ in first]
 
     def _cell(self, live: Live) -> Array:
         cell = self._backend.cell(live.value)
@@ -259,17 +358,20 @@ def _do_part(
         otherwise()
 
 
-def _assigned_in(step: Call | Host) -> Sequence[Variable]:
+def _assigned_in(step: Call | Host | Loop) -> Sequence[Variable]:
     """The variables that the part which a step ends assigns."""
     return step.part.assigned if isinstance(step, Host) and step.part and not step.inputs else ()
+
+
+def _used(step: Call | Host | Loop) -> tuple[int | None, ...]:
+    return step.inputs if isinstance(step, Host) else step.inputs + step.outputs
 
 
 def _last_uses(graph: Graph) -> list[int]:
     """For each value the position of the step that uses it last."""
     last = [-1] * len(graph.values)
     for position, step in enumerate(graph.steps):
-        used = step.inputs + step.outputs if isinstance(step, Call) else step.inputs
-        for i in used:
+        for i in _used(step):
             if i is not None:
                 last[i] = position
     for i in (*graph.outputs, *graph.assigned.values()):

@@ -12,14 +12,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from nkeras.backend.protocol import Array, Backend, Kernel
-from nkeras.core import observer
+from nkeras.core import observer, recomputing, slices, tape
 from nkeras.core.guards import Guard
 from nkeras.core.host import Choice, Live
 from nkeras.core.operation import Operation
 from nkeras.core.primitive import Primitive
 from nkeras.core.tensor import Tensor
 from nkeras.core.variable import Variable
-from nkeras.replay.graph import Call, Graph, Host, Part, Value
+from nkeras.replay.graph import Call, Graph, Host, Loop, Part, Value
+from nkeras.replay.turns import Turns
 
 
 class Recorder:
@@ -51,6 +52,9 @@ class Recorder:
         self.graph = Graph([], [], {}, [])
         self._numbers: dict[Hashable, Live] = {}  # by key
         self._indices: dict[int, int] = {}  # of values, by the uid of the tensor
+        self._varying: set[int] = set()  # constants that other rounds of a loop have others for
+        self.assignments = 0  # how many there were
+        self.seen: dict[int, Tensor] | None = None  # by index, what calls were given in a round
 
     @contextmanager
     def recording(self) -> Generator[None, None, None]:
@@ -88,7 +92,43 @@ class Recorder:
 
     def _is_dynamic(self, tensor: Tensor) -> bool:
         known = self._indices.get(tensor.uid)
-        return known is not None and self.graph.values[known].kind != "constant"
+        return known is not None and (
+            self.graph.values[known].kind != "constant" or known in self._varying
+        )
+
+    # What loops ask.
+
+    def index(self, tensor: Tensor) -> int:
+        """The index of a tensor's value."""
+        return self._index(tensor)
+
+    def vary(self, tensor: Tensor) -> None:
+        """Another round of a loop has another tensor in this place."""
+        self._varying.add(self._index(tensor))
+
+    def is_known(self, tensor: Tensor) -> bool:
+        """Whether a tensor may have other values in a replay, or in another round of a loop."""
+        return self._is_dynamic(tensor)
+
+    def turns(self, function: Callable[..., Any], stacks: Sequence[Any]) -> Turns | None:
+        """Who takes down the rounds of a loop; None where all of them must be in the plan."""
+        tapes = tape.active()
+        is_plain = all(type(one) is tape.GradientTape and not one.is_persistent for one in tapes)
+        if not getattr(self.backend, "loops", False) or len(tapes) > 1 or not is_plain:
+            return None
+        if self._part is not None or recomputing.active() or slices.interpreter():
+            return None
+        self.guard.meet(function)
+        if self.guard.met_iterators() or not all(type(stack) is Tensor for stack in stacks):
+            return None
+        return Turns(self, tapes[0] if tapes else None)
+
+    def loop(self, loop: Loop, tensors: Sequence[Tensor], results: Sequence[Tensor]) -> None:
+        """Rounds of a loop were done."""
+        inputs = tuple(self._index(tensor) for tensor in tensors)
+        self._see(tensors)
+        outputs = tuple(self._add(result, "computed", None) for result in results)
+        self.graph.steps.append(loop._replace(inputs=inputs, outputs=outputs))
 
     def input(self, tensor: Tensor) -> None:
         """A tensor that each replay is given, in this order."""
@@ -115,6 +155,10 @@ class Recorder:
         """Python looks at the values of a tensor."""
         if self._is_dynamic(tensor):
             self.fail("Python looks at the values of a tensor")
+
+    def _see(self, tensors: Sequence[Tensor]) -> None:
+        if self.seen is not None:
+            self.seen.update((self._index(tensor), tensor) for tensor in tensors)
 
     # What happens.
 
@@ -153,6 +197,7 @@ class Recorder:
         if not is_live and not any(self._is_dynamic(tensor) for tensor in given):
             return
         inputs = tuple(None if tensor is None else self._index(tensor) for tensor in tensors)
+        self._see(given)
         results = results if isinstance(results, tuple) else (results,)
         outputs = tuple(
             None if result is None else self._add(result, "computed", None) for result in results
@@ -221,6 +266,7 @@ class Recorder:
 
     def assign(self, variable: Variable, tensor: Tensor) -> None:
         """A variable was assigned."""
+        self.assignments += 1
         self.guard.meet(variable)
         if variable.host:
             self.fail(f"Python assigns the host's variable {variable.path!r}")

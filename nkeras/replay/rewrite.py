@@ -13,14 +13,15 @@ primitive.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from nkeras.backend.protocol import Backend
 from nkeras.core.primitive import PRIMITIVES
-from nkeras.replay.graph import Call, Graph, Host, Value
+from nkeras.replay.graph import Call, Graph, Host, Loop, Value
 
 Calls = Sequence[Call]
 Replace = Callable[["_Rewriter", Call, Call], "Calls | None"]
+_Step: TypeAlias = "Call | Host | Loop"
 
 
 class Rewrite(NamedTuple):
@@ -70,47 +71,79 @@ def rewritten(graph: Graph, backend: Backend, may_round: bool) -> Graph:
     for pattern in REWRITES:
         if may_round or not pattern.rounds:
             rewriter.apply(pattern)
-    return graph._replace(values=rewriter.values, steps=[step for step in rewriter.steps if step])
+    steps = [
+        step._replace(body=rewritten(step.body, backend, may_round))
+        if isinstance(step, Loop)
+        else step
+        for step in rewriter.steps()
+    ]
+    return graph._replace(values=rewriter.values, steps=steps)
 
 
 class _Rewriter:
-    """The steps of a graph while they are rewritten; those that were removed are None."""
+    """The steps of a graph while they are rewritten."""
 
     def __init__(self, graph: Graph, backend: Backend) -> None:
         self.kernels = backend.kernels
         self.to_numpy = backend.to_numpy
         self.values = list(graph.values)
-        self.steps: list[Call | Host | None] = list(graph.steps)
         self._kept = {*graph.outputs, *graph.assigned.values()}
         self._assigned = graph.assigned
+        self._places: list[list[_Step]] = [[] for _ in graph.steps]  # what stands for each step
+        self._place_of: dict[int, int] = {}  # by the identity of a step
+        self._users: dict[int | None, list[_Step]] = {}  # by value
+        self._makers: dict[int | None, Call] = {}
+        for place, step in enumerate(graph.steps):
+            self._insert(step, place, 0)
+
+    def steps(self) -> list[_Step]:
+        """The steps of now."""
+        return [step for steps in self._places for step in steps]
 
     def apply(self, pattern: Rewrite) -> None:
         """Rewrite all places where a pattern fits."""
-        for call in [step for step in self.steps if isinstance(step, Call)]:
-            if not pattern.starts_with(call) or not any(step is call for step in self.steps):
+        for call in [step for step in self.steps() if isinstance(step, Call)]:
+            if not pattern.starts_with(call) or id(call) not in self._place_of:
                 continue
             then = self._only_user(call.outputs[0], pattern.then)
             calls = None if then is None else pattern.replace(self, call, then)
             if then is not None and calls is not None:
-                self._replace(then, calls)
-                self._replace(call, ())
+                place, first = self._remove(then)
+                for i, new in enumerate(calls, first):
+                    self._insert(new, place, i)
+                self._remove(call)
 
     def _only_user(self, index: int | None, name: str) -> Call | None:
         """The call of that name that alone uses a value."""
-        users = [step for step in self.steps if step is not None and index in step.inputs]
+        users = self._users.get(index, ())
         if index is None or index in self._kept or len(users) != 1:
             return None
         (user,) = users
         return user if isinstance(user, Call) and user.name == name else None
 
-    def _replace(self, old: Call, new: Calls) -> None:
-        i = next(i for i, step in enumerate(self.steps) if step is old)
-        self.steps[i : i + 1] = new or (None,)
+    def _insert(self, step: _Step, place: int, position: int) -> None:
+        self._places[place].insert(position, step)
+        self._place_of[id(step)] = place
+        for i in set(step.inputs):
+            self._users.setdefault(i, []).append(step)
+        if isinstance(step, Call):
+            self._makers |= {i: step for i in step.outputs if i is not None}
+
+    def _remove(self, step: Call) -> tuple[int, int]:
+        """Take a step away; where it stood."""
+        place = self._place_of.pop(id(step))
+        position = next(i for i, other in enumerate(self._places[place]) if other is step)
+        del self._places[place][position]
+        for i in set(step.inputs):
+            self._users[i] = [other for other in self._users[i] if other is not step]
+        for i in step.outputs:
+            if self._makers.get(i) is step:
+                del self._makers[i]
+        return place, position
 
     def maker(self, index: int | None) -> Call | None:
         """The call that makes a value."""
-        calls = (step for step in self.steps if isinstance(step, Call))
-        return next((call for call in calls if index in call.outputs), None)
+        return self._makers.get(index)
 
     def is_fixed(self, index: int | None) -> bool:
         """Whether a value follows from variables alone, which the step does not assign."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nkeras.backend import registry
-from nkeras.backend.protocol import KernelCall, Span, Step
+from nkeras.backend.protocol import KernelCall, Rounds, Span, Step
 from nkeras.core.dtypes import DTYPES, to_numpy
 
 _GRAIN = 64  # bytes
@@ -59,6 +59,7 @@ class OpaqueBackend:
     """See `nkeras.backend.protocol.SupportsPlans`."""
 
     name = "opaque"
+    loops = True
     dtypes = frozenset(DTYPES)
     device = "nowhere"
 
@@ -180,6 +181,16 @@ class Lowering:
         end = self._events + 1
         return [span if span.last >= 0 else span._replace(last=end) for span in self._spans]
 
+    def place(self, shape: tuple[int, ...], dtype: str) -> Handle:
+        return self._allocate(shape, np.dtype(to_numpy(dtype)))
+
+    def straight(self, array: Handle) -> tuple[Handle, list[Step]]:
+        copy = self._allocate(array.shape, array.dtype)
+        return copy, [(self._backend.copy_to, (copy, array))]
+
+    def loop(self, rounds: Rounds) -> list[Step]:
+        return [(_do_rounds, (rounds,))]
+
     def perform(self, size: int, offsets: list[int | None], memory: list[Handle]) -> Lowering:
         if not memory or memory[0].shape[0] < size:
             memory[:] = [Handle(np.empty(size, np.uint8))]
@@ -230,6 +241,17 @@ class Binding:
             self._backend.copy_to(buffer, array)
         do(self._steps)
         return [self._backend.copy(output) for output in self._outputs]
+
+
+def _do_rounds(rounds: Rounds) -> None:
+    for i in range(rounds.length)[:: -1 if rounds.backwards else 1]:
+        for place, rows in rounds.reads:
+            place._inside[...] = rows._inside[i]
+        _run(*rounds.steps)
+        for rows, array in rounds.writes:
+            rows._inside[i] = array._inside
+        for place, array in rounds.moves:
+            place._inside[...] = array._inside
 
 
 def _run(*steps: Step) -> None:

@@ -27,7 +27,7 @@ from nkeras_numba_cpu.launch.layout import DATA, HEAD, LENGTHS, STRIDES, TYPE
 INT = ir.IntType(64)
 _BYTE = ir.IntType(8)
 _SHORT = ir.IntType(32)
-_OBJECT = _BYTE.as_pointer()
+OBJECT = _BYTE.as_pointer()
 TASK = ir.FunctionType(ir.VoidType(), [INT, INT])
 
 WORDS = 128  # that arguments may have
@@ -46,6 +46,7 @@ class _Method(ctypes.Structure):
 
 
 _kept: list[_Method] = []  # as long as the functions made of them: for good
+_tasks: dict[Callable[..., Any], int] = {}  # by launcher
 
 
 def launcher(name: str, task: int) -> Callable[[int, int, tuple[Any, ...]], None]:
@@ -54,52 +55,69 @@ def launcher(name: str, task: int) -> Callable[[int, int, tuple[Any, ...]], None
     Region 0 stands for a plain loop.
     """
     start = native.address("launch", _emit_launch)
-    method = _Method(name.encode(), start, _FASTCALL, b"Run numbered tasks.")
+    made = built_in(name, start, task, "Run numbered tasks.")
+    _tasks[made] = task
+    return made
+
+
+def task_of(function: Callable[..., Any]) -> int | None:
+    """The task function that a launcher runs; None where the function is no launcher."""
+    return _tasks.get(function)
+
+
+def built_in(name: str, start: int, given: int, doc: str) -> Callable[..., Any]:
+    """A built-in function of the machine code at `start`, which gets `given` as first argument."""
+    method = _Method(name.encode(), start, _FASTCALL, doc.encode())
     _kept.append(method)
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype = ctypes.py_object
     make.argtypes = ctypes.POINTER(_Method), ctypes.py_object, ctypes.c_void_p
-    return make(ctypes.byref(method), task, None)
+    return make(ctypes.byref(method), given, None)
 
 
 def _emit_launch(context: Any, module: Any, symbol: str) -> None:
     """PyObject *launch(task function, arguments of the call, their number)"""
-    kind = ir.FunctionType(_OBJECT, [_OBJECT, _OBJECT.as_pointer(), INT])
+    kind = ir.FunctionType(OBJECT, [OBJECT, OBJECT.as_pointer(), INT])
     function = ir.Function(module, kind, symbol)
     builder = ir.IRBuilder(function.append_basic_block())
     given = [builder.load(builder.gep(function.args[1], [INT(i)])) for i in range(3)]
-    task = _number(builder, function.args[0])
-    region, count = (_number(builder, item) for item in given[:2])
+    task = number(builder, function.args[0])
+    region, count = (number(builder, item) for item in given[:2])
     words = cgutils.alloca_once(builder, ir.ArrayType(INT, WORDS + 1))
     shared = builder.ptrtoint(words, INT)
     failed = builder.inttoptr(shared, INT.as_pointer())
     builder.store(INT(0), failed)
-    builder.call(_emit_pack(module), [given[2], builder.add(shared, INT(8))])
-    state = _python(builder, "PyEval_SaveThread", _OBJECT)
+    builder.call(emit_pack(module), [given[2], builder.add(shared, INT(8))])
+    state = python(builder, "PyEval_SaveThread", OBJECT)
     with builder.if_else(builder.icmp_signed("==", region, INT(0))) as (serial, parallel):
         with serial, cgutils.for_range(builder, count, intp=INT) as loop:
             call_address(builder, task, [loop.index, shared])
         with parallel:
             call_address(builder, region, [task, count, shared])
-    _python(builder, "PyEval_RestoreThread", ir.VoidType(), state)
-    with builder.if_then(builder.icmp_signed("!=", builder.load(failed), INT(0)), likely=False):
-        builder.ret(_python(builder, "PyErr_NoMemory", _OBJECT))
-    none = _global(module, "_Py_NoneStruct")
-    _python(builder, "Py_IncRef", ir.VoidType(), none)
+    python(builder, "PyEval_RestoreThread", ir.VoidType(), state)
+    emit_return(builder, builder.load(failed))
+
+
+def emit_return(builder: Any, failed: Any) -> None:
+    """Return None, or raise MemoryError where a word says that a task failed."""
+    with builder.if_then(builder.icmp_signed("!=", failed, INT(0)), likely=False):
+        builder.ret(python(builder, "PyErr_NoMemory", OBJECT))
+    none = _global(builder.module, "_Py_NoneStruct")
+    python(builder, "Py_IncRef", ir.VoidType(), none)
     builder.ret(none)
 
 
-def _emit_pack(module: Any) -> ir.Function:
+def emit_pack(module: Any) -> ir.Function:
     """place after (tuple, place): writes what is in a tuple, and in tuples in it, as words."""
-    pack = ir.Function(module, ir.FunctionType(INT, [_OBJECT, INT]), "pack")
+    pack = ir.Function(module, ir.FunctionType(INT, [OBJECT, INT]), "pack")
     pack.linkage = "internal"
     builder = ir.IRBuilder(pack.append_basic_block())
     items, first = pack.args
     place = cgutils.alloca_once_value(builder, first)
-    size = _python(builder, "PyTuple_Size", INT, items)
+    size = python(builder, "PyTuple_Size", INT, items)
     with cgutils.for_range(builder, size, intp=INT) as loop:
-        item = _python(builder, "PyTuple_GetItem", _OBJECT, items, loop.index)
-        kind = builder.load(_field(builder, item, TYPE, _OBJECT))
+        item = python(builder, "PyTuple_GetItem", OBJECT, items, loop.index)
+        kind = builder.load(field(builder, item, TYPE, OBJECT))
         now = builder.load(place)
 
         def has_kind(*names: str, kind: Any = kind) -> Any:
@@ -113,7 +131,7 @@ def _emit_pack(module: Any) -> ir.Function:
                 word = builder.inttoptr(now, INT.as_pointer())
                 with builder.if_else(has_kind("PyLong_Type", "PyBool_Type")) as (whole, other):
                     with whole:
-                        builder.store(_number(builder, item), word)
+                        builder.store(number(builder, item), word)
                     with other:
                         builder.store(builder.ptrtoint(item, INT), word)
                 builder.store(builder.add(now, INT(8)), place)
@@ -121,15 +139,15 @@ def _emit_pack(module: Any) -> ir.Function:
     return pack
 
 
-def _python(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
+def python(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
     """Call a function of Python's C interface."""
     kind = ir.FunctionType(result, [argument.type for argument in arguments])
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
 
 
-def _number(builder: Any, item: Any) -> Any:
+def number(builder: Any, item: Any) -> Any:
     """The value of a Python integer or bool."""
-    return _python(builder, "PyLong_AsUnsignedLongLongMask", INT, item)
+    return python(builder, "PyLong_AsUnsignedLongLongMask", INT, item)
 
 
 def _global(module: Any, name: str) -> Any:
@@ -140,7 +158,7 @@ def _global(module: Any, name: str) -> Any:
     return known
 
 
-def _field(builder: Any, item: Any, offset: int, kind: Any) -> Any:
+def field(builder: Any, item: Any, offset: int, kind: Any) -> Any:
     """A pointer to a field of a Python object, given as a pointer or as a number."""
     if isinstance(item.type, ir.PointerType):
         item = builder.ptrtoint(item, INT)
@@ -174,7 +192,7 @@ class Reader:
 
     def data(self) -> Any:
         """The address of the data of an array."""
-        return self.builder.load(_field(self.builder, self.word(), DATA, INT))
+        return self.builder.load(field(self.builder, self.word(), DATA, INT))
 
     def argument(self, kind: Any) -> Any:
         """The next argument, of a Numba type."""
@@ -185,7 +203,7 @@ class Reader:
         if isinstance(kind, types.Array):
             return self._array(kind, word)
         if isinstance(kind, types.Float):
-            return builder.load(_field(builder, word, HEAD, context.get_value_type(kind)))
+            return builder.load(field(builder, word, HEAD, context.get_value_type(kind)))
         if isinstance(kind, types.Boolean):
             return builder.trunc(word, context.get_value_type(kind))
         if isinstance(kind, types.NoneType):
@@ -198,12 +216,12 @@ class Reader:
         pointer = context.get_data_type(kind.dtype).as_pointer()
         fields = []
         for offset in (LENGTHS, STRIDES):
-            numbers = builder.load(_field(builder, item, offset, INT.as_pointer()))
+            numbers = builder.load(field(builder, item, offset, INT.as_pointer()))
             places = [builder.gep(numbers, [INT(i)], inbounds=True) for i in range(kind.ndim)]
             fields.append([builder.load(place) for place in places])
         context.populate_array(
             array,
-            data=builder.load(_field(builder, item, DATA, pointer)),
+            data=builder.load(field(builder, item, DATA, pointer)),
             shape=cgutils.pack_array(builder, fields[0], INT),
             strides=cgutils.pack_array(builder, fields[1], INT),
             itemsize=INT(context.get_abi_sizeof(pointer.pointee)),

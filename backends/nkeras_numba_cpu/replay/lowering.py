@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from nkeras.backend.protocol import KernelCall, Span
+from nkeras.backend.protocol import KernelCall, Rounds, Span
+from nkeras.core.dtypes import to_numpy
 from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.compile import ahead
+from nkeras_numba_cpu.launch import loop
+from nkeras_numba_cpu.loops.copies import contiguous
 from nkeras_numba_cpu.memory import buffers
 from nkeras_numba_cpu.memory.arena import ALIGNMENT, Arena, Block, address, aligned
 from nkeras_numba_cpu.memory.capture import Launch, captured
@@ -109,6 +112,50 @@ class Lowering:
             if block.users == 0:
                 self.arena.free(block)
 
+    def place(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+        """Memory that serves until it is released."""
+        block, array = self.arena.allocate(shape, to_numpy(dtype))
+        block.users = 1
+        return array
+
+    def straight(self, array: np.ndarray) -> tuple[np.ndarray, list[Launch]]:
+        """The array, or its copy in a place of its own, as it can be copied by the row."""
+        if array.flags.c_contiguous:
+            block = self.arena.block_of(array)
+            if block is not None:
+                block.users += 1
+            return array, []
+        made = captured(self.arena, contiguous, [array], {}, [False])
+        for block in made.blocks:
+            block.users = 1
+        return made.result, made.launches
+
+    def loop(self, rounds: Rounds) -> list[Launch]:
+        """One step, which needs no Python inside where all launches are compiled code."""
+        steps, copies = list(rounds.steps), []
+
+        def straight(array: np.ndarray) -> np.ndarray:
+            copy, launches = self.straight(array)
+            copies.append(copy)
+            steps.extend(launches)
+            return copy
+
+        reads = rounds.reads
+        writes = [(rows, straight(array)) for rows, array in rounds.writes]
+        moves = [(place, straight(array)) for place, array in rounds.moves]
+        for copy in copies:
+            self.release(copy)
+        launches = loop.compiled(steps)
+        if launches is None:
+            given = (rounds.length, rounds.backwards, reads, steps, writes, moves)
+            return [(_do_rounds, given)]
+        first = tuple((place, 0, rows, _step(rows), place.nbytes) for place, rows in reads)
+        last = tuple((rows, _step(rows), array, 0, array.nbytes) for rows, array in writes)
+        last += tuple((place, 0, array, 0, array.nbytes) for place, array in moves)
+        words = loop.words(len(first) + len(last), launches)
+        given = (rounds.length, rounds.backwards, first, launches, last, words)
+        return [(loop.rounds(), given)]
+
     def keep(self, array: np.ndarray) -> None:
         """An output of the plan: its block is no other's."""
         block = self.arena.block_of(array)
@@ -147,6 +194,30 @@ class Lowering:
             if i not in donated or not _coincide(item, target):
                 return None
         return [(function, _moved(given, array, target, block)) for function, given in steps]
+
+
+def _step(rows: np.ndarray) -> int:
+    return rows.nbytes // len(rows)
+
+
+def _do_rounds(
+    count: int,
+    backwards: bool,
+    reads: Sequence[tuple[np.ndarray, np.ndarray]],
+    steps: Sequence[Launch],
+    writes: Sequence[tuple[np.ndarray, np.ndarray]],
+    moves: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> None:
+    """The rounds of a loop, where NumPy computes in them."""
+    for i in reversed(range(count)) if backwards else range(count):
+        for place, rows in reads:
+            place[...] = rows[i]
+        for function, arguments in steps:
+            function(*arguments)
+        for rows, array in writes:
+            rows[i] = array
+        for place, array in moves:
+            place[...] = array
 
 
 def _again(

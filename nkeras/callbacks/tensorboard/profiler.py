@@ -165,6 +165,9 @@ class Profiler:
         """The answer of now."""
         return choice.ask()
 
+    def turns(self, function: Callable[..., Any], stacks: Sequence[Any]) -> None:
+        """Rounds of loops run one by one."""
+
     def on_host(self, function: Callable[..., object], tensors: Sequence[Tensor]) -> None:
         """Call the function."""
         function(*[tensor.backend.to_numpy(tensor.data) for tensor in tensors])

@@ -128,6 +128,9 @@ class _Writing:
         """The answer of now."""
         return choice.ask()
 
+    def turns(self, function: Callable[..., Any], stacks: Sequence[Any]) -> None:
+        """Rounds of loops are written one by one."""
+
     def on_host(self, function: Callable[..., object], tensors: Sequence[Tensor]) -> None:
         """Checks of values, which are not known."""
 

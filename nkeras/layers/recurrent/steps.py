@@ -10,6 +10,7 @@ from nkeras.core import graph, tree
 from nkeras.core.primitive import has_symbolic
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Structure
+from nkeras.ops.turns import take_turns
 
 Step: TypeAlias = "Callable[[Tensor, Structure], tuple[Tensor, Structure]]"
 
@@ -42,24 +43,31 @@ def run_steps(
     """
     if has_symbolic((sequences, mask, *tree.flatten(states))):
         return _inferred(step, sequences, states)
-    outputs: list[Tensor] = []
-    slices = _slices(sequences)
-    masks = [None for _ in slices] if mask is None else _slices(mask)
-    pairs = list(zip(slices, masks, strict=True))
-    for inputs, here in reversed(pairs) if reverse else pairs:
-        output, new = step(inputs, states)
+
+    def turn(carry: Structure, given: list[Tensor]) -> tuple[Structure, Tensor]:
+        states, before = carry
+        output, new = step(given[0], states)
         flat = tree.flatten(new)
-        if here is not None:
+        if mask is not None:
             old = tree.flatten(states)
-            before = outputs[-1] if outputs else old[0]
-            if zero_output or before.shape != output.shape:
-                before = ops.zeros_like(output)
-            output = _kept(here, output, before)
-            flat = [_kept(here, one, other) for one, other in zip(flat, old, strict=True)]
-        states = tree.pack_sequence_as(states, flat)
-        outputs.append(output)
-    made = outputs[::-1] if reverse else outputs
-    return outputs[-1], ops.stack(made, axis=1), states
+            first = before if before is not None else old[0]
+            if zero_output or first.shape != output.shape:
+                first = ops.zeros_like(output)
+            output = _kept(given[1], output, first)
+            flat = [_kept(given[1], one, other) for one, other in zip(flat, old, strict=True)]
+        before = None if mask is None or zero_output else output
+        return [tree.pack_sequence_as(states, flat), before], output
+
+    stacks = [sequences] if mask is None else [sequences, mask]
+
+    def slices(stacks: list[Tensor], count: int) -> list[list[Tensor]]:
+        found = [_slices(one) for one in stacks]
+        return [list(given) for given in zip(*found, strict=True)]
+
+    carry, last, outputs = take_turns(
+        turn, [states, None], stacks, slices, sequences.shape[1], step, backwards=reverse, axis=1
+    )
+    return last, outputs, carry[0]
 
 
 def _slices(sequences: Tensor) -> list[Tensor]:
