@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from nkeras.core import allowed, dtypes, naming
-from nkeras.core.errors import nearest, short
+from nkeras.core.errors import cut_text, nearest, short
 from nkeras.core.graph import KerasTensor
 from nkeras.core.tensor import Tensor, as_tensor
 from nkeras.core.typing import Config, Structure
@@ -36,6 +36,24 @@ def sharing() -> Generator[None, None, None]:
         yield
     finally:
         _shared.reset(token)
+
+
+_failed: ContextVar[list[str] | None] = ContextVar("failed", default=None)
+
+
+@contextmanager
+def noting_failures() -> Generator[list[str], None, None]:
+    """Inside, an object that cannot be made from its configuration is noted, the innermost first.
+
+    Yields:
+        Classes and names.
+    """
+    parts: list[str] = []
+    token = _failed.set(parts)
+    try:
+        yield parts
+    finally:
+        _failed.reset(token)
 
 
 def register_keras_serializable(
@@ -273,7 +291,22 @@ def _deserialize(config: Structure) -> Structure:
     shared, number = _shared.get(), config.get("shared_object_id")
     if shared is not None and number in shared:
         return shared[number]
-    cls = find_class(name, config.get("module"), config.get("registered_name"))
+    try:
+        made = _object(config)
+    except Exception:
+        parts = _failed.get()
+        if parts is not None:
+            named = inner.get("name") if isinstance(inner, dict) else None
+            parts.append(f"{cut_text(str(name), 60)}{f' {short(named, 60)}' if named else ''}")
+        raise
+    if shared is not None and number is not None:
+        shared[number] = made
+    return made
+
+
+def _object(config: Config) -> Any:
+    inner = config["config"]
+    cls = find_class(config["class_name"], config.get("module"), config.get("registered_name"))
     if _nests(cls):
         made = cls.from_config(inner)
     else:
@@ -285,8 +318,6 @@ def _deserialize(config: Structure) -> Structure:
     compile_config = config.get("compile_config")
     if compile_config and hasattr(made, "compile_from_config"):
         made.compile_from_config(compile_config)
-    if shared is not None and number is not None:
-        shared[number] = made
     return made
 
 

@@ -6,14 +6,20 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from nkeras.core.errors import short
-from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object, sharing
+from nkeras.core.errors import cut_text, short
+from nkeras.core.serialization import (
+    deserialize_keras_object,
+    noting_failures,
+    serialize_keras_object,
+    sharing,
+)
 from nkeras.core.typing import Config
 
 _MAX_BYTES = 1 << 27
 _MAX_DEPTH = 200
 _MAX_VALUES = 5_000_000
 _LARGEST = 2**63 - 1
+_MOST_TEXT = 500  # of what an object says of its configuration
 # What constructors and calls raise where a value of a damaged configuration surprises them.
 _DAMAGED = (
     ArithmeticError,
@@ -50,12 +56,17 @@ def read(
         raise ValueError(f"{name}: the configuration describes no object: {short(config)}")
     if not compiled:
         config["compile_config"] = None
-    try:
-        with sharing():
+    with sharing(), noting_failures() as failed:
+        try:
             return deserialize_keras_object(config, custom_objects)
-    except _DAMAGED as error:
-        what = f"{type(error).__name__} {short(str(error))}"
-        raise ValueError(f"{name}: the configuration cannot be built: {what}") from error
+        except _DAMAGED as error:
+            what = f"{type(error).__name__} {short(str(error))}"
+            where = f"{name}, {failed[0]}" if failed else name
+            raise ValueError(f"{where}: the configuration cannot be built: {what}") from error
+        except (ValueError, TypeError) as error:
+            kind = ValueError if isinstance(error, ValueError) else TypeError
+            where = f"{name}, {failed[0]}" if failed else name
+            raise kind(f"{where}: {cut_text(str(error), _MOST_TEXT)}") from error
 
 
 def parse(text: bytes | str, name: str) -> Config:

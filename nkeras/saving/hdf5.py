@@ -141,8 +141,11 @@ class Reader:
         except (OSError, RuntimeError, KeyError, TypeError, OverflowError) as error:
             self.close()
             raise ValueError(f"{self.name}: the HDF5 file is damaged: {short(error)}") from None
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if isinstance(error, ValueError) and not str(error).startswith(self.name):
+                what = f"{self.name}: the HDF5 file is damaged: {short(error)}"  # h5py's own
+                raise ValueError(what) from None
             raise
 
     def __enter__(self) -> Reader:

@@ -77,7 +77,7 @@ class Builder:
         unknown: dict[str, list[str]] = {}
         for node in _all(self.description.nodes):
             if node.operator not in OPERATORS and node.operator not in FOLDS:
-                unknown.setdefault(cut_text(node.operator, 60), []).append(cut_text(node.name, 60))
+                unknown.setdefault(_on_one_line(node.operator), []).append(_on_one_line(node.name))
         if not unknown:
             return
         listed = "; ".join(
@@ -85,8 +85,8 @@ class Builder:
             for operator, names in list(unknown.items())[:_MOST_NAMES]
         )
         raise ValueError(
-            f"from_onnx: nkeras does not know {len(unknown)} operators of the file: {listed}. "
-            "Export without them, or cut the graph in front of them."
+            f"from_onnx: nkeras does not know {len(unknown)} operators of the file: "
+            f"{cut_text(listed, 500)}. Export without them, or cut the graph in front of them."
         )
 
     def _input(self, item: InputDescription) -> Traced:
@@ -351,3 +351,7 @@ def _turned(tensor: Any, rank: int) -> Any:
         return tensor
     wide = ops.reshape(tensor, (*(1,) * (rank - own), *tensor.shape))
     return ops.transpose(wide, (0, *range(2, rank), 1))
+
+
+def _on_one_line(text: str) -> str:
+    return cut_text(" ".join(text.split()), 60)

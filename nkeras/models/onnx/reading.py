@@ -135,7 +135,7 @@ def _bytes_of(file: Path) -> bytes:
                 f"from_onnx: {cut_text(str(file))} has {found.st_size:,} bytes; an ONNX file has "
                 f"at most {MOST_BYTES:,}, larger weights lie in files beside it."
             )
-        return opened.read(MOST_BYTES + 1)
+        return opened.read(found.st_size)  # a larger count takes as much memory at first
 
 
 def _described(model: Any, external: ExternalFiles) -> Description:

@@ -1,0 +1,75 @@
+"""Files damaged at random, along their structure: see `fuzz_targets.py` for what must hold."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("hypothesis")
+
+EXAMPLES = {
+    "configurations": 60,
+    "weights": 30,
+    "containers": 40,
+    "weight_files": 30,
+    "safetensors": 60,
+    "shards": 40,
+    "legacy": 40,
+    "onnx_files": 100,
+}
+ROOT = Path(__file__).parents[2]
+
+
+def tried(folder: Path, examples: dict[str, int], seconds: float) -> None:
+    """Try targets in a process of their own; its files stay for whoever looks at a failure."""
+    (folder / "work").mkdir()
+    paths = [str(ROOT), str(ROOT / "backends")]
+    child = subprocess.run(
+        [
+            *(sys.executable, "-m", "tests.saving.fuzz_targets"),
+            *(str(folder / "work"), json.dumps(examples), str(seconds)),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "NKERAS_BACKEND": "numpy", "PYTHONPATH": os.pathsep.join(paths)},
+        timeout=seconds + 600,
+    )
+    found = {line[0]: line[1:] for line in map(json.loads, child.stdout.splitlines())}
+    assert list(found) == list(examples), (child.returncode, child.stderr[-2000:])
+    assert {name: failure for name, (_, failure) in found.items() if failure} == {}, folder
+    strange = set(os.listdir(folder / "work")) - set(examples)
+    assert not strange, "files were written"
+
+
+def test_damaged_files_load_or_are_refused(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    tried(tmp_path, EXAMPLES, 0)
+
+
+@pytest.mark.long
+def test_damaged_files_for_two_minutes(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    tried(tmp_path, EXAMPLES, 120)
+
+
+@pytest.mark.long
+def test_guided_by_what_the_readers_do(tmp_path: Path) -> None:
+    pytest.importorskip("atheris", exc_type=ImportError)
+    for name in EXAMPLES:
+        child = subprocess.run(
+            [
+                *(sys.executable, "-m", "tests.saving.fuzz_atheris", name, str(tmp_path)),
+                *("-max_total_time=15", "-max_len=4096", "-len_control=0", "-rss_limit_mb=6000"),
+            ],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "NKERAS_BACKEND": "numpy"},
+        )
+        assert child.returncode == 0, (name, child.stderr[-3000:])
