@@ -52,6 +52,25 @@ def _resnet() -> Layers:
     return [*layers, ("average",), ("dense", 10, "softmax")]
 
 
+def _bottleneck(filters: int, strides: int, changes: bool) -> Kind:
+    branch: Layers = [("conv", filters, 1, 1, "same", None, False), ("norm",), ("relu", None)]
+    branch += [("conv", filters, 3, strides, "same", None, False), ("norm",), ("relu", None)]
+    branch += [("conv", 4 * filters, 1, 1, "same", None, False), ("norm",)]
+    shortcut: Layers = [("conv", 4 * filters, 1, strides, "same", None, False), ("norm",)]
+    return ("add", branch, shortcut if changes else [])
+
+
+def _resnet50() -> Layers:
+    """Four stages of bottlenecks, https://arxiv.org/abs/1512.03385 table 1."""
+    layers: Layers = [("conv", 64, 7, 2, "same", None, False), ("norm",), ("relu", None)]
+    layers += [("max", 2)]
+    for filters, blocks in ((64, 3), (128, 4), (256, 6), (512, 3)):
+        for block in range(blocks):
+            strides = 2 if block == 0 and filters > 64 else 1
+            layers += [_bottleneck(filters, strides, block == 0), ("relu", None)]
+    return [*layers, ("average",), ("dense", 1000, "softmax")]
+
+
 def _mobilenet() -> Layers:
     """MobileNetV2 of width 1, https://arxiv.org/abs/1801.04381 table 2."""
     layers: Layers = [("conv", 32, 3, 2, "same", None, False), ("norm",), ("relu", 6.0)]
@@ -98,6 +117,7 @@ MODELS = {
         10,
     ),
     "resnet": Model((32, 32, 3), _resnet(), 10),
+    "resnet50": Model((224, 224, 3), _resnet50(), 1000),
     "mobilenet": Model((96, 96, 3), _mobilenet(), 1000),
     "lstm": Model(  # https://keras.io/examples/nlp/bidirectional_lstm_imdb/, one direction
         (80,), [("embedding", 20000, 128), ("lstm", 128), ("dense", 2, "softmax")], 2, 20000

@@ -24,6 +24,7 @@ CASES = Path(peer_models.__file__).with_name("peer_cases.py")
         ("mlp", 101_770),
         ("convnet", 34_826),
         ("mobilenet", 3_538_984),
+        pytest.param("resnet50", 25_610_152, marks=pytest.mark.long),
         ("series", 25_858),
         ("local", 162_762),
         ("lstm", 2_691_842),
