@@ -297,7 +297,8 @@ def _deserialize(config: Structure) -> Structure:
         parts = _failed.get()
         if parts is not None:
             named = inner.get("name") if isinstance(inner, dict) else None
-            parts.append(f"{cut_text(str(name), 60)}{f' {short(named, 60)}' if named else ''}")
+            kind = cut_text(" ".join(str(name).split()), 60)
+            parts.append(f"{kind} {short(named, 60)}" if named else kind)
         raise
     if shared is not None and number is not None:
         shared[number] = made

@@ -58,7 +58,7 @@ def read(
         config["compile_config"] = None
     with sharing(), noting_failures() as failed:
         try:
-            return deserialize_keras_object(config, custom_objects)
+            made = deserialize_keras_object(config, custom_objects)
         except _DAMAGED as error:
             what = f"{type(error).__name__} {short(str(error))}"
             where = f"{name}, {failed[0]}" if failed else name
@@ -67,6 +67,9 @@ def read(
             kind = ValueError if isinstance(error, ValueError) else TypeError
             where = f"{name}, {failed[0]}" if failed else name
             raise kind(f"{where}: {cut_text(str(error), _MOST_TEXT)}") from error
+    if not hasattr(made, "get_config") or isinstance(made, type):
+        raise ValueError(f"{name}: the configuration describes no object: {short(config)}")
+    return made
 
 
 def parse(text: bytes | str, name: str) -> Config:

@@ -358,6 +358,7 @@ def check(path: Path, read: Reader, watch: Watch) -> str:
         except (ValueError, TypeError) as error:
             message = str(error)
             assert 0 < len(message) <= 700, message
+            assert message.startswith(("bad", "from_onnx: ")), message
             assert message.count("\n") <= 2, message
         finally:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)

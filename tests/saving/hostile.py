@@ -247,6 +247,16 @@ def _nested_objects(config: Any) -> Any:
 _MAKERS |= {
     "no JSON": _config(lambda config: b"\xff\xfe{"),
     "no object": _config(lambda config: "[1, 2]"),
+    "list instead of a model": _config(lambda config: {"class_name": "__tuple__", "config": []}),
+    "slice instead of a model": _config(
+        lambda config: {
+            "class_name": "__slice__",
+            "config": {"start": 0, "stop": 1, "step": None},
+        }
+    ),
+    "function instead of a model": _config(
+        lambda config: {"module": "keras.losses", "class_name": "function", "config": "mse"}
+    ),
     "nested lists": _config(_nested),
     "nested models": _config(_nested_objects),
     "integer without end": layer_changed(options={"units": 10**30}),
@@ -255,6 +265,8 @@ _MAKERS |= {
     "units of a list": layer_changed(options={"units": [3]}),
     "unknown argument": layer_changed(options={"unit": 3}),
     "no class": layer_changed(class_name="Denser"),
+    "class of many lines": layer_changed(class_name="a\n" * 5000),
+    "constraint that is a list": layer_changed(options={"kernel_constraint": [{}]}),
     "class of Python": layer_changed(module="subprocess", class_name="Popen"),
     "function of Python": layer_changed(module="os", class_name="system"),
     "builtin": layer_changed(module="builtins", class_name="eval"),
@@ -486,6 +498,14 @@ def _of_pairs(file: h5py.File) -> None:
     file[f"{FIRST}/0"] = np.zeros((4, 3), [("a", "float32"), ("b", "float32")])
 
 
+def _of_odd_floats(file: h5py.File) -> None:
+    """Their exponents are larger than those of any float of NumPy."""
+    del file[f"{FIRST}/0"]
+    kind = h5py.h5t.IEEE_F32LE.copy()
+    kind.set_ebias(1_000_000)
+    h5py.h5d.create(file.id, f"/{FIRST}/0".encode(), kind, h5py.h5s.create_simple((4, 3)))
+
+
 def _of_references(file: h5py.File) -> None:
     del file[f"{FIRST}/0"]
     file.create_dataset(f"{FIRST}/0", (4, 3), h5py.ref_dtype)
@@ -541,6 +561,7 @@ _MAKERS |= {
     "text": _weights(_of_text),
     "pairs": _weights(_of_pairs),
     "references": _weights(_of_references),
+    "odd floats": _weights(_of_odd_floats),
     "missing weight": _weights(lambda file: file.__delitem__(f"{FIRST}/0")),
     "group as weight": _weights(
         lambda file: (file.__delitem__(f"{FIRST}/0"), file.create_group(f"{FIRST}/0"))[0]

@@ -98,5 +98,6 @@ def test_refused(outcomes: dict[str, Any], name: str) -> None:
     assert did == []
     assert grown < 300, "megabytes"
     assert kind in ("ValueError", "TypeError"), (kind, message)
+    assert message.startswith("bad.keras"), message
     assert message.count("\n") <= 2, message
     assert len(message) <= 700, message
