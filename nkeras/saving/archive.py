@@ -73,6 +73,8 @@ class Archive:
             raise self._refuse(member, f"is packed by the method {member.compress_type}")
         if (member.external_attr >> 16) & 0o170000 == 0o120000:
             raise self._refuse(member, "is a link")
+        if member.compress_type == zipfile.ZIP_STORED and member.file_size != member.compress_size:
+            raise self._refuse(member, "is not packed, and has two sizes")
         if member.file_size > max(_SMALL, _MAX_EXPANSION * member.compress_size):
             raise self._refuse(
                 member,

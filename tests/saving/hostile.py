@@ -223,6 +223,15 @@ def size_that_lies(folder: Path) -> Path:
     return path
 
 
+@_hostile
+def two_sizes(folder: Path) -> Path:
+    path = written(folder, *saved(folder))
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 20] ^= 0xFF  # of the packed bytes, where none are
+    path.write_bytes(bytes(content))
+    return path
+
+
 # Configurations.
 
 

@@ -289,7 +289,7 @@ def _array(random: Random, file: h5py.File, name: str, names: list[str]) -> None
     if not arrays:
         return
     name = random.choice(arrays)
-    shape = file[name].shape
+    shape = file[name].shape or ()
     kind = random.choice(["f2", ">f4", "f8", "i1", "u8", "c8", "S3", "V2", "V7", "?"])
     shape = random.choice([shape, shape, shape[::-1], (*shape, 1), (), (0,), (3,), None])
     del file[name]
