@@ -66,7 +66,8 @@ def read(
         except (ValueError, TypeError) as error:
             kind = ValueError if isinstance(error, ValueError) else TypeError
             where = f"{name}, {failed[0]}" if failed else name
-            raise kind(f"{where}: {cut_text(str(error), _MOST_TEXT)}") from error
+            what = str(error).partition("\n\n")[0]  # without the notes of Python 3.10
+            raise kind(f"{where}: {cut_text(what, _MOST_TEXT)}") from error
     if not hasattr(made, "get_config") or isinstance(made, type):
         raise ValueError(f"{name}: the configuration describes no object: {short(config)}")
     return made

@@ -194,9 +194,9 @@ def _download(origin: str, path: Path, checksum: Checksum | None) -> None:
         download(origin, path, checksum)
     except NoDownload as error:
         raise OSError(
-            f"{cut_text(origin, 110)} cannot be downloaded: {cut_text(str(error), 90)}. "
-            f"Or put the file there by hand: {short(path.name, 50)} in "
-            f"{cut_text(str(path.parent), 90)}"
+            f"{cut_text(origin, 100)} cannot be downloaded: {cut_text(str(error), 70)}. "
+            f"Or put the file there by hand: {short(path.name, 40)} in "
+            f"{cut_text(str(path.parent), 125)}"
         ) from error
     except ValueError as error:
         raise ValueError(f"{_OWNER}: {cut_text(origin, 150)}: {error}") from error

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
+import h5py
 import numpy as np
 import pytest
 
@@ -24,7 +25,9 @@ def run(scenario, count, *kinds):
     """What `writers_worker` says, by kind."""
     command = [sys.executable, "-m", "tests.saving.writers_worker", scenario, str(count), *kinds]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
+    # HDF5 1.14 ends the process when it closes a file that it could not write.
+    is_old = scenario == "full disk" and h5py.version.hdf5_version_tuple < (2, 0)
+    assert done.returncode == 0 or is_old, done.stderr[-2000:]
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     return dict(zip(kinds, lines, strict=True))
 

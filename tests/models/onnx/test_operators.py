@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import helper
 
@@ -21,6 +22,12 @@ CASES = [
     for topic in TOPICS
     for case in importlib.import_module(f"tests.models.onnx.cases.{topic}").cases()
 ]
+
+
+# What onnxruntime before 1.24, the last for Python 3.10, computes wrongly or not at all.
+FAULTS = ("Swish-24", "noop_with_empty_axes", "'num_outputs': 4", "'SAME_UPPER', 'count_inc")
+IS_OLD = tuple(map(int, onnxruntime.__version__.split(".")[:2])) < (1, 24)
+COMPARED = [case for case in CASES if not (IS_OLD and any(one in str(case) for one in FAULTS))]
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +56,7 @@ def compared(got: list[np.ndarray], want: list[np.ndarray], tolerance: float) ->
         )
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", COMPARED, ids=str)
 def test_as_onnxruntime(case: Case, tmp_path: Path):
     model = case.model()
     if not case.arrays:  # known when the file is read
@@ -67,7 +74,7 @@ def test_as_onnxruntime(case: Case, tmp_path: Path):
 
 IMAGES = [
     case
-    for case in CASES
+    for case in COMPARED
     if any(x.dtype == "float32" and 3 <= x.ndim <= 5 for x in case.arrays.values())
 ]
 
@@ -96,7 +103,7 @@ WINDOWS = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool
 def test_the_setting_of_the_layout_changes_nothing(tmp_path: Path):
     nkeras.config.set_image_data_format("channels_first")
     try:
-        for case in (one for one in CASES if one.operator in WINDOWS and one.opset > 18):
+        for case in (one for one in COMPARED if one.operator in WINDOWS and one.opset > 18):
             made = nkeras.models.from_onnx(saved(case.model(), tmp_path))
             want = expected(case.model(), case.arrays)
             got = made(next(iter(case.arrays.values())) if len(case.arrays) == 1 else case.arrays)
