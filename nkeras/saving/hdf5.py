@@ -271,7 +271,10 @@ class Reader:
                 path, f"claims to be {claimed} bytes, of which the file holds {held}"
             )
         is_plain = layout == h5py.h5d.CONTIGUOUS and self._begins_at_once
-        as_in_memory = stored.isnative if stored.kind != "V" else sys.byteorder == "little"
+        if stored.kind == "V":
+            as_in_memory = sys.byteorder == "little"
+        else:  # HDF5 has also floats of other forms, which it converts
+            as_in_memory = dataset.get_type().equal(h5py.h5t.py_create(stored.newbyteorder("=")))
         start = dataset.get_offset() if is_plain and as_in_memory and not filters else None
         where = dataset if start is None else (self._raw, start)
         return StoredArray(where, shape, dtype, self.name)

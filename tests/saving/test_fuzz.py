@@ -8,7 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
+
+from nkeras.saving import hdf5
 
 pytest.importorskip("hypothesis")
 
@@ -73,3 +77,19 @@ def test_guided_by_what_the_readers_do(tmp_path: Path) -> None:
             env={**os.environ, "NKERAS_BACKEND": "numpy"},
         )
         assert child.returncode == 0, (name, child.stderr[-3000:])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "bool", "complex64", ">f4"])
+def test_floats_of_another_form_are_converted(tmp_path: Path, dtype: str) -> None:
+    numbers = np.array([1, 0, 3], dtype)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["usual"] = numbers
+        kind = h5py.h5t.IEEE_F32LE.copy()
+        kind.set_norm(h5py.h5t.NORM_NONE)
+        odd = h5py.h5d.create(file.id, b"odd", kind, h5py.h5s.create_simple((3,)))
+        odd.write(h5py.h5s.ALL, h5py.h5s.ALL, np.array([1, 0, 3], "float32"))
+    with hdf5.Reader(tmp_path / "a.h5") as reader:
+        np.testing.assert_array_equal(np.asarray(reader.arrays()["usual"]), numbers)
+        np.testing.assert_array_equal(np.asarray(reader.arrays()["odd"]), [1, 0, 3])
+        is_read_at_once = isinstance(reader.arrays()["usual"]._where, tuple)
+    assert is_read_at_once == (dtype != ">f4")
