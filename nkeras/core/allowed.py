@@ -36,6 +36,9 @@ def find(name: str, module: str | None) -> Any:
         name: of the class or function.
         module: public or private module of Keras or nkeras in which the configuration says it is.
     """
+    if module == "builtins":  # how Keras writes functions, those of its own too
+        found = (find(name, package.replace("nkeras", "keras")) for package in _OF_FUNCTIONS)
+        return next((one for one in found if one is not None and not isinstance(one, type)), None)
     package = _package(module)
     if package is None:
         return None

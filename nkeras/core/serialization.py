@@ -25,17 +25,19 @@ T = TypeVar("T")
 _custom: dict[str, Any] = {}
 _names: dict[object, str] = {}
 _scoped: ContextVar[dict[str, object] | None] = ContextVar("nkeras_custom_objects", default=None)
-_shared: ContextVar[dict[int, Any] | None] = ContextVar("nkeras_shared_objects", default=None)
+_written: ContextVar[dict[int, Any] | None] = ContextVar("nkeras_objects_written", default=None)
+_read: ContextVar[dict[object, Any] | None] = ContextVar("nkeras_objects_read", default=None)
 
 
 @contextmanager
 def sharing() -> Generator[None, None, None]:
     """Inside, an object that configurations describe in two places is one object again."""
-    token = _shared.set({})
+    written, read = _written.set({}), _read.set({})
     try:
         yield
     finally:
-        _shared.reset(token)
+        _written.reset(written)
+        _read.reset(read)
 
 
 _failed: ContextVar[list[str] | None] = ContextVar("failed", default=None)
@@ -172,7 +174,7 @@ def serialize_keras_object(obj: Any) -> Structure:
     compile_config = obj.get_compile_config() if hasattr(obj, "get_compile_config") else None
     if compile_config:
         described["compile_config"] = serialize_keras_object(compile_config)
-    shared = _shared.get()
+    shared = _written.get()
     if shared is not None:
         first, _ = shared.setdefault(id(obj), (described, obj))  # alive, so that its id is its own
         if first is not described:
@@ -203,10 +205,10 @@ def _serialize_function(function: Any) -> str | Config:
     if function.__module__.startswith("nkeras."):
         return name
     return {
-        "module": function.__module__,
+        "module": "builtins",
         "class_name": "function",
         "config": get_registered_name(function),
-        "registered_name": get_registered_name(function),
+        "registered_name": "function",
     }
 
 
@@ -287,8 +289,8 @@ def _deserialize(config: Structure) -> Structure:
             "nkeras does not load lambdas from a configuration: it would run its code."
         )
     if name == "function":
-        return find_class(inner, config.get("module"), config.get("registered_name"))
-    shared, number = _shared.get(), config.get("shared_object_id")
+        return _find_function(inner, config.get("module"), config.get("registered_name"))
+    shared, number = _read.get(), config.get("shared_object_id")
     if shared is not None and number in shared:
         return shared[number]
     try:
@@ -353,12 +355,30 @@ def find_class(name: str, module: str | None, registered_name: str | None = None
             return found
     found = allowed.find(name, module)
     if found is not None:
+        if registered_name and registered_name not in (name, "function"):
+            raise ValueError(
+                f"The registered name {short(registered_name, 60)} is not known, and "
+                f"{short(name, 60)} of module {short(module, 60)} goes by its own name. Register "
+                "the class, or leave `registered_name` out."
+            )
         return found
     raise TypeError(
         f"Unknown class or function {short(name)} (module {short(module, 60)}, registered name "
         f"{short(registered_name, 60)}). Pass it in `custom_objects` or register it with "
         "register_keras_serializable."
     )
+
+
+def _find_function(name: object, module: str | None, registered_name: str | None) -> Any:
+    """The function of a config; Keras 3.6 and before left out the package of registered ones."""
+    if not isinstance(name, str):
+        raise TypeError(f"The config of a function must be its name. Received: {short(name)}")
+    if get_registered_object(name) is None and allowed.find(name, module) is None:
+        for table in (_scoped.get() or {}, _custom):
+            for registered, thing in table.items():
+                if registered.endswith(f">{name}"):
+                    return thing
+    return find_class(name, module, registered_name)
 
 
 def resolve(

@@ -68,13 +68,11 @@ class Layer(Operation, Buildable, AddsLosses):
         "name": "name",
         "trainable": "trainable",
         "dtype": "dtype_policy",
-        "batch_input_shape": "_input_shape_arg",
     }
     config_first: ClassVar[tuple[str, ...]] = ("name", "trainable", "dtype")
     config_omits: ClassVar[Mapping[str, object]] = {
         "activity_regularizer": None,
         "autocast": ANY,
-        "batch_input_shape": None,
     }
     config_takes_more: ClassVar[bool] = True
     can_rematerialize = True  # in a `RematScope`
@@ -110,6 +108,15 @@ class Layer(Operation, Buildable, AddsLosses):
         self._path: tuple[str, ...] = ()
         self._input_shape_arg = input_shape
         self._remat_scope = current_scope()
+
+    def _arguments(self) -> dict[str, object]:
+        """Without the shape of the inputs, which an `Input` of the model around holds."""
+        arguments = super()._arguments()
+        if arguments.keys() & _INPUT_OPTIONS:
+            own = argument_names(type(self))  # one of the user's may be called so
+            for name in _INPUT_OPTIONS.difference(own):
+                arguments.pop(name, None)
+        return arguments
 
     def __getstate__(self) -> Config:
         """A copy holds no losses of the last call."""
@@ -361,3 +368,6 @@ def _input_shape_argument(kwargs: InputOptions) -> PartialShape | None:
     if "input_dim" in kwargs:
         return (None, kwargs.pop("input_dim"))
     return None
+
+
+_INPUT_OPTIONS = frozenset(InputOptions.__annotations__)

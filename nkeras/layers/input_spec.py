@@ -54,13 +54,12 @@ class InputSpec(Configurable):
 
     def refuse(self, shape: PartialShape, dtype: str) -> str | None:
         """Why an input does not fit, or None where it does."""
-        full_shape = shape
-        if self.shape is not None and self.allow_last_axis_squeeze:
-            if shape and shape[-1] == 1:
+        full_shape, expected = shape, self.shape
+        if expected is not None and self.allow_last_axis_squeeze:
+            if len(shape) == len(expected) + 1 and shape[-1] == 1:
                 shape = shape[:-1]
-            expected = self.shape[:-1] if self.shape and self.shape[-1] == 1 else self.shape
-        else:
-            expected = self.shape
+            elif len(shape) == len(expected) - 1 and expected[-1] == 1:
+                expected = expected[:-1]
         rank = len(shape)
         if self.ndim is not None and not self.allow_last_axis_squeeze and rank != self.ndim:
             return f"expected ndim={self.ndim}, found ndim={rank}"

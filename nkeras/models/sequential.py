@@ -201,6 +201,11 @@ class Sequential(Model):
         """A model from what `get_config` returned."""
         from nkeras.core.serialization import custom_object_scope, deserialize_keras_object
 
+        if not {"name", "layers"} <= set(config):
+            raise ValueError(
+                "The config of a Sequential model is a dict with `name` and `layers`. Received one "
+                f"with the keys {short(list(config))}"
+            )
         with custom_object_scope(custom_objects or {}):
             layers = [deserialize_keras_object(layer) for layer in config["layers"]]
         model = cls(layers, trainable=config.get("trainable", True), name=config.get("name"))

@@ -93,6 +93,7 @@ def save_model(
     elif path.suffix in _LEGACY:
         from nkeras.saving import legacy_h5  # only with such files
 
+        path.parent.mkdir(parents=True, exist_ok=True)  # as Keras does for these files alone
         with replacing(path, "w+b") as file:
             legacy_h5.save(model, file, bool(include_optimizer))
     else:

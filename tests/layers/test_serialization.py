@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 
 import nkeras
-from nkeras import layers
+from nkeras import Sequential, layers
 
 
 class Scaled(layers.Dense):
@@ -51,7 +52,13 @@ def test_layers_of_other_frameworks_say_what_to_do_instead(name: str) -> None:
         exec(f"from nkeras.layers import {name}")
 
 
-def test_the_shape_of_the_inputs_is_part_of_a_first_layer() -> None:
-    config = layers.Dense(3, input_shape=(4,)).get_config()
-    assert config["batch_input_shape"] == (None, 4)
+@pytest.mark.parametrize(
+    "options", [{"input_shape": (4,)}, {"batch_input_shape": (None, 4)}, {"input_dim": 4}]
+)
+def test_the_shape_of_the_inputs_stands_in_the_input_of_the_model(options: dict[str, Any]) -> None:
+    layer = layers.Dense(3, **options)
+    assert not options.keys() & layer.get_config().keys()
+    config = Sequential([layer]).get_config()
+    assert config["layers"][0]["config"]["batch_shape"] == (None, 4)
+    assert Sequential.from_config(config).input_shape == (None, 4)
     assert layers.LayerNormalization().get_config()["rms_scaling"] is False

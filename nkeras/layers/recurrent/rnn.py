@@ -331,7 +331,6 @@ class CellRNN(RNN):
     }
     config_omits: ClassVar[Mapping[str, object]] = {
         "autocast": ANY,
-        "batch_input_shape": None,
         "cell": ANY,
         "implementation": ANY,
         "use_cudnn": ANY,
