@@ -301,7 +301,7 @@ class Variable(Operators, guards.Guarded):
         return int(np.prod(self.shape, dtype=np.int64))
 
     def assign(self, value: Any) -> Variable:
-        """Replace the value by one of the same shape.
+        """Replace the value by one of the same shape; where shapes are inferred, keep it.
 
         The variable takes a new handle of the data, so that to a tape the tensor that was assigned
         and the variable stay two things.
@@ -316,7 +316,7 @@ class Variable(Operators, guards.Guarded):
                 f"The shape of variable {short(self.path)} is {self.shape}; "
                 f"a value of shape {short(shape)} cannot be assigned to it."
             )
-        if isinstance(value, graph.KerasTensor):
+        if isinstance(value, graph.KerasTensor) or graph.tracing():
             return self
         if type(value) is not Tensor or value.dtype != self._dtype or self.host:
             value = self._convert(value, self._dtype)
@@ -338,7 +338,7 @@ class Variable(Operators, guards.Guarded):
         if self.host:
             number = np.asarray(value)
             run = recomputing.active()
-            if run is None or not run.keeps(self, None):
+            if not graph.tracing() and (run is None or not run.keeps(self, None)):
                 host.on_host(lambda: self._replace(self._seen().data + number))
             return self
         with autocast_scope(None):
@@ -361,7 +361,7 @@ class Variable(Operators, guards.Guarded):
         if self.host:
             number = np.asarray(value)
             run = recomputing.active()
-            if run is None or not run.keeps(self, None):
+            if not graph.tracing() and (run is None or not run.keeps(self, None)):
                 host.on_host(lambda: self._replace(self._seen().data - number))
             return self
         with autocast_scope(None):

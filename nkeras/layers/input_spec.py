@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, TypeGuard
 
 from nkeras.core import dtypes, tree
 from nkeras.core.configurable import Configurable
@@ -83,6 +84,11 @@ class InputSpec(Configurable):
         return None
 
 
+def _is_flat(inputs: object) -> TypeGuard[dict[str, Any]]:
+    """Whether inputs are a dict of tensors, which may leave out optional ones."""
+    return isinstance(inputs, dict) and not any(map(tree.is_nested, inputs.values()))
+
+
 def assert_input_compatibility(
     input_spec: InputSpec | Sequence[InputSpec], inputs: object, layer_name: str
 ) -> None:
@@ -93,7 +99,7 @@ def assert_input_compatibility(
     """
     specs = tree.flatten(input_spec)
     layer_name = cut_text(layer_name)
-    if isinstance(inputs, dict) and len(specs) > 1 and all(spec.name for spec in specs):
+    if _is_flat(inputs) and len(specs) > 1 and all(spec.name for spec in specs):
         missing = [spec.name for spec in specs if spec.name not in inputs and not spec.optional]
         if missing:
             raise ValueError(

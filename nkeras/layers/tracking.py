@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nkeras.core import guards, tree
 from nkeras.core.errors import short
 from nkeras.core.random import SeedGenerator
-from nkeras.core.typing import T
+from nkeras.core.typing import Structure, T
 from nkeras.core.variable import Variable
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Tracked(guards.Guarded):
                 self._check_unlocked(f"the attribute {name!r}")
             if isinstance(value, (Tracked, SeedGenerator, list, dict)) or _is_metric(value):
                 tracked[name] = None
-            elif isinstance(value, tuple) and any(map(_is_owned, tree.flatten(value))):
+            elif isinstance(value, tuple) and any(map(_is_owned, _leaves(value, set()))):
                 tracked[name] = None
             elif isinstance(value, Variable):
                 self._own(value)
@@ -82,7 +82,7 @@ class Tracked(guards.Guarded):
         for name in list(self._tracked_names):
             value = self.__dict__.get(name)
             if isinstance(value, (list, tuple, dict)):
-                yield from tree.flatten(value)
+                yield from _leaves(value, set())
             else:
                 yield value
 
@@ -153,4 +153,17 @@ def unique(items: Iterable[T]) -> list[T]:
         if id(item) not in seen:
             seen.add(id(item))
             found.append(item)
+    return found
+
+
+def _leaves(container: Structure, seen: set[int]) -> list[Structure]:
+    """What containers hold, in the order of `tree.flatten`; one may hold itself."""
+    seen.add(id(container))
+    found: list[Structure] = []
+    named = isinstance(container, dict)
+    for item in [container[key] for key in tree.keys(container)] if named else container:
+        if not tree.is_nested(item):
+            found.append(item)
+        elif id(item) not in seen:
+            found += _leaves(item, seen)
     return found

@@ -12,6 +12,7 @@ from nkeras.layers.base import Layer
 from nkeras.layers.core import Input, InputLayer
 from nkeras.models.model import Functional, Model
 from nkeras.models.sequential import Sequential
+from nkeras.tree import assert_same_structure
 
 
 def clone_model(
@@ -52,7 +53,7 @@ def clone_model(
 
     def clone(layer: Layer) -> Layer:
         if id(layer) not in cache:
-            if recursive and isinstance(layer, Model) and layer.has_graph():
+            if recursive and isinstance(layer, Model) and _has_layers(layer):
                 made = clone_model(
                     layer, None, clone_function, call_function, recursive, cache=cache
                 )
@@ -69,9 +70,13 @@ def clone_model(
                 "`call_function` argument is not supported with Sequential models. "
                 f"Received: call_function={short(call_function)}"
             )
-        return _clone_sequential(model, input_tensors, clone)
+        made = _clone_sequential(model, input_tensors, clone)
+        made.compile_like(model)
+        return made
     if type(model) is Functional and model.has_graph():
-        return _clone_functional(model, input_tensors, clone, call_function)
+        made = _clone_functional(model, input_tensors, clone, call_function)
+        made.compile_like(model)
+        return made
     for argument, value in (
         ("input_tensors", input_tensors),
         ("clone_function", clone_function),
@@ -83,6 +88,10 @@ def clone_model(
                 f"Received a {type(model).__name__}."
             )
     return type(model).from_config(model.get_config())
+
+
+def _has_layers(model: Model) -> bool:
+    return isinstance(model, Sequential) or model.has_graph()
 
 
 def _clone_sequential(
@@ -112,7 +121,14 @@ def _clone_functional(
             graph.inputs_structure,
         )
     else:
-        inputs = tree.pack_sequence_as(graph.inputs_structure, tree.flatten(input_tensors))
+        try:
+            assert_same_structure(input_tensors, graph.inputs_structure)
+        except (ValueError, TypeError):
+            raise ValueError(
+                "clone_model: argument `input_tensors` must have the structure of the model's "
+                f"inputs, {short(graph.inputs_structure)}. Received: {short(input_tensors)}"
+            ) from None
+        inputs = input_tensors
 
     def call(
         operation: Layer | Callable[..., Structure], args: Structure, kwargs: Config

@@ -180,15 +180,22 @@ def graph_from_config(cls: type[_Model], config: Config) -> _Model:
             return tensors[name, number][index]
         if isinstance(structure, dict):
             return {key: find(value) for key, value in structure.items()}
-        return [find(part) for part in structure]
+        parts = [find(part) for part in structure]
+        return tuple(parts) if isinstance(structure, tuple) else parts
 
-    inputs, outputs = find(config["input_layers"]), find(config["output_layers"])
-    inputs = inputs[0] if isinstance(inputs, list) and len(inputs) == 1 else inputs
-    outputs = outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs
-    model = cls(inputs=inputs, outputs=outputs, name=config.get("name"))
+    def alone(structure: Structure) -> Structure:
+        single = isinstance(structure, list) and len(structure) == 1
+        return structure[0] if single and isinstance(structure[0], KerasTensor) else structure
+
+    inputs, outputs = alone(find(config["input_layers"])), alone(find(config["output_layers"]))
+    more = {key: value for key, value in config.items() if key not in _OF_GRAPHS}
+    model = cls(inputs=inputs, outputs=outputs, name=config.get("name"), **more)
     if not config.get("trainable", True):  # True says nothing of the layers
         model.trainable = False
     return model
+
+
+_OF_GRAPHS = ("name", "trainable", "layers", "input_layers", "output_layers")
 
 
 def _operation_from(described: Config) -> Callable[..., Structure]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from nkeras import ops
 from nkeras.core import graph, tree
@@ -14,7 +15,7 @@ from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, Structure
 from nkeras.layers.base import Layer
-from nkeras.layers.core import InputLayer
+from nkeras.layers.core import Input, InputLayer
 from nkeras.layers.input_spec import InputSpec
 
 
@@ -239,6 +240,26 @@ class Graph:
                 f"({short(self.input_names())}), but received {len(flat)}."
             )
         return flat
+
+
+def from_inputs(inputs: Structure, outputs: Structure) -> tuple[Structure, Structure]:
+    """Inputs and outputs of a model, each input that of an `Input` layer.
+
+    Where a model begins in the middle of another one, its layers are called on an `Input` of its
+    own, so that it can be written and copied like others.
+    """
+    flat = _symbolic(inputs, "inputs")
+    own: list[Any] = [
+        tensor
+        if tensor.node is not None and isinstance(tensor.node.operation, InputLayer)
+        else Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
+        for tensor in flat
+    ]
+    if all(mine is tensor for mine, tensor in zip(own, flat, strict=True)):
+        return inputs, outputs
+    mine_of = {id(tensor): mine for mine, tensor in zip(own, flat, strict=True)}
+    structure = tree.map_structure(lambda tensor: mine_of[id(tensor)], inputs)
+    return structure, Graph(inputs, outputs).run(own)
 
 
 def _symbolic(structure: Structure, argument: str) -> list[KerasTensor]:

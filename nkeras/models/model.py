@@ -19,7 +19,7 @@ from nkeras.core.tracebacks import cut
 from nkeras.core.typing import Config, Self, Shapes, Structure
 from nkeras.layers.base import Layer
 from nkeras.models.configuration import graph_config, graph_from_config, is_graph_config
-from nkeras.models.functional import Graph
+from nkeras.models.functional import Graph, from_inputs
 from nkeras.models.quantize import quantize
 from nkeras.training.trainer import Trainer
 
@@ -69,8 +69,10 @@ class Model(Trainer, Layer):
             inputs, outputs, args, kwargs = _split(args, kwargs)
         Layer.__init__(self, *args, **kwargs)
         Trainer.__init__(self)
-        self.__dict__["_graph"] = Graph(inputs, outputs) if functional else None
+        self.__dict__["_graph"] = Graph(*from_inputs(inputs, outputs)) if functional else None
         if functional:
+            if not self.trainable:
+                self.trainable = False  # nor are its layers
             self.input_spec = self.need_graph().input_specs()
             self.built = True
 

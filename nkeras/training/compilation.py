@@ -9,6 +9,7 @@ import numpy as np
 
 from nkeras import metrics as metrics_module
 from nkeras import optimizers
+from nkeras.core import tree
 from nkeras.core.errors import is_a, refuse, warn
 from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
 from nkeras.core.tracebacks import entry
@@ -170,6 +171,18 @@ class Compilation(Layer if TYPE_CHECKING else object):  # models are layers
             name: serialize_keras_object(value) for name, value in self._compiled.arguments.items()
         }
 
+    def compile_like(self, other: Compilation) -> None:
+        """Call `compile` with the arguments of another model, where that was compiled.
+
+        Args:
+            other: the model. Its optimizer, losses and metrics are made anew, functions are shared.
+        """
+        if other._compiled is None:
+            return
+        self.compile(**tree.map_structure(_anew, other._compiled.arguments))
+        if self.optimizer is not None and getattr(self, "built", False):
+            self.optimizer.build(self.trainable_variables)
+
     def compile_from_config(self, config: Config) -> None:
         """Call `compile` with what `get_compile_config` returned.
 
@@ -187,3 +200,10 @@ class Compilation(Layer if TYPE_CHECKING else object):  # models are layers
         self.compile(**deserialize_keras_object(config))
         if self.optimizer is not None and getattr(self, "built", False):
             self.optimizer.build(self.trainable_variables)
+
+
+def _anew(thing: Any) -> Any:
+    """Another optimizer, loss or metric of the same configuration; names and functions stay."""
+    if isinstance(thing, type) or not hasattr(thing, "get_config"):
+        return thing
+    return type(thing).from_config(thing.get_config())
