@@ -201,9 +201,9 @@ class Sequential(Model):
         """A model from what `get_config` returned."""
         from nkeras.core.serialization import custom_object_scope, deserialize_keras_object
 
-        if not {"name", "layers"} <= set(config):
+        if "layers" not in config:  # Keras 1 wrote no name
             raise ValueError(
-                "The config of a Sequential model is a dict with `name` and `layers`. Received one "
+                "The config of a Sequential model is a dict with `layers`. Received one "
                 f"with the keys {short(list(config))}"
             )
         with custom_object_scope(custom_objects or {}):

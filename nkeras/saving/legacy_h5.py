@@ -218,7 +218,7 @@ def _plain_things(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if value.get("class_name") == "function":
-        return value.get("registered_name") or value["config"]
+        return value["config"]
     if "class_name" in value:
         name = value.get("registered_name") or value["class_name"]
         return {"class_name": name, "config": value["config"]}

@@ -113,9 +113,9 @@ def test_a_batch_of_one_may_leave_out_the_last_axis() -> None:
         model(np.ones((1, 2)))
 
 
-def test_a_sequential_model_needs_name_and_layers() -> None:
-    with pytest.raises(ValueError, match="`name` and `layers`"):
-        nkeras.Sequential.from_config({"layers": []})
+def test_a_sequential_model_needs_layers() -> None:
+    with pytest.raises(ValueError, match="with `layers`"):
+        nkeras.Sequential.from_config({"name": "model"})
 
 
 def test_h5_files_make_their_folder(tmp_path: Path) -> None:
@@ -124,4 +124,19 @@ def test_h5_files_make_their_folder(tmp_path: Path) -> None:
     model.save(path)
     again = saving.load_model(path)
     x = np.ones((2, 3), "float32")
+    np.testing.assert_array_equal(again(x), model(x))
+
+
+def test_h5_files_name_registered_functions(tmp_path: Path, squared: Any) -> None:
+    @saving.register_keras_serializable(package="objects")
+    def difference(y_true: Any, y_pred: Any) -> Any:
+        return nkeras.ops.mean(squared(y_true - y_pred))
+
+    model = nkeras.Sequential([nkeras.Input((3,)), layers.Dense(1, activation=squared)])
+    model.compile("sgd", difference, metrics=[difference])
+    model.save(tmp_path / "model.h5")
+    again = saving.load_model(tmp_path / "model.h5")
+    assert again.layers[0].activation is squared
+    x, y = np.ones((2, 3), "float32"), np.ones((2, 1), "float32")
+    assert again.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
     np.testing.assert_array_equal(again(x), model(x))
