@@ -49,25 +49,25 @@ class Turns(Protocol):
         ...
 
 
-class Observer(Protocol):
-    """What is told of each operation in its context.
+class Observer:
+    """What is told of each operation in its context. This one lets all happen as it comes.
 
     See `nkeras.replay.record.Recorder`, and `nkeras.callbacks.tensorboard.profiler.Profiler`.
+
+    Attributes:
+        guard: notes the objects that the step meets.
+        losses: pairs of a layer and a loss that it has added.
     """
 
-    guard: Guard
-    """Notes the objects that the step meets."""
-
-    losses: list[tuple[Any, Tensor]]
-    """Pairs of a layer and a loss that it has added."""
+    def __init__(self) -> None:
+        self.guard = Guard()
+        self.losses: list[tuple[Any, Tensor]] = []
 
     def enter(self, layer: Operation) -> None:
         """A layer is called; what comes until `leave` is its own, or that of layers inside."""
-        ...
 
     def leave(self, layer: Operation) -> None:
         """The call is over, perhaps by an exception."""
-        ...
 
     def run(
         self,
@@ -77,11 +77,11 @@ class Observer(Protocol):
         static: Mapping[str, object],
     ) -> Any:
         """Call a kernel, and give what it gives."""
-        ...
+        return kernel(*arrays, **static)
 
     def backward(self, step: Callable[..., Any]) -> Callable[..., Any]:
         """What a tape shall do on its way back, in place of `step`."""
-        ...
+        return step
 
     def call(
         self,
@@ -92,39 +92,32 @@ class Observer(Protocol):
         results: Any,
     ) -> None:
         """A kernel was called by `run`; live numbers are in `static`."""
-        ...
 
     def read(self, variable: Variable, tensor: Tensor) -> None:
         """A variable's value was read."""
-        ...
 
     def assign(self, variable: Variable, tensor: Tensor) -> None:
         """A variable was assigned."""
-        ...
 
     def look(self, tensor: Tensor) -> None:
         """Python looks at the values of a tensor."""
-        ...
 
     def same(self, tensor: Tensor, handle: Tensor) -> None:
         """Another handle of a tensor was made."""
-        ...
 
     def number(self, tensor: Tensor, source: Live) -> None:
         """A tensor was made of a live number."""
-        ...
 
     def look_at_switch(self, owner: object, name: str) -> None:
         """Python looks at an attribute that comes and goes."""
-        ...
 
     def live(self, function: Callable[[], Any], key: Hashable = None) -> Any:
         """A number that the host computes anew in each step."""
-        ...
+        return function()
 
     def choice(self, choice: Choice) -> Any:
         """The answer of now to a question to the host."""
-        ...
+        return choice.ask()
 
     def turns(self, function: Callable[..., Any], stacks: Sequence[Any]) -> Turns | None:
         """Who takes down the rounds of a loop; None where nobody does.
@@ -133,19 +126,20 @@ class Observer(Protocol):
             function: what a round calls.
             stacks: tensors of which each round gets a slice.
         """
-        ...
 
     def on_host(self, function: Callable[..., object], tensors: Sequence[Tensor]) -> None:
         """The host does something, here in each step."""
-        ...
+        function(*[tensor.backend.to_numpy(tensor.data) for tensor in tensors])
 
     def either(self, flag: Tensor, body: Callable[[], None], otherwise: Callable[[], None]) -> None:
         """Do a part of the step, or something else instead."""
-        ...
+        if bool(flag):
+            body()
+        else:
+            otherwise()
 
     def fail(self, reason: str) -> None:
         """The step cannot be repeated without Python."""
-        ...
 
 
 _observer: ContextVar[Observer | None] = ContextVar("nkeras_observer", default=None)

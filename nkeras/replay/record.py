@@ -7,13 +7,12 @@ ends the recording, never the step: `Recorder.failure` then says why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from nkeras.backend.protocol import Array, Backend, Kernel
+from nkeras.backend.protocol import Backend, Kernel
 from nkeras.core import observer, recomputing, slices, tape
-from nkeras.core.guards import Guard
 from nkeras.core.host import Choice, Live
 from nkeras.core.operation import Operation
 from nkeras.core.primitive import Primitive
@@ -23,7 +22,7 @@ from nkeras.replay.graph import Call, Graph, Host, Loop, Part, Value
 from nkeras.replay.turns import Turns
 
 
-class Recorder:
+class Recorder(observer.Observer):
     """Takes down one step.
 
     Args:
@@ -39,11 +38,10 @@ class Recorder:
     """
 
     def __init__(self, backend: Backend, choices: Sequence[Choice] = ()) -> None:
+        super().__init__()
         self.backend = backend
         self.asked: list[Choice] = []
         self.is_cut = False
-        self.losses: list[tuple[Any, Tensor]] = []
-        self.guard = Guard()
         self.switches: dict[tuple[object, str], None] = {}
         self._part: Part | None = None  # that is being recorded
         self._places: dict[Variable, Part | None] = {}  # by variable: where it is assigned
@@ -165,23 +163,6 @@ class Recorder:
     def enter(self, layer: Operation) -> None:
         """A layer is called."""
         self.guard.meet(layer)
-
-    def leave(self, layer: Operation) -> None:
-        """Which layer calls a kernel is nothing to a replay."""
-
-    def run(
-        self,
-        primitive: Primitive[Any],
-        kernel: Kernel,
-        arrays: Sequence[Array | None],
-        static: Mapping[str, object],
-    ) -> Any:
-        """Call a kernel; `call` takes it down."""
-        return kernel(*arrays, **static)
-
-    def backward(self, step: Callable[..., Any]) -> Callable[..., Any]:
-        """The step itself."""
-        return step
 
     def call(
         self,

@@ -10,7 +10,7 @@ import gzip
 import json
 import os
 import time
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -19,11 +19,8 @@ from nkeras.backend.protocol import Array, Kernel
 from nkeras.core import observer
 from nkeras.core.files import replacing
 from nkeras.core.guards import Guard
-from nkeras.core.host import Choice, Live
 from nkeras.core.operation import Operation
 from nkeras.core.primitive import Primitive
-from nkeras.core.tensor import Tensor
-from nkeras.core.variable import Variable
 
 OUTSIDE = "outside of layers"  # losses, metrics, updates
 
@@ -46,16 +43,15 @@ class Span(NamedTuple):
     details: Mapping[str, object]
 
 
-class Profiler:
+class Profiler(observer.Observer):
     """Takes down how long each kernel of a step takes.
 
     After each kernel it waits until the device is done.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.spans: list[Span] = []
-        self.guard = Guard()
-        self.losses: list[tuple[Any, Tensor]] = []
         self._stack: list[tuple[str, int]] = []  # paths of the layers around, since when
         self._token: Any = None
         self._step = ("", 0)
@@ -126,61 +122,6 @@ class Profiler:
                 self.spans.append(Span(f"gradient of {path}", "gradient", begin, end, path, {}))
 
         return timed
-
-    # What a step does as it comes, it does here.
-
-    def call(
-        self,
-        primitive: Primitive[Any],
-        kernel: Kernel,
-        tensors: Sequence[Tensor | None],
-        static: dict[str, object],
-        results: Any,
-    ) -> None:
-        """`run` has taken it down."""
-
-    def read(self, variable: Variable, tensor: Tensor) -> None:
-        """Reading takes no time."""
-
-    def assign(self, variable: Variable, tensor: Tensor) -> None:
-        """Nor does assigning."""
-
-    def look(self, tensor: Tensor) -> None:
-        """Python may look."""
-
-    def same(self, tensor: Tensor, handle: Tensor) -> None:
-        """Handles do not matter."""
-
-    def number(self, tensor: Tensor, source: Live) -> None:
-        """There are no live numbers."""
-
-    def look_at_switch(self, owner: object, name: str) -> None:
-        """Python may look."""
-
-    def live(self, function: Callable[[], Any], key: Hashable = None) -> Any:
-        """The number of now."""
-        return function()
-
-    def choice(self, choice: Choice) -> Any:
-        """The answer of now."""
-        return choice.ask()
-
-    def turns(self, function: Callable[..., Any], stacks: Sequence[Any]) -> None:
-        """Rounds of loops run one by one."""
-
-    def on_host(self, function: Callable[..., object], tensors: Sequence[Tensor]) -> None:
-        """Call the function."""
-        function(*[tensor.backend.to_numpy(tensor.data) for tensor in tensors])
-
-    def either(self, flag: Tensor, body: Callable[[], None], otherwise: Callable[[], None]) -> None:
-        """Do one or the other."""
-        if bool(flag):
-            body()
-        else:
-            otherwise()
-
-    def fail(self, reason: str) -> None:
-        """Nothing is to be repeated."""
 
 
 def _path(layer: Any) -> str:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from nkeras.backend import registry
-from nkeras.backend.protocol import Array, Kernel
 from nkeras.core import dtypes, observer, recomputing, tape, tree
 from nkeras.core.errors import cut_text, short
-from nkeras.core.guards import Guard
-from nkeras.core.host import Choice, Live
 from nkeras.core.operation import Operation
-from nkeras.core.primitive import Primitive
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Structure
 from nkeras.core.variable import Variable
@@ -62,13 +58,12 @@ class _Run:
         return True
 
 
-class _Writing:
+class _Writing(observer.Observer):
     """An observer, so that operations ask no tensor for its values."""
 
     def __init__(self, graph: Graph) -> None:
+        super().__init__()
         self._graph = graph
-        self.guard = Guard()
-        self.losses: list[tuple[Any, Tensor]] = []
 
     def enter(self, layer: Operation) -> None:
         """Operators have the names of layers."""
@@ -77,59 +72,6 @@ class _Writing:
     def leave(self, layer: Operation) -> None:
         """The layer's operators are written."""
         self._graph.layers.pop()
-
-    def run(
-        self,
-        primitive: Primitive[Any],
-        kernel: Kernel,
-        arrays: Sequence[Array | None],
-        static: Mapping[str, object],
-    ) -> Any:
-        """A kernel writes."""
-        return kernel(*arrays, **static)
-
-    def backward(self, step: Callable[..., Any]) -> Callable[..., Any]:
-        """Gradients are written like anything else."""
-        return step
-
-    def call(
-        self,
-        primitive: Primitive[Any],
-        kernel: Kernel,
-        tensors: Sequence[Tensor | None],
-        static: dict[str, object],
-        results: Any,
-    ) -> None:
-        """Kernels have done it."""
-
-    def read(self, variable: Variable, tensor: Tensor) -> None:
-        """Noted elsewhere."""
-
-    def assign(self, variable: Variable, tensor: Tensor) -> None:
-        """Noted elsewhere."""
-
-    def look(self, tensor: Tensor) -> None:
-        """The backend refuses."""
-
-    def same(self, tensor: Tensor, handle: Tensor) -> None:
-        """They have the same value."""
-
-    def number(self, tensor: Tensor, source: Live) -> None:
-        """Numbers are those of now."""
-
-    def look_at_switch(self, owner: object, name: str) -> None:
-        """They are as they are."""
-
-    def live(self, function: Callable[[], Any], key: Hashable = None) -> Any:
-        """The number of now."""
-        return function()
-
-    def choice(self, choice: Choice) -> Any:
-        """The answer of now."""
-        return choice.ask()
-
-    def turns(self, function: Callable[..., Any], stacks: Sequence[Any]) -> None:
-        """Rounds of loops are written one by one."""
 
     def on_host(self, function: Callable[..., object], tensors: Sequence[Tensor]) -> None:
         """Checks of values, which are not known."""
