@@ -6,6 +6,7 @@ Source: https://keras.io/api/models/model_saving_apis/serialization_utils/
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -25,19 +26,50 @@ T = TypeVar("T")
 _custom: dict[str, Any] = {}
 _names: dict[object, str] = {}
 _scoped: ContextVar[dict[str, object] | None] = ContextVar("nkeras_custom_objects", default=None)
-_written: ContextVar[dict[int, Any] | None] = ContextVar("nkeras_objects_written", default=None)
+_written: ContextVar[list[Any] | None] = ContextVar("nkeras_objects_written", default=None)
 _read: ContextVar[dict[object, Any] | None] = ContextVar("nkeras_objects_read", default=None)
 
 
 @contextmanager
 def sharing() -> Generator[None, None, None]:
     """Inside, an object that configurations describe in two places is one object again."""
-    written, read = _written.set({}), _read.set({})
+    token = _read.set({})
     try:
         yield
     finally:
-        _written.reset(written)
-        _read.reset(read)
+        _read.reset(token)
+
+
+def serialize_with_sharing(obj: Any) -> Structure:
+    """As `serialize_keras_object`; what stands in two places is marked as one object."""
+    token = _written.set([])
+    try:
+        described = serialize_keras_object(obj)
+    finally:
+        _written.reset(token)
+    marked = _marked(described)
+    counts = Counter(config[_MARK] for config in marked)
+    numbers = {mark: number for number, mark in enumerate(counts, 1)}
+    for config in marked:
+        mark = config.pop(_MARK)
+        if counts[mark] > 1:
+            config[_MARK] = numbers[mark]
+    return described
+
+
+_MARK = "shared_object_id"
+
+
+def _marked(described: Structure) -> list[Config]:
+    """The configurations in a structure that have the mark of an object."""
+    found, level = [], [described]
+    for part in level:  # which grows
+        if isinstance(part, dict):
+            found += [part] if _MARK in part else []
+            level += part.values()
+        elif isinstance(part, (list, tuple)):
+            level += part
+    return found
 
 
 _failed: ContextVar[list[str] | None] = ContextVar("failed", default=None)
@@ -174,11 +206,10 @@ def serialize_keras_object(obj: Any) -> Structure:
     compile_config = obj.get_compile_config() if hasattr(obj, "get_compile_config") else None
     if compile_config:
         described["compile_config"] = serialize_keras_object(compile_config)
-    shared = _written.get()
-    if shared is not None:
-        first, _ = shared.setdefault(id(obj), (described, obj))  # alive, so that its id is its own
-        if first is not described:
-            first["shared_object_id"] = described["shared_object_id"] = id(obj)
+    alive = _written.get()
+    if alive is not None:
+        alive.append(obj)  # so that its id is its own
+        described[_MARK] = id(obj)
     return described
 
 
@@ -290,7 +321,7 @@ def _deserialize(config: Structure) -> Structure:
         )
     if name == "function":
         return _find_function(inner, config.get("module"), config.get("registered_name"))
-    shared, number = _read.get(), config.get("shared_object_id")
+    shared, number = _read.get(), config.get(_MARK)
     if shared is not None and number in shared:
         return shared[number]
     try:

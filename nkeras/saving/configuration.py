@@ -10,7 +10,7 @@ from nkeras.core.errors import cut_text, short
 from nkeras.core.serialization import (
     deserialize_keras_object,
     noting_failures,
-    serialize_keras_object,
+    serialize_with_sharing,
     sharing,
 )
 from nkeras.core.typing import Config
@@ -33,8 +33,7 @@ _DAMAGED = (
 
 def write(model: Any) -> str:
     """The configuration of a model as JSON; objects that are used twice are marked as one."""
-    with sharing():
-        return json.dumps(serialize_keras_object(model))
+    return json.dumps(serialize_with_sharing(model))
 
 
 def read(

@@ -121,6 +121,17 @@ def test_a_layer_in_two_places_is_one_again(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(X), model(X))
 
 
+def test_a_layer_in_two_wrappers_is_one_again(tmp_path: Path) -> None:
+    inputs, inner = nkeras.Input((5, 4)), nkeras.layers.Dense(4)
+    outputs = nkeras.layers.TimeDistributed(inner)(inputs)
+    model = nkeras.Model(inputs, nkeras.layers.TimeDistributed(inner)(outputs))
+    model.save(tmp_path / "model.keras")
+    read = nkeras.saving.load_model(tmp_path / "model.keras")
+    assert len(read.weights) == 2
+    x = X[:5][None]
+    np.testing.assert_array_equal(read(x), model(x))
+
+
 def test_functions_of_ones_own_are_handed_over(tmp_path: Path) -> None:
     def doubled(x: Any) -> Any:
         return 2 * x

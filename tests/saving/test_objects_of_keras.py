@@ -96,9 +96,9 @@ class Activated(layers.Layer):
 def test_shared_objects_are_written_and_read_in_one_scope() -> None:
     relu = layers.ReLU()
     pair = [Activated(relu), Activated(relu)]
+    written = json.loads(json.dumps(serialization.serialize_with_sharing(pair)))
+    custom = {"Activated": Activated}
     with serialization.sharing():
-        written = json.loads(json.dumps(saving.serialize_keras_object(pair)))
-        custom = {"Activated": Activated}
         first, second = saving.deserialize_keras_object(written, custom)
     assert first.activation is second.activation
     assert first.activation is not relu
