@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The others cost time, which shows in a command that takes half a second.
     wanted = [name for name in _COMMANDS if name == words[0]] if words else []
     for name in wanted or _COMMANDS:
-        module = import_module(f"nkeras.cli.{name}")
+        # Files of this folder also run by themselves: none may have the name of a module of Python.
+        module = import_module(f"nkeras.cli.{'inspection' if name == 'inspect' else name}")
         summary = module.DESCRIPTION
         command = commands.add_parser(name, help=summary, description=summary)
         module.add_arguments(command)

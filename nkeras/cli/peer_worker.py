@@ -113,8 +113,6 @@ def main() -> None:
     # What frameworks print goes to standard error, so that answers stand alone.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    here = str(Path(__file__).resolve().parent)  # its modules are no peers': `inspect`, for one
-    sys.path[:] = [path for path in sys.path if str(Path(path).resolve()) != here]
     sys.path.insert(0, str(Path(file).resolve().parent))
 
     def reply(answer: dict[str, object]) -> None:

@@ -22,7 +22,7 @@ import safetensors.numpy
 import nkeras
 from nkeras import layers
 from nkeras.__main__ import main
-from nkeras.cli import inspect
+from nkeras.cli import inspection
 from nkeras.saving import arrays, facts
 from tests.harness import oracle
 
@@ -468,7 +468,7 @@ def test_inspect_reads_or_refuses_whatever_a_configuration_says(tmp_path: Path) 
             for name, content in {**members, "config.json": json.dumps(config)}.items():
                 archive.writestr(name, content)
         try:
-            assert inspect.report(facts.of_file(path), with_arrays=True)
+            assert inspection.report(facts.of_file(path), with_arrays=True)
         except ValueError:
             refused += 1
     assert refused < 10
