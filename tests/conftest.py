@@ -22,6 +22,28 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["NUMBA_CACHE_DIR"] = str(Path(base) / f"numba-{worker}")
 
 
+LARGE_TABLE = 200
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--sample 8`: of tests with many cases every eighth, as .ci/run has time for."""
+    told = f"of a test with over {LARGE_TABLE} cases, run one in so many"
+    parser.addoption("--sample", type=int, default=1, metavar="N", help=told)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what `--sample` does not ask for."""
+    every: int = config.getoption("sample")
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    tables = [table for table in cases.values() if len(table) > LARGE_TABLE and every > 1]
+    left_out = {item for table in tables for i, item in enumerate(table) if i % every}
+    if left_out:
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture(scope="session")
 def oracle() -> Any:
     """The module `tests.harness.oracle`; tests skip where Keras 3.15 cannot be had."""
