@@ -56,16 +56,21 @@ def oracle() -> Any:
 
 @pytest.fixture(autouse=True)
 def _clean_session() -> Iterator[None]:
-    """After each test, names, seeds, settings and the backend are what they were before."""
+    """After each test, names, seeds, settings, what is registered and the backend are as before."""
     from dataclasses import asdict
 
     from nkeras.backend import registry
-    from nkeras.core import config, naming
+    from nkeras.core import config, naming, serialization
     from nkeras.core.random import reset_global_seed
 
     default, settings = registry._default, asdict(config._settings)
+    known = serialization.get_custom_objects()
+    registered, names = dict(known), dict(serialization._names)
     yield
     registry._default = default
+    for table, before in ((known, registered), (serialization._names, names)):
+        table.clear()
+        table.update(before)
     for name, value in settings.items():
         setattr(config._settings, name, value)
     naming.reset()

@@ -59,7 +59,7 @@ def test_damaged_files_load_or_are_refused(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_damaged_files_for_two_minutes(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
-    tried(tmp_path, EXAMPLES, 120)
+    tried(tmp_path, EXAMPLES, 60)
 
 
 @pytest.mark.long
