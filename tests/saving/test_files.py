@@ -133,14 +133,16 @@ def test_a_layer_in_two_wrappers_is_one_again(tmp_path: Path) -> None:
 
 
 def test_functions_of_ones_own_are_handed_over(tmp_path: Path) -> None:
-    def doubled(x: Any) -> Any:
+    def twice_as_much(x: Any) -> Any:
         return 2 * x
 
-    model = nkeras.Sequential([nkeras.Input((4,)), nkeras.layers.Lambda(doubled)])
+    model = nkeras.Sequential([nkeras.Input((4,)), nkeras.layers.Lambda(twice_as_much)])
     model.save(tmp_path / "model.keras")
-    with pytest.raises(TypeError, match=r"'doubled'.*custom_objects"):
+    with pytest.raises(TypeError, match=r"'twice_as_much'.*custom_objects"):
         nkeras.saving.load_model(tmp_path / "model.keras")
-    read = nkeras.saving.load_model(tmp_path / "model.keras", custom_objects={"doubled": doubled})
+    read = nkeras.saving.load_model(
+        tmp_path / "model.keras", custom_objects={"twice_as_much": twice_as_much}
+    )
     np.testing.assert_array_equal(read(X), 2 * X)
 
 
