@@ -27,8 +27,9 @@ LARGE_TABLE = 200
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--sample 8`: of tests with many cases every eighth, as .ci/run has time for."""
-    told = f"of a test with over {LARGE_TABLE} cases, run one in so many"
-    parser.addoption("--sample", type=int, default=1, metavar="N", help=told)
+    told = f"of a test with over {LARGE_TABLE} cases, run one in so many (NKERAS_TEST_SAMPLE)"
+    default = int(os.environ.get("NKERAS_TEST_SAMPLE", "1"))
+    parser.addoption("--sample", type=int, default=default, metavar="N", help=told)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -92,7 +92,9 @@ def save(file: IO[bytes], path: Path, arrays: dict[str, np.ndarray]) -> None:
         ValueError: `.npy` cannot take them, or the path has another ending.
     """
     if path.suffix == ".npz":
-        np.savez(file, allow_pickle=False, **arrays)
+        if any(array.dtype.hasobject for array in arrays.values()):
+            raise ValueError(f"Arrays of objects cannot be written as {short(path.name)}.")
+        np.savez(file, **arrays)  # type: ignore[arg-type]
     elif path.suffix == _ENDING and len(arrays) == 1:
         np.save(file, *arrays.values(), allow_pickle=False)
     else:
