@@ -22,7 +22,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["NUMBA_CACHE_DIR"] = str(Path(base) / f"numba-{worker}")
 
 
-LARGE_TABLE = 200
+LARGE_TABLE = 60
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
