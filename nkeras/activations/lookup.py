@@ -11,7 +11,8 @@ from nkeras.activations.keras2 import keras2_hard_sigmoid
 from nkeras.activations.smooth import linear
 from nkeras.backend.scalars import activation as scalars
 from nkeras.core.elementwise import Elementwise
-from nkeras.core.serialization import deserialize_keras_object, resolve, serialize_keras_object
+from nkeras.core.families import resolve
+from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import ActivationLike, Config
 from nkeras.ops import activation as ops

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nkeras.constraints.constraints import Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm
-from nkeras.core.serialization import Family
+from nkeras.core.families import Family
 
 CONSTRAINTS = {cls.__name__: cls for cls in (Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm)}
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from nkeras.core import dtypes
 from nkeras.core.errors import short
+from nkeras.core.families import Family
 from nkeras.core.primitive import to_tensor
-from nkeras.core.serialization import Family
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import DTypeLike, InitializerLike, ShapeLike
 from nkeras.initializers.constant import Constant, Identity, Initializer, Ones, Zeros

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nkeras.core.serialization import Family, classes_in
+from nkeras.core.families import Family, classes_in
 from nkeras.losses import (
     crossentropy,
     divergence,

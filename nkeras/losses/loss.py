@@ -13,10 +13,10 @@ import numpy as np
 from nkeras.core import config as settings
 from nkeras.core import naming, policies, tree
 from nkeras.core.configurable import Configurable
+from nkeras.core.families import resolve
 from nkeras.core.graph import get_mask
 from nkeras.core.guards import GuardedAttributes
 from nkeras.core.primitive import to_tensor
-from nkeras.core.serialization import resolve
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, PolicyLike, Self, Structure, TensorLike, TensorsLike
 from nkeras.losses.named import FUNCTIONS, Named

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nkeras.core import naming
-from nkeras.core.serialization import Family, classes_in
+from nkeras.core.families import Family, classes_in
 from nkeras.metrics import (
     accuracy,
     auc,

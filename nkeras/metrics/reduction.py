@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from nkeras.core.families import resolve
 from nkeras.core.graph import get_mask
 from nkeras.core.primitive import to_tensor
-from nkeras.core.serialization import resolve
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, PolicyLike, Self, TensorLike
 from nkeras.losses.identifiers import TABLE as LOSSES

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nkeras.core.errors import refuse, short
-from nkeras.core.serialization import (
-    classes_in,
-    deserialize_keras_object,
-    resolve,
-    serialize_keras_object,
-)
+from nkeras.core.families import classes_in, resolve
+from nkeras.core.serialization import deserialize_keras_object, serialize_keras_object
 from nkeras.core.typing import Config, OptimizerLike
 from nkeras.optimizers import (
     adafactor,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nkeras.core.serialization import Family
+from nkeras.core.families import Family
 from nkeras.quantizers.configs import Int8QuantizationConfig, QuantizationConfig
 from nkeras.quantizers.quantizers import AbsMaxQuantizer, Quantizer
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nkeras.core.serialization import Family
+from nkeras.core.families import Family
 from nkeras.regularizers.regularizers import L1, L1L2, L2, OrthogonalRegularizer, Regularizer
 
 REGULARIZERS: dict[str, type[Regularizer]] = {

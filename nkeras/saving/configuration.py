@@ -31,9 +31,17 @@ _DAMAGED = (
 )
 
 
-def write(model: Any) -> str:
-    """The configuration of a model as JSON; objects that are used twice are marked as one."""
-    return json.dumps(serialize_with_sharing(model))
+def write(model: Any, training: bool = True) -> str:
+    """The configuration of a model as JSON; objects that are used twice are marked as one.
+
+    Args:
+        model: model, layer or another object with a configuration.
+        training: whether to write how the model was compiled.
+    """
+    described = serialize_with_sharing(model)
+    if not training and isinstance(described, dict):
+        described.pop("compile_config", None)
+    return json.dumps(described)
 
 
 def read(

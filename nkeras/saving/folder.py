@@ -9,13 +9,18 @@ from typing import Any
 
 from nkeras.core.files import replacing
 from nkeras.saving import assets, configuration, hdf5, weights
-from nkeras.saving.keras_file import CONFIG, METADATA, WEIGHTS, metadata
+from nkeras.saving.keras_file import CONFIG, METADATA, WEIGHTS, metadata, save_weights
 
 
-def save(model: Any, path: Path) -> None:
+def save(model: Any, path: Path, training: bool = True) -> None:
     """Write a model into a folder, which is made where there is none.
 
     Each file takes the place of the old one whole; the configuration comes last.
+
+    Args:
+        model: model.
+        path: of the folder.
+        training: whether to write how the model was compiled, and the optimizer's state.
     """
     if path.suffix == ".keras":
         raise ValueError(
@@ -23,14 +28,14 @@ def save(model: Any, path: Path) -> None:
             f".keras. Received: {str(path)!r}"
         )
     path.mkdir(parents=True, exist_ok=True)
-    with replacing(path / WEIGHTS, "w+b") as file, hdf5.Writer(file) as writer:
-        weights.save(model, writer)
+    with replacing(path / WEIGHTS, "w+b") as file:
+        save_weights(model, file, training)
     with assets.gathered(model) as files:
         for name, source in files.items():
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             with replacing(path / name) as file, source.open("rb") as content:
                 shutil.copyfileobj(content, file)
-    for name, text in ((METADATA, metadata()), (CONFIG, configuration.write(model))):
+    for name, text in ((METADATA, metadata()), (CONFIG, configuration.write(model, training))):
         with replacing(path / name, "w") as file:
             file.write(text)
 

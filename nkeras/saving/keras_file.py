@@ -27,33 +27,35 @@ _MAX_METADATA = 1 << 20
 _MAX_ASSET = 1 << 32
 
 
-def save(model: Any, file: IO[bytes], in_place: bool = False) -> None:
+def save(model: Any, file: IO[bytes], training: bool = True, in_place: bool = False) -> None:
     """Write a model as an archive.
 
     Args:
         model: model, layer or another object with a configuration.
         file: file opened for writing bytes.
+        training: whether to write how the model was compiled, and the optimizer's state.
         in_place: whether the file is a new one that can be read as well; otherwise the weights are
             gathered in a temporary file before they are put into the archive.
     """
     with zipfile.ZipFile(file, "w") as target:
         target.writestr(METADATA, metadata())
-        target.writestr(CONFIG, configuration.write(model))
+        target.writestr(CONFIG, configuration.write(model, training))
         if in_place:
             with archive.written_in_place(target, WEIGHTS) as member:
-                _save_weights(model, member)
+                save_weights(model, member, training)
         else:
             with tempfile.TemporaryFile() as gathered:
-                _save_weights(model, gathered)
+                save_weights(model, gathered, training)
                 archive.add(target, WEIGHTS, gathered)
         with assets.gathered(model) as files:
             for name, path in files.items():
                 target.write(path, name)
 
 
-def _save_weights(model: Any, file: IO[bytes]) -> None:
+def save_weights(model: Any, file: IO[bytes], training: bool) -> None:
+    """Write the weights of a model, and with `training` the optimizer's state."""
     with hdf5.Writer(file) as writer:
-        weights.save(model, writer)
+        weights.save(model, writer, () if training else (model.optimizer,))
 
 
 def metadata() -> str:

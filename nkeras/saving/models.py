@@ -50,7 +50,8 @@ def save_model(
             open file. With `zipped=False`, the path of a folder.
         overwrite: whether to replace a file; otherwise ask on the terminal.
         zipped: False for a folder instead of an archive.
-        **kwargs: only `include_optimizer`, for `.h5`: whether to write how the model was compiled.
+        **kwargs: only `include_optimizer`: whether to write how the model was compiled, and the
+            optimizer's state (Keras 3.15 heeds it for `.h5` alone).
 
     Raises:
         ValueError: the path has another ending, or an argument is unknown.
@@ -66,8 +67,9 @@ def save_model(
 
     Source: https://keras.io/api/models/model_saving_apis/model_saving_and_loading/
     """
-    include_optimizer = kwargs.pop("include_optimizer", True)
-    kwargs.pop("save_format", None)  # of Keras 2; the path says it
+    training = bool(kwargs.pop("include_optimizer", True))
+    if kwargs.pop("save_format", None) is not None:
+        warn("save_model: the argument `save_format` has no effect: the path says the format.")
     if kwargs:
         known = ["overwrite", "zipped", "include_optimizer"]
         raise ValueError(
@@ -80,22 +82,22 @@ def save_model(
             "`build()` it, before."
         )
     if isinstance(filepath, io.IOBase) or hasattr(filepath, "write"):
-        keras_file.save(model, filepath)  # type: ignore[arg-type]
+        keras_file.save(model, filepath, training)  # type: ignore[arg-type]
         return
     path = _path(filepath, "save_model")
     if not _may_write(path, overwrite):
         return
     if zipped is False:
-        folder.save(model, path)
+        folder.save(model, path, training)
     elif path.suffix == ".keras":
         with replacing(path, "w+b") as file:
-            keras_file.save(model, file, in_place=True)
+            keras_file.save(model, file, training, in_place=True)
     elif path.suffix in _LEGACY:
         from nkeras.saving import legacy_h5  # only with such files
 
         path.parent.mkdir(parents=True, exist_ok=True)  # as Keras does for these files alone
         with replacing(path, "w+b") as file:
-            legacy_h5.save(model, file, bool(include_optimizer))
+            legacy_h5.save(model, file, training)
     else:
         raise ValueError(
             "save_model: argument `filepath` must end in .keras (or .h5). Received: "

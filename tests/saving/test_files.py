@@ -57,6 +57,18 @@ def test_open_files_and_folders(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read(X), model(X))
 
 
+def test_without_the_state_of_training(tmp_path: Path) -> None:
+    model = mlp()
+    model.fit(X, Y, verbose=0)
+    for name, options in (("m.keras", {}), ("m.h5", {}), ("folder", {"zipped": False})):
+        model.save(tmp_path / name, include_optimizer=False, **options)
+        read = nkeras.saving.load_model(tmp_path / name)
+        assert not read.compiled
+        np.testing.assert_array_equal(read(X), model(X))
+    model.save(tmp_path / "whole.keras")
+    assert (tmp_path / "m.keras").stat().st_size < (tmp_path / "whole.keras").stat().st_size
+
+
 def test_assets_of_layers_of_ones_own(tmp_path: Path) -> None:
     @nkeras.saving.register_keras_serializable("test_files")
     class Words(nkeras.Layer):
