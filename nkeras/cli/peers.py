@@ -8,6 +8,7 @@ scripts in `benchmarks/` measure with this.
 from __future__ import annotations
 
 import json
+import math
 import os
 import queue
 import statistics
@@ -97,7 +98,8 @@ class Measured:
 
     def ratio(self, name: str) -> float:
         """How many times longer a peer takes than nkeras."""
-        return self.median(name) / self.median("nkeras")
+        own = self.median("nkeras")
+        return self.median(name) / own if own else math.inf  # a peak may be no more than before
 
     def fastest(self, among: Iterable[str] = ()) -> str | None:
         """The fastest of the peers, or of some of them."""

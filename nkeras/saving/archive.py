@@ -190,7 +190,8 @@ class _Part(io.RawIOBase):
         return size
 
     def flush(self) -> None:
-        self._file.flush()
+        if not self._file.closed:  # a part may be thrown away after its file (closing flushes)
+            self._file.flush()
 
 
 def add(archive: zipfile.ZipFile, member: str, file: IO[bytes]) -> None:
