@@ -1,4 +1,4 @@
-"""Device functions that Numba lacks. All code that emits LLVM IR for the GPU stands here.
+"""Device functions that Numba lacks. All code that emits LLVM IR for the GPU stands in this folder.
 
 `udiv(a, b)` and `umod(a, b)` are `a // b` and `a % b` of integers that are not negative: Python's
 rounding towards minus infinity would cost about five times the instructions.

@@ -1,0 +1,88 @@
+"""Several neighbouring elements of device memory at once: one access of up to 128 bits.
+
+    a, b, c, d = load_4(x, index)
+    store_4(y, index, (a, b, c, d))
+
+The index must be a multiple of the number of elements, and the array must start at such an address
+(what the memory pool gives out does).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nkeras_numba_cuda.cuda import SIMULATOR, intrinsic, types
+
+
+def _load(count: int) -> Any:
+    @intrinsic
+    def load(typing_context: Any, array: Any, index: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            place, bytes_ = _place(context, builder, signature, arguments, count)
+            vector = builder.load(place, align=bytes_)
+            parts = [builder.extract_element(vector, INT32(i)) for i in range(count)]
+            return context.make_tuple(builder, signature.return_type, parts)
+
+        return types.UniTuple(array.dtype, count)(array, index), generate
+
+    return load
+
+
+def _store(count: int) -> Any:
+    @intrinsic
+    def store(typing_context: Any, array: Any, index: Any, values: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            place, bytes_ = _place(context, builder, signature, arguments, count)
+            vector = ir.Constant(place.type.pointee, ir.Undefined)
+            for i in range(count):
+                value = builder.extract_value(arguments[2], i)
+                vector = builder.insert_element(vector, value, INT32(i))
+            builder.store(vector, place, align=bytes_)
+            return context.get_dummy_value()
+
+        return types.void(array, index, types.UniTuple(array.dtype, count)), generate
+
+    return store
+
+
+def _place(context: Any, builder: Any, signature: Any, arguments: Any, count: int) -> Any:
+    """The address of a vector, and how many bytes it has."""
+    pointer = element(context, builder, signature, arguments, 0)
+    kind = ir.PointerType(ir.VectorType(pointer.type.pointee, count))
+    return builder.bitcast(pointer, kind), count * context.get_abi_sizeof(pointer.type.pointee)
+
+
+def _simulated_load(count: int) -> Any:
+    def load(array: Any, index: int) -> Any:
+        _check(array, index, count)
+        return tuple(array[index + i] for i in range(count))
+
+    return load
+
+
+def _simulated_store(count: int) -> Any:
+    def store(array: Any, index: int, values: Any) -> None:
+        _check(array, index, count)
+        for i in range(count):
+            array[index + i] = values[i]
+
+    return store
+
+
+def _check(array: Any, index: int, count: int) -> None:
+    if index < 0 or index + count > array.size or index % count:
+        raise IndexError(f"{count} elements at {index} of an array of {array.size}")
+
+
+if SIMULATOR:
+    load_2, load_4 = _simulated_load(2), _simulated_load(4)
+    store_2, store_4 = _simulated_store(2), _simulated_store(4)
+else:
+    from llvmlite import ir
+
+    from nkeras_numba_cuda.device.addresses import INT32, element
+
+    load_2, load_4 = _load(2), _load(4)
+    store_2, store_4 = _store(2), _store(4)
+
+__all__ = ["load_2", "load_4", "store_2", "store_4"]
