@@ -1,52 +1,103 @@
-"""The CUDA target. This is the only file of the repository that imports it.
+"""The CUDA target: numba-cuda, or its successor numba-cuda-mlir. No other file imports either.
 
-numba-cuda is in maintenance mode and its successor has no simulator yet: kernels get `cuda` from
-here, so that the target can be exchanged in one place.
+numba-cuda has the simulator and takes intrinsics that emit LLVM IR, but is in maintenance mode;
+numba-cuda-mlir compiles the plain kernels as they are and takes no such intrinsics. The environment variable
+NKERAS_CUDA_TARGET names one of them; without it numba-cuda is taken where it is installed.
 """
 
 from __future__ import annotations
 
+import os
 import warnings
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-from numba import config
 
-if not hasattr(np, "row_stack"):  # dropped by NumPy 2.5; numba-cuda 0.30 asks for it
-    setattr(np, "row_stack", np.vstack)  # noqa: B010  a checker knows no such attribute
+from nkeras.core.errors import short
 
-with warnings.catch_warnings():
-    # NumPy 2.5 deprecates a timedelta that numba-cuda makes at its import: nothing a user can mend.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from numba import cuda as _target
+TARGETS = {"numba-cuda": "numba_cuda", "numba-cuda-mlir": "numba_cuda_mlir"}
+"""Packages that compile kernels, the preferred one first, and their modules."""
 
-cuda: Any = _target
 
-SIMULATOR: bool = bool(config.ENABLE_CUDASIM)  # pyright: ignore[reportAttributeAccessIssue]
+def chosen_target() -> str:
+    """The package that compiles kernels here.
+
+    Raises:
+        ImportError: none is installed, or not the one that NKERAS_CUDA_TARGET names.
+    """
+    named = os.environ.get("NKERAS_CUDA_TARGET", "")
+    if named and named not in TARGETS:
+        raise ImportError(f"NKERAS_CUDA_TARGET is {short(named)}, not {' or '.join(TARGETS)}")
+    simulated = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
+    if simulated and named == "numba-cuda-mlir":
+        raise ImportError(
+            "numba-cuda-mlir, which NKERAS_CUDA_TARGET names, has no simulator: unset one of "
+            "NKERAS_CUDA_TARGET and NUMBA_ENABLE_CUDASIM"
+        )
+    wanted = [named] if named else ["numba-cuda"] if simulated else list(TARGETS)
+    for package in wanted:
+        if find_spec(TARGETS[package]) is not None:
+            return package
+    raise ImportError(f"{' or '.join(wanted)} is not installed: pip install 'nkeras[cuda]'")
+
+
+class Untranslated:
+    """Stands for an intrinsic that the target cannot take; kernels that call it do not compile.
+
+    Args:
+        function: makes LLVM IR.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.name = function.__name__
+
+
+TARGET: str = chosen_target()
+"""The package that compiles kernels."""
+
+if TARGET == "numba-cuda-mlir":
+    cuda: Any = import_module("numba_cuda_mlir.cuda")
+    config: Any = import_module("numba_cuda_mlir.numba_cuda.core.config")
+else:
+    if not hasattr(np, "row_stack"):  # dropped by NumPy 2.5; numba-cuda 0.30 asks for it
+        setattr(np, "row_stack", np.vstack)  # noqa: B010  a checker knows no such attribute
+    config = import_module("numba").config
+    with warnings.catch_warnings():
+        # NumPy 2.5 deprecates a timedelta that it makes at its import: nothing a user can mend.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        cuda = import_module("numba.cuda")
+
+SIMULATOR: bool = TARGET == "numba-cuda" and bool(config.ENABLE_CUDASIM)
 """Whether kernels run in numba-cuda's simulator (NUMBA_ENABLE_CUDASIM=1), on NumPy arrays."""
 
 # A small grid is no mistake here, for models may be small. There is no setting per launch.
-config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # pyright: ignore[reportAttributeAccessIssue]
+config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+
+intrinsic: Any = None
+libdevice: Any = None
+types: Any = None
+simulated_array: Any = None
+"""Marks a NumPy array as device memory in the simulator, which copies others in and out."""
 
 if SIMULATOR:
-    from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
-
-    intrinsic: Any = None
-    libdevice: Any = None
-    types: Any = None
-    simulated_array: Any = FakeCUDAArray
-    """Marks a NumPy array as device memory: the simulator copies others in and out."""
+    simulated_array = import_module("numba.cuda.simulator.cudadrv.devicearray").FakeCUDAArray
+elif TARGET == "numba-cuda-mlir":
+    intrinsic = Untranslated
+    libdevice = import_module("numba_cuda_mlir.cuda.libdevice")
+    types = import_module("numba_cuda_mlir.types")
 else:
-    from numba.cuda import libdevice, types
-    from numba.cuda.extending import intrinsic
-
-    simulated_array: Any = None
+    intrinsic = import_module("numba.cuda.extending").intrinsic
+    libdevice = import_module("numba.cuda.libdevice")
+    types = import_module("numba.cuda").types
 
 
 def allow_shared_memory(compiled: Any, size: int) -> None:
     """Let a compiled kernel be launched with more shared memory than 48 kB.
 
-    The target has no public way to say so (NVIDIA/numba-cuda#94).
+    numba-cuda has no public way to say so (NVIDIA/numba-cuda#94), numba-cuda-mlir does it itself.
 
     Args:
         compiled: the kernel for one signature, as a callback before its launch gets it.
@@ -55,6 +106,8 @@ def allow_shared_memory(compiled: Any, size: int) -> None:
     Raises:
         RuntimeError: the device refuses.
     """
+    if TARGET == "numba-cuda-mlir":
+        return
     from cuda.bindings import driver
 
     function = compiled._codelibrary.get_cufunc()
@@ -68,6 +121,7 @@ def allow_shared_memory(compiled: Any, size: int) -> None:
 
 __all__ = [
     "SIMULATOR",
+    "TARGET",
     "allow_shared_memory",
     "cuda",
     "intrinsic",

@@ -13,12 +13,14 @@ from nkeras.backend.scalar import Scalar
 from nkeras.core.dtypes import DTYPES
 from nkeras.core.errors import short
 from nkeras_numba_cuda import memory
-from nkeras_numba_cuda.cuda import SIMULATOR, cuda
+from nkeras_numba_cuda.cuda import SIMULATOR, TARGET, cuda
 from nkeras_numba_cuda.kernels import KERNELS
 from nkeras_numba_cuda.kernels.custom import array_kernel
 from nkeras_numba_cuda.kernels.elementwise import elementwise
 from nkeras_numba_cuda.memory import Array
 from nkeras_numpy.namespace import Kernel
+
+PROVED = "compiled and simulated, never run on hardware yet: see docs/cuda.md"
 
 
 class NumbaCuda:
@@ -63,7 +65,11 @@ class NumbaCuda:
 
     def describe(self) -> dict[str, str]:
         """Versions and the device."""
-        facts = {"device": self.device, "numba-cuda": _version("numba-cuda")}
+        facts = {
+            "device": self.device,
+            "target": f"{TARGET} {_version(TARGET)}",
+            "proved": PROVED,
+        }
         if SIMULATOR:
             return facts | {"arrays": f"NumPy {np.__version__}"}
         major, minor = cuda.get_current_device().compute_capability
@@ -89,13 +95,22 @@ def _device_name() -> str:
 
 
 def _has_bfloat16() -> bool:
-    """Whether arrays can be bfloat16, which older CuPy does not know."""
-    try:
-        array = memory.empty((1,), "bfloat16")
-        array.fill(1)
-        return bool(array.astype("float32")[0] == 1)
-    except (TypeError, ValueError, NotImplementedError):
-        return False
+    """Whether arrays can be bfloat16: CuPy's since 14, with NumPy 2.1.2 or newer.
+
+    See https://docs.cupy.dev/en/latest/upgrade.html
+    """
+    numpy, cupy = np.__version__, memory.array_module().__version__
+    return SIMULATOR or (_numbers(numpy) >= (2, 1, 2) and _numbers(cupy) >= (14,))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The numbers a version begins with: `2.1.0rc1` is 2, 1."""
+    numbers = []
+    for part in version.split("."):
+        if not part.isdecimal():
+            break
+        numbers.append(int(part))
+    return tuple(numbers)
 
 
 def _version(package: str) -> str:

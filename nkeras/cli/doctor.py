@@ -16,7 +16,7 @@ from nkeras.cli.against import usable_cores
 DESCRIPTION = "show versions, backends, threads, the kernel cache and the GPU"
 
 _PACKAGES = ("numpy", "numba", "llvmlite", "ml_dtypes", "h5py")
-_GPU_PACKAGES = ("numba-cuda", "cupy-cuda13x", "cupy-cuda12x", "cupy")
+_GPU_PACKAGES = ("numba-cuda", "numba-cuda-mlir", "cupy-cuda13x", "cupy-cuda12x", "cupy")
 _ENVIRONMENT = (
     "NKERAS_BACKEND",
     "NKERAS_NUM_THREADS",
@@ -29,6 +29,7 @@ _ENVIRONMENT = (
     "NUMBA_CACHE_DIR",
     "NUMBA_DISABLE_JIT",
     "NUMBA_ENABLE_CUDASIM",
+    "NKERAS_CUDA_TARGET",
     "CUDA_VISIBLE_DEVICES",
 )
 

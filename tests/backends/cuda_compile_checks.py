@@ -14,7 +14,7 @@ import nkeras.backend.scalars
 from nkeras.backend.body import Body
 from nkeras.backend.scalar import SCALARS, Scalar
 from nkeras_numba_cuda import kernels, launch
-from nkeras_numba_cuda.cuda import SIMULATOR, cuda
+from nkeras_numba_cuda.cuda import SIMULATOR, TARGET, cuda
 from nkeras_numba_cuda.kernels.custom import kernel_for as kernel_for_body
 from nkeras_numba_cuda.kernels.elementwise import kernel_for
 from nkeras_numba_cuda.launch import Kernel
@@ -105,15 +105,25 @@ def missing_library() -> str | None:
     return None
 
 
+def pretend_to_have_a_gpu() -> None:
+    """Answer the target, which asks the device for its capability in some places."""
+    if TARGET == "numba-cuda":  # when a kernel calls a device function
+        device = SimpleNamespace(compute_capability=CAPABILITY)
+        vars(sys.modules["numba.cuda.dispatcher"])["get_current_device"] = lambda: device
+        return
+    for module in list(sys.modules.values()):
+        if module.__name__.startswith(TARGET.replace("-", "_")):
+            if "get_gpu_compute_capability" in vars(module):
+                vars(module)["get_gpu_compute_capability"] = lambda *_: CAPABILITY
+
+
 def main() -> int:
     assert not SIMULATOR, "the simulator cannot compile"
     missing = missing_library()
     if missing:
         print(missing)
         return SKIPPED
-    # Numba asks the current device for its capability when a kernel calls a device function.
-    device = SimpleNamespace(compute_capability=CAPABILITY)
-    vars(sys.modules["numba.cuda.dispatcher"])["get_current_device"] = lambda: device
+    pretend_to_have_a_gpu()
     count, failures = 0, []
     for name, kernel in part(sys.argv[1]):
         if not kernel.signatures:
