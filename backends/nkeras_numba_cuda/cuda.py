@@ -1,8 +1,8 @@
 """The CUDA target: numba-cuda, or its successor numba-cuda-mlir. No other file imports either.
 
 numba-cuda has the simulator and takes intrinsics that emit LLVM IR, but is in maintenance mode;
-numba-cuda-mlir compiles the plain kernels as they are and takes no such intrinsics. The environment variable
-NKERAS_CUDA_TARGET names one of them; without it numba-cuda is taken where it is installed.
+numba-cuda-mlir compiles the plain kernels as they are and takes no such intrinsics. The environment
+variable NKERAS_CUDA_TARGET names one of them; without it numba-cuda is taken where it is installed.
 """
 
 from __future__ import annotations
