@@ -11,6 +11,9 @@ import numpy as np
 
 from nkeras_numba_cuda.cuda import SIMULATOR, cuda, simulated_array
 
+ALIGNMENT = 16
+"""Bytes that the widest access of a kernel takes."""
+
 Array = Any  # cupy.ndarray, or numpy.ndarray in the simulator
 
 
@@ -42,6 +45,12 @@ def to_numpy(array: Array) -> np.ndarray:
 def contiguous(array: Array) -> Array:
     """The array, or a copy of it, with its elements in row-major order."""
     return array if array.flags.c_contiguous else array_module().ascontiguousarray(array)
+
+
+def is_aligned(array: Array) -> bool:
+    """Whether it starts where 128 bits can be read at once; views may start elsewhere."""
+    start = array.ctypes.data if isinstance(array, np.ndarray) else array.data.ptr
+    return start % ALIGNMENT == 0
 
 
 @functools.lru_cache(maxsize=4096)

@@ -2,7 +2,8 @@
 numba-cuda-mlir takes none of it: what its kernels call has a form in Python besides.
 
 `udiv(a, b)` and `umod(a, b)` are `a // b` and `a % b` of integers that are not negative: Python's
-rounding towards minus infinity would cost about five times the instructions.
+rounding towards minus infinity would cost about five times the instructions. `udiv_32` and
+`umod_32` are for numbers below 2**31: a fraction of a division of 64 bits.
 """
 
 from __future__ import annotations
@@ -18,16 +19,21 @@ from nkeras_numba_cuda.device.functions import device_function
 
 udiv: Any
 umod: Any
+udiv_32: Any
+umod_32: Any
 square_root: Any
 
 
-def _unsigned(instruction: str) -> Any:
-    """A function of two int64 that is one instruction of LLVM."""
+def _unsigned(instruction: str, bits: int) -> Any:
+    """A function of two int64 that is one instruction of LLVM for integers of so many bits."""
 
     @intrinsic
     def divide(typing_context: Any, a: Any, b: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return getattr(builder, instruction)(*arguments)
+            if bits == 64:
+                return getattr(builder, instruction)(*arguments)
+            narrow = [builder.trunc(argument, ir.IntType(bits)) for argument in arguments]
+            return builder.zext(getattr(builder, instruction)(*narrow), ir.IntType(64))
 
         return types.int64(types.int64, types.int64), generate
 
@@ -43,13 +49,18 @@ def _unsigned_rest(a: Any, b: Any) -> Any:
 
 
 if SIMULATOR:
-    udiv, umod = operator.floordiv, operator.mod
+    udiv = udiv_32 = operator.floordiv
+    umod = umod_32 = operator.mod
     square_root = np.sqrt  # NaN below zero, where `math.sqrt` raises
 elif TARGET == "numba-cuda-mlir":  # it takes no LLVM IR
-    udiv, umod = map(device_function, (_divide_unsigned, _unsigned_rest))
+    udiv = udiv_32 = device_function(_divide_unsigned)
+    umod = umod_32 = device_function(_unsigned_rest)
     square_root = math.sqrt
 else:
-    udiv, umod = _unsigned("udiv"), _unsigned("urem")
+    from llvmlite import ir
+
+    udiv, umod = _unsigned("udiv", 64), _unsigned("urem", 64)
+    udiv_32, umod_32 = _unsigned("udiv", 32), _unsigned("urem", 32)
     square_root = math.sqrt
 
-__all__ = ["square_root", "udiv", "umod"]
+__all__ = ["square_root", "udiv", "udiv_32", "umod", "umod_32"]

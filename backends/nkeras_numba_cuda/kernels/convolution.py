@@ -1,173 +1,77 @@
-"""Convolution of one to three dimensions, channels last: one thread per element of the result.
-
-Each kernel gathers, so every element is summed by one thread in a fixed order.
-"""
+"""Convolution of one to three dimensions, channels last: which kernels compute it."""
 
 from __future__ import annotations
 
-from nkeras_numba_cuda.cuda import cuda
-from nkeras_numba_cuda.device.intrinsics import udiv, umod
+import math
+
+from nkeras_numba_cuda.device.epilogues import epilogue_mode
+from nkeras_numba_cuda.kernels import depthwise
+from nkeras_numba_cuda.kernels.plain_convolution import (
+    conv_backward_input,
+    conv_backward_kernel,
+    conv_forward,
+    sum_of_parts,
+)
 from nkeras_numba_cuda.kernels.registry import OWN
-from nkeras_numba_cuda.kernels.windows import AT, geometry
-from nkeras_numba_cuda.launch import FLOATING, kernel
+from nkeras_numba_cuda.kernels.windows import geometry
+from nkeras_numba_cuda.launch import FLOATING
 from nkeras_numba_cuda.memory import Array, constants, contiguous, empty
 from nkeras_numpy import convolution as reference
+from nkeras_numpy.linalg import epilogue
 from nkeras_numpy.namespace import in_float32
 from nkeras_numpy.windows import Ints, Pairs, output_sizes
 
-
-@kernel("{T}[::1], {T}[::1], {T}[::1], int64[::1]", T=FLOATING)
-def conv_forward(y, x, kernel, g):
-    size_0, size_1, size_2 = g[AT.size_0], g[AT.size_1], g[AT.size_2]
-    window_0, window_1, window_2 = g[AT.window_0], g[AT.window_1], g[AT.window_2]
-    count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
-    channels, filters, groups = g[AT.channels], g[AT.filters], g[AT.groups]
-    group_channels, group_filters = udiv(channels, groups), udiv(filters, groups)
-    for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
-        rest = udiv(i, filters)
-        f = i - rest * filters
-        o_2 = umod(rest, count_2)
-        rest = udiv(rest, count_2)
-        o_1 = umod(rest, count_1)
-        rest = udiv(rest, count_1)
-        o_0 = umod(rest, count_0)
-        n = udiv(rest, count_0)
-        first = udiv(f, group_filters) * group_channels
-        total = y.dtype.type(0)
-        for k_0 in range(window_0):
-            i_0 = o_0 * g[AT.stride_0] - g[AT.low_0] + k_0 * g[AT.dilation_0]
-            if i_0 < 0 or i_0 >= size_0:
-                continue
-            for k_1 in range(window_1):
-                i_1 = o_1 * g[AT.stride_1] - g[AT.low_1] + k_1 * g[AT.dilation_1]
-                if i_1 < 0 or i_1 >= size_1:
-                    continue
-                for k_2 in range(window_2):
-                    i_2 = o_2 * g[AT.stride_2] - g[AT.low_2] + k_2 * g[AT.dilation_2]
-                    if i_2 < 0 or i_2 >= size_2:
-                        continue
-                    cell = ((n * size_0 + i_0) * size_1 + i_1) * size_2 + i_2
-                    tap = (k_0 * window_1 + k_1) * window_2 + k_2
-                    at_x = cell * channels + first
-                    at_kernel = tap * group_channels * filters + f
-                    for c in range(group_channels):
-                        total += x[at_x + c] * kernel[at_kernel + c * filters]
-        y[i] = total
-
-
-@kernel("{T}[::1], {T}[::1], {T}[::1], int64[::1]", T=FLOATING)
-def conv_backward_input(grad_x, grad_y, kernel, g):
-    size_0, size_1, size_2 = g[AT.size_0], g[AT.size_1], g[AT.size_2]
-    window_0, window_1, window_2 = g[AT.window_0], g[AT.window_1], g[AT.window_2]
-    count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
-    channels, filters, groups = g[AT.channels], g[AT.filters], g[AT.groups]
-    group_channels, group_filters = udiv(channels, groups), udiv(filters, groups)
-    for i in range(cuda.grid(1), grad_x.size, cuda.gridsize(1)):
-        rest = udiv(i, channels)
-        channel = i - rest * channels
-        i_2 = umod(rest, size_2)
-        rest = udiv(rest, size_2)
-        i_1 = umod(rest, size_1)
-        rest = udiv(rest, size_1)
-        i_0 = umod(rest, size_0)
-        n = udiv(rest, size_0)
-        group = udiv(channel, group_channels)
-        c = channel - group * group_channels
-        total = grad_x.dtype.type(0)
-        # A tap meets this cell from the output whose window starts `start` cells into the padded
-        # input, if there is one: windows start at multiples of the stride.
-        for k_0 in range(window_0):
-            start_0 = i_0 + g[AT.low_0] - k_0 * g[AT.dilation_0]
-            if (
-                start_0 < 0
-                or umod(start_0, g[AT.stride_0]) != 0
-                or udiv(start_0, g[AT.stride_0]) >= count_0
-            ):
-                continue
-            o_0 = udiv(start_0, g[AT.stride_0])
-            for k_1 in range(window_1):
-                start_1 = i_1 + g[AT.low_1] - k_1 * g[AT.dilation_1]
-                if (
-                    start_1 < 0
-                    or umod(start_1, g[AT.stride_1]) != 0
-                    or udiv(start_1, g[AT.stride_1]) >= count_1
-                ):
-                    continue
-                o_1 = udiv(start_1, g[AT.stride_1])
-                for k_2 in range(window_2):
-                    start_2 = i_2 + g[AT.low_2] - k_2 * g[AT.dilation_2]
-                    if (
-                        start_2 < 0
-                        or umod(start_2, g[AT.stride_2]) != 0
-                        or udiv(start_2, g[AT.stride_2]) >= count_2
-                    ):
-                        continue
-                    o_2 = udiv(start_2, g[AT.stride_2])
-                    cell = ((n * count_0 + o_0) * count_1 + o_1) * count_2 + o_2
-                    tap = (k_0 * window_1 + k_1) * window_2 + k_2
-                    at_y = cell * filters + group * group_filters
-                    at_kernel = (tap * group_channels + c) * filters + group * group_filters
-                    for f in range(group_filters):
-                        total += grad_y[at_y + f] * kernel[at_kernel + f]
-        grad_x[i] = total
-
-
-@kernel("{T}[::1], {T}[::1], {T}[::1], int64[::1], int64", T=FLOATING)
-def conv_backward_kernel(grad_kernel, x, grad_y, g, batch):
-    size_0, size_1, size_2 = g[AT.size_0], g[AT.size_1], g[AT.size_2]
-    window_1, window_2 = g[AT.window_1], g[AT.window_2]
-    count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
-    channels, filters, groups = g[AT.channels], g[AT.filters], g[AT.groups]
-    group_channels, group_filters = udiv(channels, groups), udiv(filters, groups)
-    for i in range(cuda.grid(1), grad_kernel.size, cuda.gridsize(1)):
-        rest = udiv(i, filters)
-        f = i - rest * filters
-        tap = udiv(rest, group_channels)
-        channel = rest - tap * group_channels + udiv(f, group_filters) * group_channels
-        k_2 = umod(tap, window_2)
-        tap = udiv(tap, window_2)
-        k_1 = umod(tap, window_1)
-        k_0 = udiv(tap, window_1)
-        total = grad_kernel.dtype.type(0)
-        for n in range(batch):
-            part = grad_kernel.dtype.type(0)  # sums of sums lose less than one long sum
-            for o_0 in range(count_0):
-                i_0 = o_0 * g[AT.stride_0] - g[AT.low_0] + k_0 * g[AT.dilation_0]
-                if i_0 < 0 or i_0 >= size_0:
-                    continue
-                for o_1 in range(count_1):
-                    i_1 = o_1 * g[AT.stride_1] - g[AT.low_1] + k_1 * g[AT.dilation_1]
-                    if i_1 < 0 or i_1 >= size_1:
-                        continue
-                    x_row = ((n * size_0 + i_0) * size_1 + i_1) * size_2
-                    y_row = ((n * count_0 + o_0) * count_1 + o_1) * count_2
-                    for o_2 in range(count_2):
-                        i_2 = o_2 * g[AT.stride_2] - g[AT.low_2] + k_2 * g[AT.dilation_2]
-                        if i_2 < 0 or i_2 >= size_2:
-                            continue
-                        cell_x, cell_y = x_row + i_2, y_row + o_2
-                        part += x[cell_x * channels + channel] * grad_y[cell_y * filters + f]
-            total += part
-        grad_kernel[i] = total
+PLAIN_THREADS = 65536
+"""How many sums the gradient of a kernel is cut into at least, if there are as many rows."""
 
 
 @OWN.register
-@in_float32
 def conv(
     x: Array, kernel: Array, *, strides: Ints, padding: Pairs, dilation: Ints, groups: int
 ) -> Array:
     """Correlation of `x (batch, *spatial, channels)` with the kernel."""
     settings = {"strides": strides, "padding": padding, "dilation": dilation}
+    return conv_bias(x, kernel, None, groups=groups, activation="linear", **settings)
+
+
+@OWN.register
+@in_float32
+def conv_bias(
+    x: Array,
+    kernel: Array,
+    bias: Array | None,
+    addend: Array | None = None,
+    *,
+    strides: Ints,
+    padding: Pairs,
+    dilation: Ints,
+    groups: int,
+    activation: str,
+) -> Array:
+    """`activation(conv + bias + addend)`; the activation is "linear", "relu" or "relu6"."""
+    settings = {"strides": strides, "padding": padding, "dilation": dilation}
     if x.dtype.name not in FLOATING:
-        return reference.conv(x, kernel, groups=groups, **settings)
+        return reference.conv_bias(
+            x, kernel, bias, addend, groups=groups, activation=activation, **settings
+        )
     sizes, window, filters = x.shape[1:-1], kernel.shape[:-2], kernel.shape[-1]
     counts = output_sizes(sizes, window, strides, padding, dilation)
     y = empty((x.shape[0], *counts, filters), x.dtype)
     if x.size == 0 or kernel.size == 0:
         y.fill(0)
-        return y
-    packed = constants(*geometry(sizes, window, counts, x.shape[-1], filters, groups, **settings))
-    conv_forward.launch(y.size, y, contiguous(x), contiguous(kernel), packed)
+        return epilogue(y, bias, addend, activation)
+    mode = epilogue_mode(bias, addend, activation)
+    channels = x.shape[-1]
+    packed = constants(
+        *geometry(sizes, window, counts, channels, filters, groups, mode, **settings)
+    )
+    # What is not there is never read: the result stands in its place.
+    given = [y if array is None else contiguous(array) for array in (bias, addend)]
+    arrays = (y, contiguous(x), contiguous(kernel), *given)
+    if x.dtype == "float32" and depthwise.suits(channels, filters, groups, *arrays):
+        depthwise.depthwise_forward.launch(y.size // 4, *arrays, packed)
+    else:
+        conv_forward.launch(y.size, *arrays, packed)
     return y
 
 
@@ -183,7 +87,7 @@ def conv_grad_input(
     dilation: Ints,
     groups: int,
 ) -> Array:
-    """Gradient of `conv` for its input."""
+    """Gradient of `conv` for its input; also a transposed convolution."""
     settings = {"strides": strides, "padding": padding, "dilation": dilation}
     if grad_y.dtype.name not in FLOATING:
         return reference.conv_grad_input(
@@ -196,7 +100,11 @@ def conv_grad_input(
     sizes, window, counts = input_shape[1:-1], kernel.shape[:-2], grad_y.shape[1:-1]
     channels, filters = input_shape[-1], kernel.shape[-1]
     packed = constants(*geometry(sizes, window, counts, channels, filters, groups, **settings))
-    conv_backward_input.launch(grad_x.size, grad_x, contiguous(grad_y), contiguous(kernel), packed)
+    arrays = grad_x, contiguous(grad_y), contiguous(kernel)
+    if grad_y.dtype == "float32" and depthwise.suits(channels, filters, groups, *arrays):
+        depthwise.depthwise_backward_input.launch(grad_x.size // 4, *arrays, packed)
+    else:
+        conv_backward_input.launch(grad_x.size, *arrays, packed)
     return grad_x
 
 
@@ -225,7 +133,16 @@ def conv_grad_kernel(
     sizes, window, counts = x.shape[1:-1], kernel_shape[:-2], grad_y.shape[1:-1]
     channels, filters = x.shape[-1], kernel_shape[-1]
     packed = constants(*geometry(sizes, window, counts, channels, filters, groups, **settings))
-    conv_backward_kernel.launch(
-        grad_kernel.size, grad_kernel, contiguous(x), contiguous(grad_y), packed, x.shape[0]
-    )
+    rows = x.shape[0] * math.prod(counts[:-1])
+    chunks = plain_chunks(kernel_shape, rows)
+    parts = empty((chunks, *kernel_shape), x.dtype) if chunks > 1 else grad_kernel
+    operands = contiguous(x), contiguous(grad_y), packed
+    conv_backward_kernel.launch(parts.size, parts, *operands, rows, chunks)
+    if chunks > 1:
+        sum_of_parts.launch(grad_kernel.size, grad_kernel, parts, chunks)
     return grad_kernel
+
+
+def plain_chunks(kernel_shape: Ints, rows: int) -> int:
+    """Into how many sums the gradient of a kernel is cut."""
+    return max(1, min(rows, PLAIN_THREADS // math.prod(kernel_shape)))

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from nkeras_numba_cuda.device.functions import device_function
+from nkeras_numba_cuda.device.intrinsics import udiv_32, umod_32
 from nkeras_numba_cuda.device.records import places
+from nkeras_numba_cuda.memory import Array, is_aligned
 from nkeras_numpy.windows import Ints, Pairs
 
 
@@ -36,9 +39,39 @@ class Geometry(NamedTuple):
     channels: int
     filters: int = 1
     groups: int = 1
+    epilogue: int = 0  # of `device.epilogues`
 
 
 AT = places(Geometry)
+
+LARGEST = 2**31
+"""What indices of 32 bits reach."""
+
+
+@device_function
+def place_32(i, size_0, size_1, size_2, last):
+    """Where element i below 2**31 of an array of five dimensions is: `(n, i_0, i_1, i_2, c)`."""
+    rest = udiv_32(i, last)
+    c = i - rest * last
+    i_2 = umod_32(rest, size_2)
+    rest = udiv_32(rest, size_2)
+    i_1 = umod_32(rest, size_1)
+    rest = udiv_32(rest, size_1)
+    return udiv_32(rest, size_0), umod_32(rest, size_0), i_1, i_2, c
+
+
+@device_function
+def output_at(start, stride, count):
+    """The output whose window starts at a cell of the padded input, -1 if there is none."""
+    if start < 0:
+        return -1
+    output = udiv_32(start, stride)
+    return output if output * stride == start and output < count else -1
+
+
+def in_fours(channels: int, *arrays: Array) -> bool:
+    """Whether kernels may take four channels at once, and 32 bits for indices."""
+    return channels % 4 == 0 and all(a.size < LARGEST and is_aligned(a) for a in arrays)
 
 
 def geometry(
@@ -48,6 +81,7 @@ def geometry(
     channels: int,
     filters: int = 1,
     groups: int = 1,
+    epilogue: int = 0,
     *,
     strides: Ints,
     padding: Pairs,
@@ -67,4 +101,5 @@ def geometry(
         channels=channels,
         filters=filters,
         groups=groups,
+        epilogue=epilogue,
     )

@@ -1,0 +1,209 @@
+"""Pooling of any dtype and of any number of channels: one thread per element of the result.
+
+The gradients gather from the windows that meet a cell, in row-major order of the position inside
+the window.
+"""
+
+from __future__ import annotations
+
+from nkeras_numba_cuda.cuda import cuda
+from nkeras_numba_cuda.device.intrinsics import udiv, umod
+from nkeras_numba_cuda.kernels.windows import AT
+from nkeras_numba_cuda.launch import COMPUTED, FLOATING, kernel
+
+WINNERS = ("uint8", "int32")  # the second for windows of more than 256 cells
+
+
+@kernel("{T}[::1], {W}[::1], {T}[::1], {T}, int64[::1]", T=COMPUTED, W=WINNERS)
+def max_pool_forward(y, winner, x, lowest, g):
+    size_0, size_1, size_2 = g[AT.size_0], g[AT.size_1], g[AT.size_2]
+    count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
+    channels = g[AT.channels]
+    for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
+        rest = udiv(i, channels)
+        c = i - rest * channels
+        o_2 = umod(rest, count_2)
+        rest = udiv(rest, count_2)
+        o_1 = umod(rest, count_1)
+        rest = udiv(rest, count_1)
+        o_0 = umod(rest, count_0)
+        n = udiv(rest, count_0)
+        best = lowest
+        best_position = 0
+        position = -1
+        for k_0 in range(g[AT.window_0]):
+            i_0 = o_0 * g[AT.stride_0] - g[AT.low_0] + k_0
+            for k_1 in range(g[AT.window_1]):
+                i_1 = o_1 * g[AT.stride_1] - g[AT.low_1] + k_1
+                for k_2 in range(g[AT.window_2]):
+                    i_2 = o_2 * g[AT.stride_2] - g[AT.low_2] + k_2
+                    position += 1
+                    inside = i_0 >= 0 and i_0 < size_0 and i_1 >= 0 and i_1 < size_1
+                    if not inside or i_2 < 0 or i_2 >= size_2:
+                        continue  # counts as `lowest`, which never wins but where all are lowest
+                    cell = ((n * size_0 + i_0) * size_1 + i_1) * size_2 + i_2
+                    value = x[cell * channels + c]
+                    if value > best or (value != value and best == best):  # NaN wins
+                        best = value
+                        best_position = position
+        y[i] = best
+        winner[i] = best_position
+
+
+@kernel("{T}[::1], {T}[::1], {W}[::1], int64[::1]", T=COMPUTED, W=WINNERS)
+def max_pool_backward(grad_x, grad_y, winner, g):
+    size_0, size_1, size_2 = g[AT.size_0], g[AT.size_1], g[AT.size_2]
+    count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
+    channels = g[AT.channels]
+    for i in range(cuda.grid(1), grad_x.size, cuda.gridsize(1)):
+        rest = udiv(i, channels)
+        c = i - rest * channels
+        i_2 = umod(rest, size_2)
+        rest = udiv(rest, size_2)
+        i_1 = umod(rest, size_1)
+        rest = udiv(rest, size_1)
+        i_0 = umod(rest, size_0)
+        n = udiv(rest, size_0)
+        total = grad_x.dtype.type(0)
+        for k_0 in range(g[AT.window_0]):
+            start_0 = i_0 + g[AT.low_0] - k_0
+            if (
+                start_0 < 0
+                or umod(start_0, g[AT.stride_0]) != 0
+                or udiv(start_0, g[AT.stride_0]) >= count_0
+            ):
+                continue
+            o_0 = udiv(start_0, g[AT.stride_0])
+            for k_1 in range(g[AT.window_1]):
+                start_1 = i_1 + g[AT.low_1] - k_1
+                if (
+                    start_1 < 0
+                    or umod(start_1, g[AT.stride_1]) != 0
+                    or udiv(start_1, g[AT.stride_1]) >= count_1
+                ):
+                    continue
+                o_1 = udiv(start_1, g[AT.stride_1])
+                for k_2 in range(g[AT.window_2]):
+                    start_2 = i_2 + g[AT.low_2] - k_2
+                    if (
+                        start_2 < 0
+                        or umod(start_2, g[AT.stride_2]) != 0
+                        or udiv(start_2, g[AT.stride_2]) >= count_2
+                    ):
+                        continue
+                    o_2 = udiv(start_2, g[AT.stride_2])
+                    cell = ((n * count_0 + o_0) * count_1 + o_1) * count_2 + o_2
+                    at = cell * channels + c
+                    if winner[at] == (k_0 * g[AT.window_1] + k_1) * g[AT.window_2] + k_2:
+                        total += grad_y[at]
+        grad_x[i] = total
+
+
+@kernel("{T}[::1], {T}[::1], {W}[::1], int64[::1]", T=COMPUTED, W=WINNERS)
+def max_pool_gather(y, x, winner, g):
+    size_0, size_1, size_2 = g[AT.size_0], g[AT.size_1], g[AT.size_2]
+    count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
+    channels = g[AT.channels]
+    for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
+        rest = udiv(i, channels)
+        c = i - rest * channels
+        o_2 = umod(rest, count_2)
+        rest = udiv(rest, count_2)
+        o_1 = umod(rest, count_1)
+        rest = udiv(rest, count_1)
+        o_0 = umod(rest, count_0)
+        n = udiv(rest, count_0)
+        position = int(winner[i])
+        rest = udiv(position, g[AT.window_2])
+        i_0 = o_0 * g[AT.stride_0] - g[AT.low_0] + udiv(rest, g[AT.window_1])
+        i_1 = o_1 * g[AT.stride_1] - g[AT.low_1] + umod(rest, g[AT.window_1])
+        i_2 = o_2 * g[AT.stride_2] - g[AT.low_2] + umod(position, g[AT.window_2])
+        inside = i_0 >= 0 and i_0 < size_0 and i_1 >= 0 and i_1 < size_1
+        if inside and i_2 >= 0 and i_2 < size_2:
+            cell = ((n * size_0 + i_0) * size_1 + i_1) * size_2 + i_2
+            y[i] = x[cell * channels + c]
+        else:
+            y[i] = y.dtype.type(0)
+
+
+@kernel("{T}[::1], {T}[::1], int64[::1]", T=FLOATING)
+def average_pool_forward(y, x, g):
+    size_0, size_1, size_2 = g[AT.size_0], g[AT.size_1], g[AT.size_2]
+    count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
+    channels = g[AT.channels]
+    for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
+        rest = udiv(i, channels)
+        c = i - rest * channels
+        o_2 = umod(rest, count_2)
+        rest = udiv(rest, count_2)
+        o_1 = umod(rest, count_1)
+        rest = udiv(rest, count_1)
+        o_0 = umod(rest, count_0)
+        n = udiv(rest, count_0)
+        start_0, start_1, start_2 = (
+            o_0 * g[AT.stride_0] - g[AT.low_0],
+            o_1 * g[AT.stride_1] - g[AT.low_1],
+            o_2 * g[AT.stride_2] - g[AT.low_2],
+        )
+        first_0, last_0 = max(start_0, 0), min(start_0 + g[AT.window_0], size_0)
+        first_1, last_1 = max(start_1, 0), min(start_1 + g[AT.window_1], size_1)
+        first_2, last_2 = max(start_2, 0), min(start_2 + g[AT.window_2], size_2)
+        total = y.dtype.type(0)
+        for i_0 in range(first_0, last_0):
+            for i_1 in range(first_1, last_1):
+                row = ((n * size_0 + i_0) * size_1 + i_1) * size_2
+                for i_2 in range(first_2, last_2):
+                    total += x[(row + i_2) * channels + c]
+        cells = max(last_0 - first_0, 0) * max(last_1 - first_1, 0) * max(last_2 - first_2, 0)
+        y[i] = total / y.dtype.type(max(cells, 1))
+
+
+@kernel("{T}[::1], {T}[::1], int64[::1]", T=FLOATING)
+def average_pool_backward(grad_x, grad_y, g):
+    size_0, size_1, size_2 = g[AT.size_0], g[AT.size_1], g[AT.size_2]
+    count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
+    channels = g[AT.channels]
+    for i in range(cuda.grid(1), grad_x.size, cuda.gridsize(1)):
+        rest = udiv(i, channels)
+        c = i - rest * channels
+        i_2 = umod(rest, size_2)
+        rest = udiv(rest, size_2)
+        i_1 = umod(rest, size_1)
+        rest = udiv(rest, size_1)
+        i_0 = umod(rest, size_0)
+        n = udiv(rest, size_0)
+        total = grad_x.dtype.type(0)
+        for k_0 in range(g[AT.window_0]):
+            start_0 = i_0 + g[AT.low_0] - k_0
+            if (
+                start_0 < 0
+                or umod(start_0, g[AT.stride_0]) != 0
+                or udiv(start_0, g[AT.stride_0]) >= count_0
+            ):
+                continue
+            cells_0 = min(i_0 - k_0 + g[AT.window_0], size_0) - max(i_0 - k_0, 0)
+            for k_1 in range(g[AT.window_1]):
+                start_1 = i_1 + g[AT.low_1] - k_1
+                if (
+                    start_1 < 0
+                    or umod(start_1, g[AT.stride_1]) != 0
+                    or udiv(start_1, g[AT.stride_1]) >= count_1
+                ):
+                    continue
+                cells_1 = min(i_1 - k_1 + g[AT.window_1], size_1) - max(i_1 - k_1, 0)
+                row = (n * count_0 + udiv(start_0, g[AT.stride_0])) * count_1 + udiv(
+                    start_1, g[AT.stride_1]
+                )
+                for k_2 in range(g[AT.window_2]):
+                    start_2 = i_2 + g[AT.low_2] - k_2
+                    if (
+                        start_2 < 0
+                        or umod(start_2, g[AT.stride_2]) != 0
+                        or udiv(start_2, g[AT.stride_2]) >= count_2
+                    ):
+                        continue
+                    cells_2 = min(i_2 - k_2 + g[AT.window_2], size_2) - max(i_2 - k_2, 0)
+                    cells = grad_x.dtype.type(cells_0 * cells_1 * cells_2)
+                    at = (row * count_2 + udiv(start_2, g[AT.stride_2])) * channels + c
+                    total += grad_y[at] / cells
+        grad_x[i] = total

@@ -1,0 +1,29 @@
+"""Convolutions and pooling of the CUDA backend, in processes that have Numba's simulator."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FOLDER = Path(__file__).parent
+
+
+def simulated(file):
+    paths = [str(ROOT), str(ROOT / "backends"), str(FOLDER), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    options = ["-n", "0", "-q", "--noconftest", "-p", "no:cacheprovider"]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *options, str(FOLDER / file)],
+        cwd=ROOT,
+        env=environment | {"NUMBA_ENABLE_CUDASIM": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def test_kernels_in_the_simulator():
+    result = simulated("cuda_convolution_checks.py")
+    assert result.returncode == 0, result.stdout[-8000:] + result.stderr[-2000:]
