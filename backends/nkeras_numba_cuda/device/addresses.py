@@ -41,11 +41,28 @@ def assembly(
 
 
 def element(
-    context: Any, builder: Any, signature: Any, arguments: Any, at: int, *, shared: bool = False
+    context: Any,
+    builder: Any,
+    signature: Any,
+    arguments: Any,
+    at: int,
+    *,
+    shared: bool = False,
+    kind: Any = None,
 ) -> Any:
-    """The address of an element; the array is argument number `at`, the index follows it."""
-    kind, index_kind = signature.args[at], signature.args[at + 1]
-    array = context.make_array(kind)(context, builder, arguments[at])
+    """The address of an element; the array is argument number `at`, the index follows it.
+
+    Args:
+        context: of the target.
+        builder: LLVM's builder.
+        signature: types of the arguments.
+        arguments: their values.
+        at: see above.
+        shared: whether the array is in shared memory.
+        kind: LLVM's type that the memory is seen as; by default that of the array.
+    """
+    array_kind, index_kind = signature.args[at], signature.args[at + 1]
+    array = context.make_array(array_kind)(context, builder, arguments[at])
     index = arguments[at + 1]
     if shared:  # addresses of 32 bits, which are plain integers
         if index.type.width > 32:
@@ -57,7 +74,8 @@ def element(
     if index.type.width < 64:
         extend = builder.sext if index_kind.signed else builder.zext
         index = extend(index, INT64)
-    return builder.gep(array.data, [index])
+    start = array.data if kind is None else builder.bitcast(array.data, ir.PointerType(kind))
+    return builder.gep(start, [index])
 
 
 def global_address(builder: Any, pointer: Any) -> Any:

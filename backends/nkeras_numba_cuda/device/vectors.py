@@ -2,6 +2,7 @@
 
     a, b, c, d = load_4(x, index)
     store_4(y, index, (a, b, c, d))
+    store_floats(y, index, (a, b, c, d))    # memory of y as float32, whatever its dtype
 
 The index must be a multiple of the number of elements, and the array must start at such an address
 (what the memory pool gives out does).
@@ -18,7 +19,8 @@ def _load(count: int) -> Any:
     @intrinsic
     def load(typing_context: Any, array: Any, index: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            place, bytes_ = _place(context, builder, signature, arguments, count)
+            kind = context.get_data_type(array.dtype)
+            place, bytes_ = _place(context, builder, signature, arguments, count, kind)
             vector = builder.load(place, align=bytes_)
             parts = [builder.extract_element(vector, INT32(i)) for i in range(count)]
             return context.make_tuple(builder, signature.return_type, parts)
@@ -28,11 +30,14 @@ def _load(count: int) -> Any:
     return load
 
 
-def _store(count: int) -> Any:
+def _store(count: int, dtype: str | None = None) -> Any:
     @intrinsic
     def store(typing_context: Any, array: Any, index: Any, values: Any) -> Any:
+        stored = array.dtype if dtype is None else getattr(types, dtype)
+
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            place, bytes_ = _place(context, builder, signature, arguments, count)
+            kind = context.get_data_type(stored)
+            place, bytes_ = _place(context, builder, signature, arguments, count, kind)
             vector = ir.Constant(place.type.pointee, ir.Undefined)
             for i in range(count):
                 value = builder.extract_value(arguments[2], i)
@@ -40,16 +45,18 @@ def _store(count: int) -> Any:
             builder.store(vector, place, align=bytes_)
             return context.get_dummy_value()
 
-        return types.void(array, index, types.UniTuple(array.dtype, count)), generate
+        return types.void(array, index, types.UniTuple(stored, count)), generate
 
     return store
 
 
-def _place(context: Any, builder: Any, signature: Any, arguments: Any, count: int) -> Any:
-    """The address of a vector, and how many bytes it has."""
-    pointer = element(context, builder, signature, arguments, 0)
-    kind = ir.PointerType(ir.VectorType(pointer.type.pointee, count))
-    return builder.bitcast(pointer, kind), count * context.get_abi_sizeof(pointer.type.pointee)
+def _place(
+    context: Any, builder: Any, signature: Any, arguments: Any, count: int, kind: Any
+) -> Any:
+    """The address of a vector, and how many bytes it has; indices count elements of the kind."""
+    pointer = element(context, builder, signature, arguments, 0, kind=kind)
+    vector = ir.PointerType(ir.VectorType(kind, count))
+    return builder.bitcast(pointer, vector), count * context.get_abi_sizeof(kind)
 
 
 def _simulated_load(count: int) -> Any:
@@ -77,6 +84,7 @@ def _check(array: Any, index: int, count: int) -> None:
 if SIMULATOR:
     load_2, load_4 = _simulated_load(2), _simulated_load(4)
     store_2, store_4 = _simulated_store(2), _simulated_store(4)
+    store_floats: Any = None
 else:
     from llvmlite import ir
 
@@ -84,5 +92,6 @@ else:
 
     load_2, load_4 = _load(2), _load(4)
     store_2, store_4 = _store(2), _store(4)
+    store_floats = _store(4, "float32")
 
-__all__ = ["load_2", "load_4", "store_2", "store_4"]
+__all__ = ["load_2", "load_4", "store_2", "store_4", "store_floats"]
