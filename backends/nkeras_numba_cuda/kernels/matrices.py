@@ -45,8 +45,15 @@ AT = places(Sizes)
 assert Sizes._fields[: len(Product._fields)] == Product._fields
 
 
-class _Fields(NamedTuple):
-    """Where the numbers of one operand stand."""
+class Fields(NamedTuple):
+    """Where the numbers of one operand stand in a record.
+
+    Attributes:
+        lines: how many rows or columns the matrix has.
+        step: distance of its rows, or of its columns where the inner axis comes first in them.
+        batch: distance of the matrices of a batch.
+        aligned: whether lines start at a multiple of 16 bytes.
+    """
 
     lines: int
     step: int
@@ -54,8 +61,8 @@ class _Fields(NamedTuple):
     aligned: int
 
 
-_LEFT = _Fields(AT.rows, AT.left_step, AT.left_batch, AT.left_aligned)
-_RIGHT = _Fields(AT.columns, AT.right_step, AT.right_batch, AT.right_aligned)
+_LEFT = Fields(AT.rows, AT.left_step, AT.left_batch, AT.left_aligned)
+_RIGHT = Fields(AT.columns, AT.right_step, AT.right_batch, AT.right_aligned)
 
 START, ROOM, STEP, TURN, ALIGNED = range(5)  # what a thread keeps
 KEPT = 5
@@ -63,17 +70,26 @@ KEPT = 5
 
 def left_matrix(tile: Tile, arithmetic: Arithmetic, inner_first: bool) -> Operand:
     """The left matrix of a plain product; `inner_first` where it is row by row in memory."""
-    return _matrix(tile.rows, tile, arithmetic, inner_first, _LEFT)
+    return matrix(tile.rows, tile, arithmetic, inner_first, _LEFT)
 
 
 def right_matrix(tile: Tile, arithmetic: Arithmetic, inner_first: bool) -> Operand:
     """The right matrix; `inner_first` where it is column by column in memory."""
-    return _matrix(tile.columns, tile, arithmetic, inner_first, _RIGHT)
+    return matrix(tile.columns, tile, arithmetic, inner_first, _RIGHT)
 
 
-def _matrix(
-    size: int, tile: Tile, arithmetic: Arithmetic, inner_first: bool, fields: _Fields
+def matrix(
+    size: int, tile: Tile, arithmetic: Arithmetic, inner_first: bool, fields: Fields
 ) -> Operand:
+    """A matrix whose lines have one distance.
+
+    Args:
+        size: rows or columns of the tile.
+        tile: what a block computes.
+        arithmetic: what numbers are.
+        inner_first: see `tiles`.
+        fields: where its numbers stand in the kernel's record.
+    """
     lines_at, step_at, batch_at, aligned_at = fields
     place = panel(size, tile.inner, inner_first, arithmetic)
     together = 16 // arithmetic.bytes  # numbers that one copy takes

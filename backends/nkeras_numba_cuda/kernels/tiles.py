@@ -144,6 +144,40 @@ class Product(NamedTuple):
 AT = places(Product)
 
 
+class Result(NamedTuple):
+    """Where results stand, as functions that are compiled into the kernel.
+
+    Attributes:
+        place: `(g, batch, row, column)`: where a number of the result stands.
+        place_of_bias: `(g, batch, column)`: where its bias stands.
+        in_fours: `(g)`: whether four columns can be written at once wherever a multiple of four
+            begins.
+    """
+
+    place: Callable[..., Any]
+    place_of_bias: Callable[..., Any]
+    in_fours: Callable[..., Any]
+
+
+@inlined
+def _in_order(g, batch, row, column):
+    return (batch * g[AT.rows] + row) * g[AT.columns] + column
+
+
+@inlined
+def _of_column(g, batch, column):
+    return column
+
+
+@inlined
+def _by_columns(g):
+    return g[AT.columns] & 3 == 0
+
+
+IN_ORDER = Result(_in_order, _of_column, _by_columns)
+"""Matrices of a batch behind each other, row by row, with one bias for all."""
+
+
 def shared_bytes(
     tile: Tile, arithmetic: Arithmetic, left_inner_first: bool, right_inner_first: bool
 ) -> int:
@@ -155,7 +189,11 @@ def shared_bytes(
 
 
 def tile_product(
-    tile: Tile, arithmetic: Arithmetic, left: Operand, right: Operand
+    tile: Tile,
+    arithmetic: Arithmetic,
+    left: Operand,
+    right: Operand,
+    result: Result = IN_ORDER,
 ) -> Callable[..., None]:
     """The kernel `(z, x, y, bias, addend, g)`, to be launched by blocks of `tile.threads`.
 
@@ -168,6 +206,7 @@ def tile_product(
         arithmetic: how numbers are multiplied.
         left: the left matrix, of `tile.rows` rows.
         right: the right matrix, of `tile.columns` columns.
+        result: where results stand, if there is one part.
     """
     stages, inner = tile.stages, tile.inner
     tile_rows, tile_columns = tile.rows, tile.columns
@@ -192,7 +231,7 @@ def tile_product(
     start_of_left, start_of_right = multiply.start_of_left, multiply.start_of_right
     multiply_all = multiply.all
     place_sums = _placing(warp_rows, warp_columns, tile_columns + RESULT_GAP)
-    write = _writing(tile, arithmetic, _again(read_left, read_right))
+    write = _writing(tile, arithmetic, _again(read_left, read_right), result)
 
     def product(z, x, y, bias, addend, g):
         shared = cuda.shared.array(0, dtype)
@@ -264,13 +303,14 @@ def _placing(warp_rows: int, warp_columns: int, step: int) -> Any:
     return place_sums
 
 
-def _writing(tile: Tile, arithmetic: Arithmetic, again: Any) -> Any:
+def _writing(tile: Tile, arithmetic: Arithmetic, again: Any, result: Result) -> Any:
     """The block's results, four at a time, to device memory."""
     step = tile.columns + RESULT_GAP
     fours_across = tile.columns // 4
     fours, threads = tile.rows * fours_across, tile.threads
     is_split_number = arithmetic.bytes == 4
     complete = completing(arithmetic.dtype)
+    place_of, place_of_bias, in_fours = result
 
     @inlined
     def checked(total, x, y, g, batch, row, column, begin, end):
@@ -283,7 +323,7 @@ def _writing(tile: Tile, arithmetic: Arithmetic, again: Any) -> Any:
         rows, columns = g[AT.rows], g[AT.columns]
         has_bias, has_addend, activation = g[AT.bias], g[AT.addend], g[AT.activation]
         parts = g[AT.splits] > 1
-        is_whole = columns & 3 == 0
+        is_whole = in_fours(g)
         padded = (columns + 3) & ~3
         for number in range(thread, fours, threads):
             line = number // fours_across
@@ -302,26 +342,30 @@ def _writing(tile: Tile, arithmetic: Arithmetic, again: Any) -> Any:
             if parts:
                 store_floats(z, (slab * rows + r) * padded + c, (a, b, d, e))
                 continue
-            at = (slab * rows + r) * columns + c
-            first = complete(a, bias, addend, c, at, has_bias, has_addend, activation)
+            at, own = place_of(g, batch, r, c), place_of_bias(g, batch, c)
+            first = complete(a, bias, addend, own, at, has_bias, has_addend, activation)
             if is_whole:
-                second = complete(b, bias, addend, c + 1, at + 1, has_bias, has_addend, activation)
-                third = complete(d, bias, addend, c + 2, at + 2, has_bias, has_addend, activation)
-                fourth = complete(e, bias, addend, c + 3, at + 3, has_bias, has_addend, activation)
+                second = complete(
+                    b, bias, addend, own + 1, at + 1, has_bias, has_addend, activation
+                )
+                third = complete(d, bias, addend, own + 2, at + 2, has_bias, has_addend, activation)
+                fourth = complete(
+                    e, bias, addend, own + 3, at + 3, has_bias, has_addend, activation
+                )
                 store_4(z, at, (first, second, third, fourth))
                 continue
             z[at] = first
             if c + 1 < columns:
                 z[at + 1] = complete(
-                    b, bias, addend, c + 1, at + 1, has_bias, has_addend, activation
+                    b, bias, addend, own + 1, at + 1, has_bias, has_addend, activation
                 )
             if c + 2 < columns:
                 z[at + 2] = complete(
-                    d, bias, addend, c + 2, at + 2, has_bias, has_addend, activation
+                    d, bias, addend, own + 2, at + 2, has_bias, has_addend, activation
                 )
             if c + 3 < columns:
                 z[at + 3] = complete(
-                    e, bias, addend, c + 3, at + 3, has_bias, has_addend, activation
+                    e, bias, addend, own + 3, at + 3, has_bias, has_addend, activation
                 )
 
     return write
