@@ -203,8 +203,13 @@ def kernel(
     return decorate
 
 
-@functools.cache
 def _most_blocks() -> int:
+    return _most_blocks_of(cuda.get_current_device().id)
+
+
+@functools.cache
+def _most_blocks_of(number: int) -> int:
+    """For the current device, which has this number."""
     return BLOCKS_PER_MULTIPROCESSOR * cuda.get_current_device().MULTIPROCESSOR_COUNT
 
 

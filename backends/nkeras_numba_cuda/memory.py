@@ -1,30 +1,52 @@
-"""Arrays: CuPy's on a GPU, NumPy's in the simulator, and how kernels see them."""
+"""Arrays: CuPy's on a GPU, those of its strict stand-in elsewhere, and how kernels see them."""
 
 from __future__ import annotations
 
 import functools
 import math
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
 import ml_dtypes  # noqa: F401  makes "bfloat16" a dtype name that NumPy knows
 import numpy as np
 
-from nkeras_numba_cuda.cuda import SIMULATOR, cuda, simulated_array
+from nkeras_numba_cuda.cuda import SIMULATOR, cuda
 
 ALIGNMENT = 16
 """Bytes that the widest access of a kernel takes."""
 
-Array = Any  # cupy.ndarray, or numpy.ndarray in the simulator
+Array = Any  # cupy.ndarray, or strict.ndarray
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_module: Any = None
+_kept: list[Callable[[], None]] = []
 
 
-@functools.cache
 def array_module() -> Any:
-    """`cupy`, or `numpy` in the simulator: imported late, for kernels compile without CuPy."""
-    if SIMULATOR:
-        return np
-    import cupy
+    """`cupy`, or `strict` in the simulator: imported late, for kernels compile without CuPy."""
+    return _module or use(None)
 
-    return cupy
+
+def use(module: Any) -> Any:
+    """Take another module for arrays; what was kept of the one before is forgotten.
+
+    Args:
+        module: what stands in for CuPy, with a `kernel_view(array, shape)` that says how kernels
+            see its arrays; None for that of every day.
+
+    Returns:
+        The module.
+    """
+    global _module
+    if module is None:
+        if SIMULATOR:
+            from nkeras_numba_cuda import strict as module
+        else:
+            import cupy as module
+    for forget in _kept:
+        forget()
+    _module = module
+    return module
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> Array:
@@ -33,13 +55,13 @@ def empty(shape: tuple[int, ...], dtype: Any) -> Array:
 
 
 def asarray(value: np.ndarray, dtype: str) -> Array:
-    """A NumPy array on the device; in the simulator it may share memory."""
+    """A NumPy array on the device."""
     return array_module().asarray(np.asarray(value, dtype=np.dtype(dtype)))
 
 
 def to_numpy(array: Array) -> np.ndarray:
-    """A device array as NumPy array; in the simulator it is the array itself."""
-    return array if SIMULATOR else array_module().asnumpy(array)
+    """A copy on the host."""
+    return array_module().asnumpy(array)
 
 
 def contiguous(array: Array) -> Array:
@@ -49,28 +71,61 @@ def contiguous(array: Array) -> Array:
 
 def is_aligned(array: Array) -> bool:
     """Whether it starts where 128 bits can be read at once; views may start elsewhere."""
-    start = array.ctypes.data if isinstance(array, np.ndarray) else array.data.ptr
-    return start % ALIGNMENT == 0
+    return array.data.ptr % ALIGNMENT == 0
 
 
-@functools.lru_cache(maxsize=4096)
+def kept_on_device(make: _Function) -> _Function:
+    """Decorator: what a function of hashable values copies to a device is kept there.
+
+    A device has a copy of its own, and each of its streams, for another would have to wait until
+    the copy is there.
+    """
+
+    @functools.lru_cache(maxsize=8192)
+    def kept(place: Hashable, *values: Any) -> Any:
+        return make(*values)
+
+    def find(*values: Any) -> Any:
+        return kept(place(), *values)
+
+    _kept.append(kept.cache_clear)
+    functools.update_wrapper(find, make)
+    return find  # pyright: ignore[reportReturnType]
+
+
+def place() -> Hashable:
+    """The current device and stream."""
+    on = array_module().cuda
+    return on.Device().id, on.get_current_stream().ptr
+
+
+@kept_on_device
 def constants(*values: int) -> Array:
     """Integers in device memory: one array argument is cheaper to launch with than many scalars."""
     return array_module().asarray(np.array(values, np.int64))
 
 
+@kept_on_device
+def constant(values: bytes, shape: tuple[int, ...], dtype: str) -> Array:
+    """An array with these bytes, for readers only."""
+    return asarray(np.frombuffer(values, np.dtype(dtype)).reshape(shape), dtype)
+
+
 def view(array: Array) -> Any:
     """The elements of a contiguous array as the one-dimensional array that a kernel gets."""
-    if SIMULATOR:
-        return simulated_array(array.reshape(-1))
-    return _view(array.data.ptr, (math.prod(array.shape),), array.dtype.str)
+    return _seen(array, (math.prod(array.shape),))
 
 
 def shaped(array: Array) -> Any:
     """A contiguous array as a kernel gets it that knows its shape."""
-    return (
-        simulated_array(array) if SIMULATOR else _view(array.data.ptr, array.shape, array.dtype.str)
-    )
+    return _seen(array, array.shape)
+
+
+def _seen(array: Array, shape: tuple[int, ...]) -> Any:
+    stand_in = getattr(array_module(), "kernel_view", None)
+    if stand_in is not None:
+        return stand_in(array, shape)
+    return _view(array.data.ptr, shape, array.dtype.str)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -90,3 +145,6 @@ def _view(pointer: int, shape: tuple[int, ...], dtype: str) -> Any:
         "version": 3,
     }
     return cuda.from_cuda_array_interface(description, owner=None, sync=False)
+
+
+_kept.append(_view.cache_clear)

@@ -24,7 +24,7 @@ PROVED = "compiled and simulated, never run on hardware yet: see docs/cuda.md"
 
 
 class NumbaCuda:
-    """Kernels written with numba-cuda on CuPy arrays, or on NumPy arrays in the simulator."""
+    """Kernels written with numba-cuda on CuPy arrays; in the simulator on those of `strict`."""
 
     name = "numba_cuda"
     kernels: Mapping[str, Kernel] = KERNELS
@@ -45,12 +45,12 @@ class NumbaCuda:
         return array_kernel(body)
 
     def asarray(self, value: np.ndarray, dtype: str) -> Array:
-        """A NumPy array on the device; in the simulator it may share memory."""
+        """A NumPy array on the device."""
         self._check(dtype)
         return memory.asarray(value, dtype)
 
     def to_numpy(self, array: Array) -> np.ndarray:
-        """The array as NumPy array; in the simulator it is the array itself."""
+        """A copy of the array on the host."""
         return memory.to_numpy(array)
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
@@ -60,8 +60,7 @@ class NumbaCuda:
 
     def synchronize(self) -> None:
         """Wait until all launched kernels are done."""
-        if not SIMULATOR:
-            memory.array_module().cuda.Device().synchronize()
+        memory.array_module().cuda.Device().synchronize()
 
     def describe(self) -> dict[str, str]:
         """Versions and the device."""
@@ -71,7 +70,7 @@ class NumbaCuda:
             "proved": PROVED,
         }
         if SIMULATOR:
-            return facts | {"arrays": f"NumPy {np.__version__}"}
+            return facts | {"arrays": f"NumPy {np.__version__}, as strict as CuPy's"}
         major, minor = cuda.get_current_device().compute_capability
         driver: Any = memory.array_module().cuda.runtime.driverGetVersion()
         return facts | {

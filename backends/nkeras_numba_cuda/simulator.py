@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from nkeras_numba_cuda.counting import note
+
 THREADS = 3
 
 # The simulator keeps the running kernel in global variables.
@@ -43,6 +45,7 @@ def check_types(name: str, signatures: tuple[str, ...], arguments: tuple[Any, ..
     Raises:
         TypeError: no signature of the kernel has these types.
     """
+    note("launches", name)
     launched = f"void({', '.join(map(_type_name, arguments))})"
     if launched not in signatures:
         known = "\n  ".join(signatures)

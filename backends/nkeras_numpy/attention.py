@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from nkeras_numpy.namespace import HALF_TYPES, Array, in_float32, namespace
-from nkeras_numpy.random import random_bits
+from nkeras_numpy.random import bits_of
 from nkeras_numpy.registry import KERNELS
 
 HIDDEN = -0.7  # times the largest number of the dtype
@@ -161,7 +161,7 @@ def _kept(scores: Array, rate: float, seed: tuple[int, int]) -> Array:
     xp = namespace(scores)
     if rate == 0:
         return scores.dtype.type(1)
-    digits = xp.asarray(random_bits(key=seed, size=scores.size)).reshape(scores.shape) >> 8
+    digits = bits_of(seed, scores.size).reshape(scores.shape) >> 8
     kept = digits >= math.ceil(float(np.float32(rate)) * 2**24)
     return xp.where(kept, scores.dtype.type(1.0 / (1.0 - rate)), scores.dtype.type(0))
 

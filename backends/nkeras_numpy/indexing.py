@@ -104,10 +104,10 @@ def scatter_reduce(x: Array, indices: Array, updates: Array, *, reduction: str) 
         (xp.maximum if reduction == "max" else xp.minimum).at(result, where, updates)
         return result
     # CuPy has no multiply.at: one update of each place in each round.
-    left = xp.arange(where[0].size)
+    left = xp.arange(where[0].size, dtype=np.int32)
     while left.size:
         at = tuple(i[left] for i in where)
-        first = xp.full(x.shape[: len(where)], where[0].size)
+        first = xp.full(x.shape[: len(where)], where[0].size, np.int32)
         xp.minimum.at(first, at, left)
         chosen = first[at] == left
         now = tuple(i[chosen] for i in at)

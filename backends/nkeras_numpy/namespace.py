@@ -11,20 +11,21 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-Array: TypeAlias = Any  # numpy.ndarray or cupy.ndarray
+Array: TypeAlias = Any  # numpy.ndarray, or the ndarray of cupy or of its stand-in
 Kernel: TypeAlias = Callable[..., Any]
 
 HALF_TYPES = ("float16", "bfloat16")
 
 
 def namespace(x: Array) -> Any:
-    """The module whose functions work on ``x``: numpy, or cupy for device arrays."""
+    """The module whose functions work on ``x``: numpy, cupy, or what stands in for cupy."""
     if isinstance(x, np.ndarray):
         return np
-    package = type(x).__module__.partition(".")[0]
-    if package != "cupy":
+    name = type(x).__module__  # an array exists, so it has been imported
+    module = sys.modules["cupy" if name.startswith("cupy.") else name]
+    if not hasattr(module, "asnumpy"):
         raise TypeError(f"a kernel takes numpy or cupy arrays, not {type(x).__name__}")
-    return sys.modules[package]  # an array exists, so its package has been imported
+    return module
 
 
 def in_float32(kernel: Kernel) -> Kernel:

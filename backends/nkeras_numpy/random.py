@@ -46,6 +46,11 @@ def random_bits(*, key: tuple[int, int], size: int) -> Array:
     return np.stack(words, axis=1).astype(np.uint32).reshape(4 * block.size)[:size]
 
 
+def bits_of(key: tuple[int, int] | Array, size: int) -> Array:
+    """``random_bits`` of a key, or where a device has drawn them, those bits in its place."""
+    return random_bits(key=key, size=size) if isinstance(key, tuple) else key
+
+
 @KERNELS.register
 @in_float32
 def dropout(x: Array, *, key: tuple[int, int], rate: float) -> Array:
@@ -62,7 +67,7 @@ def gamma_normals(d: Array, factor: Array, *, key: tuple[int, int]) -> tuple[Arr
     xp, number = namespace(d), d.dtype.type
     sets, size = d.shape
     count = 3 * ATTEMPTS + 1
-    words = xp.asarray(random_bits(key=key, size=sets * count * size)).reshape(sets, count, size)
+    words = bits_of(key, sets * count * size).reshape(sets, count, size)
     unit = (words >> 8).astype(d.dtype) * number(2.0**-24)
     first, second = unit[:, :ATTEMPTS], unit[:, ATTEMPTS : 2 * ATTEMPTS]
     chance = xp.maximum(unit[:, 2 * ATTEMPTS : -1], number(LEAST))

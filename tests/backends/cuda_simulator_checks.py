@@ -19,6 +19,7 @@ from nkeras.backend.body import Body
 from nkeras.backend.protocol import Backend
 from nkeras.backend.scalar import SCALARS, Scalar
 from nkeras.core.spec import Spec
+from nkeras_numba_cuda import strict
 from nkeras_numba_cuda.kernels.registry import OWN
 from nkeras_numba_cuda.launch import KERNELS as KERNEL_LIST
 from nkeras_numpy.kernels import KERNELS
@@ -31,12 +32,23 @@ FLOATS = ["float32", "float64", "bfloat16"]
 TOLERANCE = {"float32": 2e-6, "float64": 1e-13, "float16": 1e-3, "bfloat16": 8e-3}
 
 
+def on_device(array):
+    """The array on the device with its strides; a write into it changes the host's and shows."""
+    return None if array is None else strict.view_of(array)
+
+
+def on_host(result):
+    if isinstance(result, tuple):
+        return tuple(map(on_host, result))
+    return None if result is None else BACKEND.to_numpy(result)
+
+
 def compare(name, *arrays, **static):
-    """The kernel on write-protected inputs against the numpy kernel; both results are returned."""
+    """The kernel on write-protected inputs against the numpy kernel; its results are returned."""
     for array in arrays:
         if array is not None:
             array.setflags(write=False)
-    got = BACKEND.kernels[name](*arrays, **static)
+    got = on_host(BACKEND.kernels[name](*map(on_device, arrays), **static))
     expected = KERNELS[name](*arrays, **static)
     results = zip(*[r if isinstance(r, tuple) else (r,) for r in (got, expected)], strict=True)
     for one, other in results:
@@ -90,7 +102,8 @@ def test_plugin_works_in_two_threads():
     def work():
         try:
             for _ in range(5):
-                assert_same(BACKEND.kernels["matmul"](x, x.T), x @ x.T)
+                found = BACKEND.kernels["matmul"](on_device(x), on_device(x.T))
+                assert_same(on_host(found), x @ x.T)
         except Exception as error:
             failures.append(error)
 
@@ -103,11 +116,11 @@ def test_plugin_works_in_two_threads():
 
 
 def test_plugin_refuses_undeclared_types():
-    x = np.zeros(3, "float32")
+    x = strict.zeros(3, "float32")
     with pytest.raises(
-        TypeError, match=r"sgd_plain is launched as void\(.*float64\[::1\], float32"
+        TypeError, match=r"sgd_plain is launched as void\(.*float64\[::1\], float32\[::1\]"
     ):
-        KERNEL_LIST["sgd_plain"].launch(3, x, x, x.astype("float64"), np.float32(1))
+        KERNEL_LIST["sgd_plain"].launch(3, x, x, x.astype("float64"), x)
 
 
 # --- elementwise
@@ -117,7 +130,7 @@ def check_scalar(scalar, *arrays):
     """The CUDA kernel of a scalar function against the numpy backend's."""
     for array in arrays:
         array.setflags(write=False)
-    got = BACKEND.elementwise(scalar)(*arrays)
+    got = on_host(BACKEND.elementwise(scalar)(*map(on_device, arrays)))
     assert_same(got, NUMPY.elementwise(scalar)(*arrays))
     return got
 
@@ -168,7 +181,7 @@ def test_elementwise_of_integers(name, dtype):
 
 def test_elementwise_power_of_integers_is_exact():
     x, y = np.array([3, -7, 2, 10], "int64"), np.array([39, 22, 62, 0], "int64")
-    got = BACKEND.elementwise(SCALARS["power"])(x, y)
+    got = on_host(BACKEND.elementwise(SCALARS["power"])(on_device(x), on_device(y)))
     assert got.dtype == np.int64
     assert got.tolist() == [a**b for a, b in zip(x.tolist(), y.tolist(), strict=True)]
 
@@ -193,7 +206,7 @@ def test_elementwise_half_types_compute_in_float32(dtype):
     check_scalar(SCALARS["greater"], x, -x)
     # The square of 60000 overflows in float16, but not inside the function.
     check_scalar(SCALARS["hypot"], x, x)
-    assert BACKEND.elementwise(Scalar(root_of_square))(x)[2] == x[2]
+    assert on_host(BACKEND.elementwise(Scalar(root_of_square))(on_device(x)))[2] == x[2]
 
 
 def test_elementwise_special_values():
@@ -219,12 +232,12 @@ def test_plugin_runs_kernels_of_users(dtype):
     x, w = normal(5, 3, 4).astype(dtype), normal(4, seed=1).astype(dtype)
     specs = Spec((5, 3, 4), dtype), Spec((4,), "float32")
     found = BACKEND.array_kernel(body)(
-        x.swapaxes(0, 1).copy().swapaxes(0, 1), w, specs=specs, limit=0.2
+        on_device(x.swapaxes(0, 1).copy().swapaxes(0, 1)), on_device(w), specs=specs, limit=0.2
     )
     expected = NUMPY.array_kernel(body)(x, w, specs=specs, limit=0.2)
     for one, other in zip(found, expected, strict=True):
-        assert_same(one, other)
-    assert found[1].sum() == (x > 0).sum()
+        assert_same(BACKEND.to_numpy(one), other)
+    assert BACKEND.to_numpy(found[1]).sum() == (x > 0).sum()
 
 
 BROADCASTS = [
@@ -448,7 +461,8 @@ def test_indexing_adds_in_index_order():
         total = np.float32(0)
         for value in placed[:4]:
             total += value
-        got = BACKEND.kernels["take_grad"](placed, np.array([1, 1, 1, 1, 0]), shape=(2,), axis=0)
+        arrays = on_device(placed), on_device(np.array([1, 1, 1, 1, 0]))
+        got = on_host(BACKEND.kernels["take_grad"](*arrays, shape=(2,), axis=0))
         assert got.tolist() == [3.0, total]
 
 

@@ -49,6 +49,7 @@ def test_table_is_the_contract():
 
 def test_namespace_is_the_module_of_the_array(monkeypatch):
     fake = types.ModuleType("cupy")
+    fake.asnumpy = None
     monkeypatch.setitem(sys.modules, "cupy", fake)
     array_type = type("ndarray", (), {"__module__": "cupy._core.core"})
     assert namespace(array_type()) is fake

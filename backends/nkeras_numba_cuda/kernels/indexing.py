@@ -1,6 +1,7 @@
-"""Scatter-adds without atomics: sort the targets, then one thread sums what lands on an element.
+"""Scatters without atomics: sort the targets, then one thread joins what lands on an element.
 
-The sort is stable, so an element is summed in index order and the result is the same every time.
+The sort is stable, so what meets is joined in index order and the result is the same every time.
+Nothing waits for the device, as masks would, for whose size the host must know.
 Gathers come from the reference kernels.
 """
 
@@ -14,6 +15,7 @@ from nkeras_numba_cuda.kernels.registry import OWN
 from nkeras_numba_cuda.launch import COMPUTED, kernel
 from nkeras_numba_cuda.memory import Array, array_module, contiguous, empty
 from nkeras_numpy import indexing as reference
+from nkeras_numpy.complexes import make_complex
 from nkeras_numpy.namespace import in_float32
 from nkeras_numpy.windows import Ints
 
@@ -34,33 +36,36 @@ def sum_segments(y, values, order, starts, rows, inner, sources):
 
 def _add_at(shape: Ints, targets: Array, values: Array, rows: int, inner: int) -> Array:
     """Zeros of `shape (outer, rows, inner)`, `values (outer, targets, inner)` added at targets."""
+    if values.dtype.kind == "c":
+        parts = (values.real, values.imag)
+        return make_complex(*[_add_at(shape, targets, part, rows, inner) for part in parts])
+    if values.dtype.name not in COMPUTED:
+        wide = _add_at(shape, targets, values.astype("int64"), rows, inner)
+        return wide.astype(values.dtype)
     y = empty(shape, values.dtype)
     if values.size == 0 or y.size == 0:
         y.fill(0)
         return y
+    order, starts = _segments(targets, rows)
+    sum_segments.launch(
+        y.size, y, contiguous(values), order, starts, rows, inner, math.prod(targets.shape)
+    )
+    return y
+
+
+def _segments(targets: Array, rows: int) -> tuple[Array, Array]:
+    """Positions of the targets in their order, and where those of each row start among them."""
     xp = array_module()
     targets = targets.reshape(-1).astype("int64")
     order = xp.argsort(targets, kind="stable")
     starts = xp.searchsorted(targets[order], xp.arange(rows + 1))
-    sum_segments.launch(
-        y.size,
-        y,
-        contiguous(values),
-        order.astype("int64", copy=False),
-        starts.astype("int64", copy=False),
-        rows,
-        inner,
-        targets.size,
-    )
-    return y
+    return order.astype("int64", copy=False), starts.astype("int64", copy=False)
 
 
 @OWN.register
 @in_float32
 def take_grad(grad_y: Array, indices: Array, *, shape: Ints, axis: int) -> Array:
     """Each slice of `grad_y` added to where `take` found it."""
-    if grad_y.dtype.name not in COMPUTED:
-        return reference.take_grad(grad_y, indices, shape=shape, axis=axis)
     return _add_at(shape, indices, grad_y, shape[axis], math.prod(shape[axis + 1 :]))
 
 
@@ -68,8 +73,6 @@ def take_grad(grad_y: Array, indices: Array, *, shape: Ints, axis: int) -> Array
 @in_float32
 def take_along_axis_grad(grad_y: Array, indices: Array, *, shape: Ints, axis: int) -> Array:
     """Each element of `grad_y` added to where `take_along_axis` found it."""
-    if grad_y.dtype.name not in COMPUTED:
-        return reference.take_along_axis_grad(grad_y, indices, shape=shape, axis=axis)
     xp, rank = array_module(), len(shape)
     targets = indices.astype("int64") * math.prod(shape[axis + 1 :])
     for dimension, size in enumerate(shape):
@@ -83,11 +86,77 @@ def take_along_axis_grad(grad_y: Array, indices: Array, *, shape: Ints, axis: in
 @in_float32
 def scatter_nd(indices: Array, values: Array, *, shape: Ints) -> Array:
     """Zeros of `shape` with `values` added at `indices (..., depth)`."""
-    if values.dtype.name not in COMPUTED:
-        return reference.scatter_nd(indices, values, shape=shape)
+    depth = indices.shape[-1]
+    targets = _targets(indices, shape)
+    return _add_at(shape, targets, values, math.prod(shape[:depth]), math.prod(shape[depth:]))
+
+
+def _targets(indices: Array, shape: Ints) -> Array:
+    """The row that each index names, of all rows in one dimension."""
     depth = indices.shape[-1]
     targets = array_module().zeros(indices.shape[:-1], "int64")
     for dimension in range(depth):
         step = math.prod(shape[dimension + 1 : depth])
         targets = targets + indices[..., dimension].astype("int64") * step
-    return _add_at(shape, targets, values, math.prod(shape[:depth]), math.prod(shape[depth:]))
+    return targets
+
+
+LAST, LARGEST, SMALLEST, PRODUCT = range(4)
+_JOINTS = {"max": LARGEST, "min": SMALLEST, "mul": PRODUCT}
+
+
+@kernel("{T}[::1], {T}[::1], {T}[::1], int64[::1], int64[::1], int64, int64", T=COMPUTED)
+def join_segments(y, x, values, order, starts, inner, joint):
+    """`x (rows, inner)`, each row joined with its `values[order[...]]`, one after the other."""
+    for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
+        row = udiv(i, inner)
+        column = umod(i, inner)
+        joined = x[i]
+        for place in range(starts[row], starts[row + 1]):
+            value = values[order[place] * inner + column]
+            if joint == LAST:
+                joined = value
+            elif joint == PRODUCT:
+                joined = joined * value
+            elif joint == LARGEST:
+                joined = value if value > joined or value != value else joined
+            else:
+                joined = value if value < joined or value != value else joined
+        y[i] = joined
+
+
+def _join(x: Array, indices: Array, values: Array, joint: int) -> Array:
+    """A copy of x where rows that the indices name are joined with their values."""
+    x = contiguous(x)
+    y = empty(x.shape, x.dtype)
+    if values.size == 0 or y.size == 0:
+        return x.copy()
+    depth = indices.shape[-1]
+    order, starts = _segments(_targets(indices, x.shape), math.prod(x.shape[:depth]))
+    inner = math.prod(x.shape[depth:])
+    join_segments.launch(y.size, y, x, contiguous(values), order, starts, inner, joint)
+    return y
+
+
+@OWN.register
+def scatter_update(x: Array, indices: Array, updates: Array) -> Array:
+    """Copy of x with `updates` at `indices`; the last of several is kept."""
+    if x.dtype.itemsize == 16:
+        real = scatter_update(x.real, indices, updates.real)
+        return make_complex(real, scatter_update(x.imag, indices, updates.imag))
+    x, updates = contiguous(x), contiguous(updates)
+    words = f"int{8 * x.dtype.itemsize}"  # values are moved, so any of that size will do
+    wide = "int64" if words == "int64" else "int32"
+    seen = [array.view(words).astype(wide, copy=False) for array in (x, updates)]
+    return _join(seen[0], indices, seen[1], LAST).astype(words, copy=False).view(x.dtype)
+
+
+@OWN.register
+@in_float32
+def scatter_reduce(x: Array, indices: Array, updates: Array, *, reduction: str) -> Array:
+    """Copy of x where each place is joined with all its updates; NaN is kept."""
+    if x.dtype.kind == "c" or x.dtype.name == "uint64":
+        return reference.scatter_reduce(x, indices, updates, reduction=reduction)
+    wide = x.dtype.name if x.dtype.name in COMPUTED else "int64"
+    seen = [array.astype(wide, copy=False) for array in (x, updates)]
+    return _join(seen[0], indices, seen[1], _JOINTS[reduction]).astype(x.dtype, copy=False)

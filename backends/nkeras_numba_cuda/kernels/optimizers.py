@@ -1,27 +1,34 @@
 """Optimizer updates: one fused pass over each variable.
 
-Settings are rounded to the dtype of the arrays on the host. A buffer that the settings do not use
-is None for the caller; its kernel gets the variable instead and does not touch it.
+What changes from step to step comes in a cell of float64 (`cells`), other settings are rounded to
+the dtype of the arrays on the host. A buffer that the settings do not use is None for the caller;
+its kernel gets the variable instead and does not touch it.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+from nkeras_numba_cuda.cells import cell, reads_cell
 from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.device.intrinsics import square_root
 from nkeras_numba_cuda.kernels.registry import OWN
 from nkeras_numba_cuda.launch import FLOATING, kernel
 from nkeras_numba_cuda.memory import Array, contiguous, empty
+from nkeras_numpy.kernels import KERNELS as REFERENCE
 from nkeras_numpy.namespace import in_float32
 
 
-@kernel("{T}[::1], {T}[::1], {T}[::1], {T}", T=FLOATING)
-def sgd_plain(new_w, w, grad, learning_rate):
+@kernel("{T}[::1], {T}[::1], {T}[::1], float64[::1]", T=FLOATING)
+def sgd_plain(new_w, w, grad, cell):
+    learning_rate = w.dtype.type(cell[0])
     for i in range(cuda.grid(1), w.size, cuda.gridsize(1)):
         new_w[i] = w[i] - learning_rate * grad[i]
 
 
-@kernel("{T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}, {T}, boolean", T=FLOATING)
-def sgd_momentum(new_w, new_velocity, w, grad, velocity, learning_rate, momentum, nesterov):
+@kernel("{T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}[::1], float64[::1], {T}, boolean", T=FLOATING)
+def sgd_momentum(new_w, new_velocity, w, grad, velocity, cell, momentum, nesterov):
+    learning_rate = w.dtype.type(cell[0])
     for i in range(cuda.grid(1), w.size, cuda.gridsize(1)):
         step = learning_rate * grad[i]
         speed = momentum * velocity[i] - step
@@ -30,10 +37,12 @@ def sgd_momentum(new_w, new_velocity, w, grad, velocity, learning_rate, momentum
 
 
 @kernel(
-    "{T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}, {T}, {T}, {T}",
+    "{T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}[::1], float64[::1], "
+    "{T}, {T}, {T}",
     T=FLOATING,
 )
-def adam(new_w, new_m, new_v, w, grad, m, v, alpha, rest_1, rest_2, epsilon):
+def adam(new_w, new_m, new_v, w, grad, m, v, cell, rest_1, rest_2, epsilon):
+    alpha = w.dtype.type(cell[0])
     for i in range(cuda.grid(1), w.size, cuda.gridsize(1)):
         g = grad[i]
         mean = m[i] + (g - m[i]) * rest_1
@@ -45,10 +54,11 @@ def adam(new_w, new_m, new_v, w, grad, m, v, alpha, rest_1, rest_2, epsilon):
 
 @kernel(
     "{T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}[::1], "
-    "{T}, {T}, {T}, {T}",
+    "float64[::1], {T}, {T}, {T}",
     T=FLOATING,
 )
-def amsgrad(new_w, new_m, new_v, new_v_hat, w, grad, m, v, v_hat, alpha, rest_1, rest_2, epsilon):
+def amsgrad(new_w, new_m, new_v, new_v_hat, w, grad, m, v, v_hat, cell, rest_1, rest_2, epsilon):
+    alpha = w.dtype.type(cell[0])
     for i in range(cuda.grid(1), w.size, cuda.gridsize(1)):
         g = grad[i]
         mean = m[i] + (g - m[i]) * rest_1
@@ -64,7 +74,7 @@ def amsgrad(new_w, new_m, new_v, new_v_hat, w, grad, m, v, v_hat, alpha, rest_1,
 
 @kernel(
     "{T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}[::1], "
-    "{T}, {T}, {T}, {T}, {T}, boolean, boolean",
+    "float64[::1], {T}, {T}, {T}, {T}, boolean, boolean",
     T=FLOATING,
 )
 def rmsprop(
@@ -77,7 +87,7 @@ def rmsprop(
     v,
     buffer,
     average,
-    learning_rate,
+    cell,
     rho,
     rest,
     momentum,
@@ -85,6 +95,7 @@ def rmsprop(
     has_momentum,
     centered,
 ):
+    learning_rate = w.dtype.type(cell[0])
     for i in range(cuda.grid(1), w.size, cuda.gridsize(1)):
         g = grad[i]
         square = rho * v[i] + rest * g * g
@@ -112,19 +123,18 @@ def sgd_update(
     grad: Array,
     velocity: Array | None,
     *,
-    learning_rate: float,
+    learning_rate: Any,
     momentum: float,
     nesterov: bool,
 ) -> tuple[Array, Array | None]:
     """Gradient descent, with momentum if there is a velocity."""
-    number = w.dtype.type
     if velocity is None:
         (new_w,) = _like(w, 1)
-        sgd_plain.launch(w.size, new_w, contiguous(w), contiguous(grad), number(learning_rate))
+        sgd_plain.launch(w.size, new_w, contiguous(w), contiguous(grad), cell(learning_rate))
         return new_w, None
     new = _like(w, 2)
     old = map(contiguous, (w, grad, velocity))
-    settings = number(learning_rate), number(momentum), bool(nesterov)
+    settings = cell(learning_rate), w.dtype.type(momentum), bool(nesterov)
     sgd_momentum.launch(w.size, *new, *old, *settings)
     return new[0], new[1]
 
@@ -137,7 +147,7 @@ def adam_update(
     m: Array,
     v: Array,
     *,
-    alpha: float,
+    alpha: Any,
     beta_1: float,
     beta_2: float,
     epsilon: float,
@@ -145,7 +155,7 @@ def adam_update(
     """Adam; `alpha` is the learning rate with the bias corrections."""
     new = _like(w, 3)
     old = map(contiguous, (w, grad, m, v))
-    settings = map(w.dtype.type, (alpha, 1 - beta_1, 1 - beta_2, epsilon))
+    settings = cell(alpha), *map(w.dtype.type, (1 - beta_1, 1 - beta_2, epsilon))
     adam.launch(w.size, *new, *old, *settings)
     return new[0], new[1], new[2]
 
@@ -159,7 +169,7 @@ def amsgrad_update(
     v: Array,
     v_hat: Array,
     *,
-    alpha: float,
+    alpha: Any,
     beta_1: float,
     beta_2: float,
     epsilon: float,
@@ -167,7 +177,7 @@ def amsgrad_update(
     """Adam with the largest second moment so far under the root."""
     new = _like(w, 4)
     old = map(contiguous, (w, grad, m, v, v_hat))
-    settings = map(w.dtype.type, (alpha, 1 - beta_1, 1 - beta_2, epsilon))
+    settings = cell(alpha), *map(w.dtype.type, (1 - beta_1, 1 - beta_2, epsilon))
     amsgrad.launch(w.size, *new, *old, *settings)
     return new[0], new[1], new[2], new[3]
 
@@ -181,7 +191,7 @@ def rmsprop_update(
     momentum_buffer: Array | None,
     average_grad: Array | None,
     *,
-    learning_rate: float,
+    learning_rate: Any,
     rho: float,
     momentum: float,
     epsilon: float,
@@ -201,7 +211,8 @@ def rmsprop_update(
         w.size,
         *(new_w, new_v, new_buffer, new_average),
         *(w, contiguous(grad), contiguous(v), old_buffer, old_average),
-        *map(w.dtype.type, (learning_rate, rho, 1 - rho, momentum, epsilon)),
+        cell(learning_rate),
+        *map(w.dtype.type, (rho, 1 - rho, momentum, epsilon)),
         has_momentum,
         bool(centered),
     )
@@ -211,3 +222,17 @@ def rmsprop_update(
         new_buffer if has_momentum else momentum_buffer,
         new_average if centered else average_grad,
     )
+
+
+for _name, _argument in {
+    "adadelta_update": "learning_rate",
+    "adagrad_row_update": "learning_rate",
+    "adagrad_update": "learning_rate",
+    "adamax_update": "alpha",
+    "ftrl_update": "learning_rate",
+    "lamb_update": "factors",
+    "lion_update": "learning_rate",
+    "nadam_update": "factors",
+    "sgd_row_update": "learning_rate",
+}.items():
+    OWN[_name] = reads_cell(REFERENCE[_name], _argument)
