@@ -258,18 +258,20 @@ def training(
     samples: int,
     batch: int,
     memory_format: torch.memory_format = torch.contiguous_format,
+    device: str = "cpu",
 ) -> Callable[[], None]:
-    """An epoch of a plain training loop with Adam, loss and accuracy."""
+    """An epoch of a plain training loop with Adam, loss and accuracy, the data on the device."""
     images, labels = peer_models.data(name, samples)
     data = torch.from_numpy(peer_models.channels_first(images))
-    data = data.contiguous(memory_format=memory_format)
-    target = torch.from_numpy(labels).long()
-    network = model(name, softmax=False).to(memory_format=memory_format).train()
+    data = data.contiguous(memory_format=memory_format).to(device)
+    target = torch.from_numpy(labels).long().to(device)
+    network = model(name, softmax=False).to(memory_format=memory_format, device=device).train()
     optimizer = torch.optim.Adam(network.parameters(), fused=True)
 
     def epoch() -> None:
-        order = torch.randperm(samples)
-        loss_sum, correct = torch.zeros(()), torch.zeros((), dtype=torch.long)
+        order = torch.randperm(samples, device=device)
+        loss_sum = torch.zeros((), device=device)
+        correct = torch.zeros((), dtype=torch.long, device=device)
         for indices in order.split(batch):
             y = target[indices]
             logits = network(data[indices])

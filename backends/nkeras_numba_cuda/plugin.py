@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -18,6 +19,7 @@ from nkeras_numba_cuda.kernels import KERNELS
 from nkeras_numba_cuda.kernels.custom import array_kernel
 from nkeras_numba_cuda.kernels.elementwise import elementwise
 from nkeras_numba_cuda.memory import Array
+from nkeras_numba_cuda.out_of_memory import explained
 from nkeras_numpy.namespace import Kernel
 
 PROVED = "compiled and simulated, never run on hardware yet: see docs/cuda.md"
@@ -27,7 +29,7 @@ class NumbaCuda:
     """Kernels written with numba-cuda on CuPy arrays; in the simulator on those of `strict`."""
 
     name = "numba_cuda"
-    kernels: Mapping[str, Kernel] = KERNELS
+    kernels: Mapping[str, Kernel] = {name: explained(one, name) for name, one in KERNELS.items()}
 
     dtypes: frozenset[str]
     device: str
@@ -38,16 +40,16 @@ class NumbaCuda:
 
     def elementwise(self, scalar: Scalar) -> Kernel:
         """A kernel that maps a scalar function over broadcast arrays of one dtype."""
-        return elementwise(scalar)
+        return _elementwise(scalar)
 
     def array_kernel(self, body: Body) -> Kernel:
         """A kernel that runs the body of a user's kernel for each work item."""
-        return array_kernel(body)
+        return _array_kernel(body)
 
     def asarray(self, value: np.ndarray, dtype: str) -> Array:
         """A NumPy array on the device."""
         self._check(dtype)
-        return memory.asarray(value, dtype)
+        return _asarray(value, dtype)
 
     def to_numpy(self, array: Array) -> np.ndarray:
         """A copy of the array on the host."""
@@ -56,7 +58,7 @@ class NumbaCuda:
     def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
         """An array with undefined contents."""
         self._check(dtype)
-        return memory.empty(shape, dtype)
+        return _empty(shape, dtype)
 
     def synchronize(self) -> None:
         """Wait until all launched kernels are done."""
@@ -85,6 +87,20 @@ class NumbaCuda:
                 f"The backend numba_cuda has no arrays of dtype {short(dtype)} here; it has "
                 f"{', '.join(sorted(self.dtypes))}."
             )
+
+
+_asarray = explained(memory.asarray, "asarray")
+_empty = explained(memory.empty, "empty")
+
+
+@functools.cache
+def _elementwise(scalar: Scalar) -> Kernel:
+    return explained(elementwise(scalar), scalar.name)
+
+
+@functools.cache
+def _array_kernel(body: Body) -> Kernel:
+    return explained(array_kernel(body), body.name)
 
 
 def _device_name() -> str:

@@ -180,12 +180,21 @@ def versions(python: str, names: Iterable[str]) -> dict[str, dict[str, str]]:
     }
 
 
-def environment(threads: int) -> dict[str, str]:
-    """Variables that give every framework the same number of threads, and silence."""
+def environment(threads: int, gpu: bool = False) -> dict[str, str]:
+    """Variables that give every framework the same number of threads, and silence.
+
+    Args:
+        threads: how many.
+        gpu: whether frameworks see the GPU, of whose memory JAX then takes no more than it needs.
+    """
     names = "NUMBA NKERAS OMP MKL OPENBLAS".split()
     wanted = {f"{name}_NUM_THREADS": str(threads) for name in names}
     wanted |= dict.fromkeys(("NPROC", "PJRT_NPROC"), str(threads))  # XLA's pool of threads
-    wanted |= {"TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+    wanted |= {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    if gpu:
+        wanted |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    else:
+        wanted |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
     if threads == 1:
         wanted["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
     return dict(os.environ) | wanted
@@ -194,10 +203,10 @@ def environment(threads: int) -> dict[str, str]:
 class Peer:
     """A framework's process; it starts anew where it died or hung."""
 
-    def __init__(self, name: str, python: str, file: str, threads: int) -> None:
+    def __init__(self, name: str, python: str, file: str, threads: int, gpu: bool = False) -> None:
         self.name = name
         self.command = [python, str(WORKER), name, file, str(threads)]
-        self.environment = environment(threads)
+        self.environment = environment(threads, gpu)
         self.process: subprocess.Popen[str] | None = None
         self.errors: IO[str]  # since it was started
         self.lines: queue.Queue[str] = queue.Queue()

@@ -26,6 +26,10 @@ class BackendError(RuntimeError):
     """A backend is missing, failed to load, or lacks what was asked of it."""
 
 
+class OutOfMemoryError(BackendError, MemoryError):
+    """A device has no memory for an array; models and tensors that were there are as before."""
+
+
 class SettingError(ValueError):
     """An environment variable has a value that means nothing: no backend is at fault."""
 

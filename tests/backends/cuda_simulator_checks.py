@@ -6,23 +6,28 @@ in processes of its own, one for each group, which is the first word of a test's
 
 import itertools
 import threading
+from types import SimpleNamespace
 
 import ml_dtypes
 import numpy as np
 import pytest
 from kernel_calls import normal
 
+import nkeras
 import nkeras.backend.scalars
 import nkeras_numba_cuda
 import nkeras_numpy
 from nkeras.backend.body import Body
 from nkeras.backend.protocol import Backend
 from nkeras.backend.scalar import SCALARS, Scalar
+from nkeras.core.errors import OutOfMemoryError
 from nkeras.core.spec import Spec
-from nkeras_numba_cuda import strict
+from nkeras_numba_cuda import memory, strict
 from nkeras_numba_cuda.kernels.registry import OWN
 from nkeras_numba_cuda.launch import KERNELS as KERNEL_LIST
+from nkeras_numba_cuda.out_of_memory import explained
 from nkeras_numpy.kernels import KERNELS
+from tests.harness.device_arrays import Fails, empty_arrays
 
 assert nkeras.backend.scalars.__all__
 
@@ -121,6 +126,69 @@ def test_plugin_refuses_undeclared_types():
         TypeError, match=r"sgd_plain is launched as void\(.*float64\[::1\], float32\[::1\]"
     ):
         KERNEL_LIST["sgd_plain"].launch(3, x, x, x.astype("float64"), x)
+
+
+def small_model():
+    """Compiled, with data."""
+    nkeras.utils.set_random_seed(3)
+    layers = nkeras.layers
+    model = nkeras.Sequential(
+        [nkeras.Input((4, 4, 1)), layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(1)]
+    )
+    model.compile(nkeras.optimizers.Adam(0.05), "mse")
+    x = np.random.default_rng(0).standard_normal((3, 4, 4, 1), "float32")
+    return model, x, x.sum(axis=(1, 2))
+
+
+def test_plugin_survives_each_allocation_that_fails():
+    with nkeras.use_backend("numba_cuda"):
+        model, x, y = small_model()
+        first = float(model.train_on_batch(x, y))
+        for after in itertools.count():
+            fails = Fails(after)
+            try:
+                with empty_arrays(fails):
+                    model.train_on_batch(x, y)
+            except OutOfMemoryError as error:
+                told = str(error)
+                assert len(told) <= 400, told
+                assert "Out of memory allocating" in told
+                assert "A smaller batch" in told
+            if not fails.failed:
+                break
+            assert all(np.isfinite(one).all() for one in model.get_weights())
+        assert after > 10
+        for _ in range(5):
+            last = float(model.train_on_batch(x, y))
+        assert last < first
+
+
+def test_plugin_says_what_is_in_use():
+    class Full:
+        """A device with 16 GB, of which we have 6 and others 2."""
+
+        def get_default_memory_pool(self):
+            return SimpleNamespace(used_bytes=lambda: 5 * 10**9, total_bytes=lambda: 6 * 10**9)
+
+        @property
+        def cuda(self):
+            device = SimpleNamespace(mem_info=(8 * 10**9, 16 * 10**9))
+            return SimpleNamespace(Device=lambda: device)
+
+    def too_large():
+        raise MemoryError("Out of memory allocating 64,000,000,000 bytes (allocated so far: 5).")
+
+    before = memory.array_module()
+    memory.use(Full())
+    try:
+        with pytest.raises(OutOfMemoryError) as caught:
+            explained(too_large, "conv")()
+    finally:
+        memory.use(before)
+    told = str(caught.value)
+    assert "no memory for `conv`: Out of memory allocating 64,000,000,000 bytes" in told
+    assert "Of 16.00 GB, arrays hold 5.00 GB, other programs 2.00 GB; 9.00 GB are free" in told
+    assert len(told) <= 400, told
 
 
 # --- elementwise

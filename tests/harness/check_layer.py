@@ -36,7 +36,7 @@ def check(case: Any) -> None:
         _check_dtypes(case)
         _check_training(case, layer, inputs)
         _check_rank(case, layer)
-    _check_backends(case)
+    check_backend(case)
 
 
 def _check_config(case: Any, layer: Any, inputs: list[Any], outputs: Any) -> None:
@@ -128,10 +128,10 @@ def _check_rank(case: Any, layer: Any) -> None:
         layer(wrong)
 
 
-def _check_backends(case: Any) -> None:
-    """Values and gradients on numba_cpu are those on numpy, with the same weights and seeds."""
+def check_backend(case: Any, other: str = "numba_cpu") -> None:
+    """Values and gradients on a backend are those on numpy, with the same weights and seeds."""
     results = []
-    for name in ("numpy", "numba_cpu"):
+    for name in ("numpy", other):
         nkeras.utils.set_random_seed(5)
         with nkeras.use_backend(name):
             layer = make(case)
