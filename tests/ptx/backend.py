@@ -1,0 +1,109 @@
+"""The backend itself on the interpreter: strict arrays, and each launch executed.
+
+with interpreted() as session:
+    x = session.backend.asarray(numpy_array, "float32")
+    session.backend.kernels["matmul"](x, x)
+session.launched        # names of kernels, and how often
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+from nkeras_numba_cuda import launch as launching
+from nkeras_numba_cuda import memory, plugin, strict
+from nkeras_numba_cuda.cuda import SIMULATOR
+from tests.ptx.arrays import note_empty
+from tests.ptx.kernels import BLOCK, launch
+
+
+@dataclass
+class Session:
+    """What was launched.
+
+    Args:
+        backend: the backend.
+        seed: chooses the order of warps and blocks.
+        launched: how often each kernel was, by its name in the list.
+        warp_instructions: how many instructions warps have executed.
+    """
+
+    backend: Any
+    seed: int = 0
+    launched: Counter[str] = field(default_factory=Counter)
+    warp_instructions: int = 0
+
+    def launch(
+        self,
+        kernel: launching.Kernel,
+        grid: tuple[int, ...],
+        threads: int,
+        arguments: tuple[Any, ...],
+    ) -> None:
+        """Takes the place of `Kernel.run`."""
+        names = {id(one): name for name, one in launching.KERNELS.items()}
+        self.launched[names.get(id(kernel), kernel.function.__name__)] += 1
+        seen = [a if _is_scalar(a) else memory.view(a) for a in arguments]
+        report = launch(kernel, grid, threads, seen, kernel.shared, self.seed)
+        self.warp_instructions += report.warp_instructions
+
+    def launch_shaped(self, kernel: launching.ShapedKernel, size: int, *arguments: Any) -> None:
+        """Takes the place of `ShapedKernel.launch`: kernels of users."""
+        self.launched[kernel.function.__name__] += 1
+        seen = [a if _is_scalar(a) else memory.shaped(memory.contiguous(a)) for a in arguments]
+        report = launch(kernel, -(-size // BLOCK), BLOCK, seen, seed=self.seed)
+        self.warp_instructions += report.warp_instructions
+
+
+def _is_scalar(argument: Any) -> bool:
+    return isinstance(argument, bool | int | float | np.generic)
+
+
+def _garbage(array: np.ndarray) -> np.ndarray:
+    """A new array, of which the interpreter knows that nobody wrote it."""
+    note_empty(array)
+    return array
+
+
+@contextmanager
+def interpreted(seed: int = 0, most_blocks: int = 64) -> Iterator[Session]:
+    """Inside the `with` block launches of the backend are executed by the interpreter.
+
+    Args:
+        seed: chooses the order of warps and blocks.
+        most_blocks: of a grid-stride kernel, as for a device with few multiprocessors.
+    """
+    assert not SIMULATOR, "the simulator has launches of its own"
+    with (
+        mock.patch.object(plugin, "_device_name", return_value="PTX interpreter"),
+        mock.patch.object(launching, "_most_blocks", return_value=most_blocks),
+        mock.patch("nkeras_numba_cuda.strict.arrays.garbage", _garbage),
+        mock.patch("nkeras_numba_cuda.strict.functions.garbage", _garbage),
+    ):
+        before = memory._module
+        memory.use(strict)
+        session = Session(plugin.NumbaCuda(), seed)
+        try:
+            with (
+                mock.patch.object(
+                    launching.Kernel,
+                    "run",
+                    lambda kernel, *arguments: session.launch(kernel, *arguments),
+                ),
+                mock.patch.object(
+                    launching.ShapedKernel,
+                    "launch",
+                    lambda kernel, *arguments: session.launch_shaped(kernel, *arguments),
+                ),
+            ):
+                yield session
+        finally:
+            memory.use(strict)  # forgets what was kept
+            memory._module = before
