@@ -27,6 +27,7 @@ class _Settings:
     traceback_filtering: bool = True
     run_eagerly: bool = False
     convolution_algorithm: str = "auto"
+    matmul_precision: str = "float32"
     flash_attention: bool | None = None
     max_epochs: int | None = field(
         default_factory=lambda: _limit_from_environment("NKERAS_MAX_EPOCHS")
@@ -165,6 +166,44 @@ def set_convolution_algorithm(value: str) -> None:
     if value not in accepted:
         refuse("value", value, f"one of {', '.join(accepted)}", "set_convolution_algorithm()")
     _settings.convolution_algorithm = value
+
+
+def matmul_precision() -> str:
+    """How exactly GPUs multiply float32, `"float32"` unless set.
+
+    Example:
+        >>> matmul_precision()
+        'float32'
+    """
+    return _settings.matmul_precision
+
+
+def set_matmul_precision(value: str) -> None:
+    """Choose between speed and rounding in products and convolutions of float32 on tensor cores.
+
+    Exact products are made of three of numbers with 11 bits, whose error is that of float32. One
+    such product is up to three times as fast, with a relative error of about 5e-4 in each number
+    that is multiplied. Sums are float32 in both, as are other kernels. Other backends, other dtypes
+    and GPUs without such tensor cores are exact with either.
+
+    Args:
+        value: `"float32"` or `"tensorfloat32"`.
+
+    Raises:
+        ValueError: it is neither.
+
+    Example:
+        >>> set_matmul_precision("tensorfloat32")
+        >>> matmul_precision()
+        'tensorfloat32'
+        >>> set_matmul_precision("float32")
+
+    Source: https://arxiv.org/abs/2203.03341
+    """
+    accepted = ("float32", "tensorfloat32")
+    if value not in accepted:
+        refuse("value", value, f"one of {', '.join(accepted)}", "set_matmul_precision()")
+    _settings.matmul_precision = value
 
 
 def max_epochs() -> int | None:

@@ -6,6 +6,7 @@ step along the inner axis takes 8 numbers of float32 or 16 of 16 bits.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,6 +67,7 @@ class Multiply(NamedTuple):
     all: Any
 
 
+@functools.cache
 def multiply_step(
     arithmetic: Arithmetic,
     warp: tuple[int, int],
@@ -107,6 +109,7 @@ def multiply_step(
     )
 
 
+@functools.cache
 def _start_of_left(arithmetic: Arithmetic, inner_first: bool, step: int) -> Any:
     is_wide = arithmetic.bytes == 4
     across = 4 if is_wide else 8  # numbers in a row of a matrix of `load_matrices`
@@ -122,6 +125,7 @@ def _start_of_left(arithmetic: Arithmetic, inner_first: bool, step: int) -> Any:
     return start
 
 
+@functools.cache
 def _start_of_right(arithmetic: Arithmetic, inner_first: bool, step: int) -> Any:
     is_wide = arithmetic.bytes == 4
     across = 4 if is_wide else 8
@@ -149,6 +153,7 @@ def _high_part(x):
     return bits_of(x + x * ROUNDING) & KEPT
 
 
+@functools.cache
 def _float32_piece(
     arithmetic: Arithmetic, warp: tuple[int, int], inner_first: tuple[bool, bool], steps: Any
 ) -> Any:
@@ -212,6 +217,7 @@ def _float32_piece(
     return piece
 
 
+@functools.cache
 def _half_piece(
     arithmetic: Arithmetic, warp: tuple[int, int], inner_first: tuple[bool, bool], steps: Any
 ) -> Any:

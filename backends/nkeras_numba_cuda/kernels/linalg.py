@@ -1,89 +1,129 @@
-"""Matrix products: one thread for each element of the result."""
+"""Products of matrices, and a dense layer forward and backward."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 
-from nkeras_numba_cuda.cuda import cuda
-from nkeras_numba_cuda.device.intrinsics import udiv, umod
-from nkeras_numba_cuda.device.records import places
+from nkeras_numba_cuda.kernels.plain_products import PLAIN
+from nkeras_numba_cuda.kernels.products import Matrix, product
 from nkeras_numba_cuda.kernels.registry import OWN
-from nkeras_numba_cuda.launch import COMPUTED, kernel
-from nkeras_numba_cuda.memory import Array, array_module, constants, contiguous, empty
-from nkeras_numpy import linalg as reference
+from nkeras_numba_cuda.memory import Array, array_module, contiguous, empty
 from nkeras_numpy.namespace import in_float32
+from nkeras_numpy.reduction import reduce_sum
 
 
-class Sizes(NamedTuple):
-    """Sizes of the matrices, and distances in x and y."""
+@OWN.register
+def matmul(x: Array, y: Array) -> Array:
+    """`numpy.matmul` of operands of rank 2 or more."""
+    if x.dtype.name not in PLAIN:
+        return _of_other_dtypes(matmul, x, y)
+    batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    shape = (*batch, x.shape[-2], y.shape[-1])
+    if x.shape[-1] == 0 or 0 in shape:
+        return _zeros(shape, x.dtype)
+    if math.prod(y.shape[:-2]) == 1 and x.flags.c_contiguous:  # one product of many rows
+        x = x.reshape(1, -1, x.shape[-1])
+        return product(_matrix(x, (1,)), _matrix(y, (1,)), 1).reshape(shape)
+    left, right = _matrix(x, batch), _matrix(y, batch)
+    if left.transposed and right.transposed:
+        left = _matrix(contiguous(x), batch)
+    return product(left, right, math.prod(batch)).reshape(shape)
 
-    rows: int
-    inner: int
-    columns: int
-    x_batch: int
-    x_row: int
-    x_inner: int
-    y_batch: int
-    y_inner: int
-    y_column: int
+
+@OWN.register
+def dense(
+    x: Array, kernel: Array, bias: Array | None, addend: Array | None = None, *, activation: str
+) -> Array:
+    """`activation(x @ kernel + bias + addend)`."""
+    if x.dtype.name not in PLAIN:
+        product_of = matmul(x, kernel)
+        total = sum((term for term in (bias, addend) if term is not None), product_of)
+        return _activated(total, activation).astype(x.dtype)
+    shape = (*x.shape[:-1], kernel.shape[1])
+    if 0 in shape:
+        return _zeros(shape, x.dtype)
+    rows = contiguous(x).reshape(-1, x.shape[-1])
+    terms = (None if term is None else contiguous(term) for term in (bias, addend))
+    y = product(_matrix(rows, ()), _matrix(kernel, ()), 1, *terms, activation=activation)
+    return y.reshape(shape)
 
 
-AT = places(Sizes)
+@OWN.register
+def dense_grad(
+    grad_y: Array, x: Array, kernel: Array, *, by: tuple[str, ...]
+) -> tuple[Array | None, Array | None, Array | None]:
+    """Gradients by x, kernel and bias of a linear `dense`."""
+    rows, grad_rows = x.reshape(-1, x.shape[-1]), grad_y.reshape(-1, grad_y.shape[-1])
+    sum_up = OWN.get("reduce_sum", reduce_sum)
+    return (
+        matmul(grad_rows, contiguous(kernel).T).reshape(x.shape) if "x" in by else None,
+        matmul(contiguous(rows).T, grad_rows) if "kernel" in by else None,
+        sum_up(grad_rows, axis=(0,), keepdims=False) if "bias" in by else None,
+    )
 
 
-@kernel("{T}[::1], {T}[::1], {T}[::1], int64[::1]", T=COMPUTED)
-def matmul_naive(z, x, y, g):
-    rows, inner, columns = g[AT.rows], g[AT.inner], g[AT.columns]
-    x_batch, x_row, x_inner = g[AT.x_batch], g[AT.x_row], g[AT.x_inner]
-    y_batch, y_inner, y_column = g[AT.y_batch], g[AT.y_inner], g[AT.y_column]
-    for i in range(cuda.grid(1), z.size, cuda.gridsize(1)):
-        rest = udiv(i, columns)
-        batch = udiv(rest, rows)
-        left = batch * x_batch + umod(rest, rows) * x_row
-        right = batch * y_batch + umod(i, columns) * y_column
-        total = z.dtype.type(0)
-        for k in range(inner):
-            total += x[left + k * x_inner] * y[right + k * y_inner]
-        z[i] = total
+@OWN.register
+def int8_matmul(x: Array, y: Array) -> Array:
+    """The product of matrices of int8 as int32."""
+    return matmul(x.astype(np.int32), y.astype(np.int32))
 
 
 @OWN.register
 @in_float32
-def matmul(x: Array, y: Array) -> Array:
-    """`numpy.matmul` of operands of rank 2 or more."""
-    if x.dtype.name not in COMPUTED or y.dtype != x.dtype:
-        return reference.matmul(x, y)
-    batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-    rows, inner, columns = x.shape[-2], x.shape[-1], y.shape[-1]
-    z = empty((*batch, rows, columns), x.dtype)
-    if inner == 0:
-        z.fill(0)
-        return z
-    if z.size == 0:
-        return z
-    x, (x_batch, x_row, x_inner) = _operand(x, batch)
-    y, (y_batch, y_inner, y_column) = _operand(y, batch)
-    sizes = Sizes(rows, inner, columns, x_batch, x_row, x_inner, y_batch, y_inner, y_column)
-    matmul_naive.launch(z.size, z, x, y, constants(*sizes))
-    return z
+def int8_dense(
+    x: Array, kernel: Array, scale: Array, bias: Array, *, low: int, high: int, epsilon: float
+) -> Array:
+    """A dense layer by integers: each row of x is rounded to multiples of its largest value."""
+    xp, dtype = array_module(), x.dtype
+    own = (high / (xp.abs(x).max(-1, keepdims=True) + dtype.type(epsilon))).astype(dtype)
+    integers = xp.clip(xp.rint(x * own), low, high).astype(np.int32)
+    y = matmul(integers, kernel.astype(np.int32)).astype(dtype) / (scale * own)
+    return (y if bias is None else y + bias).astype(dtype)
 
 
-def _operand(x: Array, batch: tuple[int, ...]) -> tuple[Array, tuple[int, int, int]]:
-    """The array to read from, and its strides in elements: of the batch and of a matrix.
+def _matrix(x: Array, batch: tuple[int, ...]) -> Matrix:
+    """The matrices as they lie in memory.
 
     A transposed matrix is read in place, and one matrix for the whole batch is not repeated.
     """
-    if math.prod(x.shape[:-2]) == 1:
-        x = x.reshape(x.shape[-2:])
-        step = 0
-    else:
-        x = array_module().broadcast_to(x, batch + x.shape[-2:])
-        step = x.shape[-2] * x.shape[-1]
     rows, columns = x.shape[-2:]
-    transposed = x.swapaxes(-1, -2)
-    if transposed.flags.c_contiguous and not x.flags.c_contiguous:
-        return transposed, (step, 1, rows)
-    return contiguous(x), (step, columns, 1)
+    if math.prod(x.shape[:-2]) == 1:
+        x, step = x.reshape(rows, columns), 0
+    else:
+        x, step = array_module().broadcast_to(x, (*batch, rows, columns)), rows * columns
+    turned = x.swapaxes(-1, -2)
+    if turned.flags.c_contiguous and not x.flags.c_contiguous:
+        return Matrix(turned, rows, columns, True, step)
+    return Matrix(contiguous(x), rows, columns, False, step)
+
+
+def _of_other_dtypes(function: Callable[..., Array], x: Array, y: Array) -> Array:
+    """Products of dtypes without a kernel, through one that has one."""
+    dtype = x.dtype
+    if dtype.kind == "c":
+        parts = [contiguous(part) for part in (x.real, x.imag, y.real, y.imag)]
+        real, imaginary, other_real, other_imaginary = parts
+        batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+        z = empty((*batch, x.shape[-2], y.shape[-1]), dtype)
+        z.real = function(real, other_real) - function(imaginary, other_imaginary)
+        z.imag = function(real, other_imaginary) + function(imaginary, other_real)
+        return z
+    wide = np.int64 if dtype.itemsize > 2 else np.int32
+    z = function(x.astype(wide), y.astype(wide))
+    return z != 0 if dtype.kind == "b" else z.astype(dtype)
+
+
+def _activated(x: Array, activation: str) -> Array:
+    xp = array_module()
+    if activation in ("relu", "relu6"):
+        x = xp.where(x < 0, 0, x)
+    return xp.where(x > 6, 6, x) if activation == "relu6" else x
+
+
+def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> Array:
+    z = empty(shape, dtype)
+    z.fill(0)
+    return z

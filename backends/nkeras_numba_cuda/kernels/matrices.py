@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -68,11 +69,13 @@ START, ROOM, STEP, TURN, ALIGNED = range(5)  # what a thread keeps
 KEPT = 5
 
 
+@functools.cache
 def left_matrix(tile: Tile, arithmetic: Arithmetic, inner_first: bool) -> Operand:
     """The left matrix of a plain product; `inner_first` where it is row by row in memory."""
     return matrix(tile.rows, tile, arithmetic, inner_first, _LEFT)
 
 
+@functools.cache
 def right_matrix(tile: Tile, arithmetic: Arithmetic, inner_first: bool) -> Operand:
     """The right matrix; `inner_first` where it is column by column in memory."""
     return matrix(tile.columns, tile, arithmetic, inner_first, _RIGHT)

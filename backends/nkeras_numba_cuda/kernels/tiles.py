@@ -18,6 +18,7 @@ https://arxiv.org/abs/2203.03341 (float32 from products of tf32).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -284,6 +285,7 @@ def tile_product(
     return product
 
 
+@functools.cache
 def _placing(warp_rows: int, warp_columns: int, step: int) -> Any:
     """A warp's sums go where the block finds them."""
     down, across = warp_rows // 16, warp_columns // 8
@@ -303,6 +305,7 @@ def _placing(warp_rows: int, warp_columns: int, step: int) -> Any:
     return place_sums
 
 
+@functools.cache
 def _writing(tile: Tile, arithmetic: Arithmetic, again: Any, result: Result) -> Any:
     """The block's results, four at a time, to device memory."""
     step = tile.columns + RESULT_GAP
@@ -371,6 +374,7 @@ def _writing(tile: Tile, arithmetic: Arithmetic, again: Any, result: Result) -> 
     return write
 
 
+@functools.cache
 def _again(read_left: Any, read_right: Any) -> Any:
     """One sum by the plain rule."""
 

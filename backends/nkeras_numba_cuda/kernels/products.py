@@ -1,0 +1,265 @@
+"""Products of matrices: which kernel computes one, and its launch.
+
+Kernels on tensor cores are named by arithmetic, layout and tile, as `product_float32_nt_64x64`: `n`
+stands for a matrix that lies in memory as it is multiplied, `t` for a transposed one.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from nkeras.core import config
+from nkeras_numba_cuda import memory
+from nkeras_numba_cuda.cuda import SIMULATOR, cuda
+from nkeras_numba_cuda.device.intrinsics import udiv, umod
+from nkeras_numba_cuda.kernels import fragments, matrices, plain_products
+from nkeras_numba_cuda.kernels.endings import ACTIVATIONS, completing
+from nkeras_numba_cuda.kernels.fragments import Arithmetic
+from nkeras_numba_cuda.kernels.plain_products import HALVES, PLAIN, SIDE
+from nkeras_numba_cuda.kernels.tile_choice import LARGE, SMALL, Choice, choose
+from nkeras_numba_cuda.kernels.tiles import Tile, shared_bytes, tile_product
+from nkeras_numba_cuda.launch import KERNELS, Kernel, kernel
+from nkeras_numba_cuda.memory import Array, constants, empty
+
+LAYOUTS = ("nn", "nt", "tn")
+TENSOR_CORES = (8, 0)
+"""The compute capability from which GPUs copy beside their work and multiply these dtypes."""
+
+
+class Matrix(NamedTuple):
+    """A matrix, or a batch of them, in contiguous memory.
+
+    Attributes:
+        array: the memory, as a contiguous array.
+        rows: of each matrix.
+        columns: of each matrix.
+        transposed: whether columns, not rows, follow each other in memory.
+        batch: distance of two matrices in numbers; 0 where there is one for all.
+    """
+
+    array: Array
+    rows: int
+    columns: int
+    transposed: bool
+    batch: int
+
+    @property
+    def step(self) -> int:
+        """Distance of what follows each other: rows, or columns of a transposed matrix."""
+        return self.rows if self.transposed else self.columns
+
+
+def product(
+    x: Matrix,
+    y: Matrix,
+    batch: int,
+    bias: Array | None = None,
+    addend: Array | None = None,
+    activation: str = "linear",
+) -> Array:
+    """`activation(x @ y + bias + addend)` for each matrix of a batch, as `(batch, rows, columns)`.
+
+    Args:
+        x: the left matrix, of a dtype in `plain_products.PLAIN`.
+        y: the right matrix, of the same dtype.
+        batch: how many products.
+        bias: contiguous `(columns,)`, or None.
+        addend: contiguous, of the size of the result, or None.
+        activation: a name in `endings.ACTIVATIONS`.
+    """
+    dtype = x.array.dtype
+    z = empty((batch, x.rows, y.columns), dtype)
+    if z.size == 0:
+        return z
+    arithmetic = arithmetic_for(dtype.name)
+    chosen = None if arithmetic is None else choose(arithmetic, batch, *_sizes(x, y))
+    given = [x.array, y.array, *(x.array if one is None else one for one in (bias, addend))]
+    after = int(bias is not None), int(addend is not None), ACTIVATIONS.index(activation)
+    if arithmetic is None or chosen is None:
+        sizes = plain_sizes(x, y, *after)
+        blocks = batch * sizes.down * sizes.across
+        PLAIN[dtype.name].launch_blocks(blocks, *map(_bits, (z, *given)), constants(*sizes))
+        return z
+    sizes = tile_sizes(arithmetic, chosen, x, y, *after)
+    launched = product_kernel(arithmetic, chosen.tile, layout(x, y))
+    blocks = batch * sizes.splits * sizes.down * sizes.across
+    if sizes.splits == 1:
+        launched.launch_blocks(blocks, *map(_bits, (z, *given)), constants(*sizes))
+        return z
+    parts = empty((batch, sizes.splits, sizes.rows, _padded(sizes.columns)), np.float32)
+    seen = parts if arithmetic.bytes == 4 else parts.view(np.uint16)
+    launched.launch_blocks(blocks, seen, *map(_bits, given), constants(*sizes))
+    sum_up = SUMS[dtype.name]
+    sum_up.launch(z.size, *map(_bits, (z, parts, *given[2:])), constants(*sizes))
+    return z
+
+
+def layout(x: Matrix, y: Matrix) -> str:
+    """How the matrices lie in memory, as two letters."""
+    return ("t" if x.transposed else "n") + ("t" if y.transposed else "n")
+
+
+def arithmetic_for(dtype: str) -> Arithmetic | None:
+    """How tensor cores multiply numbers of a dtype here; None where they don't."""
+    if not has_tensor_cores():
+        return None
+    if dtype == "float32":
+        is_exact = config.matmul_precision() == "float32"
+        return fragments.FLOAT32 if is_exact else fragments.TENSORFLOAT32
+    return {"bfloat16": fragments.BFLOAT16, "float16": fragments.FLOAT16}.get(dtype)
+
+
+@functools.cache
+def has_tensor_cores() -> bool:
+    """Whether the current device has those that these kernels need; the simulator has none."""
+    return not SIMULATOR and cuda.get_current_device().compute_capability >= TENSOR_CORES
+
+
+def tile_sizes(
+    arithmetic: Arithmetic,
+    chosen: Choice,
+    x: Matrix,
+    y: Matrix,
+    bias: int = 0,
+    addend: int = 0,
+    activation: int = 0,
+) -> matrices.Sizes:
+    """What the kernel on tensor cores reads."""
+    rows, columns, inner = _sizes(x, y)
+    return matrices.Sizes(
+        rows=rows,
+        columns=columns,
+        inner=inner,
+        down=-(-rows // chosen.tile.rows),
+        across=-(-columns // chosen.tile.columns),
+        splits=chosen.splits,
+        part=chosen.part,
+        bias=bias,
+        addend=addend,
+        activation=activation,
+        left_step=x.step,
+        left_batch=x.batch,
+        left_aligned=_is_aligned(x, arithmetic),
+        right_step=y.step,
+        right_batch=y.batch,
+        right_aligned=_is_aligned(y, arithmetic),
+    )
+
+
+def plain_sizes(
+    x: Matrix, y: Matrix, bias: int = 0, addend: int = 0, activation: int = 0
+) -> plain_products.Sizes:
+    """What the plain kernel reads."""
+    rows, columns, inner = _sizes(x, y)
+    return plain_products.Sizes(
+        rows=rows,
+        columns=columns,
+        inner=inner,
+        down=-(-rows // (4 * SIDE)),
+        across=-(-columns // (4 * SIDE)),
+        bias=bias,
+        addend=addend,
+        activation=activation,
+        left_batch=x.batch,
+        left_row=1 if x.transposed else x.step,
+        left_inner=x.step if x.transposed else 1,
+        right_batch=y.batch,
+        right_inner=1 if y.transposed else y.step,
+        right_column=y.step if y.transposed else 1,
+    )
+
+
+def _sizes(x: Matrix, y: Matrix) -> tuple[int, int, int]:
+    return x.rows, y.columns, x.columns
+
+
+def _is_aligned(x: Matrix, arithmetic: Arithmetic) -> int:
+    """Whether each row (or column) starts where a copy of 16 bytes may."""
+    together = 16 // arithmetic.bytes
+    is_regular = x.step % together == 0 and x.batch % together == 0
+    return int(is_regular and memory.is_aligned(x.array))
+
+
+def _padded(columns: int) -> int:
+    return -(-columns // 4) * 4
+
+
+def _bits(array: Array) -> Array:
+    """The array as kernels see it."""
+    return array.view(np.uint16) if array.dtype.name in HALVES else array
+
+
+def product_kernel(arithmetic: Arithmetic, tile: Tile, layout: str) -> Kernel:
+    """The kernel of this name."""
+    return KERNELS[_name(arithmetic, tile, layout)]
+
+
+def declare(arithmetic: Arithmetic, tile: Tile, layout: str) -> Kernel:
+    """Make the kernel that multiplies matrices so, and put it into the list of kernels."""
+    left_inner_first, right_inner_first = layout[0] == "n", layout[1] == "t"
+    stored = np.dtype(arithmetic.storage).name
+    make = kernel(
+        f"{', '.join([f'{stored}[::1]'] * 5)}, int64[::1]",
+        threads=tile.threads,
+        shared=shared_bytes(tile, arithmetic, left_inner_first, right_inner_first),
+        warps=True,
+    )
+    left = matrices.left_matrix(tile, arithmetic, left_inner_first)
+    right = matrices.right_matrix(tile, arithmetic, right_inner_first)
+    function = tile_product(tile, arithmetic, left, right)
+    function.__name__ = _name(arithmetic, tile, layout)
+    return make(function)
+
+
+def _name(arithmetic: Arithmetic, tile: Tile, layout: str) -> str:
+    return f"product_{arithmetic.name}_{layout}_{tile.rows}x{tile.columns}"
+
+
+def _declare_sum(dtype: str) -> Kernel:
+    """The kernel that sums the parts of products, in their order."""
+    complete = completing(dtype)
+    places = matrices.AT
+
+    def sum_of_parts(z, parts, bias, addend, g):
+        columns, splits = g[places.columns], g[places.splits]
+        padded = (columns + 3) & ~3
+        area, size = g[places.rows] * padded, g[places.rows] * columns
+        for i in range(cuda.grid(1), z.size, cuda.gridsize(1)):
+            batch = udiv(i, size)
+            rest = i - batch * size
+            row, column = udiv(rest, columns), umod(rest, columns)
+            at = batch * splits * area + row * padded + column
+            total = parts[at]
+            for part in range(1, splits):
+                total += parts[at + part * area]
+            z[i] = complete(
+                total,
+                bias,
+                addend,
+                column,
+                i,
+                g[places.bias],
+                g[places.addend],
+                g[places.activation],
+            )
+
+    stored = "uint16" if dtype in HALVES else dtype
+    arrays = f"{stored}[::1], float32[::1], {stored}[::1], {stored}[::1], int64[::1]"
+    sum_of_parts.__name__ = f"sum_of_parts_{dtype}"
+    return kernel(arrays)(sum_of_parts)
+
+
+SUMS = {dtype: _declare_sum(dtype) for dtype in ("float32", *HALVES)}
+
+for _arithmetic in (
+    fragments.FLOAT32,
+    fragments.TENSORFLOAT32,
+    fragments.BFLOAT16,
+    fragments.FLOAT16,
+):
+    for _tile in (LARGE[_arithmetic.bytes], SMALL[_arithmetic.bytes]):
+        for _layout in LAYOUTS:
+            declare(_arithmetic, _tile, _layout)
