@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
 import ml_dtypes  # noqa: F401  makes "bfloat16" a dtype name that NumPy knows
@@ -111,8 +111,33 @@ def constant(values: bytes, shape: tuple[int, ...], dtype: str) -> Array:
     return asarray(np.frombuffer(values, np.dtype(dtype)).reshape(shape), dtype)
 
 
+class Pointers:
+    """Addresses of contiguous arrays, for kernels that take any number of them.
+
+    A table of addresses that were used before is on the device already: steps that take and give
+    back memory in the same order meet the same ones.
+
+    Args:
+        arrays: the arrays.
+    """
+
+    dtype = np.dtype(np.int64)
+
+    def __init__(self, arrays: Sequence[Array]) -> None:
+        self.arrays = arrays
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    def table(self) -> Array:
+        """The addresses, in device memory."""
+        return constants(*[array.data.ptr for array in self.arrays])
+
+
 def view(array: Array) -> Any:
     """The elements of a contiguous array as the one-dimensional array that a kernel gets."""
+    if isinstance(array, Pointers):
+        return list(map(view, array.arrays)) if SIMULATOR else view(array.table())
     return _seen(array, (math.prod(array.shape),))
 
 

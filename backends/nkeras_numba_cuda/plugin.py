@@ -18,6 +18,7 @@ from nkeras_numba_cuda.cuda import SIMULATOR, TARGET, cuda
 from nkeras_numba_cuda.kernels import KERNELS
 from nkeras_numba_cuda.kernels.custom import array_kernel
 from nkeras_numba_cuda.kernels.elementwise import elementwise
+from nkeras_numba_cuda.kernels.registry import TOGETHER
 from nkeras_numba_cuda.memory import Array
 from nkeras_numba_cuda.out_of_memory import explained
 from nkeras_numpy.namespace import Kernel
@@ -30,6 +31,7 @@ class NumbaCuda:
 
     name = "numba_cuda"
     kernels: Mapping[str, Kernel] = {name: explained(one, name) for name, one in KERNELS.items()}
+    together: Mapping[str, Kernel] = {name: explained(one, name) for name, one in TOGETHER.items()}
 
     dtypes: frozenset[str]
     device: str

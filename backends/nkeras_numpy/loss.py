@@ -1,17 +1,29 @@
-"""Fused losses."""
+"""Fused losses. A label out of range gives the loss NaN and the gradient 0."""
+
+from __future__ import annotations
+
+import math
 
 from nkeras_numpy.namespace import Array, in_float32, namespace
 from nkeras_numpy.normalization import log_softmax
 from nkeras_numpy.registry import KERNELS
 
 
+def _places(labels: Array, classes: int) -> tuple[Array, Array, Array]:
+    """Rows, labels in range, and whether they were."""
+    xp = namespace(labels)
+    valid = (labels >= 0) & (labels < classes)
+    return xp.arange(len(labels)), xp.where(valid, labels, 0), valid
+
+
 @KERNELS.register
 @in_float32
 def sparse_softmax_cross_entropy(logits: Array, labels: Array) -> tuple[Array, Array]:
     """``-log_softmax(logits)`` at the labels, ``(rows,)``, and the log probabilities."""
-    rows = namespace(logits).arange(logits.shape[0])
+    rows, labels, valid = _places(labels, logits.shape[1])
     log_probabilities = log_softmax(logits, axis=1)
-    return -log_probabilities[rows, labels], log_probabilities
+    loss = -log_probabilities[rows, labels]
+    return namespace(loss).where(valid, loss, loss.dtype.type(math.nan)), log_probabilities
 
 
 @KERNELS.register
@@ -21,8 +33,9 @@ def sparse_softmax_cross_entropy_grad(
 ) -> Array:
     xp = namespace(log_probabilities)
     difference = xp.exp(log_probabilities)
-    difference[xp.arange(labels.shape[0]), labels] -= 1
-    return difference * grad_loss[:, None]
+    rows, labels, valid = _places(labels, difference.shape[1])
+    difference[rows, labels] -= 1
+    return xp.where(valid[:, None], difference * grad_loss[:, None], difference.dtype.type(0))
 
 
 @KERNELS.register
@@ -45,9 +58,10 @@ def softmax_cross_entropy_grad(grad_loss: Array, target: Array, log_probabilitie
 def sparse_cross_entropy(probabilities: Array, labels: Array, *, epsilon: float) -> Array:
     """``-log(clip(p[label] / sum(p)))``, ``(rows,)``."""
     xp = namespace(probabilities)
-    rows = xp.arange(labels.shape[0])
+    rows, labels, valid = _places(labels, probabilities.shape[1])
     chosen = probabilities[rows, labels] / probabilities.sum(axis=1)
-    return -xp.log(xp.clip(chosen, epsilon, 1.0 - epsilon))
+    loss = -xp.log(xp.clip(chosen, epsilon, 1.0 - epsilon))
+    return xp.where(valid, loss, loss.dtype.type(math.nan))
 
 
 @KERNELS.register
@@ -56,9 +70,9 @@ def sparse_cross_entropy_grad(
     grad_loss: Array, probabilities: Array, labels: Array, *, epsilon: float
 ) -> Array:
     xp = namespace(probabilities)
-    rows = xp.arange(labels.shape[0])
+    rows, labels, valid = _places(labels, probabilities.shape[1])
     total, chosen = probabilities.sum(axis=1), probabilities[rows, labels]
-    outside = (chosen / total < epsilon) | (chosen / total > 1.0 - epsilon)
+    outside = (chosen / total < epsilon) | (chosen / total > 1.0 - epsilon) | ~valid
     scale = xp.where(outside, 0, grad_loss).astype(probabilities.dtype)
     grad = xp.zeros_like(probabilities) + (scale / total)[:, None]
     grad[rows, labels] -= scale / xp.where(outside, 1, chosen)

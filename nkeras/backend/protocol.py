@@ -82,6 +82,14 @@ class SupportsArrayKernels(Protocol):
         ...
 
 
+class SupportsCallsTogether(Protocol):
+    """What a backend may have besides: kernels that answer several calls at once."""
+
+    together: Mapping[str, Kernel]
+    """By primitive name: `kernel(calls, **static)`, with the arrays of each call, gives a list of
+    tuples; arrays are float32, or all are float64."""
+
+
 class SupportsCompileAhead(Protocol):
     """What a backend may have besides: kernels are compiled ahead, on all cores."""
 

@@ -195,6 +195,43 @@ class Primitive(Generic[_R_co]):
                 self._record(watching, tensors, static, results)
         return results
 
+    def together(
+        self, calls: Sequence[Sequence[TensorLike | None]], **static: object
+    ) -> list[_R_co]:
+        """The results of several calls with the same static values; no tape may watch.
+
+        A backend that has a kernel for many calls at once gets those of one dtype together.
+        """
+        kernel = self._kernel_of_many()
+        if kernel is None:
+            return [self(*arguments, **static) for arguments in calls]
+        backend = registry.active()
+        tensors: list[list[Any]] = [list(map(to_tensor, arguments)) for arguments in calls]
+        by_dtype: dict[str, list[int]] = {}
+        for i, arguments in enumerate(tensors):
+            self.shape_rule(*arguments, **static)
+            by_dtype.setdefault(arguments[0].dtype, []).append(i)
+        found: list[Any] = [None] * len(calls)
+        for dtype, places in by_dtype.items():
+            if dtype not in ("float32", "float64"):
+                for i in places:
+                    found[i] = self.run(tensors[i], static)
+                continue
+            arrays = [[None if t is None else t.data for t in tensors[i]] for i in places]
+            for i, results in zip(places, kernel(arrays, **static), strict=True):
+                found[i] = tuple(None if a is None else Tensor(a, backend) for a in results)
+        return found
+
+    def is_one_for_many(self) -> bool:
+        """Whether `together` is more than one call after the other."""
+        return self._kernel_of_many() is not None
+
+    def _kernel_of_many(self) -> Kernel | None:
+        if observer.active() is not None or graph.tracing():
+            return None
+        kernels: Mapping[str, Kernel] = getattr(registry.active(), "together", {})
+        return kernels.get(self.name)
+
     def kernel(self, backend: Backend) -> Kernel | None:
         """The backend's kernel of this name."""
         return backend.kernels.get(self.name)

@@ -87,13 +87,17 @@ class Loss(Configurable, GuardedAttributes):
             Scalar tensor, or one loss per sample for the reduction None.
         """
         mask = get_mask(y_pred)
-        losses = self.call(self._converted(y_true), self._converted(y_pred))
+        losses = self.call(self._targets(y_true), self._converted(y_pred))
         own_mask = get_mask(losses)
         if mask is None:
             mask = own_mask
         elif own_mask is not None:
             mask = logical_and(mask, own_mask)
         return reduce_weighted_values(losses, sample_weight, mask, self.reduction, self.dtype)
+
+    def _targets(self, y_true: Structure) -> Structure:
+        """Targets as `call` takes them."""
+        return self._converted(y_true)
 
     def _converted(self, values: Structure) -> Structure:
         """Tensors of the loss's dtype; a list of numbers is one tensor, not a structure."""

@@ -11,14 +11,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from nkeras.core import config, graph
+from nkeras.core import config, dtypes, graph
 from nkeras.core.errors import short
 from nkeras.core.graph import set_mask
 from nkeras.core.host import on_host
 from nkeras.core.primitive import op, shape_of, to_tensor
 from nkeras.core.spec import normalize_axis
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import PolicyLike, TensorLike, TensorsLike
+from nkeras.core.typing import PolicyLike, Structure, TensorLike, TensorsLike
 from nkeras.losses.crossentropy import check_axis
 from nkeras.losses.loss import NamedLoss
 from nkeras.ops.elementwise import (
@@ -152,9 +152,7 @@ def sparse_categorical_crossentropy(
         y_true = where_(valid, y_true, to_tensor(0, y_true.dtype))
         # Ones, not zeros: a row of zeros has no sum to be divided by.
         y_pred = where_(expand_dims(valid, axis), y_pred, to_tensor(1.0, y_pred.dtype))
-    labels, wrong = _in_range(y_true, classes)
-    loss = _fused(labels, y_pred, axis, from_logits)
-    loss = _nan_where(wrong, loss)
+    loss = _fused(cast(y_true, "int32"), y_pred, axis, from_logits)
     if valid is not None:
         loss = where_(valid, loss, to_tensor(0.0, loss.dtype))
         set_mask(loss, valid)
@@ -246,6 +244,14 @@ class SparseCategoricalCrossentropy(NamedLoss, fn=sparse_categorical_crossentrop
             classes = shape_of(y_pred)[self.axis]
             check_labels(y_true, classes, self.name, self.ignore_class)
         return super().__call__(y_true, y_pred, sample_weight)
+
+    def _targets(self, y_true: Structure) -> Structure:
+        """Labels that are integers stay so, unless they are compared with `ignore_class`."""
+        if self.ignore_class is None and hasattr(y_true, "dtype"):
+            labels = to_tensor(y_true)
+            if dtypes.is_integer(labels.dtype):
+                return labels
+        return super()._targets(y_true)
 
 
 class CategoricalGeneralizedCrossEntropy(NamedLoss, fn=categorical_generalized_cross_entropy):

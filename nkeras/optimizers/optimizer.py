@@ -15,6 +15,7 @@ from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.configurable import ANY, Configurable, argument_names
 from nkeras.core.errors import is_a, nearest, refuse, short, warn
 from nkeras.core.host import Switch, choice, live, plain
+from nkeras.core.primitive import Primitive
 from nkeras.core.serialization import custom_object_scope
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, Gradients, LearningRateLike, Self
@@ -22,6 +23,7 @@ from nkeras.core.variable import Variable, autocast_scope
 from nkeras.optimizers.clipping import clip_by_global_norm, clip_by_norm
 from nkeras.optimizers.schedules.base import LearningRateSchedule
 from nkeras.optimizers.state import OptimizerState, Slots
+from nkeras.optimizers.waiting import Update, Waiting
 
 _Numbers = TypeVar("_Numbers")
 
@@ -66,6 +68,7 @@ class Optimizer(Configurable, OptimizerState):
     config_omits: ClassVar[Mapping[str, object]] = {"decay": ANY}
 
     loss_scale_factor = Switch()
+    _waiting: Waiting | None = None
 
     def __init__(
         self,
@@ -256,7 +259,7 @@ class Optimizer(Configurable, OptimizerState):
 
     def _apply_kernel(
         self,
-        kernel: Callable[..., tuple[Tensor, ...]],
+        kernel: Primitive[tuple[Tensor, ...]],
         gradient: Tensor,
         variable: Variable,
         *slots: Slots,
@@ -264,9 +267,15 @@ class Optimizer(Configurable, OptimizerState):
     ) -> None:
         """Assign what a kernel makes of a variable, its gradient and its state."""
         state = [self._slot(kept, variable) for kept in slots]
-        made = kernel(variable, ops.cast(gradient, variable.dtype), *state, **numbers)
-        for target, value in zip((variable, *state), made, strict=True):
-            if target is not None:
+        update = Update(variable, ops.cast(gradient, variable.dtype), state)
+        if self._waiting is not None and kernel.is_one_for_many():
+            self._waiting.add(kernel, numbers, update)
+        else:
+            self._finish(update, kernel(*update.arguments, **numbers))
+
+    def _finish(self, update: Update, made: Sequence[Tensor | None]) -> None:
+        for target, value in zip(update.targets, made, strict=True):
+            if target is not None and value is not None:
                 self.assign(target, value)
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: float) -> None:
@@ -382,8 +391,18 @@ class Optimizer(Configurable, OptimizerState):
     def _backend_update_step(
         self, grads: list[Tensor], trainable_variables: list[Variable], learning_rate: float
     ) -> None:
-        for grad, variable in zip(grads, trainable_variables, strict=True):
-            self.update_step(grad, variable, learning_rate)
+        is_own = type(self).update_step.__module__.startswith(f"{__package__}.")
+        waiting = Waiting()
+        self._waiting = waiting if is_own else None
+        try:
+            for grad, variable in zip(grads, trainable_variables, strict=True):
+                self.update_step(grad, variable, learning_rate)
+        finally:
+            self._waiting = None
+        for kernel, static, updates in waiting.groups():
+            made = kernel.together([update.arguments for update in updates], **static)
+            for update, results in zip(updates, made, strict=True):
+                self._finish(update, results)
 
     def _clip_gradients(self, grads: list[Tensor]) -> list[Tensor]:
         if self.clipnorm:

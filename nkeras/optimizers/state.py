@@ -15,7 +15,7 @@ from nkeras.core.typing import Config, DTypeLike, InitializerLike, TensorLike
 from nkeras.core.variable import Variable, stored
 
 # Steps do not depend on these, but for `loss_scale_factor`, a switch that counts its own changes.
-_BOOKKEEPING = ("built", "learning_rate", "loss_scale_factor", "_variables")
+_BOOKKEEPING = ("built", "learning_rate", "loss_scale_factor", "_variables", "_waiting")
 Slots: TypeAlias = (
     "list[Variable | None]"  # a Variable for each variable, None where the variable has no state
 )

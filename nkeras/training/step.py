@@ -16,6 +16,7 @@ from nkeras.core.tape import GradientTape
 from nkeras.core.tensor import Tensor, from_numpy
 from nkeras.core.typing import Logs, Structure
 from nkeras.layers import calling
+from nkeras.ops.optimizers import descended
 from nkeras.ops.reduction import sum as sum_
 from nkeras.replay.cache import PlanCache
 from nkeras.training import plans
@@ -122,8 +123,8 @@ class Steps(Compilation):
         first = next(leaf for leaf in tree.flatten(x) if leaf is not None)
         samples = float(first.shape[0])
         tracker = self._assert_compile_called("train_step").loss_tracker
-        # As update_state(loss, sample_weight=samples), which takes three times as many operations.
-        tracker.total.assign_add(loss * samples)
+        # As update_state(loss, sample_weight=samples), which takes four times as many operations.
+        tracker.total.assign(descended(tracker.total, -samples, loss))
         tracker.count.assign_add(samples)
 
     def compute_loss(

@@ -1,9 +1,11 @@
-"""Convolutions and pooling of the CUDA backend, in processes that have Numba's simulator."""
+"""Topics of the CUDA backend, each in a process that has Numba's simulator."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(__file__).parent
@@ -24,6 +26,7 @@ def simulated(file):
     )
 
 
-def test_kernels_in_the_simulator():
-    result = simulated("cuda_convolution_checks.py")
+@pytest.mark.parametrize("topic", ["convolution", "rows"])
+def test_kernels_in_the_simulator(topic):
+    result = simulated(f"cuda_{topic}_checks.py")
     assert result.returncode == 0, result.stdout[-8000:] + result.stderr[-2000:]

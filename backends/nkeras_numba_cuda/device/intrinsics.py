@@ -22,6 +22,9 @@ umod: Any
 udiv_32: Any
 umod_32: Any
 square_root: Any
+exponential: Any
+logarithm: Any
+hyperbolic_tangent: Any
 
 
 def _unsigned(instruction: str, bits: int) -> Any:
@@ -52,15 +55,27 @@ if SIMULATOR:
     udiv = udiv_32 = operator.floordiv
     umod = umod_32 = operator.mod
     square_root = np.sqrt  # NaN below zero, where `math.sqrt` raises
+    exponential, logarithm, hyperbolic_tangent = np.exp, np.log, np.tanh  # and inf, likewise
 elif TARGET == "numba-cuda-mlir":  # it takes no LLVM IR
     udiv = udiv_32 = device_function(_divide_unsigned)
     umod = umod_32 = device_function(_unsigned_rest)
     square_root = math.sqrt
+    exponential, logarithm, hyperbolic_tangent = math.exp, math.log, math.tanh
 else:
     from llvmlite import ir
 
     udiv, umod = _unsigned("udiv", 64), _unsigned("urem", 64)
     udiv_32, umod_32 = _unsigned("udiv", 32), _unsigned("urem", 32)
     square_root = math.sqrt
+    exponential, logarithm, hyperbolic_tangent = math.exp, math.log, math.tanh
 
-__all__ = ["square_root", "udiv", "udiv_32", "umod", "umod_32"]
+__all__ = [
+    "exponential",
+    "hyperbolic_tangent",
+    "logarithm",
+    "square_root",
+    "udiv",
+    "udiv_32",
+    "umod",
+    "umod_32",
+]

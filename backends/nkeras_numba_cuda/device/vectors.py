@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from nkeras_numba_cuda.cuda import SIMULATOR, intrinsic, types
+from nkeras_numba_cuda.device.functions import device_function
 
 
 def _load(count: int) -> Any:
@@ -94,4 +95,34 @@ else:
     store_2, store_4 = _store(2), _store(4)
     store_floats = _store(4, "float32")
 
-__all__ = ["load_2", "load_4", "store_2", "store_4", "store_floats"]
+
+@device_function
+def _read_1(x: Any, index: Any, held: Any) -> None:
+    held[0] = x[index]
+
+
+@device_function
+def _read_4(x: Any, index: Any, held: Any) -> None:
+    held[0], held[1], held[2], held[3] = load_4(x, index)
+
+
+@device_function
+def _write_1(y: Any, index: Any, held: Any) -> None:
+    y[index] = held[0]
+
+
+@device_function
+def _write_4(y: Any, index: Any, held: Any) -> None:
+    store_4(y, index, (held[0], held[1], held[2], held[3]))
+
+
+def accesses(count: int) -> tuple[Any, Any]:
+    """Device functions `read(x, index, held)` and `write(y, index, held)` of so many elements.
+
+    Args:
+        count: 1 or 4; `held` is a local array of that size, which lives in registers.
+    """
+    return {1: (_read_1, _write_1), 4: (_read_4, _write_4)}[count]
+
+
+__all__ = ["accesses", "load_2", "load_4", "store_2", "store_4", "store_floats"]

@@ -6,14 +6,20 @@ What has none is computed by the reference kernels on device arrays.
 from __future__ import annotations
 
 from nkeras_numba_cuda.kernels import (  # noqa: F401  they register
+    batch_norm,
     convolution,
+    group_norm,
     image,
     indexing,
+    layer_norm,
     linalg,
     locally_connected,
+    loss,
+    normalization,
     optimizers,
     pooling,
     random,
+    reduction,
 )
 from nkeras_numba_cuda.kernels.registry import OWN
 from nkeras_numpy.kernels import KERNELS as REFERENCE

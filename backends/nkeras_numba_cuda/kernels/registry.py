@@ -3,3 +3,6 @@
 from nkeras.backend.kernels import Kernels
 
 OWN = Kernels()
+
+TOGETHER = Kernels()
+"""Those of many calls at once: `f(calls, **static)` gives a list of the results."""
