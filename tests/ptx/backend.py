@@ -20,6 +20,7 @@ import numpy as np
 from nkeras_numba_cuda import launch as launching
 from nkeras_numba_cuda import memory, plugin, strict
 from nkeras_numba_cuda.cuda import SIMULATOR
+from nkeras_numba_cuda.kernels import products
 from tests.ptx.arrays import note_empty
 from tests.ptx.kernels import BLOCK, launch
 
@@ -73,17 +74,21 @@ def _garbage(array: np.ndarray) -> np.ndarray:
 
 
 @contextmanager
-def interpreted(seed: int = 0, most_blocks: int = 64) -> Iterator[Session]:
+def interpreted(
+    seed: int = 0, most_blocks: int = 64, tensor_cores: bool = True
+) -> Iterator[Session]:
     """Inside the `with` block launches of the backend are executed by the interpreter.
 
     Args:
         seed: chooses the order of warps and blocks.
         most_blocks: of a grid-stride kernel, as for a device with few multiprocessors.
+        tensor_cores: whether the device has them.
     """
     assert not SIMULATOR, "the simulator has launches of its own"
     with (
         mock.patch.object(plugin, "_device_name", return_value="PTX interpreter"),
         mock.patch.object(launching, "_most_blocks", return_value=most_blocks),
+        mock.patch.object(products, "has_tensor_cores", return_value=tensor_cores),
         mock.patch("nkeras_numba_cuda.strict.arrays.garbage", _garbage),
         mock.patch("nkeras_numba_cuda.strict.functions.garbage", _garbage),
     ):

@@ -193,12 +193,18 @@ def _bits(array: Array) -> Array:
 
 
 def product_kernel(arithmetic: Arithmetic, tile: Tile, layout: str) -> Kernel:
-    """The kernel of this name."""
-    return KERNELS[_name(arithmetic, tile, layout)]
+    """The kernel that multiplies matrices so."""
+    return KERNELS[product_name(arithmetic, tile, layout)]
 
 
 def declare(arithmetic: Arithmetic, tile: Tile, layout: str) -> Kernel:
-    """Make the kernel that multiplies matrices so, and put it into the list of kernels."""
+    """Make that kernel and put it into the list of kernels.
+
+    Args:
+        arithmetic: how numbers are multiplied.
+        tile: what a block computes.
+        layout: how matrices lie in memory, one of `LAYOUTS`.
+    """
     left_inner_first, right_inner_first = layout[0] == "n", layout[1] == "t"
     stored = np.dtype(arithmetic.storage).name
     make = kernel(
@@ -210,11 +216,12 @@ def declare(arithmetic: Arithmetic, tile: Tile, layout: str) -> Kernel:
     left = matrices.left_matrix(tile, arithmetic, left_inner_first)
     right = matrices.right_matrix(tile, arithmetic, right_inner_first)
     function = tile_product(tile, arithmetic, left, right)
-    function.__name__ = _name(arithmetic, tile, layout)
+    function.__name__ = product_name(arithmetic, tile, layout)
     return make(function)
 
 
-def _name(arithmetic: Arithmetic, tile: Tile, layout: str) -> str:
+def product_name(arithmetic: Arithmetic, tile: Tile, layout: str) -> str:
+    """How the kernel is called."""
     return f"product_{arithmetic.name}_{layout}_{tile.rows}x{tile.columns}"
 
 

@@ -19,7 +19,6 @@ def joined(dtype):
 KEY = {"key": (0xFFFFFFFF, 0xDEADBEEF)}
 
 CASES = [
-    Case("matmul", ("matmul_naive",), arrays((2, 5, 7), (7, 6)), dtypes=COMPUTED),
     Case("take_grad", ("sum_segments",), at_places, {"shape": (3, 5, 2), "axis": 1}, COMPUTED),
     Case("scatter_update", ("join_segments",), joined, {}, COMPUTED),
     Case("scatter_reduce", ("join_segments",), joined, {"reduction": "max"}, COMPUTED),
