@@ -39,6 +39,16 @@ def find(name: str, module: str | None) -> Any:
     if module == "builtins":  # how Keras writes functions, those of its own too
         found = (find(name, package.replace("nkeras", "keras")) for package in _OF_FUNCTIONS)
         return next((one for one in found if one is not None and not isinstance(one, type)), None)
+    known = _found.get((name, module))
+    if known is None and (known := _find(name, module)) is not None:
+        _found[name, module] = known
+    return known
+
+
+_found: dict[tuple[str, str | None], Any] = {}
+
+
+def _find(name: str, module: str | None) -> Any:
     package = _package(module)
     if package is None:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from types import FunctionType
 from typing import TYPE_CHECKING, ClassVar
@@ -141,6 +141,9 @@ _signature_of = lru_cache(1024)(inspect.signature)
 
 def _bound(cls: type, args: tuple[object, ...], kwargs: dict[str, object]) -> dict[str, object]:
     """A constructor's arguments by name, defaults included."""
+    captured = None if args else _named(_defaults_of(cls.__init__), kwargs)
+    if captured is not None:
+        return captured
     signature = _signature_of(cls.__init__)
     try:
         bound = signature.bind(None, *args, **kwargs)
@@ -160,12 +163,48 @@ def _bound(cls: type, args: tuple[object, ...], kwargs: dict[str, object]) -> di
     return captured
 
 
+def _named(
+    defaults: Iterable[tuple[str, object, object]], kwargs: dict[str, object]
+) -> dict[str, object] | None:
+    """The arguments where all are given by name, in a tenth of the time; None for others."""
+    captured: dict[str, object] = {}
+    given = 0
+    takes_more = False
+    for name, default, kind in defaults:
+        if kind is inspect.Parameter.POSITIONAL_ONLY:
+            return None
+        if name in kwargs:
+            captured[name] = kwargs[name]
+            given += 1
+        elif kind is inspect.Parameter.VAR_KEYWORD:
+            takes_more = True
+        elif kind is not inspect.Parameter.VAR_POSITIONAL:
+            if default is inspect.Parameter.empty:
+                return None
+            captured[name] = default
+    if given < len(kwargs):
+        if not takes_more:
+            return None
+        captured.update((name, value) for name, value in kwargs.items() if name not in captured)
+    return captured
+
+
+@lru_cache(1024)
+def _defaults_of(constructor: Callable[..., object]) -> list[tuple[str, object, object]]:
+    """Name, default and kind of each parameter behind the first."""
+    parameters = list(_signature_of(constructor).parameters.values())[1:]
+    found = [(one.name, one.default, one.kind) for one in parameters]
+    more = inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL
+    # A `**kwargs` may hold an argument of that very name, which then is none of these.
+    return [(f"*{name}" if kind in more else name, default, kind) for name, default, kind in found]
+
+
 def _parameters(cls: type) -> tuple[dict[str, inspect.Parameter], bool]:
     """The parameters of a constructor and of those its `**kwargs` go to; whether it takes more."""
     found: dict[str, inspect.Parameter] = {}
     for base in cls.__mro__:
         if "__init__" in base.__dict__ and issubclass(base, Configurable):
-            parameters = list(inspect.signature(base.__init__).parameters.values())[1:]
+            parameters = list(_signature_of(base.__init__).parameters.values())[1:]
             for parameter in parameters:
                 if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                     found.setdefault(parameter.name, parameter)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from threading import Lock
 
 from nkeras.core.errors import is_a, short
@@ -17,6 +18,7 @@ _scopes: ContextVar[tuple[str, ...]] = ContextVar("nkeras_name_scopes", default=
 _lock = Lock()
 
 
+@lru_cache(4096)
 def to_snake_case(name: str) -> str:
     """`Conv2DTranspose` becomes `conv2d_transpose`, as in Keras."""
     name = re.sub(r"\W+", "", name)

@@ -58,6 +58,7 @@ def serialize_with_sharing(obj: Any) -> Structure:
 
 
 _MARK = "shared_object_id"
+_PLAIN = frozenset((bool, int, float, str, type(None)))
 
 
 def _marked(described: Structure) -> list[Config]:
@@ -165,15 +166,15 @@ def get_custom_objects() -> Config:
 
 def serialize_keras_object(obj: Any) -> Structure:
     """A JSON-compatible description of an object, as Keras writes it."""
-    if obj is None or isinstance(obj, (bool, int, float, str)):
+    if type(obj) in _PLAIN or isinstance(obj, (int, float, str)):
         return obj
-    if isinstance(obj, (np.integer, np.floating, np.bool_)):
-        return obj.item()
+    if isinstance(obj, dict):
+        return _serialize_config(obj)
     if isinstance(obj, (list, tuple)):
         items = [serialize_keras_object(item) for item in obj]
         return tuple(items) if isinstance(obj, tuple) else items
-    if isinstance(obj, dict):
-        return {key: serialize_keras_object(value) for key, value in obj.items()}
+    if isinstance(obj, (np.integer, np.floating, np.bool_)):
+        return obj.item()
     if isinstance(obj, bytes):
         return {"class_name": "__bytes__", "config": {"value": obj.decode("utf-8")}}
     if isinstance(obj, slice):
@@ -223,7 +224,10 @@ def _describe_symbolic(tensor: KerasTensor) -> Config:
 
 
 def _serialize_config(config: Config) -> Config:
-    return {key: serialize_keras_object(value) for key, value in config.items()}
+    return {
+        key: value if type(value) in _PLAIN else serialize_keras_object(value)
+        for key, value in config.items()
+    }
 
 
 def _serialize_function(function: Any) -> str | Config:
@@ -294,12 +298,14 @@ def deserialize_keras_object(
 
 
 def _deserialize(config: Structure) -> Structure:
+    if type(config) in _PLAIN:
+        return config
     if isinstance(config, (list, tuple)):
         return type(config)(_deserialize(item) for item in config)
     if not isinstance(config, dict):
         return config
     if "class_name" not in config or "config" not in config:
-        return {key: _deserialize(value) for key, value in config.items()}
+        return _deserialize_config(config)
     name, inner = config["class_name"], config["config"]
     if name == "__tuple__":
         return tuple(_deserialize(item) for item in inner)
@@ -369,7 +375,10 @@ def _scope_of(cls: type, config: Config) -> AbstractContextManager[object]:
 
 
 def _deserialize_config(config: Config) -> Config:
-    return {key: _deserialize(value) for key, value in config.items()}
+    return {
+        key: value if type(value) in _PLAIN else _deserialize(value)
+        for key, value in config.items()
+    }
 
 
 def find_class(name: str, module: str | None, registered_name: str | None = None) -> Any:

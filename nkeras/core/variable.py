@@ -439,6 +439,15 @@ class Variable(Operators, guards.Guarded):
         """A copy of the value as NumPy array."""
         return np.array(self._seen().numpy())
 
+    def frozen(self) -> np.ndarray:
+        """The value as a NumPy array that nobody can write; without a copy where it is in memory.
+
+        It stays as it is when the variable gets another value.
+        """
+        array = self._seen().numpy().view()
+        array.flags.writeable = False
+        return array
+
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)

@@ -125,6 +125,9 @@ class Buildable(Weighted):
         return type(self).build is Buildable.build and bool(self._layers)
 
 
+_signature_of = functools.lru_cache(1024)(inspect.signature)
+
+
 def _building(build: Callable[..., None]) -> Callable[..., None]:
     """Wrap a `build`: name scope, shapes remembered, `built` set."""
     if getattr(build, "_is_wrapped", False):
@@ -135,7 +138,7 @@ def _building(build: Callable[..., None]) -> Callable[..., None]:
         self._check_initialized()
         if self.__dict__.get("_is_restored", False):
             return None
-        bound = inspect.signature(build).bind(self, *args, **kwargs)
+        bound = _signature_of(build).bind(self, *args, **kwargs)
         shapes = dict(list(bound.arguments.items())[1:])
         outermost = not self._path
         if outermost:
@@ -162,7 +165,7 @@ def _shapes_of_tensors(given: dict[str, object]) -> Config:
 
 def _fit_build(build: Callable[..., None], shapes: dict[str, object], name: str) -> Config:
     """Arguments for `build`: one shape under whatever name, or `<argument>_shape` each."""
-    parameters = list(inspect.signature(build).parameters.values())[1:]
+    parameters = list(_signature_of(build).parameters.values())[1:]
     named = {p.name for p in parameters}
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return {f"{key}_shape": shape for key, shape in shapes.items()}

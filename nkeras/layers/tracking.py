@@ -23,6 +23,10 @@ _BOOKKEEPING = frozenset(
 )
 
 
+# What holds nothing that a layer owns.
+_PLAIN = frozenset((bool, int, float, str, type(None)))
+
+
 # Lists and dicts of our own that hold nothing a layer owns.
 _NO_OWN_THINGS = frozenset(("_build_shapes", "_inbound_nodes", "_own_losses", "_owned_variables"))
 
@@ -38,9 +42,12 @@ class Tracked(guards.Guarded):
         self._tracked_names: dict[str, None] = {}
 
     def __setattr__(self, name: str, value: object) -> None:
-        tracked = self.__dict__.get("_tracked_names")
-        if tracked is not None and name not in _NO_OWN_THINGS:
-            if isinstance(value, (Tracked, Variable)) and self.__dict__.get(name) is not value:
+        known = self.__dict__
+        tracked = known.get("_tracked_names")
+        if type(value) in _PLAIN:
+            pass
+        elif tracked is not None and name not in _NO_OWN_THINGS:
+            if isinstance(value, (Tracked, Variable)) and known.get(name) is not value:
                 self._check_unlocked(f"the attribute {name!r}")
             if isinstance(value, (Tracked, SeedGenerator, list, dict)) or _is_metric(value):
                 tracked[name] = None
@@ -53,7 +60,7 @@ class Tracked(guards.Guarded):
                 f"In layer {type(self).__name__}, call `super().__init__()` before attributes "
                 "are set."
             )
-        if _is_setting(name) and guards.is_change(self, name, value):
+        if "_met_by" in known and _is_setting(name) and guards.is_change(self, name, value):
             guards.changed(self, name)
         super().__setattr__(name, value)
 

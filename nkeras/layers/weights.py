@@ -303,7 +303,7 @@ class Weighted(Tracked):
         """
         changed = self._saved_changed()
         for i, variable in enumerate(self.saved_weights()):
-            store[str(i)] = changed[variable] if variable in changed else variable.numpy()
+            store[str(i)] = changed[variable] if variable in changed else variable.frozen()
 
     def _saved_changed(self) -> Mapping[Variable, np.ndarray]:
         """Values that are written instead of those of the variables."""

@@ -231,7 +231,7 @@ class OptimizerState(guards.Guarded):
     def save_own_variables(self, store: MutableMapping[str, np.ndarray]) -> None:
         """Write the state into a mapping: `"0"`, `"1"`, ... in the order of `variables`."""
         for i, variable in enumerate(self.variables):
-            store[str(i)] = variable.numpy()
+            store[str(i)] = variable.frozen()
 
     def load_own_variables(self, store: Mapping[str, np.ndarray]) -> None:
         """Read the state from a mapping; with another number of entries, warn and read nothing.

@@ -8,8 +8,10 @@ import shutil
 import time
 import zipfile
 import zlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
+from threading import Thread
 from typing import IO, Any
 
 from nkeras.core.errors import short
@@ -18,7 +20,7 @@ _MAX_MEMBERS = 100_000
 _MAX_EXPANSION = 100
 _SMALL = 1 << 26
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_CHUNK = 1 << 20
+_CHUNK = 1 << 23  # much at a time: a thread of Python waits a while for its turn between two
 
 
 class Archive:
@@ -105,18 +107,58 @@ class Archive:
         Raises:
             ValueError: there is none, or it is damaged.
         """
+        file, check = self._opened(member)
+        check()
+        return file
+
+    @contextmanager
+    def checking(self, member: str) -> Generator[tuple[IO[bytes], Callable[[], None]], None, None]:
+        """As `open`, but the bytes are compared with their checksum while one goes on.
+
+        Args:
+            member: its name.
+
+        Yields:
+            The file, and a function that waits for the result, and raises the error. It must be
+            called before anything of the file counts.
+
+        Raises:
+            ValueError: there is none, or its header is damaged.
+        """
+        file, check = self._opened(member)
+        if not _can_read_beside(self._file):
+            check()
+            yield file, lambda: None
+            return
+        checking = Beside(check)
+        try:
+            yield file, checking.wait
+        except ValueError:
+            checking.wait()  # damage is the better reason
+            raise
+        finally:
+            checking.end()
+
+    def _opened(self, member: str) -> tuple[IO[bytes], Callable[[], None]]:
+        """A member as a file, and what compares it with its checksum."""
         info = self._info(member)
         if info.compress_type != zipfile.ZIP_STORED:
-            return io.BytesIO(self.read(member, info.file_size))
+            return io.BytesIO(self.read(member, info.file_size)), lambda: None
         try:
             self._zip.open(info).close()  # it checks the header
             start = self._offset(info)
-            checksum = _checksum(self._file, start, info.file_size)
         except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
             raise self._refuse(info, f"is damaged ({short(error)})") from None
-        if checksum != info.CRC:
-            raise self._refuse(info, "is damaged (its checksum is another one)")
-        return _Part(self._file, start, info.file_size)  # type: ignore[return-value]
+
+        def check() -> None:
+            try:
+                checksum = _checksum(self._file, start, info.file_size)
+            except (OSError, ValueError) as error:
+                raise self._refuse(info, f"is damaged ({short(error)})") from None
+            if checksum != info.CRC:
+                raise self._refuse(info, "is damaged (its checksum is another one)")
+
+        return _Part(self._file, start, info.file_size), check  # type: ignore[return-value]
 
     def _offset(self, info: zipfile.ZipInfo) -> int:
         """Where the bytes of an unpacked member begin: behind its header, which was checked."""
@@ -135,6 +177,36 @@ class Archive:
                 f"{self.name}: the archive has no member {member!r}, only {short(self.names())}."
             )
         return self._members[member]
+
+
+class Beside:
+    """Something that a thread does while one goes on.
+
+    Args:
+        do: what it does; mostly outside of Python.
+    """
+
+    def __init__(self, do: Callable[[], object]) -> None:
+        self._do = do
+        self._error: BaseException | None = None
+        self._thread = Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._do()
+        except BaseException as error:  # raised where one waits
+            self._error = error
+
+    def end(self) -> None:
+        """Wait for its end."""
+        self._thread.join()
+
+    def wait(self) -> None:
+        """Wait for its end, and raise the error that it met."""
+        self.end()
+        if self._error is not None:
+            raise self._error
 
 
 class _Part(io.RawIOBase):
@@ -228,8 +300,15 @@ def written_in_place(archive: zipfile.ZipFile, member: str) -> Generator[IO[byte
     start = file.tell()
     yield _Part(file, start, None)  # type: ignore[misc]
     end = file.seek(0, os.SEEK_END)
+    file.flush()
+    # The disk has the longest part, so it begins now; the end of the file is its only rest then.
+    reaching = Beside(partial(_reach_disk, file))
     info.file_size = info.compress_size = end - start
-    info.CRC = _checksum(file, start, end - start)
+    try:
+        info.CRC = _checksum(file, start, end - start)
+    finally:
+        reaching.end()
+    reaching.wait()
     file.seek(info.header_offset)
     file.write(info.FileHeader(zip64=True))
     archive.filelist.append(info)
@@ -237,11 +316,41 @@ def written_in_place(archive: zipfile.ZipFile, member: str) -> Generator[IO[byte
     archive.start_dir = end
 
 
+def _reach_disk(file: IO[bytes]) -> None:
+    number = _descriptor(file)
+    if number is not None:
+        os.fsync(number)
+
+
+def _descriptor(file: IO[bytes]) -> int | None:
+    """That of a file of the system; None for one in memory."""
+    try:
+        return file.fileno()
+    except (OSError, AttributeError):
+        return None
+
+
+def _can_read_beside(file: IO[bytes]) -> bool:
+    """Whether the system can read at a place without moving the position in the file."""
+    return hasattr(os, "preadv") and _descriptor(file) is not None
+
+
 def _checksum(file: IO[bytes], start: int, size: int) -> int:
-    """That of so many bytes of a file, or of those that there are."""
-    file.seek(start)
+    """That of so many bytes of a file, or of those that there are.
+
+    The position in the file stays as it is, where the system can read so, for others to use.
+    """
+    number = _descriptor(file) if _can_read_beside(file) else None
     found, chunk = 0, memoryview(bytearray(min(size, _CHUNK)))
-    while size and (count := file.readinto(chunk[: min(size, _CHUNK)])):  # type: ignore[attr-defined]
-        found = zlib.crc32(chunk[:count], found)
-        size -= count
+    while size:
+        into = chunk[: min(size, _CHUNK)]
+        if number is not None:
+            count = os.preadv(number, [into], start)
+        else:
+            file.seek(start)
+            count = file.readinto(into)  # type: ignore[attr-defined]
+        if not count:
+            break
+        found = zlib.crc32(into[:count], found)
+        start, size = start + count, size - count
     return found

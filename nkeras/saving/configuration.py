@@ -108,11 +108,12 @@ def _check(parsed: object, name: str) -> None:
             raise ValueError(f"{name}: the configuration has over {_MAX_VALUES} values.")
         below: list[Any] = []
         for value in level:
-            if isinstance(value, dict):
+            kind = type(value)  # JSON makes no others than these
+            if kind is dict:
                 below += value.values()
-            elif isinstance(value, list):
+            elif kind is list:
                 below += value
-            elif isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
+            elif kind is int and not -_LARGEST <= value <= _LARGEST:
                 raise ValueError(f"{name}: the configuration has the integer {short(value)}.")
         if not below:
             return

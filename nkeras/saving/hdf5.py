@@ -17,7 +17,7 @@ import numpy as np
 
 from nkeras.core import dtypes
 from nkeras.core.errors import short
-from nkeras.saving.stored import StoredGroup, read_into
+from nkeras.saving.stored import StoredGroup, numbers_of, read_into
 
 if TYPE_CHECKING:
     import h5py
@@ -127,6 +127,8 @@ class Reader:
         self._arrays: dict[str, StoredArray] = {}
         self._groups: dict[str, dict[str, StoredArray]] = {"": {}}
         try:
+            # By a name of the system's (/proc/self/fd/3) HDF5 is faster, but fails when another
+            # file takes the place of this one.
             self.file: h5py.File = h5py.File(file, "r")
         except (OSError, RuntimeError, ValueError) as error:
             if self._opened is not None:
@@ -136,8 +138,8 @@ class Reader:
             ) from None
         try:
             self._begins_at_once = self.file.id.get_create_plist().get_userblock() == 0
-            self._count(h5py.h5o.get_info(self.file.id).addr, "")
-            self._visit(h5py.h5g.open(self.file.id, b"/"), "", 0)
+            self._natives: dict[np.dtype[Any], Any] = {}
+            self._visit(h5py.h5g.open(self.file.id, b"/"))
         except (OSError, RuntimeError, KeyError, TypeError, OverflowError) as error:
             self.close()
             raise ValueError(f"{self.name}: the HDF5 file is damaged: {short(error)}") from None
@@ -209,27 +211,39 @@ class Reader:
     def _refuse(self, path: str, what: str) -> ValueError:
         return ValueError(f"{self.name}: {short(path or '/')} {what}.")
 
-    def _visit(self, group: h5py.h5g.GroupID, path: str, depth: int) -> None:
+    def _visit(self, root: h5py.h5g.GroupID) -> None:
+        """Look at all links, and open what is no group."""
         h5py = _h5py()
-        if depth > _MAX_DEPTH:
-            raise self._refuse(path, f"lies below more than {_MAX_DEPTH} groups")
+        self._count(h5py.h5o.get_info(root).addr, "")
         links: list[tuple[bytes, int, int]] = []
-        # One object stands for all links, and is filled anew for each.
-        group.links.iterate(lambda name, link: links.append((name, link.type, link.u)), info=True)
+
+        def meet(name: bytes, link: Any) -> bool | None:
+            # One object stands for all links, and is filled anew for each.
+            links.append((name, link.type, link.u))
+            return name.count(b"/") > _MAX_DEPTH or len(links) > _MAX_OBJECTS or None
+
+        root.links.visit(meet, info=True)
         for raw, kind, address in links:
-            name = raw.decode("utf-8", "surrogateescape")
-            inner = f"{path}/{name}" if path else name
+            path = raw.decode("utf-8", "surrogateescape")
             if kind != h5py.h5l.TYPE_HARD:
-                raise self._refuse(inner, f"is a link to elsewhere ({_LINKS.get(kind, kind)})")
-            self._count(address, inner)
-            thing = h5py.h5o.open(group, raw)
-            if isinstance(thing, h5py.h5g.GroupID):
-                self._groups[inner] = {}
-                self._visit(thing, inner, depth + 1)
-            elif isinstance(thing, h5py.h5d.DatasetID):
-                self._arrays[inner] = self._groups[path][name] = self._checked(thing, inner)
+                raise self._refuse(path, f"is a link to elsewhere ({_LINKS.get(kind, kind)})")
+            if raw.count(b"/") > _MAX_DEPTH:
+                raise self._refuse(path, f"lies below more than {_MAX_DEPTH} groups")
+            self._count(address, path)
+        # Behind a group comes what is in it.
+        for (raw, *_), (behind, *_) in zip(links, [*links[1:], (b"", 0, 0)], strict=True):
+            path = raw.decode("utf-8", "surrogateescape")
+            if behind.startswith(raw + b"/"):
+                self._groups[path] = {}
+                continue
+            thing = h5py.h5o.open(root, raw)
+            if isinstance(thing, h5py.h5d.DatasetID):
+                group, _, name = path.rpartition("/")
+                self._arrays[path] = self._groups[group][name] = self._checked(thing, path)
+            elif isinstance(thing, h5py.h5g.GroupID):
+                self._groups[path] = {}
             else:
-                raise self._refuse(inner, "is neither a group nor an array")
+                raise self._refuse(path, "is neither a group nor an array")
 
     def _count(self, address: int, path: str) -> None:
         """Every object once: a second name for it may make a circle."""
@@ -245,39 +259,55 @@ class Reader:
         Raises:
             ValueError: it may not.
         """
-        h5py = _h5py()
+        h5s = _h5py().h5s
+        start = dataset.get_offset()  # None unless the numbers lie one behind the other, in here
+        is_packed = start is None and self._is_packed(dataset, path)
+        kind = dataset.get_type()
+        stored = kind.dtype
+        dtype = self._dtype(dataset, stored, path)
+        space = dataset.get_space()
+        shape = space.shape
+        is_null = space.get_simple_extent_type() == h5s.NULL
+        if is_null or shape is None or len(shape) > _MAX_DIMENSIONS:
+            raise self._refuse(path, "has no shape of an array")
+        claimed = math.prod(shape) * dtype.itemsize
+        held = min(dataset.get_storage_size(), self.file_size)
+        allowed = max(_SMALL, _MAX_EXPANSION * held) if is_packed else held
+        if claimed > allowed:
+            raise self._refuse(
+                path, f"claims to be {claimed} bytes, of which the file holds {held}"
+            )
+        if start is None or not self._begins_at_once or not self._is_native(kind, stored):
+            return StoredArray(dataset, shape, dtype, self.name)
+        return StoredArray((self._raw, start), shape, dtype, self.name)
+
+    def _is_packed(self, dataset: h5py.h5d.DatasetID, path: str) -> bool:
+        """Whether HDF5 has to unpack the numbers.
+
+        Raises:
+            ValueError: they lie elsewhere, or it must not.
+        """
         properties = dataset.get_create_plist()
         if properties.get_external_count():
             raise self._refuse(path, "has its numbers in another file")
-        layout = properties.get_layout()
-        if layout == h5py.h5d.VIRTUAL:
+        if properties.get_layout() == _h5py().h5d.VIRTUAL:
             raise self._refuse(path, "is a virtual array")
         filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
         unknown = [code for code in filters if code not in _FILTERS]
         if unknown:
             known = ", ".join(_FILTERS.values())
             raise self._refuse(path, f"is packed by the HDF5 filter {unknown[0]}, not by {known}")
-        stored = dataset.dtype
-        dtype = self._dtype(dataset, stored, path)
-        shape = dataset.shape
-        is_null = dataset.get_space().get_simple_extent_type() == h5py.h5s.NULL
-        if is_null or shape is None or len(shape) > _MAX_DIMENSIONS:
-            raise self._refuse(path, "has no shape of an array")
-        claimed = math.prod(shape) * dtype.itemsize
-        held = min(dataset.get_storage_size(), self.file_size)
-        allowed = max(_SMALL, _MAX_EXPANSION * held) if filters else held
-        if claimed > allowed:
-            raise self._refuse(
-                path, f"claims to be {claimed} bytes, of which the file holds {held}"
-            )
-        is_plain = layout == h5py.h5d.CONTIGUOUS and self._begins_at_once
+        return bool(filters)
+
+    def _is_native(self, kind: h5py.h5t.TypeID, stored: np.dtype[Any]) -> bool:
+        """Whether numbers lie in the file as in memory."""
         if stored.kind == "V":
-            as_in_memory = sys.byteorder == "little"
-        else:  # HDF5 has also floats of other forms, which it converts
-            as_in_memory = dataset.get_type().equal(h5py.h5t.py_create(stored.newbyteorder("=")))
-        start = dataset.get_offset() if is_plain and as_in_memory and not filters else None
-        where = dataset if start is None else (self._raw, start)
-        return StoredArray(where, shape, dtype, self.name)
+            return sys.byteorder == "little"
+        native = self._natives.get(stored)
+        if native is None:
+            native = _h5py().h5t.py_create(stored.newbyteorder("="))
+            self._natives[stored] = native
+        return kind.equal(native)  # HDF5 has also floats of other forms, which it converts
 
     def _dtype(
         self, dataset: h5py.h5d.DatasetID, stored: np.dtype[Any], path: str
@@ -301,7 +331,12 @@ class Writer:
 
     def __init__(self, file: IO[bytes]) -> None:
         h5py = _h5py()
+        # By the system's own name HDF5 would be faster; on a full disk it takes the process along.
         self.file: h5py.File = h5py.File(file, "w")
+        self.text = h5py.h5t.py_create(h5py.string_dtype(), logical=True)
+        self.noted: set[tuple[str, str]] = set()
+        self._kinds: dict[np.dtype[Any], h5py.h5t.TypeID] = {}
+        self._spaces: dict[tuple[int, ...], h5py.h5s.SpaceID] = {}
         self._groups: dict[str, h5py.h5g.GroupID] = {}
         self._made: set[str] = set()  # with those that are only on the way to others
         self._with_parents = h5py.h5p.create(h5py.h5p.LINK_CREATE)
@@ -311,7 +346,8 @@ class Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._groups.clear()
+        for made in (self._groups, self._kinds, self._spaces):
+            made.clear()
         self.file.close()
 
     def weights_of(self, path: str, name: str | None = None) -> MutableMapping[str, Any]:
@@ -325,6 +361,23 @@ class Writer:
         if name is not None:
             group.note("name", name)
         return group
+
+    def kind(self, dtype: np.dtype[Any]) -> h5py.h5t.TypeID:
+        """How HDF5 describes a dtype."""
+        found = self._kinds.get(dtype)
+        if found is None:
+            found = _h5py().h5t.py_create(dtype, logical=True)
+            self._kinds[dtype] = found
+        return found
+
+    def space(self, shape: tuple[int, ...]) -> h5py.h5s.SpaceID:
+        """How HDF5 describes a shape."""
+        found = self._spaces.get(shape)
+        if found is None:
+            h5s = _h5py().h5s
+            found = h5s.create_simple(shape) if shape else h5s.create(h5s.SCALAR)
+            self._spaces[shape] = found
+        return found
 
     def group(self, path: str) -> h5py.h5g.GroupID:
         """The group of a path, made where there is none."""
@@ -352,21 +405,19 @@ class _NewGroup(MutableMapping[str, Any]):
 
     def note(self, name: str, text: str) -> None:
         h5py = _h5py()
-        kind = h5py.string_dtype()
-        stored = h5py.h5t.py_create(kind, logical=True)
-        place = h5py.h5s.create(h5py.h5s.SCALAR)
+        stored = self._writer.text
         group = self._writer.group(self._path)
-        if h5py.h5a.exists(group, name.encode()):
+        if (self._path, name) in self._writer.noted:
             h5py.h5a.delete(group, name.encode())
-        attribute = h5py.h5a.create(group, name.encode(), stored, place)
-        attribute.write(np.array(text, kind))
+        self._writer.noted.add((self._path, name))
+        attribute = h5py.h5a.create(group, name.encode(), stored, self._writer.space(()))
+        attribute.write(np.array(text, h5py.string_dtype()))
 
     def __setitem__(self, key: str, value: object) -> None:
         h5py = _h5py()
-        array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)  # type: ignore[attr-defined]
+        array = numbers_of(value)
         array = array if array.flags.c_contiguous else array.copy()
-        space = h5py.h5s.create_simple(array.shape) if array.ndim else h5py.h5s.create(0)
-        kind = h5py.h5t.py_create(array.dtype, logical=True)
+        space, kind = self._writer.space(array.shape), self._writer.kind(array.dtype)
         dataset = h5py.h5d.create(self._writer.group(self._path), key.encode(), kind, space)
         if array.size:
             dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, array)

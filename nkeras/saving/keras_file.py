@@ -81,12 +81,17 @@ def load(
         ValueError, TypeError: the file is damaged, hostile, or names what nkeras lacks.
     """
     source = archive.Archive(file, name)
-    opened = weights_of(source)
+    _need_weights(source)
     config = source.read(CONFIG, _MAX_CONFIG)
-    with hdf5.Reader(opened, f"{name}/{WEIGHTS}") as reader:
-        model = weights.make(
-            lambda: configuration.read(config, name, custom_objects, compiled), reader, reader.size
-        )
+    with source.checking(WEIGHTS) as (opened, confirm):
+
+        def build() -> Any:
+            made = configuration.read(config, name, custom_objects, compiled)
+            confirm()
+            return made
+
+        with hdf5.Reader(opened, f"{name}/{WEIGHTS}") as reader:
+            model = weights.make(build, reader, reader.size)
     assets.load(model, source.names(), lambda one: source.read(one, _MAX_ASSET), name)
     return model
 
@@ -117,10 +122,14 @@ def weights_of(source: archive.Archive) -> IO[bytes]:
     Raises:
         ValueError: it is missing or damaged, or of another format.
     """
+    _need_weights(source)
+    return source.open(WEIGHTS)
+
+
+def _need_weights(source: archive.Archive) -> None:
     if WEIGHTS not in source and _PICKLED in source:
         raise ValueError(
             f"{source.name}: the weights lie in {_PICKLED}, as pickled objects, which can run "
             f"code. Load the model in the Keras that wrote it, and save it anew: then they lie in "
             f"{WEIGHTS}."
         )
-    return source.open(WEIGHTS)

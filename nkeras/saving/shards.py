@@ -24,7 +24,7 @@ import numpy as np
 from nkeras.core.errors import short
 from nkeras.core.files import replacing
 from nkeras.saving import configuration, hdf5, weights
-from nkeras.saving.stored import StoredGroup
+from nkeras.saving.stored import StoredGroup, numbers_of
 
 _MARK = "nkeras_save"
 _MAX_SHARDS = 4096
@@ -198,7 +198,7 @@ class _Group(MutableMapping[str, Any]):
         return self._target.shards[shard].weights_of(self._path, self._name)
 
     def __setitem__(self, key: str, value: object) -> None:
-        array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)  # type: ignore[attr-defined]
+        array = numbers_of(value)
         place = f"/{self._path}/vars" if self._path else "/vars"
         self._keys[key] = shard = self._target.shard_for(array, f"{place}/{key}")
         self._in(shard)[key] = array

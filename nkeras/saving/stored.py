@@ -7,6 +7,8 @@ from typing import IO, Any, Protocol
 
 import numpy as np
 
+from nkeras.core.variable import Variable
+
 
 class Stored(Protocol):
     """An array in a file. The numbers are read when NumPy asks for them.
@@ -24,6 +26,16 @@ class Stored(Protocol):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Read the numbers."""
         ...
+
+
+def numbers_of(value: Any) -> np.ndarray:
+    """The numbers of a variable, a tensor or an array, without a copy where they are in memory.
+
+    Whoever gets them only reads them.
+    """
+    if isinstance(value, Variable):
+        return value.frozen()
+    return np.asarray(value.numpy() if hasattr(value, "numpy") else value)
 
 
 def read_into(file: IO[bytes], array: np.ndarray, name: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from nkeras.core import dtypes
 from nkeras.saving import safetensors, weights
-from nkeras.saving.stored import Stored, StoredGroup
+from nkeras.saving.stored import Stored, StoredGroup, numbers_of
 
 
 def save(model: Any, file: IO[bytes], skipped: Collection[object] = ()) -> None:
@@ -73,7 +73,7 @@ class _Group(UserDict[str, Any]):
         self._put = put
 
     def __setitem__(self, key: str, value: object) -> None:
-        array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)  # type: ignore[attr-defined]
+        array = numbers_of(value)
         self._put(f"{self._path}/{key}", array)
         super().__setitem__(key, array)
 

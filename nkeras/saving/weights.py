@@ -52,7 +52,7 @@ def save(model: Any, target: Target, skipped: Collection[object] = ()) -> None:
         if seeds:
             store = target.weights_of(_below(path, SEEDS))
             for number, state in enumerate(seeds):
-                store[str(number)] = state.numpy()
+                store[str(number)] = state.frozen()
 
 
 def make(build: Callable[[], Any], source: Source, stored: int) -> Any:

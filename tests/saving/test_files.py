@@ -202,3 +202,16 @@ def test_messages(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="not built"):
         unbuilt.save(tmp_path / "unbuilt.keras")
     assert not nkeras.saving.load_model(tmp_path / "unbuilt.keras").built
+
+
+@pytest.mark.parametrize("where", ["a path", "in memory"])
+def test_the_checksum_decides_before_a_weight_counts(tmp_path: Path, where: str) -> None:
+    path = tmp_path / "a.keras"
+    model = nkeras.Sequential([nkeras.Input((40,)), nkeras.layers.Dense(50)])
+    model.save(path)
+    damaged = bytearray(path.read_bytes())
+    kernel = model.layers[0].kernel.numpy().tobytes()
+    damaged[damaged.find(kernel) + 100] ^= 1
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match=r"model.weights.h5'? is damaged .*checksum"):
+        nkeras.saving.load_model(path if where == "a path" else io.BytesIO(damaged))
