@@ -24,7 +24,7 @@ FITS = {
     "fit MLP 784-512-512-10": ("wide", 128, 12800),
     "fit MNIST convnet": ("convnet", 128, 12800),
 }
-TINY = {"fit tiny MLP": ("tiny", 4, 8)}
+TINY = {"fit tiny MLP": ("tiny", 2, 4)}
 
 
 def rows(part: int, parts: int) -> Iterator[Row]:
@@ -61,7 +61,7 @@ def _row(measured: peers.Measured) -> Row:
 def _first_step(which: str) -> Row:
     """Seconds from the start of a process until its first step is done."""
     started = time.perf_counter()
-    command = [*FIRST_STEP, pick("convnet", "tiny"), pick("128", "4")]
+    command = [*FIRST_STEP, pick("convnet", "tiny"), pick("128", "2")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     elapsed = time.perf_counter() - started
     name = f"first step, {which} process"

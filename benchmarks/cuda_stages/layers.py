@@ -15,7 +15,7 @@ from tests.layers import tables
 
 def rows(part: int, parts: int) -> Iterator[Row]:
     """Layers that are wrong, and one row for all."""
-    cases = tables.SHORT[part :: parts * pick(1, 40)]
+    cases = tables.SHORT[part :: parts * pick(1, 80)]
     backend()
     wrong: list[Row] = []
     for case in cases:

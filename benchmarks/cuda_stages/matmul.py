@@ -38,9 +38,6 @@ def rows(part: int, parts: int) -> Iterator[Row]:
     """A row for each precision and shape."""
     backend()
     for precision, (dtype, shapes, least, most) in PRECISIONS.items():
-        if precision == "tensorfloat32" and not hasattr(nkeras.config, "set_matmul_precision"):
-            yield Row(precision, verdict="absent", note="not built yet")
-            continue
         with _precision(precision):
             for shape in shapes:
                 name = f"{precision} {'x'.join(map(str, shape))}"
@@ -96,10 +93,9 @@ def _precision(name: str) -> Iterator[None]:
     if name != "tensorfloat32":
         yield
         return
-    settings: Any = nkeras.config
-    before = settings.matmul_precision()
-    settings.set_matmul_precision(name)
+    before = nkeras.config.matmul_precision()
+    nkeras.config.set_matmul_precision(name)
     try:
         yield
     finally:
-        settings.set_matmul_precision(before)
+        nkeras.config.set_matmul_precision(before)

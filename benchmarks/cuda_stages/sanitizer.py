@@ -32,13 +32,22 @@ def rows(part: int, parts: int) -> Iterator[Row]:
         yield Row(tool, verdict="absent", note="compute-sanitizer is not here; tiny shapes ran")
         return
     done = _run([program, "--tool", tool, *OPTIONS, *CHILD])
-    text = done.stdout + done.stderr
-    found = _SUMMARY.findall(text)
-    if not found:
-        yield failed(tool, " ".join(text.split())[-250:])
-        return
+    yield judge(tool, done.stdout + done.stderr, done.returncode)
+
+
+def judge(tool: str, said: str, status: int) -> Row:
+    """The row of a run.
+
+    Args:
+        tool: which.
+        said: its output and that of the program.
+        status: of the program.
+    """
+    found = _SUMMARY.findall(said)
+    if not found or status:
+        return failed(tool, f"exit status {status}: {' '.join(said.split())[-220:]}")
     count = int(found[-1])
-    yield Row(tool, {"errors": count}, "WRONG" if count else "ok", _first(text) if count else "")
+    return Row(tool, {"errors": count}, "WRONG" if count else "ok", _first(said) if count else "")
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:

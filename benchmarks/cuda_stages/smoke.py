@@ -86,7 +86,7 @@ def _streams() -> Row:
     if DRY:
         return Row(name, verdict="absent", note="the simulator has no streams")
     matmul = backend().kernels["matmul"]
-    size = 512
+    size = pick(512, 4)
     x = normal(size, size) / np.float32(size**0.5)
     wait()
 

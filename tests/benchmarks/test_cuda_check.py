@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks import cuda_check
 from benchmarks.cuda_check import STAGES, Check, Stage
-from benchmarks.cuda_stages import installed
+from benchmarks.cuda_stages import installed, sanitizer
 from benchmarks.cuda_stages.rows import WRONG, Row, row
 
 COMMAND = [sys.executable, cuda_check.__file__]
@@ -85,6 +85,26 @@ def test_what_is_timed_runs_alone() -> None:
     assert ["operations", "layers", "sanitizer", "out_of_memory"] in names
     assert ["matmul"] in names
     assert all(len(together) == 1 for together in cuda_check.batches(STAGES, True))
+
+
+MEMCHECK = """========= COMPUTE-SANITIZER
+========= Invalid __global__ read of size 4 bytes
+=========     at matmul+0x150
+=========     by thread (31,0,0) in block (0,0,0)
+done
+========= ERROR SUMMARY: 32 errors
+"""
+RACECHECK = """========= COMPUTE-SANITIZER
+========= RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 warnings)
+"""
+
+
+def test_what_compute_sanitizer_says() -> None:
+    found = sanitizer.judge("memcheck", MEMCHECK, 0)
+    assert (found.verdict, found.numbers) == ("WRONG", {"errors": 32})
+    assert "Invalid __global__ read of size 4 bytes; at matmul+0x150" in found.note
+    assert sanitizer.judge("racecheck", RACECHECK, 0) == Row("racecheck", {"errors": 0}, "ok")
+    assert sanitizer.judge("initcheck", "Device not supported", 1).verdict == "FAILED"
 
 
 def test_lines() -> None:
