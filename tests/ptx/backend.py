@@ -23,6 +23,7 @@ from nkeras_numba_cuda.cuda import SIMULATOR
 from nkeras_numba_cuda.kernels import products
 from tests.ptx.arrays import note_empty
 from tests.ptx.kernels import BLOCK, launch
+from tests.ptx.launching import Table
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Session:
         """Takes the place of `Kernel.run`."""
         names = {id(one): name for name, one in launching.KERNELS.items()}
         self.launched[names.get(id(kernel), kernel.function.__name__)] += 1
-        seen = [a if _is_scalar(a) else memory.view(a) for a in arguments]
+        seen = [_seen(a) for a in arguments]
         report = launch(kernel, grid, threads, seen, kernel.shared, self.seed)
         self.warp_instructions += report.warp_instructions
 
@@ -61,6 +62,12 @@ class Session:
         seen = [a if _is_scalar(a) else memory.shaped(memory.contiguous(a)) for a in arguments]
         report = launch(kernel, -(-size // BLOCK), BLOCK, seen, seed=self.seed)
         self.warp_instructions += report.warp_instructions
+
+
+def _seen(argument: Any) -> Any:
+    if isinstance(argument, memory.Pointers):
+        return Table([memory.view(array) for array in argument.arrays])
+    return argument if _is_scalar(argument) else memory.view(argument)
 
 
 def _is_scalar(argument: Any) -> bool:

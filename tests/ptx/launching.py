@@ -33,6 +33,19 @@ STATIC_GUARD = 32
 """Bytes of shared memory that belong to nobody, behind each of its arrays."""
 
 
+class Table:
+    """An argument that is a table of addresses.
+
+    Args:
+        arrays: contiguous arrays.
+    """
+
+    def __init__(self, arrays: Sequence[np.ndarray]) -> None:
+        self.arrays = list(arrays)
+        self.addresses = np.zeros(len(self.arrays), np.int64)
+        self.dtype, self.ndim = self.addresses.dtype, 1
+
+
 @dataclass(frozen=True)
 class Report:
     """What a launch took.
@@ -84,16 +97,22 @@ def execute(
     most = program.entry.most_threads
     if most is not None and threads > most:
         raise ValueError(f"{name} is made for {most} threads in a block, not for {threads}.")
+    tables = [a for a in arguments if isinstance(a, Table)]
+    arguments = [a.addresses if isinstance(a, Table) else a for a in arguments]
     arrays = [a for a in arguments if isinstance(a, np.ndarray)]
     names = [f"argument {k}" for k, a in enumerate(arguments) if isinstance(a, np.ndarray)]
+    for number, table in enumerate(tables):
+        names += [f"array {k} of table {number}" for k in range(len(table.arrays))]
+        arrays += table.arrays
     granule = smallest_access([*_widths(program), *(a.itemsize for a in arrays)])
     variables = [one for one in program.variables if one.space in ("global", "const")]
-    placed, symbols = place(
-        arrays,
-        [f"{text} ({a.dtype}{list(a.shape)})" for text, a in zip(names, arrays, strict=True)],
-        variables,
-        granule,
-    )
+    names = [f"{text} ({a.dtype}{list(a.shape)})" for text, a in zip(names, arrays, strict=True)]
+    placed, symbols = place(arrays, names, variables, granule)
+    if tables:  # now it is known where arrays lie
+        left = placed.addresses[len(arrays) - sum(len(table.arrays) for table in tables) :]
+        for table in tables:
+            table.addresses[:], left = left[: len(table.arrays)], left[len(table.arrays) :]
+        placed, symbols = place(arrays, names, variables, granule)
     parameters = parameters_of(program, types, arguments, placed.addresses)
     at_once = blocks_at_once(grid, block, seed)
     shared, more = _shared(program, granule, shared_bytes, at_once)
