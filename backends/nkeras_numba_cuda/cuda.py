@@ -1,8 +1,8 @@
 """The CUDA target: numba-cuda, or its successor numba-cuda-mlir. No other file imports either.
 
 numba-cuda has the simulator and takes intrinsics that emit LLVM IR, but is in maintenance mode;
-numba-cuda-mlir compiles the plain kernels as they are and takes no such intrinsics. The environment
-variable NKERAS_CUDA_TARGET names one of them; without it numba-cuda is taken where it is installed.
+numba-cuda-mlir compiles the plain kernels as they are and takes no such intrinsics. It is taken
+where the environment variable NKERAS_CUDA_TARGET names it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import numpy as np
 from nkeras.core.errors import short
 
 TARGETS = {"numba-cuda": "numba_cuda", "numba-cuda-mlir": "numba_cuda_mlir"}
-"""Packages that compile kernels, the preferred one first, and their modules."""
+"""Packages that compile kernels, and their modules."""
 
 
 def chosen_target() -> str:
     """The package that compiles kernels here.
 
     Raises:
-        ImportError: none is installed, or not the one that NKERAS_CUDA_TARGET names.
+        ImportError: it is not installed, or NKERAS_CUDA_TARGET names none.
     """
     named = os.environ.get("NKERAS_CUDA_TARGET", "")
     if named and named not in TARGETS:
@@ -37,14 +37,14 @@ def chosen_target() -> str:
             "numba-cuda-mlir, which NKERAS_CUDA_TARGET names, has no simulator: unset one of "
             "NKERAS_CUDA_TARGET and NUMBA_ENABLE_CUDASIM"
         )
-    wanted = [named] if named else ["numba-cuda"] if simulated else list(TARGETS)
-    for package in wanted:
-        if find_spec(TARGETS[package]) is not None:
-            return package
-    raise ImportError(f"{' or '.join(wanted)} is not installed: pip install 'nkeras[cuda]'")
+    package = named or "numba-cuda"
+    if find_spec(TARGETS[package]) is None:
+        extra = "cuda" if package == "numba-cuda" else "cuda-mlir"
+        raise ImportError(f"{package} is not installed: pip install 'nkeras[{extra}]'")
+    return package
 
 
-class Untranslated:
+class NeedsNumbaCuda:
     """Stands for an intrinsic that the target cannot take; kernels that call it do not compile.
 
     Args:
@@ -85,7 +85,7 @@ simulated_array: Any = None
 if SIMULATOR:
     simulated_array = import_module("numba.cuda.simulator.cudadrv.devicearray").FakeCUDAArray
 elif TARGET == "numba-cuda-mlir":
-    intrinsic = Untranslated
+    intrinsic = NeedsNumbaCuda
     libdevice = import_module("numba_cuda_mlir.cuda.libdevice")
     types = import_module("numba_cuda_mlir.types")
 else:

@@ -23,7 +23,10 @@ from nkeras_numba_cuda.memory import Array
 from nkeras_numba_cuda.out_of_memory import explained
 from nkeras_numpy.namespace import Kernel
 
-PROVED = "compiled and simulated, never run on hardware yet: see docs/cuda.md"
+PROVED = {
+    "numba-cuda": "compiled, interpreted and simulated, never run on hardware yet: docs/cuda.md",
+    "numba-cuda-mlir": "compiles the plain kernels only, never run on hardware yet: docs/cuda.md",
+}
 
 
 class NumbaCuda:
@@ -71,7 +74,7 @@ class NumbaCuda:
         facts = {
             "device": self.device,
             "target": f"{TARGET} {_version(TARGET)}",
-            "proved": PROVED,
+            "proved": PROVED[TARGET],
         }
         if SIMULATOR:
             return facts | {"arrays": f"NumPy {np.__version__}, as strict as CuPy's"}

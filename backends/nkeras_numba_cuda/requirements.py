@@ -21,7 +21,7 @@ def complaint() -> str | None:
             return None
     driver = _driver_error()
     findings = {
-        "numba-cuda or numba-cuda-mlir": target,
+        "numba-cuda": target,
         "NVIDIA driver": driver,
         "CUDA device": "no driver to ask" if driver else target or _device_error(),
         "cupy": _import_error("cupy"),
