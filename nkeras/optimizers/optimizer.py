@@ -391,7 +391,8 @@ class Optimizer(Configurable, OptimizerState):
     def _backend_update_step(
         self, grads: list[Tensor], trainable_variables: list[Variable], learning_rate: float
     ) -> None:
-        is_own = type(self).update_step.__module__.startswith(f"{__package__}.")
+        # A function that was made by `exec` may have no module.
+        is_own = (type(self).update_step.__module__ or "").startswith(f"{__package__}.")
         waiting = Waiting()
         self._waiting = waiting if is_own else None
         try:
