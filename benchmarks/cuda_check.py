@@ -44,6 +44,8 @@ from benchmarks.cuda_stages.rows import WRONG, Row, failed, row  # noqa: E402
 ROOT = FOLDER.parent
 WORKER = "benchmarks.cuda_stages.worker"
 SECONDS = 400.0  # for all stages together
+MOST_WRONG = 12
+"""Rows of a stage that say WRONG or FAILED and are shown in the table; the file has all."""
 DRY_THREADS = "1"  # of each process
 
 
@@ -186,11 +188,17 @@ class Check:
         path.write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
 
     def table(self) -> list[str]:
-        """All rows, stage by stage."""
+        """The rows stage by stage; of very many that are wrong the first."""
         lines = []
         for title, result in sorted(self.results.items()):
             lines += [f"{title} ({result['seconds']:.0f} s)"]
-            lines += [f"  {one.line()}" for one in result["rows"]]
+            wrong = 0
+            for one in result["rows"]:
+                wrong += one.verdict in WRONG
+                if one.verdict not in WRONG or wrong <= MOST_WRONG:
+                    lines.append(f"  {one.line()}")
+            if wrong > MOST_WRONG:
+                lines.append(f"  and {wrong - MOST_WRONG} more that are wrong, in the JSON file")
         return lines
 
     def is_right(self) -> bool:

@@ -46,7 +46,11 @@ def normal(*shape: int, dtype: str = "float32", seed: int = 0) -> Any:
     block = np.random.default_rng(seed).standard_normal(min(size, BLOCK), "float32")
     values = backend().asarray(block, dtype)
     if size > BLOCK:
-        values = xp().tile(values, -(-size // BLOCK))[:size]
+        found = backend().empty((size,), dtype)
+        for start in range(0, size, BLOCK):
+            part = found[start : start + BLOCK]
+            part[...] = values[: part.size]
+        values = found
     return values.reshape(shape)
 
 

@@ -15,8 +15,6 @@ from tests.harness.check_op import assert_same, evaluate
 from tests.harness.device_arrays import empty_arrays, poison
 from tests.ops.cuda_cases import all_calls
 
-MOST = 8  # rows of a part for calls that are wrong
-
 
 def rows(part: int, parts: int) -> Iterator[Row]:
     """Calls that are wrong, and one row for all."""
@@ -36,7 +34,7 @@ def rows(part: int, parts: int) -> Iterator[Row]:
         compared += error is not None
         if error is not None and error > worst:
             worst, where = error, function.name
-    yield from wrong[:MOST]
+    yield from wrong
     yield Row(
         f"{len(calls)} calls of operations",
         {"differ": len(wrong), "largest error": worst},

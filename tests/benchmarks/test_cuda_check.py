@@ -75,6 +75,16 @@ def test_a_stage_that_hangs_is_ended(check: Check) -> None:
     assert "took longer than 0 s" in _only_row(check).note
 
 
+def test_the_table_has_some_of_many_wrong_rows(check: Check, tmp_path: Path) -> None:
+    rows = [Row(f"row {n}", {}, "WRONG") for n in range(40)] + [Row("all", {"differ": 40}, "WRONG")]
+    check.results["a title"] = {"seconds": 1.0, "rows": rows}
+    lines = check.table()
+    assert len(lines) == 2 + cuda_check.MOST_WRONG  # the title, and the remark
+    assert "29 more" in lines[-1]
+    check.save(tmp_path / "all.json")
+    assert len(json.loads((tmp_path / "all.json").read_text())["stages"]["a title"]["rows"]) == 41
+
+
 def test_nothing_starts_behind_the_end(check: Check) -> None:
     check.run([Stage("versions", "a title", 30.0)], time.monotonic())
     assert "no time was left" in _only_row(check).note
@@ -104,7 +114,8 @@ def test_what_compute_sanitizer_says() -> None:
     assert (found.verdict, found.numbers) == ("WRONG", {"errors": 32})
     assert "Invalid __global__ read of size 4 bytes; at matmul+0x150" in found.note
     assert sanitizer.judge("racecheck", RACECHECK, 0) == Row("racecheck", {"errors": 0}, "ok")
-    assert sanitizer.judge("initcheck", "Device not supported", 1).verdict == "FAILED"
+    assert sanitizer.judge("initcheck", "Segmentation fault", 139).verdict == "FAILED"
+    assert sanitizer.judge("initcheck", "Device not supported", 1).verdict == "absent"
 
 
 def test_lines() -> None:
