@@ -1,8 +1,9 @@
-"""What every test gets: kernel caches of its own process, a clean session, and Keras as oracle."""
+"""What every test gets: a kernel cache, a clean session, and Keras as oracle."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,16 @@ pytest.register_assert_rewrite("tests.harness")  # its asserts tell values, as t
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Before numba is imported: one kernel cache for each xdist worker, kept for the next run."""
+    """Before numba is imported: one kernel cache for all workers, kept for the next run."""
     cache = getattr(config, "cache", None)
     kept = str(cache.mkdir("numba")) if cache else str(Path(config.rootpath) / ".pytest_cache")
-    # Workers inherit the controller's environment, so the base is remembered under its own name.
-    base = os.environ.setdefault("NKERAS_TEST_CACHE", os.environ.get("NUMBA_CACHE_DIR", kept))
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    os.environ["NUMBA_CACHE_DIR"] = str(Path(base) / f"numba-{worker}")
+    os.environ.setdefault("NUMBA_CACHE_DIR", kept)
+    # Without bytecode on disk each of some hundred children would compile all of nkeras anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
-LARGE_TABLE = 60
+LARGE_TABLE = 20
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -39,6 +39,9 @@ def passed(case, arrays):
         return (), {**named, **case["call"]}
     return (made[0] if len(made) == 1 else made,), dict(case["call"])
 
+def symbol(value):
+    return keras.KerasTensor(value.shape, value.dtype) if hasattr(value, "shape") else value
+
 def made(value):  # a layer in an argument is given by its configuration
     if isinstance(value, dict) and {"class_name", "config"} <= set(value):
         return keras.layers.deserialize(value)
@@ -52,7 +55,8 @@ def answer(case):
     shapes = shapes if len(shapes) > 1 else shapes[0]
     if case["by_call"]:
         arguments, named = passed(case, case["arrays"])
-        layer(*arguments, **named)
+        symbols = keras.tree.map_structure(symbol, (arguments, named))
+        layer(*symbols[0], **symbols[1])  # builds it, and computes nothing
     else:
         layer.build(shapes)
     layer.set_weights(case["weights"])

@@ -194,6 +194,7 @@ def _serve() -> None:
     import keras
     import numpy as np
 
+    _draw_weights_with_numpy()
     defined = {"keras": keras, "ops": keras.ops, "jax": jax, "jnp": jnp, "np": np}
     while True:
         try:
@@ -209,6 +210,24 @@ def _serve() -> None:
             answer = pickle.dumps((type(error).__name__, traceback.format_exc(), None))
         answers.write(answer)
         answers.flush()
+
+
+def _draw_weights_with_numpy() -> None:
+    """Random first values of weights, which no test compares: XLA compiles each shape for 0.3 s."""
+    import numpy as np
+    from keras.src.backend.jax.core import JaxVariable
+    from keras.src.initializers.random_initializers import RandomInitializer
+
+    random, usual = np.random.default_rng(0), JaxVariable._initialize_with_initializer
+
+    def initialize(self: Any, initializer: Any) -> None:
+        if isinstance(initializer, RandomInitializer):
+            values = random.uniform(-0.3, 0.3, self._shape)
+            self._initialize(values.astype(self._dtype))
+        else:
+            usual(self, initializer)
+
+    JaxVariable._initialize_with_initializer = initialize
 
 
 def _dedent(code: str) -> str:
