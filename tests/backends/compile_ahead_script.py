@@ -83,8 +83,15 @@ def training() -> Any:
     return results, _state(model), model.evaluate(x, y, verbose=0), model.predict(x).tolist()
 
 
+def templates() -> Any:
+    """Kernels made of templates."""
+    nkeras.utils.set_random_seed(3)
+    model = nkeras.Sequential([layers.Conv2D(16, 3, padding="same"), layers.DepthwiseConv2D(3)])
+    return model(np.ones((2, 8, 8, 3), "float32")).tolist()
+
+
 def convolutions() -> Any:
-    """Kernels made of templates, and tables of micro-kernels."""
+    """Kernels made of templates, their gradients, and tables of micro-kernels."""
     nkeras.utils.set_random_seed(3)
     model = nkeras.Sequential(
         [
@@ -315,13 +322,13 @@ def refused() -> Any:
         raise BlockingIOError("no more processes")
 
     subprocess.Popen = no_process  # type: ignore[assignment,misc]
-    return training()
+    return drawing()
 
 
 def embedded() -> Any:
     """Python is part of a program, which must not be started again."""
     sys.executable = "/bin/true"
-    return training()
+    return drawing()
 
 
 def interrupted() -> Any:
@@ -351,6 +358,13 @@ def interrupted() -> Any:
     else:
         model.train_on_batch(x, y)
     return _state(model), model.train_on_batch(x, y), _state(model)
+
+
+def silent() -> Any:
+    """What each function gives that prints nothing."""
+    given: list[Any] = [templates, loop, looking, failing, writing, writing_late, own, threads]
+    given += [drawing, interrupted, *([forking] if hasattr(os, "fork") else [])]
+    return {function.__name__: function() for function in given}
 
 
 def waiting() -> Any:

@@ -62,7 +62,7 @@ def _left_over(cache: Path) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory) -> Any:
-    """What one process does that compiles everything itself."""
+    """What one process does that compiles everything itself; `silent` is all that print nothing."""
     folder = tmp_path_factory.mktemp("alone")
     known: dict[str, Facts] = {}
 
@@ -89,12 +89,19 @@ def test_training_is_the_same(alone, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["convolutions", "loop", "looking", "once", "failing", "writing", "own", "threads", "forking"],
+    "name", ["templates", "loop", "looking", "failing", "writing", "own", "threads", "forking"]
 )
 def test_a_step_is_the_same(name, alone, tmp_path):
     if name == "forking" and not hasattr(os, "fork"):
         pytest.skip("there is no fork here")
+    together = Facts(name, tmp_path / "cache")
+    assert together.started == 1
+    assert together.result == alone("silent").result[name]
+    assert (together.before, together.errors) == (alone("silent").before, alone("silent").errors)
+
+
+@pytest.mark.parametrize("name", ["once", pytest.param("convolutions", marks=pytest.mark.long)])
+def test_a_step_is_the_same_and_prints_the_same(name, alone, tmp_path):
     together = Facts(name, tmp_path / "cache")
     assert together.started == 1
     assert together.result == alone(name).result
@@ -109,20 +116,20 @@ def test_another_thread_changes_nothing(alone, tmp_path):
 
 def test_workers_that_start_late(alone, tmp_path):
     together = Facts("writing_late", tmp_path / "cache")
-    assert together.result == alone("writing_late").result
+    assert together.result == alone("silent").result["writing_late"]
 
 
 @pytest.mark.parametrize("name", ["dying", "killed", "refused", "embedded"])
 def test_without_workers_the_process_compiles_itself(name, alone, tmp_path):
-    base = alone("drawing" if name == "dying" else "training")
+    base = alone("training").result if name == "killed" else alone("silent").result["drawing"]
     facts = Facts(name, tmp_path / "cache")
-    assert facts.result == base.result
+    assert facts.result == base
     assert not _left_over(tmp_path / "cache")
 
 
 def test_an_interrupt_loses_nothing(alone, tmp_path):
     facts = Facts("interrupted", tmp_path / "cache")
-    assert facts.result == alone("interrupted").result
+    assert facts.result == alone("silent").result["interrupted"]
     assert not _left_over(tmp_path / "cache")
 
 
@@ -134,7 +141,7 @@ def test_workers_help_where_nothing_is_kept(alone, tmp_path):
 
 def test_without_a_place_for_jobs(alone, tmp_path):
     facts = Facts("drawing", tmp_path / "cache", TMPDIR=str(tmp_path / "nowhere"))
-    assert facts.result == alone("drawing").result
+    assert facts.result == alone("silent").result["drawing"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")

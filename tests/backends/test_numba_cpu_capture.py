@@ -69,28 +69,29 @@ def check(name, kernel, arrays, static, fixed=None):
     return early, steps
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def of_dtypes(arrays):
+    """The arrays with floats of a dtype that kernels compute in, and of one that they convert."""
+    for dtype in ("float32", "bfloat16"):
+        yield [
+            array if array is None or array.dtype.kind != "f" else array.astype(dtype)
+            for array in arrays
+        ]
+
+
 @pytest.mark.parametrize("label", [*CASES, *RANDOM])
-def test_every_kernel(label, dtype):
-    name, arrays, static = CASES.get(label) or RANDOM[label]
-    arrays = [
-        array if array is None or array.dtype.kind != "f" else array.astype(dtype)
-        for array in arrays
-    ]
-    check(name, KERNELS[name], arrays, static)
+def test_every_kernel(label):
+    name, given, static = CASES.get(label) or RANDOM[label]
+    for arrays in of_dtypes(given):
+        check(name, KERNELS[name], arrays, static)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("label", CASES)
-def test_every_kernel_with_an_input_that_stays(label, dtype):
-    name, arrays, static = CASES[label]
-    arrays = [
-        array if array is None or array.dtype.kind != "f" else array.astype(dtype)
-        for array in arrays
-    ]
-    for i, array in enumerate(arrays):
-        if array is not None and len(arrays) > 1:
-            check(name, KERNELS[name], arrays, static, [j == i for j in range(len(arrays))])
+@pytest.mark.parametrize("label", [one for one, (_, arrays, _) in CASES.items() if arrays[1:]])
+def test_every_kernel_with_an_input_that_stays(label):
+    name, given, static = CASES[label]
+    for arrays in of_dtypes(given):
+        for i, array in enumerate(arrays):
+            if array is not None:
+                check(name, KERNELS[name], arrays, static, [j == i for j in range(len(arrays))])
 
 
 @pytest.mark.parametrize("label", [one for one in CASES if one.startswith(("matmul", "reduce"))])

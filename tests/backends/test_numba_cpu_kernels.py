@@ -485,15 +485,34 @@ def test_parameters_are_those_of_numpy(name):
     ]
 
 
-@every_case
-@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
-def test_as_numpy(label, dtype):
+def check_as_numpy(label, dtype):
     name, arrays, static = case(label, dtype)
     for array in arrays:
         if array is not None:
             array.setflags(write=False)
     actual = KERNELS[name](*arrays, **static)
     assert_same(actual, REFERENCE[name](*arrays, **static), TOLERANCE[dtype])
+
+
+@every_case
+def test_as_numpy(label):
+    for dtype in ("float32", "float16", "bfloat16"):
+        check_as_numpy(label, dtype)
+
+
+# Doubles compile every variant of a kernel for their own, so by default each kernel has one case.
+OF_DOUBLES = list({name: label for label, (name, *_) in CASES.items()}.values())
+
+
+@pytest.mark.parametrize("label", OF_DOUBLES)
+def test_doubles_as_numpy(label):
+    check_as_numpy(label, "float64")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("label", [label for label in CASES if label not in OF_DOUBLES])
+def test_doubles_of_every_case_as_numpy(label):
+    check_as_numpy(label, "float64")
 
 
 OF_FLOATS = ("reduce_mean", "average", "softmax", "log_", "sparse", "cross", "dropout", "gamma_")
