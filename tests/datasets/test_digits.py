@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from nkeras.datasets import digits
 
@@ -36,6 +35,8 @@ def test_every_digit_has_its_share() -> None:
 
 
 def test_same_images_as_scikit_learn() -> None:
+    from sklearn.datasets import load_digits  # a second, in which each worker would wait
+
     (x_train, y_train), (x_test, y_test) = digits.load_data()
     source = load_digits()
     ours = rows(np.concatenate([x_train, x_test]), np.concatenate([y_train, y_test]))

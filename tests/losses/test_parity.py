@@ -17,16 +17,22 @@ KERAS = """
 from keras.src import backend
 cls, function = getattr(keras.losses, case[0]), getattr(keras.losses, case[1])
 called = arguments or ({"q": 0.5} if case[1].startswith("categorical_gen") else {})
-result = {"function": function(np.asarray(y_true, "float32"), jnp.asarray(y_pred), **called)}
-for reduction, name in combinations:
-    loss = cls(reduction=reduction, **arguments)
-    result[f"{reduction}/{name}"] = loss(y_true, y_pred, sample_weight=weights[name])
-    if mask is not None:
-        masked = jnp.asarray(y_pred)
-        backend.set_keras_mask(masked, jnp.asarray(mask))
-        result[f"{reduction}/{name}/masked"] = loss(y_true, masked, sample_weight=weights[name])
-loss = cls(**arguments)
-result["gradient"] = jax.grad(lambda x: loss(y_true, x))(jnp.asarray(y_pred))
+
+@jax.jit  # one compilation instead of one for each operation
+def compute(y_pred):
+    result = {"function": function(np.asarray(y_true, "float32"), y_pred, **called)}
+    for reduction, name in combinations:
+        loss = cls(reduction=reduction, **arguments)
+        result[f"{reduction}/{name}"] = loss(y_true, y_pred, sample_weight=weights[name])
+        if mask is not None:
+            masked = y_pred + 0.0
+            backend.set_keras_mask(masked, jnp.asarray(mask))
+            result[f"{reduction}/{name}/masked"] = loss(y_true, masked, sample_weight=weights[name])
+    loss = cls(**arguments)
+    result["gradient"] = jax.grad(lambda x: loss(y_true, x))(y_pred)
+    return result
+
+result = compute(jnp.asarray(y_pred))
 """
 
 

@@ -48,26 +48,27 @@ def test_numpy_alone_is_enough_to_train_and_one_warning_says_so() -> None:
         assert words in done.stderr
 
 
-@pytest.mark.parametrize(
-    "use",
-    [
-        "nkeras.ops.ones(2, dtype='bfloat16')",
-        "nkeras.ops.cast([1.0], 'bfloat16')",
-        "nkeras.layers.Dense(2, dtype='mixed_bfloat16')",
-        "nkeras.layers.Dense(2, dtype='bfloat16')",
-        "nkeras.config.set_floatx('bfloat16')",
-        "nkeras.config.set_dtype_policy('mixed_bfloat16')",
-        "nkeras.Input((2,), dtype='bfloat16')",
-        "nkeras.Variable([1.0], dtype='bfloat16')",
-        "nkeras.random.uniform((2,), dtype='bfloat16')",
-    ],
-)
-def test_bfloat16_without_ml_dtypes_is_refused_by_name(use: str) -> None:
+USES_OF_BFLOAT16 = [
+    "nkeras.ops.ones(2, dtype='bfloat16')",
+    "nkeras.ops.cast([1.0], 'bfloat16')",
+    "nkeras.layers.Dense(2, dtype='mixed_bfloat16')",
+    "nkeras.layers.Dense(2, dtype='bfloat16')",
+    "nkeras.config.set_floatx('bfloat16')",
+    "nkeras.config.set_dtype_policy('mixed_bfloat16')",
+    "nkeras.Input((2,), dtype='bfloat16')",
+    "nkeras.Variable([1.0], dtype='bfloat16')",
+    "nkeras.random.uniform((2,), dtype='bfloat16')",
+]
+
+
+def test_bfloat16_without_ml_dtypes_is_refused_by_name() -> None:
     code = without("ml_dtypes") + "nkeras.set_backend('numpy')\n"
-    code += f"try:\n    {use}\nexcept ValueError as error:\n    print(error)\n"
-    said = run(code).stdout
-    assert "dtype bfloat16 needs the package ml_dtypes" in said
-    assert "pip install ml_dtypes" in said
+    for use in USES_OF_BFLOAT16:
+        code += f"print('next')\ntry:\n    {use}\nexcept ValueError as error:\n    print(error)\n"
+    answers = run(code).stdout.split("next\n")[1:]
+    for use, said in zip(USES_OF_BFLOAT16, answers, strict=True):
+        assert "dtype bfloat16 needs the package ml_dtypes" in said, use
+        assert "pip install ml_dtypes" in said, use
 
 
 def test_a_numba_that_is_too_old_is_refused_and_numpy_serves() -> None:

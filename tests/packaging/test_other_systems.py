@@ -53,7 +53,7 @@ print(nkeras.get_backend())
 """
 
 
-@pytest.mark.parametrize("system", ["win32", "darwin"])
+@pytest.mark.parametrize("system", ["win32", pytest.param("darwin", marks=pytest.mark.long)])
 def test_training_needs_nothing_that_only_linux_has(system: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", PRETEND + USE, system],

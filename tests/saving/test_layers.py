@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,13 @@ def outputs_of(model: Any, case: Case) -> list[np.ndarray]:
     return [
         np.asarray(one) for one in tree.flatten(model(arrays if len(arrays) > 1 else arrays[0]))
     ]
+
+
+@pytest.fixture(autouse=True)
+def _numpy() -> Iterator[None]:
+    """What is written and read does not depend on kernels, and these need no compiler."""
+    with nkeras.use_backend("numpy"):
+        yield
 
 
 def check_alone(case: Case, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,13 @@ def assert_same(model: Any, other: Any, arrays: list[np.ndarray], expression: st
 
 
 NAMES = [name for name in _BY_FUNCTION if name not in NOT_IN_GRAPHS]
+
+
+@pytest.fixture(autouse=True)
+def _numpy() -> Iterator[None]:
+    """What is written and read does not depend on kernels, and these need no compiler."""
+    with nkeras.use_backend("numpy"):
+        yield
 
 
 @pytest.mark.parametrize("name", NAMES)

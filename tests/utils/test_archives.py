@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import functools
 import gzip
 import io
 import lzma
@@ -100,32 +101,37 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-PACKED = {
-    "tar": tar(),
-    "tar of GNU": tar(format=tarfile.GNU_FORMAT),
-    "tar of 1988": tar(format=tarfile.USTAR_FORMAT),
-    "gzip": gzip.compress(tar()),
-    "gzip in parts": gzip.compress(tar()[:700]) + gzip.compress(tar()[700:]),
-    "bzip2": bz2.compress(tar()),
-    "xz": lzma.compress(tar()),
-    "xz in parts": lzma.compress(tar()[:700]) + lzma.compress(tar()[700:]),
-    "zip": zipped(),
-    "zip stored": zipped(method=zipfile.ZIP_STORED),
-    "zip bzip2": zipped(method=zipfile.ZIP_BZIP2),
-    "zip of unix": zipped(mode=stat.S_IFREG | 0o644),
+PACKED: dict[str, Callable[[], bytes]] = {
+    "tar": tar,
+    "tar of GNU": lambda: tar(format=tarfile.GNU_FORMAT),
+    "tar of 1988": lambda: tar(format=tarfile.USTAR_FORMAT),
+    "gzip": lambda: gzip.compress(tar()),
+    "gzip in parts": lambda: gzip.compress(tar()[:700]) + gzip.compress(tar()[700:]),
+    "bzip2": lambda: bz2.compress(tar()),
+    "xz": lambda: lzma.compress(tar()),
+    "xz in parts": lambda: lzma.compress(tar()[:700]) + lzma.compress(tar()[700:]),
+    "zip": zipped,
+    "zip stored": lambda: zipped(method=zipfile.ZIP_STORED),
+    "zip bzip2": lambda: zipped(method=zipfile.ZIP_BZIP2),
+    "zip of unix": lambda: zipped(mode=stat.S_IFREG | 0o644),
 }
+
+
+@functools.cache
+def packed(kind: str) -> bytes:
+    return PACKED[kind]()
 
 
 @pytest.mark.parametrize("kind", PACKED)
 def test_formats(extract: Callable[..., Path], tmp_path: Path, kind: str) -> None:
-    assert contents(extract(PACKED[kind])) == FILES
+    assert contents(extract(packed(kind))) == FILES
     assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == ["archive", "out"]
 
 
 @pytest.mark.parametrize("kind", PACKED)
 def test_formats_that_were_not_asked_for(refused: Callable[..., str], kind: str) -> None:
     other = "tar" if "zip" in kind and "gzip" not in kind and "bzip2" != kind else "zip"
-    assert f"no archive of the format {other}" in refused(PACKED[kind], (other,))
+    assert f"no archive of the format {other}" in refused(packed(kind), (other,))
 
 
 @pytest.mark.parametrize("format", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
@@ -250,7 +256,7 @@ def test_methods_that_are_refused(refused: Callable[..., str]) -> None:
 @pytest.mark.parametrize("kind", PACKED)
 def test_damages(refused: Callable[..., str], kind: str) -> None:
     """Cut off anywhere, or with a byte that is another one: refused, or what it was."""
-    data = PACKED[kind]
+    data = packed(kind)
     for end in range(20, len(data), len(data) // 7):
         if not any(data[end:]):
             continue  # only the zeros at the end of a tar are missing
@@ -259,7 +265,7 @@ def test_damages(refused: Callable[..., str], kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["gzip", "bzip2", "xz", "zip"])
 def test_bytes_that_are_others(extract: Callable[..., Path], kind: str) -> None:
-    good = PACKED[kind]
+    good = packed(kind)
     for at in range(0, len(good), max(1, len(good) // 60)):
         bad = good[:at] + bytes([good[at] ^ 0x55]) + good[at + 1 :]
         with suppress(ValueError):
@@ -382,22 +388,22 @@ def test_too_many_folders(refused: Callable[..., str]) -> None:
 
 def test_a_folder_that_is_there(extract: Callable[..., Path]) -> None:
     """What is missing or another one is made good; what is not of the archive stays."""
-    folder = extract(PACKED["zip"])
+    folder = extract(packed("zip"))
     (folder / "mine.txt").write_bytes(b"mine")
     before = (folder / "d/e/f").stat().st_mtime_ns
     (folder / "a.txt").write_bytes(b"FIRST")
     (folder / "b/c.bin").unlink()
-    assert contents(extract(PACKED["zip"])) == {**FILES, "mine.txt": b"mine"}
+    assert contents(extract(packed("zip"))) == {**FILES, "mine.txt": b"mine"}
     time.sleep(0.02)
-    extract(PACKED["zip"])
+    extract(packed("zip"))
     after = (folder / "a.txt").stat().st_mtime_ns
-    extract(PACKED["zip"])
+    extract(packed("zip"))
     assert (folder / "a.txt").stat().st_mtime_ns == after
     assert (folder / "d/e/f").stat().st_mtime_ns >= before
 
 
 def test_a_hostile_archive_leaves_a_folder_as_it_is(extract: Callable[..., Path]) -> None:
-    folder = extract(PACKED["tar"])
+    folder = extract(packed("tar"))
     with pytest.raises(ValueError, match="leave"):
         extract(tar({"a.txt": b"changed", "../x": b""}))
     assert contents(folder) == FILES
@@ -405,7 +411,7 @@ def test_a_hostile_archive_leaves_a_folder_as_it_is(extract: Callable[..., Path]
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a right there")
 def test_links_in_the_folder_lead_nowhere(extract: Callable[..., Path], tmp_path: Path) -> None:
-    folder = extract(PACKED["tar"])
+    folder = extract(packed("tar"))
     outside = tmp_path / "outside"
     outside.mkdir()
     (folder / "g").symlink_to(outside)
@@ -426,7 +432,7 @@ def test_two_extract_at_once(
         rename(source, target)
 
     monkeypatch.setattr(os, "rename", later)
-    assert contents(extract(PACKED["tar"])) == FILES
+    assert contents(extract(packed("tar"))) == FILES
     assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == ["archive", "out"]
 
 
@@ -438,7 +444,7 @@ def test_a_full_disk(
 
     monkeypatch.setattr("shutil.copyfileobj", full)
     with pytest.raises(OSError, match="No space left"):
-        extract(PACKED["tar"])
+        extract(packed("tar"))
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["archive"]
 
 
@@ -462,7 +468,7 @@ NAMES = [
 def test_get_file_extracts(
     server: web.Server, tmp_path: Path, how: Any, given: Any, folder: str, archive: str
 ) -> None:
-    url = server.offer("data.tar.gz", PACKED["gzip"])
+    url = server.offer("data.tar.gz", packed("gzip"))
     for _ in range(2):
         path = keras.utils.get_file(origin=url, **how, **given)
     home = tmp_path / "home" / "datasets"
@@ -474,20 +480,20 @@ def test_get_file_extracts(
 
 @pytest.mark.parametrize("archive_format", ["auto", "zip", ["zip"], ("tar", "zip")])
 def test_archive_format(server: web.Server, archive_format: Any) -> None:
-    url = server.offer("data.zip", PACKED["zip"])
+    url = server.offer("data.zip", packed("zip"))
     path = keras.utils.get_file(origin=url, extract=True, archive_format=archive_format)
     assert contents(Path(path)) == FILES
 
 
 @pytest.mark.parametrize("given", [{"untar": True}, {"extract": True, "archive_format": "tar"}])
 def test_another_format(server: web.Server, given: Any) -> None:
-    url = server.offer("data.zip", PACKED["zip"])
+    url = server.offer("data.zip", packed("zip"))
     with pytest.raises(ValueError, match="no archive of the format tar"):
         keras.utils.get_file(origin=url, **given)
 
 
 def test_names_are_those_of_keras(server: web.Server, tmp_path: Path, oracle: Any) -> None:
-    url = server.offer("data.tar.gz", PACKED["gzip"])
+    url = server.offer("data.tar.gz", packed("gzip"))
     cases = [
         {**given, **how}
         for how in ({"extract": True}, {"untar": True}, {})
