@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+import nkeras
 import nkeras.backend.scalars
 from benchmarks.cuda_stages.device import backend, normal, pick, times
 from benchmarks.cuda_stages.rows import Row, bar, failed
@@ -73,6 +74,7 @@ def _cases() -> dict[str, _Case]:
         "reduce_sum, last axis": partial(_sum, 1),
         "reduce_sum, first axis": partial(_sum, 0),
         "adam_update": _adam,
+        "Adam of 64 variables": _adam_of_many,
         "dropout": _dropout,
     }
 
@@ -138,6 +140,16 @@ def _adam() -> Any:
     v = v * v
     kernel = backend().kernels["adam_update"]
     return lambda: kernel(w, grad, m, v, **_ADAM), 7.0 * w.nbytes
+
+
+def _adam_of_many() -> Any:
+    """What a step of training does, Python included."""
+    count, size = pick((64, 1 << 20), (3, 4))
+    optimizer = nkeras.optimizers.Adam()
+    variables = [nkeras.Variable(np.zeros(size, "float32")) for _ in range(count)]
+    grads = [nkeras.ops.ones(size) for _ in variables]
+    optimizer.build(variables)
+    return lambda: optimizer.apply(grads, variables), 7.0 * 4 * size * count
 
 
 def _dropout() -> Any:
