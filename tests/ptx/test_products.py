@@ -52,7 +52,10 @@ def test_layouts_and_shapes(rows, inner, columns, splits, layout):
     assert ("sum_of_parts_float32" in session.launched) == (splits > 1)
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+HALVES = ["bfloat16", pytest.param("float16", marks=pytest.mark.long)]
+
+
+@pytest.mark.parametrize("dtype", HALVES)
 @pytest.mark.parametrize(("inner", "columns", "splits"), [(64, 24, 1), (43, 21, 1), (100, 18, 2)])
 def test_sixteen_bits(inner, columns, splits, dtype):
     x, y = matrices(20, inner, columns, dtype)
@@ -128,7 +131,7 @@ def test_infinity_and_nan(precision):
         assert (np.abs(z[finite] - expected[finite]) <= bound).all()
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("dtype", HALVES)
 def test_infinity_and_nan_of_sixteen_bits(dtype):
     x, y = matrices(16, 32, 16, dtype)
     x[3, 5], x[4, 6], y[7, 2] = np.inf, np.nan, -np.inf

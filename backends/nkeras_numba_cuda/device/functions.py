@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nkeras_numba_cuda.cuda import SIMULATOR, cuda, libdevice
+from nkeras_numba_cuda.cuda import SIMULATOR, TARGET, cuda, libdevice
 
 _MATH = {
     "exp": math.exp,
@@ -49,7 +49,9 @@ def device_function(function: Callable[..., Any]) -> Any:
 
 def inlined(function: Callable[..., Any]) -> Any:
     """As `device_function`, compiled into each caller: a thread's arrays stay in registers."""
-    return function if SIMULATOR else cuda.jit(device=True, forceinline=True)(function)
+    if SIMULATOR or TARGET != "numba-cuda":
+        return device_function(function)
+    return cuda.jit(device=True, forceinline=True)(function)
 
 
 @device_function

@@ -18,6 +18,8 @@ def _unavailable(*arguments: Any) -> Any:
 copy_16: Any = _unavailable
 """`copy_16(shared, to, array, index, count)`: 16 bytes from device to shared memory, beside what
 follows; `count` of them (0 to 16) are read, zeros take the place of the others."""
+copy_all_16: Any = _unavailable
+"""`copy_all_16(shared, to, array, index)`: as `copy_16` where all bytes are read."""
 copy_4: Any = _unavailable
 """As `copy_16` for 4 bytes, of which 0 or 4 are read: for rows that start anywhere."""
 end_of_copies: Any = _unavailable
@@ -56,6 +58,21 @@ def _copy(size: int, cache: str) -> Any:
             return context.get_dummy_value()
 
         return types.void(shared, to, array, index, types.int32), generate
+
+    return copy
+
+
+def _copy_all() -> Any:
+    @intrinsic
+    def copy(typing_context: Any, shared: Any, to: Any, array: Any, index: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            target = element(context, builder, signature, arguments, 0, shared=True)
+            source = global_address(builder, element(context, builder, signature, arguments, 2))
+            text = "cp.async.cg.shared.global [$0], [$1], 16;"
+            assembly(builder, VOID, text, "r,l", [target, source])
+            return context.get_dummy_value()
+
+        return types.void(shared, to, array, index), generate
 
     return copy
 
@@ -116,6 +133,7 @@ if not SIMULATOR:
     )
 
     copy_16, copy_4 = _copy(16, "cg"), _copy(4, "ca")
+    copy_all_16 = _copy_all()
     load_matrices, load_transposed = _load(False), _load(True)
     multiply_tf32 = _multiply("m16n8k8", "tf32")
     multiply_bf16 = _multiply("m16n8k16", "bf16")
@@ -179,6 +197,7 @@ __all__ = [
     "bits_of",
     "copy_4",
     "copy_16",
+    "copy_all_16",
     "end_of_copies",
     "float_of",
     "load_matrices",

@@ -11,7 +11,7 @@ from nkeras_numba_cuda.kernels.plain_products import PLAIN
 from nkeras_numba_cuda.kernels.products import Matrix, product
 from nkeras_numba_cuda.kernels.registry import OWN
 from nkeras_numba_cuda.memory import Array, array_module, contiguous, empty
-from nkeras_numpy.namespace import in_float32
+from nkeras_numpy.namespace import HALF_TYPES, in_float32
 from nkeras_numpy.reduction import reduce_sum
 
 
@@ -38,6 +38,8 @@ def dense(
     x: Array, kernel: Array, bias: Array | None, addend: Array | None = None, *, activation: str
 ) -> Array:
     """`activation(x @ kernel + bias + addend)`."""
+    if x.dtype.name in HALF_TYPES and x.dtype.name not in PLAIN:
+        return in_float32(dense)(x, kernel, bias, addend, activation=activation)
     if x.dtype.name not in PLAIN:
         product_of = matmul(x, kernel)
         total = sum((term for term in (bias, addend) if term is not None), product_of)
@@ -103,6 +105,8 @@ def _matrix(x: Array, batch: tuple[int, ...]) -> Matrix:
 def _of_other_dtypes(function: Callable[..., Array], x: Array, y: Array) -> Array:
     """Products of dtypes without a kernel, through one that has one."""
     dtype = x.dtype
+    if dtype.name in HALF_TYPES:
+        return in_float32(function)(x, y)
     if dtype.kind == "c":
         parts = [contiguous(part) for part in (x.real, x.imag, y.real, y.imag)]
         real, imaginary, other_real, other_imaginary = parts

@@ -10,7 +10,7 @@ import numpy as np
 from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.device.functions import inlined
 from nkeras_numba_cuda.device.records import places
-from nkeras_numba_cuda.device.tensor_cores import copy_4, copy_16
+from nkeras_numba_cuda.device.tensor_cores import copy_4, copy_16, copy_all_16
 from nkeras_numba_cuda.kernels.endings import widening
 from nkeras_numba_cuda.kernels.fragments import Arithmetic
 from nkeras_numba_cuda.kernels.tiles import Operand, Product, Tile, panel
@@ -67,6 +67,7 @@ _RIGHT = Fields(AT.columns, AT.right_step, AT.right_batch, AT.right_aligned)
 
 START, ROOM, STEP, TURN, ALIGNED = range(5)  # what a thread keeps
 KEPT = 5
+NONE = np.int32(0)
 
 
 @functools.cache
@@ -102,8 +103,9 @@ def matrix(
     if place.lines % down or tile.threads % across:
         raise ValueError(f"{tile} has no place for its copies: {place.lines} rows, {down} at once")
     panel_step, bytes_ = place.step, arithmetic.bytes
-    all_numbers, row_length = place.lines * place.length, place.length
-    copies_by_4 = bytes_ == 4
+    panel_lines, row_length = place.lines, place.length
+    all_numbers = panel_lines * row_length
+    copies_by_4, whole = bytes_ == 4, np.int32(together)
     widen = widening(arithmetic.dtype)
 
     @inlined
@@ -129,12 +131,20 @@ def matrix(
         if kept[ALIGNED] != 0:
             line = np.int32(thread // across)
             within = np.int32((thread - line * across) * together)
-            present = np.int32(max(min(np.int32(line_length - within), together), 0) * bytes_)
+            if lines >= panel_lines and line_length >= row_length:
+                here = start + line * kept[STEP] + within
+                place = np.int32(at + line * panel_step + within)
+                for turn in range(turns):
+                    copy_all_16(shared, np.int32(place + turn * down * panel_step), array, here)
+                    here += kept[TURN]
+                return
+            room = np.int32(line_length - within)
+            present = np.int32(min(max(room, NONE), whole) * bytes_)
             left = np.int32(lines - line)
             here = start + line * kept[STEP] + within
             place = np.int32(at + line * panel_step + within)
             for turn in range(turns):
-                count = present if turn * down < left else np.int32(0)
+                count = present if np.int32(turn * down) < left else NONE
                 copy_16(shared, np.int32(place + turn * down * panel_step), array, here, count)
                 here += kept[TURN]
         else:

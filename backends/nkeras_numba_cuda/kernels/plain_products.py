@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nkeras_numba_cuda.cuda import SIMULATOR, cuda
+from nkeras_numba_cuda.cuda import SIMULATOR, TARGET, cuda
 from nkeras_numba_cuda.device.intrinsics import udiv, umod
 from nkeras_numba_cuda.device.records import places
 from nkeras_numba_cuda.kernels.endings import completing, widening
@@ -120,5 +120,6 @@ def _kernel(dtype: str) -> Kernel:
     return make(_plain_product(dtype))
 
 
-PLAIN = {dtype: _kernel(dtype) for dtype in (*COMPUTED, *HALVES)}
+_TAKEN = HALVES if TARGET == "numba-cuda" else ()  # the other target has no numbers of 16 bits
+PLAIN = {dtype: _kernel(dtype) for dtype in (*COMPUTED, *_TAKEN)}
 """By dtype."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from nkeras.core import config
 from nkeras_numba_cuda import memory
-from nkeras_numba_cuda.cuda import SIMULATOR, cuda
+from nkeras_numba_cuda.cuda import SIMULATOR, TARGET, cuda
 from nkeras_numba_cuda.device.intrinsics import udiv, umod
 from nkeras_numba_cuda.kernels import fragments, matrices, plain_products
 from nkeras_numba_cuda.kernels.endings import ACTIVATIONS, completing
@@ -114,8 +114,13 @@ def arithmetic_for(dtype: str) -> Arithmetic | None:
 
 @functools.cache
 def has_tensor_cores() -> bool:
-    """Whether the current device has those that these kernels need; the simulator has none."""
-    return not SIMULATOR and cuda.get_current_device().compute_capability >= TENSOR_CORES
+    """Whether the current device has those that these kernels need; the simulator has none.
+
+    Kernels for them are made of LLVM IR, which only numba-cuda takes.
+    """
+    if SIMULATOR or TARGET != "numba-cuda":
+        return False
+    return cuda.get_current_device().compute_capability >= TENSOR_CORES
 
 
 def tile_sizes(
@@ -259,7 +264,7 @@ def _declare_sum(dtype: str) -> Kernel:
     return kernel(arrays)(sum_of_parts)
 
 
-SUMS = {dtype: _declare_sum(dtype) for dtype in ("float32", *HALVES)}
+SUMS = {dtype: _declare_sum(dtype) for dtype in ("float32", *HALVES) if dtype in PLAIN}
 
 for _arithmetic in (
     fragments.FLOAT32,
