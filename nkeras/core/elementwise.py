@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeGuard
 
 from nkeras.backend import registry
-from nkeras.backend.protocol import Array, Backend, Kernel
+from nkeras.backend.protocol import Backend, Kernel
 from nkeras.backend.scalar import Scalar
 from nkeras.core import dtypes, graph, tape
 from nkeras.core.gradient_rule import GradientRule
 from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import PRIMITIVES, Primitive, has_symbolic, shape_of, to_tensor
 from nkeras.core.spec import Spec, broadcast_shapes
-from nkeras.core.tensor import Tensor
+from nkeras.core.tensor import Tensor, of_number
 from nkeras.core.typing import TensorLike
 
 
@@ -83,9 +81,9 @@ class Elementwise(Primitive[Tensor]):
         return dtypes.is_floating(dtype)
 
     def _converted(self, arguments: Sequence[Any]) -> list[Tensor]:
-        compute, backend = self.compute_dtype(arguments), registry.active()
+        compute = self.compute_dtype(arguments)
         return [
-            Tensor(_number(argument, _sign(argument), compute, backend), backend)
+            of_number(argument, compute)
             if type(argument) is float and not self.conditions[i]
             else to_tensor(argument, "bool" if self.conditions[i] else compute)
             for i, argument in enumerate(arguments)
@@ -137,13 +135,6 @@ class Elementwise(Primitive[Tensor]):
         return self.rules[argument]
 
 
-@functools.lru_cache(maxsize=1024)
-def _number(value: float, sign: float, dtype: str, backend: Backend) -> Array:
-    """The array of a number; zeros of either sign are equal, hence the sign."""
-    return to_tensor(value, dtype).data
-
-
-_sign = functools.partial(math.copysign, 1.0)
 _NUMBERS = frozenset((Tensor, bool, int, float))
 
 

@@ -219,7 +219,8 @@ class Primitive(Generic[_R_co]):
                 continue
             arrays = [[None if t is None else t.data for t in tensors[i]] for i in places]
             for i, results in zip(places, kernel(arrays, **static), strict=True):
-                found[i] = tuple(None if a is None else Tensor(a, backend) for a in results)
+                made = tuple(None if a is None else Tensor(a, backend) for a in results)
+                found[i] = made if len(self.outputs) > 1 else made[0]
         return found
 
     def is_one_for_many(self) -> bool:
@@ -227,7 +228,7 @@ class Primitive(Generic[_R_co]):
         return self._kernel_of_many() is not None
 
     def _kernel_of_many(self) -> Kernel | None:
-        if observer.active() is not None or graph.tracing():
+        if observer.active() is not None or tape.active() or graph.tracing():
             return None
         kernels: Mapping[str, Kernel] = getattr(registry.active(), "together", {})
         return kernels.get(self.name)

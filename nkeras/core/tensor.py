@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -308,6 +309,18 @@ def as_tensor(value: Any, dtype: str | None = None) -> Tensor:
     if number is not value:
         value.observer.number(tensor, value)
     return tensor
+
+
+def of_number(value: float, dtype: str) -> Tensor:
+    """A tensor of a number, which is kept: nobody may write into it."""
+    backend = registry.active()
+    return Tensor(_number(value, math.copysign(1.0, value), dtype, backend), backend)
+
+
+@functools.lru_cache(maxsize=1024)
+def _number(value: float, sign: float, dtype: str, backend: Backend) -> Array:
+    """The array of a number; zeros of either sign are equal, hence the sign."""
+    return as_tensor(value, dtype).data
 
 
 def to_array(value: Any) -> tuple[np.ndarray, str]:

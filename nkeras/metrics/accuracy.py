@@ -17,6 +17,7 @@ from nkeras.core.typing import PolicyLike, TensorLike
 from nkeras.losses.weighting import aligned
 from nkeras.metrics.named import NamedMetric
 from nkeras.ops.elementwise import equal, greater, greater_equal, less, logical_and, where_
+from nkeras.ops.hits import label_hits, target_hits
 from nkeras.ops.indexing import take_along_axis_
 from nkeras.ops.reduction import argmax_, reduce_any, reduce_sum
 from nkeras.ops.shape import cast, expand_dims, reshape, squeeze
@@ -100,7 +101,7 @@ def categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
     if y_true.shape != y_pred.shape or not y_pred.shape:
         expected = "one-hot targets must have the shape (batch, ..., classes) of the predictions"
         _refuse("categorical_accuracy", y_true, y_pred, expected)
-    return cast(equal(best_class(y_true), best_class(y_pred)), config.floatx())
+    return target_hits(y_true, y_pred, dtype=config.floatx())
 
 
 def _labels(
@@ -137,7 +138,7 @@ def sparse_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tenso
         array([1., 0.], dtype=float32)
     """
     y_true, y_pred, shape = _labels(y_true, y_pred, "sparse_categorical_accuracy")
-    matches = cast(equal(y_true, cast(best_class(y_pred), y_true.dtype)), config.floatx())
+    matches = label_hits(y_true, y_pred, dtype=config.floatx())
     # (batch, 1) labels give (batch,) matches, (batch, steps, 1) give (batch, steps).
     return squeeze(matches, -1) if len(shape) > 1 and matches.shape[-1:] == (1,) else matches
 

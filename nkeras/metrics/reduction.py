@@ -20,6 +20,7 @@ from nkeras.losses.weighting import (
     squeeze_or_expand_to_same_rank,
     weighted,
 )
+from nkeras.metrics.adding import add_to
 from nkeras.metrics.metric import Metric
 from nkeras.ops.elementwise import divide_no_nan
 from nkeras.ops.reduction import mean
@@ -112,11 +113,8 @@ class Mean(Metric):
     def update_state(self, values: TensorLike, sample_weight: TensorLike | None = None) -> None:
         """Take in values `(batch, ...)`, with weights of their leading dimensions."""
         values, weight = samplewise(values, sample_weight, mean, self.dtype)
-        self.total.assign_add(sum_(values))
-        if weight is not None:
-            self.count.assign_add(sum_(weight))
-        else:
-            self.count.assign_add(float(values.shape[0] if values.shape else 1))
+        samples = float(values.shape[0] if values.shape else 1) if weight is None else sum_(weight)
+        add_to((self.total, sum_(values)), (self.count, samples))
 
     def result(self) -> Tensor:
         """The mean, a scalar; 0 before the first update."""

@@ -20,6 +20,7 @@ from nkeras.core.serialization import custom_object_scope
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, Gradients, LearningRateLike, Self
 from nkeras.core.variable import Variable, autocast_scope
+from nkeras.ops.accumulating import decay_update
 from nkeras.optimizers.clipping import clip_by_global_norm, clip_by_norm
 from nkeras.optimizers.schedules.base import LearningRateSchedule
 from nkeras.optimizers.state import OptimizerState, Slots
@@ -384,9 +385,14 @@ class Optimizer(Configurable, OptimizerState):
         if decay is None:
             return
         keep = 1.0 - float(decay) * learning_rate
-        for variable in variables:
-            if self._use_weight_decay(variable):
-                variable.assign(ops.multiply(variable, keep))
+        decayed = [variable for variable in variables if self._use_weight_decay(variable)]
+        if decay_update.is_one_for_many():
+            made = decay_update.together([(variable,) for variable in decayed], keep=keep)
+            for variable, value in zip(decayed, made, strict=True):
+                variable.assign(value)
+            return
+        for variable in decayed:
+            variable.assign(ops.multiply(variable, keep))
 
     def _backend_update_step(
         self, grads: list[Tensor], trainable_variables: list[Variable], learning_rate: float

@@ -16,7 +16,7 @@ from nkeras.core.tape import GradientTape
 from nkeras.core.tensor import Tensor, from_numpy
 from nkeras.core.typing import Logs, Structure
 from nkeras.layers import calling
-from nkeras.ops.optimizers import descended
+from nkeras.metrics.adding import add_to
 from nkeras.ops.reduction import sum as sum_
 from nkeras.replay.cache import PlanCache
 from nkeras.training import plans
@@ -124,8 +124,7 @@ class Steps(Compilation):
         samples = float(first.shape[0])
         tracker = self._assert_compile_called("train_step").loss_tracker
         # As update_state(loss, sample_weight=samples), which takes four times as many operations.
-        tracker.total.assign(descended(tracker.total, -samples, loss))
-        tracker.count.assign_add(samples)
+        add_to((tracker.total, loss), (tracker.count, 1.0), by=samples)
 
     def compute_loss(
         self,

@@ -1,4 +1,4 @@
-"""Updates by gradients of rows; they are never differentiated."""
+"""Updates by gradients of rows, sums and decay; they are never differentiated."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from tests.ops.cases import Case, floats, ints, positive
 _ROWS = floats(5, 2), floats(2, 4, 2), ints(5, 2, 4)
 
 CASES: dict[str, list[Case]] = {
+    "accumulate_update": [Case((floats(2, 3), floats(2, 3)), {"by": 0.5}, False)],
+    "decay_update": [Case((floats(2, 3),), {"keep": 0.9}, False)],
     "sgd_row_update": [Case(_ROWS, {"learning_rate": 0.1}, False)],
     "adagrad_row_update": [
         Case((*_ROWS, positive(5, 2)), {"learning_rate": 0.1, "epsilon": 1e-7}, False)

@@ -9,6 +9,7 @@ from nkeras_numba_cuda.kernels import (  # noqa: F401  they register
     batch_norm,
     convolution,
     group_norm,
+    hits,
     image,
     indexing,
     layer_norm,

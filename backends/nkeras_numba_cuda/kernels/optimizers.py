@@ -155,6 +155,16 @@ def lamb(x, s):
     x[0] = x[1] * s[0] / (square_root(x[2]) * s[1] + s[4])
 
 
+@update("w change", outputs="w", live="by")
+def accumulate(x, s):
+    x[0] += s[0] * x[1]
+
+
+@update("w", outputs="w", live="keep")
+def decay(x, s):
+    x[0] *= s[0]
+
+
 def _many(live: str) -> Callable[[Callable[..., Results]], Callable[..., Results]]:
     """Decorator: updates of many variables, and with them those of one.
 
@@ -164,6 +174,10 @@ def _many(live: str) -> Callable[[Callable[..., Results]], Callable[..., Results
 
     def register(together: Callable[..., Results]) -> Callable[..., Results]:
         name = together.__name__
+        if name not in REFERENCE:  # one call alone is made of simpler operations
+            if TARGET == "numba-cuda":
+                TOGETHER.register(together)
+            return together
         reference = reads_cell(REFERENCE[name], live)
 
         @in_float32
@@ -190,6 +204,18 @@ def _numbers(value: Any) -> Any:
 
 def _without(calls: Calls, *places: int) -> Calls:
     return [[a for i, a in enumerate(arrays) if i not in places] for arrays in calls]
+
+
+@_many("by")
+def accumulate_update(calls: Calls, *, by: float) -> Results:
+    """Sums over steps."""
+    return accumulate(calls, _numbers(by))
+
+
+@_many("keep")
+def decay_update(calls: Calls, *, keep: float) -> Results:
+    """Weight decay."""
+    return decay(calls, _numbers(keep))
 
 
 @_many("learning_rate")

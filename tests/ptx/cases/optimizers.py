@@ -54,5 +54,7 @@ CASES = [
         "wgvm",
         {**RATE, "power": 0.5, "l1": 0.1, "l2": 0.2, "shrinkage": 0.3, "beta": 0.5},
     ),
+    *update("accumulate_update", "accumulate", "wg", {"by": 0.5}),
+    *update("decay_update", "decay", "w", {"keep": 0.9}),
     Case("sgd_row_update", ("store_numbers",), rows, RATE),
 ]

@@ -139,6 +139,17 @@ def booleans(dtype):
 SPARSE = ("sparse_softmax_loss",)
 ONE = {"axis": (1,), "keepdims": False}
 PLACE = {"axis": 1, "keepdims": False}
+FLOAT = {"dtype": "float32"}
+
+
+def hits(dtype):
+    scores = (3 * normal(40, 5)).round().astype(dtype)  # with ties
+    return (abs(normal(40, seed=1)) * 2).astype("int32") % 5, scores
+
+
+def hits_of_targets(dtype):
+    return (normal(40, 5, seed=1) * 2).round().astype(dtype), hits(dtype)[1]
+
 
 CASES = [
     *softmax("softmax", "softmax", "softmax_grad"),
@@ -177,6 +188,8 @@ CASES = [
     Case("sum_of_squares", ("sum_of_squares_rows_1",), arrays((5, 7))),
     Case("sum_of_squares", ("sum_of_squares_rows_4",), arrays((5, 8)), {}, ("float32",), "4"),
     Case("reduce_any", ("any_of_lines",), booleans, ONE, ("bool",)),
+    Case("label_hits", ("hits_of_labels",), hits, FLOAT),
+    Case("target_hits", ("hits_of_targets",), hits_of_targets, FLOAT),
     Case("argmax", ("argmax_rows",), arrays((9, 37)), PLACE),
     Case("argmax", ("argmax_rows",), arrays((2, 1030)), PLACE, name="long"),
     Case("argmax", ("argmax_rows",), special(1), PLACE, ("float32",), "special"),
