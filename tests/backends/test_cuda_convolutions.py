@@ -26,7 +26,7 @@ def simulated(file):
     )
 
 
-@pytest.mark.parametrize("topic", ["convolution", "rows", "launches"])
+@pytest.mark.parametrize("topic", ["convolution", "patches", "rows", "launches", "steps"])
 def test_kernels_in_the_simulator(topic):
     result = simulated(f"cuda_{topic}_checks.py")
     assert result.returncode == 0, result.stdout[-8000:] + result.stderr[-2000:]

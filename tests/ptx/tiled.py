@@ -9,7 +9,7 @@ from unittest import mock
 import numpy as np
 
 from nkeras.core import config
-from nkeras_numba_cuda.kernels import fragments, products
+from nkeras_numba_cuda.kernels import fragments, products, tile_convolution
 from nkeras_numba_cuda.kernels.fragments import Arithmetic
 from nkeras_numba_cuda.kernels.tile_choice import LARGE, SMALL, Choice
 from nkeras_numba_cuda.kernels.tiles import Tile
@@ -29,8 +29,21 @@ TILED = {
 }
 """Those that the backend may choose."""
 
-ELSEWHERE = {*TILED, *(f"sum_of_parts_{dtype}" for dtype in ("bfloat16", "float16"))}
-"""Kernels that `test_products.py` launches."""
+CONVOLUTIONS = {
+    tile_convolution.kernel_name(product, arithmetic, tiles[arithmetic.bytes])
+    for product in tile_convolution.PRODUCTS
+    for arithmetic in ARITHMETICS
+    for tiles in (LARGE, SMALL)
+}
+"""Those for convolutions."""
+
+ELSEWHERE = {
+    *TILED,
+    *(f"sum_of_parts_{dtype}" for dtype in ("bfloat16", "float16")),
+    *CONVOLUTIONS,
+    *(f"conv_sum_of_parts_{dtype}" for dtype in tile_convolution.SUMS),
+}
+"""Kernels that `test_products.py` and `test_convolutions.py` launch."""
 
 TINY = {4: Tile(16, 16, 16, 16, 16, 3), 2: Tile(16, 16, 32, 16, 16, 3)}
 """One warp for 16 x 16 numbers: as right as the others, and quick to compile."""

@@ -7,12 +7,14 @@ is the gradient for the kernel: none of them has a loop over a group.
 from __future__ import annotations
 
 from nkeras_numba_cuda.cuda import cuda
-from nkeras_numba_cuda.device.epilogues import ADDEND, BIAS, RELU, RELU6
 from nkeras_numba_cuda.device.intrinsics import udiv_32
 from nkeras_numba_cuda.device.vectors import load_4, store_4
+from nkeras_numba_cuda.kernels.endings import completing
 from nkeras_numba_cuda.kernels.windows import AT, in_fours, output_at, place_32
 from nkeras_numba_cuda.launch import kernel
 from nkeras_numba_cuda.memory import Array
+
+complete = completing("float32")
 
 
 def suits(channels: int, filters: int, groups: int, *arrays: Array) -> bool:
@@ -25,13 +27,13 @@ def depthwise_forward(y, x, kernel, bias, addend, g):
     size_0, size_1, size_2 = g[AT.size_0], g[AT.size_1], g[AT.size_2]
     window_0, window_1, window_2 = g[AT.window_0], g[AT.window_1], g[AT.window_2]
     count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
-    channels, mode = g[AT.channels], g[AT.epilogue]
+    channels = g[AT.channels]
+    has_bias, has_addend, activation = g[AT.bias], g[AT.addend], g[AT.activation]
     fours = udiv_32(channels, 4)
-    low, high = y.dtype.type(0), y.dtype.type(6)
     for i in range(cuda.grid(1), udiv_32(y.size, 4), cuda.gridsize(1)):
         n, o_0, o_1, o_2, four = place_32(i, count_0, count_1, count_2, fours)
         c = 4 * four
-        s_0 = s_1 = s_2 = s_3 = low
+        s_0 = s_1 = s_2 = s_3 = y.dtype.type(0)
         for k_0 in range(window_0):
             i_0 = o_0 * g[AT.stride_0] - g[AT.low_0] + k_0 * g[AT.dilation_0]
             if i_0 < 0 or i_0 >= size_0:
@@ -52,18 +54,11 @@ def depthwise_forward(y, x, kernel, bias, addend, g):
                     s_1 += a_1 * b_1
                     s_2 += a_2 * b_2
                     s_3 += a_3 * b_3
-        if mode & BIAS:
-            b_0, b_1, b_2, b_3 = load_4(bias, c)
-            s_0, s_1, s_2, s_3 = s_0 + b_0, s_1 + b_1, s_2 + b_2, s_3 + b_3
-        if mode & ADDEND:
-            a_0, a_1, a_2, a_3 = load_4(addend, 4 * i)
-            s_0, s_1, s_2, s_3 = s_0 + a_0, s_1 + a_1, s_2 + a_2, s_3 + a_3
-        if mode & RELU:
-            s_0, s_1 = low if s_0 < low else s_0, low if s_1 < low else s_1
-            s_2, s_3 = low if s_2 < low else s_2, low if s_3 < low else s_3
-        if mode & RELU6:
-            s_0, s_1 = high if s_0 > high else s_0, high if s_1 > high else s_1
-            s_2, s_3 = high if s_2 > high else s_2, high if s_3 > high else s_3
+        at = 4 * i
+        s_0 = complete(s_0, bias, addend, c, at, has_bias, has_addend, activation)
+        s_1 = complete(s_1, bias, addend, c + 1, at + 1, has_bias, has_addend, activation)
+        s_2 = complete(s_2, bias, addend, c + 2, at + 2, has_bias, has_addend, activation)
+        s_3 = complete(s_3, bias, addend, c + 3, at + 3, has_bias, has_addend, activation)
         store_4(y, 4 * i, (s_0, s_1, s_2, s_3))
 
 

@@ -8,49 +8,58 @@ of rows of outputs, which `sum_of_parts` adds in order.
 from __future__ import annotations
 
 from nkeras_numba_cuda.cuda import cuda
-from nkeras_numba_cuda.device.epilogues import finish
 from nkeras_numba_cuda.device.intrinsics import udiv, umod
+from nkeras_numba_cuda.kernels.endings import completing
 from nkeras_numba_cuda.kernels.windows import AT
-from nkeras_numba_cuda.launch import FLOATING, kernel
+from nkeras_numba_cuda.launch import FLOATING, Kernel, kernel
 
 
-@kernel("{T}[::1], {T}[::1], {T}[::1], {T}[::1], {T}[::1], int64[::1]", T=FLOATING)
-def conv_forward(y, x, kernel, bias, addend, g):
-    size_0, size_1, size_2 = g[AT.size_0], g[AT.size_1], g[AT.size_2]
-    window_0, window_1, window_2 = g[AT.window_0], g[AT.window_1], g[AT.window_2]
-    count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
-    channels, filters, groups = g[AT.channels], g[AT.filters], g[AT.groups]
-    group_channels, group_filters = udiv(channels, groups), udiv(filters, groups)
-    for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
-        rest = udiv(i, filters)
-        f = i - rest * filters
-        o_2 = umod(rest, count_2)
-        rest = udiv(rest, count_2)
-        o_1 = umod(rest, count_1)
-        rest = udiv(rest, count_1)
-        o_0 = umod(rest, count_0)
-        n = udiv(rest, count_0)
-        first = udiv(f, group_filters) * group_channels
-        total = y.dtype.type(0)
-        for k_0 in range(window_0):
-            i_0 = o_0 * g[AT.stride_0] - g[AT.low_0] + k_0 * g[AT.dilation_0]
-            if i_0 < 0 or i_0 >= size_0:
-                continue
-            for k_1 in range(window_1):
-                i_1 = o_1 * g[AT.stride_1] - g[AT.low_1] + k_1 * g[AT.dilation_1]
-                if i_1 < 0 or i_1 >= size_1:
+def _conv_forward(dtype: str) -> Kernel:
+    complete = completing(dtype)
+
+    def conv_forward(y, x, kernel, bias, addend, g):
+        size_0, size_1, size_2 = g[AT.size_0], g[AT.size_1], g[AT.size_2]
+        window_0, window_1, window_2 = g[AT.window_0], g[AT.window_1], g[AT.window_2]
+        count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
+        channels, filters, groups = g[AT.channels], g[AT.filters], g[AT.groups]
+        group_channels, group_filters = udiv(channels, groups), udiv(filters, groups)
+        for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
+            rest = udiv(i, filters)
+            f = i - rest * filters
+            o_2 = umod(rest, count_2)
+            rest = udiv(rest, count_2)
+            o_1 = umod(rest, count_1)
+            rest = udiv(rest, count_1)
+            o_0 = umod(rest, count_0)
+            n = udiv(rest, count_0)
+            first = udiv(f, group_filters) * group_channels
+            total = y.dtype.type(0)
+            for k_0 in range(window_0):
+                i_0 = o_0 * g[AT.stride_0] - g[AT.low_0] + k_0 * g[AT.dilation_0]
+                if i_0 < 0 or i_0 >= size_0:
                     continue
-                for k_2 in range(window_2):
-                    i_2 = o_2 * g[AT.stride_2] - g[AT.low_2] + k_2 * g[AT.dilation_2]
-                    if i_2 < 0 or i_2 >= size_2:
+                for k_1 in range(window_1):
+                    i_1 = o_1 * g[AT.stride_1] - g[AT.low_1] + k_1 * g[AT.dilation_1]
+                    if i_1 < 0 or i_1 >= size_1:
                         continue
-                    cell = ((n * size_0 + i_0) * size_1 + i_1) * size_2 + i_2
-                    tap = (k_0 * window_1 + k_1) * window_2 + k_2
-                    at_x = cell * channels + first
-                    at_kernel = tap * group_channels * filters + f
-                    for c in range(group_channels):
-                        total += x[at_x + c] * kernel[at_kernel + c * filters]
-        finish(y, i, total, bias, f, addend, g[AT.epilogue])
+                    for k_2 in range(window_2):
+                        i_2 = o_2 * g[AT.stride_2] - g[AT.low_2] + k_2 * g[AT.dilation_2]
+                        if i_2 < 0 or i_2 >= size_2:
+                            continue
+                        cell = ((n * size_0 + i_0) * size_1 + i_1) * size_2 + i_2
+                        tap = (k_0 * window_1 + k_1) * window_2 + k_2
+                        at_x = cell * channels + first
+                        at_kernel = tap * group_channels * filters + f
+                        for c in range(group_channels):
+                            total += x[at_x + c] * kernel[at_kernel + c * filters]
+            y[i] = complete(total, bias, addend, f, i, g[AT.bias], g[AT.addend], g[AT.activation])
+
+    arrays = ", ".join([f"{dtype}[::1]"] * 5)
+    return kernel(f"{arrays}, int64[::1]", name=f"conv_forward_{dtype}")(conv_forward)
+
+
+CONV_FORWARD = {dtype: _conv_forward(dtype) for dtype in FLOATING}
+"""By dtype."""
 
 
 @kernel("{T}[::1], {T}[::1], {T}[::1], int64[::1]", T=FLOATING)

@@ -81,19 +81,19 @@ def product(
     if arithmetic is None or chosen is None:
         sizes = plain_sizes(x, y, *after)
         blocks = batch * sizes.down * sizes.across
-        PLAIN[dtype.name].launch_blocks(blocks, *map(_bits, (z, *given)), constants(*sizes))
+        PLAIN[dtype.name].launch_blocks(blocks, *map(as_bits, (z, *given)), constants(*sizes))
         return z
     sizes = tile_sizes(arithmetic, chosen, x, y, *after)
     launched = product_kernel(arithmetic, chosen.tile, layout(x, y))
     blocks = batch * sizes.splits * sizes.down * sizes.across
     if sizes.splits == 1:
-        launched.launch_blocks(blocks, *map(_bits, (z, *given)), constants(*sizes))
+        launched.launch_blocks(blocks, *map(as_bits, (z, *given)), constants(*sizes))
         return z
     parts = empty((batch, sizes.splits, sizes.rows, _padded(sizes.columns)), np.float32)
     seen = parts if arithmetic.bytes == 4 else parts.view(np.uint16)
-    launched.launch_blocks(blocks, seen, *map(_bits, given), constants(*sizes))
+    launched.launch_blocks(blocks, seen, *map(as_bits, given), constants(*sizes))
     sum_up = SUMS[dtype.name]
-    sum_up.launch(z.size, *map(_bits, (z, parts, *given[2:])), constants(*sizes))
+    sum_up.launch(z.size, *map(as_bits, (z, parts, *given[2:])), constants(*sizes))
     return z
 
 
@@ -192,7 +192,7 @@ def _padded(columns: int) -> int:
     return -(-columns // 4) * 4
 
 
-def _bits(array: Array) -> Array:
+def as_bits(array: Array) -> Array:
     """The array as kernels see it."""
     return array.view(np.uint16) if array.dtype.name in HALVES else array
 

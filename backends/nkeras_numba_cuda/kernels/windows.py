@@ -39,7 +39,9 @@ class Geometry(NamedTuple):
     channels: int
     filters: int = 1
     groups: int = 1
-    epilogue: int = 0  # of `device.epilogues`
+    bias: int = 0  # what follows a convolution, as in `tiles.Product`
+    addend: int = 0
+    activation: int = 0
 
 
 AT = places(Geometry)
@@ -81,7 +83,7 @@ def geometry(
     channels: int,
     filters: int = 1,
     groups: int = 1,
-    epilogue: int = 0,
+    after: Ints = (0, 0, 0),
     *,
     strides: Ints,
     padding: Pairs,
@@ -101,5 +103,7 @@ def geometry(
         channels=channels,
         filters=filters,
         groups=groups,
-        epilogue=epilogue,
+        bias=after[0],
+        addend=after[1],
+        activation=after[2],
     )

@@ -11,16 +11,16 @@ def convolution(x, kernel, y, settings, names, name, dtypes=("float32", "float64
     """A convolution, with and without what follows, and its gradients."""
     forward, backward_input = names
     epilogue = {**settings, "activation": "relu"}
+    cases = []
+    for dtype in dtypes:
+        own = (forward.format(dtype),)
+        terms = arrays(x, kernel, kernel[-1:], y)
+        cases += [
+            Case("conv", own, arrays(x, kernel), settings, (dtype,), f"{name}-{dtype}"),
+            Case("conv_bias", own, terms, epilogue, (dtype,), f"{name}-{dtype}"),
+        ]
     return [
-        Case("conv", (forward,), arrays(x, kernel), settings, dtypes, name),
-        Case(
-            "conv_bias",
-            (forward,),
-            arrays(x, kernel, kernel[-1:], y),
-            epilogue,
-            dtypes,
-            name,
-        ),
+        *cases,
         Case(
             "conv_grad_input",
             (backward_input,),
@@ -40,7 +40,7 @@ def convolution(x, kernel, y, settings, names, name, dtypes=("float32", "float64
     ]
 
 
-PLAIN = ("conv_forward", "conv_backward_input")
+PLAIN = ("conv_forward_{}", "conv_backward_input")
 IN_FOURS = ("depthwise_forward", "depthwise_backward_input")
 LOCAL = {"window": (2, 3), "strides": (2, 1)}
 
