@@ -211,7 +211,7 @@ def updates():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_updates_of_several_variables(dtype):
-    assert {name for name, *_ in updates()} == set(BACKEND.together)
+    assert {name for name, *_ in updates()} == set(BACKEND.together) & set(KERNELS)
     shapes = [(3, 5), (1,), (4, 2), (0, 3), (7,)]
     for name, slots, static in updates():
         calls = []
@@ -238,6 +238,15 @@ def test_updates_of_long_variables_are_cut():
     found = BACKEND.together["sgd_update"](given, **static)
     for (w, _), (old, grad) in zip(found, calls, strict=True):
         np.testing.assert_allclose(on_host(w), old - np.float32(0.1) * grad, rtol=1e-6)
+
+
+def test_updates_of_sums_and_decay():
+    w, change = (normal(5, seed=k, dtype="float32") for k in range(2))
+    calls = [[on_device(w), on_device(change)]]
+    [(total,)] = BACKEND.together["accumulate_update"](calls, by=0.5)
+    np.testing.assert_allclose(on_host(total), w + np.float32(0.5) * change, rtol=1e-6)
+    [(less,)] = BACKEND.together["decay_update"]([calls[0][:1]], keep=0.5)
+    np.testing.assert_array_equal(on_host(less), w * np.float32(0.5))
 
 
 def test_updates_keep_nan():

@@ -15,6 +15,7 @@ from kernel_calls import normal
 
 import nkeras
 import nkeras.backend.scalars
+import nkeras.ops.hits
 import nkeras_numba_cuda
 import nkeras_numpy
 from nkeras.backend.body import Body
@@ -31,6 +32,7 @@ from nkeras_numpy.kernels import KERNELS
 from tests.harness.device_arrays import Fails, empty_arrays
 
 assert nkeras.backend.scalars.__all__
+assert nkeras.ops.hits.label_hits
 
 BACKEND = nkeras_numba_cuda.backend()
 NUMPY = nkeras_numpy.backend()

@@ -16,6 +16,7 @@ from nkeras_numba_cuda.kernels import (  # noqa: F401  they register
     linalg,
     locally_connected,
     loss,
+    lstm,
     normalization,
     optimizers,
     pooling,
