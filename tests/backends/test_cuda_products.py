@@ -13,6 +13,7 @@ from nkeras_numba_cuda.kernels.tile_choice import (
     SMALL,
     blocks,
     choose,
+    fitting,
 )
 
 
@@ -38,6 +39,16 @@ def test_choice(batch, rows, columns, inner, tile, splits):
     chosen = choose(FLOAT32, batch, rows, columns, inner)
     assert chosen is not None
     assert (chosen.tile, chosen.splits) == (tile[4], splits)
+
+
+def test_tiles_fit_into_the_memory_of_a_block():
+    for arithmetic in (FLOAT32, BFLOAT16):
+        chosen = choose(arithmetic, 1, 4096, 4096, 4096)
+        assert chosen is not None
+        assert fitting(chosen, arithmetic, 163 * 1024) == chosen
+        small = fitting(chosen, arithmetic, 99 * 1024)
+        assert small == chosen._replace(tile=SMALL[arithmetic.bytes])
+        assert small.part % small.tile.inner == 0
 
 
 def test_small_products_are_plain():

@@ -96,6 +96,7 @@ def interpreted(
         mock.patch.object(plugin, "_device_name", return_value="PTX interpreter"),
         mock.patch.object(launching, "_most_blocks", return_value=most_blocks),
         mock.patch.object(products, "has_tensor_cores", return_value=tensor_cores),
+        mock.patch.object(products, "most_shared", return_value=227 * 1024),
         mock.patch("nkeras_numba_cuda.strict.arrays.garbage", _garbage),
         mock.patch("nkeras_numba_cuda.strict.functions.garbage", _garbage),
     ):

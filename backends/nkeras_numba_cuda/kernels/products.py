@@ -19,7 +19,7 @@ from nkeras_numba_cuda.kernels import fragments, matrices, plain_products
 from nkeras_numba_cuda.kernels.endings import ACTIVATIONS, completing
 from nkeras_numba_cuda.kernels.fragments import Arithmetic
 from nkeras_numba_cuda.kernels.plain_products import HALVES, PLAIN, SIDE
-from nkeras_numba_cuda.kernels.tile_choice import LARGE, SMALL, Choice, choose
+from nkeras_numba_cuda.kernels.tile_choice import LARGE, SMALL, Choice, choose, fitting
 from nkeras_numba_cuda.kernels.tiles import Tile, shared_bytes, tile_product
 from nkeras_numba_cuda.launch import KERNELS, Kernel, kernel
 from nkeras_numba_cuda.memory import Array, constants, empty
@@ -83,6 +83,7 @@ def product(
         blocks = batch * sizes.down * sizes.across
         PLAIN[dtype.name].launch_blocks(blocks, *map(as_bits, (z, *given)), constants(*sizes))
         return z
+    chosen = fitting(chosen, arithmetic, most_shared())
     sizes = tile_sizes(arithmetic, chosen, x, y, *after)
     launched = product_kernel(arithmetic, chosen.tile, layout(x, y))
     blocks = batch * sizes.splits * sizes.down * sizes.across
@@ -112,7 +113,6 @@ def arithmetic_for(dtype: str) -> Arithmetic | None:
     return {"bfloat16": fragments.BFLOAT16, "float16": fragments.FLOAT16}.get(dtype)
 
 
-@functools.cache
 def has_tensor_cores() -> bool:
     """Whether the current device has those that these kernels need; the simulator has none.
 
@@ -120,7 +120,24 @@ def has_tensor_cores() -> bool:
     """
     if SIMULATOR or TARGET != "numba-cuda":
         return False
-    return cuda.get_current_device().compute_capability >= TENSOR_CORES
+    return _capability_of(cuda.get_current_device().id) >= TENSOR_CORES
+
+
+@functools.cache
+def _capability_of(number: int) -> tuple[int, int]:
+    """For the current device, which has this number."""
+    return tuple(cuda.get_current_device().compute_capability)
+
+
+def most_shared() -> int:
+    """Bytes of shared memory that a block may have on the current device."""
+    return _most_shared_of(cuda.get_current_device().id)
+
+
+@functools.cache
+def _most_shared_of(number: int) -> int:
+    """For the current device, which has this number."""
+    return cuda.get_current_device().MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
 
 
 def tile_sizes(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from nkeras_numba_cuda.kernels.fragments import Arithmetic
-from nkeras_numba_cuda.kernels.tiles import Tile
+from nkeras_numba_cuda.kernels.tiles import Tile, shared_bytes
 
 LARGE = {4: Tile(128, 128, 32, 64, 32, 3), 2: Tile(128, 128, 64, 64, 32, 3)}
 SMALL = {4: Tile(64, 64, 32, 32, 32, 3), 2: Tile(64, 64, 64, 32, 32, 3)}
@@ -18,6 +18,7 @@ BLOCKS = 128
 """So many blocks keep a GPU busy."""
 SHORTEST_PART = 256
 MOST_SPLITS = 32
+_EITHER = (False, True)
 LEAST_WORK = 32 * 32 * 32
 """Products of numbers below which the plain kernel is used."""
 
@@ -56,6 +57,20 @@ def choose(
     splits = _splits(blocks(tile, batch, rows, columns), inner)
     part = -(-inner // (splits * tile.inner)) * tile.inner
     return Choice(tile, -(-inner // part), part)
+
+
+def fitting(chosen: Choice, arithmetic: Arithmetic, shared: int) -> Choice:
+    """The choice, with a small tile where blocks may not have the memory for it.
+
+    The numbers stay the same: both tiles add along the inner axis in one order.
+
+    Args:
+        chosen: by `choose`.
+        arithmetic: how numbers are multiplied.
+        shared: bytes of shared memory that a block may have: 99 kB on GPUs for desktops.
+    """
+    needed = max(shared_bytes(chosen.tile, arithmetic, a, b) for a in _EITHER for b in _EITHER)
+    return chosen if needed <= shared else chosen._replace(tile=SMALL[arithmetic.bytes])
 
 
 def blocks(tile: Tile, batch: int, rows: int, columns: int) -> int:
