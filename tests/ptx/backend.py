@@ -4,6 +4,8 @@ with interpreted() as session:
     x = session.backend.asarray(numpy_array, "float32")
     session.backend.kernels["matmul"](x, x)
 session.launched        # names of kernels, and how often
+
+Inside, the backend of the name `numba_cuda` is this one, also for operations and layers.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from unittest import mock
 
 import numpy as np
 
+from nkeras.backend import registry
 from nkeras_numba_cuda import launch as launching
 from nkeras_numba_cuda import memory, plugin, strict
 from nkeras_numba_cuda.cuda import SIMULATOR
@@ -105,6 +108,7 @@ def interpreted(
         session = Session(plugin.NumbaCuda(), seed)
         try:
             with (
+                mock.patch.dict(registry._loaded, {"numba_cuda": session.backend}),
                 mock.patch.object(
                     launching.Kernel,
                     "run",

@@ -94,17 +94,15 @@ def _compiled(function: Callable[..., None], signature: str) -> str:
 
 def _key(function: Callable[..., None], signature: str) -> str:
     digest = hashlib.sha256(signature.encode())
-    for name in _PACKAGES:
-        digest.update(version(name).encode())
-    digest.update(_device_sources())
+    digest.update(_surroundings())
     _feed(digest, function, set())
     return digest.hexdigest()[:32]
 
 
 @functools.cache
-def _device_sources() -> bytes:
-    """Intrinsics emit code that no bytecode shows."""
-    digest = hashlib.sha256()
+def _surroundings() -> bytes:
+    """Versions, and intrinsics: they emit code that no bytecode shows."""
+    digest = hashlib.sha256("".join(version(name) for name in _PACKAGES).encode())
     for path in sorted([*DEVICE.glob("device/*.py"), DEVICE / "cuda.py"]):
         digest.update(path.read_bytes())
     return digest.digest()

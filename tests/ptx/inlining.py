@@ -108,11 +108,12 @@ def _write(
                 )
             )
         else:
-            statement = replace(
-                statement,
-                operands=tuple(renamed(operand) for operand in statement.operands),
-                predicate=_guard(statement, prefix),
-            )
+            if prefix:
+                statement = replace(
+                    statement,
+                    operands=tuple(renamed(operand) for operand in statement.operands),
+                    predicate=_guard(statement, prefix),
+                )
             flat.body += _moves(statement, passed, parameters, prefix, flat)
 
 
@@ -147,9 +148,9 @@ def _moves(
     flat: Flat,
 ) -> list[Instruction]:
     """`ld.param` and `st.param` of what calls pass as moves of registers; others as they are."""
-    words = statement.opcode.split(".")
-    if words[0] not in ("ld", "st") or words[1:2] != ["param"]:
+    if statement.root not in ("ld", "st") or statement.modifiers[0] != "param":
         return [statement]
+    words = statement.opcode.split(".")
     address, values = statement.operands[:: -1 if words[0] == "ld" else 1]
     assert isinstance(address, Address)
     if not isinstance(address.base, Symbol) or address.base.name not in passed:

@@ -328,6 +328,8 @@ class _Body:
 
 def _split(text: str) -> list[str]:
     """The operands, at commas outside of all brackets."""
+    if not any(letter in text for letter in "{[("):
+        return [part for piece in text.split(",") if (part := piece.strip())]
     parts, depth, begin = [], 0, 0
     for at, letter in enumerate(text):
         if letter in "{[(":

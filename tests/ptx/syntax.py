@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeAlias
 
 
@@ -83,7 +84,7 @@ class Instruction:
     text: str
     source: str = ""
 
-    @property
+    @cached_property
     def root(self) -> str:
         """The first word of the opcode."""
         return self.opcode.split(".", 1)[0]
