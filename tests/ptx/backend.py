@@ -29,6 +29,16 @@ from tests.ptx.kernels import BLOCK, launch
 from tests.ptx.launching import Table
 
 
+@dataclass(frozen=True)
+class Launch:
+    """One launch."""
+
+    kernel: launching.Kernel
+    grid: tuple[int, ...]
+    threads: int
+    arguments: list[Any]
+
+
 @dataclass
 class Session:
     """What was launched.
@@ -38,12 +48,14 @@ class Session:
         seed: chooses the order of warps and blocks.
         launched: how often each kernel was, by its name in the list.
         warp_instructions: how many instructions warps have executed.
+        launches: all of them.
     """
 
     backend: Any
     seed: int = 0
     launched: Counter[str] = field(default_factory=Counter)
     warp_instructions: int = 0
+    launches: list[Launch] = field(default_factory=list)
 
     def launch(
         self,
@@ -56,6 +68,7 @@ class Session:
         names = {id(one): name for name, one in launching.KERNELS.items()}
         self.launched[names.get(id(kernel), kernel.function.__name__)] += 1
         seen = [_seen(a) for a in arguments]
+        self.launches.append(Launch(kernel, grid, threads, seen))
         report = launch(kernel, grid, threads, seen, kernel.shared, self.seed)
         self.warp_instructions += report.warp_instructions
 

@@ -42,7 +42,7 @@ def launch(
     """
     function: Callable[..., None] = getattr(kernel, "function", kernel)
     known: tuple[str, ...] = getattr(kernel, "signatures", ())
-    chosen = signature or _fitting(function.__name__, known, arguments)
+    chosen = signature or fitting(function.__name__, known, arguments)
     return execute(
         program_for(function, chosen),
         function.__name__,
@@ -61,7 +61,7 @@ def launch_elements(kernel: Any, size: int, *arguments: Any, seed: int = 0) -> R
     return launch(kernel, -(-size // BLOCK), BLOCK, flat, seed=seed)
 
 
-def _fitting(name: str, known: tuple[str, ...], arguments: Sequence[Any]) -> str:
+def fitting(name: str, known: tuple[str, ...], arguments: Sequence[Any]) -> str:
     """The signature that has the types of the arguments."""
     wanted = [_type_names(argument) for argument in arguments]
     for text in known:
