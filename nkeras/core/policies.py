@@ -313,9 +313,18 @@ def dtype_policy() -> DTypePolicy:
 
 
 def set_dtype_policy(policy: PolicyLike) -> None:
-    """Set the policy of layers that are given none (a name or a DTypePolicy)."""
+    """Set the policy of layers that are given none (a name or a DTypePolicy).
+
+    Raises:
+        ValueError: it is neither.
+    """
     global _default
-    _default = None if policy is None else get(policy)
+    if not isinstance(policy, (str, DTypePolicy)):
+        raise ValueError(
+            "Invalid `policy` argument. Expected the name of a policy, such as 'mixed_float16', or "
+            f"a `DTypePolicy`. Received: policy={short(policy)} (of type {type(policy).__name__})"
+        )
+    _default = get(policy)
 
 
 def get(identifier: PolicyLike | Config) -> DTypePolicy:

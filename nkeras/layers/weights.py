@@ -144,6 +144,11 @@ class Weighted(Tracked):
         return policy
 
     @property
+    def path(self) -> str | None:
+        """The names of the layers around and its own, such as `"encoder/dense"`; None unbuilt."""
+        return "/".join(self._path) or None
+
+    @property
     def dtype(self) -> str:
         """The dtype of the variables."""
         return self._policy.variable_dtype

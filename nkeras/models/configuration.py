@@ -183,11 +183,7 @@ def graph_from_config(cls: type[_Model], config: Config) -> _Model:
         parts = [find(part) for part in structure]
         return tuple(parts) if isinstance(structure, tuple) else parts
 
-    def alone(structure: Structure) -> Structure:
-        single = isinstance(structure, list) and len(structure) == 1
-        return structure[0] if single and isinstance(structure[0], KerasTensor) else structure
-
-    inputs, outputs = alone(find(config["input_layers"])), alone(find(config["output_layers"]))
+    inputs, outputs = find(config["input_layers"]), find(config["output_layers"])
     more = {key: value for key, value in config.items() if key not in _OF_GRAPHS}
     model = cls(inputs=inputs, outputs=outputs, name=config.get("name"), **more)
     if not config.get("trainable", True):  # True says nothing of the layers

@@ -21,6 +21,8 @@ from nkeras.layers.base import Layer
 from nkeras.models.configuration import graph_config, graph_from_config, is_graph_config
 from nkeras.models.functional import Graph, from_inputs
 from nkeras.models.quantize import quantize
+from nkeras.models.state_tree import read as read_state_tree
+from nkeras.models.state_tree import write as write_state_tree
 from nkeras.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -107,6 +109,46 @@ class Model(Trainer, Layer):
     def layers(self) -> list[Layer]:
         """The direct sublayers; of a functional model in order of depth, inputs first."""
         return self._layers
+
+    def get_state_tree(self, value_format: str = "backend_tensor") -> Config:
+        """The values of all variables, as dicts in dicts by the parts of their paths.
+
+        Args:
+            value_format: `"backend_tensor"` or `"numpy_array"`.
+
+        Returns:
+            dict with `trainable_variables`, `non_trainable_variables`, `optimizer_variables` and
+            `metrics_variables`.
+
+        Raises:
+            ValueError: two variables have one path, or the format is another one.
+
+        Example:
+            >>> import nkeras
+            >>> layer = nkeras.layers.Dense(2, use_bias=False, kernel_initializer="ones", name="a")
+            >>> model = nkeras.Sequential([nkeras.Input((1,)), layer], name="m")
+            >>> model.get_state_tree("numpy_array")["trainable_variables"]
+            {'m': {'a': {'kernel': array([[1., 1.]], dtype=float32)}}}
+        """
+        return read_state_tree(self, value_format)
+
+    def set_state_tree(self, state_tree: Config) -> None:
+        """Give variables the values that are in dicts, as `get_state_tree` returns them.
+
+        Args:
+            state_tree: values by kind and path; variables that are not in it stay as they are, and
+                what belongs to no variable is passed over, with a warning.
+
+        Raises:
+            ValueError: a kind of variables is unknown, or a value has another shape.
+
+        Example:
+            >>> import nkeras
+            >>> model = nkeras.Sequential([nkeras.Input((1,)), nkeras.layers.Dense(2)])
+            >>> state = model.get_state_tree()
+            >>> model.set_state_tree(state)
+        """
+        write_state_tree(self, state_tree)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name or by index.

@@ -152,6 +152,12 @@ class Sequential(Model):
             )
         if isinstance(self._stack[0], InputLayer):
             inputs = self._stack[0].output
+            known = self._stack[0].batch_shape
+            if input_shape is not None and is_shape(input_shape) and tuple(input_shape) != known:
+                raise ValueError(
+                    f"Sequential model {short(self.name)} has already been configured to use input "
+                    f"shape {known}. You cannot build it with input_shape {short(input_shape)}"
+                )
         elif input_shape is None:
             raise ValueError("You must provide an `input_shape` argument.")
         elif not is_shape(input_shape):

@@ -207,9 +207,15 @@ class Translation:
             "name": config.get("name"),
             "trainable": config.get("trainable", True) is not False,
             "layers": translated,
-            "input_layers": graph.ends(config["input_layers"]),
-            "output_layers": graph.ends(config.get("output_layers")),
+            "input_layers": self._end(graph.ends(config["input_layers"])),
+            "output_layers": self._end(graph.ends(config.get("output_layers"))),
         }
+
+    def _end(self, places: Any) -> Any:
+        """Keras 1 and 2 put a list around the only input or output."""
+        if self.version < 3 and isinstance(places, list) and len(places) == 1:
+            return places[0]
+        return places
 
     def _name_of(self, layer: Config) -> str:
         config = layer.get("config")

@@ -28,18 +28,32 @@ def walk(root: Any, skipped: Collection[object] = ()) -> Iterator[tuple[str, Any
     yield from _walk(root, "", {id(thing) for thing in skipped})
 
 
-def _walk(thing: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+def other_paths(root: Any) -> dict[int, list[str]]:
+    """Further paths of objects that have several, by identity: a property shows what it returns."""
+    found: dict[int, list[str]] = {}
+    for _ in _walk(root, "", set(), found):
+        pass
+    return found
+
+
+def _walk(
+    thing: Any, path: str, seen: set[int], others: dict[int, list[str]] | None = None
+) -> Iterator[tuple[str, Any]]:
     if id(thing) in seen:
+        if others is not None:
+            others.setdefault(id(thing), []).append(path)
         return
     seen.add(id(thing))
     yield path, thing
     for name, child in _children(thing):
-        yield from _walk_child(child, f"{path}/{name}" if path else name, seen)
+        yield from _walk_child(child, f"{path}/{name}" if path else name, seen, others)
 
 
-def _walk_child(child: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+def _walk_child(
+    child: Any, path: str, seen: set[int], others: dict[int, list[str]] | None
+) -> Iterator[tuple[str, Any]]:
     if _is_saved(child):
-        yield from _walk(child, path, seen)
+        yield from _walk(child, path, seen, others)
     elif isinstance(child, _CONTAINERS) and id(child) not in seen:
         seen.add(id(child))
         names: dict[str, int] = {}
@@ -52,7 +66,7 @@ def _walk_child(child: Any, path: str, seen: set[int]) -> Iterator[tuple[str, An
                 continue
             names[name] = number = names.get(name, -1) + 1
             yield from _walk_child(
-                item, f"{path}/{name}_{number}" if number else f"{path}/{name}", seen
+                item, f"{path}/{name}_{number}" if number else f"{path}/{name}", seen, others
             )
 
 

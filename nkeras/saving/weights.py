@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol
 
 from nkeras.core.errors import short, warn
 from nkeras.core.variable import Variable, postponed_values
 from nkeras.layers.tracking import Tracked
 from nkeras.layers.weights import Weighted
-from nkeras.saving.tree import walk
+from nkeras.saving.tree import other_paths, walk
 
 SEEDS = "seeds"
 """Beside `vars`: the states of seeds, which Keras does not save, and passes over."""
@@ -105,12 +105,36 @@ def load(
         for path, thing in things
         if (problem := _mismatch(path, thing, source.weights_of(path)))
     }
+    under = _other_places(model, things, problems, source) if problems else {}
+    problems = {path: problem for path, problem in problems.items() if path not in under}
     if problems:
         _report(problems, source, skip_mismatch)
     for path, thing in things:
         if path not in problems:
-            thing.load_own_variables(source.weights_of(path))
-            _load_seeds(thing, source.weights_of(_below(path, SEEDS)))
+            place = under.get(path, path)
+            thing.load_own_variables(source.weights_of(place))
+            _load_seeds(thing, source.weights_of(_below(place, SEEDS)))
+
+
+def _other_places(
+    model: Any, things: Sequence[tuple[str, Any]], problems: Collection[str], source: Source
+) -> dict[str, str]:
+    """Where the weights of objects lie that do not fit under their paths, and have further ones."""
+    others = other_paths(model)
+    found: dict[str, str] = {}
+    for above, thing in things:
+        for other in others.get(id(thing), ()):
+            for path, below in things:
+                if path in problems and path not in found and _is_in(path, above):
+                    place = other + path[len(above) :]
+                    store = source.weights_of(place)
+                    if len(store) and not _mismatch(place, below, store):
+                        found[path] = place
+    return found
+
+
+def _is_in(path: str, above: str) -> bool:
+    return path == above or path.startswith(f"{above}/")
 
 
 def places(model: Any) -> Iterator[tuple[str, Variable, bool]]:
