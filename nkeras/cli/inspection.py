@@ -20,7 +20,7 @@ DESCRIPTION = "show layers, weights and needs of a model's file"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The file, and whether each array is shown."""
     parser.add_argument(
-        "file", type=Path, help=".keras, .h5, .weights.h5, .weights.json or .safetensors"
+        "file", type=Path, help=".keras, .h5, .weights.h5, .weights.json, .safetensors or .onnx"
     )
     parser.add_argument(
         "--weights", action="store_true", help="also show each array of a file with a model"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,8 +20,9 @@ def replacing(path: str | os.PathLike[str], mode: str = "wb") -> Generator[IO[An
     """A new file that takes the place of `path` at the end of the block, whole or not at all.
 
     What is written lies in a file beside it, which reaches the disk before it gets the name. A
-    reader, a second writer or a kill at any moment finds the old file or the new one. The new file
-    has the permissions of the old one; a symbolic link stays, and what it points to is replaced.
+    reader, a second writer or a kill at any moment finds the old file or the new one. Files beside
+    it that a killed writer has left are removed after an hour. The new file has the permissions of
+    the old one; a symbolic link stays, and what it points to is replaced.
 
     Args:
         path: file to write; its folder must be there.
@@ -47,6 +50,7 @@ def replacing(path: str | os.PathLike[str], mode: str = "wb") -> Generator[IO[An
         with open(target, mode.replace("+", ""), **_text(mode)) as file:
             yield file
         return
+    _remove_leftovers(target)
     beside = _beside(target)
     try:
         # Made by `open`, so that a new file has the permissions of any new file.
@@ -55,6 +59,7 @@ def replacing(path: str | os.PathLike[str], mode: str = "wb") -> Generator[IO[An
         raise _named(error, path) from error
     try:
         with file:
+            _lock(file.fileno())
             yield file
             file.flush()
             if before is not None:
@@ -95,14 +100,43 @@ def replacing_by_link(path: str | os.PathLike[str], source: str | os.PathLike[st
 def leftovers(path: str | os.PathLike[str]) -> list[Path]:
     """Files that writers of `path` have left behind who were killed, or are still at work."""
     target = Path(os.path.realpath(path))
-    start = f".{target.name[:100]}."
+    name = re.compile(re.escape(f".{target.name[:100]}.") + r"[0-9a-f]{12}\.tmp")
     if not target.parent.is_dir():
         return []
-    return [
-        found
-        for found in target.parent.iterdir()
-        if found.name.startswith(start) and found.name.endswith(".tmp")
-    ]
+    return [found for found in target.parent.iterdir() if name.fullmatch(found.name)]
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove what dead writers have left: old files that nobody has locked."""
+    for found in leftovers(target):
+        with suppress(OSError):
+            about = found.lstat()
+            # A link to a whole file is on its way (`replacing_by_link`).
+            if not stat.S_ISREG(about.st_mode) or about.st_nlink > 1:
+                continue
+            if time.time() - about.st_mtime > _LONG_AGO:
+                descriptor = os.open(found, os.O_RDONLY)
+                try:
+                    if _lock(descriptor):
+                        found.unlink()
+                finally:
+                    os.close(descriptor)
+
+
+_LONG_AGO = 3600  # seconds: a file is locked a moment after it was made
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a file until it is closed, or its process ends; False where that cannot be."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _beside(target: Path) -> Path:

@@ -97,7 +97,8 @@ def of_file(path: Path) -> Facts:
     """What a file says of itself.
 
     Args:
-        path: path of a `.keras`, `.h5`, `.weights.h5`, `.weights.json` or `.safetensors` file.
+        path: path of a `.keras`, `.h5`, `.weights.h5`, `.weights.json`, `.safetensors` or `.onnx`
+            file.
 
     Raises:
         ValueError: the file is damaged, or of another format.
@@ -120,13 +121,27 @@ def of_file(path: Path) -> Facts:
             reader = safetensors.Reader(file, path.name)
             facts.weights.update(reader.tensors)
             facts.places = {name: place for place, name in reader.places().items()}
+    elif path.suffix == ".onnx":
+        _onnx(facts, path)
     else:
         raise ValueError(
             f"The format of {short(path.name)} is not known. Files end in .keras, .h5, .weights.h5,"
-            " .weights.json or .safetensors."
+            " .weights.json, .safetensors or .onnx."
         )
     facts.dtypes = sorted({array.dtype for array in facts.weights.values()} | {*facts.dtypes})
     return facts
+
+
+def _onnx(facts: Facts, path: Path) -> None:
+    from nkeras.saving.onnx_facts import OnnxFacts  # only with such files
+
+    found = OnnxFacts(path)
+    facts.model, facts.compiled = found.model, found.about
+    facts.weights.update(found.weights)
+    facts.layers = [
+        Layer(name, kind, 0, shape, numbers, size)
+        for name, kind, shape, numbers, size in found.nodes
+    ]
 
 
 def _archive(facts: Facts, archive: Archive) -> None:

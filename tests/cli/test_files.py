@@ -472,3 +472,39 @@ def test_inspect_reads_or_refuses_whatever_a_configuration_says(tmp_path: Path) 
         except ValueError:
             refused += 1
     assert refused < 10
+
+
+def test_inspect_an_onnx_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    onnx: Any = pytest.importorskip("onnx")
+    model = nkeras.Sequential([nkeras.Input((3,)), nkeras.layers.Dense(2, "relu", name="dense")])
+    model.export(tmp_path / "a.onnx", format="onnx", verbose=False)
+    lines = inspected(tmp_path / "a.onnx", capsys, "--weights")
+    assert any(line.startswith("model") and "of operator set" in line for line in lines)
+    assert any(line.startswith("weights") and "8 numbers in 2 arrays" in line for line in lines)
+    assert any(line.split() == ["operators", "not", "known", "none"] for line in lines)
+    assert any("Relu" in line for line in lines)
+    helper = onnx.helper
+    value = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["batch", 3])
+    nodes = [helper.make_node("Strange", [f"x{i}"], [f"x{i + 1}"], f"n{i}") for i in range(3)]
+    nodes[0].input[0] = "x"
+    out = helper.make_tensor_value_info("x3", onnx.TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "odd", [value], [out])
+    onnx.save(helper.make_model(graph, ir_version=10), tmp_path / "b.onnx")
+    lines = inspected(tmp_path / "b.onnx", capsys)
+    assert any(line.split() == ["operators", "not", "known", "Strange"] for line in lines)
+    assert any(line.split()[:2] == ["n0", "Strange"] and "(batch, 3)" in line for line in lines)
+
+
+def test_many_unknown_operators_of_an_onnx_file(tmp_path: Path) -> None:
+    onnx: Any = pytest.importorskip("onnx")
+    helper = onnx.helper
+    names = [f"AnOperatorOfALongName{i}" for i in range(60)]
+    nodes = [helper.make_node(name, [f"x{i}"], [f"x{i + 1}"]) for i, name in enumerate(names)]
+    value, out = (
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [3]) for name in ("x0", "x60")
+    )
+    graph = helper.make_graph(nodes, "odd", [value], [out])
+    onnx.save(helper.make_model(graph, ir_version=10), tmp_path / "a.onnx")
+    with pytest.raises(ValueError, match=r"does not know 60 operators .*Name0, ") as error:
+        nkeras.models.from_onnx(tmp_path / "a.onnx")
+    assert len(str(error.value)) <= 400

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from nkeras.core.files import replacing
+from nkeras.core.files import leftovers, replacing
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="limits and signals of POSIX")
 
@@ -117,7 +117,7 @@ def test_two_writers_never_mix(tmp_path):
 
 WRITER = """
 import sys
-from nkeras.core.files import replacing
+from nkeras.core.files import leftovers, replacing
 number = 0
 while True:
     number += 1
@@ -144,3 +144,48 @@ def test_a_kill_leaves_the_old_file_or_the_new_one(tmp_path):
     content = path.read_bytes()
     assert len(content) == 1_000_000
     assert set(content) in ({last % 256}, {(last + 1) % 256})
+
+
+def leave(path, number: int, age: float):
+    left = path.with_name(f".{path.name}.{number:012x}.tmp")
+    left.write_bytes(b"half")
+    os.utime(left, (time.time() - age, time.time() - age))
+    return left
+
+
+def test_what_dead_writers_left_is_removed(tmp_path):
+    import fcntl
+
+    path = tmp_path / "model.keras"
+    dead, young, locked, linked = (
+        leave(path, number, age) for number, age in enumerate((9000, 60, 9000, 9000))
+    )
+    os.link(linked, tmp_path / "another name")
+    other = tmp_path / ".model.keras.backup.tmp"
+    other.write_bytes(b"")
+    os.utime(other, (0, 0))
+    leave(path, 5, 9000).unlink()
+    os.mkfifo(tmp_path / f".model.keras.{5:012x}.tmp")
+    assert len(leftovers(path)) == 5
+    with locked.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        write(path, b"new")
+        assert locked.exists()
+    assert not dead.exists()
+    assert young.exists()
+    assert linked.exists()
+    assert other.exists()
+    write(path, b"newer")
+    assert not locked.exists()
+
+
+def test_a_slow_writer_keeps_its_file(tmp_path):
+    path = tmp_path / "model.keras"
+    with replacing(path) as file:
+        file.write(b"slow")
+        file.flush()
+        (beside,) = leftovers(path)
+        os.utime(beside, (0, 0))
+        write(path, b"quick")
+        assert beside.exists()
+    assert path.read_bytes() == b"slow"

@@ -26,6 +26,7 @@ MOST_FOLDED = 16 * 2**20
 _SMALL = 4096
 _SHAPE_INPUTS = {"Expand": (1,), "ConstantOfShape": (0,), "Range": (0, 1, 2)}
 _MOST_NAMES = 100
+_MOST_LISTED = 250  # characters
 
 
 class Builder:
@@ -84,9 +85,12 @@ class Builder:
             f"{operator} ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"
             for operator, names in list(unknown.items())[:_MOST_NAMES]
         )
+        if len(listed) > _MOST_LISTED:  # then the nodes are left out
+            listed = ", ".join(list(unknown)[:_MOST_NAMES])
         raise ValueError(
             f"from_onnx: nkeras does not know {len(unknown)} operators of the file: "
-            f"{cut_text(listed, 500)}. Export without them, or cut the graph in front of them."
+            f"{cut_text(listed, _MOST_LISTED)}. Export without them, or cut the graph in front of "
+            "them."
         )
 
     def _input(self, item: InputDescription) -> Traced:
