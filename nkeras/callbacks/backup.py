@@ -10,7 +10,6 @@ from nkeras.callbacks.callback import Logs
 from nkeras.callbacks.periodic import Periodic
 from nkeras.core.errors import as_bool, is_a, refuse, short, warn
 from nkeras.core.files import leftovers, replacing_by_link
-from nkeras.saving import backup
 from nkeras.training.progress import Follower, Progress
 
 
@@ -99,7 +98,8 @@ class BackupAndRestore(Periodic, Follower):
         self._saves_now = False
         self._last_batch_seen = -1
         progress.keepers.append(self._keep)
-        for path in leftovers(self._weights_path):  # of a process that was killed while it wrote
+        paths = [*leftovers(self._weights_path), *leftovers(self._prev_weights_path)]
+        for path in paths:  # of a process that was killed while it wrote
             path.unlink(missing_ok=True)
         if self._weights_path.exists() or self._prev_weights_path.exists():
             progress.prepare()
@@ -134,6 +134,8 @@ class BackupAndRestore(Periodic, Follower):
         return self.progress
 
     def _keep(self) -> None:
+        from nkeras.saving import backup  # with the first file
+
         if not self._saves_now:
             return
         self._saves_now = False
@@ -150,6 +152,8 @@ class BackupAndRestore(Periodic, Follower):
             ) from None
 
     def _restore(self) -> None:
+        from nkeras.saving import backup
+
         try:
             self._training().restore(backup.load(self.model, self._weights_path))
         except (OSError, ValueError) as error:
