@@ -14,7 +14,7 @@ from nkeras_numba_cuda import memory
 from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.device.intrinsics import udiv, umod
 from nkeras_numba_cuda.kernels import convolution_sizes as sizes
-from nkeras_numba_cuda.kernels import fragments, patches
+from nkeras_numba_cuda.kernels import fragments, patches, products
 from nkeras_numba_cuda.kernels.convolution_sizes import Convolution
 from nkeras_numba_cuda.kernels.endings import ACTIVATIONS, completing
 from nkeras_numba_cuda.kernels.fragments import Arithmetic
@@ -29,6 +29,7 @@ from nkeras_numba_cuda.kernels.tile_choice import (
     Choice,
     blocks,
     choose,
+    fitting,
 )
 from nkeras_numba_cuda.kernels.tiles import Tile, shared_bytes, tile_product
 from nkeras_numba_cuda.launch import KERNELS, Kernel, kernel
@@ -119,6 +120,7 @@ def run(
     Returns:
         The result.
     """
+    chosen = fitting(chosen, arithmetic, products.most_shared())
     has = bias is not None, addend is not None
     starts = memory.is_aligned(x), memory.is_aligned(y)
     g = numbers(name, arithmetic, chosen, c, *has, activation, *starts)
