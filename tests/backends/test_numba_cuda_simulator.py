@@ -68,7 +68,7 @@ else:
         pytest.skip("this machine has a usable GPU")
     assert "\n" not in message
     for word in (
-        "numba-cuda or numba-cuda-mlir:",
+        "numba-cuda:",
         "NVIDIA driver:",
         "CUDA device:",
         "cupy:",

@@ -9,6 +9,7 @@ from nkeras_numba_cuda.kernels import (  # noqa: F401  they register
     batch_norm,
     convolution,
     group_norm,
+    gru,
     hits,
     image,
     indexing,
@@ -22,6 +23,7 @@ from nkeras_numba_cuda.kernels import (  # noqa: F401  they register
     pooling,
     random,
     reduction,
+    simple_rnn,
 )
 from nkeras_numba_cuda.kernels.registry import OWN
 from nkeras_numpy.kernels import KERNELS as REFERENCE

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from nkeras_numba_cuda.cuda import cuda
-from nkeras_numba_cuda.device.functions import device_function
-from nkeras_numba_cuda.device.intrinsics import exponential, hyperbolic_tangent, udiv
+from nkeras_numba_cuda.device.intrinsics import hyperbolic_tangent, udiv
 from nkeras_numba_cuda.kernels.linalg import matmul
 from nkeras_numba_cuda.kernels.recurrent import (
     before,
-    gradients,
+    bias_grad,
     has_kernel,
     inputs,
+    inputs_grad,
     kept,
     mask_or_nothing,
     neighbour,
+    or_zeros,
+    recurrent_kernel_grad,
+    sigmoid,
     steps,
     values_or,
 )
@@ -24,11 +25,6 @@ from nkeras_numba_cuda.launch import FLOATING, kernel
 from nkeras_numba_cuda.memory import Array, contiguous, empty
 from nkeras_numpy import lstm as reference
 from nkeras_numpy.namespace import in_float32
-
-
-@device_function
-def sigmoid(x: Any, one: Any) -> Any:
-    return one / (one + exponential(-x))
 
 
 @kernel(
@@ -194,8 +190,8 @@ def lstm_grad(
     grad_z, rows = empty(gates.shape, dtype), empty((len(h), 4 * units), dtype)
     carry, grad_c = empty(h.shape, dtype), empty(h.shape, dtype)
     has_grads = grad_last_h is not None or grad_last_c is not None
-    last_h = _or_zeros(grad_last_h, carry, has_grads)
-    last_c = _or_zeros(grad_last_c, carry, has_grads)
+    last_h = or_zeros(grad_last_h, h) if has_grads else carry
+    last_c = or_zeros(grad_last_c, h) if has_grads else carry
     through, holes, turned = carry, mask_or_nothing(mask), contiguous(recurrent_kernel).T
     flags = mask is not None, grad_y is not None, has_grads
     order = steps(time, not reverse)
@@ -207,18 +203,6 @@ def lstm_grad(
         lstm_step_grad.launch(h.size, *arrays, gates, cells, c, holes, *sizes, is_first, *flags)
         through = matmul(rows, turned)
     grad_h = kept(mask, order[-1], through, carry)
-    states = before(h, y, reverse)
-    grad_x, grad_kernel, grad_recurrent, grad_bias = gradients(
-        grad_z, x, kernel, bias, states, by_x
-    )
-    return grad_x, grad_h, grad_c, grad_kernel, grad_recurrent, grad_bias
-
-
-def _or_zeros(grad: Array | None, like: Array, wanted: bool) -> Array:
-    if grad is not None:
-        return contiguous(grad)
-    if not wanted:
-        return like  # no kernel reads it
-    zeros = empty(like.shape, like.dtype)
-    zeros.fill(0)
-    return zeros
+    grad_x, grad_kernel = inputs_grad(grad_z, x, kernel, by_x)
+    grad_recurrent = recurrent_kernel_grad(grad_z, before(h, y, reverse))
+    return grad_x, grad_h, grad_c, grad_kernel, grad_recurrent, bias_grad(grad_z, bias)

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from nkeras_numba_cuda.device.functions import device_function
+from nkeras_numba_cuda.device.intrinsics import exponential
 from nkeras_numba_cuda.kernels.linalg import dense, matmul
 from nkeras_numba_cuda.kernels.reduction import SUM, reduce
 from nkeras_numba_cuda.launch import FLOATING
 from nkeras_numba_cuda.memory import Array, array_module, constant, contiguous, empty
+
+
+@device_function
+def sigmoid(x: Any, one: Any) -> Any:
+    """Between 0 and 1; `one` is 1 in the dtype of x."""
+    return one / (one + exponential(-x))
 
 
 def has_kernel(state: Array, x: Array, dropout: Array | None) -> bool:
@@ -53,32 +61,33 @@ def kept(mask: Array | None, step: int, new: Array, old: Array) -> Array:
     return new if mask is None else array_module().where(mask[:, step, None], new, old)
 
 
-def gradients(
-    grad_z: Array,
-    x: Array,
-    kernel: Array | None,
-    bias: Array | None,
-    states: Array,
-    by_x: bool,
-) -> tuple[Any, Any, Any, Any]:
-    """Gradients by x, kernel, recurrent kernel and bias from those of all products.
+def inputs_grad(grad_z: Array, x: Array, kernel: Array | None, by_x: bool) -> tuple[Any, Any]:
+    """Gradients of the products of all steps by x and kernel."""
+    if kernel is None:
+        return (grad_z if by_x else None), None
+    rows = contiguous(x).reshape(-1, x.shape[-1])
+    grad_kernel = matmul(rows.T, grad_z.reshape(-1, grad_z.shape[-1]))
+    return matmul(grad_z, kernel.T) if by_x else None, grad_kernel
 
-    Args:
-        grad_z: `(batch, time, columns)`.
-        x: what the products were made of.
-        kernel: their kernel, or None.
-        bias: the bias, or None.
-        states: the states before each step.
-        by_x: whether the gradient by x is wanted.
-    """
-    rows = grad_z.reshape(-1, grad_z.shape[-1])
-    grad_x, grad_kernel = (grad_z if by_x else None), None
-    if kernel is not None:
-        grad_x = matmul(grad_z, kernel.T) if by_x else None
-        grad_kernel = matmul(contiguous(x).reshape(-1, x.shape[-1]).T, rows)
-    grad_recurrent = matmul(states.reshape(-1, states.shape[-1]).T, rows)
-    grad_bias = None if bias is None else reduce(SUM, grad_z, (0, 1))
-    return grad_x, grad_kernel, grad_recurrent, grad_bias
+
+def recurrent_kernel_grad(grad_z: Array, states: Array) -> Array:
+    """The gradient by the recurrent kernel, from the states before all steps."""
+    rows = states.reshape(-1, states.shape[-1])
+    return matmul(rows.T, grad_z.reshape(-1, grad_z.shape[-1]))
+
+
+def bias_grad(grad_z: Array, bias: Array | None) -> Array | None:
+    """The gradient by the bias, where there is one."""
+    return None if bias is None else reduce(SUM, grad_z, (0, 1))
+
+
+def or_zeros(grad: Array | None, like: Array) -> Array:
+    """A gradient, or zeros where nothing flows back."""
+    if grad is not None:
+        return contiguous(grad)
+    zeros = empty(like.shape, like.dtype)
+    zeros.fill(0)
+    return zeros
 
 
 def steps(time: int, reverse: bool) -> list[int]:

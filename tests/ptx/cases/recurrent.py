@@ -9,12 +9,20 @@ BATCH, TIME, FEATURES, UNITS = 3, 3, 4, 5
 MASK = np.array([[1, 0, 1], [1, 1, 0], [0, 1, 1]], bool)
 
 
+def settings(cell, reverse):
+    return {"reverse": reverse} | ({"reset_after": True} if cell == "gru" else {})
+
+
 def given(gates, states, masked):
-    """The arrays of a call."""
+    """The arrays of a call; a GRU has a bias for the products of the state, too."""
 
     def make(dtype):
         shapes = [(BATCH, TIME, FEATURES), *[(BATCH, UNITS)] * states]
-        shapes += [(FEATURES, gates * UNITS), (UNITS, gates * UNITS), (gates * UNITS,)]
+        shapes += [
+            (FEATURES, gates * UNITS),
+            (UNITS, gates * UNITS),
+            (2, gates * UNITS) if gates == 3 else (gates * UNITS,),
+        ]
         arrays = [normal(*shape, seed=k).astype(dtype) for k, shape in enumerate(shapes)]
         return (*arrays, MASK if masked else None, None)
 
@@ -27,7 +35,7 @@ def backward(cell, gates, states, masked, reverse):
 
     def make(dtype):
         arrays = forward(dtype)
-        results = KERNELS[cell](*arrays, reverse=reverse)
+        results = KERNELS[cell](*arrays, **settings(cell, reverse))
         saved = (results[0], *results[1 + states :])
         upstream = [normal(BATCH, TIME, UNITS, seed=9).astype(dtype)]
         upstream += [normal(BATCH, UNITS, seed=10).astype(dtype)] * states
@@ -42,7 +50,7 @@ def cases(cell, gates, states):
     found = []
     for masked, reverse in ((False, False), (True, True)):
         name = "masked" if masked else "plain"
-        static = {"reverse": reverse}
+        static = settings(cell, reverse)
         inputs = given(gates, states, masked)
         grads = backward(cell, gates, states, masked, reverse)
         both = {**static, "by_x": True}
@@ -53,4 +61,4 @@ def cases(cell, gates, states):
     return found
 
 
-CASES = [*cases("lstm", 4, 2)]
+CASES = [*cases("lstm", 4, 2), *cases("gru", 3, 1), *cases("simple_rnn", 1, 1)]
