@@ -125,22 +125,39 @@ def test_a_fork_before_any_kernel_keeps_its_threads():
     assert output == "0\n"
 
 
+COUNTS = [
+    ({"NKERAS_NUM_THREADS": "1"}, 1),
+    ({"NKERAS_NUM_THREADS": "64"}, 2),
+    *(
+        ({"OMP_NUM_THREADS": omp}, count)
+        for omp, count in (("1", 1), ("1,4", 1), ("64", 2), ("many", 2), ("0", 2))
+    ),
+    ({"NKERAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "1"}, 2),
+]
+
+
 def test_thread_count_comes_from_the_environment():
-    code = "from nkeras_numba_cpu import threads; print(threads.get_num_threads())"
-    assert run_script(code, NKERAS_NUM_THREADS="1", NUMBA_NUM_THREADS="2")[0] == "1\n"
-    assert run_script(code, NKERAS_NUM_THREADS="64", NUMBA_NUM_THREADS="2")[0] == "2\n"
-    for omp, count in (("1", "1"), ("1,4", "1"), ("64", "2"), ("many", "2"), ("0", "2")):
-        assert run_script(code, OMP_NUM_THREADS=omp, NUMBA_NUM_THREADS="2")[0] == f"{count}\n"
-    both = {"NKERAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "2"}
-    assert run_script(code, **both)[0] == "2\n"
-    wrong = f"""
+    code = f"""
+        import os
+        from nkeras_numba_cpu import threads
+
+        usual = os.environ.copy()
+        for chosen, _ in {COUNTS}:
+            os.environ.clear()
+            os.environ.update(usual | chosen)
+            threads._count = None  # as a process that has not asked yet
+            print(threads.get_num_threads())
+        os.environ["NKERAS_NUM_THREADS"] = "many"
+        threads._count = None
         try:
-            {code}
+            threads.get_num_threads()
         except ValueError as error:
             print(error)
         """
-    output, _ = run_script(wrong, NKERAS_NUM_THREADS="many")
-    assert output == "NKERAS_NUM_THREADS must be a positive integer, received 'many'\n"
+    output, _ = run_script(code, NUMBA_NUM_THREADS="2")
+    *found, refusal = output.splitlines()
+    assert found == [str(count) for _, count in COUNTS]
+    assert refusal == "NKERAS_NUM_THREADS must be a positive integer, received 'many'"
 
 
 def test_thread_count_is_checked():

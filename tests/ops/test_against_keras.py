@@ -20,7 +20,24 @@ def evaluate(expression):
     except Exception as error:
         return f"{type(error).__name__}: {error}"
 
-result = [evaluate(expression) for expression in expressions]
+def together(expressions):
+    # One compilation for many expressions instead of several for each. Those that look at values,
+    # or whose results are no arrays, are found by halves and run by themselves.
+    def compute(given):
+        results = [eval(one, {**globals(), **given}) for one in expressions]
+        if not all(isinstance(one, jax.Array) for one in jax.tree.leaves(results)):
+            raise TypeError("no arrays")
+        return results
+
+    try:
+        return jax.jit(compute)(inputs)
+    except Exception:
+        if len(expressions) == 1:
+            return [evaluate(expressions[0])]
+        half = len(expressions) // 2
+        return together(expressions[:half]) + together(expressions[half:])
+
+result = together(expressions)
 """
 _ALL = [case for cases in CASES.values() for case in cases]
 _SHORT = [cases[0] for cases in list(CASES.values())[::4]]  # JAX compiles each: it takes a while

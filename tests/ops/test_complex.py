@@ -76,7 +76,7 @@ def loss(x):
     results = results if isinstance(results, (list, tuple)) else [results]
     return sum(ops.sum(ops.abs(y * (0.5 + 1j) + 0.3)) for y in results)
 
-result = jax.grad(loss)(jnp.asarray(x))
+result = jax.jit(jax.grad(loss))(jnp.asarray(x))
 """
 _SQUARE = numbers(3, 3) + 2 * np.eye(3, dtype="complex64")
 GRADIENTS: dict[str, tuple[str, Any]] = {

@@ -22,7 +22,7 @@ def loss(x):
     results = results if isinstance(results, (list, tuple)) else [results]
     return sum(ops.sum(ops.sin(y + 0.5)) for y in results)
 
-result = jax.grad(loss)(jnp.asarray(x))
+result = jax.jit(jax.grad(loss))(jnp.asarray(x))
 """
 
 # An expression of x, and x.
