@@ -42,6 +42,7 @@ result = together(expressions)
 _ALL = [case for cases in CASES.values() for case in cases]
 _SHORT = [cases[0] for cases in list(CASES.values())[::4]]  # JAX compiles each: it takes a while
 _LONG = [one for one in _ALL if one not in _SHORT]
+_PARTS = 20  # among the workers of pytest-xdist
 
 
 def test_every_op_has_a_case() -> None:
@@ -58,8 +59,9 @@ def test_short_table() -> None:
 
 @pytest.mark.long
 @oracle.requires_keras
-def test_long_table() -> None:
-    assert _differences(_LONG) == []
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_long_table(part: int) -> None:
+    assert _differences(_LONG[part::_PARTS]) == []
 
 
 def _public(module: types.ModuleType) -> set[str]:
