@@ -19,6 +19,7 @@ from nkeras_numpy.windows import Ints, Pairs, output_sizes
 HALVES = ("float16", "bfloat16")
 MOVED = (*COMPUTED, *HALVES)
 AVERAGED = (*FLOATING, *HALVES)
+_IN_FOURS = frozenset(np.dtype(name) for name in ("uint8", *STORED))
 
 
 def _pack(input_shape: Ints, counts: Ints, pool_size: Ints, strides: Ints, padding: Pairs) -> Array:
@@ -28,8 +29,7 @@ def _pack(input_shape: Ints, counts: Ints, pool_size: Ints, strides: Ints, paddi
 
 def _in_fours(*arrays: Array) -> bool:
     """Whether four channels are served at once; bytes must do for the winners."""
-    kinds = ("uint8", *STORED)
-    return all(array.dtype.name in kinds for array in arrays) and in_fours(
+    return all(array.dtype in _IN_FOURS for array in arrays) and in_fours(
         arrays[0].shape[-1], *arrays
     )
 

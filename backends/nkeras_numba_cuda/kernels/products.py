@@ -210,8 +210,8 @@ def _padded(columns: int) -> int:
 
 
 def as_bits(array: Array) -> Array:
-    """The array as kernels see it."""
-    return array.view(np.uint16) if array.dtype.name in HALVES else array
+    """The array as kernels see it: half types as integers."""
+    return array.view(np.uint16) if array.dtype.itemsize == 2 else array
 
 
 def product_kernel(arithmetic: Arithmetic, tile: Tile, layout: str) -> Kernel:
