@@ -201,18 +201,16 @@ def test_large_tiles(arithmetic, product, monkeypatch):
     chosen = getattr(fragments, arithmetic)
     tile = LARGE[chosen.bytes]
 
-    def choose(arithmetic, batch, rows, columns, inner):
+    def choice(arithmetic, c, name):
+        inner = tile_convolution.PRODUCTS[name][2](c)["inner"]
         return Choice(tile, 1, -(-inner // tile.inner) * tile.inner)
 
-    monkeypatch.setattr(tile_convolution, "choose", choose)
-    monkeypatch.setattr(
-        "nkeras_numba_cuda.kernels.convolution.arithmetic_for", lambda dtype: chosen
-    )
-    tile_convolution.choice.cache_clear()
+    monkeypatch.setattr(tile_convolution, "choice", choice)
+    used = "nkeras_numba_cuda.kernels.convolution.arithmetic_for"
+    monkeypatch.setattr(used, lambda dtype: chosen)
     case = ((7, 10), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 16, 136, 1)
     arrays, settings = made(case, HALVES.get(chosen.dtype, "float32"))[product]
     check(product, arrays, settings, chosen.name, tile="128x128")
-    tile_convolution.choice.cache_clear()
 
 
 def test_the_choice_is_that_of_the_shape():
