@@ -33,6 +33,7 @@ class NumbaCuda:
     """Kernels written with numba-cuda on CuPy arrays; in the simulator on those of `strict`."""
 
     name = "numba_cuda"
+    takes_any_index = True  # `take` gives NaN for those out of range
     kernels: Mapping[str, Kernel] = {name: explained(one, name) for name, one in KERNELS.items()}
     together: Mapping[str, Kernel] = {name: explained(one, name) for name, one in TOGETHER.items()}
 

@@ -82,6 +82,15 @@ class SupportsArrayKernels(Protocol):
         ...
 
 
+class TakesAnyIndex(Protocol):
+    """What a backend on a device may say besides: `take` sees to indices itself.
+
+    Negative ones count from the end; a slice out of range is NaN, or 0 where there is none.
+    """
+
+    takes_any_index: bool
+
+
 class SupportsCallsTogether(Protocol):
     """What a backend may have besides: kernels that answer several calls at once."""
 

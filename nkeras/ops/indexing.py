@@ -160,14 +160,25 @@ def _(
     return of_x * share, of_updates * gather_nd(share, indices)
 
 
-def checked_indices(indices: TensorLike, size: int, owner: str) -> Tensor:
+def _takes_any_index(indices: Tensor) -> bool:
+    """Whether they are on a device whose kernels see to indices that are out of range."""
+    return getattr(indices.backend, "takes_any_index", False) and dtypes.is_integer(indices.dtype)
+
+
+def checked_indices(
+    indices: TensorLike, size: int, owner: str, *, unchecked: bool = False
+) -> Tensor:
     """Integer indices as non-negative int32 tensor.
+
+    With `unchecked` those that are on a device stay as they are, where its kernels see to them.
 
     While a step is recorded, replays check them too, and negative ones are left to the kernels.
 
     Raises:
         ValueError: an index is out of `[-size, size)`.
     """
+    if unchecked and isinstance(indices, Tensor) and _takes_any_index(indices):
+        return cast(indices, "int32")
     may_change = observer.active() is not None and isinstance(indices, Tensor)
     indices = to_tensor(indices)
     if indices.dtype == "bool" or not dtypes.is_integer(indices.dtype):
@@ -207,7 +218,9 @@ def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
         Tensor of shape `x.shape[:axis] + indices.shape + x.shape[axis + 1:]`.
 
     Raises:
-        ValueError: an index is out of range (Keras clamps silently, depending on its backend).
+        ValueError: an index is out of range (Keras clamps silently, depending on its backend). For
+            indices on a GPU the result is NaN there instead, because checking would make every step
+            wait.
 
     Example:
         >>> import nkeras
@@ -218,7 +231,7 @@ def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
     if axis is None:
         x, axis = reshape(x, -1), 0
     axis = normalize_axis(axis, len(x.shape), "take")
-    return take_(x, checked_indices(indices, x.shape[axis], "take"), axis=axis)
+    return take_(x, checked_indices(indices, x.shape[axis], "take", unchecked=True), axis=axis)
 
 
 @op

@@ -505,6 +505,29 @@ def test_indexing_take_grad(axis, dtype):
 
 
 @pytest.mark.parametrize("dtype", [*FLOATS, "int32", "int16"])
+def test_indexing_take(dtype):
+    x = (4 * normal(3, 5, 4)).astype(dtype)
+    for indices in (np.array([[1, -1], [4, -5]], "int32"), np.array(2), np.zeros((0, 2), "int64")):
+        compare("take", x, indices, axis=1)
+        compare("take", x[..., :3], indices.astype("uint8"), axis=1) if indices.size < 2 else None
+    compare("take", x.T, np.array([0, 2, 2]), axis=2)
+
+
+def test_indexing_out_of_range():
+    """Nothing is read or written there: NaN, and no gradient."""
+    with nkeras.use_backend("numba_cuda"):
+        x = nkeras.ops.convert_to_tensor(np.ones((3, 2), "float32"))
+        wrong = nkeras.ops.convert_to_tensor(np.array([2, 3, -4, -1]))
+        with nkeras.GradientTape() as tape:
+            tape.watch(x)
+            y = nkeras.ops.take(x, wrong, axis=0)
+        assert np.isnan(y.numpy()).any(1).tolist() == [False, True, True, False]
+        assert tape.gradient(y, x).numpy().tolist() == [[0, 0], [0, 0], [2, 2]]
+        with pytest.raises(ValueError, match="index 3 is out of range"):
+            nkeras.ops.take(x, np.array([2, 3]), axis=0)
+
+
+@pytest.mark.parametrize("dtype", [*FLOATS, "int32", "int16"])
 @pytest.mark.parametrize(
     ("shape", "indices_shape", "axis"),
     [((4,), (6,), 0), ((2, 3), (2, 5), 1), ((3, 2), (1, 2), 0), ((2, 1, 3), (2, 4, 2), 2)],

@@ -1,18 +1,23 @@
 """Scatters without atomics: sort the targets, then one thread joins what lands on an element.
 
 The sort is stable, so what meets is joined in index order and the result is the same every time.
-Nothing waits for the device, as masks would, for whose size the host must know.
-Gathers come from the reference kernels.
+Nothing waits for the device, as masks would, for whose size the host must know. `take` and its
+gradient count negative indices from the end; a slice that is out of range is NaN, and gives nothing
+back. Other gathers come from the reference kernels.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.device.intrinsics import udiv, umod
+from nkeras_numba_cuda.device.vectors import accesses
 from nkeras_numba_cuda.kernels.registry import OWN
-from nkeras_numba_cuda.launch import COMPUTED, kernel
+from nkeras_numba_cuda.kernels.rows import by_width, width_for
+from nkeras_numba_cuda.launch import COMPUTED, Kernel, kernel
 from nkeras_numba_cuda.memory import Array, array_module, contiguous, empty
 from nkeras_numpy import indexing as reference
 from nkeras_numpy.complexes import make_complex
@@ -53,20 +58,97 @@ def _add_at(shape: Ints, targets: Array, values: Array, rows: int, inner: int) -
     return y
 
 
+@kernel("int64[::1], int64[::1], int64[::1]")
+def segment_starts(starts, targets, order):
+    """How many targets are less than each row; `targets[order]` ascends."""
+    for row in range(cuda.grid(1), starts.size, cuda.gridsize(1)):
+        low, high = 0, order.size
+        while low < high:
+            middle = udiv(low + high, 2)
+            if targets[order[middle]] < row:
+                low = middle + 1
+            else:
+                high = middle
+        starts[row] = low
+
+
 def _segments(targets: Array, rows: int) -> tuple[Array, Array]:
     """Positions of the targets in their order, and where those of each row start among them."""
-    xp = array_module()
-    targets = targets.reshape(-1).astype("int64")
-    order = xp.argsort(targets, kind="stable")
-    starts = xp.searchsorted(targets[order], xp.arange(rows + 1))
-    return order.astype("int64", copy=False), starts.astype("int64", copy=False)
+    targets = contiguous(targets.reshape(-1).astype("int64", copy=False))
+    order = array_module().argsort(targets, kind="stable").astype("int64", copy=False)
+    starts = empty((rows + 1,), "int64")
+    segment_starts.launch(rows + 1, starts, targets, order)
+    return order, starts
+
+
+@kernel("int64[::1], {I}[::1], int64", I=("int32", "int64"))
+def rows_from_start(targets, indices, rows):
+    """Indices of which negative ones count from the end; `rows` for those out of range."""
+    for i in range(cuda.grid(1), targets.size, cuda.gridsize(1)):
+        row = np.int64(indices[i])
+        if row < 0:
+            row += rows
+        targets[i] = row if row >= 0 and row < rows else rows
+
+
+def _take_kernel(width: int) -> Kernel:
+    read, write = accesses(width)
+
+    @kernel(
+        "{T}[::1], {T}[::1], {I}[::1], int64, int64, {T}",
+        name=f"take_slices_{width}",
+        T=COMPUTED if width == 1 else ("float32",),
+        I=("int32", "int64"),
+    )
+    def take_slices(y, x, indices, rows, inner, outside):
+        """`y (outer, indices, inner)` from `x (outer, rows, inner)`; inner in multiples."""
+        held = cuda.local.array(width, y.dtype)
+        for i in range(cuda.grid(1), udiv(y.size, width), cuda.gridsize(1)):
+            at = i * width
+            rest = udiv(at, inner)
+            outer = udiv(rest, indices.size)
+            row = np.int64(indices[rest - outer * indices.size])
+            if row < 0:
+                row += rows
+            if row >= 0 and row < rows:
+                read(x, (outer * rows + row) * inner + at - rest * inner, held)
+            else:
+                for k in range(width):
+                    held[k] = outside
+            write(y, at, held)
+
+    return take_slices
+
+
+take_slices = by_width(_take_kernel)
+
+
+def _whole(indices: Array) -> Array:
+    known = indices.dtype.name in ("int32", "int64")
+    return contiguous(indices if known else indices.astype("int64"))
+
+
+@OWN.register
+def take(x: Array, indices: Array, *, axis: int) -> Array:
+    """Slices of x along an axis."""
+    shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+    rows, inner = x.shape[axis], math.prod(x.shape[axis + 1 :])
+    if x.dtype.name not in COMPUTED or not x.size or 0 in shape:
+        return reference.take(x, indices, axis=axis)
+    x, y = contiguous(x), empty(shape, x.dtype)
+    width = width_for(inner, x)
+    outside = x.dtype.type(math.nan if x.dtype.kind == "f" else 0)
+    take_slices[width].launch(y.size // width, y, x, _whole(indices), rows, inner, outside)
+    return y
 
 
 @OWN.register
 @in_float32
 def take_grad(grad_y: Array, indices: Array, *, shape: Ints, axis: int) -> Array:
     """Each slice of `grad_y` added to where `take` found it."""
-    return _add_at(shape, indices, grad_y, shape[axis], math.prod(shape[axis + 1 :]))
+    targets = empty(indices.shape, "int64")
+    rows_from_start.launch(targets.size, targets, _whole(indices), shape[axis])
+    return _add_at(shape, targets, grad_y, shape[axis], math.prod(shape[axis + 1 :]))
 
 
 @OWN.register

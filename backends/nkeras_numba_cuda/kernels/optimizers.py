@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from nkeras_numba_cuda.cells import reads_cell
+from nkeras_numba_cuda.cells import cell, reads_cell
 from nkeras_numba_cuda.cuda import TARGET
 from nkeras_numba_cuda.device.intrinsics import square_root
+from nkeras_numba_cuda.kernels.indexing import take_grad
 from nkeras_numba_cuda.kernels.registry import OWN, TOGETHER
 from nkeras_numba_cuda.kernels.updates import update
 from nkeras_numba_cuda.launch import FLOATING
@@ -333,5 +334,18 @@ def lamb_update(
     return lamb(calls, factors, (1 - beta_1, 1 - beta_2, epsilon))
 
 
-for _name in ("sgd_row_update", "adagrad_row_update"):
-    OWN[_name] = reads_cell(REFERENCE[_name], "learning_rate")
+@OWN.register
+def sgd_row_update(w: Array, grad_y: Array, indices: Array, *, learning_rate: Any) -> Array:
+    """Gradient descent by gradients of rows that were taken."""
+    grad = take_grad(grad_y, indices, shape=w.shape, axis=0)
+    static = {"learning_rate": cell(learning_rate), "momentum": 0.0, "nesterov": False}
+    return OWN["sgd_update"](w, grad, None, **static)[0]
+
+
+@OWN.register
+def adagrad_row_update(
+    w: Array, grad_y: Array, indices: Array, a: Array, *, learning_rate: Any, epsilon: float
+) -> tuple[Array, Array]:
+    """Adagrad by gradients of rows that were taken."""
+    grad = take_grad(grad_y, indices, shape=w.shape, axis=0)
+    return OWN["adagrad_update"](w, grad, a, learning_rate=cell(learning_rate), epsilon=epsilon)
