@@ -94,7 +94,7 @@ class StoredArray:
         into = array.view(stored) if stored.kind == "V" else array
         try:
             dataset.read(h5s.ALL, h5s.ALL, into)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, OverflowError) as error:
             raise ValueError(f"{self._name}: an array is damaged: {short(error)}") from None
 
 
@@ -130,7 +130,7 @@ class Reader:
             # By a name of the system's (/proc/self/fd/3) HDF5 is faster, but fails when another
             # file takes the place of this one.
             self.file: h5py.File = h5py.File(file, "r")
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError, OverflowError) as error:
             if self._opened is not None:
                 self._opened.close()
             raise ValueError(
@@ -277,6 +277,8 @@ class Reader:
             raise self._refuse(
                 path, f"claims to be {claimed} bytes, of which the file holds {held}"
             )
+        if start is not None and start + claimed > self.file_size:
+            raise self._refuse(path, f"lies behind the end of the file ({self.file_size} bytes)")
         if start is None or not self._begins_at_once or not self._is_native(kind, stored):
             return StoredArray(dataset, shape, dtype, self.name)
         return StoredArray((self._raw, start), shape, dtype, self.name)

@@ -215,3 +215,20 @@ def test_the_checksum_decides_before_a_weight_counts(tmp_path: Path, where: str)
     path.write_bytes(damaged)
     with pytest.raises(ValueError, match=r"model.weights.h5'? is damaged .*checksum"):
         nkeras.saving.load_model(path if where == "a path" else io.BytesIO(damaged))
+
+
+@pytest.mark.parametrize("address", [2**62, 2**63, 2**64 - 2])
+@pytest.mark.parametrize("where", ["the root", "an array"])
+def test_addresses_behind_the_end_of_an_hdf5_file(tmp_path: Path, address: int, where: str) -> None:
+    path = tmp_path / "a.weights.h5"
+    model = mlp()
+    model.save_weights(path)
+    damaged = bytearray(path.read_bytes())
+    place = 64  # of the root, in the superblock
+    if where == "an array":
+        start = damaged.find(model.layers[0].kernel.numpy().tobytes())
+        place = damaged.find(start.to_bytes(8, "little"))
+    damaged[place : place + 8] = address.to_bytes(8, "little")
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match=r"^a.weights.h5: .*(damaged|behind the end|became)"):
+        model.load_weights(path)
