@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -169,7 +170,16 @@ class Sequential(Model):
             inputs = first.output
         x = inputs
         for layer in self._stack[1:]:
-            x = layer(x)
+            try:
+                x = layer(x)
+            except NotImplementedError:
+                if self._is_deferred:  # a layer says no shape: then the calls are not recorded
+                    del self._stack[0]
+                    self._is_deferred = False
+                return
+            except TypeError as error:
+                _check_arguments(layer, error)
+                raise
         self.__dict__["_graph"] = Graph(inputs, x)
         if not self._is_deferred:  # other sizes than those of the first call may fit as well
             self.input_spec = self.need_graph().input_specs()
@@ -219,3 +229,20 @@ class Sequential(Model):
         if not model.built and shape and is_shape(shape):
             model.build(tuple(shape))
         return model
+
+
+def _check_arguments(layer: Layer, error: TypeError) -> None:
+    """A layer of a stack gets one argument.
+
+    Raises:
+        ValueError: its `call` needs more, or takes none.
+    """
+    parameters = list(inspect.signature(layer.call).parameters.values())
+    taken = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    needed = [p.name for p in taken if p.default is p.empty]
+    if not taken or len(needed) > 1:
+        what = f"needs {short(needed)}" if taken else "has no positional argument"
+        raise ValueError(
+            "Layers added to a Sequential model can only have a single required positional "
+            f"argument, the input tensor. The `call` of layer {short(layer.name)} {what}."
+        ) from error

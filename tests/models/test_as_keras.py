@@ -130,3 +130,37 @@ def test_weights_are_found_by_the_name_of_a_property(tmp_path):
     renamed.save_weights(tmp_path / "b.weights.h5")
     with pytest.raises(ValueError, match="do not fit"):
         plain.load_weights(tmp_path / "b.weights.h5")
+
+
+def test_a_layer_of_a_stack_gets_one_argument():
+    class Two(layers.Layer):
+        def call(self, inputs, training):
+            return inputs
+
+    class Nothing(layers.Layer):
+        def call(self):
+            return 1
+
+    with pytest.raises(
+        ValueError, match=r"can only have a single .*needs \['inputs', 'training'\]"
+    ):
+        nkeras.Sequential([Two()]).build((None, 2))
+    with pytest.raises(ValueError, match="has no positional argument"):
+        nkeras.Sequential([nkeras.Input((2,)), Nothing()])
+
+
+def test_a_stack_with_a_layer_that_says_no_shape():
+    class Dynamic(layers.Layer):
+        def call(self, inputs):
+            return inputs + 1.0
+
+        def compute_output_spec(self, *args, **kwargs):
+            raise NotImplementedError
+
+    x = np.ones((3, 2), "float32")
+    for start in ([], [nkeras.Input((2,))]):
+        model = nkeras.Sequential([*start, Dynamic(), layers.Dense(2)])
+        model(x)
+        expected = (x + 1) @ model.layers[1].kernel.numpy()
+        np.testing.assert_allclose(model(x).numpy(), expected, rtol=1e-6)
+        model.summary(print_fn=lambda *_, **__: None)
