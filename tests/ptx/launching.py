@@ -19,7 +19,7 @@ from tests.ptx import accesses, arithmetic, bits, copies, matrices, moving, warp
 from tests.ptx.arrays import Placed, place
 from tests.ptx.faults import Unknown
 from tests.ptx.kinds import WIDTHS
-from tests.ptx.machine import Machine
+from tests.ptx.machine import OPCODES, Machine, described
 from tests.ptx.memory import Memories, Piece, Space, smallest_access
 from tests.ptx.program import Program
 from tests.ptx.races import Races
@@ -92,6 +92,7 @@ def execute(
         Fault: the kernel does something wrong.
         Unknown: the kernel has an instruction that the interpreter lacks.
     """
+    _check_known(program)
     grid, block = three(grid), three(block)
     threads = int(np.prod(block))
     most = program.entry.most_threads
@@ -133,6 +134,13 @@ def execute(
         scheduler.run()
     placed.back()
     return Report(scheduler.warp_instructions, shared.size)
+
+
+def _check_known(program: Program) -> None:
+    """Also of instructions that this launch does not reach."""
+    for one in program.instructions:
+        if one.root not in (*OPCODES, "bra", "ret", "exit", "trap"):
+            raise Unknown(f"unknown opcode {one.opcode}, {described(one)}")
 
 
 def _widths(program: Program) -> list[int]:
@@ -217,12 +225,3 @@ def _watch(
             whereabouts,
             lambda cell, space=space: space.named(cell << space.shift),
         )
-
-
-def check_known(program: Program) -> None:
-    """Raise `Unknown` for an instruction that the interpreter lacks, executed or not."""
-    from tests.ptx.machine import OPCODES, described
-
-    for one in program.instructions:
-        if one.root not in (*OPCODES, "bra", "ret", "exit", "trap"):
-            raise Unknown(f"unknown opcode {one.opcode}, {described(one)}")

@@ -257,8 +257,3 @@ def smallest_access(widths: list[int]) -> int:
     return min([8, *widths])
 
 
-def width_of(kind: str) -> int:
-    """Bytes of a type."""
-    if kind not in DTYPES:
-        raise Unknown(f"type {kind}")
-    return DTYPES[kind].itemsize

@@ -95,8 +95,9 @@ def _values(kind: ArrayType | str, argument: Any) -> list[Any]:
         size, item = argument.size, argument.itemsize
         return [0, 0, size, item, None, *argument.shape, *argument.strides]
     value = np.dtype(kind).type(argument).item()
-    # JSON has no infinities; no number says where anything is.
-    return [0.0 if isinstance(value, float) and not np.isfinite(value) else value + 0]
+    if isinstance(value, float):  # JSON has no infinities; no such number says where anything is
+        return [value if np.isfinite(value) else 0.0]
+    return [int(value) % (1 << 8 * np.dtype(kind).itemsize)]
 
 
 def _run(path: Path, given: Path, seconds: int) -> dict[str, Any]:
