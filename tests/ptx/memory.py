@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tests.ptx.faults import Unknown
-from tests.ptx.kinds import DTYPES, UNSIGNED
+from tests.ptx.kinds import UNSIGNED
 from tests.ptx.machine import Instructed
 from tests.ptx.races import READ, WRITE, Races
 
@@ -255,5 +254,3 @@ _REAL = {"const": "global"}
 def smallest_access(widths: list[int]) -> int:
     """The size of a cell, for these sizes of accesses and elements."""
     return min([8, *widths])
-
-
