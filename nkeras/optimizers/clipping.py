@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from nkeras import ops
 from nkeras.core.tensor import Tensor
+from nkeras.ops.accumulating import clip_together
 from nkeras.ops.elementwise import root_of_squares
 
 
@@ -22,6 +23,8 @@ def global_norm(grads: Sequence[Tensor]) -> Tensor:
 
 def clip_by_global_norm(grads: Sequence[Tensor], clipnorm: float) -> list[Tensor]:
     """The gradients, scaled to a common L2 norm of at most `clipnorm`; NaN if it is infinite."""
+    if len({grad.dtype for grad in grads}) == 1:
+        return list(clip_together(*grads, clipnorm=float(clipnorm)))
     norm = global_norm(grads)
     scale = clipnorm / ops.maximum(norm, clipnorm) + (norm - norm)
     return [grad * ops.cast(scale, grad.dtype) for grad in grads]

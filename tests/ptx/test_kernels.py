@@ -32,7 +32,9 @@ def reference(name: str) -> Any:
 
     def composed(*arrays: Any, **static: Any) -> Any:
         with registry.use_backend("numpy"):
-            return PRIMITIVES[name](*arrays, **static).numpy()
+            found = PRIMITIVES[name](*arrays, **static)
+            several = isinstance(found, tuple)
+            return tuple(one.numpy() for one in found) if several else found.numpy()
 
     return REFERENCE.get(name, composed)
 

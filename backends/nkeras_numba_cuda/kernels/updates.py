@@ -83,8 +83,8 @@ class Update:
         dtype = calls[0][0].dtype
         calls = [[_aligned(contiguous(a)) for a in arrays] for arrays in calls]
         sizes = tuple(arrays[0].size for arrays in calls)
-        results = _results([arrays[0].shape for arrays in calls], len(self.outputs), dtype)
-        pieces, count = _pieces(sizes)
+        results = results_like([arrays[0].shape for arrays in calls], len(self.outputs), dtype)
+        pieces, count = pieces_of(sizes)
         if count:
             tables = [[*arrays, *new] for arrays, new in zip(calls, results, strict=True)]
             cells, numbers = _numbers(live)
@@ -176,7 +176,7 @@ def _aligned(array: Array) -> Array:
     return array if is_aligned(array) else array.copy()
 
 
-def _results(
+def results_like(
     shapes: Sequence[tuple[int, ...]], count: int, dtype: np.dtype
 ) -> list[tuple[Array, ...]]:
     """`count` arrays of each shape, in one block of memory."""
@@ -192,7 +192,7 @@ def _results(
 
 
 @kept_on_device
-def _pieces(sizes: tuple[int, ...]) -> tuple[Array, int]:
+def pieces_of(sizes: tuple[int, ...]) -> tuple[Array, int]:
     """For each block which call it works on, from where to where; and how many there are."""
     rows = [
         (call, start, min(start + PIECE, size))

@@ -56,5 +56,11 @@ CASES = [
     ),
     *update("accumulate_update", "accumulate", "wg", {"by": 0.5}),
     *update("decay_update", "decay", "w", {"keep": 0.9}),
+    Case(
+        "clip_together",
+        ("squares_of_pieces", "scale_pieces"),
+        arrays((5, 7), (4100,), (3,)),
+        {"clipnorm": 0.5},
+    ),
     Case("sgd_row_update", ("store_numbers",), rows, RATE),
 ]
