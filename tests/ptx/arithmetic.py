@@ -40,7 +40,7 @@ def _simple(one: Instructed, function: np.ufunc, kind: str) -> Step:
     return one.ufunc(function, one.result(kind), *one.inputs(kind))
 
 
-def _rounding(one: Instructed, name: str, function: np.ufunc, kind: str) -> Step:
+def with_rounding(one: Instructed, name: str, function: np.ufunc, kind: str) -> Step:
     """The same, with a rounding mode."""
     mode = one.take(*MODES) or "rn"
     saturate = one.take("sat") if is_float(kind) else None
@@ -75,7 +75,7 @@ def add(one: Instructed) -> Step:
         return _with_carry(one, kind, out=True, into=False)
     if not is_float(kind) and one.take("sat"):
         return one.values(_saturating(function), one.result(kind), *one.inputs(kind))
-    return _rounding(one, one.instruction.root, function, kind)
+    return with_rounding(one, one.instruction.root, function, kind)
 
 
 @opcode("addc", "subc")
@@ -119,7 +119,7 @@ def _saturating(function: np.ufunc) -> Callable[..., Array]:
 def mul(one: Instructed) -> Step:
     kind = one.kind()
     if is_float(kind) or kind in HALVES:
-        return _rounding(one, "mul", np.multiply, kind)
+        return with_rounding(one, "mul", np.multiply, kind)
     part = one.take("lo", "hi", "wide")
     if part == "lo":
         return one.ufunc(np.multiply, one.result(kind), *one.inputs(kind))
@@ -200,7 +200,7 @@ def fused(one: Instructed) -> Step:
 
 def _fma(one: Instructed, kind: str) -> Step:
     if kind not in HALVES:
-        return _rounding(one, "fma", fma, kind)
+        return with_rounding(one, "fma", fma, kind)
     one.take("rn")
     relu = one.take("relu")
 
@@ -216,7 +216,7 @@ def div(one: Instructed) -> Step:
     kind = one.kind()
     if is_float(kind):
         one.drop("approx", "full")
-        return _rounding(one, "div", np.divide, kind)
+        return with_rounding(one, "div", np.divide, kind)
     return _integer_division(one, kind, _quotient if is_signed(kind) else np.floor_divide)
 
 
@@ -303,75 +303,6 @@ def test_property(one: Instructed) -> Step:
     if name is None:
         raise Unknown("no property")
     return one.values(tests[name], one.result("pred"), *one.inputs(kind))
-
-
-@opcode("sqrt")
-def sqrt(one: Instructed) -> Step:
-    one.drop("approx")
-    return _rounding(one, "sqrt", np.sqrt, one.kind())
-
-
-@opcode("rcp")
-def reciprocal(one: Instructed) -> Step:
-    kind = one.kind()
-    if one.take("approx") and kind == "f64":
-        one.take("ftz")
-        return one.values(_upper_half_of_reciprocal, one.result(kind), *one.inputs(kind))
-    return _rounding(one, "rcp", np.reciprocal, kind)
-
-
-def _upper_half_of_reciprocal(x: Array) -> Array:
-    """The hardware gives the upper word of 1 / x alone."""
-    bits = np.reciprocal(x).view(np.uint64)
-    return (bits & np.uint64(0xFFFFFFFF00000000)).view(np.float64)
-
-
-def _exp2(x: Array) -> Array:
-    return np.exp2(x.astype(np.float64)).astype(x.dtype)
-
-
-def _sine(x: Array) -> Array:
-    return np.sin(x.astype(np.float64)).astype(x.dtype)
-
-
-def _cosine(x: Array) -> Array:
-    return np.cos(x.astype(np.float64)).astype(x.dtype)
-
-
-def _log2(x: Array) -> Array:
-    return np.log2(x.astype(np.float64)).astype(x.dtype)
-
-
-def _inverse_root(x: Array) -> Array:
-    return (1.0 / np.sqrt(x.astype(np.float64))).astype(x.dtype)
-
-
-def _tanh(x: Array) -> Array:
-    return np.tanh(x.astype(np.float64)).astype(x.dtype)
-
-
-_APPROXIMATE = {
-    "ex2": _exp2,
-    "lg2": _log2,
-    "sin": _sine,
-    "cos": _cosine,
-    "rsqrt": _inverse_root,
-    "tanh": _tanh,
-}
-
-
-@opcode(*_APPROXIMATE)
-def approximate(one: Instructed) -> Step:
-    """What the hardware approximates, here rounded once."""
-    kind = one.kind()
-    one.take("approx")
-    function = _APPROXIMATE[one.instruction.root]
-    flush = one.take("ftz")
-    if kind in HALVES:
-        function = in_halves(kind, function)
-    elif flush:
-        function = flushing(function)
-    return one.values(function, one.result(kind), *one.inputs(kind))
 
 
 @opcode("dp4a")

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.ptx import accesses, arithmetic, bits, copies, matrices, moving, warps
+from tests.ptx import accesses, arithmetic, bits, copies, functions, matrices, moving, warps
 from tests.ptx.arrays import Placed, place
 from tests.ptx.faults import Unknown
 from tests.ptx.kinds import WIDTHS
@@ -26,7 +26,7 @@ from tests.ptx.races import Races
 from tests.ptx.scheduling import Scheduler, blocks_at_once
 from tests.ptx.signatures import ArrayType, parameters_of
 
-OPCODE_FILES = (accesses, arithmetic, bits, copies, matrices, moving, warps)
+OPCODE_FILES = (accesses, arithmetic, bits, copies, functions, matrices, moving, warps)
 
 Sizes = int | Sequence[int]
 STATIC_GUARD = 32
