@@ -14,6 +14,10 @@ from nkeras_numba_cuda.cuda import SIMULATOR, cuda
 
 ALIGNMENT = 16
 """Bytes that the widest access of a kernel takes."""
+SMALL = 64
+"""Elements of arrays that are kept on the device by their values."""
+KEPT = 4096
+"""Elements of arrays of one value that are kept."""
 
 Array = Any  # cupy.ndarray, or strict.ndarray
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -55,8 +59,20 @@ def empty(shape: tuple[int, ...], dtype: Any) -> Array:
 
 
 def asarray(value: np.ndarray, dtype: str) -> Array:
-    """A NumPy array on the device."""
-    return array_module().asarray(np.asarray(value, dtype=np.dtype(dtype)))
+    """A NumPy array on the device, for readers only: small ones are copied once and kept."""
+    array = np.asarray(value, np.dtype(dtype))
+    if array.size == 1:
+        return full(array.shape, array.item(), dtype)
+    if array.size <= SMALL:
+        return constant(array.tobytes(), array.shape, dtype)
+    return array_module().asarray(array)
+
+
+def full(shape: tuple[int, ...], value: complex, dtype: str) -> Array:
+    """An array of one value, made on the device, for readers only: smaller ones are kept."""
+    make = _kept_full if math.prod(shape) <= KEPT else _full
+    # 0.0 and -0.0, or 1 and True, are one key, and NaN is none.
+    return make(shape, np.asarray(value, np.dtype(dtype)).tobytes(), dtype)
 
 
 def to_numpy(array: Array) -> np.ndarray:
@@ -75,7 +91,7 @@ def is_aligned(array: Array) -> bool:
 
 
 def kept_on_device(make: _Function) -> _Function:
-    """Decorator: what a function of hashable values copies to a device is kept there.
+    """Decorator: what a function of hashable values puts on a device is kept there.
 
     A device has a copy of its own, and each of its streams, for another would have to wait until
     the copy is there.
@@ -107,8 +123,17 @@ def constants(*values: int) -> Array:
 
 @kept_on_device
 def constant(values: bytes, shape: tuple[int, ...], dtype: str) -> Array:
-    """An array with these bytes, for readers only."""
-    return asarray(np.frombuffer(values, np.dtype(dtype)).reshape(shape), dtype)
+    """An array with these bytes."""
+    return array_module().asarray(np.frombuffer(values, np.dtype(dtype)).reshape(shape))
+
+
+def _full(shape: tuple[int, ...], value: bytes, dtype: str) -> Array:
+    array = empty(shape, dtype)
+    array.fill(np.frombuffer(value, np.dtype(dtype))[0])  # an argument of a launch, no copy
+    return array
+
+
+_kept_full = kept_on_device(_full)
 
 
 class Pointers:

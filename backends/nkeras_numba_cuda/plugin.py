@@ -53,13 +53,18 @@ class NumbaCuda:
         return _array_kernel(body)
 
     def asarray(self, value: np.ndarray, dtype: str) -> Array:
-        """A NumPy array on the device."""
+        """A NumPy array on the device, for readers only."""
         self._check(dtype)
         return _asarray(value, dtype)
 
     def to_numpy(self, array: Array) -> np.ndarray:
         """A copy of the array on the host."""
         return memory.to_numpy(array)
+
+    def full(self, shape: tuple[int, ...], value: complex, dtype: str) -> Array:
+        """An array of one value, without a copy from the host."""
+        self._check(dtype)
+        return memory.full(shape, value, dtype)
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
         """An array with undefined contents."""

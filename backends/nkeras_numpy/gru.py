@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nkeras_numpy.namespace import Array, in_float32, namespace
+from nkeras_numpy.namespace import Array, in_float32, joined, namespace, stacked
 from nkeras_numpy.recurrent import (
     before,
     bias_grad,
@@ -57,7 +57,7 @@ def gru(
             middle = reset * h if dropout is None else reset * h * dropout[2]
             candidate = xp.tanh(to_candidate + xp.matmul(middle, recurrent_kernel[:, 2 * units :]))
         h = kept(mask, step, update * h + (1 - update) * candidate, h)
-        gates[:, step] = xp.concatenate([update, reset, candidate], axis=-1)
+        gates[:, step] = joined([update, reset, candidate], axis=-1)
         y[:, step], inner[:, step] = h, middle
     return y, h, gates, inner
 
@@ -99,29 +99,29 @@ def gru_grad(
         by_candidate = grad_h * (1 - update) * (1 - candidate * candidate)
         if reset_after:
             by_reset = by_candidate * middle * reset * (1 - reset)
-            rows = xp.concatenate([by_update, by_reset, by_candidate * reset], axis=-1)
+            rows = joined([by_update, by_reset, by_candidate * reset], axis=-1)
             through = recurrent_grad(rows, recurrent_kernel, dropout)
         else:
             by_middle = xp.matmul(by_candidate, recurrent_kernel[:, 2 * units :].T)
             by_middle = by_middle if dropout is None else by_middle * dropout[2]
             by_reset = by_middle * old * reset * (1 - reset)
-            rows = xp.concatenate([by_update, by_reset, by_candidate], axis=-1)
+            rows = joined([by_update, by_reset, by_candidate], axis=-1)
             block = recurrent_kernel[:, : 2 * units]
             through = by_middle * reset + recurrent_grad(rows[:, : 2 * units], block, first)
         zeros = xp.zeros_like(rows)
         grad_s[:, step] = kept(mask, step, rows, zeros)
-        rows = xp.concatenate([by_update, by_reset, by_candidate], axis=-1)
+        rows = joined([by_update, by_reset, by_candidate], axis=-1)
         grad_z[:, step] = kept(mask, step, rows, zeros)
         grad_h = kept(mask, step, grad_h * update + through, grad_h)
     grad_x, grad_kernel = inputs_grad(grad_z, x, kernel, by_x)
     if reset_after:
         grad_recurrent = recurrent_kernel_grad(grad_s, states, dropout)
-        grad_bias = None if bias is None else xp.stack([grad_z.sum((0, 1)), grad_s.sum((0, 1))])
+        grad_bias = None if bias is None else stacked([grad_z.sum((0, 1)), grad_s.sum((0, 1))])
     else:
         parts = [
             recurrent_kernel_grad(grad_s[..., : 2 * units], states, first),
             recurrent_kernel_grad(grad_s[..., 2 * units :], inner, None),
         ]
-        grad_recurrent = xp.concatenate(parts, axis=1)
+        grad_recurrent = joined(parts, axis=1)
         grad_bias = bias_grad(grad_z, bias)
     return grad_x, grad_h, grad_kernel, grad_recurrent, grad_bias

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nkeras_numpy.namespace import Array, in_float32, namespace
+from nkeras_numpy.namespace import Array, in_float32, namespace, stacked
 from nkeras_numpy.registry import KERNELS
 
 
@@ -51,7 +51,7 @@ def cdist_squared(x: Array, y: Array) -> Array:
     if not columns:
         batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
         return xp.zeros((*batch, 0, y.shape[-2]), x.dtype)
-    return xp.stack(columns, axis=-2).astype(x.dtype)
+    return stacked(columns, axis=-2).astype(x.dtype)
 
 
 @KERNELS.register

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nkeras_numpy.namespace import Array, in_float32, namespace
+from nkeras_numpy.namespace import Array, in_float32, joined, namespace
 from nkeras_numpy.recurrent import (
     before,
     bias_grad,
@@ -44,7 +44,7 @@ def lstm(
         cell = f * c + i * g
         c = kept(mask, step, cell, c)
         h = kept(mask, step, o * xp.tanh(cell), h)
-        gates[:, step] = xp.concatenate([i, f, g, o], axis=-1)
+        gates[:, step] = joined([i, f, g, o], axis=-1)
         y[:, step], cells[:, step] = h, c
     return y, h, c, gates, cells
 
@@ -88,7 +88,7 @@ def lstm_grad(
             grad_cell * i * (1 - g * g),
             grad_h * bent * o * (1 - o),
         ]
-        rows = xp.concatenate(parts, axis=-1)
+        rows = joined(parts, axis=-1)
         grad_z[:, step] = kept(mask, step, rows, xp.zeros_like(rows))
         grad_c = kept(mask, step, grad_cell * f, grad_c)
         through = recurrent_grad(rows, recurrent_kernel, dropout)

@@ -6,7 +6,7 @@ serve as the reference implementation on device arrays.
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -26,6 +26,33 @@ def namespace(x: Array) -> Any:
     if not hasattr(module, "asnumpy"):
         raise TypeError(f"a kernel takes numpy or cupy arrays, not {type(x).__name__}")
     return module
+
+
+def joined(arrays: Sequence[Array], axis: int) -> Array:
+    """Arrays of one dtype behind each other; on a device part by part.
+
+    CuPy's function copies their addresses from the host first.
+    """
+    first = arrays[0]
+    if isinstance(first, np.ndarray):
+        return np.concatenate(arrays, axis)
+    axis %= first.ndim
+    shape = list(first.shape)
+    shape[axis] = sum(array.shape[axis] for array in arrays)
+    y = namespace(first).empty(tuple(shape), first.dtype)
+    start = 0
+    for array in arrays:
+        end = start + array.shape[axis]
+        y[(slice(None),) * axis + (slice(start, end),)] = array
+        start = end
+    return y
+
+
+def stacked(arrays: Sequence[Array], axis: int = 0) -> Array:
+    """Arrays of one shape and dtype along a new axis."""
+    axis %= arrays[0].ndim + 1
+    at = (slice(None),) * axis + (None,)
+    return joined([array[at] for array in arrays], axis)
 
 
 def in_float32(kernel: Kernel) -> Kernel:

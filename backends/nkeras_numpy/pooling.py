@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nkeras_numpy.namespace import Array, in_float32, namespace
+from nkeras_numpy.namespace import Array, in_float32, namespace, stacked
 from nkeras_numpy.registry import KERNELS
 from nkeras_numpy.windows import (
     Ints,
@@ -42,7 +42,7 @@ def max_pool(x: Array, *, pool_size: Ints, strides: Ints, padding: Pairs) -> tup
     counts = output_sizes(x.shape[1:-1], pool_size, strides, padding, dilation)
     padded = pad_spatial(x, padding, _lowest(x.dtype))
     met = [padded[cells] for _, cells in positions(pool_size, strides, dilation, counts)]
-    stack = xp.stack(met)  # (positions in the window, *shape of y)
+    stack = stacked(met)  # (positions in the window, *shape of y)
     winner = xp.argmax(stack, axis=0).astype(winner_dtype(pool_size))
     return xp.take_along_axis(stack, winner[None], axis=0)[0], winner
 

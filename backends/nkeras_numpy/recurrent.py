@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from nkeras_numpy.namespace import Array, namespace
+from nkeras_numpy.namespace import Array, joined, namespace
 
 
 def sigmoid(x: Array) -> Array:
@@ -46,7 +46,7 @@ def recurrent(h: Array, kernel: Array, dropout: Array | None) -> Array:
     if dropout is None:
         return xp.matmul(h, kernel)
     blocks = xp.split(kernel, len(dropout), axis=1)
-    return xp.concatenate(
+    return joined(
         [xp.matmul(h * drop, block) for drop, block in zip(dropout, blocks, strict=True)], axis=1
     )
 
@@ -73,15 +73,14 @@ def recurrent_kernel_grad(grad: Array, states: Array, dropout: Array | None) -> 
     for drop, part in zip(dropout, xp.split(grad, len(dropout), axis=2), strict=True):
         rows = (states * drop[:, None]).reshape(-1, units)
         blocks.append(xp.matmul(rows.T, part.reshape(-1, part.shape[-1])))
-    return xp.concatenate(blocks, axis=1)
+    return joined(blocks, axis=1)
 
 
 def before(first: Array, later: Array, reverse: bool) -> Array:
     """What was there before each step: `first`, then what each step but the last made."""
-    xp = namespace(first)
     if reverse:
-        return xp.concatenate([later[:, 1:], first[:, None]], axis=1)
-    return xp.concatenate([first[:, None], later[:, :-1]], axis=1)
+        return joined([later[:, 1:], first[:, None]], axis=1)
+    return joined([first[:, None], later[:, :-1]], axis=1)
 
 
 def bias_grad(grad: Array, bias: Array | None) -> Array | None:

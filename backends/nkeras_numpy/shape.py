@@ -4,7 +4,7 @@ import builtins
 
 import numpy as np
 
-from nkeras_numpy.namespace import Array, namespace
+from nkeras_numpy.namespace import Array, joined, namespace, stacked
 from nkeras_numpy.registry import KERNELS
 from nkeras_numpy.windows import Ints, Pairs
 
@@ -36,12 +36,12 @@ def repeat(x: Array, *, repeats: Ints) -> Array:
 
 @KERNELS.register
 def concatenate(*xs: Array, axis: int) -> Array:
-    return namespace(xs[0]).concatenate(xs, axis=axis)
+    return joined(xs, axis)
 
 
 @KERNELS.register
 def stack(*xs: Array, axis: int) -> Array:
-    return namespace(xs[0]).stack(xs, axis=axis)
+    return stacked(xs, axis)
 
 
 @KERNELS.register

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nkeras_numpy.namespace import Array, in_float32, namespace
+from nkeras_numpy.namespace import Array, in_float32, joined, namespace, stacked
 from nkeras_numpy.registry import KERNELS
 
 _WHOLE = 64  # rows of a triangle that LAPACK solves
@@ -30,7 +30,7 @@ def nan_where_it_fails(function: Callable[..., Any], *arrays: Array) -> Any:
         nan_where_it_fails(function, *[x[place] for x in wide]) for place in np.ndindex(*batch)
     ]
     joined = tuple(
-        xp.stack(one).reshape((*batch, *one[0].shape))
+        stacked(one).reshape((*batch, *one[0].shape))
         for one in zip(*map(_as_tuple, found), strict=True)
     )
     return joined if isinstance(found[0], tuple) else joined[0]
@@ -76,7 +76,7 @@ def _by_halves(a: Array, b: Array, lower: bool) -> Array:
     rest = b[..., second, :] - a[..., second, first] @ found
     other = _by_halves(a[..., second, second], rest, lower)
     found = xp.broadcast_to(found, (*other.shape[:-2], *found.shape[-2:]))
-    return xp.concatenate([found, other] if lower else [other, found], axis=-2)
+    return joined([found, other] if lower else [other, found], axis=-2)
 
 
 @KERNELS.register
@@ -121,8 +121,8 @@ def cofactors(x: Array) -> Array:
     def found(x: Array) -> Array:
         u, s, vh = xp.linalg.svd(x, full_matrices=False)
         ones = xp.ones_like(s[..., :1])
-        before = xp.cumprod(xp.concatenate([ones, s[..., :-1]], -1), axis=-1)
-        behind = xp.cumprod(xp.concatenate([ones, s[..., :0:-1]], -1), axis=-1)[..., ::-1]
+        before = xp.cumprod(joined([ones, s[..., :-1]], -1), axis=-1)
+        behind = xp.cumprod(joined([ones, s[..., :0:-1]], -1), axis=-1)[..., ::-1]
         factor = (xp.linalg.det(u) * xp.linalg.det(vh))[..., None]
         return u.conj() @ ((factor * before * behind)[..., None] * vh.conj())
 

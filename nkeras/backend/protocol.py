@@ -41,7 +41,7 @@ class Backend(Protocol):
         ...
 
     def asarray(self, value: np.ndarray, dtype: str) -> Array:
-        """A NumPy array moved to this backend as `dtype`; may share memory."""
+        """A NumPy array moved to this backend as `dtype`, for readers; may share memory."""
         ...
 
     def to_numpy(self, array: Array) -> np.ndarray:
@@ -97,6 +97,14 @@ class SupportsCallsTogether(Protocol):
     together: Mapping[str, Kernel]
     """By primitive name: `kernel(calls, **static)`, with the arrays of each call, gives a list of
     tuples; arrays are float32, or all are float64."""
+
+
+class SupportsFull(Protocol):
+    """What a backend may have besides: arrays of one value, made without one on the host."""
+
+    def full(self, shape: tuple[int, ...], value: complex, dtype: str) -> Array:
+        """An array of one value, for readers only."""
+        ...
 
 
 class SupportsCompileAhead(Protocol):

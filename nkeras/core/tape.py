@@ -13,7 +13,7 @@ from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.errors import short
 from nkeras.core.scope import Scope
 from nkeras.core.spec import Spec
-from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
+from nkeras.core.tensor import Operators, Tensor, as_tensor, filled, from_numpy
 from nkeras.core.tracebacks import entry
 from nkeras.core.typing import AnyTensor, Gradients, Structure
 
@@ -350,12 +350,12 @@ def _add(a: Tensor, b: Tensor) -> Tensor:
 
 def zeros(spec: Spec) -> Tensor:
     """A tensor of zeros."""
-    return from_numpy(np.zeros(spec.shape, dtypes.to_numpy(spec.dtype)), spec.dtype)
+    return filled(spec.shape, 0, spec.dtype)
 
 
 def ones(spec: Spec) -> Tensor:
     """A tensor of ones."""
-    return from_numpy(np.ones(spec.shape, dtypes.to_numpy(spec.dtype)), spec.dtype)
+    return filled(spec.shape, 1, spec.dtype)
 
 
 def sum_to(gradient: Tensor, spec: Spec) -> Tensor:

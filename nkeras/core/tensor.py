@@ -269,6 +269,11 @@ class Tensor(Operators):
         return from_numpy, (self.numpy(), self.dtype)
 
 
+def is_on_host(tensor: Tensor) -> bool:
+    """Whether its values can be looked at without waiting for a device."""
+    return isinstance(tensor.data, np.ndarray) or getattr(tensor.backend, "is_symbolic", False)
+
+
 def from_numpy(array: np.ndarray, dtype: str | None = None) -> Tensor:
     """A tensor on the active backend."""
     backend = registry.active()
@@ -276,6 +281,15 @@ def from_numpy(array: np.ndarray, dtype: str | None = None) -> Tensor:
     if name not in backend.dtypes:
         raise BackendError(f"Backend {backend.name!r} has no dtype {name}.")
     return Tensor(backend.asarray(array, name), backend)
+
+
+def filled(shape: tuple[int, ...], value: complex, dtype: str) -> Tensor:
+    """A tensor of one value on the active backend."""
+    backend = registry.active()
+    full = getattr(backend, "full", None)
+    if full is None:
+        return from_numpy(np.full(shape, value, dtypes.to_numpy(dtype)), dtype)
+    return Tensor(full(shape, value, dtype), backend)
 
 
 def as_tensor(value: Any, dtype: str | None = None) -> Tensor:

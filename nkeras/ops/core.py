@@ -13,7 +13,7 @@ from nkeras.core import dtypes, graph, tape
 from nkeras.core.errors import short
 from nkeras.core.primitive import op, primitive, shape_of, to_tensor
 from nkeras.core.spec import Shape, Spec, Typed
-from nkeras.core.tensor import Tensor, as_tensor
+from nkeras.core.tensor import Tensor, as_tensor, filled
 from nkeras.core.typing import DTypeLike, Gradients, ShapeLike, Structure, TensorLike
 from nkeras.core.variable import Variable
 from nkeras.ops.elementwise import where_
@@ -253,7 +253,7 @@ def full(shape: ShapeLike | int, fill_value: TensorLike, dtype: DTypeLike = None
         name = dtypes.standardize(dtype)
         if graph.tracing() and math.prod(sizes) > graph.LARGE:
             return graph.symbolic(sizes, name)
-        return as_tensor(np.full(sizes, fill_value, dtypes.to_numpy(name)), name)
+        return filled(sizes, fill_value, name)
     value = to_tensor(fill_value)
     return broadcast_to(value if dtype is None else cast(value, dtype), sizes)
 

@@ -1,7 +1,11 @@
-"""Gathering and scattering by integer indices. Indices out of range are errors, not clamped."""
+"""Gathering and scattering by integer indices. Indices out of range are errors, not clamped.
+
+On a device nobody looks at them: `take` gives NaN, all else takes them modulo the size.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +15,9 @@ from nkeras.core.errors import short
 from nkeras.core.host import on_host
 from nkeras.core.primitive import op, primitive, to_tensor
 from nkeras.core.spec import Shape, Spec, Typed, broadcast_shapes, normalize_axis
-from nkeras.core.tensor import Tensor
+from nkeras.core.tensor import Tensor, is_on_host, to_array
 from nkeras.core.typing import ShapeLike, TensorLike
-from nkeras.ops.elementwise import divide_no_nan, equal, where_
+from nkeras.ops.elementwise import divide_no_nan, equal, mod, where_
 from nkeras.ops.shape import cast, reshape, stack
 
 
@@ -173,24 +177,44 @@ def checked_indices(
     With `unchecked` those that are on a device stay as they are, where its kernels see to them.
 
     While a step is recorded, replays check them too, and negative ones are left to the kernels.
+    Other ones on a device are not looked at, for that would wait for it: they are taken modulo the
+    size.
 
     Raises:
         ValueError: an index is out of `[-size, size)`.
     """
     if unchecked and isinstance(indices, Tensor) and _takes_any_index(indices):
         return cast(indices, "int32")
-    may_change = observer.active() is not None and isinstance(indices, Tensor)
-    indices = to_tensor(indices)
+    given, indices = indices, to_tensor(indices)
     if indices.dtype == "bool" or not dtypes.is_integer(indices.dtype):
         indices = cast(indices, "int32")
     if isinstance(indices, graph.KerasTensor):
         return indices
-    if may_change:
+    if not is_on_host(indices):
+        for values in _given(given):
+            _check_range(values, size, owner)
+        return _modulo(indices, [size])
+    if observer.active() is not None and isinstance(given, Tensor):
         on_host(lambda values: _check_range(values, size, owner), indices)
     elif _check_range(indices.numpy(), size, owner):
         values = indices.numpy()
         indices = to_tensor(np.where(values < 0, values + size, values), "int32")
     return cast(indices, "int32")
+
+
+def _given(indices: object) -> list[np.ndarray]:
+    """The indices where the caller has them on the host, though the tensor is on a device."""
+    if isinstance(indices, (np.ndarray, int, list, tuple)):
+        values, dtype = to_array(indices)
+        if dtypes.is_integer(dtype):
+            return [values]
+    return []
+
+
+def _modulo(indices: Tensor, sizes: Sequence[int]) -> Tensor:
+    """In range for sure, and what counts from the end from the beginning."""
+    indices = cast(indices, "int32")
+    return mod(indices, sizes if len(sizes) > 1 else sizes[0]) if all(sizes) else indices
 
 
 def _check_range(values: np.ndarray, size: int, owner: str) -> bool:
@@ -264,9 +288,8 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = None)
 
 
 def checked_coordinates(indices: TensorLike, shape: Shape, owner: str) -> Tensor:
-    """Coordinates `(..., depth)` as non-negative int32 tensor, checked against a shape."""
-    may_change = observer.active() is not None and isinstance(indices, Tensor)
-    indices = to_tensor(indices)
+    """Coordinates `(..., depth)` as non-negative int32 tensor, checked as `checked_indices`."""
+    given, indices = indices, to_tensor(indices)
     depth = indices.shape[-1] if indices.shape else 0
     if not 1 <= depth <= len(shape):
         raise ValueError(
@@ -275,7 +298,11 @@ def checked_coordinates(indices: TensorLike, shape: Shape, owner: str) -> Tensor
         )
     if isinstance(indices, graph.KerasTensor):
         return indices
-    if may_change:
+    if not is_on_host(indices):
+        for values in _given(given):
+            _check_columns(values, shape, owner)
+        return _modulo(indices, shape[:depth])
+    if observer.active() is not None and isinstance(given, Tensor):
         on_host(lambda values: _check_columns(values, shape, owner), indices)
         return cast(indices, "int32")
     columns = [checked_indices(indices.numpy()[..., i], shape[i], owner) for i in range(depth)]

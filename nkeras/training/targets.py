@@ -6,6 +6,7 @@ import numpy as np
 
 from nkeras import losses
 from nkeras.core.errors import cut_text, short, warn
+from nkeras.core.tensor import Tensor, is_on_host
 from nkeras.losses.sparse_crossentropy import host_labels
 from nkeras.training.outputs import name_of
 
@@ -24,16 +25,17 @@ def is_checked(loss: object) -> bool:
 
 
 def check_targets(loss: object, y_true: object, name: str) -> None:
-    """Refuse labels with fractions, warn of probabilities that are none; on the host only.
+    """Refuse labels with fractions, warn of probabilities that are none.
 
-    Labels that are out of range are refused by the loss itself, in every step.
+    Labels that are out of range are refused by the loss itself, in every step; on a device, which
+    no step waits for, their loss is NaN.
 
     Args:
         loss: of which `is_checked` is true.
         y_true: its targets.
         name: of the output, or of the loss where the output has none.
     """
-    values = host_labels(y_true)  # type: ignore[arg-type]
+    values = _values(y_true)
     if values is None or not values.size or values.dtype.kind not in "biuf":
         return
     owner = f"{cut_text(name_of(loss))} of {short(name)}"
@@ -49,6 +51,13 @@ def check_targets(loss: object, y_true: object, name: str) -> None:
             f"{owner}: labels must be whole numbers. Received: {wrong:g} in targets of shape "
             f"{values.shape} and dtype {values.dtype}"
         )
+
+
+def _values(y_true: object) -> np.ndarray | None:
+    """The targets; those on a device are copied, which one batch is worth."""
+    if isinstance(y_true, Tensor) and not is_on_host(y_true):
+        return y_true.backend.to_numpy(y_true.data)
+    return host_labels(y_true)  # type: ignore[arg-type]
 
 
 def _function(loss: object) -> object:
