@@ -81,8 +81,11 @@ libdevice: Any = None
 types: Any = None
 simulated_array: Any = None
 """Marks a NumPy array as device memory in the simulator, which copies others in and out."""
+simulated_kernels: Any = None
+"""The module of the simulator that runs blocks."""
 
 if SIMULATOR:
+    simulated_kernels = import_module("numba.cuda.simulator.kernel")
     simulated_array = import_module("numba.cuda.simulator.cudadrv.devicearray").FakeCUDAArray
 elif TARGET == "numba-cuda-mlir":
     intrinsic = NeedsNumbaCuda
@@ -127,5 +130,6 @@ __all__ = [
     "intrinsic",
     "libdevice",
     "simulated_array",
+    "simulated_kernels",
     "types",
 ]

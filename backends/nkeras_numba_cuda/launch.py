@@ -151,8 +151,7 @@ def _launch(
     compiled: Any, grid: tuple[int, ...], threads: int, shared: int, seen: list[Any]
 ) -> None:
     if SIMULATOR:
-        with simulator.lock:
-            compiled[grid, threads, 0, shared](*seen)
+        simulator.run(compiled, grid, threads, shared, seen)
         return
     configured = compiled[grid, threads, _stream(), shared]
     if shared > SHARED_WITHOUT_ASKING and not configured.pre_launch_callbacks:

@@ -64,7 +64,7 @@ class NumbaCuda:
     def full(self, shape: tuple[int, ...], value: complex, dtype: str) -> Array:
         """An array of one value, without a copy from the host."""
         self._check(dtype)
-        return memory.full(shape, value, dtype)
+        return _full(shape, value, dtype)
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
         """An array with undefined contents."""
@@ -101,6 +101,7 @@ class NumbaCuda:
 
 
 _asarray = explained(memory.asarray, "asarray")
+_full = explained(memory.full, "full")
 _empty = explained(memory.empty, "empty")
 
 

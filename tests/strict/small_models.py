@@ -45,7 +45,7 @@ def lstm() -> Any:
     return nkeras.Sequential(
         [
             layers.Embedding(6, 4),
-            layers.LSTM(4, dropout=0.2, recurrent_dropout=0.2),
+            layers.LSTM(4, dropout=0.2),
             layers.Dense(3, activation="softmax"),
         ]
     )
