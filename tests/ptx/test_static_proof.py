@@ -24,8 +24,13 @@ from tests.ptx.static_proof import proof
 from tests.ptx.test_kernels import kernel_of
 from tests.ptx.tiled import tiled_product
 
-pytest.importorskip("sentryward")
 pytestmark = pytest.mark.long
+
+
+@pytest.fixture(autouse=True)
+def _tool() -> None:
+    pytest.importorskip("sentryward")
+
 
 TWO = "void(float32[::1], float32[::1])"
 
