@@ -15,6 +15,7 @@ from kernel_calls import normal
 
 import nkeras
 import nkeras.backend.scalars
+import nkeras.ops.accumulating
 import nkeras.ops.hits
 import nkeras_numba_cuda
 import nkeras_numpy
@@ -33,6 +34,7 @@ from tests.harness.device_arrays import Fails, empty_arrays
 
 assert nkeras.backend.scalars.__all__
 assert nkeras.ops.hits.label_hits
+assert nkeras.ops.accumulating.clip_together
 
 BACKEND = nkeras_numba_cuda.backend()
 NUMPY = nkeras_numpy.backend()

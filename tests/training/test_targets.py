@@ -47,7 +47,7 @@ def test_labels_with_fractions_are_refused(loss: Any, method: str) -> None:
 def test_labels_out_of_range_are_refused(wrong: float) -> None:
     labels = np.where(np.arange(16) == 15, wrong, LABELS)
     with pytest.raises(ValueError, match="is out of range for 3 classes"):
-        _sparse().fit(X, labels, batch_size=4, verbose=0)
+        _sparse().fit(X, labels, batch_size=4, shuffle=False, verbose=0)
 
 
 def test_an_ignored_label_is_right() -> None:
