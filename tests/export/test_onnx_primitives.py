@@ -48,8 +48,13 @@ def is_of_training(name: str) -> bool:
 
 
 def is_written(name: str, case: Any) -> bool:
-    """Whether a case is no exception: complex numbers, and dropout inside attention, are."""
+    """Whether a case is no exception.
+
+    Complex numbers are, dropout inside attention, and places of NaN, of which ONNX says nothing.
+    """
     arrays = [np.asarray(array) for array in case.arrays if array is not None]
+    if name in ("label_hits", "target_hits") and any(np.isnan(array).any() for array in arrays):
+        return False
     is_complex = name in OF_COMPLEX or any(array.dtype.kind == "c" for array in arrays)
     return not is_complex and not case.static.get("rate")
 

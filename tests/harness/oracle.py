@@ -194,8 +194,9 @@ def _serve() -> None:
     import keras
     import numpy as np
 
-    _draw_weights_with_numpy()
+    own_weights = _draw_weights_with_numpy()
     defined = {"keras": keras, "ops": keras.ops, "jax": jax, "jnp": jnp, "np": np}
+    defined["own_weights"] = own_weights
     while True:
         try:
             code, inputs = pickle.load(requests)
@@ -212,8 +213,14 @@ def _serve() -> None:
         answers.flush()
 
 
-def _draw_weights_with_numpy() -> None:
-    """Random first values of weights, which no test compares: XLA compiles each shape for 0.3 s."""
+def _draw_weights_with_numpy() -> Any:
+    """Random first values of weights, which few tests compare: XLA compiles each shape for 0.3 s.
+
+    Returns:
+        A context manager for those few: Keras draws.
+    """
+    from contextlib import contextmanager
+
     import numpy as np
     from keras.src.backend.jax.core import JaxVariable
     from keras.src.initializers.random_initializers import RandomInitializer
@@ -228,6 +235,16 @@ def _draw_weights_with_numpy() -> None:
             usual(self, initializer)
 
     JaxVariable._initialize_with_initializer = initialize
+
+    @contextmanager
+    def own_weights() -> Any:
+        JaxVariable._initialize_with_initializer = usual
+        try:
+            yield
+        finally:
+            JaxVariable._initialize_with_initializer = initialize
+
+    return own_weights
 
 
 def _dedent(code: str) -> str:
