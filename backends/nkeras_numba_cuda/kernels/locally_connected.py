@@ -5,7 +5,7 @@ from __future__ import annotations
 from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.device.intrinsics import udiv, umod
 from nkeras_numba_cuda.kernels.registry import OWN
-from nkeras_numba_cuda.kernels.windows import AT, geometry
+from nkeras_numba_cuda.kernels.windows import AT, geometry, output_at, place_of
 from nkeras_numba_cuda.launch import FLOATING, kernel
 from nkeras_numba_cuda.memory import Array, constants, contiguous, empty
 from nkeras_numpy import locally_connected as reference
@@ -22,14 +22,7 @@ def locally_connected_forward(y, x, kernel, g):
     channels, filters = g[AT.channels], g[AT.filters]
     line = window_2 * channels
     for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
-        rest = udiv(i, filters)
-        at_kernel = i - rest * filters
-        o_2 = umod(rest, count_2)
-        rest = udiv(rest, count_2)
-        o_1 = umod(rest, count_1)
-        rest = udiv(rest, count_1)
-        o_0 = umod(rest, count_0)
-        n = udiv(rest, count_0)
+        n, o_0, o_1, o_2, at_kernel = place_of(i, count_0, count_1, count_2, filters)
         place = (o_0 * count_1 + o_1) * count_2 + o_2
         at_kernel += place * window_0 * window_1 * line * filters
         total = y.dtype.type(0)
@@ -51,36 +44,23 @@ def locally_connected_backward_input(grad_x, grad_y, kernel, g):
     count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
     channels, filters = g[AT.channels], g[AT.filters]
     for i in range(cuda.grid(1), grad_x.size, cuda.gridsize(1)):
-        rest = udiv(i, channels)
-        c = i - rest * channels
-        i_2 = umod(rest, size_2)
-        rest = udiv(rest, size_2)
-        i_1 = umod(rest, size_1)
-        rest = udiv(rest, size_1)
-        i_0 = umod(rest, size_0)
-        n = udiv(rest, size_0)
+        n, i_0, i_1, i_2, c = place_of(i, size_0, size_1, size_2, channels)
         total = grad_x.dtype.type(0)
         # A tap meets this cell from the place whose window starts at `start`, if there is one.
         for k_0 in range(window_0):
             start_0 = i_0 - k_0
-            if start_0 < 0 or umod(start_0, g[AT.stride_0]) != 0:
-                continue
-            o_0 = udiv(start_0, g[AT.stride_0])
-            if o_0 >= count_0:
+            o_0 = output_at(start_0, g[AT.stride_0], count_0)
+            if o_0 < 0:
                 continue
             for k_1 in range(window_1):
                 start_1 = i_1 - k_1
-                if start_1 < 0 or umod(start_1, g[AT.stride_1]) != 0:
-                    continue
-                o_1 = udiv(start_1, g[AT.stride_1])
-                if o_1 >= count_1:
+                o_1 = output_at(start_1, g[AT.stride_1], count_1)
+                if o_1 < 0:
                     continue
                 for k_2 in range(window_2):
                     start_2 = i_2 - k_2
-                    if start_2 < 0 or umod(start_2, g[AT.stride_2]) != 0:
-                        continue
-                    o_2 = udiv(start_2, g[AT.stride_2])
-                    if o_2 >= count_2:
+                    o_2 = output_at(start_2, g[AT.stride_2], count_2)
+                    if o_2 < 0:
                         continue
                     place = (o_0 * count_1 + o_1) * count_2 + o_2
                     tap = ((place * window_0 + k_0) * window_1 + k_1) * window_2 + k_2
@@ -99,14 +79,7 @@ def locally_connected_backward_kernel(grad_kernel, x, grad_y, g, batch):
     channels, filters = g[AT.channels], g[AT.filters]
     image, output = size_0 * size_1 * size_2 * channels, count_0 * count_1 * count_2 * filters
     for i in range(cuda.grid(1), grad_kernel.size, cuda.gridsize(1)):
-        rest = udiv(i, filters)
-        f = i - rest * filters
-        c = umod(rest, channels)
-        rest = udiv(rest, channels)
-        k_2 = umod(rest, window_2)
-        rest = udiv(rest, window_2)
-        k_1 = umod(rest, window_1)
-        rest = udiv(rest, window_1)
+        rest, k_1, k_2, c, f = place_of(i, window_1, window_2, channels, filters)
         k_0 = umod(rest, window_0)
         place = udiv(rest, window_0)
         o_2 = umod(place, count_2)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.device.intrinsics import udiv, umod
 from nkeras_numba_cuda.kernels.endings import completing
-from nkeras_numba_cuda.kernels.windows import AT
+from nkeras_numba_cuda.kernels.windows import AT, output_at, place_of
 from nkeras_numba_cuda.launch import FLOATING, Kernel, kernel
 
 
@@ -24,14 +24,7 @@ def _conv_forward(dtype: str) -> Kernel:
         channels, filters, groups = g[AT.channels], g[AT.filters], g[AT.groups]
         group_channels, group_filters = udiv(channels, groups), udiv(filters, groups)
         for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
-            rest = udiv(i, filters)
-            f = i - rest * filters
-            o_2 = umod(rest, count_2)
-            rest = udiv(rest, count_2)
-            o_1 = umod(rest, count_1)
-            rest = udiv(rest, count_1)
-            o_0 = umod(rest, count_0)
-            n = udiv(rest, count_0)
+            n, o_0, o_1, o_2, f = place_of(i, count_0, count_1, count_2, filters)
             first = udiv(f, group_filters) * group_channels
             total = y.dtype.type(0)
             for k_0 in range(window_0):
@@ -70,14 +63,7 @@ def conv_backward_input(grad_x, grad_y, kernel, g):
     channels, filters, groups = g[AT.channels], g[AT.filters], g[AT.groups]
     group_channels, group_filters = udiv(channels, groups), udiv(filters, groups)
     for i in range(cuda.grid(1), grad_x.size, cuda.gridsize(1)):
-        rest = udiv(i, channels)
-        channel = i - rest * channels
-        i_2 = umod(rest, size_2)
-        rest = udiv(rest, size_2)
-        i_1 = umod(rest, size_1)
-        rest = udiv(rest, size_1)
-        i_0 = umod(rest, size_0)
-        n = udiv(rest, size_0)
+        n, i_0, i_1, i_2, channel = place_of(i, size_0, size_1, size_2, channels)
         group = udiv(channel, group_channels)
         c = channel - group * group_channels
         total = grad_x.dtype.type(0)
@@ -85,31 +71,19 @@ def conv_backward_input(grad_x, grad_y, kernel, g):
         # input, if there is one: windows start at multiples of the stride.
         for k_0 in range(window_0):
             start_0 = i_0 + g[AT.low_0] - k_0 * g[AT.dilation_0]
-            if (
-                start_0 < 0
-                or umod(start_0, g[AT.stride_0]) != 0
-                or udiv(start_0, g[AT.stride_0]) >= count_0
-            ):
+            o_0 = output_at(start_0, g[AT.stride_0], count_0)
+            if o_0 < 0:
                 continue
-            o_0 = udiv(start_0, g[AT.stride_0])
             for k_1 in range(window_1):
                 start_1 = i_1 + g[AT.low_1] - k_1 * g[AT.dilation_1]
-                if (
-                    start_1 < 0
-                    or umod(start_1, g[AT.stride_1]) != 0
-                    or udiv(start_1, g[AT.stride_1]) >= count_1
-                ):
+                o_1 = output_at(start_1, g[AT.stride_1], count_1)
+                if o_1 < 0:
                     continue
-                o_1 = udiv(start_1, g[AT.stride_1])
                 for k_2 in range(window_2):
                     start_2 = i_2 + g[AT.low_2] - k_2 * g[AT.dilation_2]
-                    if (
-                        start_2 < 0
-                        or umod(start_2, g[AT.stride_2]) != 0
-                        or udiv(start_2, g[AT.stride_2]) >= count_2
-                    ):
+                    o_2 = output_at(start_2, g[AT.stride_2], count_2)
+                    if o_2 < 0:
                         continue
-                    o_2 = udiv(start_2, g[AT.stride_2])
                     cell = ((n * count_0 + o_0) * count_1 + o_1) * count_2 + o_2
                     tap = (k_0 * window_1 + k_1) * window_2 + k_2
                     at_y = cell * filters + group * group_filters

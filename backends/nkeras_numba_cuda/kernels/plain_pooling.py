@@ -11,7 +11,7 @@ import numpy as np
 from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.device.intrinsics import udiv, umod
 from nkeras_numba_cuda.device.stored import rounded, widened
-from nkeras_numba_cuda.kernels.windows import AT
+from nkeras_numba_cuda.kernels.windows import AT, output_at, place_of
 from nkeras_numba_cuda.launch import COMPUTED, FLOATING, kernel
 
 WINNERS = ("uint8", "int32")  # the second for windows of more than 256 cells
@@ -34,14 +34,7 @@ def max_pool_forward(y, winner, x, lowest, g):
     count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
     channels = g[AT.channels]
     for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
-        rest = udiv(i, channels)
-        c = i - rest * channels
-        o_2 = umod(rest, count_2)
-        rest = udiv(rest, count_2)
-        o_1 = umod(rest, count_1)
-        rest = udiv(rest, count_1)
-        o_0 = umod(rest, count_0)
-        n = udiv(rest, count_0)
+        n, o_0, o_1, o_2, c = place_of(i, count_0, count_1, count_2, channels)
         best = lowest
         best_position = 0
         position = -1
@@ -70,42 +63,23 @@ def max_pool_backward(grad_x, grad_y, winner, g):
     count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
     channels = g[AT.channels]
     for i in range(cuda.grid(1), grad_x.size, cuda.gridsize(1)):
-        rest = udiv(i, channels)
-        c = i - rest * channels
-        i_2 = umod(rest, size_2)
-        rest = udiv(rest, size_2)
-        i_1 = umod(rest, size_1)
-        rest = udiv(rest, size_1)
-        i_0 = umod(rest, size_0)
-        n = udiv(rest, size_0)
+        n, i_0, i_1, i_2, c = place_of(i, size_0, size_1, size_2, channels)
         total = widened(grad_x.dtype.type(0))
         for k_0 in range(g[AT.window_0]):
             start_0 = i_0 + g[AT.low_0] - k_0
-            if (
-                start_0 < 0
-                or umod(start_0, g[AT.stride_0]) != 0
-                or udiv(start_0, g[AT.stride_0]) >= count_0
-            ):
+            o_0 = output_at(start_0, g[AT.stride_0], count_0)
+            if o_0 < 0:
                 continue
-            o_0 = udiv(start_0, g[AT.stride_0])
             for k_1 in range(g[AT.window_1]):
                 start_1 = i_1 + g[AT.low_1] - k_1
-                if (
-                    start_1 < 0
-                    or umod(start_1, g[AT.stride_1]) != 0
-                    or udiv(start_1, g[AT.stride_1]) >= count_1
-                ):
+                o_1 = output_at(start_1, g[AT.stride_1], count_1)
+                if o_1 < 0:
                     continue
-                o_1 = udiv(start_1, g[AT.stride_1])
                 for k_2 in range(g[AT.window_2]):
                     start_2 = i_2 + g[AT.low_2] - k_2
-                    if (
-                        start_2 < 0
-                        or umod(start_2, g[AT.stride_2]) != 0
-                        or udiv(start_2, g[AT.stride_2]) >= count_2
-                    ):
+                    o_2 = output_at(start_2, g[AT.stride_2], count_2)
+                    if o_2 < 0:
                         continue
-                    o_2 = udiv(start_2, g[AT.stride_2])
                     cell = ((n * count_0 + o_0) * count_1 + o_1) * count_2 + o_2
                     at = cell * channels + c
                     if winner[at] == (k_0 * g[AT.window_1] + k_1) * g[AT.window_2] + k_2:
@@ -119,14 +93,7 @@ def max_pool_gather(y, x, winner, g):
     count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
     channels = g[AT.channels]
     for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
-        rest = udiv(i, channels)
-        c = i - rest * channels
-        o_2 = umod(rest, count_2)
-        rest = udiv(rest, count_2)
-        o_1 = umod(rest, count_1)
-        rest = udiv(rest, count_1)
-        o_0 = umod(rest, count_0)
-        n = udiv(rest, count_0)
+        n, o_0, o_1, o_2, c = place_of(i, count_0, count_1, count_2, channels)
         position = int(winner[i])
         rest = udiv(position, g[AT.window_2])
         i_0 = o_0 * g[AT.stride_0] - g[AT.low_0] + udiv(rest, g[AT.window_1])
@@ -146,14 +113,7 @@ def average_pool_forward(y, x, g):
     count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
     channels = g[AT.channels]
     for i in range(cuda.grid(1), y.size, cuda.gridsize(1)):
-        rest = udiv(i, channels)
-        c = i - rest * channels
-        o_2 = umod(rest, count_2)
-        rest = udiv(rest, count_2)
-        o_1 = umod(rest, count_1)
-        rest = udiv(rest, count_1)
-        o_0 = umod(rest, count_0)
-        n = udiv(rest, count_0)
+        n, o_0, o_1, o_2, c = place_of(i, count_0, count_1, count_2, channels)
         start_0, start_1, start_2 = (
             o_0 * g[AT.stride_0] - g[AT.low_0],
             o_1 * g[AT.stride_1] - g[AT.low_1],
@@ -178,46 +138,28 @@ def average_pool_backward(grad_x, grad_y, g):
     count_0, count_1, count_2 = g[AT.count_0], g[AT.count_1], g[AT.count_2]
     channels = g[AT.channels]
     for i in range(cuda.grid(1), grad_x.size, cuda.gridsize(1)):
-        rest = udiv(i, channels)
-        c = i - rest * channels
-        i_2 = umod(rest, size_2)
-        rest = udiv(rest, size_2)
-        i_1 = umod(rest, size_1)
-        rest = udiv(rest, size_1)
-        i_0 = umod(rest, size_0)
-        n = udiv(rest, size_0)
+        n, i_0, i_1, i_2, c = place_of(i, size_0, size_1, size_2, channels)
         total = widened(grad_x.dtype.type(0))
         for k_0 in range(g[AT.window_0]):
             start_0 = i_0 + g[AT.low_0] - k_0
-            if (
-                start_0 < 0
-                or umod(start_0, g[AT.stride_0]) != 0
-                or udiv(start_0, g[AT.stride_0]) >= count_0
-            ):
+            o_0 = output_at(start_0, g[AT.stride_0], count_0)
+            if o_0 < 0:
                 continue
             cells_0 = min(i_0 - k_0 + g[AT.window_0], size_0) - max(i_0 - k_0, 0)
             for k_1 in range(g[AT.window_1]):
                 start_1 = i_1 + g[AT.low_1] - k_1
-                if (
-                    start_1 < 0
-                    or umod(start_1, g[AT.stride_1]) != 0
-                    or udiv(start_1, g[AT.stride_1]) >= count_1
-                ):
+                o_1 = output_at(start_1, g[AT.stride_1], count_1)
+                if o_1 < 0:
                     continue
                 cells_1 = min(i_1 - k_1 + g[AT.window_1], size_1) - max(i_1 - k_1, 0)
-                row = (n * count_0 + udiv(start_0, g[AT.stride_0])) * count_1 + udiv(
-                    start_1, g[AT.stride_1]
-                )
+                row = (n * count_0 + o_0) * count_1 + o_1
                 for k_2 in range(g[AT.window_2]):
                     start_2 = i_2 + g[AT.low_2] - k_2
-                    if (
-                        start_2 < 0
-                        or umod(start_2, g[AT.stride_2]) != 0
-                        or udiv(start_2, g[AT.stride_2]) >= count_2
-                    ):
+                    o_2 = output_at(start_2, g[AT.stride_2], count_2)
+                    if o_2 < 0:
                         continue
                     cells_2 = min(i_2 - k_2 + g[AT.window_2], size_2) - max(i_2 - k_2, 0)
                     cells = np.float32(cells_0 * cells_1 * cells_2)
-                    at = (row * count_2 + udiv(start_2, g[AT.stride_2])) * channels + c
+                    at = (row * count_2 + o_2) * channels + c
                     total += widened(grad_y[at]) / cells
         grad_x[i] = rounded(grad_x, total)

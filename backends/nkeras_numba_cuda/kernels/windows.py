@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from nkeras_numba_cuda.device.functions import device_function
-from nkeras_numba_cuda.device.intrinsics import udiv_32, umod_32
+from nkeras_numba_cuda.device.intrinsics import udiv, udiv_32, umod, umod_32
 from nkeras_numba_cuda.device.records import places
 from nkeras_numba_cuda.memory import Array, is_aligned
 from nkeras_numpy.windows import Ints, Pairs
@@ -51,8 +51,20 @@ LARGEST = 2**31
 
 
 @device_function
+def place_of(i, size_0, size_1, size_2, last):
+    """Where element i of an array of five dimensions is: `(n, i_0, i_1, i_2, c)`."""
+    rest = udiv(i, last)
+    c = i - rest * last
+    i_2 = umod(rest, size_2)
+    rest = udiv(rest, size_2)
+    i_1 = umod(rest, size_1)
+    rest = udiv(rest, size_1)
+    return udiv(rest, size_0), umod(rest, size_0), i_1, i_2, c
+
+
+@device_function
 def place_32(i, size_0, size_1, size_2, last):
-    """Where element i below 2**31 of an array of five dimensions is: `(n, i_0, i_1, i_2, c)`."""
+    """As `place_of`, for elements below 2**31."""
     rest = udiv_32(i, last)
     c = i - rest * last
     i_2 = umod_32(rest, size_2)
@@ -64,7 +76,10 @@ def place_32(i, size_0, size_1, size_2, last):
 
 @device_function
 def output_at(start, stride, count):
-    """The output whose window starts at a cell of the padded input, -1 if there is none."""
+    """The output whose window starts at a cell of the padded input, -1 if there is none.
+
+    Sizes have 32 bits.
+    """
     if start < 0:
         return -1
     output = udiv_32(start, stride)
