@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ _MAX_BYTES = 1 << 27
 _MAX_DEPTH = 200
 _MAX_VALUES = 5_000_000
 _LARGEST = 2**63 - 1
+_HALVES = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # of characters in UTF-16
 _MOST_TEXT = 500  # of what an object says of its configuration
 # What constructors and calls raise where a value of a damaged configuration surprises them.
 _DAMAGED = (
@@ -80,6 +82,24 @@ def read(
     return made
 
 
+def decoded(text: bytes | str, **options: Any) -> Any:
+    """JSON whose texts are whole: Python would take halves of characters, which no file can hold.
+
+    Args:
+        text: UTF-8.
+        options: of `json.loads`.
+
+    Raises:
+        ValueError: it is damaged.
+        RecursionError: it is nested too deeply.
+    """
+    text = text if isinstance(text, str) else bytes(text).decode()
+    found = json.loads(text, **options)
+    if _HALVES.search(text):
+        json.dumps(found, ensure_ascii=False).encode()  # two of them may make one
+    return found
+
+
 def parse(text: bytes | str, name: str) -> Config:
     """JSON within limits.
 
@@ -89,7 +109,7 @@ def parse(text: bytes | str, name: str) -> Config:
     if len(text) > _MAX_BYTES:
         raise ValueError(f"{name}: the configuration has {len(text)} bytes, over {_MAX_BYTES}.")
     try:
-        parsed = json.loads(text)
+        parsed = decoded(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{name}: the configuration is damaged: {short(error)}") from None
     _check(parsed, name)

@@ -19,6 +19,7 @@ import numpy as np
 
 from nkeras.core import config, dtypes
 from nkeras.core.errors import short
+from nkeras.saving.configuration import decoded
 from nkeras.saving.stored import Stored, read_into
 
 _METADATA = "__metadata__"
@@ -112,7 +113,7 @@ class Reader:
             return found
 
         try:
-            header = json.loads(text, object_pairs_hook=each_once)
+            header = decoded(text, object_pairs_hook=each_once)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"{self.name}: the header is damaged: {short(error)}") from None
         if not isinstance(header, dict):
@@ -176,7 +177,7 @@ class Reader:
         """
         text = self.metadata.get(_PLACES, "{}")
         try:
-            noted = json.loads(text)
+            noted = decoded(text)
         except (ValueError, RecursionError):
             noted = None
         if not isinstance(noted, dict) or not all(isinstance(p, str) for p in noted.values()):

@@ -285,6 +285,8 @@ HOSTILE = {
     "a long header": (file_of({}, length=2**63), "header claims 9223372036854775808 bytes"),
     "no JSON": (file_of(b"{]"), "header is damaged"),
     "no text": (file_of(b"{\xff}"), "header is damaged"),
+    "half a character": (file_of(b'{"\\ud83d": %b}' % json.dumps(ENTRY).encode()), "is damaged"),
+    "half of it in bytes": (file_of(b'{"\xed\xa0\xbd": 1}'), "header is damaged"),
     "deep": (file_of(b"[" * 100_000), "header is damaged"),
     "a list": (file_of([]), "names no tensors"),
     "a name twice": (
