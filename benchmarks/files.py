@@ -16,6 +16,7 @@ are in it, those of a model that is saved are not.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -33,22 +34,22 @@ WEIGHTS = 102_440_608
 BARE = Bar(0.67, ("numpy",))  # 1.5 times as long
 
 
-def rows(folder: str) -> list[Row]:
+def rows() -> list[Row]:
     """What is timed."""
     return [
-        Row(f"{format} {do}", {"format": format, "do": do, "folder": folder}, (BARE,))
+        Row(f"{format} {do}", {"format": format, "do": do}, (BARE,))
         for format in FORMATS
         for do in ("save", "load", "load from disk")
     ]
 
 
-def memory_rows(folder: str) -> list[Row]:
+def memory_rows() -> list[Row]:
     """Whose memory is measured: 1.3 times the weights, of which 1.0 are there while one saves."""
     most = {"save": 0.3, "load": 1.3}
     return [
         Row(
             f"{format} {do}, peak memory",
-            {"format": format, "do": do, "folder": folder},
+            {"format": format, "do": do},
             (Bar(at_most=share * WEIGHTS, name=f"<= {share * WEIGHTS / 1e6:.0f} MB"),),
         )
         for format in FORMATS
@@ -91,13 +92,14 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true", help="measure memory instead of time")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["NKERAS_BENCHMARK_FOLDER"] = folder  # for the processes that measure
         if chosen.memory:
             names = [name for name in FRAMEWORKS if name != "numpy"]
             chosen.rounds = min(chosen.rounds, 3)
-            question = Question("files_memory", memory_rows(folder), names, chosen, megabytes)
+            question = Question("files_memory", memory_rows(), names, chosen, megabytes)
             question.answer(peaks(question), unit="bytes", weights=WEIGHTS)
         else:
-            question = Question("files", rows(folder), FRAMEWORKS, chosen, speed)
+            question = Question("files", rows(), FRAMEWORKS, chosen, speed)
             question.take_turns(CASES, seconds=0.05, weights=WEIGHTS)
 
 

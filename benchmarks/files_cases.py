@@ -23,7 +23,7 @@ _models: dict[str, Any] = {}
 
 def make(framework: str, case: Mapping[str, Any]) -> Callable[[], object] | None:
     """A function that saves or loads, or None where the framework lacks the format."""
-    path = Path(case["folder"], framework + case["format"])
+    path = Path(os.environ["NKERAS_BENCHMARK_FOLDER"], framework + case["format"])
     if framework == "numpy":
         save, load = _bare(path)
     elif framework == "torch":
@@ -110,7 +110,7 @@ def _torch(path: Path, format: str) -> tuple[Any, Any]:
 
 def peak(framework: str, case: Mapping[str, Any]) -> float | None:
     """Bytes that saving or loading takes at most, above what the process has before."""
-    folder = Path(case["folder"])
+    folder = Path(os.environ["NKERAS_BENCHMARK_FOLDER"])
     if case["do"] == "load":  # the file comes from another process
         if os.fork() == 0:
             try:

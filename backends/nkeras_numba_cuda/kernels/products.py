@@ -14,13 +14,12 @@ import numpy as np
 from nkeras.core import config
 from nkeras_numba_cuda import memory
 from nkeras_numba_cuda.cuda import SIMULATOR, TARGET, cuda
-from nkeras_numba_cuda.device.intrinsics import udiv, umod
 from nkeras_numba_cuda.kernels import fragments, matrices, plain_products
-from nkeras_numba_cuda.kernels.endings import ACTIVATIONS, completing
+from nkeras_numba_cuda.kernels.endings import ACTIVATIONS
 from nkeras_numba_cuda.kernels.fragments import Arithmetic
 from nkeras_numba_cuda.kernels.plain_products import HALVES, PLAIN, SIDE
 from nkeras_numba_cuda.kernels.tile_choice import LARGE, SMALL, Choice, choose, fitting
-from nkeras_numba_cuda.kernels.tiles import Tile, shared_bytes, tile_product
+from nkeras_numba_cuda.kernels.tiles import Tile, shared_bytes, sum_kernel, tile_product
 from nkeras_numba_cuda.launch import KERNELS, Kernel, kernel
 from nkeras_numba_cuda.memory import Array, constants, empty
 
@@ -247,41 +246,11 @@ def product_name(arithmetic: Arithmetic, tile: Tile, layout: str) -> str:
     return f"product_{arithmetic.name}_{layout}_{tile.rows}x{tile.columns}"
 
 
-def _declare_sum(dtype: str) -> Kernel:
-    """The kernel that sums the parts of products, in their order."""
-    complete = completing(dtype)
-    places = matrices.AT
-
-    def sum_of_parts(z, parts, bias, addend, g):
-        columns, splits = g[places.columns], g[places.splits]
-        padded = (columns + 3) & ~3
-        area, size = g[places.rows] * padded, g[places.rows] * columns
-        for i in range(cuda.grid(1), z.size, cuda.gridsize(1)):
-            batch = udiv(i, size)
-            rest = i - batch * size
-            row, column = udiv(rest, columns), umod(rest, columns)
-            at = batch * splits * area + row * padded + column
-            total = parts[at]
-            for part in range(1, splits):
-                total += parts[at + part * area]
-            z[i] = complete(
-                total,
-                bias,
-                addend,
-                column,
-                i,
-                g[places.bias],
-                g[places.addend],
-                g[places.activation],
-            )
-
-    stored = "uint16" if dtype in HALVES else dtype
-    arrays = f"{stored}[::1], float32[::1], {stored}[::1], {stored}[::1], int64[::1]"
-    sum_of_parts.__name__ = f"sum_of_parts_{dtype}"
-    return kernel(arrays)(sum_of_parts)
-
-
-SUMS = {dtype: _declare_sum(dtype) for dtype in ("float32", *HALVES) if dtype in PLAIN}
+SUMS = {
+    dtype: sum_kernel(f"sum_of_parts_{dtype}", dtype)
+    for dtype in ("float32", *HALVES)
+    if dtype in PLAIN
+}
 
 for _arithmetic in (
     fragments.FLOAT32,

@@ -6,17 +6,14 @@ Kernels are named by product, arithmetic and tile, as `conv_forward_float32_128x
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import numpy as np
 
 from nkeras_numba_cuda import memory
-from nkeras_numba_cuda.cuda import cuda
-from nkeras_numba_cuda.device.intrinsics import udiv, umod
 from nkeras_numba_cuda.kernels import convolution_sizes as sizes
 from nkeras_numba_cuda.kernels import fragments, patches, products
 from nkeras_numba_cuda.kernels.convolution_sizes import Convolution
-from nkeras_numba_cuda.kernels.endings import ACTIVATIONS, completing
+from nkeras_numba_cuda.kernels.endings import ACTIVATIONS
 from nkeras_numba_cuda.kernels.fragments import Arithmetic
 from nkeras_numba_cuda.kernels.plain_products import HALVES
 from nkeras_numba_cuda.kernels.products import as_bits
@@ -31,7 +28,7 @@ from nkeras_numba_cuda.kernels.tile_choice import (
     choose,
     fitting,
 )
-from nkeras_numba_cuda.kernels.tiles import Tile, shared_bytes, tile_product
+from nkeras_numba_cuda.kernels.tiles import Tile, shared_bytes, sum_kernel, tile_product
 from nkeras_numba_cuda.launch import KERNELS, Kernel, kernel
 from nkeras_numba_cuda.memory import Array, constants, empty
 
@@ -203,34 +200,10 @@ def _declare(name: str, arithmetic: Arithmetic, tile: Tile) -> Kernel:
     return make(function)
 
 
-def _declare_sum(dtype: str) -> Kernel:
-    """The kernel that sums the parts of products, in their order."""
-    complete: Any = completing(dtype)
-    at = patches.AT
-
-    def sum_of_parts(z, parts, bias, addend, g):
-        columns, splits, rows = g[at.columns], g[at.splits], g[at.rows]
-        padded = (columns + 3) & ~3
-        area, row_step, batch_step = rows * padded, g[at.row_step], g[at.batch_step]
-        for i in range(cuda.grid(1), z.size, cuda.gridsize(1)):
-            row = udiv(i, row_step)
-            rest = i - row * row_step
-            batch, column = udiv(rest, batch_step), umod(rest, batch_step)
-            place = batch * splits * area + row * padded + column
-            total = parts[place]
-            for part in range(1, splits):
-                total += parts[place + part * area]
-            z[i] = complete(
-                total, bias, addend, rest, i, g[at.bias], g[at.addend], g[at.activation]
-            )
-
-    stored = "uint16" if dtype in HALVES else dtype
-    arrays = f"{stored}[::1], float32[::1], {stored}[::1], {stored}[::1], int64[::1]"
-    sum_of_parts.__name__ = f"conv_sum_of_parts_{dtype}"
-    return kernel(arrays)(sum_of_parts)
-
-
-SUMS = {dtype: _declare_sum(dtype) for dtype in ("float32", *HALVES)}
+SUMS = {
+    dtype: sum_kernel(f"conv_sum_of_parts_{dtype}", dtype, patches.BY_GROUPS)
+    for dtype in ("float32", *HALVES)
+}
 
 for _arithmetic in (
     fragments.FLOAT32,

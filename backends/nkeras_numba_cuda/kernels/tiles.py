@@ -32,6 +32,8 @@ from nkeras_numba_cuda.device.tensor_cores import end_of_copies, wait_for_copies
 from nkeras_numba_cuda.device.vectors import store_4, store_floats
 from nkeras_numba_cuda.kernels.endings import completing
 from nkeras_numba_cuda.kernels.fragments import Arithmetic, multiply_step
+from nkeras_numba_cuda.kernels.plain_products import HALVES
+from nkeras_numba_cuda.launch import Kernel, kernel
 
 RESULT_GAP = 8
 """Numbers between two rows of results in shared memory, so that warps meet no bank twice."""
@@ -386,3 +388,35 @@ def _again(read_left: Any, read_right: Any) -> Any:
         return total
 
     return again
+
+
+def sum_kernel(name: str, dtype: str, result: Result = IN_ORDER) -> Kernel:
+    """The kernel `(z, parts, bias, addend, g)` that sums the parts of products, in their order.
+
+    Args:
+        name: in the list of kernels.
+        dtype: of the result.
+        result: where results stand.
+    """
+    complete = completing(dtype)
+    place_of, place_of_bias, _ = result
+    stored = "uint16" if dtype in HALVES else dtype
+
+    @kernel(f"{stored}[::1], float32[::1], {stored}[::1], {stored}[::1], int64[::1]", name=name)
+    def sum_of_parts(z, parts, bias, addend, g):
+        rows, columns, splits = g[AT.rows], g[AT.columns], g[AT.splits]
+        has_bias, has_addend, activation = g[AT.bias], g[AT.addend], g[AT.activation]
+        padded = (columns + 3) & ~3
+        area, size = rows * padded, rows * columns
+        for i in range(cuda.grid(1), z.size, cuda.gridsize(1)):
+            batch = udiv(i, size)
+            rest = i - batch * size
+            row, column = udiv(rest, columns), umod(rest, columns)
+            part = batch * splits * area + row * padded + column
+            total = parts[part]
+            for number in range(1, splits):
+                total += parts[part + number * area]
+            at, own = place_of(g, batch, row, column), place_of_bias(g, batch, column)
+            z[at] = complete(total, bias, addend, own, at, has_bias, has_addend, activation)
+
+    return sum_of_parts
