@@ -44,9 +44,7 @@ _ROWS = (
     (
         COMING,
         "reading and writing files",
-        """preprocessing.image.array_to_img preprocessing.image.load_img
-        preprocessing.image.save_img preprocessing.image_dataset_from_directory
-        preprocessing.text_dataset_from_directory utils.array_to_img utils.load_img utils.save_img
+        """preprocessing.image_dataset_from_directory preprocessing.text_dataset_from_directory
         utils.image_dataset_from_directory utils.text_dataset_from_directory
         utils.audio_dataset_from_directory""",
     ),

@@ -36,19 +36,25 @@ Sequence = PyDataset  # its name in Keras 2
 
 # From floors that themselves use this package, and what loads more than most scripts need.
 _LATER = {
+    "array_to_img": "data.images",
     "get_file": "utils.file_utils",
-    "img_to_array": "utils.images",
+    "img_to_array": "data.images",
+    "load_img": "data.images",
     "pack_x_y_sample_weight": "training.data",
+    "save_img": "data.images",
     "unpack_x_y_sample_weight": "training.data",
 }
 
 
 if TYPE_CHECKING:
+    from nkeras.data.images import array_to_img as array_to_img
+    from nkeras.data.images import img_to_array as img_to_array
+    from nkeras.data.images import load_img as load_img
+    from nkeras.data.images import save_img as save_img
     from nkeras.training.data import pack_x_y_sample_weight as pack_x_y_sample_weight
     from nkeras.training.data import unpack_x_y_sample_weight as unpack_x_y_sample_weight
     from nkeras.utils import bounding_boxes as bounding_boxes
     from nkeras.utils.file_utils import get_file as get_file
-    from nkeras.utils.images import img_to_array as img_to_array
 
 missing.explain(__name__, _LATER, inside=("bounding_boxes",))
 

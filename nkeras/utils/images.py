@@ -1,51 +1,17 @@
-"""Images as arrays, of the size that is wanted."""
+"""Images of the size that is wanted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from nkeras.core import config, dtypes
+from nkeras.core import config
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import DTypeLike, TensorLike
+from nkeras.core.typing import TensorLike
 from nkeras.ops.image import resize
-
-
-def img_to_array(img: Any, data_format: str | None = None, dtype: DTypeLike = None) -> np.ndarray:
-    """The pixels of an image as an array of rank 3.
-
-    Args:
-        img: image of Pillow, or array `(height, width)` or `(height, width, channels)`.
-        data_format: `"channels_last"` or `"channels_first"`; the setting for None.
-        dtype: dtype of the array; `floatx` for None.
-
-    Returns:
-        NumPy array `(height, width, channels)`, or `(channels, height, width)`.
-
-    Raises:
-        ValueError: the image has another rank.
-
-    Example:
-        >>> import numpy as np
-        >>> img_to_array(np.ones((4, 5))).shape
-        (4, 5, 1)
-
-    Source: https://keras.io/api/data_loading/image/
-    """
-    data_format = config.standardize_data_format(data_format, "img_to_array")
-    pixels = np.asarray(img, dtype=dtypes.to_numpy(dtypes.standardize(dtype)))
-    if pixels.ndim not in (2, 3):
-        raise ValueError(
-            "img_to_array: argument `img` must have shape (height, width) or (height, width, "
-            f"channels). Received shape: {pixels.shape}"
-        )
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    return pixels.transpose(2, 0, 1) if data_format == "channels_first" else pixels
 
 
 def smart_resize(

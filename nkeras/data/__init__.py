@@ -1,0 +1,1 @@
+"""Readers of files and folders; `nkeras.utils` and `nkeras.preprocessing` offer their names."""
