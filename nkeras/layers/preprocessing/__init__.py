@@ -1,0 +1,1 @@
+"""Layers that make numbers of data: adapted to them, and used in models or on batches."""
