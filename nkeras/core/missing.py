@@ -35,7 +35,7 @@ _ROWS = (
         layers.MaxNumBoundingBoxes layers.MixUp layers.RandAugment layers.RandomBrightness
         layers.RandomColorDegeneration
         layers.RandomColorJitter layers.RandomContrast layers.RandomCrop
-        layers.RandomElasticTransform layers.RandomErasing layers.RandomFlip
+        layers.RandomElasticTransform layers.RandomErasing
         layers.RandomGaussianBlur layers.RandomGrayscale layers.RandomHue layers.RandomInvert
         layers.RandomPerspective layers.RandomPosterization layers.RandomRotation
         layers.RandomSaturation layers.RandomSharpness layers.RandomShear

@@ -91,6 +91,7 @@ from nkeras.layers.pooling import MaxPool3D as MaxPool3D
 from nkeras.layers.pooling import MaxPooling1D as MaxPooling1D
 from nkeras.layers.pooling import MaxPooling2D as MaxPooling2D
 from nkeras.layers.pooling import MaxPooling3D as MaxPooling3D
+from nkeras.layers.preprocessing.image.random_flip import RandomFlip as RandomFlip
 from nkeras.layers.recurrent.bidirectional import Bidirectional as Bidirectional
 from nkeras.layers.recurrent.conv_lstm import ConvLSTM1D as ConvLSTM1D
 from nkeras.layers.recurrent.conv_lstm import ConvLSTM2D as ConvLSTM2D

@@ -156,7 +156,7 @@ def inputs_of(case: Any, dtype: str = "float32") -> list[Any]:
 def call(case: Any, layer: Any, inputs: list[Any], **named: Any) -> Any:
     """The layer's outputs for these inputs."""
     arguments, given = case.passed(inputs)
-    return layer(*arguments, **given, **named)
+    return layer(*arguments, **(given | named))
 
 
 def has_training(layer: Any) -> bool:

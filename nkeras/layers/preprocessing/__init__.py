@@ -1,1 +1,1 @@
-"""Layers that make numbers of data: adapted to them, and used in models or on batches."""
+"""Layers that prepare data: numbers, categories, text and images, in models or before them."""
