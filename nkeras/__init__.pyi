@@ -25,6 +25,7 @@ from nkeras import saving as saving
 from nkeras import training as training
 from nkeras import tree as tree
 from nkeras import utils as utils
+from nkeras import visualization as visualization
 from nkeras.backend.registry import backends as backends
 from nkeras.backend.registry import device as device
 from nkeras.backend.registry import get_backend as get_backend

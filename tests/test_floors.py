@@ -28,6 +28,7 @@ WITHOUT_FLOOR = {
     "nkeras.preprocessing",
     "nkeras.tree",
     "nkeras.utils",
+    "nkeras.visualization",
     "nkeras.__main__",
 }
 

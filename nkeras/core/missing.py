@@ -111,11 +111,6 @@ _ROWS = (
         "states are kept in place; use `nkeras.function`, which needs no scopes",
         "StatelessScope SymbolicScope",
     ),
-    (
-        NOT_OFFERED,
-        "nkeras draws no images",
-        "visualization",
-    ),
     (NOT_OFFERED, "Keras has it for scripts of Keras 2 only", "optimizers.legacy"),
 )
 

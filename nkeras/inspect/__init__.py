@@ -1,0 +1,1 @@
+"""Pictures: of data, with boxes, masks and labels."""
