@@ -24,7 +24,7 @@ _ROWS = (
         COMING,
         "preprocessing layers for numbers and categories",
         """layers.CategoryEncoding layers.Discretization layers.HashedCrossing layers.Hashing
-        layers.IntegerLookup layers.Normalization layers.Pipeline layers.Rescaling
+        layers.IntegerLookup layers.Pipeline
         layers.StringLookup layers.TextVectorization utils.FeatureSpace""",
     ),
     (

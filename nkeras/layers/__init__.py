@@ -92,6 +92,8 @@ from nkeras.layers.pooling import MaxPooling1D as MaxPooling1D
 from nkeras.layers.pooling import MaxPooling2D as MaxPooling2D
 from nkeras.layers.pooling import MaxPooling3D as MaxPooling3D
 from nkeras.layers.preprocessing.image.random_flip import RandomFlip as RandomFlip
+from nkeras.layers.preprocessing.normalization import Normalization as Normalization
+from nkeras.layers.preprocessing.rescaling import Rescaling as Rescaling
 from nkeras.layers.recurrent.bidirectional import Bidirectional as Bidirectional
 from nkeras.layers.recurrent.conv_lstm import ConvLSTM1D as ConvLSTM1D
 from nkeras.layers.recurrent.conv_lstm import ConvLSTM2D as ConvLSTM2D
