@@ -74,6 +74,15 @@ def test_locally_connected_beats_its_convolutional_twin() -> None:
     assert local > shared
 
 
+def test_images_from_folder() -> None:
+    assert 0.0 <= load("images_from_folder")["main"](epochs=2, count=30) <= 1.0
+
+
+@pytest.mark.long
+def test_images_from_folder_are_told_apart() -> None:
+    assert load("images_from_folder")["main"]() > 0.9
+
+
 def test_sequence_classification() -> None:
     assert load("sequence_classification")["main"](epochs=6) > 0.9
 

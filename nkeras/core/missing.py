@@ -41,13 +41,6 @@ _ROWS = (
         layers.RandomSaturation layers.RandomSharpness layers.RandomShear
         layers.RandomTranslation layers.RandomZoom layers.Resizing layers.Solarization""",
     ),
-    (
-        COMING,
-        "reading and writing files",
-        """preprocessing.image_dataset_from_directory preprocessing.text_dataset_from_directory
-        utils.image_dataset_from_directory utils.text_dataset_from_directory
-        utils.audio_dataset_from_directory""",
-    ),
     (COMING, "the wrappers for scikit-learn", "wrappers"),
     (COMING, "architectures without downloaded weights", "applications"),
     (COMING, "pictures of models", "utils.model_to_dot utils.plot_model"),

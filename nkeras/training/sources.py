@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 
 import numpy as np
@@ -15,6 +13,7 @@ from nkeras.core import tree
 from nkeras.core.errors import refuse, short
 from nkeras.core.random import draw_seed
 from nkeras.core.typing import Structure
+from nkeras.data.ahead import batches_ahead
 from nkeras.training.data import (
     class_weight_to_sample_weights,
     count_samples,
@@ -310,7 +309,7 @@ class PyDatasetSource(Source):
         order = itertools.islice(order, skipped, None)
         workers, processes = self._dataset.workers, self._dataset.use_multiprocessing
         if workers > 1 or (workers > 0 and processes):
-            with closing(_made_ahead(self._dataset, order, workers, processes)) as made:
+            with closing(batches_ahead(self._dataset, order, workers, processes)) as made:
                 for batch in made:
                     yield self._standardize(batch)
         else:
@@ -326,45 +325,3 @@ class PyDatasetSource(Source):
                 f"(x, y, sample_weight). Received a {type(batch).__name__} of length {len(batch)}."
             )
         return _with_class_weight(batch, self._class_weight, self._told)
-
-
-_worker_dataset: PyDataset
-
-
-def _adopt(dataset: PyDataset) -> None:
-    global _worker_dataset
-    _worker_dataset = dataset
-
-
-def _batch_in_worker(index: int) -> Structure:
-    return _worker_dataset[index]
-
-
-def _made_ahead(
-    dataset: PyDataset, order: Iterator[int], workers: int, processes: bool
-) -> Generator[Structure, None, None]:
-    """Batches in `order`, of which up to `max_queue_size` are made ahead."""
-    make: Callable[[int], Structure] = dataset.__getitem__
-    if processes:
-        import multiprocessing
-        from concurrent.futures import ProcessPoolExecutor
-
-        # Not fork: threads of compiled kernels do not survive it.
-        context = multiprocessing.get_context("spawn")
-        make = _batch_in_worker
-        pool: Executor = ProcessPoolExecutor(
-            workers, mp_context=context, initializer=_adopt, initargs=(dataset,)
-        )
-    else:
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="nkeras_dataset")
-    waiting: deque[Future[Structure]] = deque()
-    try:
-        for index in itertools.islice(order, dataset.max_queue_size):
-            waiting.append(pool.submit(make, index))
-        while waiting:
-            batch = waiting.popleft().result()
-            for index in itertools.islice(order, 1):
-                waiting.append(pool.submit(make, index))
-            yield batch
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

@@ -37,20 +37,30 @@ Sequence = PyDataset  # its name in Keras 2
 # From floors that themselves use this package, and what loads more than most scripts need.
 _LATER = {
     "array_to_img": "data.images",
+    "audio_dataset_from_directory": "data.audio_folder",
     "get_file": "utils.file_utils",
+    "image_dataset_from_directory": "data.image_folder",
     "img_to_array": "data.images",
     "load_img": "data.images",
     "pack_x_y_sample_weight": "training.data",
     "save_img": "data.images",
+    "text_dataset_from_directory": "data.text_folder",
     "unpack_x_y_sample_weight": "training.data",
 }
 
 
 if TYPE_CHECKING:
+    from nkeras.data.audio_folder import (
+        audio_dataset_from_directory as audio_dataset_from_directory,
+    )
+    from nkeras.data.image_folder import (
+        image_dataset_from_directory as image_dataset_from_directory,
+    )
     from nkeras.data.images import array_to_img as array_to_img
     from nkeras.data.images import img_to_array as img_to_array
     from nkeras.data.images import load_img as load_img
     from nkeras.data.images import save_img as save_img
+    from nkeras.data.text_folder import text_dataset_from_directory as text_dataset_from_directory
     from nkeras.training.data import pack_x_y_sample_weight as pack_x_y_sample_weight
     from nkeras.training.data import unpack_x_y_sample_weight as unpack_x_y_sample_weight
     from nkeras.utils import bounding_boxes as bounding_boxes

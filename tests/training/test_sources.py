@@ -256,3 +256,17 @@ def test_default_shuffling_of_streams_is_silent():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         numbers(Epochs(adapt(counting(2), shuffle=True)))
+
+
+class Asks(Dataset):
+    def __getitem__(self, index):
+        self.told.append(nkeras.get_backend())
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_workers_have_the_backend_of_the_training(workers):
+    dataset = Asks(workers=workers)
+    with nkeras.use_backend("numpy"):
+        numbers(Epochs(adapt(dataset)))
+    assert set(dataset.told) == {"begin", "end", "numpy"}
