@@ -30,16 +30,16 @@ _ROWS = (
     (
         COMING,
         "image preprocessing and augmentation",
-        """layers.AugMix layers.AutoContrast layers.CenterCrop
+        """layers.AugMix layers.AutoContrast 
         layers.ContrastLimitedAdaptiveHistogramEqualization layers.CutMix layers.Equalization
-        layers.MaxNumBoundingBoxes layers.MixUp layers.RandAugment layers.RandomBrightness
+        layers.MixUp layers.RandAugment layers.RandomBrightness
         layers.RandomColorDegeneration
-        layers.RandomColorJitter layers.RandomContrast layers.RandomCrop
-        layers.RandomElasticTransform layers.RandomErasing
+        layers.RandomColorJitter layers.RandomContrast 
+        layers.RandomErasing
         layers.RandomGaussianBlur layers.RandomGrayscale layers.RandomHue layers.RandomInvert
-        layers.RandomPerspective layers.RandomPosterization layers.RandomRotation
-        layers.RandomSaturation layers.RandomSharpness layers.RandomShear
-        layers.RandomTranslation layers.RandomZoom layers.Resizing layers.Solarization""",
+        layers.RandomPosterization
+        layers.RandomSaturation layers.RandomSharpness
+        layers.Solarization""",
     ),
     (COMING, "the wrappers for scikit-learn", "wrappers"),
     (COMING, "architectures without downloaded weights", "applications"),

@@ -91,7 +91,25 @@ from nkeras.layers.pooling import MaxPool3D as MaxPool3D
 from nkeras.layers.pooling import MaxPooling1D as MaxPooling1D
 from nkeras.layers.pooling import MaxPooling2D as MaxPooling2D
 from nkeras.layers.pooling import MaxPooling3D as MaxPooling3D
+from nkeras.layers.preprocessing.image.center_crop import CenterCrop as CenterCrop
+from nkeras.layers.preprocessing.image.max_num_bounding_boxes import (
+    MaxNumBoundingBoxes as MaxNumBoundingBoxes,
+)
+from nkeras.layers.preprocessing.image.random_crop import RandomCrop as RandomCrop
+from nkeras.layers.preprocessing.image.random_elastic_transform import (
+    RandomElasticTransform as RandomElasticTransform,
+)
 from nkeras.layers.preprocessing.image.random_flip import RandomFlip as RandomFlip
+from nkeras.layers.preprocessing.image.random_perspective import (
+    RandomPerspective as RandomPerspective,
+)
+from nkeras.layers.preprocessing.image.random_rotation import RandomRotation as RandomRotation
+from nkeras.layers.preprocessing.image.random_shear import RandomShear as RandomShear
+from nkeras.layers.preprocessing.image.random_translation import (
+    RandomTranslation as RandomTranslation,
+)
+from nkeras.layers.preprocessing.image.random_zoom import RandomZoom as RandomZoom
+from nkeras.layers.preprocessing.image.resizing import Resizing as Resizing
 from nkeras.layers.preprocessing.normalization import Normalization as Normalization
 from nkeras.layers.preprocessing.rescaling import Rescaling as Rescaling
 from nkeras.layers.recurrent.bidirectional import Bidirectional as Bidirectional

@@ -7,12 +7,13 @@ import numpy as np
 from nkeras.core.primitive import op, to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Seed, TensorLike
-from nkeras.ops.image.filters import gaussian_blur
+from nkeras.ops.elementwise import floor
+from nkeras.ops.image.filters import filtered, gaussian
 from nkeras.ops.image.layout import as_float, images_and_layout
 from nkeras.ops.image.map_coordinates import as_sampled
 from nkeras.ops.image.sampling import checked_mode, order_of, sample
 from nkeras.ops.random import normal
-from nkeras.ops.shape import expand_dims, reshape, transpose
+from nkeras.ops.shape import cast, expand_dims, reshape, transpose
 
 
 @op
@@ -57,6 +58,32 @@ def elastic_transform(
     Keras draws the same numbers for height and width, so that all pixels move along one diagonal;
     here they differ.
     """
+    return deformed(
+        images,
+        alpha,
+        sigma,
+        float(sigma),
+        interpolation=interpolation,
+        fill_mode=fill_mode,
+        fill_value=fill_value,
+        seed=seed,
+        data_format=data_format,
+    )
+
+
+def deformed(
+    images: TensorLike,
+    alpha: float | Tensor,
+    sigma: float | Tensor,
+    most: float,
+    *,
+    interpolation: str,
+    fill_mode: str,
+    fill_value: float,
+    seed: Seed,
+    data_format: str | None,
+) -> Tensor:
+    """The same where alpha and sigma may be tensors of rank 0, and sigma is at most so much."""
     order = order_of(interpolation, "elastic_transform")
     mode = checked_mode(fill_mode, "elastic_transform")
     images, layout = images_and_layout(images, data_format, "elastic_transform")
@@ -65,11 +92,12 @@ def elastic_transform(
     is_first = layout.channels < layout.height
     x = transpose(x, (0, 2, 3, 1)) if is_first else x
     batch, height, width, _ = x.shape
-    moved = normal((batch, height, width, 2), stddev=sigma, dtype=x.dtype, seed=seed)
-    side = int(6 * sigma) | 1
-    moved = gaussian_blur(moved, (side, side), (sigma, sigma), "channels_last")
+    deviation = cast(to_tensor(sigma), x.dtype)
+    moved = normal((batch, height, width, 2), dtype=x.dtype, seed=seed) * deviation
+    window = gaussian(int(6 * most) | 1, deviation, floor(3.0 * deviation))
+    moved = filtered(moved, window, window, "same") * cast(to_tensor(alpha), x.dtype)
     grid = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij"))
-    places = transpose(moved, (0, 3, 1, 2)) * alpha + to_tensor(grid, x.dtype)
+    places = transpose(moved, (0, 3, 1, 2)) + to_tensor(grid, x.dtype)
     y = sample(x, places, order=order, mode=mode, fill_value=float(fill_value))
     y = transpose(y, (0, 3, 1, 2)) if is_first else y
     return as_sampled(y if rank == 4 else reshape(y, y.shape[1:]), images.dtype)

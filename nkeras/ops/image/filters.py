@@ -12,7 +12,8 @@ from nkeras.core.primitive import op, to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
 from nkeras.ops.convolution import depthwise_conv
-from nkeras.ops.elementwise import exp, square
+from nkeras.ops.core import where
+from nkeras.ops.elementwise import absolute, exp, less_equal, square
 from nkeras.ops.image.layout import as_before, as_float, images_and_layout
 from nkeras.ops.reduction import reduce_mean, reduce_sum
 from nkeras.ops.shape import (
@@ -66,13 +67,13 @@ def gaussian_blur(
     if deviations.shape != (2,):
         refuse("sigma", sigma, "two numbers, for height and width", "gaussian_blur")
     windows = [
-        _gaussian(int(size), section(deviations, 0, i, i + 1)) for i, size in enumerate(kernel_size)
+        gaussian(int(size), section(deviations, 0, i, i + 1)) for i, size in enumerate(kernel_size)
     ]
     rank = len(x.shape)
     x = x if rank == 4 else expand_dims(x, 0)
     is_first = layout.channels < layout.height
     x = transpose(x, (0, 2, 3, 1)) if is_first else x
-    x = _filtered(x, windows[0], windows[1], "same")
+    x = filtered(x, windows[0], windows[1], "same")
     x = transpose(x, (0, 3, 1, 2)) if is_first else x
     x = x if rank == 4 else reshape(x, x.shape[1:])
     return as_before(x, images.dtype)
@@ -112,7 +113,7 @@ def sobel_edges(images: TensorLike, data_format: str | None = None) -> Tensor:
     x = as_float(images)
     x = transpose(x, (0, 2, 3, 1)) if is_first else x
     slope, smooth = (to_tensor(np.array(taps), x.dtype) for taps in ([-1, 0, 1], [1, 2, 1]))
-    edges = [_filtered(x, *pair, "same") for pair in ((slope, smooth), (smooth, slope))]
+    edges = [filtered(x, *pair, "same") for pair in ((slope, smooth), (smooth, slope))]
     found = concatenate([expand_dims(edge, -1) for edge in edges], -1)
     found = transpose(found, (0, 3, 1, 2, 4)) if is_first else found
     return as_before(found, images.dtype)
@@ -176,9 +177,9 @@ def ssim(
     x, y = (expand_dims(one, 0) if is_single else one for one in (x, y))
     if layout.channels < layout.height:
         x, y = (transpose(one, (0, 2, 3, 1)) for one in (x, y))
-    window = _gaussian(int(filter_size), to_tensor(np.array([filter_sigma]), x.dtype))
+    window = gaussian(int(filter_size), to_tensor(np.array([filter_sigma]), x.dtype))
     stacked = concatenate([x, y, x * x, y * y, x * y], 0)
-    means = _filtered(stacked, window, window, "valid")
+    means = filtered(stacked, window, window, "valid")
     batch = x.shape[0]
     mean_x, mean_y, of_xx, of_yy, of_xy = (
         section(means, 0, i * batch, (i + 1) * batch) for i in range(5)
@@ -191,14 +192,16 @@ def ssim(
     return reshape(found, ()) if is_single else found
 
 
-def _gaussian(size: int, sigma: Tensor) -> Tensor:
-    """A window `(size,)` whose sum is 1."""
+def gaussian(size: int, sigma: Tensor, reach: Tensor | None = None) -> Tensor:
+    """A window `(size,)` whose sum is 1; what is farther from its middle than reach is 0."""
     places = to_tensor(np.arange(size) - (size - 1) / 2, sigma.dtype)
     window = exp(square(places / sigma) * -0.5)
+    if reach is not None:
+        window = where(less_equal(absolute(places), reach), window, 0.0)
     return window / reduce_sum(window, axis=(0,), keepdims=True)
 
 
-def _filtered(x: Tensor, rows: Tensor, columns: Tensor, padding: str) -> Tensor:
+def filtered(x: Tensor, rows: Tensor, columns: Tensor, padding: str) -> Tensor:
     """Images `(batch, height, width, channels)` correlated along height, then along width."""
     batch, height, width, channels = x.shape
     lines = reshape(x, (batch, height, width * channels, 1))

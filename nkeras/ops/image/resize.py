@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from nkeras.ops.image.layout import Layout, as_before, as_float, images_and_layo
 from nkeras.ops.image.resampling import METHODS, resized
 from nkeras.ops.indexing import take_
 from nkeras.ops.padding import pad
-from nkeras.ops.shape import slice_
+from nkeras.ops.shape import section
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
@@ -107,29 +108,39 @@ def _taken(images: Tensor, axes: dict[int, int]) -> Tensor:
     return images
 
 
+class Window(NamedTuple):
+    """A part of images, or with negative `top` and `left` more than them; in pixels."""
+
+    top: Any
+    left: Any
+    height: int
+    width: int
+
+
+def largest_window(own_height: int, own_width: int, height: int, width: int) -> Window:
+    """The largest part in the middle of images that has the proportions of height to width."""
+    kept_height = max(1, min(own_height, int(own_width * height / width)))
+    kept_width = max(1, min(own_width, int(own_height * width / height)))
+    top, left = int((own_height - kept_height) / 2), int((own_width - kept_width) / 2)
+    return Window(top, left, kept_height, kept_width)
+
+
+def padded_window(own_height: int, own_width: int, height: int, width: int) -> Window:
+    """Images with equal margins on two sides, in the proportions of height to width."""
+    top = int((max(own_height, int(own_width * height / width)) - own_height) / 2)
+    left = int((max(own_width, int(own_height * width / height)) - own_width) / 2)
+    return Window(-top, -left, own_height + 2 * top, own_width + 2 * left)
+
+
 def _cropped(images: Tensor, layout: Layout, height: int, width: int) -> Tensor:
-    """The largest part in the middle that has the proportions of height to width."""
-    own_height, own_width = images.shape[layout.height], images.shape[layout.width]
-    kept = {
-        layout.height: max(1, min(own_height, int(own_width * height / width))),
-        layout.width: max(1, min(own_width, int(own_height * width / height))),
-    }
-    index = [(0, length, 1) for length in images.shape]
-    for axis, length in kept.items():
-        start = int((images.shape[axis] - length) / 2)
-        index[axis] = (start, start + length, 1)
-    return slice_(images, index=tuple(index))
+    window = largest_window(images.shape[layout.height], images.shape[layout.width], height, width)
+    images = section(images, layout.height, window.top, window.top + window.height)
+    return section(images, layout.width, window.left, window.left + window.width)
 
 
 def _padded(images: Tensor, layout: Layout, height: int, width: int, fill_value: float) -> Tensor:
-    """Images with equal margins on two sides, in the proportions of height to width."""
-    own_height, own_width = images.shape[layout.height], images.shape[layout.width]
-    wanted = {
-        layout.height: max(own_height, int(own_width * height / width)),
-        layout.width: max(own_width, int(own_height * width / height)),
-    }
+    window = padded_window(images.shape[layout.height], images.shape[layout.width], height, width)
     widths = [(0, 0)] * len(images.shape)
-    for axis, length in wanted.items():
-        margin = int((length - images.shape[axis]) / 2)
-        widths[axis] = (margin, margin)
+    widths[layout.height] = (-window.top, -window.top)
+    widths[layout.width] = (-window.left, -window.left)
     return pad(images, widths, constant_values=fill_value)

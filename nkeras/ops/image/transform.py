@@ -21,6 +21,7 @@ from nkeras.ops.shape import (
     reshape,
     section,
     transpose,
+    unstacked,
 )
 
 
@@ -135,6 +136,12 @@ def perspective_transform(
         )
     matrix = _homography(reshape(start, (-1, 4, 2)), reshape(end, (-1, 4, 2)))
     return _projected(images, matrix, order, "constant", fill_value, data_format, owner)
+
+
+def homography(start: Tensor, end: Tensor) -> Tensor:
+    """Transformations `(batch, 8)`, as `affine_transform` takes them, of four points each."""
+    y, x, k = unstacked(_homography(start, end), 1)
+    return concatenate([x, y, section(k, 1, 0, 2)], 1)
 
 
 def _homography(start: Tensor, end: Tensor) -> Tensor:

@@ -9,9 +9,16 @@ from nkeras import ops
 from nkeras.core.config import standardize_data_format
 from nkeras.core.errors import is_a, refuse, short
 from nkeras.core.primitive import to_tensor
-from nkeras.core.random import SeedGenerator
+from nkeras.core.random import SeedGenerator, draw_seed
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import AllLayerOptions, Seed, Structure, TensorLike, Unpack
+from nkeras.core.typing import (
+    AllLayerOptions,
+    Seed,
+    Structure,
+    TensorLike,
+    UnnamedLayerOptions,
+    Unpack,
+)
 from nkeras.layers.base import Layer
 from nkeras.layers.preprocessing.image.boxes import as_dense, changed
 from nkeras.ops.random import units
@@ -40,6 +47,12 @@ class FactorOptions(ImageOptions, total=False):
     """The same for layers without an argument `factor`."""
 
     factor: Factor | None
+
+
+class UnnamedBoxOptions(UnnamedLayerOptions, total=False):
+    """The same as BoxOptions for layers with an argument `name`."""
+
+    bounding_box_format: str | None
 
 
 class Sizes(NamedTuple):
@@ -295,6 +308,19 @@ class BaseImagePreprocessingLayer(Layer):
         self.seed = seed
         self.generator = SeedGenerator(seed)
 
+    def _set_value_range(self, value_range: Sequence[float]) -> None:
+        """Keep the least and the largest value of a pixel, in this order."""
+        if not is_a(value_range, (tuple, list)) or len(value_range) != 2:
+            refuse("value_range", value_range, "two numbers", type(self).__name__)
+        self.value_range = sorted(value_range)
+
+    def _seeds(self, count: int, seed: Seed = None) -> list[Any]:
+        """So many seeds, for draws of several shapes in one transformation."""
+        if seed is None or is_a(seed, SeedGenerator):
+            return [draw_seed(self.generator if seed is None else seed) for _ in range(count)]
+        key, position = draw_seed(seed)
+        return [(key, position + number) for number in range(count)]
+
     def _draw(
         self, data: Structure, *ranges: Sequence[float], seed: Seed = None, axes: int = 4
     ) -> list[Tensor]:
@@ -315,8 +341,7 @@ class BaseImagePreprocessingLayer(Layer):
 
     def _sizes(self, data: Any) -> Sizes:
         """The sizes of images, of the dict with them, or of a shape."""
-        images = data["images"] if isinstance(data, Mapping) else data
-        shape = tuple(getattr(images, "shape", images))
+        shape = shape_of(data)
         batch = shape[0] if len(shape) == 4 else 1
         return Sizes(batch, shape[self.height_axis], shape[self.width_axis])
 
@@ -364,3 +389,9 @@ class BaseImagePreprocessingLayer(Layer):
             return images
         scale = (new_high - new_low) / (high - low)
         return (ops.cast(images, dtype) - low) * scale + new_low
+
+
+def shape_of(data: Any) -> tuple[int, ...]:
+    """The shape of images, or of those in a dict; a shape itself stays as it is."""
+    images = data["images"] if isinstance(data, Mapping) else data
+    return tuple(map(int, getattr(images, "shape", images)))

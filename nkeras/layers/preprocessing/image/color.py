@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from nkeras.core.errors import is_a, refuse
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
@@ -35,9 +34,3 @@ class ColorLayer(BaseImagePreprocessingLayer):
     ) -> Tensor:
         """The masks as they are."""
         return to_tensor(segmentation_masks)
-
-    def _set_value_range(self, value_range: Sequence[float]) -> None:
-        """Keep the least and the largest value of a pixel, in this order."""
-        if not is_a(value_range, (tuple, list)) or len(value_range) != 2:
-            refuse("value_range", value_range, "two numbers", type(self).__name__)
-        self.value_range = sorted(value_range)

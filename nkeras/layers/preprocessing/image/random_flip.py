@@ -9,7 +9,11 @@ from nkeras import ops
 from nkeras.core.errors import refuse
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Seed, Structure, TensorLike, Unpack
-from nkeras.layers.preprocessing.image.base_image import BaseImagePreprocessingLayer, BoxOptions
+from nkeras.layers.preprocessing.image.base_image import (
+    BaseImagePreprocessingLayer,
+    BoxOptions,
+    shape_of,
+)
 
 HORIZONTAL = "horizontal"
 VERTICAL = "vertical"
@@ -67,7 +71,7 @@ class RandomFlip(BaseImagePreprocessingLayer):
         """Which images to flip, and their shape."""
         if not training:
             return None
-        shape = (data["images"] if isinstance(data, Mapping) else data).shape
+        shape = shape_of(data)
         (drawn,) = self._draw(data, (0.0, 1.0), seed=seed, axes=len(shape))
         return {"flips": ops.less_equal(drawn, 0.5), "input_shape": shape}
 
@@ -98,7 +102,7 @@ class RandomFlip(BaseImagePreprocessingLayer):
         """The boxes of images, some of them flipped."""
         if not training:
             return dict(bounding_boxes)
-        _, height, width = self._sizes(transformation["input_shape"])
+        _, height, width = self._sizes(tuple(transformation["input_shape"]))
         flips = ops.squeeze(transformation["flips"], -1)
 
         def flipped(corners: Tensor) -> Tensor:
