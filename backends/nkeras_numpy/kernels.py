@@ -12,6 +12,7 @@ from nkeras_numpy import (  # noqa: F401  they register
     fourier,
     group_norm,
     gru,
+    histograms,
     image,
     indexing,
     layer_norm,

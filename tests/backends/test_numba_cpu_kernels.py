@@ -410,6 +410,23 @@ def image_cases():
             yield f"grad-{label}", "sample_grad", (y, coordinates), {**static, "shape": shape}
 
 
+def histogram_cases():
+    for batch, pixels, channels, bins in ((3, 700, 3, 256), (2, 5000, 1, 33), (1, 9, 2, 256)):
+        # Whole numbers: half types would round others into other bins.
+        x = index(256, batch, pixels, channels, seed=bins).astype(np.float32)
+        x[0, :, 0] = 77
+        yield f"equalized-{pixels}-{bins}", "equalized", (x,), {"bins": bins}
+    for shape, tiles in (
+        ((2, 37, 50, 3), (8, 8)),
+        ((1, 64, 32, 1), (2, 4)),
+        ((1, 3, 5, 2), (7, 1)),
+    ):
+        for clip_limit in (4.0, 0.0):
+            x = index(256, *shape, seed=9).astype(np.float32)
+            static = {"tiles": tiles, "clip_limit": clip_limit}
+            yield f"tiles-{shape}-{clip_limit}", "equalized_in_tiles", (x,), static
+
+
 def all_cases():
     for maker in (
         matrix_cases,
@@ -427,6 +444,7 @@ def all_cases():
         ctc_cases,
         attention_cases.cases,
         image_cases,
+        histogram_cases,
         quantized_cases,
         optimizer_cases,
     ):
@@ -520,7 +538,7 @@ OF_FLOATS += ("batch_norm", "layer_norm", "rms_norm", "lstm", "gru", "simple_rnn
 OF_FLOATS += ("ctc", "group_norm")
 OF_FLOATS += ("int8_dense",)
 OF_FLOATS += ("solve", "pinv", "det", "cofactors", "slogdet", "cholesky", "qr", "lu", "eig", "svd")
-OF_FLOATS += ("matrix_rank", "sample", "attention")
+OF_FLOATS += ("matrix_rank", "sample", "attention", "equalized")
 OF_FLOATS += (
     "fft",
     "rfft",

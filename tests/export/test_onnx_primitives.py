@@ -33,7 +33,7 @@ NOT_WRITTEN = {
     "bitcast": "runtimes have no operator for it yet",
     **dict.fromkeys(
         "cofactors cholesky qr lu eigh eig svd matrix_rank pinv solve solve_triangular "
-        "nextafter".split(),
+        "nextafter equalized equalized_in_tiles".split(),
         _NO_OPERATOR,
     ),
 }

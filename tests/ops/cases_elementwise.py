@@ -46,6 +46,12 @@ RANGES: dict[str, tuple[tuple[float, float], ...]] = {
         ((0.7, 1), (0.35, 0.6), (0.05, 0.3), (1e-4, 1e-3)),
     ),
     "hsv_channel": ((0.2, 0.3), (0.1, 0.9), (0.1, 0.9), (0.05, 0.1)),
+    "shifted_tone": ((-1, 1), (-1, 1), (-3, -2.5), (2.5, 3)),
+    "blended_tone": ((-1, 1), (-1, 1), (0, 1), (-3, -2.5), (2.5, 3)),
+    "posterized_tone": ((0.1, 0.9), (7.9, 8.1), (-0.1, 0), (1, 1.1)),
+    "solarized_tone": ((0.1, 0.4), (0, 1), (150, 160), (-0.1, 0), (1, 1.1)),
+    "stretched_tone": ((0.2, 0.8), (0.05, 0.15), (0.85, 0.95), (-1, 0), (1, 2)),
+    "saturated_tone": ((0.2, 0.8), (0.8, 0.9), (0.1, 0.2), (0.3, 1.0)),
     "triangle_window": ((0.1, 0.9),),
     "cubic_window": ((-0.9, 0.9),),
     "lanczos_window": ((0.1, 2), (2.5, 5)),
@@ -70,7 +76,7 @@ def case_of(operation: Elementwise) -> Case:
     for shape, limits, name in zip(shapes, ranges, operation.arguments, strict=True):
         array = floats(*shape, low=limits[0], high=limits[1])
         arrays.append(array > 0 if name in operation.scalar.conditions else array)
-    if operation.name in ("floor", "ceil", "trunc", "rint", "floor_divide"):
+    if operation.name in ("floor", "ceil", "trunc", "rint", "floor_divide", "posterized_tone"):
         return Case(tuple(arrays), {}, gradient=False)  # flat between jumps
     return Case(tuple(arrays), {})
 

@@ -58,4 +58,16 @@ CASES: dict[str, list[Case]] = {
         Case((floats(2, 3, 4, 3), _PLACES), {"shape": (2, 4, 5, 3), "order": order, "mode": mode})
         for order, mode in ((0, "wrap"), (1, "constant"), (1, "mirror"))
     ],
+    "equalized": [
+        Case((floats(2, 30, 3, low=0.0, high=255.0),), {"bins": bins}, gradient=False)
+        for bins in (256, 7)
+    ],
+    "equalized_in_tiles": [
+        Case(
+            (floats(2, 9, 8, 3, low=0.0, high=255.0),),
+            {"tiles": tiles, "clip_limit": 2.0},
+            gradient=False,
+        )
+        for tiles in ((2, 2), (4, 1))
+    ],
 }

@@ -10,6 +10,7 @@ from nkeras_numba_cpu.kernels import (  # noqa: F401  they register
     elementwise,
     group_norm,
     gru,
+    histograms,
     image,
     indexing,
     layer_norm,

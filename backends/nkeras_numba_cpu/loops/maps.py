@@ -28,6 +28,7 @@ from nkeras_numba_cpu.launch.tasks import Tasks, call_address
 
 BLOCK = 2048  # elements of a block
 TASK = 8  # blocks of a task, at most
+_NARROW = 16  # elements that are no line worth a call that copies it
 _LINE = 64  # elements that surely end with a line of the cache
 
 _INT = ir.IntType(64)
@@ -228,6 +229,15 @@ def _emit_words(typingctx, address):
     return types.CPointer(types.int32)(types.int64), codegen
 
 
+def _emit_bytes(typingctx, address):
+    """Bytes at an address."""
+
+    def codegen(context, builder, signature, values):
+        return builder.inttoptr(values[0], _BYTE.as_pointer())
+
+    return types.CPointer(types.uint8)(types.int64), codegen
+
+
 def _emit_copy(typingctx, target, source, size):
     """Copy bytes between addresses."""
 
@@ -240,6 +250,7 @@ def _emit_copy(typingctx, target, source, size):
 
 
 _words: Any = intrinsic(_emit_words)
+_bytes: Any = intrinsic(_emit_bytes)
 _copy: Any = intrinsic(_emit_copy)
 
 # How an argument reaches the flat loop: by its own address; expanded once for each task; expanded
@@ -370,12 +381,12 @@ def _expand(target, source, item, n, columns, rows, row, by_outer, by_row, by_co
     """Fill `n` elements with whole lines of an argument; `source` is its element for the first."""
     while n > 0:
         length = min(columns, n)
-        if by_column:
+        if item == 4 and (length <= _NARROW or not by_column):
+            _set_line(_words(target), _words(source), length, by_column)
+        elif item == 1 and (length <= _NARROW or not by_column):
+            _set_line(_bytes(target), _bytes(source), length, by_column)
+        elif by_column:
             _copy(target, source, length * item)
-        elif item == 4:
-            words, word = _words(target), _words(source)[0]
-            for j in range(length):
-                words[j] = word
         else:
             _copy(target, source, item)
             _repeat(target, item, length * item)
@@ -386,6 +397,22 @@ def _expand(target, source, item, n, columns, rows, row, by_outer, by_row, by_co
         if row == rows:
             row = 0
             source += (by_outer - rows * by_row) * item
+
+
+@inner
+def _set_line(target, source, length, by_column):
+    """A line of elements, or of one element again and again; three are the channels of images."""
+    first = source[0]
+    if length == 3:
+        target[0] = first
+        target[1] = source[by_column]
+        target[2] = source[2 * by_column]
+    elif by_column:
+        for j in range(length):
+            target[j] = source[j]
+    else:
+        for j in range(length):
+            target[j] = first
 
 
 def task_length(size: int) -> int:

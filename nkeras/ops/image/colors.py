@@ -124,6 +124,21 @@ def hsv_to_rgb(images: TensorLike, data_format: str | None = None) -> Tensor:
     return _joined([_channel(*planes, sixths) for sixths in (0.0, 2.0, 4.0)], axis, dtype)
 
 
+def with_turned_hue(images: Tensor, turns: Tensor, channel_axis: int) -> Tensor:
+    """Images from 0 to 1 whose hues are moved on, by parts of a turn; saturation and value stay.
+
+    Args:
+        images: floating images `(batch, height, width, 3)`, or channels first.
+        turns: `(batch, 1, 1)`, of either sign.
+        channel_axis: which axis red, green and blue are.
+    """
+    data_format = "channels_last" if channel_axis in (-1, 3) else "channels_first"
+    planes, axis, dtype = _planes(images, data_format, "with_turned_hue")
+    hue, *others = (make(*planes, _EPSILON[dtype]) for make in (_hue, _saturation, _value))
+    hue = hue + cast(turns, hue.dtype)
+    return _joined([_channel(hue, *others, sixths) for sixths in (0.0, 2.0, 4.0)], axis, dtype)
+
+
 def _planes(
     images: TensorLike, data_format: str | None, owner: str
 ) -> tuple[list[Tensor], int, str]:
