@@ -53,6 +53,14 @@ def test_python_of_backends_page_runs(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out.splitlines()[-1] == "numba_cpu"
 
 
+def test_python_of_looking_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "looking.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    exec(compile("".join(blocks), "looking.md", "exec"), {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.svg", "other.svg"]
+
+
 def test_the_recipe_of_an_optimizer() -> None:
     text = (ROOT / "docs" / "adding.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)

@@ -7,14 +7,18 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from time import monotonic
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from nkeras.callbacks.callback import Callback, Logs
+from nkeras.callbacks.monitor import direction_of
 from nkeras.core.typing import Config
 from nkeras.utils import io_utils
 from nkeras.utils.progbar import Progbar
+
+if TYPE_CHECKING:
+    from nkeras.inspect.picture import Picture
 
 
 class History(Callback):
@@ -48,6 +52,42 @@ class History(Callback):
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
         self.model.history = self
+
+    def plot(
+        self, path: str | os.PathLike[str] | None = None, is_logarithmic: bool = False
+    ) -> Picture:
+        """Draw the learning curves, each metric beside its values of validation.
+
+        The best epoch is marked where a metric says whether high or low values are better.
+
+        Args:
+            path: file to write, `.svg`; None writes none.
+            is_logarithmic: whether values are drawn by their logarithms, where all are positive.
+
+        Returns:
+            The picture; notebooks show it, and its `svg` is the text.
+
+        Raises:
+            ValueError: the path does not end in `.svg`.
+            OSError: the file cannot be written; an old one is as before.
+
+        Example:
+            >>> history = History()
+            >>> history.history = {"loss": [0.9, 0.4], "val_loss": [0.8, 0.5]}
+            >>> history.plot().svg[:4]
+            '<svg'
+        """
+        from nkeras.inspect.curves import history_svg
+        from nkeras.inspect.picture import picture_of
+
+        svg = history_svg(self.history, is_logarithmic, self._best)
+        return picture_of(svg, path, "History.plot")
+
+    def _best(self, name: str) -> str | None:
+        return direction_of(self._model, name)
+
+    def _repr_svg_(self) -> str:
+        return self.plot().svg
 
 
 class ProgbarLogger(Callback):

@@ -14,6 +14,24 @@ from nkeras.core.errors import cut_text, is_a, nearest, refuse, short, warn
 from nkeras.utils import io_utils
 
 
+def direction_of(model: object, monitored: str) -> str | None:
+    """Whether the best value of a result is the `"min"` or the `"max"`; None if nobody knows.
+
+    Args:
+        model: whose metrics are asked.
+        monitored: such as `"val_accuracy"`.
+    """
+    name = monitored.removeprefix("val_")
+    if name == "loss":
+        return "min"
+    for metric in getattr(model, "metrics", []):
+        for inner in getattr(metric, "metrics", [metric]):
+            direction = getattr(inner, "_direction", None)
+            if inner.name == name and direction is not None:
+                return "max" if direction == "up" else "min"
+    return None
+
+
 class MonitorCallback(Callback):
     """Base of callbacks that watch one result and know when it gets better.
 
@@ -53,14 +71,9 @@ class MonitorCallback(Callback):
             self.min_delta *= -1
 
     def _direction(self) -> str:
-        name = self.monitor.removeprefix("val_")
-        if name == "loss":
-            return "min"
-        for metric in getattr(self.model, "metrics", []):
-            for inner in getattr(metric, "metrics", [metric]):
-                direction = getattr(inner, "_direction", None)
-                if inner.name == name and direction is not None:
-                    return "max" if direction == "up" else "min"
+        found = direction_of(self.model, self.monitor)
+        if found is not None:
+            return found
         raise ValueError(
             f"{type(self).__name__}: it cannot be told whether monitor={short(self.monitor)} is "
             "better high or low. Pass mode='max' or mode='min'."

@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     import nkeras as keras
     from nkeras.backend import registry
     from nkeras.core.errors import BackendError
-    from nkeras.utils.picture import training_picture
+    from nkeras.inspect.training_picture import training_picture
 
     started = time.perf_counter()
     try:

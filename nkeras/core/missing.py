@@ -43,7 +43,6 @@ _ROWS = (
     ),
     (COMING, "the wrappers for scikit-learn", "wrappers"),
     (COMING, "architectures without downloaded weights", "applications"),
-    (COMING, "pictures of models", "utils.model_to_dot utils.plot_model"),
     (
         NOT_OFFERED,
         "a model runs on one device; choose it with `nkeras.set_backend`",

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from nkeras.backend.protocol import Array, Kernel
 from nkeras.core.guards import Guard
+from nkeras.core.typing import Structure
 
 if TYPE_CHECKING:
+    from nkeras.core.graph import Node
     from nkeras.core.host import Choice, Live
     from nkeras.core.operation import Operation
     from nkeras.core.primitive import Primitive
@@ -66,8 +68,11 @@ class Observer:
     def enter(self, layer: Operation) -> None:
         """A layer is called; what comes until `leave` is its own, or that of layers inside."""
 
-    def leave(self, layer: Operation) -> None:
-        """The call is over, perhaps by an exception."""
+    def leave(self, layer: Operation, outputs: Structure) -> None:
+        """The call is over; `outputs` is None behind an exception."""
+
+    def operation(self, node: Node, outputs: Structure) -> None:
+        """A functional model has called an op of its graph."""
 
     def run(
         self,

@@ -259,6 +259,11 @@ class Tensor(Operators):
 
     __str__ = __repr__
 
+    def _repr_html_(self) -> str:
+        from nkeras.utils.html import tensor_html
+
+        return tensor_html(self)
+
     def __copy__(self) -> Tensor:
         return self
 

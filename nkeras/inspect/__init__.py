@@ -1,1 +1,1 @@
-"""Pictures: of data, with boxes, masks and labels."""
+"""Looking at models and data: graphs, activations, gradients, costs, galleries."""

@@ -125,12 +125,17 @@ class Layer(Operation, Buildable, AddsLosses):
             state["_own_losses"] = {}
         return state
 
+    def _repr_html_(self) -> str:
+        from nkeras.utils.html import layer_html
+
+        return layer_html(self)
+
     # Calling.
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Build if needed, then `call`, with dtypes, masks and `training` taken care of."""
         outer = calling.context.get()
-        token, given, recorder = None, dict[str, object](), None
+        token, given, recorder, outputs = None, dict[str, object](), None, None
         previous = None if outer is None else outer.training
         try:
             self._check_initialized()
@@ -181,7 +186,7 @@ class Layer(Operation, Buildable, AddsLosses):
             raise
         finally:
             if recorder is not None:
-                recorder.leave(self)
+                recorder.leave(self, outputs)
             if outer is not None:
                 outer.training = previous
             if token is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nkeras import ops
-from nkeras.core import graph, tree
+from nkeras.core import graph, observer, tree
 from nkeras.core.errors import cut_text, short
 from nkeras.core.graph import KerasTensor, Node, set_mask
 from nkeras.core.operation import Operation
@@ -149,6 +149,7 @@ class Graph:
         def look_up(leaf: Structure) -> Structure:
             return known[id(leaf)] if isinstance(leaf, KerasTensor) else leaf
 
+        recorder = observer.active()
         for node in self.nodes:
             if len(node.arguments) == 1 and not node.named:
                 args, kwargs = (tree.map_structure(look_up, node.arguments[0]),), {}
@@ -159,6 +160,8 @@ class Graph:
                 if call is None
                 else call(node.operation, args, kwargs)
             )
+            if recorder is not None and not isinstance(node.operation, Operation):
+                recorder.operation(node, result)
             for tensor, value in zip(node.output_tensors, tree.flatten(result), strict=True):
                 known[id(tensor)] = value
         return tree.map_structure(look_up, self.outputs_structure)

@@ -20,6 +20,7 @@ from nkeras.core.typing import Config, Self, Shapes, Structure
 from nkeras.layers.base import Layer
 from nkeras.models.configuration import graph_config, graph_from_config, is_graph_config
 from nkeras.models.functional import Graph, from_inputs
+from nkeras.models.inspected import Inspected
 from nkeras.models.quantize import quantize
 from nkeras.models.state_tree import read as read_state_tree
 from nkeras.models.state_tree import write as write_state_tree
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from nkeras.core.operation import Operation
 
 
-class Model(Trainer, Layer):
+class Model(Inspected, Trainer, Layer):
     """A layer with `compile`, `fit`, `evaluate` and `predict`.
 
     Three ways to make one: `Model(inputs, outputs)` from symbolic tensors, a subclass with `call`,
@@ -336,37 +337,6 @@ class Model(Trainer, Layer):
         from nkeras.export.exporting import export_model
 
         export_model(self, filepath, format, verbose, input_signature, **kwargs)
-
-    def summary(
-        self,
-        line_length: int | None = None,
-        positions: list[float] | None = None,
-        print_fn: Callable[[str], object] | None = None,
-        expand_nested: bool = False,
-        show_trainable: bool = False,
-        layer_range: Sequence[str] | None = None,
-    ) -> None:
-        """Print a table of the layers, their output shapes and numbers of parameters.
-
-        Args:
-            line_length: width of the table.
-            positions: relative or absolute positions of the columns.
-            print_fn: function that takes the text; prints by default.
-            expand_nested: show the layers of nested models.
-            show_trainable: add a column that shows whether layers are trainable.
-            layer_range: two layer names (or patterns): show only these and what lies between.
-        """
-        from nkeras.utils.summary import print_summary
-
-        print_summary(
-            self,
-            line_length=line_length,
-            positions=positions,
-            print_fn=print_fn,
-            expand_nested=expand_nested,
-            show_trainable=show_trainable,
-            layer_range=layer_range,
-        )
 
     def save(
         self,

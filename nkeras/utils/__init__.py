@@ -45,6 +45,8 @@ _LATER = {
     "pack_x_y_sample_weight": "training.data",
     "save_img": "data.images",
     "text_dataset_from_directory": "data.text_folder",
+    "model_to_dot": "inspect.dot",
+    "plot_model": "inspect.plot",
     "unpack_x_y_sample_weight": "training.data",
 }
 
@@ -61,6 +63,8 @@ if TYPE_CHECKING:
     from nkeras.data.images import load_img as load_img
     from nkeras.data.images import save_img as save_img
     from nkeras.data.text_folder import text_dataset_from_directory as text_dataset_from_directory
+    from nkeras.inspect.dot import model_to_dot as model_to_dot
+    from nkeras.inspect.plot import plot_model as plot_model
     from nkeras.training.data import pack_x_y_sample_weight as pack_x_y_sample_weight
     from nkeras.training.data import unpack_x_y_sample_weight as unpack_x_y_sample_weight
     from nkeras.utils import bounding_boxes as bounding_boxes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nkeras.core import dtypes, tree
@@ -17,6 +17,7 @@ from nkeras.utils.summary_table import summary_table
 
 if TYPE_CHECKING:
     from nkeras.core.operation import Operation
+    from nkeras.inspect.costs import Cost
     from nkeras.models.model import Model
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
@@ -30,6 +31,7 @@ def print_summary(
     expand_nested: bool = False,
     show_trainable: bool = False,
     layer_range: Sequence[str] | None = None,
+    costs: bool = False,
 ) -> None:
     """Print the layers of a model with output shapes and numbers of parameters, and the totals.
 
@@ -43,6 +45,8 @@ def print_summary(
         show_trainable: add a column that says which layers are trained.
         layer_range: two names, or patterns for `re.match`: show the layers from the first match of
             the one to the last match of the other.
+        costs: whether to add, for one sample, the floating-point operations of each layer, the
+            bytes of its outputs, and the time that it took just now on the active backend.
 
     Raises:
         ValueError: the line is too short, or `layer_range` matches no layer.
@@ -55,7 +59,7 @@ def print_summary(
 
     Source: https://keras.io/api/models/model/
     """
-    table = _Table(model, expand_nested, show_trainable)
+    table = _Table(model, expand_nested, show_trainable, costs)
     default_length, default_positions = table.geometry
     if positions is None:
         positions = default_positions
@@ -81,7 +85,9 @@ def print_summary(
 class _Table:
     """What stands in the columns; calls of ops are rows like layers."""
 
-    def __init__(self, model: Model, expand_nested: bool, show_trainable: bool) -> None:
+    def __init__(
+        self, model: Model, expand_nested: bool, show_trainable: bool, costs: bool = False
+    ) -> None:
         from nkeras.models.configuration import operation_names
 
         self.expand_nested = expand_nested
@@ -94,7 +100,7 @@ class _Table:
             self.layers = graph.operations
             self.names = operation_names(self.layers)
             nodes = [calls_of(layer)[0] for layer in graph.input_layers] + graph.nodes
-            self.nodes = None if _is_chain(nodes) else nodes
+            self.nodes = None if costs or _is_chain(nodes) else nodes
 
         self.headers = ["Layer (type)", "Output Shape", "Param #"]
         self.alignments = ["left", "left", "right"]
@@ -106,10 +112,18 @@ class _Table:
         if show_trainable:
             self.headers.append("Trainable")
             self.alignments.append("center")
+        self.costs: dict[str, Cost] | None = None
+        if costs:
+            from nkeras.inspect.costs import costs as measured
 
-    def rows(self, layer: Operation | Node, level: int = 0) -> list[list[str]]:
+            self.costs = measured(model)
+            self.headers += ["FLOPs", "Bytes", "Time"]
+            self.alignments += ["right"] * 3
+            self.geometry = (100, (0.36, 0.54, 0.66, 0.77, 0.88, 1.0))
+
+    def rows(self, layer: Operation | Node, around: tuple[str, ...] = ()) -> list[list[str]]:
         """The row of a layer, and those of the layers in it."""
-        prefix = "   " * level + "└ " if level else ""
+        prefix = "   " * len(around) + "└ " if around else ""
         fields = [
             f"{prefix}{self.name(layer)} ({_class_name(layer)})",
             _output_shape(layer),
@@ -122,10 +136,13 @@ class _Table:
                 fields.append("-")
             else:
                 fields.append("Y" if getattr(layer, "trainable", True) else "N")
+        path = (*around, self.name(layer))
+        if self.costs is not None:
+            fields += _cost("/".join(path), self.costs)
         found = [fields]
         if self.expand_nested:
             for inner in getattr(layer, "layers", ()):
-                found += self.rows(inner, level + 1)
+                found += self.rows(inner, path)
         return found
 
     def name(self, layer: Operation | Node) -> str:
@@ -147,6 +164,24 @@ class _Table:
                 number = calls_of(operation).index(source)
                 found.append(f"{self.name(operation)}[{number}][{tensor.index}]")
         return ", ".join(found) or "-"
+
+
+def _cost(name: str, costs: Mapping[str, Cost]) -> list[str]:
+    from nkeras.inspect.costs import cost_of
+
+    flops, size, microseconds = cost_of(name, costs)
+    return [_scaled(flops, ""), _scaled(size, "B"), _scaled(microseconds * 1e-6, "s")]
+
+
+def _scaled(value: float, unit: str) -> str:
+    """A number of at most three digits with a prefix of SI."""
+    scale = 0
+    while value >= 999.5:
+        value, scale = value / 1000, scale + 1
+    while 0 < value < 0.9995 and scale > -3:
+        value, scale = value * 1000, scale - 1
+    digits = 1 if 0 < value < 9.95 else 0
+    return f"{value:.{digits}f}{'num kMGTPE'[scale + 3].strip()}{unit}"
 
 
 def _layer_of(node: Node) -> Operation | Node:

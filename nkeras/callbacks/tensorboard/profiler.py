@@ -21,6 +21,7 @@ from nkeras.core.files import replacing
 from nkeras.core.guards import Guard
 from nkeras.core.operation import Operation
 from nkeras.core.primitive import Primitive
+from nkeras.core.typing import Structure
 
 OUTSIDE = "outside of layers"  # losses, metrics, updates
 
@@ -78,7 +79,7 @@ class Profiler(observer.Observer):
         """A layer is called."""
         self._stack.append((_path(layer), time.perf_counter_ns()))
 
-    def leave(self, layer: Operation) -> None:
+    def leave(self, layer: Operation, outputs: Structure) -> None:
         """The call is over."""
         if self._stack:
             path, begin = self._stack.pop()

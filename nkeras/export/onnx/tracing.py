@@ -69,7 +69,7 @@ class _Writing(observer.Observer):
         """Operators have the names of layers."""
         self._graph.layers.append(layer.name)
 
-    def leave(self, layer: Operation) -> None:
+    def leave(self, layer: Operation, outputs: Structure) -> None:
         """The layer's operators are written."""
         self._graph.layers.pop()
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from nkeras.utils.picture import training_picture
+from nkeras.inspect.training_picture import training_picture
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 IMAGES = np.arange(60 * 64).reshape(60, 8, 8) % 17
