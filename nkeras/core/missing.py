@@ -23,9 +23,8 @@ _ROWS = (
     (
         COMING,
         "preprocessing layers for numbers and categories",
-        """layers.CategoryEncoding layers.Discretization layers.HashedCrossing layers.Hashing
-        layers.IntegerLookup layers.Pipeline
-        layers.StringLookup layers.TextVectorization utils.FeatureSpace""",
+        """layers.HashedCrossing layers.Hashing
+        layers.IntegerLookup layers.StringLookup layers.TextVectorization utils.FeatureSpace""",
     ),
     (
         COMING,

@@ -91,6 +91,8 @@ from nkeras.layers.pooling import MaxPool3D as MaxPool3D
 from nkeras.layers.pooling import MaxPooling1D as MaxPooling1D
 from nkeras.layers.pooling import MaxPooling2D as MaxPooling2D
 from nkeras.layers.pooling import MaxPooling3D as MaxPooling3D
+from nkeras.layers.preprocessing.category_encoding import CategoryEncoding as CategoryEncoding
+from nkeras.layers.preprocessing.discretization import Discretization as Discretization
 from nkeras.layers.preprocessing.image.center_crop import CenterCrop as CenterCrop
 from nkeras.layers.preprocessing.image.max_num_bounding_boxes import (
     MaxNumBoundingBoxes as MaxNumBoundingBoxes,
@@ -111,6 +113,7 @@ from nkeras.layers.preprocessing.image.random_translation import (
 from nkeras.layers.preprocessing.image.random_zoom import RandomZoom as RandomZoom
 from nkeras.layers.preprocessing.image.resizing import Resizing as Resizing
 from nkeras.layers.preprocessing.normalization import Normalization as Normalization
+from nkeras.layers.preprocessing.pipeline import Pipeline as Pipeline
 from nkeras.layers.preprocessing.rescaling import Rescaling as Rescaling
 from nkeras.layers.recurrent.bidirectional import Bidirectional as Bidirectional
 from nkeras.layers.recurrent.conv_lstm import ConvLSTM1D as ConvLSTM1D

@@ -149,7 +149,7 @@ def _is_setting(name: str) -> bool:
 
 
 def _is_metric(value: object) -> bool:
-    return hasattr(value, "update_state") and hasattr(value, "reset_state")
+    return all(hasattr(value, name) for name in ("update_state", "reset_state", "result"))
 
 
 def unique(items: Iterable[T]) -> list[T]:

@@ -60,8 +60,9 @@ def answer(case):
     else:
         layer.build(shapes)
     layer.set_weights(case["weights"])
-    if hasattr(layer, "finalize_state"):  # what was learned from data is copied from weights
-        layer.finalize_state()
+    for one in layer._flatten_layers():
+        if hasattr(one, "finalize_state"):  # what was learned from data is copied from weights
+            one.finalize_state()
     others = [v.value for v in layer.non_trainable_variables]
 
     def call(trained, arrays, training):
@@ -283,4 +284,6 @@ def _rounded(value: Any) -> Any:
     """Keras keeps the factors of regularizers in float32."""
     if isinstance(value, dict):
         return _all_rounded({key: item for key, item in value.items() if key != "build_config"})
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
     return round(value, 6) if isinstance(value, float) else value

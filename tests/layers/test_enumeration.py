@@ -59,6 +59,9 @@ def test_names_and_arguments_are_those_of_keras(oracle: Any) -> None:
 
 # What the tables cannot say: tests elsewhere, or an argument that has no effect on a call.
 ELSEWHERE = {
+    "epsilon of Discretization",
+    "num_bins",
+    "sparse",
     "gptq_unpacked_column_size",
     "lora_alpha",
     "lora_rank",

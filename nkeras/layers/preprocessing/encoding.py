@@ -45,15 +45,14 @@ def encoded(
         refuse("output_mode", output_mode, f"one of {OUTPUT_MODES}", "encoded")
     if output_mode == "int":
         return ops.cast(indices, dtype)
-    if not indices.shape:
-        indices = ops.expand_dims(indices, -1)
-    if output_mode == "multi_hot":
+    rank = len(indices.shape)
+    if output_mode == "multi_hot" and rank:
         return ops.multi_hot(indices, depth, dtype=dtype)
-    if output_mode == "one_hot":
-        if len(indices.shape) > 1 and indices.shape[-1] == 1:
-            indices = ops.squeeze(indices, -1)
-        return ops.one_hot(indices, depth, dtype=dtype)
+    if output_mode == "one_hot" and rank > 1 and indices.shape[-1] == 1:
+        indices = ops.squeeze(indices, -1)
     vectors = ops.one_hot(indices, depth, dtype=dtype)
+    if output_mode != "count":
+        return vectors
     if count_weights is not None:
         vectors = vectors * ops.expand_dims(ops.cast(count_weights, dtype), -1)
-    return ops.sum(vectors, axis=1 if len(indices.shape) > 1 else 0)
+    return ops.sum(vectors, axis=min(1, rank - 1)) if rank else vectors
