@@ -14,6 +14,7 @@ from nkeras.core.errors import is_a, refuse, short, warn
 from nkeras.core.tensor import Tensor, from_numpy
 from nkeras.core.typing import Structure
 from nkeras.core.variable import Variable
+from nkeras.data.rows import rows_in_a_file
 
 
 def unpack_x_y_sample_weight(data: Structure) -> tuple[Structure, Structure, Structure]:
@@ -108,20 +109,39 @@ def _is_numbers(structure: Structure) -> bool:
     return isinstance(structure, (Number, np.generic, str, bytes))
 
 
-def to_arrays(structure: Structure, argument: str) -> Structure:
+def to_arrays(
+    structure: Structure,
+    argument: str,
+    convert: Callable[[Structure, str], Structure] | None = None,
+) -> Structure:
     """A structure of NumPy arrays with at least one dimension; floats become `floatx`.
+
+    Args:
+        structure: the structure.
+        argument: its name, for errors.
+        convert: makes an array of a leaf and the name of its place; `to_array` for None.
 
     Raises:
         ValueError: a leaf cannot be an array, or is a single number.
     """
+    convert = to_array if convert is None else convert
     if structure is None:
         return None
     if isinstance(structure, Mapping):
-        return {key: to_arrays(value, f"{argument}[{key!r}]") for key, value in structure.items()}
+        return {
+            key: to_arrays(value, f"{argument}[{key!r}]", convert)
+            for key, value in structure.items()
+        }
     if isinstance(structure, (list, tuple)) and not _is_numbers(structure):
-        items = [to_arrays(value, f"{argument}[{i}]") for i, value in enumerate(structure)]
+        items = [to_arrays(value, f"{argument}[{i}]", convert) for i, value in enumerate(structure)]
         return type(structure)(*items) if hasattr(structure, "_fields") else type(structure)(items)
-    return to_array(structure, argument)
+    return convert(structure, argument)
+
+
+def rows_or_array(value: Structure, argument: str) -> Structure:
+    """As `to_array`, but what is large and lies in a file stays there, as `Rows`."""
+    rows = rows_in_a_file(value)
+    return to_array(value, argument) if rows is None else rows
 
 
 def to_array(value: Structure, argument: str) -> np.ndarray:
@@ -226,7 +246,7 @@ def train_validation_split(
             f"Received data of type {', '.join(kinds)}; pass `validation_data` instead."
         )
     arrays = tuple(
-        to_arrays(array, name)
+        to_arrays(array, name, rows_or_array)
         for array, name in zip(arrays, ("x", "y", "sample_weight"), strict=False)
     )
     samples = count_samples(*arrays)

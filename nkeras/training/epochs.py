@@ -9,7 +9,7 @@ from nkeras.core import config
 from nkeras.core.errors import short, warn
 from nkeras.core.typing import Config, Structure
 from nkeras.training.remembered import part_of, restore_attributes, saved_attributes
-from nkeras.training.sources import Source
+from nkeras.training.source import Source
 
 
 class Epochs:

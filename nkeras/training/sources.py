@@ -14,6 +14,7 @@ from nkeras.core.errors import refuse, short
 from nkeras.core.random import draw_seed
 from nkeras.core.typing import Structure
 from nkeras.data.ahead import batches_ahead
+from nkeras.data.rows import Rows
 from nkeras.training.data import (
     class_weight_to_sample_weights,
     count_samples,
@@ -21,44 +22,12 @@ from nkeras.training.data import (
     is_array_like,
     is_tuple_of_arrays,
     pack_x_y_sample_weight,
+    rows_or_array,
     to_arrays,
-    unpack_x_y_sample_weight,
 )
+from nkeras.training.disk_source import DiskSource
+from nkeras.training.source import Source, with_class_weight
 from nkeras.utils.py_dataset import PyDataset
-
-
-class Source:
-    """Gives the batches of an epoch, as often as it is asked to.
-
-    Attributes:
-        num_batches: batches in an epoch, or None if that is not known.
-        restarts: whether `batches` begins anew each time.
-        rng: random numbers of the order; None where it is not drawn here.
-        dataset: the user's object that is told of epochs, or None.
-    """
-
-    num_batches: int | None = None
-    restarts = True
-    rng: np.random.Generator | None = None
-    dataset: object = None
-
-    def batches(self, skipped: int = 0) -> Generator[Structure, None, None]:
-        """The batches, NumPy arrays or whatever the user's data hold.
-
-        Args:
-            skipped: how many not to give, of those at the beginning.
-        """
-        raise NotImplementedError
-
-    def head(self) -> Structure:
-        """A batch to look at, where it costs nothing; else None."""
-        return None
-
-    def on_epoch_begin(self) -> None:
-        """An epoch begins."""
-
-    def on_epoch_end(self) -> None:
-        """An epoch is over, or was broken off."""
 
 
 def adapt(
@@ -86,8 +55,7 @@ def adapt(
     rng = np.random.default_rng(draw_seed(None)) if shuffle else None
     is_dataset = isinstance(x, PyDataset)
     if not is_dataset and holds_arrays((x, y, sample_weight)):
-        data = ArraySource.standardize(x, y, sample_weight, class_weight)
-        return ArraySource(*data, batch_size, steps, shuffle, rng)
+        return _source_of_arrays(x, y, sample_weight, batch_size, steps, shuffle, class_weight, rng)
     if is_dataset or _is_stream(x):
         for name, value in (("y", y), ("sample_weight", sample_weight)):
             if value is not None:
@@ -127,65 +95,65 @@ def check_epochs(name: str, value: object) -> None:
         refuse(name, value, "an integer, at least 0", "fit()")
 
 
+def _source_of_arrays(
+    x: Structure,
+    y: Structure,
+    sample_weight: Structure,
+    batch_size: int | None,
+    steps: int | None,
+    shuffle: bool | str,
+    class_weight: Mapping[int, float] | None,
+    rng: np.random.Generator | None,
+) -> Source:
+    """Batches of arrays, in memory or in files."""
+    x, y = to_arrays(x, "x", rows_or_array), to_arrays(y, "y", rows_or_array)
+    sample_weight = to_arrays(sample_weight, "sample_weight", rows_or_array)
+    in_files = any(isinstance(leaf, Rows) for leaf in tree.flatten((x, y, sample_weight)))
+    if class_weight is not None:
+        if sample_weight is not None:
+            raise ValueError("You cannot pass `class_weight` and `sample_weight` at the same time.")
+        if tree.is_nested(y):
+            raise ValueError("`class_weight` is only supported for models with a single output.")
+        if not in_files:
+            sample_weight = class_weight_to_sample_weights(y, class_weight)
+    elif sample_weight is not None and tree.is_nested(y):
+        sample_weight = _weights_by_output(y, sample_weight)
+    samples = count_samples(x, y, sample_weight)
+    if samples == 0:
+        raise ValueError("There is no data: the arrays have no samples (their first size is 0).")
+    if batch_size is None:
+        batch_size = math.ceil(samples / steps) if steps else 32
+    data = pack_x_y_sample_weight(x, y, sample_weight)
+    if in_files:
+        return DiskSource(data, samples, int(batch_size), shuffle, rng, class_weight)
+    return ArraySource(data, samples, int(batch_size), shuffle, rng)
+
+
 class ArraySource(Source):
     """Batches cut from arrays.
 
     Args:
-        x: inputs, structure of arrays.
-        y: targets or None.
-        sample_weight: weights or None.
-        batch_size: 32, or what `steps` make of the data, for None.
-        steps: steps of an epoch, or None.
+        data: structure of arrays and None.
+        samples: their length.
+        batch_size: samples of a batch.
         shuffle: False, True (all samples) or `"batch"` (inside each batch).
         rng: random numbers for shuffling.
     """
 
     def __init__(
         self,
-        x: Structure,
-        y: Structure,
-        sample_weight: Structure,
-        batch_size: int | None,
-        steps: int | None,
+        data: Structure,
+        samples: int,
+        batch_size: int,
         shuffle: bool | str,
         rng: np.random.Generator | None,
     ) -> None:
-        self.samples = count_samples(x, y, sample_weight)
-        if self.samples == 0:
-            raise ValueError(
-                "There is no data: the arrays have no samples (their first size is 0)."
-            )
-        if batch_size is None:
-            batch_size = math.ceil(self.samples / steps) if steps else 32
-        self.batch_size = int(batch_size)
-        self.num_batches = math.ceil(self.samples / self.batch_size)
-        self._data = pack_x_y_sample_weight(x, y, sample_weight)
+        self.samples = samples
+        self.batch_size = batch_size
+        self.num_batches = math.ceil(samples / batch_size)
+        self._data = data
         self._shuffle = shuffle
         self.rng = rng
-
-    @staticmethod
-    def standardize(
-        x: Structure,
-        y: Structure,
-        sample_weight: Structure,
-        class_weight: Mapping[int, float] | None,
-    ) -> tuple[Structure, Structure, Structure]:
-        """Arrays, with weights for each output."""
-        x, y = to_arrays(x, "x"), to_arrays(y, "y")
-        sample_weight = to_arrays(sample_weight, "sample_weight")
-        if class_weight is not None:
-            if sample_weight is not None:
-                raise ValueError(
-                    "You cannot pass `class_weight` and `sample_weight` at the same time."
-                )
-            if tree.is_nested(y):
-                raise ValueError(
-                    "`class_weight` is only supported for models with a single output."
-                )
-            return x, y, class_weight_to_sample_weights(y, class_weight)
-        if sample_weight is not None and tree.is_nested(y):
-            sample_weight = _weights_by_output(y, sample_weight)
-        return x, y, sample_weight
 
     def head(self) -> Structure:
         """The first samples."""
@@ -240,17 +208,6 @@ def _outline(structure: Structure) -> Structure:
     return tree.map_structure(lambda leaf: None if leaf is None else tuple(leaf.shape), structure)
 
 
-def _with_class_weight(
-    batch: Structure, class_weight: Mapping[int, float] | None, told: set[int]
-) -> Structure:
-    if class_weight is None:
-        return batch
-    x, y, sample_weight = unpack_x_y_sample_weight(batch)
-    if sample_weight is not None:
-        raise ValueError("You cannot pass `class_weight` and `sample_weight` at the same time.")
-    return x, y, class_weight_to_sample_weights(y, class_weight, told)
-
-
 class StreamSource(Source):
     """Batches from a generator, or from anything that can be iterated (data loaders, tf.data)."""
 
@@ -271,7 +228,7 @@ class StreamSource(Source):
         """What the stream gives; one that goes on, such as a generator, skips nothing."""
         stream = itertools.islice(self._stream, skipped, None) if self.restarts else self._stream
         for batch in stream:
-            yield _with_class_weight(batch, self._class_weight, self._told)
+            yield with_class_weight(batch, self._class_weight, self._told)
 
 
 class PyDatasetSource(Source):
@@ -324,4 +281,4 @@ class PyDatasetSource(Source):
                 f"{type(self._dataset).__name__}.__getitem__() must return (x,), (x, y) or "
                 f"(x, y, sample_weight). Received a {type(batch).__name__} of length {len(batch)}."
             )
-        return _with_class_weight(batch, self._class_weight, self._told)
+        return with_class_weight(batch, self._class_weight, self._told)

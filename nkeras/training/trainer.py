@@ -20,6 +20,7 @@ from nkeras.training.data import (
     count_samples,
     holds_arrays,
     pack_x_y_sample_weight,
+    rows_or_array,
     to_arrays,
     to_tensors,
     train_validation_split,
@@ -27,7 +28,8 @@ from nkeras.training.data import (
 )
 from nkeras.training.epochs import Epochs, limited_epochs
 from nkeras.training.progress import Progress
-from nkeras.training.sources import Source, adapt, check_count, check_epochs
+from nkeras.training.source import Source
+from nkeras.training.sources import adapt, check_count, check_epochs
 from nkeras.training.step import Steps
 
 
@@ -61,9 +63,9 @@ class Trainer(Steps):
         """Train for a number of epochs.
 
         Args:
-            x: inputs: array, tensor or list of numbers; a list or dict of them for several inputs;
-                or batches `(x, y)` or `(x, y, sample_weight)` from a generator, a PyDataset or any
-                other iterable.
+            x: inputs: array, tensor or list of numbers; a memmap or an HDF5 dataset, which may be
+                larger than memory; a list or dict of them for several inputs; or batches `(x, y)`
+                or `(x, y, sample_weight)` from a generator, a PyDataset or any other iterable.
             y: targets, as `x`; None where `x` gives batches.
             batch_size: samples of a step; 32 for None. Only for arrays.
             epochs: index of the epoch to end before; that is their number if `initial_epoch` is 0.
@@ -73,6 +75,7 @@ class Trainer(Steps):
             validation_data: `(x, y)`, `(x, y, sample_weight)` or batches, for validation.
             shuffle: draw the order of the samples anew for each epoch; `"batch"`: only inside each
                 batch. Numbers come from the global seed. Generators and iterables keep their order.
+                Of more than 64 MiB in a file, blocks are drawn, and samples of some blocks mixed.
             class_weight: dict from class index to the weight of its samples.
             sample_weight: weights `(samples,)`, or as the output for weights inside samples.
             initial_epoch: index of the first epoch.
@@ -471,7 +474,7 @@ def _fits_one_batch(x: Structure, batch_size: int | None, verbose: Verbose) -> b
     if isinstance(x, (Tensor, np.ndarray)):
         samples = x.shape[0] if x.shape else 1
     elif x is not None and holds_arrays(x):
-        samples = count_samples(to_arrays(x, "x"))
+        samples = count_samples(to_arrays(x, "x", rows_or_array))
     else:
         return False
     return samples == 0 or (verbose in ("auto", 0) and samples <= (batch_size or 32))

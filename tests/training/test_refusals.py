@@ -7,7 +7,7 @@ import pytest
 
 import nkeras
 from nkeras import layers
-from nkeras.training.sources import Source
+from nkeras.training.source import Source
 from tests.training.small_model import X, Y, make_model
 
 
