@@ -18,6 +18,7 @@ class NumbaCpu:
     name = "numba_cpu"
     dtypes = frozenset(DTYPES)
     loops = True
+    takes_text = True
 
     def __init__(self) -> None:
         import numba

@@ -17,6 +17,7 @@ class Numpy:
     name = "numpy"
     dtypes = frozenset(DTYPES)
     device = "cpu, 1 thread"
+    takes_text = True
 
     def __init__(self) -> None:
         from nkeras_numpy.elementwise import elementwise

@@ -31,6 +31,7 @@ from nkeras_numpy import (  # noqa: F401  they register
     shape,
     simple_rnn,
     solving,
+    strings,
 )
 from nkeras_numpy.registry import KERNELS
 

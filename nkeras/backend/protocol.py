@@ -91,6 +91,15 @@ class TakesAnyIndex(Protocol):
     takes_any_index: bool
 
 
+class TakesText(Protocol):
+    """What a backend on the host may say besides: its kernels take arrays of text too.
+
+    Elsewhere the kernels of "numba_cpu" do so, and what they give goes to the backend.
+    """
+
+    takes_text: bool
+
+
 class SupportsCallsTogether(Protocol):
     """What a backend may have besides: kernels that answer several calls at once."""
 

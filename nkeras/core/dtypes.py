@@ -12,6 +12,7 @@ import numpy as np
 
 from nkeras.core import config
 from nkeras.core.errors import short
+from nkeras.core.strings import STRING, no_text
 
 try:
     import ml_dtypes  # also makes "bfloat16" a dtype name that NumPy knows
@@ -30,6 +31,7 @@ _NUMPY: dict[str, np.dtype] = {
 }
 DTYPES = tuple(_NUMPY)  # those that can be had here
 _NAMES: dict[object, str] = {dtype: name for name, dtype in _NUMPY.items()}
+_NAMES_OF_ARRAYS = {**_NAMES, np.dtype(object): STRING}
 
 # Edges of the promotion lattice; "int", "float" and "complex" are the weak types of
 # Python numbers.
@@ -77,7 +79,26 @@ def standardize(dtype: Any) -> str:
     return name
 
 
-standardize_dtype = standardize  # its name in Keras
+def standardize_dtype(dtype: Any) -> str:
+    """As `standardize`, and `"string"` (also for `str`), the dtype of tensors of text.
+
+    Args:
+        dtype: string, NumPy dtype, Python type, or None for `floatx`.
+
+    Returns:
+        The name.
+
+    Raises:
+        ValueError: nkeras has no such dtype, or not on this machine.
+
+    Example:
+        >>> standardize_dtype(float), standardize_dtype("string")
+        ('float32', 'string')
+
+    Source: https://keras.io/api/utils/backend_utils/
+    """
+    return STRING if dtype is str or dtype == STRING else standardize(dtype)
+
 
 _PYTHON: dict[object, str] = {
     bool: "bool",
@@ -90,7 +111,7 @@ _PYTHON: dict[object, str] = {
 
 def name_of(dtype: np.dtype) -> str:
     """The name of an array's dtype, fast; KeyError where nkeras does not have it."""
-    return _NAMES[dtype]
+    return _NAMES_OF_ARRAYS[dtype]
 
 
 def to_numpy(name: str) -> np.dtype:
@@ -212,6 +233,8 @@ def weak(value: object) -> str:
     if kind is complex or isinstance(value, complex):
         return "complex"
     dtype = value if isinstance(value, (str, type, np.dtype)) else getattr(value, "dtype", value)
+    if dtype == STRING:
+        raise no_text("An operation on numbers")
     return dtype if isinstance(dtype, str) and dtype in _ABOVE else standardize(dtype)
 
 

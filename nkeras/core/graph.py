@@ -69,7 +69,7 @@ class KerasTensor(Operators):
             if value:
                 raise ValueError(f"KerasTensor: argument `{argument}` must be False in nkeras.")
         self.shape: tuple[Any, ...] = tuple(shape)
-        self.dtype = dtypes.standardize(dtype)
+        self.dtype = dtypes.standardize_dtype(dtype)
         self.name = name or naming.auto_name("keras_tensor")
         self.sparse = False
         self.ragged = False

@@ -107,7 +107,7 @@ def _dtypes_of(name: str) -> tuple[str, str]:
     if name in ("mixed_float16", "mixed_bfloat16"):
         return name.removeprefix("mixed_"), "float32"
     try:
-        dtype = dtypes.standardize(name)
+        dtype = dtypes.standardize_dtype(name)
     except ValueError:
         raise ValueError(
             f"Cannot convert {short(name)} to a dtype policy. Known are mixed_float16, "
@@ -353,7 +353,7 @@ def get(identifier: PolicyLike | Config) -> DTypePolicy:
     if isinstance(identifier, dict):
         return deserialize(identifier)
     if not isinstance(identifier, str):
-        return DTypePolicy(dtypes.standardize(identifier))
+        return DTypePolicy(dtypes.standardize_dtype(identifier))
     mode, _, source = identifier.partition("_from_")
     if mode.startswith(_REFUSED) or source:
         return QuantizedDTypePolicy(mode, source or None)

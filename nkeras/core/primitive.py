@@ -33,6 +33,7 @@ from nkeras.core.errors import BackendError, short
 from nkeras.core.gradient_rule import GradientRule, backward
 from nkeras.core.graph import KerasTensor
 from nkeras.core.spec import Spec
+from nkeras.core.strings import STRING, is_of_text, no_text
 from nkeras.core.tensor import Operators, Tensor, as_tensor
 from nkeras.core.typing import Shape, TensorLike
 from nkeras.core.variable import Variable
@@ -67,6 +68,7 @@ class Primitive(Generic[_R_co]):
         epilogues: what a plan may have the kernel do to its result: names of activations, which
             the static argument `activation` takes, and `add`, an array behind the other arguments.
         takes_complex: whether it takes complex numbers; otherwise they are refused.
+        takes_text: whether it is for text, which is on the host; others refuse that.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Primitive(Generic[_R_co]):
         donated: Mapping[str, str] | None = None,
         epilogues: tuple[str, ...] = (),
         takes_complex: bool = False,
+        takes_text: bool = False,
     ) -> None:
         self.name = self.__name__ = shape_rule.__name__.strip("_")
         self.__doc__ = shape_rule.__doc__
@@ -95,7 +98,10 @@ class Primitive(Generic[_R_co]):
         self.donated = donated or {}
         self.epilogues = epilogues
         self.takes_complex = takes_complex
-        self._refused = frozenset(() if takes_complex else dtypes.COMPLEX)
+        self.takes_text = takes_text
+        self._refused = frozenset(
+            (*(() if takes_complex else dtypes.COMPLEX), *(() if takes_text else (STRING,)))
+        )
         self.rules: dict[str, GradientRule] = {}
         self.decompose: Callable[..., Any] | None = None
         if self.name in PRIMITIVES:
@@ -165,6 +171,8 @@ class Primitive(Generic[_R_co]):
     def _check_dtypes(self, tensors: Sequence[Any]) -> None:
         for tensor in tensors:
             if tensor is not None and tensor.dtype in self._refused:
+                if tensor.dtype == STRING:
+                    raise no_text(self.name)
                 raise dtypes.no_complex(self.name, tensor.dtype)
 
     def run(self, tensors: Sequence[Tensor | None], static: dict[str, object]) -> Any:
@@ -234,7 +242,9 @@ class Primitive(Generic[_R_co]):
         return kernels.get(self.name)
 
     def kernel(self, backend: Backend) -> Kernel | None:
-        """The backend's kernel of this name."""
+        """The backend's kernel of this name; that of the host where the primitive takes text."""
+        if self.takes_text and not getattr(backend, "takes_text", False):
+            return _on_host(self.name, backend)
         return backend.kernels.get(self.name)
 
     def _decomposed(
@@ -308,10 +318,11 @@ def primitive(
     donated: Mapping[str, str] | None = None,
     epilogues: tuple[str, ...] = (),
     takes_complex: bool = False,
+    takes_text: bool = False,
 ) -> _Declaration:
     """Decorator: declare a primitive by its shape rule, and what its kernels can do."""
     return lambda shape_rule: Primitive(
-        shape_rule, outputs, flat, live, donated, epilogues, takes_complex
+        shape_rule, outputs, flat, live, donated, epilogues, takes_complex, takes_text
     )
 
 
@@ -319,6 +330,29 @@ def _is_large(specs: Spec | tuple[Spec | None, ...]) -> bool:
     """Whether a trace shall not compute this, though it could: it only wants to know the shape."""
     flat = (specs,) if isinstance(specs, Spec) else specs
     return any(spec is not None and math.prod(spec.shape) > graph.LARGE for spec in flat)
+
+
+@functools.cache
+def _on_host(name: str, backend: Backend) -> Kernel | None:
+    """A kernel for text beside a backend whose arrays are elsewhere: numbers come and go."""
+    if getattr(backend, "is_symbolic", False):
+        return None
+    try:
+        kernel = registry.load("numba_cpu").kernels[name]
+    except BackendError:  # it cannot work here
+        kernel = registry.load("numpy").kernels[name]
+
+    def on_host(*arrays: Any, **static: object) -> Any:
+        given = [x if is_of_text(x) else backend.to_numpy(x) for x in arrays]
+        result = kernel(*given, **static)
+        results = result if isinstance(result, tuple) else (result,)
+        moved = [
+            made if is_of_text(made) else backend.asarray(made, dtypes.name_of(made.dtype))
+            for made in results
+        ]
+        return tuple(moved) if isinstance(result, tuple) else moved[0]
+
+    return on_host
 
 
 def _primitive(name: str) -> object:

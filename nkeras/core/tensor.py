@@ -15,6 +15,7 @@ from nkeras.backend.protocol import Array, Backend
 from nkeras.core import config, dtypes, host, observer
 from nkeras.core.compile_ahead import settled
 from nkeras.core.errors import BackendError, short
+from nkeras.core.strings import STRING, is_of_text, is_text, no_numbers, no_text, text_array
 
 if TYPE_CHECKING:
     from nkeras.core.typing import TensorLike
@@ -167,11 +168,14 @@ class Tensor(Operators):
         return self.operators["transpose"](self)
 
     def numpy(self) -> np.ndarray:
-        """A NumPy array of the values; it may share memory, so copy before writing."""
+        """A NumPy array of the values; it may share memory, so copy before writing.
+
+        Text is an array of Python objects: each `str` or `bytes`, as it was given.
+        """
         recorder = observer.active()
         if recorder is not None:
             recorder.look(self)
-        return self.backend.to_numpy(self.data)
+        return self.data if self.dtype == STRING else self.backend.to_numpy(self.data)
 
     def handle(self) -> Tensor:
         """Another handle of the same data: to a tape the two are two tensors."""
@@ -186,6 +190,8 @@ class Tensor(Operators):
         target = registry.load(backend)
         if target is self.backend:
             return self
+        if self.dtype == STRING:
+            return Tensor(self.numpy(), target)
         return Tensor(target.asarray(self.numpy(), self.dtype), target)
 
     def item(self) -> Any:
@@ -280,8 +286,12 @@ def is_on_host(tensor: Tensor) -> bool:
 
 
 def from_numpy(array: np.ndarray, dtype: str | None = None) -> Tensor:
-    """A tensor on the active backend."""
+    """A tensor on the active backend; one of text stays on the host."""
     backend = registry.active()
+    if is_text(array):
+        if dtype not in (None, STRING):
+            raise no_text(f"A tensor of dtype {dtype}")
+        return Tensor(text_array(array, "A tensor"), backend)
     name = dtype or dtypes.standardize(array.dtype)
     if name not in backend.dtypes:
         raise BackendError(f"Backend {backend.name!r} has no dtype {name}.")
@@ -306,7 +316,7 @@ def as_tensor(value: Any, dtype: str | None = None) -> Tensor:
 
     Raises:
         BackendError: `value` is a tensor of another backend.
-        ValueError: `value` is ragged or has no numeric dtype.
+        ValueError: `value` is ragged, or neither numbers nor text, or text beside something else.
     """
     if isinstance(value, Tensor):
         active = registry.active()
@@ -322,12 +332,24 @@ def as_tensor(value: Any, dtype: str | None = None) -> Tensor:
         return value
     number = host.plain(value)
     array, natural = to_array(number)
+    if STRING in (natural, dtype):
+        return _of_text(array, natural, dtype)
     if dtype not in (None, "bool", natural) and natural in dtypes.COMPLEX:
         array = array if dtypes.is_complex(dtype) else np.real(array)
     tensor = from_numpy(array, dtype or natural)
     if number is not value:
         value.observer.number(tensor, value)
     return tensor
+
+
+def _of_text(array: np.ndarray, natural: str, dtype: str | None) -> Tensor:
+    if dtype not in (None, STRING):
+        raise no_text(f"A tensor of dtype {dtype}")
+    if natural != STRING:
+        if array.size:
+            raise no_numbers("A tensor of dtype string", natural)
+        array = array.astype(object)
+    return Tensor(array, registry.active())
 
 
 def of_number(value: float, dtype: str) -> Tensor:
@@ -352,15 +374,17 @@ def to_array(value: Any) -> tuple[np.ndarray, str]:
         return np.asarray(value), config.floatx()
     if isinstance(value, complex):
         return np.asarray(value), dtypes.complex_of(config.floatx())
+    if is_text(value):
+        return text_array(value, f"A {type(value).__name__}"), STRING
     if isinstance(value, (list, tuple, range)):
         value = [np.asarray(item) if hasattr(item, "__array__") else item for item in value]
         strong = any(isinstance(item, np.ndarray) for item in value)
         array = _asarray(value)
-        if not strong:
+        if not strong and not is_of_text(array):
             return array, _natural(array)
-        return array, dtypes.standardize(array.dtype)
+        return array, STRING if is_of_text(array) else dtypes.standardize(array.dtype)
     array = _asarray(value)
-    return array, dtypes.standardize(array.dtype)
+    return array, STRING if is_of_text(array) else dtypes.standardize(array.dtype)
 
 
 def _natural(array: np.ndarray) -> str:
@@ -383,7 +407,9 @@ def _asarray(value: object) -> np.ndarray:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{type(value).__name__} cannot become a tensor: {error}") from error
-    if array.dtype == object or array.dtype.kind in "SUMm":
+    if is_text(array):  # of an object that NumPy makes text of, such as a column of a table
+        return text_array(array, f"A {type(value).__name__}")
+    if array.dtype == object or array.dtype.kind in "Mm":
         raise ValueError(
             f"A {type(value).__name__} with dtype {array.dtype} cannot become a tensor; nkeras has "
             f"the dtypes {', '.join(dtypes.DTYPES)}."

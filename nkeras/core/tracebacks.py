@@ -20,6 +20,7 @@ import numpy as np
 
 from nkeras.core import config
 from nkeras.core.errors import OURS, cut_text, short
+from nkeras.core.strings import STRING, TextGiven, no_text
 
 if TYPE_CHECKING:
     from nkeras.layers.base import Layer
@@ -69,12 +70,20 @@ def pass_layer(
         if not told:
             lines = [f"  - {name}={_described(argument)}" for name, argument in arguments.items()]
             error.__dict__["_call"] = (f"{type(layer).__name__}.call()", lines)
+            if isinstance(error, TextGiven):
+                given = [key for key, value in arguments.items() if _is_text(value)]
+                owner = f"Layer {short(layer.name)} ({type(layer).__name__})"
+                error.args = no_text(", ".join([owner, *given[:1]])).args
         told.append(layer.name)
         if is_outermost and not error.__dict__.get("_is_told", False):
             error.__dict__["_is_told"] = True
             _add_note(error)
     if is_outermost:
         cut(error)
+
+
+def _is_text(value: Any) -> bool:
+    return getattr(value, "dtype", None) == STRING
 
 
 def _add_note(error: Exception) -> None:

@@ -27,6 +27,7 @@ from nkeras.core import (
 from nkeras.core.compile_ahead import compile_ahead, settled
 from nkeras.core.errors import as_bool, is_a, short
 from nkeras.core.scope import Scope
+from nkeras.core.strings import STRING, no_text
 from nkeras.core.tensor import Operators, Tensor, as_tensor, from_numpy
 from nkeras.core.typing import DTypeLike, TensorLike
 
@@ -226,6 +227,8 @@ class Variable(Operators, guards.Guarded):
                 initializer, None if dtype is None else dtypes.standardize(dtype)
             )
             size = tensor.shape if shape is None else tuple(shape)
+        if tensor.dtype == STRING:
+            raise no_text(f"Variable {short(self.name)}")
         if tensor.shape != size:
             raise ValueError(
                 f"Variable {short(self.name)}: the initial value has shape {tensor.shape}, "

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nkeras.core import dtypes, tree
 from nkeras.core.errors import is_a, short
+from nkeras.core.strings import STRING
 from nkeras.core.typing import Structure
 from nkeras.export.onnx.export import InputOf, export_onnx
 
@@ -65,7 +67,7 @@ def _signature(model: Model) -> list[Structure]:
         graph = model.need_graph()
         names = iter(graph.input_names())
         spec = tree.map_structure(
-            lambda tensor: InputOf(tensor.shape, tensor.dtype, next(names)),
+            lambda tensor: _of_numbers(tensor.shape, tensor.dtype, next(names)),
             graph.inputs_structure,
         )
         return [spec]
@@ -103,6 +105,13 @@ def _input_of(spec: Any) -> InputOf:
             f"KerasTensors or arrays. Received: {short(spec)}"
         )
     name = getattr(spec, "name", None)
-    return InputOf(
-        tuple(shape), dtypes.standardize(spec.dtype), name if isinstance(name, str) else ""
-    )
+    return _of_numbers(shape, spec.dtype, name if isinstance(name, str) else "")
+
+
+def _of_numbers(shape: Sequence[int | None], dtype: Any, name: str) -> InputOf:
+    if dtype == STRING:
+        raise ValueError(
+            f"Model.export: input {short(name)} is text, which the files written here do not hold. "
+            "Export the part behind the layers for text: Model(lookup.output, model.output)."
+        )
+    return InputOf(tuple(shape), dtypes.standardize(dtype), name)

@@ -109,7 +109,7 @@ class InputLayer(Layer):
                 "You cannot pass both `batch_size` and `batch_shape` at the same time."
             )
         self.batch_shape = _shape(batch_shape)
-        self._input_dtype = dtypes.standardize(dtype)
+        self._input_dtype = dtypes.standardize_dtype(dtype)
         self.sparse = False
         self.ragged = False
         self.optional = optional

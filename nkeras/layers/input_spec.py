@@ -40,7 +40,7 @@ class InputSpec(Configurable):
         name: str | None = None,
         optional: bool = False,
     ) -> None:
-        self.dtype = None if dtype is None else dtypes.standardize(dtype)
+        self.dtype = None if dtype is None else dtypes.standardize_dtype(dtype)
         self.shape = None if shape is None else tuple(shape)
         self.ndim = ndim if self.shape is None else len(self.shape)
         self.max_ndim = max_ndim

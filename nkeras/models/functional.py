@@ -12,6 +12,7 @@ from nkeras.core.errors import cut_text, short
 from nkeras.core.graph import KerasTensor, Node, set_mask
 from nkeras.core.operation import Operation
 from nkeras.core.primitive import to_tensor
+from nkeras.core.strings import STRING, no_numbers, no_text
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, Structure
 from nkeras.layers.base import Layer
@@ -183,11 +184,11 @@ class Graph:
         """Keys of a dict of inputs, or the names of the input layers."""
         if isinstance(self.inputs_structure, dict):
             return [str(path[-1]) for path, _ in tree.flatten_with_path(self.inputs_structure)]
-        return [getattr(t.node and t.node.operation, "name", t.name) for t in self.inputs]
+        return [_name(tensor) for tensor in self.inputs]
 
     def output_names(self) -> list[str]:
         """Names of the operations that make the outputs."""
-        return [getattr(t.node and t.node.operation, "name", t.name) for t in self.outputs]
+        return [_name(tensor) for tensor in self.outputs]
 
     def standardize(self, inputs: Structure, masks: Structure, name: str) -> list[Structure]:
         """The inputs as flat list of tensors of the ranks that the graph expects."""
@@ -199,6 +200,11 @@ class Graph:
                 continue
             value = to_tensor(value)
             if value.dtype != tensor.dtype:
+                if STRING in (value.dtype, tensor.dtype):
+                    owner = f"Model {short(name)}, input {short(_name(tensor))}"
+                    is_text = value.dtype == STRING
+                    error = no_text(owner) if is_text else no_numbers(owner, value.dtype)
+                    raise TypeError(*error.args)  # it names the input: layers need not
                 value = ops.cast(value, tensor.dtype)
             values.append(_fit_rank(value, tensor))
         if masks is not None:
@@ -211,7 +217,7 @@ class Graph:
         structure = self.inputs_structure
         named = list(structure) if isinstance(structure, dict) else self.input_names()
         if isinstance(inputs, dict):
-            layers = [getattr(t.node and t.node.operation, "name", t.name) for t in self.inputs]
+            layers = [_name(tensor) for tensor in self.inputs]
             if set(inputs) == set(layers) != set(named):
                 return [inputs[layer] for layer in layers]
             missing = [key for key in named if key not in inputs]
@@ -275,6 +281,11 @@ def _symbolic(structure: Structure, argument: str) -> list[KerasTensor]:
                 f"including invalid value {short(leaf)} of type {type(leaf).__name__}"
             )
     return flat
+
+
+def _name(tensor: KerasTensor) -> str:
+    """The name of the layer or operation that makes a symbolic tensor."""
+    return getattr(tensor.node and tensor.node.operation, "name", tensor.name)
 
 
 def _key(node: Node) -> int:

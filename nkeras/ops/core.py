@@ -13,6 +13,7 @@ from nkeras.core import dtypes, graph, tape
 from nkeras.core.errors import short
 from nkeras.core.primitive import op, primitive, shape_of, to_tensor
 from nkeras.core.spec import Shape, Spec, Typed
+from nkeras.core.strings import STRING
 from nkeras.core.tensor import Tensor, as_tensor, filled
 from nkeras.core.typing import DTypeLike, Gradients, ShapeLike, Structure, TensorLike
 from nkeras.core.variable import Variable
@@ -25,14 +26,15 @@ def convert_to_tensor(x: TensorLike, dtype: DTypeLike = None, sparse: bool | Non
 
     Args:
         x: what to convert; arrays are copied.
-        dtype: dtype name; by default that of an array, `floatx` for floats, `int32` for ints.
+        dtype: dtype name; by default that of an array, `floatx` for floats, `int32` for ints,
+            `"string"` for text, which stays on the host.
         sparse: must not be True: nkeras has no sparse tensors.
 
     Returns:
         Tensor.
 
     Raises:
-        ValueError: `x` is ragged or not numeric, or `sparse` is True.
+        ValueError: `x` is ragged, or neither numbers nor text throughout, or `sparse` is True.
 
     Example:
         >>> import nkeras
@@ -45,8 +47,10 @@ def convert_to_tensor(x: TensorLike, dtype: DTypeLike = None, sparse: bool | Non
         raise ValueError("convert_to_tensor: argument `sparse` must not be True in nkeras.")
     if isinstance(x, np.ndarray):
         x = x.copy()
-    x = to_tensor(x)
-    return x if dtype is None else cast(x, dtype)
+    if dtype is None:
+        return to_tensor(x)
+    name = dtypes.standardize_dtype(dtype)
+    return to_tensor(x, name) if name == STRING else cast(to_tensor(x), name)
 
 
 def convert_to_numpy(x: TensorLike) -> np.ndarray:

@@ -18,6 +18,7 @@ from nkeras.core.spec import (
     normalize_axes,
     normalize_axis,
 )
+from nkeras.core.strings import STRING, no_numbers
 from nkeras.core.tape import sum_to
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import DTypeLike, ShapeLike, TensorLike
@@ -25,8 +26,7 @@ from nkeras.core.typing import DTypeLike, ShapeLike, TensorLike
 Index = tuple[tuple[int, int | None, int] | int, ...]
 
 
-@primitive(takes_complex=True)
-def _reshape(x: Typed, *, shape: Shape) -> Spec:
+def _reshaped(x: Typed, shape: Shape) -> Spec:
     if math.prod(shape) != math.prod(x.shape):
         raise ValueError(
             f"reshape: an array of shape {x.shape} has {math.prod(x.shape)} elements, the new "
@@ -35,9 +35,19 @@ def _reshape(x: Typed, *, shape: Shape) -> Spec:
     return Spec(shape, x.dtype)
 
 
+@primitive(takes_complex=True)
+def _reshape(x: Typed, *, shape: Shape) -> Spec:
+    return _reshaped(x, shape)
+
+
 @_reshape.vjp("x")
 def _(grad_y: Tensor, x_spec: Spec) -> Tensor:
     return _reshape(grad_y, shape=x_spec.shape)
+
+
+@primitive(flat=("x",), takes_text=True)
+def _reshape_text(x: Typed, *, shape: Shape) -> Spec:
+    return _reshaped(x, shape)
 
 
 @primitive(takes_complex=True)
@@ -181,8 +191,12 @@ def cast(x: TensorLike, dtype: DTypeLike) -> Tensor:
     Source: https://keras.io/api/ops/core/
     """
     x = to_tensor(x)
-    name = dtypes.standardize(dtype)
-    return x if x.dtype == name else _cast(x, dtype=name)
+    name = dtypes.standardize_dtype(dtype)
+    if x.dtype == name:
+        return x
+    if name == STRING:
+        raise no_numbers("cast", x.dtype)
+    return _cast(x, dtype=name)
 
 
 @op
@@ -223,7 +237,9 @@ def reshape(x: TensorLike, newshape: ShapeLike | int) -> Tensor:
 
 def shaped(x: Tensor, shape: Shape) -> Tensor:
     """A tensor in another shape, whose sizes are all known."""
-    return x if x.shape == shape else _reshape(x, shape=shape)
+    if x.shape == shape:
+        return x
+    return _reshape_text(x, shape=shape) if x.dtype == STRING else _reshape(x, shape=shape)
 
 
 def section(

@@ -199,7 +199,7 @@ def _lines(x: TensorLike, axis: Axis, keepdims: bool, owner: str) -> tuple[Tenso
 
 
 def _fractions(q: TensorLike) -> np.ndarray:
-    fractions = np.asarray(to_tensor(q).numpy(), "float64").ravel()
+    fractions = np.asarray(to_tensor(q, "float64").numpy()).ravel()
     if ((fractions < 0) | (fractions > 1)).any():
         refuse("q", q, "between 0 and 1", "quantile")
     return fractions

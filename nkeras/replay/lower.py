@@ -28,6 +28,7 @@ from nkeras.backend.protocol import (
 )
 from nkeras.core.errors import short
 from nkeras.core.host import Live, plain
+from nkeras.core.strings import STRING, blank
 from nkeras.core.variable import Variable
 from nkeras.replay.graph import Call, Graph, Host, Loop, Part, Value
 from nkeras.replay.memory_plan import layout
@@ -150,6 +151,9 @@ class _Lower:
                 self._arrays[i] = value.source.storage()
             elif value.kind == "input" and self._given is not None:
                 self._arrays[i] = self._given[value.source]
+            elif value.dtype == STRING:
+                array = self._arrays[i] = blank(value.shape)
+                self._inputs.append(array)
             elif value.kind in ("input", "live"):
                 array = self._arrays[i] = backend.empty(value.shape, value.dtype)
                 if value.kind == "input":

@@ -16,6 +16,7 @@ from nkeras.core import observer, recomputing, slices, tape
 from nkeras.core.host import Choice, Live
 from nkeras.core.operation import Operation
 from nkeras.core.primitive import Primitive
+from nkeras.core.strings import STRING
 from nkeras.core.tensor import Tensor
 from nkeras.core.variable import Variable
 from nkeras.replay.graph import Call, Graph, Host, Loop, Part, Value
@@ -130,6 +131,8 @@ class Recorder(observer.Observer):
 
     def input(self, tensor: Tensor) -> None:
         """A tensor that each replay is given, in this order."""
+        if tensor.dtype == STRING and not getattr(self.backend, "takes_text", False):
+            self.fail("a batch holds text, which is on the host")
         self._add(tensor, "input", sum(value.kind == "input" for value in self.graph.values))
 
     def output(self, tensor: Tensor) -> None:

@@ -9,8 +9,10 @@ from numbers import Number
 
 import numpy as np
 
+from nkeras.backend import registry
 from nkeras.core import config, dtypes, tree
 from nkeras.core.errors import is_a, refuse, short, warn
+from nkeras.core.strings import is_of_text, is_text, text_array
 from nkeras.core.tensor import Tensor, from_numpy
 from nkeras.core.typing import Structure
 from nkeras.core.variable import Variable
@@ -151,16 +153,20 @@ def to_array(value: Structure, argument: str) -> np.ndarray:
             f"Argument `{argument}` is a sparse {type(value).__name__}; nkeras has dense arrays "
             f"only. Pass `{argument}.toarray()`."
         )
-    array = value.numpy() if isinstance(value, (Tensor, Variable)) else np.asarray(value)
+    array = value.numpy() if isinstance(value, (Tensor, Variable)) else value
+    if not is_text(array):
+        array = np.asarray(array)
+    if is_text(array):
+        array = text_array(array, f"Argument `{argument}`")
     if array.ndim == 0:
         raise ValueError(
             f"Argument `{argument}` must have at least one dimension, that of the samples. "
             f"Received: {short(value)}"
         )
-    if array.dtype == object:
+    if array.dtype == object and not is_text(array):
         raise ValueError(
             f"Argument `{argument}` is an array of Python objects, so it cannot become a tensor: "
-            "are its rows of different length, or does a column hold text?"
+            "are its rows of different length?"
         )
     if array.dtype.kind in "biuf" or array.dtype.name == "bfloat16":
         name = dtypes.standardize(array.dtype)
@@ -170,13 +176,13 @@ def to_array(value: Structure, argument: str) -> np.ndarray:
 
 
 def to_tensors(batch: Structure) -> Structure:
-    """A batch with tensors on the active backend; text and None stay what they are."""
+    """A batch with tensors on the active backend; None stays what it is."""
 
     def convert(leaf: Structure) -> Structure:
         if leaf is None or isinstance(leaf, Tensor):
             return leaf
         array = to_array(leaf, "x")
-        return from_numpy(array) if array.dtype.kind not in "SUM" else array
+        return Tensor(array, registry.active()) if is_of_text(array) else from_numpy(array)
 
     return _map_batch(convert, batch)
 

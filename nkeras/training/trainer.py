@@ -456,7 +456,7 @@ class Trainer(Steps):
         Source: https://keras.io/api/models/model_training_apis/#predict_on_batch-method
         """
         if isinstance(x, (list, tuple)):  # several inputs, not a batch with targets
-            return self._predict_batch(pack_x_y_sample_weight(x))
+            return self._predict_batch(pack_x_y_sample_weight(to_arrays(x, "x")))
         return self._predict_batch(x)
 
     def _predict_batch(self, batch: Structure) -> Structure:

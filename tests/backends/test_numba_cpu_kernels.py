@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import recurrent_cases
 
+import nkeras.ops  # noqa: F401  primitives register
+from nkeras.core.primitive import PRIMITIVES
 from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.kernels import KERNELS
 from nkeras_numba_cpu.launch import tasks
@@ -453,7 +455,8 @@ def all_cases():
 
 CASES = {label: (name, arrays, static) for label, name, arrays, static in all_cases()}
 every_case = pytest.mark.parametrize("label", CASES)
-WITHOUT_FLOATS = {"reduce_any", "reduce_all", "random_bits"}
+OF_TEXT = {name for name, one in PRIMITIVES.items() if one.takes_text}
+WITHOUT_FLOATS = {"reduce_any", "reduce_all", "random_bits", *OF_TEXT}
 
 
 def case(label, dtype):

@@ -22,6 +22,7 @@ from tests.ops.tables import CASES
 
 _RANDOM = "a file has no state, so it would give the same numbers each time"
 _NO_OPERATOR = "ONNX has no operator for it, and it is no short formula of others"
+_TEXT = "files hold no text"
 _PLANS = "only plans and optimizers call it"
 NOT_WRITTEN = {
     "random_bits": _RANDOM,
@@ -31,6 +32,7 @@ NOT_WRITTEN = {
     "fold_batch_norm": _PLANS,
     "means_of_squares": _PLANS,
     "bitcast": "runtimes have no operator for it yet",
+    **{name: _TEXT for name, one in PRIMITIVES.items() if one.takes_text},
     **dict.fromkeys(
         "cofactors cholesky qr lu eigh eig svd matrix_rank pinv solve solve_triangular "
         "nextafter equalized equalized_in_tiles".split(),
@@ -127,7 +129,17 @@ def test_every_function_of_scalars_is_written(name: str) -> None:
     assert name in known
 
 
-@pytest.mark.parametrize("name", [name for name in NOT_WRITTEN if CASES[name][0].arrays])
+def test_text_is_refused(tmp_path: Path) -> None:
+    word = nkeras.Input((1,), dtype="string", name="word")
+    model = nkeras.Model(word, nkeras.layers.Identity()(word))
+    with pytest.raises(ValueError, match="input 'word' is text"):
+        model.export(tmp_path / "one.onnx")
+
+
+OF_NUMBERS = [name for name in NOT_WRITTEN if NOT_WRITTEN[name] is not _TEXT]
+
+
+@pytest.mark.parametrize("name", [name for name in OF_NUMBERS if CASES[name][0].arrays])
 def test_a_primitive_without_writer_is_named(name: str, tmp_path: Path) -> None:
     case = CASES[name][0]
     model = OnePrimitive(name, case, None, "float32")

@@ -31,6 +31,7 @@ from nkeras_numba_cpu.kernels import (  # noqa: F401  they register
     selection,
     shape,
     simple_rnn,
+    strings,
     through_numpy,
 )
 from nkeras_numba_cpu.kernels.registry import KERNELS

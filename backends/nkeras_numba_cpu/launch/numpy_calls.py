@@ -23,7 +23,7 @@ def by_numpy(function: Callable[..., Any], *arrays: np.ndarray | None, **static:
     if current.launches is None:
         return result
     results = result if isinstance(result, tuple) else (result,)
-    targets = tuple([None if made is None else empty(made.shape, made.dtype) for made in results])
+    targets = tuple([None if made is None else _place(made) for made in results])
     current.launches.append((_compute, (function, arrays, static, targets)))
     return targets if isinstance(result, tuple) else targets[0]
 
@@ -33,6 +33,11 @@ def _called(
 ) -> Any:
     with np.errstate(all="ignore"):  # NaN and infinity are values here, and no accidents
         return function(*arrays, **static)
+
+
+def _place(made: np.ndarray) -> np.ndarray:
+    """Where each replay puts a result; the objects of text may not lie in memory of the plan."""
+    return made.copy() if made.dtype.hasobject else empty(made.shape, made.dtype)
 
 
 def write(source: Any, target: np.ndarray) -> None:

@@ -35,12 +35,12 @@ class IOBinding:
         kept: Sequence[bool],
     ) -> None:
         self._inputs = inputs
-        self._bound = [i for i, item in enumerate(inputs) if item.nbytes >= LARGE]
+        self._bound = [i for i, item in enumerate(inputs) if _is_large(item)]
         self._given = [
             output
             for output, is_kept in zip(outputs, kept, strict=True)
             if is_kept
-            and output.nbytes >= LARGE
+            and _is_large(output)
             # Written in each replay, and by no early step.
             and _Moves(steps, [output]).makes
             and not _Moves(early, [output]).makes
@@ -116,6 +116,10 @@ class _Moves:
                 )
                 return lambda memory: np.ndarray(shape, dtype, memory[k], offset, strides)
         return None
+
+
+def _is_large(array: np.ndarray) -> bool:
+    return array.nbytes >= LARGE and not array.dtype.hasobject  # text has no bytes to look at
 
 
 def _can_stand_in(array: np.ndarray, place: np.ndarray) -> bool:
