@@ -18,9 +18,12 @@ from nkeras_numba_cuda.cuda import SIMULATOR, TARGET, cuda
 from nkeras_numba_cuda.kernels.custom import kernel_for as kernel_for_body
 from nkeras_numba_cuda.kernels.elementwise import kernel_for
 from nkeras_numba_cuda.launch import Kernel
+from tests.ptx.compiling import ptx_of
 
 CAPABILITY = (9, 0)
 SKIPPED = 77
+OTHERS = re.compile("att.*_(float64|bfloat16|float16)")
+"""Long kernels, of which the default run compiles the first dtype alone."""
 CELL = "float64[::1]"
 """Numbers that change come in it, rounded once to what the kernel computes in."""
 # Large angles are reduced in float64 by the device library itself.
@@ -60,7 +63,10 @@ def part(name: str) -> Iterator[tuple[str, Kernel]]:
     if name in ("kernels", "more kernels"):  # halves, for two processors
         # Those on tensor cores are compiled, and their resources looked at, elsewhere.
         found = [(key, one) for key, one in launch.KERNELS.items() if not one.warps]
+        found = [(key, one) for key, one in found if not OTHERS.fullmatch(key)]
         yield from found[name == "more kernels" :: 2]
+    elif name == "attention":
+        yield from ((key, one) for key, one in launch.KERNELS.items() if OTHERS.fullmatch(key))
     elif name == "float32":
         floating = [value for value in SCALARS.values() if "bitwise" not in value.name]
         for one in with_gradients(floating):
@@ -81,10 +87,18 @@ def part(name: str) -> Iterator[tuple[str, Kernel]]:
         raise ValueError(f"There is no part {name!r}.")
 
 
+def code_of(kernel: Kernel, signature: str) -> str:
+    """The PTX; of kernels in the list what the interpreter's tests compile and keep."""
+    if TARGET == "numba-cuda" and kernel in launch.KERNELS.values():
+        return ptx_of(kernel.function, signature)
+    code, _ = cuda.compile(kernel.function, signature, device=False, abi="numba", cc=CAPABILITY)
+    return code
+
+
 def check(name: str, kernel: Kernel, signature: str) -> Iterator[str]:
     """What is wrong with a kernel."""
     try:
-        code, _ = cuda.compile(kernel.function, signature, device=False, abi="numba", cc=CAPABILITY)
+        code = code_of(kernel, signature)
     except Exception as error:  # every kernel is reported, whatever the compiler raises
         yield f"{name} {signature}: {type(error).__name__}: {str(error)[:2000]}"
         return

@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(__file__).parent
+TOPICS = ["convolution", "patches", "rows", "attention", "launches", "steps"]
 
 
 def simulated(file):
@@ -26,7 +27,7 @@ def simulated(file):
     )
 
 
-@pytest.mark.parametrize("topic", ["convolution", "patches", "rows", "launches", "steps"])
+@pytest.mark.parametrize("topic", TOPICS)
 def test_kernels_in_the_simulator(topic):
     result = simulated(f"cuda_{topic}_checks.py")
     assert result.returncode == 0, result.stdout[-8000:] + result.stderr[-2000:]

@@ -14,7 +14,10 @@ PACKAGE = ROOT / "backends" / "nkeras_numba_cuda"
 SKIPPED = 77
 
 
-@pytest.mark.parametrize("part", ["kernels", "more kernels", "float32", "others"])
+PARTS = ["kernels", "more kernels", "float32", "others"]
+
+
+@pytest.mark.parametrize("part", [*PARTS, pytest.param("attention", marks=pytest.mark.long)])
 def test_kernels_compile(part):
     paths = [str(ROOT), str(ROOT / "backends"), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}

@@ -18,7 +18,7 @@ class Case:
 
     Args:
         primitive: its name.
-        kernels: what it launches.
+        kernels: what it launches; `{dtype}` in a name stands for the dtype.
         inputs: a function of a dtype that makes the arrays.
         static: the other arguments.
         dtypes: those that it is tried with; the first one by default, others in long tests.
@@ -33,6 +33,10 @@ class Case:
     dtypes: tuple[str, ...] = FLOATS
     name: str = ""
     tolerance: float | None = None
+
+    def launched(self, dtype: str) -> set[str]:
+        """The names of its kernels for a dtype."""
+        return {name.format(dtype=dtype) for name in self.kernels}
 
     def __str__(self) -> str:
         return f"{self.primitive}{'-' if self.name else ''}{self.name}"

@@ -150,7 +150,8 @@ def _ordered(blocks: list[Block]) -> list[Block]:
             else:
                 forward[one].add(other)
     for loop in loops.values():
-        leaves = {other for one in loop for other in successors[one]} - loop
+        edges = [(one, other) for one in loop for other in successors[one]]
+        leaves = {other for one, other in edges if other not in dominators[one]} - loop
         for one in loop:
             forward[one] |= leaves
     order = _sorted(forward)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nkeras_numba_cuda.cuda import SIMULATOR, cuda
-from nkeras_numba_cuda.device.functions import device_function
+from nkeras_numba_cuda.device.functions import device_function, inlined, same
 
 WARP = 32
 _EVERY_LANE = 0xFFFFFFFF
@@ -87,6 +87,39 @@ def in_team(join: Any) -> Callable[[Any, Any, Any], Any]:
 def _alone(value: Any, team: Any, shared: Any) -> Any:
     return value
 
+
+def in_lanes(join: Any, lanes: int) -> Callable[[Any], Any]:
+    """A device function `f(value)` that joins the values of so many neighbouring lanes.
+
+    Args:
+        join: a device function of two values, which commutes.
+        lanes: a power of two up to a warp; the simulator has one.
+    """
+    if SIMULATOR:
+        return same
+
+    @device_function
+    def joined(value: Any) -> Any:
+        distance = lanes // 2
+        while distance > 0:
+            value = join(value, cuda.shfl_xor_sync(_EVERY_LANE, value, distance))
+            distance //= 2
+        return value
+
+    return joined
+
+
+def _block_waits() -> None:
+    cuda.syncthreads()
+
+
+def _nobody_waits() -> None:
+    """A block of the simulator has one thread."""
+
+
+barrier = _nobody_waits if SIMULATOR else inlined(_block_waits)
+"""`barrier()`: all threads of a block wait for each other, also from functions of other files, in
+which the simulator has no such call."""
 
 sum_in_team = in_team(plus)
 max_in_team = in_team(larger)

@@ -6,6 +6,8 @@ What has none is computed by the reference kernels on device arrays.
 from __future__ import annotations
 
 from nkeras_numba_cuda.kernels import (  # noqa: F401  they register
+    attention,
+    attention_gradients,
     batch_norm,
     clipping,
     convolution,

@@ -6,7 +6,6 @@ Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (SC 2011
 from __future__ import annotations
 
 import math
-from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,8 @@ from nkeras_numba_cuda.device.functions import device_function
 from nkeras_numba_cuda.kernels.registry import OWN
 from nkeras_numba_cuda.launch import FLOATING, kernel
 from nkeras_numba_cuda.memory import Array, contiguous, empty
-from nkeras_numpy import attention as reference_attention
 from nkeras_numpy import random as reference
-from nkeras_numpy.namespace import Kernel, in_float32
+from nkeras_numpy.namespace import in_float32
 
 # All uint64: Numba would make a float of a uint64 and a signed integer.
 MULTIPLIER_0, MULTIPLIER_2 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -85,26 +83,3 @@ def gamma_normals(d: Array, factor: Array, *, key: Any) -> tuple[Array, Array]:
     """The normal numbers that gamma numbers are made of, and a uniform number for each."""
     bits = random_bits(key=key, size=(3 * reference.ATTEMPTS + 1) * d.size)
     return reference.gamma_normals(d, factor, key=bits)
-
-
-def _draws_here(kernel: Kernel, place: int) -> Kernel:
-    """A kernel of attention, whose query is the argument at a place, with bits of this device."""
-
-    @wraps(kernel)
-    def drawing(*arrays: Array, **static: Any) -> Any:
-        query, key = arrays[place : place + 2]
-        if static["rate"]:
-            batch, length, heads, _ = query.shape
-            size = batch * heads * length * key.shape[1]
-            static["seed"] = random_bits(key=static["seed"], size=size)
-        return kernel(*arrays, **static)
-
-    return drawing
-
-
-for _kernel, _place in (
-    (reference_attention.attention, 0),
-    (reference_attention.attention_grad, 2),
-    (reference_attention.attention_grad_bias, 2),
-):
-    OWN.register(_draws_here(_kernel, _place))
