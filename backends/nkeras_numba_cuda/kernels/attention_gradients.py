@@ -99,7 +99,7 @@ def _tile_function(dtype: str, by_products: bool) -> Any:
     It leaves the weights of values in `weights` and the gradients in `grads`.
     """
     kind = np.dtype(computed_in(dtype)).type
-    zero = kind(0)
+    zero, half = kind(0), kind(0.5)
     dot, _, score = functions(dtype, by_products)
 
     @inlined
@@ -161,7 +161,7 @@ def _tile_function(dtype: str, by_products: bool) -> Any:
             r = top + row + i
             of_row = (batch * heads + head) * queries + min(r, queries - 1)
             total, from_row = log_sum[of_row], row_sums[of_row]
-            is_hidden = total < numbers[OF.hidden] / 2
+            is_hidden = total < numbers[OF.hidden] * half
             for j in range(4):
                 at = 4 * i + j
                 weight, grad = zero, zero
@@ -245,7 +245,7 @@ def _grad_query(dtype: str) -> Kernel:
 
 def _grad_key(dtype: str) -> Kernel:
     kind = np.dtype(computed_in(dtype)).type
-    zero = kind(0)
+    zero, half = kind(0), kind(0.5)
     compute, weigh, narrow = (
         _tile_function(dtype, True),
         functions(dtype, True).weigh,
@@ -289,7 +289,7 @@ def _grad_key(dtype: str) -> Kernel:
                 lowest = zero
                 for line in range(top, min(top + LINES, queries)):
                     lowest = min(lowest, log_sum[(batch * heads + head) * queries + line])
-                if lowest >= numbers[OF.hidden] / 2:
+                if lowest >= numbers[OF.hidden] * half:
                     continue
             compute(
                 weights, grads, slopes, factors, left, right, grad_y, query, key, value, bias,
