@@ -16,6 +16,7 @@ from nkeras.core.strings import is_of_text, is_text, text_array
 from nkeras.core.tensor import Tensor, from_numpy
 from nkeras.core.typing import Structure
 from nkeras.core.variable import Variable
+from nkeras.data.foreign import host_array
 from nkeras.data.rows import rows_in_a_file
 
 
@@ -154,8 +155,8 @@ def to_array(value: Structure, argument: str) -> np.ndarray:
             f"only. Pass `{argument}.toarray()`."
         )
     array = value.numpy() if isinstance(value, (Tensor, Variable)) else value
-    if not is_text(array):
-        array = np.asarray(array)
+    if not is_text(array) and type(array) is not np.ndarray:
+        array = host_array(array, argument)
     if is_text(array):
         array = text_array(array, f"Argument `{argument}`")
     if array.ndim == 0:
@@ -184,15 +185,15 @@ def to_tensors(batch: Structure) -> Structure:
         array = to_array(leaf, "x")
         return Tensor(array, registry.active()) if is_of_text(array) else from_numpy(array)
 
-    return _map_batch(convert, batch)
+    return map_batch(convert, batch)
 
 
-def _map_batch(function: Callable[[Structure], Structure], batch: Structure) -> Structure:
+def map_batch(function: Callable[[Structure], Structure], batch: Structure) -> Structure:
     """As `tree.map_structure`, but a list of numbers is one leaf."""
     if isinstance(batch, Mapping):
-        return {key: _map_batch(function, value) for key, value in batch.items()}
+        return {key: map_batch(function, value) for key, value in batch.items()}
     if isinstance(batch, (list, tuple)) and not (batch and _is_numbers(batch)):
-        items = [_map_batch(function, value) for value in batch]
+        items = [map_batch(function, value) for value in batch]
         return type(batch)(*items) if hasattr(batch, "_fields") else type(batch)(items)
     return function(batch)
 

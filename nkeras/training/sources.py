@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import closing
+from collections.abc import Generator, Mapping
 
 import numpy as np
 
@@ -13,7 +11,6 @@ from nkeras.core import tree
 from nkeras.core.errors import refuse, short
 from nkeras.core.random import draw_seed
 from nkeras.core.typing import Structure
-from nkeras.data.ahead import batches_ahead
 from nkeras.data.rows import Rows
 from nkeras.training.data import (
     class_weight_to_sample_weights,
@@ -26,7 +23,8 @@ from nkeras.training.data import (
     to_arrays,
 )
 from nkeras.training.disk_source import DiskSource
-from nkeras.training.source import Source, with_class_weight
+from nkeras.training.source import Source
+from nkeras.training.stream_source import PyDatasetSource, StreamSource
 from nkeras.utils.py_dataset import PyDataset
 
 
@@ -206,79 +204,3 @@ def _weights_by_output(y: Structure, sample_weight: Structure) -> Structure:
 
 def _outline(structure: Structure) -> Structure:
     return tree.map_structure(lambda leaf: None if leaf is None else tuple(leaf.shape), structure)
-
-
-class StreamSource(Source):
-    """Batches from a generator, or from anything that can be iterated (data loaders, tf.data)."""
-
-    def __init__(self, stream: Structure, class_weight: Mapping[int, float] | None) -> None:
-        self._stream = stream
-        self._class_weight = class_weight
-        self._told: set[int] = set()  # classes without a weight that were warned of
-        self.restarts = not hasattr(stream, "__next__")
-        if self.restarts and hasattr(stream, "__len__"):
-            try:
-                self.num_batches = len(stream)
-            except TypeError:  # a data loader over an iterable, or an infinite tf.data set
-                self.num_batches = None
-            if self.num_batches == 0:
-                raise ValueError(f"There is no data: the {type(stream).__name__} has length 0.")
-
-    def batches(self, skipped: int = 0) -> Generator[Structure, None, None]:
-        """What the stream gives; one that goes on, such as a generator, skips nothing."""
-        stream = itertools.islice(self._stream, skipped, None) if self.restarts else self._stream
-        for batch in stream:
-            yield with_class_weight(batch, self._class_weight, self._told)
-
-
-class PyDatasetSource(Source):
-    """Batches of a PyDataset, made ahead by its workers, in order."""
-
-    def __init__(
-        self,
-        dataset: PyDataset,
-        class_weight: Mapping[int, float] | None,
-        rng: np.random.Generator | None,
-    ) -> None:
-        self.dataset = self._dataset = dataset
-        self._class_weight = class_weight
-        self._told: set[int] = set()  # classes without a weight that were warned of
-        self.rng = rng
-        self.num_batches = dataset.num_batches
-        if self.num_batches == 0:
-            raise ValueError(f"There is no data: the {type(dataset).__name__} has length 0.")
-
-    def on_epoch_begin(self) -> None:
-        """Tell the dataset."""
-        self._dataset.on_epoch_begin()
-
-    def on_epoch_end(self) -> None:
-        """Tell the dataset; its length may have changed."""
-        self._dataset.on_epoch_end()
-        self.num_batches = self._dataset.num_batches
-
-    def batches(self, skipped: int = 0) -> Generator[Structure, None, None]:
-        """The dataset's batches, in drawn order if they are shuffled."""
-        count = self._dataset.num_batches
-        order: Iterable[int] = itertools.count() if count is None else range(count)
-        if count is not None and self.rng is not None:
-            order = [int(i) for i in self.rng.permutation(count)]
-        order = itertools.islice(order, skipped, None)
-        workers, processes = self._dataset.workers, self._dataset.use_multiprocessing
-        if workers > 1 or (workers > 0 and processes):
-            with closing(batches_ahead(self._dataset, order, workers, processes)) as made:
-                for batch in made:
-                    yield self._standardize(batch)
-        else:
-            for index in order:
-                yield self._standardize(self._dataset[index])
-
-    def _standardize(self, batch: Structure) -> Structure:
-        if not isinstance(batch, (list, tuple, Mapping)):
-            batch = (batch,)
-        if isinstance(batch, (list, tuple)) and not 1 <= len(batch) <= 3:
-            raise ValueError(
-                f"{type(self._dataset).__name__}.__getitem__() must return (x,), (x, y) or "
-                f"(x, y, sample_weight). Received a {type(batch).__name__} of length {len(batch)}."
-            )
-        return with_class_weight(batch, self._class_weight, self._told)
