@@ -43,6 +43,44 @@ def resample(
 
 @KERNELS.register
 @in_float32
+def resize_images(x: Array, *, height: int, width: int, method: str, antialias: bool) -> Array:
+    """Images of another size; the height comes first if it shrinks. Bytes are rounded."""
+    xp = namespace(x)
+    if 0 in x.shape:
+        return xp.zeros((x.shape[0], height, width, x.shape[3]), x.dtype)
+    y = x.astype(np.float32) if x.dtype == np.uint8 else x
+    sizes = {1: height, 2: width} if height <= x.shape[1] else {2: width, 1: height}
+    for axis, size in sizes.items():
+        static = {"axis": axis, "size": size, "method": method, "antialias": antialias}
+        scale = size / x.shape[axis]
+        y = resample(y, **static, scale=scale, translation=0.0, transposed=False)
+    return y if x.dtype != np.uint8 else xp.clip(xp.rint(y), 0, 255).astype(x.dtype)
+
+
+@KERNELS.register
+def flip_images(x: Array, flips: Array, *, axes: Ints, dtype: str) -> Array:
+    """Those images where ``flips`` is true flipped along axes, in another dtype."""
+    xp = namespace(x)
+    which = flips.reshape(-1, *(1,) * (x.ndim - 1))
+    return xp.where(which, xp.flip(x, axes), x).astype(dtype)
+
+
+@KERNELS.register
+@in_float32
+def warp(x: Array, matrix: Array, *, order: int, mode: str, fill_value: float) -> Array:
+    """Values of images where matrices say: at ``(a0 x + a1 y + a2, b0 x + b1 y + b2) / k``."""
+    xp = namespace(x)
+    batch, height, width, _ = x.shape
+    columns, rows = xp.arange(width, dtype=x.dtype), xp.arange(height, dtype=x.dtype)[:, None]
+    a0, a1, a2, b0, b1, b2, c0, c1 = matrix.T[:, :, None, None]
+    k = c0 * columns + c1 * rows + 1
+    places = (b0 * columns + b1 * rows + b2) / k, (a0 * columns + a1 * rows + a2) / k
+    coordinates = xp.broadcast_to(xp.stack(places, 1), (batch, 2, height, width))
+    return sample(x, coordinates, order=order, mode=mode, fill_value=fill_value)
+
+
+@KERNELS.register
+@in_float32
 def sample(x: Array, coordinates: Array, *, order: int, mode: str, fill_value: float) -> Array:
     """Values of images between their cells: sums over the corners around each point."""
     xp = namespace(x)

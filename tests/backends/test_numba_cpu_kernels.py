@@ -412,6 +412,41 @@ def image_cases():
             yield f"grad-{label}", "sample_grad", (y, coordinates), {**static, "shape": shape}
 
 
+def resized_and_moved_cases():
+    sizes = ((6, 5), (3, 30), (20, 4), (9, 7))
+    methods = (("linear", False), ("linear", True), ("cubic", False), ("lanczos3", True))
+    for channels, ((height, width), (method, antialias)) in itertools.product(
+        (1, 3, 4, 6), zip(sizes, methods, strict=True)
+    ):
+        static = {"height": height, "width": width, "method": method, "antialias": antialias}
+        label = f"resize-{channels}-{height}-{method}"
+        yield label, "resize_images", (normal(2, 9, 7, channels),), static
+        if channels in (3, 6):
+            images = index(256, 2, 9, 7, channels).astype(np.uint8)
+            yield f"{label}-bytes", "resize_images", (images,), static
+    # Sums of powers of two, as above; quotients are not, and so only for what is continuous.
+    moves = index(9, 3, 8, seed=5) / 4 - 1.0
+    moves[:, 6:] = 0
+    turns = moves.copy()
+    turns[:, 6:] = [[0.01, 0.02], [0.0, 0.005], [0.002, 0.0]]
+    modes = ("constant", "nearest", "wrap", "mirror", "reflect")
+    for channels, order, mode in itertools.product((1, 3, 6), (0, 1), modes):
+        static = {"order": order, "mode": mode, "fill_value": 0.5}
+        label = f"warp-{channels}-{order}-{mode}"
+        yield label, "warp", (normal(3, 9, 70, channels), moves.astype(np.float32)), static
+        if order and mode in ("constant", "reflect"):
+            given = normal(3, 9, 70, channels), turns.astype(np.float32)
+            yield f"{label}-turned", "warp", given, static
+    yield "warp-one", "warp", (normal(3, 9, 7, 3), moves[:1].astype(np.float32)), static
+    flips = np.array([True, False, True])
+    for channels, axes in itertools.product((1, 3, 4), ((2,), (3,), (2, 3))):
+        static = {"axes": axes, "dtype": "float32"}
+        label = f"flip-{channels}-{axes}"
+        yield label, "flip_images", (normal(3, 2, 5, 7, channels), flips), static
+        images = index(256, 3, 2, 5, 7, channels).astype(np.uint8)
+        yield f"{label}-bytes", "flip_images", (images, flips), static
+
+
 def histogram_cases():
     for batch, pixels, channels, bins in ((3, 700, 3, 256), (2, 5000, 1, 33), (1, 9, 2, 256)):
         # Whole numbers: half types would round others into other bins.
@@ -446,6 +481,7 @@ def all_cases():
         ctc_cases,
         attention_cases.cases,
         image_cases,
+        resized_and_moved_cases,
         histogram_cases,
         quantized_cases,
         optimizer_cases,
@@ -541,6 +577,7 @@ OF_FLOATS += ("batch_norm", "layer_norm", "rms_norm", "lstm", "gru", "simple_rnn
 OF_FLOATS += ("ctc", "group_norm")
 OF_FLOATS += ("int8_dense",)
 OF_FLOATS += ("solve", "pinv", "det", "cofactors", "slogdet", "cholesky", "qr", "lu", "eig", "svd")
+OF_FLOATS += ("resize_images", "flip_images", "warp")
 OF_FLOATS += ("matrix_rank", "sample", "attention", "equalized")
 OF_FLOATS += (
     "fft",

@@ -31,6 +31,13 @@ def _places(*shape: int) -> np.ndarray:
 
 
 _PLACES = _places(2, 2, 3, 4)
+_MOVES = np.array(
+    [
+        [0.93, -0.21, 0.61, 0.17, 0.83, 0.29, 0.011, 0.023],
+        [1.13, 0.31, -0.67, -0.27, 0.77, 1.13, -0.013, 0.017],
+    ],
+    "float32",
+)
 CASES: dict[str, list[Case]] = {
     "resample": [
         Case((floats(2, 5, 3),), _resampled(8, "nearest")),
@@ -42,6 +49,25 @@ CASES: dict[str, list[Case]] = {
             (floats(2, 5, 2),),
             {**_resampled(6, "linear"), "scale": -1.5, "translation": 7.0},
         ),
+    ],
+    "resize_images": [
+        Case((floats(2, 5, 4, channels),), {"height": height, "width": width, **method})
+        for channels, height, width, method in (
+            (3, 7, 3, {"method": "linear", "antialias": False}),
+            (2, 3, 6, {"method": "cubic", "antialias": True}),
+            (1, 2, 2, {"method": "lanczos3", "antialias": True}),
+        )
+    ],
+    "flip_images": [
+        Case((floats(2, 2, 3, 4, 3), np.array([True, False])), {"axes": axes, "dtype": "float64"})
+        for axes in ((2,), (3,), (2, 3))
+    ],
+    "warp": [
+        *(
+            Case((floats(2, 4, 5, 3), _MOVES), {"order": order, "mode": mode, "fill_value": 0.5})
+            for order, mode in ((0, "wrap"), (1, "constant"), (1, "reflect"), (1, "nearest"))
+        ),
+        Case((floats(2, 4, 5, 1), _MOVES[:1]), {"order": 1, "mode": "mirror", "fill_value": 0.0}),
     ],
     "sample": [
         *(

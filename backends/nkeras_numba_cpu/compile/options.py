@@ -47,6 +47,11 @@ def inner(function: _F, **options: Any) -> _F:
     return numba.njit(**options)(function)
 
 
+def unfused(function: _F) -> _F:
+    """The same as `inner` where no product is fused with a sum: the numbers are those of NumPy."""
+    return inner(function, fastmath=False)
+
+
 @functools.cache
 def import_without_scipy() -> None:
     """Import numba.np.arraymath, but not scipy.linalg with it, which takes a quarter of a second.

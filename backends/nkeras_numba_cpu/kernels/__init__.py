@@ -8,6 +8,7 @@ from nkeras_numba_cpu.kernels import (  # noqa: F401  they register
     ctc,
     dense_gradients,
     elementwise,
+    flips,
     group_norm,
     gru,
     histograms,
@@ -24,6 +25,7 @@ from nkeras_numba_cpu.kernels import (  # noqa: F401  they register
     quantized,
     random,
     reduction,
+    resizing,
     row_updates,
     sampling,
     scans,
@@ -33,6 +35,7 @@ from nkeras_numba_cpu.kernels import (  # noqa: F401  they register
     simple_rnn,
     strings,
     through_numpy,
+    warping,
 )
 from nkeras_numba_cpu.kernels.registry import KERNELS
 

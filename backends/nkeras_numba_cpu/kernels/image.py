@@ -46,13 +46,13 @@ def resample(
     source, target = operand(x).reshape(-1), result.reshape(-1)
     outer = math.prod(x.shape[:axis])
     if inner < NARROW:
-        cells, weights = _spread(key, inner, result.dtype.str)
+        cells, weights = spread(key, inner, result.dtype.str)
         group = max(1, GRAIN // (size * inner))
         numbers = (outer, before * inner, size * inner, len(cells), group)
         work = target.size * len(cells)
         _sum_elements(-(-outer // group), work, source, target, cells, weights, numbers)
     else:
-        cells, weights = _table(key, result.dtype.str)
+        cells, weights = table(key, result.dtype.str)
         group = max(1, GRAIN // inner)
         numbers = (outer, before, size, inner, cells.shape[1], group)
         count, work = -(-outer * size // group), target.size * cells.shape[1]
@@ -61,14 +61,14 @@ def resample(
 
 
 @lru_cache(maxsize=256)
-def _table(key: tuple, dtype: str) -> tuple[np.ndarray, np.ndarray]:
+def table(key: tuple, dtype: str) -> tuple[np.ndarray, np.ndarray]:
     """Rows of an axis, as loops take them."""
     table = rows(*key)
     return table.cells, np.ascontiguousarray(table.weights, np.dtype(dtype))
 
 
 @lru_cache(maxsize=256)
-def _spread(key: tuple, inner: int, dtype: str) -> tuple[np.ndarray, np.ndarray]:
+def spread(key: tuple, inner: int, dtype: str) -> tuple[np.ndarray, np.ndarray]:
     """By term and element of a line: which element of the old line, and its weight."""
     table = rows(*key)
     cells = table.cells.T[:, :, None] * inner + np.arange(inner, dtype=np.int32)

@@ -190,8 +190,8 @@ def _find(coordinates, sizes, where, starts, weights, beyond, places, factors):
         if _surround(line, sizes[axis], order, places, factors):
             is_beyond = mode == CONSTANT or is_beyond
             for j in range(size):
-                places[j] = _placed(places[j], sizes[axis], mode)
-                places[BLOCK + j] = _placed(places[BLOCK + j], sizes[axis], mode)
+                places[j] = placed(places[j], sizes[axis], mode)
+                places[BLOCK + j] = placed(places[BLOCK + j], sizes[axis], mode)
         for side in range(0, BLOCK + BLOCK * order, BLOCK):
             place = part(places, side, size)
             for j in range(size):
@@ -237,7 +237,7 @@ def _surround(line, size, order, places, factors):
 
 
 @inner
-def _placed(place, size, mode):
+def placed(place, size, mode):
     """The cell that stands for one beyond the edges, `NOWHERE` for none."""
     if 0 <= place < size:
         return place

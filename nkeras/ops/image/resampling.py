@@ -8,6 +8,7 @@ from __future__ import annotations
 from nkeras.core.primitive import primitive
 from nkeras.core.spec import Spec, Typed
 from nkeras.core.tensor import Tensor
+from nkeras.ops.image.layout import as_before, as_float
 
 METHODS = {
     "nearest": "nearest",
@@ -61,6 +62,38 @@ def _(
         translation=translation,
         transposed=not transposed,
     )
+
+
+@primitive()
+def resize_images(x: Typed, *, height: int, width: int, method: str, antialias: bool) -> Spec:
+    """Images `(batch, height, width, channels)` of another size; floating, or of bytes, rounded."""
+    return Spec((x.shape[0], height, width, x.shape[3]), x.dtype)
+
+
+@resize_images.decomposition
+def _(x: Tensor, height: int, width: int, method: str, antialias: bool) -> Tensor:
+    y = resized(as_float(x), {1: height, 2: width}, method, antialias)
+    return as_before(y, x.dtype)
+
+
+@resize_images.vjp("x")
+def _(
+    grad_y: Tensor, x_spec: Spec, height: int, width: int, method: str, antialias: bool
+) -> Tensor:
+    _, old_height, old_width, _ = x_spec.shape
+    for axis, before, size in ((1, old_height, height), (2, old_width, width)):
+        if before != size:
+            grad_y = resample(
+                grad_y,
+                axis=axis,
+                size=before,
+                method=method,
+                antialias=antialias,
+                scale=size / before,
+                translation=0.0,
+                transposed=True,
+            )
+    return grad_y
 
 
 def resized(x: Tensor, axes: dict[int, int], method: str, antialias: bool = False) -> Tensor:

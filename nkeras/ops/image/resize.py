@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,10 +14,10 @@ from nkeras.core.primitive import op, to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
 from nkeras.ops.image.layout import Layout, as_before, as_float, images_and_layout
-from nkeras.ops.image.resampling import METHODS, resized
+from nkeras.ops.image.resampling import METHODS, resize_images
 from nkeras.ops.indexing import take_
 from nkeras.ops.padding import pad
-from nkeras.ops.shape import section
+from nkeras.ops.shape import reshape, section
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
@@ -76,17 +77,35 @@ def resize(
             "can be True. Received both."
         )
     dtype = images.dtype
-    if interpolation != "nearest":
+    if interpolation != "nearest" and dtype != "uint8":
         images = as_float(images)
     if crop_to_aspect_ratio:
         images = _cropped(images, layout, height, width)
     elif pad_to_aspect_ratio:
         images = _padded(images, layout, height, width, fill_value)
-    axes = {layout.height: height, layout.width: width}
     method = METHODS[interpolation]
-    if not dtypes.is_floating(images.dtype):
-        return _taken(images, axes)
-    return as_before(resized(images, axes, method, antialias), dtype)
+    if interpolation == "nearest" and not dtypes.is_floating(dtype):
+        return _taken(images, {layout.height: height, layout.width: width})
+    return as_before(_resized(images, layout, (height, width), method, antialias), dtype)
+
+
+def _resized(
+    images: Tensor, layout: Layout, size: tuple[int, int], method: str, antialias: bool
+) -> Tensor:
+    """Images of another size; channels first they count as images of one channel each."""
+    before, (height, width) = images.shape, size
+    if (before[layout.height], before[layout.width]) == size:
+        return images
+    if not before[layout.height] * before[layout.width]:
+        raise ValueError(f"resize: images of shape {before} have nothing to resize.")
+    is_first = layout.channels < layout.height
+    channels = 1 if is_first else before[layout.channels]
+    batch = math.prod(before[: layout.height])
+    x = reshape(images, (batch, before[layout.height], before[layout.width], channels))
+    y = resize_images(x, height=height, width=width, method=method, antialias=antialias)
+    after = list(before)
+    after[layout.height], after[layout.width] = size
+    return reshape(y, tuple(after))
 
 
 def _size(size: Sequence[int]) -> tuple[int, int]:

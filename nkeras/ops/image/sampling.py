@@ -30,35 +30,39 @@ def sample(x: Typed, coordinates: Typed, *, order: int, mode: str, fill_value: f
 
 @sample.vjp("x")
 def _(grad_y: Tensor, x_spec: Spec, coordinates: Tensor, order: int, mode: str) -> Tensor:
-    return _sample_grad(grad_y, coordinates, shape=x_spec.shape, order=order, mode=mode)
+    return sample_grad(grad_y, coordinates, shape=x_spec.shape, order=order, mode=mode)
 
 
 @sample.vjp("coordinates")
 def _(
     grad_y: Tensor, x: Tensor, coordinates: Tensor, order: int, mode: str, fill_value: float
 ) -> Tensor:
-    return _by_coordinates(grad_y, x, coordinates, order, mode, fill_value)
+    return by_coordinates(grad_y, x, coordinates, order, mode, fill_value)
 
 
 @primitive(outputs=("grad_x",))
-def _sample_grad(grad_y: Typed, coordinates: Typed, *, shape: Shape, order: int, mode: str) -> Spec:
+def sample_grad(grad_y: Typed, coordinates: Typed, *, shape: Shape, order: int, mode: str) -> Spec:
+    """The transpose of `sample`: of images of that shape."""
     return Spec(shape, grad_y.dtype)
 
 
-@_sample_grad.vjp("grad_y")
+@sample_grad.vjp("grad_y")
 def _(grad_grad_x: Tensor, coordinates: Tensor, order: int, mode: str) -> Tensor:
     return sample(grad_grad_x, coordinates, order=order, mode=mode, fill_value=0.0)
 
 
-@_sample_grad.vjp("coordinates")
+@sample_grad.vjp("coordinates")
 def _(grad_grad_x: Tensor, grad_y: Tensor, coordinates: Tensor, order: int, mode: str) -> Tensor:
-    return _by_coordinates(grad_y, grad_grad_x, coordinates, order, mode, 0.0)
+    return by_coordinates(grad_y, grad_grad_x, coordinates, order, mode, 0.0)
 
 
-def _by_coordinates(
+def by_coordinates(
     grad_y: Tensor, x: Tensor, coordinates: Tensor, order: int, mode: str, fill_value: float
 ) -> Tensor:
-    """Between two cells the slope along an axis is the difference of the values there."""
+    """The gradient by the coordinates.
+
+    Between two cells the slope along an axis is the difference of the values there.
+    """
     if order == 0:
         return zeros_like(coordinates)
     lower = floor(coordinates)

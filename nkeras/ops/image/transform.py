@@ -9,12 +9,12 @@ from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
 from nkeras.ops.image.layout import as_float, images_and_layout
 from nkeras.ops.image.map_coordinates import as_sampled
-from nkeras.ops.image.sampling import checked_mode, order_of, sample
+from nkeras.ops.image.sampling import checked_mode, order_of
+from nkeras.ops.image.warping import warp
 from nkeras.ops.matrix_product import matmul_
 from nkeras.ops.products import cross
 from nkeras.ops.reduction import reduce_sum
 from nkeras.ops.shape import (
-    broadcast_to,
     cast,
     concatenate,
     expand_dims,
@@ -73,10 +73,7 @@ def affine_transform(
             "affine_transform: argument `transform` must have the shape (8,) or (batch, 8). "
             f"Received shape {transform.shape}"
         )
-    rows = reshape(transform, (-1, 8))
-    a, b, c = (section(rows, 1, start, stop) for start, stop in ((0, 3), (3, 6), (6, 8)))
-    ones = to_tensor(np.ones((rows.shape[0], 1)), rows.dtype)
-    matrix = reshape(concatenate([b, a, c, ones], 1), (-1, 3, 3))
+    matrix = reshape(transform, (-1, 8))
     return _projected(images, matrix, order, mode, fill_value, data_format, "affine_transform")
 
 
@@ -134,7 +131,7 @@ def perspective_transform(
             f"{owner}: arguments `start_points` and `end_points` must have equal shapes. "
             f"Received {start.shape} and {end.shape}"
         )
-    matrix = _homography(reshape(start, (-1, 4, 2)), reshape(end, (-1, 4, 2)))
+    matrix = homography(reshape(start, (-1, 4, 2)), reshape(end, (-1, 4, 2)))
     return _projected(images, matrix, order, "constant", fill_value, data_format, owner)
 
 
@@ -181,33 +178,19 @@ def _projected(
     data_format: str | None,
     owner: str,
 ) -> Tensor:
-    """Images whose pixels `(x, y)` come from where matrices take `(x, y, 1)`, to `(y, x, k)`."""
+    """Images of any layout and dtype, warped."""
     dtype, rank = images.dtype, len(images.shape)
     x = as_float(images)
     x = x if rank == 4 else expand_dims(x, 0)
     x, layout = images_and_layout(x, data_format, owner)
     order_of_axes = (0, layout.height, layout.width, layout.channels)
     x = transpose(x, order_of_axes)
-    batch, height, width, _ = x.shape
-    if matrix.shape[0] not in (1, batch):
+    if matrix.shape[0] not in (1, x.shape[0]):
         raise ValueError(
-            f"{owner}: there are {batch} images and transformations for {matrix.shape[0]}; "
+            f"{owner}: there are {x.shape[0]} images and transformations for {matrix.shape[0]}; "
             "there must be one for all of them, or one for each."
         )
-    grid = np.stack([*np.meshgrid(np.arange(width), np.arange(height)), np.ones((height, width))])
-    grid = to_tensor(grid.reshape(3, -1), x.dtype)
-    matrix = cast(matrix, x.dtype)
-    # Divisors for both coordinates: a quotient of arrays of one shape takes one pass.
-    divisors = concatenate([section(matrix, 1, 2, 3)] * 2, 1)
-    coordinates = matmul_(section(matrix, 1, 0, 2), grid) / matmul_(divisors, grid)
-    coordinates = reshape(coordinates, (-1, 2, height, width))
-    y = sample(
-        x,
-        broadcast_to(coordinates, (batch, 2, height, width)),
-        order=order,
-        mode=mode,
-        fill_value=float(fill_value),
-    )
+    y = warp(x, cast(matrix, x.dtype), order=order, mode=mode, fill_value=float(fill_value))
     back = [order_of_axes.index(axis) for axis in range(4)]
     y = as_sampled(transpose(y, back), dtype)
     return y if rank == 4 else reshape(y, y.shape[1:])

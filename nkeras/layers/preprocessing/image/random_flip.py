@@ -14,6 +14,7 @@ from nkeras.layers.preprocessing.image.base_image import (
     BoxOptions,
     shape_of,
 )
+from nkeras.ops.image.flips import flipped
 
 HORIZONTAL = "horizontal"
 VERTICAL = "vertical"
@@ -79,22 +80,22 @@ class RandomFlip(BaseImagePreprocessingLayer):
         self, images: TensorLike, transformation: Any, training: bool = True
     ) -> Tensor:
         """Images, some of them flipped."""
-        images = self._as_images(images)
-        return self._transform_images(images, transformation, "nearest") if training else images
-
-    def _transform_images(self, images: Tensor, transformation: Any, interpolation: str) -> Tensor:
-        flipped = ops.flip(images, self._axes())
-        return ops.where(transformation["flips"], flipped, images)
+        if not training or transformation is None:
+            return self._as_images(images)
+        return flipped(
+            images,
+            transformation["flips"],
+            horizontal=self.mode != VERTICAL,
+            vertical=self.mode != HORIZONTAL,
+            dtype=self.compute_dtype,
+            data_format=self.data_format,
+        )
 
     def transform_segmentation_masks(
         self, segmentation_masks: TensorLike, transformation: Any, training: bool = True
     ) -> Tensor:
         """Masks, some of them flipped, in the compute dtype."""
         return self.transform_images(segmentation_masks, transformation, training)
-
-    def _axes(self) -> list[int]:
-        axes = {HORIZONTAL: [self.width_axis], VERTICAL: [self.height_axis]}
-        return axes.get(self.mode, [self.height_axis, self.width_axis])
 
     def transform_bounding_boxes(
         self, bounding_boxes: Mapping[str, TensorLike], transformation: Any, training: bool = True
@@ -105,7 +106,7 @@ class RandomFlip(BaseImagePreprocessingLayer):
         _, height, width = self._sizes(tuple(transformation["input_shape"]))
         flips = ops.squeeze(transformation["flips"], -1)
 
-        def flipped(corners: Tensor) -> Tensor:
+        def mirrored(corners: Tensor) -> Tensor:
             x1, y1, x2, y2 = ops.split(corners, 4, axis=-1)
             if self.mode != VERTICAL:
                 x1, x2 = width - x2, width - x1
@@ -113,4 +114,4 @@ class RandomFlip(BaseImagePreprocessingLayer):
                 y1, y2 = height - y2, height - y1
             return ops.where(flips, ops.concatenate([x1, y1, x2, y2], axis=-1), corners)
 
-        return self._changed_boxes(bounding_boxes, flipped, (height, width))
+        return self._changed_boxes(bounding_boxes, mirrored, (height, width))
