@@ -15,7 +15,8 @@ from nkeras.inspect.dot import check_arguments, model_to_dot
 from nkeras.inspect.labels import label
 from nkeras.inspect.outline import outline
 from nkeras.inspect.picture import Picture
-from nkeras.inspect.svg import Direction, Lines, svg_of
+from nkeras.inspect.placing import Direction
+from nkeras.inspect.svg import Lines, svg_of
 
 if TYPE_CHECKING:
     from nkeras.models.model import Model

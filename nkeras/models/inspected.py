@@ -11,7 +11,7 @@ from nkeras.core.typing import Structure
 if TYPE_CHECKING:
     from nkeras.inspect.activations import Gradients
     from nkeras.inspect.picture import Picture
-    from nkeras.inspect.svg import Direction
+    from nkeras.inspect.placing import Direction
     from nkeras.models.model import Model
 
 Chosen = Sequence[str] | str | Callable[[str], bool] | None
