@@ -1,0 +1,254 @@
+// The model on a canvas: cards with what layers give, edges, the unit under the pointer and what it depends on.
+
+const canvas = document.getElementById("view"), context = canvas.getContext("2d"), tip = document.getElementById("tip");
+const camera = { x: 0, y: 0, zoom: 1 };
+const chosen = { box: 0, unit: null, hover: null, fields: null };
+const painted = new Map();  // content of cards by box, as small canvases
+const TITLE = 20, PAD = 6;
+
+const shade = { input: "#8a8f98", dense: "#3b78c4", convolution: "#3f8fd6", pooling: "#d9803a", normalization: "#b99a1f",
+  activation: "#cc5c81", recurrent: "#1d9a8a", attention: "#8a63d2", merging: "#5f9c43", shape: "#93897a", random: "#a57a62", other: "#7d8089" };
+
+let waiting = false;
+function redraw() {
+  if (!waiting) { waiting = true; requestAnimationFrame(() => { waiting = false; draw(); }); }
+}
+
+/** Forget what was painted: another sample, other colours. */
+function repaint() { painted.clear(); redraw(); }
+
+/** Lay the model out from top to bottom (0) or from left to right (1). */
+let layout = null;
+function turn(number) {
+  layout = page.layouts[number];
+  boxes.forEach((box, i) => { box.place = layout.places[i]; });
+}
+
+const MARGIN = 24;
+const zoomOf = ([w, h]) => Math.min((canvas.clientWidth - 2 * MARGIN) / w, (canvas.clientHeight - 2 * MARGIN) / h, 2.5);
+
+/** Show the whole model; of a very long one the beginning. */
+function fit() {
+  const [w, h] = layout.size, isDown = layout === page.layouts[0];
+  camera.zoom = Math.max(zoomOf(layout.size), 0.12);
+  const wide = canvas.clientWidth / camera.zoom, high = canvas.clientHeight / camera.zoom, edge = MARGIN / camera.zoom;
+  camera.x = !isDown && w > wide ? -edge : (w - wide) / 2;
+  camera.y = isDown && h > high ? -edge : (h - high) / 2;
+  redraw();
+}
+
+/** Bring a card into view. */
+function reveal(number) {
+  const [x, y, w, h] = boxes[number].place, wide = canvas.clientWidth / camera.zoom, high = canvas.clientHeight / camera.zoom;
+  if (x < camera.x || x + w > camera.x + wide) camera.x = x + w / 2 - wide / 2;
+  if (y < camera.y || y + h > camera.y + high) camera.y = y + h / 2 - high / 2;
+}
+
+/** Tiles of a card: how many numbers along each axis, and which number a pixel of a tile shows. */
+function tiles(box, value) {
+  const { kind } = box.content, { shape } = value, rank = shape.length;
+  if (kind === "image") return { count: 1, rows: shape[0], columns: shape[1], at: (tile, row, column) => row * shape[1] + column };
+  if (kind === "maps") {
+    const [rows, columns, channels] = shape.slice(-3), slice = rows * columns * channels;
+    return { count: Math.min(size(shape) / (rows * columns), box.content.columns * box.content.rows), rows, columns,
+      at: (tile, row, column) => Math.floor(tile / channels) * slice + (row * columns + column) * channels + tile % channels };
+  }
+  if (kind === "matrix") return { count: 1, rows: shape[0], columns: shape[1], at: (tile, row, column) => row * shape[1] + column };
+  const count = size(shape), columns = box.content.columns;
+  return { count: 1, rows: Math.ceil(count / columns), columns, at: (tile, row, column) => { const i = row * columns + column; return i < count ? i : -1; } };
+}
+
+/** Where a tile is in its card. */
+function tilePlace(box, tile, grid) {
+  const { content, place } = box, gap = content.kind === "maps" ? 2 : 0;
+  const column = tile % content.columns, row = Math.floor(tile / content.columns);
+  const whole = content.kind === "maps" || content.kind === "image";
+  const width = whole ? content.width : content.width * grid.columns, height = whole ? content.height : content.height * grid.rows;
+  const x = content.kind === "maps" ? column * (content.width + gap) : 0, y = content.kind === "maps" ? row * (content.height + gap) : 0;
+  const wide = content.kind === "maps" ? content.columns * (content.width + gap) - gap : width;
+  return [place[0] + (place[2] - wide) / 2 + x, place[1] + TITLE + PAD + y, width, height];
+}
+
+/** A card's content as one canvas for each tile, at one pixel a number. */
+function paint(number) {
+  if (painted.has(number)) return painted.get(number);
+  const box = boxes[number], value = valueOf(number);
+  let found = null;
+  if (value && box.content && value.data.length) {
+    const grid = tiles(box, value), limits = bounds(value.data), pixels = [];
+    const channels = box.content.kind === "image" ? value.shape[2] || 1 : 0;
+    const put = channels ? imagePainter(inputBounds(number), channels) : painter(limits);
+    for (let tile = 0; tile < grid.count; tile++) {
+      const made = new OffscreenCanvas(grid.columns, grid.rows), drawn = made.getContext("2d"), image = drawn.createImageData(grid.columns, grid.rows);
+      for (let row = 0, at = 0; row < grid.rows; row++)
+        for (let column = 0; column < grid.columns; column++, at += 4) {
+          const i = grid.at(tile, row, column);
+          if (i < 0) continue;
+          if (channels) put(value.data, i, image.data, at); else put(value.data[i], image.data, at);
+        }
+      drawn.putImageData(image, 0, 0);
+      pixels.push(made);
+    }
+    found = { grid, limits, pixels, value };
+  }
+  painted.set(number, found);
+  return found;
+}
+
+const inputLimits = new Map();
+/** The least and the largest value of an input in all samples. */
+function inputBounds(number) {
+  if (!inputLimits.has(number)) inputLimits.set(number, boxes[number].values ? bounds(numbers(boxes[number].values)) : { low: 0, high: 1 });
+  return inputLimits.get(number);
+}
+
+function draw() {
+  const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
+  if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+    canvas.width = Math.round(width * ratio); canvas.height = Math.round(height * ratio);
+  }
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.fillStyle = variable("--paper"); context.fillRect(0, 0, width, height);
+  const { zoom } = camera;
+  context.setTransform(ratio * zoom, 0, 0, ratio * zoom, -camera.x * zoom * ratio, -camera.y * zoom * ratio);
+  const isSeen = ([x, y, w, h]) => x < camera.x + width / zoom && x + w > camera.x && y < camera.y + height / zoom && y + h > camera.y;
+  const line = variable("--line"), card = variable("--card"), ink = variable("--ink"), lit = variable("--lit"), accent = variable("--accent");
+  for (const { place, name, class: kind } of layout.frames) {
+    if (!isSeen(place)) continue;
+    context.fillStyle = variable("--frame"); context.strokeStyle = line; context.lineWidth = 1;
+    context.beginPath(); context.roundRect(...place, 8); context.fill(); context.stroke();
+    context.fillStyle = ink; context.font = "600 12px system-ui, sans-serif";
+    context.fillText(`${name} (${kind})`, place[0] + 12, place[1] + 17, place[2] - 20);
+  }
+  const isDown = layout === page.layouts[0];
+  context.strokeStyle = context.fillStyle = variable("--edge"); context.lineWidth = 1.4;
+  for (const points of layout.edges) {
+    context.beginPath(); context.moveTo(...points[0]);
+    for (let i = 1; i < points.length; i++) {
+      const [x0, y0] = points[i - 1], [x, y] = points[i];
+      if (Math.abs(x - x0) < 0.1 || Math.abs(y - y0) < 0.1) context.lineTo(x, y);
+      else if (isDown) context.bezierCurveTo(x0, (y0 + y) / 2, x, (y0 + y) / 2, x, y);
+      else context.bezierCurveTo((x0 + x) / 2, y0, (x0 + x) / 2, y, x, y);
+    }
+    context.stroke();
+    const [x, y] = points[points.length - 1];
+    context.beginPath(); context.moveTo(x, y);
+    if (isDown) { context.lineTo(x - 4, y - 7); context.lineTo(x + 4, y - 7); } else { context.lineTo(x - 7, y - 4); context.lineTo(x - 7, y + 4); }
+    context.fill();
+  }
+  context.imageSmoothingEnabled = false;
+  boxes.forEach((box, number) => {
+    if (!isSeen(box.place)) return;
+    const [x, y, w, h] = box.place;
+    context.fillStyle = card; context.strokeStyle = number === chosen.box ? accent : line; context.lineWidth = number === chosen.box ? 2.5 : 1;
+    context.beginPath(); context.roundRect(x, y, w, h, 5); context.fill(); context.stroke();
+    context.fillStyle = shade[box.kind] || shade.other; context.fillRect(x + 1, y + 1, 4, h - 2);
+    if (zoom > 0.28) {
+      context.fillStyle = ink; context.font = "600 11px system-ui, sans-serif";
+      context.fillText(box.name, x + 11, y + 14, w - 16);
+    }
+    const content = paint(number);
+    if (!content) return;
+    content.pixels.forEach((pixels, tile) => context.drawImage(pixels, ...tilePlace(box, tile, content.grid)));
+    const field = chosen.fields ? chosen.fields[number] : undefined;
+    if (field !== undefined) lightUp(box, content, field, lit);
+  });
+  const unit = chosen.hover || chosen.unit;
+  if (unit) outlineUnit(unit, lit);
+}
+
+/** Frame what a unit depends on. */
+function lightUp(box, content, field, colour) {
+  context.strokeStyle = colour; context.lineWidth = Math.max(1.2, 1.6 / camera.zoom);
+  if (field === null || !field.lo.length) { context.strokeRect(box.place[0] - 2, box.place[1] - 2, box.place[2] + 4, box.place[3] + 4); return; }
+  const step = box.values.step || 1, { grid } = content;
+  for (let tile = 0; tile < grid.count; tile++) {
+    const [x, y, w, h] = tilePlace(box, tile, grid), [a, b] = field.lo.slice(-2).length === 2 ? field.lo.slice(-2) : [field.lo[0], 0];
+    const [c, d] = field.hi.slice(-2).length === 2 ? field.hi.slice(-2) : [field.hi[0], (grid.columns - 1) * step];
+    const cell = [w / grid.columns / step, h / grid.rows / step];
+    context.strokeRect(x + b * cell[0], y + a * cell[1], (d - b + 1) * cell[0], (c - a + 1) * cell[1]);
+  }
+}
+
+function outlineUnit({ number, tile, row, column }, colour) {
+  const content = paint(number);
+  if (!content) return;
+  const [x, y, w, h] = tilePlace(boxes[number], tile, content.grid), a = w / content.grid.columns, b = h / content.grid.rows;
+  context.strokeStyle = colour; context.lineWidth = Math.max(1.5, 2 / camera.zoom);
+  context.strokeRect(x + column * a, y + row * b, a, b);
+}
+
+/** The box at a place of the screen, and the unit in it. */
+function find(left, top) {
+  const x = camera.x + left / camera.zoom, y = camera.y + top / camera.zoom;
+  const number = boxes.findIndex(({ place }) => x >= place[0] && x < place[0] + place[2] && y >= place[1] && y < place[1] + place[3]);
+  if (number < 0) return null;
+  const content = paint(number);
+  for (let tile = 0; content && tile < content.grid.count; tile++) {
+    const [tx, ty, w, h] = tilePlace(boxes[number], tile, content.grid);
+    if (x < tx || x >= tx + w || y < ty || y >= ty + h) continue;
+    const row = Math.floor((y - ty) / h * content.grid.rows), column = Math.floor((x - tx) / w * content.grid.columns);
+    const flat = content.grid.at(tile, row, column);
+    if (flat >= 0) return { number, unit: unitAt(number, flat) };
+  }
+  return { number, unit: null };
+}
+
+/** A unit by its place among the numbers of a card; `index` is that in the layer. */
+function unitAt(number, flat) {
+  const { value, grid } = paint(number), box = boxes[number], step = value.step || 1;
+  let index = indexOf(value.shape, flat), tile = 0, row = index[0] || 0, column = index[1] || 0;
+  if (box.content.kind === "image") { if (value.shape.length === 3) { index = [...indexOf(value.shape.slice(0, 2), flat), 0]; [row, column] = index; flat = flatOf(value.shape, index); } }
+  else if (box.content.kind === "maps") { [row, column] = index.slice(-3); tile = index[index.length - 1] + flatOf(value.shape.slice(0, -3), index.slice(0, -3)) * value.shape[value.shape.length - 1]; }
+  else if (box.content.kind === "strip") { row = Math.floor(flat / grid.columns); column = flat % grid.columns; }
+  return { number, flat, tile, row, column, value: value.data[flat], index: index.map((i, axis) => axis < index.length - 1 ? i * step : i) };
+}
+
+function showTip(unit, left, top) {
+  tip.hidden = !unit;
+  if (!unit) return;
+  tip.textContent = `${boxes[unit.number].name}[${unit.index.join(", ")}] = ${words(unit.value)}`;
+  tip.style.left = `${Math.min(left + 14, canvas.clientWidth - tip.offsetWidth - 4)}px`;
+  tip.style.top = `${Math.max(top - 26, 4)}px`;
+}
+
+function select(number, unit = null) {
+  chosen.box = number; chosen.unit = unit;
+  chosen.fields = unit ? receptiveFields(number, unit.index) : null;
+  showPanel(); redraw();
+}
+
+let drag = null;
+canvas.addEventListener("pointerdown", event => {
+  drag = { x: event.offsetX, y: event.offsetY, moved: false };
+  canvas.setPointerCapture(event.pointerId);
+});
+canvas.addEventListener("pointermove", event => {
+  if (drag && (drag.moved || Math.hypot(event.offsetX - drag.x, event.offsetY - drag.y) > 4)) {
+    drag.moved = true;
+    camera.x -= (event.offsetX - drag.x) / camera.zoom; camera.y -= (event.offsetY - drag.y) / camera.zoom;
+    drag.x = event.offsetX; drag.y = event.offsetY; tip.hidden = true; redraw();
+    return;
+  }
+  const found = find(event.offsetX, event.offsetY), unit = found && found.unit;
+  if ((unit && unit.flat) === (chosen.hover && chosen.hover.flat) && (unit && unit.number) === (chosen.hover && chosen.hover.number)) return;
+  chosen.hover = unit;
+  chosen.fields = unit ? receptiveFields(unit.number, unit.index) : chosen.unit ? receptiveFields(chosen.unit.number, chosen.unit.index) : null;
+  showTip(unit, event.offsetX, event.offsetY); redraw();
+});
+canvas.addEventListener("pointerup", event => {
+  const wasDrag = drag && drag.moved;
+  drag = null;
+  if (wasDrag) return;
+  const found = find(event.offsetX, event.offsetY);
+  if (found) select(found.number, found.unit);
+});
+canvas.addEventListener("pointerleave", () => { chosen.hover = null; tip.hidden = true; redraw(); });
+canvas.addEventListener("wheel", event => { event.preventDefault(); zoomAt(event.offsetX, event.offsetY, Math.exp(-event.deltaY * 0.0015)); }, { passive: false });
+
+function zoomAt(left, top, by) {
+  const x = camera.x + left / camera.zoom, y = camera.y + top / camera.zoom;
+  camera.zoom = Math.min(Math.max(camera.zoom * by, 0.01), 40);
+  camera.x = x - left / camera.zoom; camera.y = y - top / camera.zoom;
+  redraw();
+}
