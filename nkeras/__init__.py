@@ -52,6 +52,7 @@ _NAMES = {
     "stop_gradient": "ops.core",
     "use_backend": "backend.registry",
     "value_and_grad": "core.transforms",
+    "visualise": "inspect.visualise",
 }
 
 

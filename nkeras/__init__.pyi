@@ -43,6 +43,7 @@ from nkeras.core.transforms import grad as grad
 from nkeras.core.transforms import value_and_grad as value_and_grad
 from nkeras.core.variable import Variable as Variable
 from nkeras.initializers import Initializer as Initializer
+from nkeras.inspect.visualise import visualise as visualise
 from nkeras.layers.base import Layer as Layer
 from nkeras.layers.core import Input as Input
 from nkeras.layers.input_spec import InputSpec as InputSpec

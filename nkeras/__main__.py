@@ -13,7 +13,7 @@ from typing import NoReturn
 from nkeras import __version__
 from nkeras.cli.words import loaded
 
-_COMMANDS = ("demo", "predict", "convert", "inspect", "doctor", "bench", "warmup")
+_COMMANDS = ("demo", "predict", "convert", "inspect", "view", "doctor", "bench", "warmup")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -58,7 +58,8 @@ def test_python_of_looking_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
     text = (ROOT / "docs" / "looking.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     exec(compile("".join(blocks), "looking.md", "exec"), {})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.svg", "other.svg"]
+    written = sorted(path.name for path in tmp_path.iterdir())
+    assert written == ["model.html", "model.svg", "other.svg"]
 
 
 def test_the_recipe_of_an_optimizer() -> None:

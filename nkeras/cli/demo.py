@@ -20,6 +20,7 @@ DESCRIPTION = "train a small CNN on real handwritten digits and draw the result"
 
 _EPOCHS = 15
 _BATCH = 32
+_SHOWN = 24  # images in the page of the model
 # The simulator of the GPU runs each thread of a kernel as a Python thread.
 _SIMULATED = {"images": 32, "epochs": 1}
 
@@ -95,6 +96,11 @@ def run(options: argparse.Namespace) -> int:
     print(f"Test loss: {loss:.4f}")
     print(f"Test accuracy: {accuracy:.4f}")
     print(f"Picture: {os.path.relpath(path)} (open it in a browser)")
+    if not simulated:
+        page = path.with_name(f"{path.stem}-model.html")
+        labels = [str(digit) for digit in range(10)]
+        keras.visualise(model, x_test[:_SHOWN], page, labels, y_test[:_SHOWN])
+        print(f"The model at work: {os.path.relpath(page)} (draw a digit in it)")
     print(f"Time: {time.perf_counter() - started:.1f} s")
     return 0
 

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nkeras.cli.model_arrays import for_inputs, names_of
 from nkeras.cli.words import attempt, loaded, positive
-from nkeras.core.errors import short
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,38 +56,18 @@ def run(options: argparse.Namespace) -> int:
             given = arrays.load(options.input)
             model = load_model(options.model, compile=False)
             loaded()
-            inputs = _for_inputs(model, given)
+            inputs = for_inputs(model, given)
             predicted = model.predict(inputs, batch_size=options.batch_size, verbose=0)
             arrays.save(file, options.output, _by_name(model, predicted))
 
     return attempt("predict", work)
 
 
-def _for_inputs(model: Any, given: dict[str, np.ndarray]) -> Any:
-    """The arrays as `predict` takes them: by the names of inputs, or in the file's order."""
-    names = _names(model, "input_names")
-    if len(given) == 1 and len(names) <= 1:
-        return next(iter(given.values()))
-    if set(given) == set(names):
-        return given
-    if len(names) in (0, len(given)) and all(name.startswith("arr_") for name in given):
-        return list(given.values())  # NumPy has numbered them
-    raise ValueError(
-        f"the model has inputs of the names {short(names)}. Received arrays of the names "
-        f"{short(list(given))}."
-    )
-
-
-def _names(model: Any, kind: str) -> list[str]:
-    """Those of inputs or outputs; none of a model without a graph."""
-    return list(getattr(model, kind, ()))
-
-
 def _by_name(model: Any, predicted: Any) -> dict[str, np.ndarray]:
     if isinstance(predicted, dict):
         return predicted
     outputs = list(predicted) if isinstance(predicted, (list, tuple)) else [predicted]
-    names = _names(model, "output_names")
+    names = names_of(model, "output_names")
     if len(names) != len(outputs) or len(set(names)) < len(names):
         names = [f"output_{number}" for number in range(len(outputs))]
     return dict(zip(names, outputs, strict=True))

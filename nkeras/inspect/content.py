@@ -24,7 +24,7 @@ def content_of(shape: tuple[int, ...], is_input: bool) -> dict[str, Any]:
     if len(shape) >= 3:
         height, width, channels = shape[-3], shape[-2], shape[-1]
         channels *= math.prod(shape[:-3])
-        columns = max(1, min(channels, math.ceil(math.sqrt(channels * 1.5 * height / width))))
+        columns = _columns(channels, math.sqrt(channels * 1.5 * height / width))
         tile = max(10.0, min(56.0, _WIDTH / columns - 2))
         return {
             "kind": "maps",
@@ -47,6 +47,13 @@ def content_of(shape: tuple[int, ...], is_input: bool) -> dict[str, Any]:
     cell = max(3.0, min(14.0, _WIDTH / columns))
     rows = math.ceil(count / columns)
     return {"kind": "strip", "columns": columns, "rows": rows, "width": cell, "height": cell}
+
+
+def _columns(count: int, wanted: float) -> int:
+    """About as many columns as wanted, and such that the last row is full if possible."""
+    least = max(1, min(count, math.ceil(wanted)))
+    full = (columns for columns in range(least, int(1.75 * least) + 1) if count % columns == 0)
+    return next(full, least)
 
 
 def _image(sizes: tuple[int, ...]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from nkeras.inspect.recording import Arrays, Kept, limit_of, thinned
 if TYPE_CHECKING:
     from nkeras.models.model import Model
 
-_SCRIPTS = ("data", "forward", "colors", "units", "view", "panel", "inputs", "main")
+_SCRIPTS = ("data", "forward", "colors", "units", "view", "space", "panel", "inputs", "main")
 _DIRECTIONS: tuple[Direction, ...] = ("TB", "LR")
 _MOST_SAMPLES = 64
 _LIVE_WEIGHTS = 4_000_000  # numbers, above which the page computes nothing itself

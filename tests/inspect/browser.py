@@ -171,7 +171,8 @@ class Tab:
         """What scripts have raised, and what the browser has refused."""
         kinds = ("Runtime.exceptionThrown", "Log.entryAdded")
         own = [e for e in self.browser.events if e.get("sessionId") == self.session]
-        return [json.dumps(event["params"]) for event in own if event["method"] in kinds]
+        found = [json.dumps(event["params"]) for event in own if event["method"] in kinds]
+        return [words for words in found if '"source": "rendering"' not in words]
 
     @property
     def requests(self) -> list[str]:

@@ -222,6 +222,50 @@ def test_keys_themes_and_tables(show: Any, tmp_path: Path) -> None:
     check(tab)
 
 
+def test_in_space(show: Any) -> None:
+    tab = show(lenet(), np.abs(samples_of(lenet())))
+    found = tab.run(
+        """
+        press("3"); await later(); await later();
+        const space = document.getElementById("space"), number = named("conv");
+        const { grid } = model.paint(number), { left, top } = space.getBoundingClientRect();
+        const [w, h] = [space.clientWidth, space.clientHeight];
+        const [x, y, wide, high, z] = model.slabPlace(number, 1, grid);
+        const corner = [x + (3 + 0.5) * wide / grid.columns, y - (2 + 0.5) * high / grid.rows, z];
+        const at = model.project(model.eyeMatrix(w, h), corner, w, h);
+        found.at = [left + at[0], top + at[1]];
+        found.hidden = [view.hidden, space.hidden];
+        const pixels = new Uint8Array(w * h * 4), gl = space.getContext("webgl2");
+        gl.readPixels(0, 0, w, h, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
+        const seen = new Set();
+        for (let i = 0; i < pixels.length; i += 4) seen.add(pixels.slice(i, i + 3).join());
+        found.colours = seen.size;
+        found.error = gl.getError();
+        """
+    )
+    assert found["hidden"] == [True, False]
+    assert found["colours"] > 60
+    assert found["error"] == 0
+    tab.click(*found["at"])
+    after = tab.run(
+        """
+        found.unit = [model.boxes[model.chosen.box].key, model.chosen.unit.index];
+        found.yaw = model.orbit.yaw;
+        """
+    )
+    assert after["unit"] == ["conv", [2, 3, 1]]
+    x, y = 300.0, 700.0
+    tab.mouse("Moved", x, y)
+    tab.mouse("Pressed", x, y, True)
+    for step in range(5):
+        tab.mouse("Moved", x + 20 * step, y, True)
+    tab.mouse("Released", x + 80, y)
+    turned = tab.run('found.yaw = model.orbit.yaw; press("3"); found.flat = !view.hidden;')
+    assert turned["yaw"] != after["yaw"]
+    assert turned["flat"]
+    check(tab)
+
+
 def test_it_draws(show: Any) -> None:
     model = lenet()
     tab = show(model, np.abs(samples_of(model)))

@@ -4,7 +4,7 @@ document.getElementById("title").textContent = `${page.name} (${page.class})`;
 document.getElementById("title").title = `values of ${page.backend}`;
 
 const keys = [["arrows", "from layer to layer"], ["Enter", "the first value of a layer"], ["[ ]", "samples"], ["+ −", "zoom"], ["0", "the whole model"],
-  ["r", "turn the model"], ["d", "light or dark"], ["Esc", "close"]];
+  ["3", "in space or flat"], ["r", "turn the model"], ["d", "light or dark"], ["Esc", "close"]];
 const dialog = document.getElementById("keys");
 dialog.append(element("h2", {}, "Keys"), ...keys.map(([key, what]) => element("div", {}, element("kbd", {}, key), ` ${what}`)),
   element("p", {}, "Drag and wheel move the picture. Point at a value to light up what it depends on; click it for its arithmetic."),
@@ -14,8 +14,11 @@ function theme(name) { document.documentElement.dataset.theme = name; repaint();
 const flip = () => theme(isDark() ? "light" : "dark");
 
 const rotate = () => { turn(layout === page.layouts[0] ? 1 : 0); fit(); };
-document.getElementById("fit").addEventListener("click", fit);
+const whole = () => isSpace() ? fitSpace() : fit();
+document.getElementById("fit").addEventListener("click", whole);
 document.getElementById("turn").addEventListener("click", rotate);
+document.getElementById("space-button").addEventListener("click", toggleSpace);
+document.getElementById("space-button").hidden = !gl;
 document.getElementById("theme").addEventListener("click", flip);
 document.getElementById("help").addEventListener("click", () => dialog.showModal());
 
@@ -50,7 +53,8 @@ document.addEventListener("keydown", event => {
   else if (event.key === "[") move(-1);
   else if (event.key === "+" || event.key === "=") zoomAt(canvas.clientWidth / 2, canvas.clientHeight / 2, 1.25);
   else if (event.key === "-") zoomAt(canvas.clientWidth / 2, canvas.clientHeight / 2, 0.8);
-  else if (event.key === "0") fit();
+  else if (event.key === "0") whole();
+  else if (event.key === "3") toggleSpace();
   else if (event.key === "d") flip();
   else if (event.key === "r") rotate();
   else if (event.key === "?") dialog.showModal();
@@ -66,7 +70,7 @@ function showTable() {
   document.getElementById("table").replaceChildren(element("caption", {}, `Layers of ${page.name}`), head, ...rows);
 }
 
-new ResizeObserver(redraw).observe(canvas);
+new ResizeObserver(redraw).observe(canvas.parentElement);
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", event => theme(event.matches ? "dark" : "light"));
 theme(window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 showSamples();
@@ -77,4 +81,4 @@ choose(0);
 select(Math.min(1, boxes.length - 1));
 draw();
 document.documentElement.dataset.ready = "yes";
-window.model = { page, boxes, camera, chosen, shown, forward, valueOf, select, choose, tilePlace, paint };  // for the console
+window.model = { page, boxes, camera, chosen, shown, forward, valueOf, select, choose, tilePlace, paint, orbit, findInSpace, slabPlace, eyeMatrix, project };  // for the console

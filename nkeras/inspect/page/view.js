@@ -11,11 +11,11 @@ const shade = { input: "#8a8f98", dense: "#3b78c4", convolution: "#3f8fd6", pool
 
 let waiting = false;
 function redraw() {
-  if (!waiting) { waiting = true; requestAnimationFrame(() => { waiting = false; draw(); }); }
+  if (!waiting) { waiting = true; requestAnimationFrame(() => { waiting = false; if (isSpace()) drawSpace(); else draw(); }); }
 }
 
 /** Forget what was painted: another sample, other colours. */
-function repaint() { painted.clear(); redraw(); }
+function repaint() { painted.clear(); forgetSlabs(); redraw(); }
 
 /** Lay the model out from top to bottom (0) or from left to right (1). */
 let layout = null;
@@ -59,8 +59,8 @@ function tiles(box, value) {
 }
 
 /** Where a tile is in its card. */
-function tilePlace(box, tile, grid) {
-  const { content, place } = box, gap = content.kind === "maps" ? 2 : 0;
+function tilePlace(box, tile, grid, place = box.place) {
+  const { content } = box, gap = content.kind === "maps" ? 2 : 0;
   const column = tile % content.columns, row = Math.floor(tile / content.columns);
   const whole = content.kind === "maps" || content.kind === "image";
   const width = whole ? content.width : content.width * grid.columns, height = whole ? content.height : content.height * grid.rows;
@@ -137,6 +137,7 @@ function draw() {
     context.fill();
   }
   context.imageSmoothingEnabled = false;
+  const shownUnit = chosen.hover || chosen.unit;
   boxes.forEach((box, number) => {
     if (!isSeen(box.place)) return;
     const [x, y, w, h] = box.place;
@@ -151,10 +152,9 @@ function draw() {
     if (!content) return;
     content.pixels.forEach((pixels, tile) => context.drawImage(pixels, ...tilePlace(box, tile, content.grid)));
     const field = chosen.fields ? chosen.fields[number] : undefined;
-    if (field !== undefined) lightUp(box, content, field, lit);
+    if (field !== undefined && !(shownUnit && shownUnit.number === number)) lightUp(box, content, field, lit);
   });
-  const unit = chosen.hover || chosen.unit;
-  if (unit) outlineUnit(unit, lit);
+  if (shownUnit) outlineUnit(shownUnit, lit);
 }
 
 /** Frame what a unit depends on. */
@@ -208,7 +208,7 @@ function showTip(unit, left, top) {
   tip.hidden = !unit;
   if (!unit) return;
   tip.textContent = `${boxes[unit.number].name}[${unit.index.join(", ")}] = ${words(unit.value)}`;
-  tip.style.left = `${Math.min(left + 14, canvas.clientWidth - tip.offsetWidth - 4)}px`;
+  tip.style.left = `${Math.min(left + 14, tip.parentElement.clientWidth - 340 - tip.offsetWidth - 4)}px`;
   tip.style.top = `${Math.max(top - 26, 4)}px`;
 }
 
@@ -230,12 +230,19 @@ canvas.addEventListener("pointermove", event => {
     drag.x = event.offsetX; drag.y = event.offsetY; tip.hidden = true; redraw();
     return;
   }
-  const found = find(event.offsetX, event.offsetY), unit = found && found.unit;
-  if ((unit && unit.flat) === (chosen.hover && chosen.hover.flat) && (unit && unit.number) === (chosen.hover && chosen.hover.number)) return;
-  chosen.hover = unit;
-  chosen.fields = unit ? receptiveFields(unit.number, unit.index) : chosen.unit ? receptiveFields(chosen.unit.number, chosen.unit.index) : null;
-  showTip(unit, event.offsetX, event.offsetY); redraw();
+  hover(find(event.offsetX, event.offsetY), event);
 });
+
+/** The pointer is over a unit, or over none: show its value, and what it depends on. */
+function hover(found, event) {
+  const unit = found && found.unit, known = chosen.hover;
+  if (unit === known || unit && known && unit.flat === known.flat && unit.number === known.number) return;
+  chosen.hover = unit;
+  const shownUnit = unit || chosen.unit;
+  chosen.fields = shownUnit ? receptiveFields(shownUnit.number, shownUnit.index) : null;
+  showTip(unit, event.offsetX, event.offsetY); redraw();
+}
+
 canvas.addEventListener("pointerup", event => {
   const wasDrag = drag && drag.moved;
   drag = null;
@@ -243,7 +250,7 @@ canvas.addEventListener("pointerup", event => {
   const found = find(event.offsetX, event.offsetY);
   if (found) select(found.number, found.unit);
 });
-canvas.addEventListener("pointerleave", () => { chosen.hover = null; tip.hidden = true; redraw(); });
+canvas.addEventListener("pointerleave", event => hover(null, event));
 canvas.addEventListener("wheel", event => { event.preventDefault(); zoomAt(event.offsetX, event.offsetY, Math.exp(-event.deltaY * 0.0015)); }, { passive: false });
 
 function zoomAt(left, top, by) {
