@@ -26,6 +26,7 @@ from nkeras import training as training
 from nkeras import tree as tree
 from nkeras import utils as utils
 from nkeras import visualization as visualization
+from nkeras import wrappers as wrappers
 from nkeras.backend.registry import backends as backends
 from nkeras.backend.registry import device as device
 from nkeras.backend.registry import get_backend as get_backend

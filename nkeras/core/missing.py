@@ -40,7 +40,6 @@ _ROWS = (
         layers.RandomSaturation layers.RandomSharpness
         layers.Solarization""",
     ),
-    (COMING, "the wrappers for scikit-learn", "wrappers"),
     (COMING, "architectures without downloaded weights", "applications"),
     (
         NOT_OFFERED,
