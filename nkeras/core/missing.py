@@ -26,20 +26,6 @@ _ROWS = (
         """layers.HashedCrossing layers.Hashing
         layers.IntegerLookup layers.StringLookup layers.TextVectorization utils.FeatureSpace""",
     ),
-    (
-        COMING,
-        "image preprocessing and augmentation",
-        """layers.AugMix layers.AutoContrast 
-        layers.ContrastLimitedAdaptiveHistogramEqualization layers.CutMix layers.Equalization
-        layers.MixUp layers.RandAugment layers.RandomBrightness
-        layers.RandomColorDegeneration
-        layers.RandomColorJitter layers.RandomContrast 
-        layers.RandomErasing
-        layers.RandomGaussianBlur layers.RandomGrayscale layers.RandomHue layers.RandomInvert
-        layers.RandomPosterization
-        layers.RandomSaturation layers.RandomSharpness
-        layers.Solarization""",
-    ),
     (COMING, "architectures without downloaded weights", "applications"),
     (
         NOT_OFFERED,

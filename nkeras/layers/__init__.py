@@ -93,14 +93,35 @@ from nkeras.layers.pooling import MaxPooling2D as MaxPooling2D
 from nkeras.layers.pooling import MaxPooling3D as MaxPooling3D
 from nkeras.layers.preprocessing.category_encoding import CategoryEncoding as CategoryEncoding
 from nkeras.layers.preprocessing.discretization import Discretization as Discretization
+from nkeras.layers.preprocessing.image.aug_mix import AugMix as AugMix
 from nkeras.layers.preprocessing.image.center_crop import CenterCrop as CenterCrop
+from nkeras.layers.preprocessing.image.colors import (
+    RandomColorDegeneration as RandomColorDegeneration,
+)
+from nkeras.layers.preprocessing.image.colors import RandomGrayscale as RandomGrayscale
+from nkeras.layers.preprocessing.image.colors import RandomHue as RandomHue
+from nkeras.layers.preprocessing.image.colors import RandomSaturation as RandomSaturation
+from nkeras.layers.preprocessing.image.filters import RandomGaussianBlur as RandomGaussianBlur
+from nkeras.layers.preprocessing.image.filters import RandomSharpness as RandomSharpness
+from nkeras.layers.preprocessing.image.histograms import AutoContrast as AutoContrast
+from nkeras.layers.preprocessing.image.histograms import (
+    ContrastLimitedAdaptiveHistogramEqualization as ContrastLimitedAdaptiveHistogramEqualization,
+)
+from nkeras.layers.preprocessing.image.histograms import Equalization as Equalization
 from nkeras.layers.preprocessing.image.max_num_bounding_boxes import (
     MaxNumBoundingBoxes as MaxNumBoundingBoxes,
+)
+from nkeras.layers.preprocessing.image.mixing import CutMix as CutMix
+from nkeras.layers.preprocessing.image.mixing import MixUp as MixUp
+from nkeras.layers.preprocessing.image.rand_augment import RandAugment as RandAugment
+from nkeras.layers.preprocessing.image.random_color_jitter import (
+    RandomColorJitter as RandomColorJitter,
 )
 from nkeras.layers.preprocessing.image.random_crop import RandomCrop as RandomCrop
 from nkeras.layers.preprocessing.image.random_elastic_transform import (
     RandomElasticTransform as RandomElasticTransform,
 )
+from nkeras.layers.preprocessing.image.random_erasing import RandomErasing as RandomErasing
 from nkeras.layers.preprocessing.image.random_flip import RandomFlip as RandomFlip
 from nkeras.layers.preprocessing.image.random_perspective import (
     RandomPerspective as RandomPerspective,
@@ -112,6 +133,11 @@ from nkeras.layers.preprocessing.image.random_translation import (
 )
 from nkeras.layers.preprocessing.image.random_zoom import RandomZoom as RandomZoom
 from nkeras.layers.preprocessing.image.resizing import Resizing as Resizing
+from nkeras.layers.preprocessing.image.tones import RandomBrightness as RandomBrightness
+from nkeras.layers.preprocessing.image.tones import RandomContrast as RandomContrast
+from nkeras.layers.preprocessing.image.tones import RandomInvert as RandomInvert
+from nkeras.layers.preprocessing.image.tones import RandomPosterization as RandomPosterization
+from nkeras.layers.preprocessing.image.tones import Solarization as Solarization
 from nkeras.layers.preprocessing.normalization import Normalization as Normalization
 from nkeras.layers.preprocessing.pipeline import Pipeline as Pipeline
 from nkeras.layers.preprocessing.rescaling import Rescaling as Rescaling

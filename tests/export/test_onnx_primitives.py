@@ -35,7 +35,7 @@ NOT_WRITTEN = {
     **{name: _TEXT for name, one in PRIMITIVES.items() if one.takes_text},
     **dict.fromkeys(
         "cofactors cholesky qr lu eigh eig svd matrix_rank pinv solve solve_triangular "
-        "nextafter equalized equalized_in_tiles".split(),
+        "nextafter".split(),
         _NO_OPERATOR,
     ),
 }

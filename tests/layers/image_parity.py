@@ -56,7 +56,11 @@ def transformed(layer: Any, data: dict[str, Any], transformation: Any) -> dict[s
 
 
 def compare(
-    name: str, options: dict[str, Any], data: dict[str, Any], atol: float = 1e-5
+    name: str,
+    options: dict[str, Any],
+    data: dict[str, Any],
+    atol: float = 1e-5,
+    floats_for_keras: bool = False,
 ) -> dict[str, float]:
     """Assert that Keras makes the same of a transformation that our layer drew.
 
@@ -65,6 +69,7 @@ def compare(
         options: the constructor's arguments.
         data: images, and what belongs to them.
         atol: the largest difference, in units of the largest value; of integers 1 is no difference.
+        floats_for_keras: Keras gets images as float32, where it errs with integers.
 
     Returns:
         The largest difference for each kind of data.
@@ -76,7 +81,8 @@ def compare(
     as_arrays = tree.map_structure(
         lambda one: one.numpy() if isinstance(one, Tensor) else one, transformation
     )
-    asked = {"layer": name, "options": options, "data": data, "transformation": as_arrays}
+    given = data | ({"images": data["images"].astype("float32")} if floats_for_keras else {})
+    asked = {"layer": name, "options": options, "data": given, "transformation": as_arrays}
     (theirs,) = oracle.run(IN_KERAS, cases=[asked])
     errors: dict[str, float] = {}
     for backend in ("numpy", "numba_cpu"):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 import nkeras
+import nkeras.ops.image.histograms
 from nkeras import ops
+from nkeras.core.primitive import PRIMITIVES, to_tensor
 from tests.harness.check_op import check_gradient, check_second_order
 
 PHOTOS = np.random.default_rng(0).uniform(0.0, 1.0, (2, 5, 4, 3)).astype("float32")
@@ -155,3 +158,21 @@ def test_places_without_end() -> None:
 def test_transformations_name_what_is_wrong(argument: str, call: Callable[[], object]) -> None:
     with pytest.raises(ValueError, match=argument):
         call()
+
+
+@pytest.mark.parametrize("name", ["equalized", "equalized_in_tiles"])
+def test_decompositions_of_histograms_are_the_kernels(name: str) -> None:
+    random = np.random.default_rng(3)
+    images = (random.uniform(0.0, 1.0, (2, 37, 50, 3)) ** 2 * 255.0).astype("float32")
+    images[1, ..., 2] = 9.0
+    images[0, 0, 0] = np.nan
+    for size in (16, 5):
+        static: dict[str, Any] = {"tiles": (size, 3), "clip_limit": 2.0}
+        x = to_tensor(images)
+        if name == "equalized":
+            static, x = {"bins": size}, ops.reshape(x, (2, -1, 3))
+        primitive = PRIMITIVES[name]
+        assert primitive.decompose is not None
+        found, wanted = primitive.decompose(x, **static), primitive(x, **static)
+        assert not np.isnan(wanted.numpy()).any()
+        np.testing.assert_allclose(found, wanted, 1e-5, 1e-3)

@@ -37,6 +37,9 @@ def first_of_each(cases: list[Case]) -> list[Case]:
 SHOWN = first_of_each(SHORT)
 OTHERS = [case for case in [*SHORT, *LONG] if case not in SHOWN]
 AT_ONCE = 16
+# In Keras the symbolic result of Equalization is its input, which makes a cycle of a model;
+# RandomShear refuses the factors below 0 of its own configurations.
+NOT_READ_BY_KERAS = {"Equalization", "RandomShear"}
 
 
 def model_of(case: Case) -> Any:
@@ -109,7 +112,7 @@ def check_with_keras(cases: list[Case], folder: Path) -> None:
 
 
 def in_keras(cases: list[Case]) -> list[Any]:
-    cases = [case for case in cases if case.in_keras]
+    cases = [case for case in cases if case.in_keras and case.layer not in NOT_READ_BY_KERAS]
     groups = [cases[start : start + AT_ONCE] for start in range(0, len(cases), AT_ONCE)]
     return [pytest.param(group, id=f"{group[0].layer}-{group[-1].layer}") for group in groups]
 

@@ -287,9 +287,11 @@ class BaseImagePreprocessingLayer(Layer):
     def _set_factor(self, factor: Factor) -> None:
         self.factor = self._range("factor", factor)
 
-    def _range(self, argument: str, value: Factor) -> tuple[float, float]:
-        """Least and largest of a number for both, or of two, within `_FACTOR_BOUNDS`."""
-        least, largest = self._FACTOR_BOUNDS
+    def _range(
+        self, argument: str, value: Factor, bounds: tuple[float, float] | None = None
+    ) -> tuple[float, float]:
+        """Least and largest of a number for both, or of two, within bounds or `_FACTOR_BOUNDS`."""
+        least, largest = bounds or self._FACTOR_BOUNDS
         numbers = list(value) if isinstance(value, (tuple, list)) else [value]
         pair = [
             one for one in numbers if isinstance(one, (int, float)) and not isinstance(one, bool)
@@ -300,8 +302,9 @@ class BaseImagePreprocessingLayer(Layer):
             between = f"a number, or two of them, from {least} to {largest}"
             refuse(argument, value, between, type(self).__name__)
         if len(pair) == 2:
-            return min(pair), max(pair)
-        return max(-abs(pair[0]), least), abs(pair[0])
+            lower, upper = sorted(pair)
+            return lower, upper
+        return max(least, -abs(pair[0])), abs(pair[0])
 
     def _set_seed(self, seed: int | None) -> None:
         """Where `_draw` gets its numbers from."""

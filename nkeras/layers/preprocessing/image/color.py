@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nkeras import ops
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
@@ -34,3 +35,18 @@ class ColorLayer(BaseImagePreprocessingLayer):
     ) -> Tensor:
         """The masks as they are."""
         return to_tensor(segmentation_masks)
+
+    # For subclasses.
+
+    def _limits(self) -> tuple[float, float]:
+        """The least and the largest value of a pixel."""
+        low, high = self.value_range
+        return float(low), float(high)
+
+    def _spatial_axes(self) -> tuple[int, int]:
+        """The axes of height and width."""
+        return self.height_axis, self.width_axis
+
+    def _for_each(self, values: TensorLike) -> Tensor:
+        """Numbers `(batch,)` in a shape that fits a batch of images."""
+        return ops.reshape(to_tensor(values), (-1, 1, 1, 1))

@@ -1,0 +1,41 @@
+"""Rectangles at random places in images: what RandomErasing and CutMix have in common."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nkeras import ops
+from nkeras.core.primitive import to_tensor
+from nkeras.core.tensor import Tensor
+from nkeras.core.typing import Seed
+from nkeras.layers.preprocessing.image.base_image import Sizes
+from nkeras.ops.random import units
+
+
+def intervals(sizes: Sizes, shares: Tensor, seed: Seed) -> tuple[Tensor, Tensor]:
+    """Parts of both axes at random places: where they begin and end, float32 `(batch, 2)`.
+
+    Args:
+        sizes: those of the images.
+        shares: which part of the height and of the width they take, `(batch, 2)`.
+        seed: of the places.
+    """
+    whole = to_tensor(np.array([[sizes.height, sizes.width]], "float32"))
+    lengths = shares * whole
+    (unit,) = units(1, (sizes.batch, 2), seed, "float32")
+    first = unit * (whole - lengths)
+    return first, first + lengths
+
+
+def inside(sizes: Sizes, first: Tensor, last: Tensor, channel_axis: int) -> Tensor:
+    """Which pixels lie in the rectangles: bool `(batch, height, width, 1)`, or channels first."""
+    rows = _between(np.arange(sizes.height, dtype="float32")[:, None], first, last, 0)
+    columns = _between(np.arange(sizes.width, dtype="float32"), first, last, 1)
+    return ops.expand_dims(ops.logical_and(rows, columns), channel_axis)
+
+
+def _between(places: np.ndarray, first: Tensor, last: Tensor, axis: int) -> Tensor:
+    """Which places of an axis lie in the parts of it."""
+    low, high = (ops.reshape(ends[:, axis], (-1, 1, 1)) for ends in (first, last))
+    line = to_tensor(places)
+    return ops.logical_and(ops.greater_equal(line, low), ops.less(line, high))
