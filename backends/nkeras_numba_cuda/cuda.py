@@ -97,35 +97,10 @@ else:
     types = import_module("numba.cuda").types
 
 
-def allow_shared_memory(compiled: Any, size: int) -> None:
-    """Let a compiled kernel be launched with more shared memory than 48 kB.
-
-    numba-cuda has no public way to say so (NVIDIA/numba-cuda#94), numba-cuda-mlir does it itself.
-
-    Args:
-        compiled: the kernel for one signature, as a callback before its launch gets it.
-        size: bytes for each block.
-
-    Raises:
-        RuntimeError: the device refuses.
-    """
-    if TARGET == "numba-cuda-mlir":
-        return
-    from cuda.bindings import driver
-
-    function = compiled._codelibrary.get_cufunc()
-    attribute = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-    (status,) = driver.cuKernelSetAttribute(
-        attribute, size, driver.CUkernel(int(function.handle)), driver.CUdevice(function.device.id)
-    )
-    if status != driver.CUresult.CUDA_SUCCESS:
-        raise RuntimeError(f"The device refuses {size} bytes of shared memory a block: {status}.")
-
-
 __all__ = [
     "SIMULATOR",
     "TARGET",
-    "allow_shared_memory",
+    "config",
     "cuda",
     "intrinsic",
     "libdevice",

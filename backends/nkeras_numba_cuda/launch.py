@@ -32,7 +32,10 @@ import numpy as np
 
 from nkeras.core.errors import short
 from nkeras_numba_cuda import memory, simulator
-from nkeras_numba_cuda.cuda import SIMULATOR, allow_shared_memory, cuda
+from nkeras_numba_cuda.compiled import driver as drivers
+from nkeras_numba_cuda.compiled.bound import Bound, Prepared, of_shaped
+from nkeras_numba_cuda.compiled.code import ptx_of
+from nkeras_numba_cuda.cuda import SIMULATOR, TARGET, cuda
 
 FLOATING = ("float32", "float64")
 COMPUTED = (*FLOATING, "int32", "int64")
@@ -40,13 +43,11 @@ COMPUTED = (*FLOATING, "int32", "int64")
 
 THREADS_PER_BLOCK = 256
 BLOCKS_PER_MULTIPROCESSOR = 16
-SHARED_WITHOUT_ASKING = 48 * 1024
-"""Bytes of shared memory that each kernel may be launched with; for more a kernel is set up."""
-
 KERNELS: dict[str, Kernel] = {}
 
-_ALLOWED: dict[tuple[int, int], Any] = {}
 _SCALARS = (bool, int, float, np.generic)
+_IS_BOUND = TARGET == "numba-cuda" and not SIMULATOR
+"""Whether kernels are launched by the driver's own call."""
 
 
 class Kernel:
@@ -74,7 +75,10 @@ class Kernel:
         self.threads = threads
         self.shared = shared
         self.warps = warps
-        self._compiled: Any = cuda.jit(simulator.silent(function) if SIMULATOR else function)
+        self._loaded: dict[tuple[Any, ...], Bound] = {}
+        self._compiled: Any = None
+        if not _IS_BOUND:
+            self._compiled = cuda.jit(simulator.silent(function) if SIMULATOR else function)
 
     def launch(self, size: int, *arguments: Any) -> None:
         """Queue the kernel with at most `size` threads on the current stream.
@@ -99,12 +103,57 @@ class Kernel:
 
     def run(self, grid: tuple[int, ...], threads: int, arguments: tuple[Any, ...]) -> None:
         """Launch it on the device, or in the simulator."""
+        if _IS_BOUND:
+            bound, values = self._bound(arguments)
+            bound(grid, threads, self.shared, _stream(), values)
+            return
         if SIMULATOR:
             if self.warps:
                 raise TypeError(f"{self.function.__name__} needs warps: the simulator has none.")
             simulator.check_types(self.function.__name__, self.signatures, arguments)
         seen = [a if isinstance(a, _SCALARS) else memory.view(a) for a in arguments]
         _launch(self._compiled, grid, threads, self.shared, seen)
+
+    def prepared(self, grid: tuple[int, ...], threads: int, arguments: tuple[Any, ...]) -> Prepared:
+        """The launch as a function of no arguments, which calls the driver and does no more.
+
+        The arrays must live as long as it is called.
+        """
+        bound, values = self._bound(arguments)
+        return bound.prepared(grid, threads, self.shared, _stream(), values)
+
+    def _bound(self, arguments: tuple[Any, ...]) -> tuple[Bound, list[Any]]:
+        """The kernel for these types on the current device, and the arguments in a row."""
+        device = memory.current_device()
+        kinds: list[Any] = [device]
+        values: list[Any] = []
+        for a in arguments:
+            if isinstance(a, _SCALARS):
+                kinds.append(type(a))
+                values.append(a)
+            else:
+                array = a.table() if isinstance(a, memory.Pointers) else a
+                dtype = array.dtype
+                kinds.append(dtype)
+                size, step = array.size, dtype.itemsize
+                values += (
+                    0,
+                    0,
+                    size,
+                    step,
+                    array.data.ptr,
+                    size,
+                    step,
+                )
+        driver = drivers.machine()
+        driver.enter(device)
+        key = tuple(kinds)
+        bound = self._loaded.get(key)
+        if bound is None:
+            signature = simulator.signature_of(self.function.__name__, self.signatures, arguments)
+            bound = _load(self.function, signature, self.shared)
+            self._loaded[key] = bound
+        return bound, values
 
 
 def launch_here(
@@ -127,15 +176,38 @@ class ShapedKernel:
 
     def __init__(self, function: Callable[..., None]) -> None:
         self.function = function
-        self._compiled: Any = cuda.jit(simulator.silent(function) if SIMULATOR else function)
+        self._loaded: dict[tuple[int, str], Bound] = {}
+        self._compiled: Any = None
+        if not _IS_BOUND:
+            self._compiled = cuda.jit(simulator.silent(function) if SIMULATOR else function)
 
     def launch(self, size: int, *arguments: Any) -> None:
         """As in `Kernel`."""
-        seen = [
-            a if isinstance(a, _SCALARS) else memory.shaped(memory.contiguous(a)) for a in arguments
-        ]
+        given = [a if isinstance(a, _SCALARS) else memory.contiguous(a) for a in arguments]
         grid, threads = _blocks(size, THREADS_PER_BLOCK), _threads(size, THREADS_PER_BLOCK)
-        _launch(self._compiled, grid, threads, 0, seen)
+        if not _IS_BOUND:
+            seen = [a if isinstance(a, _SCALARS) else memory.shaped(a) for a in given]
+            _launch(self._compiled, grid, threads, 0, seen)
+            return
+        device, signature = memory.current_device(), simulator.shaped_signature(given)
+        driver = drivers.machine()
+        driver.enter(device)
+        if (device, signature) not in self._loaded:
+            self._loaded[device, signature] = _load(self.function, signature, 0)
+        values: list[Any] = []
+        for a in given:
+            if isinstance(a, _SCALARS):
+                values.append(a)
+            else:
+                values += of_shaped(a.data.ptr, a.shape, a.dtype.itemsize)
+        self._loaded[device, signature](grid, threads, 0, _stream(), values)
+
+
+def _load(function: Callable[..., None], signature: str, shared: int) -> Bound:
+    """A kernel on the current device."""
+    driver = drivers.machine()
+    text = ptx_of(function, signature, driver.capability())
+    return Bound(driver, driver.load(text, shared), signature)
 
 
 def _blocks(size: int, threads: int) -> tuple[int, ...]:
@@ -153,18 +225,8 @@ def _launch(
     if SIMULATOR:
         simulator.run(compiled, grid, threads, shared, seen)
         return
-    configured = compiled[grid, threads, _stream(), shared]
-    if shared > SHARED_WITHOUT_ASKING and not configured.pre_launch_callbacks:
-        configured.pre_launch_callbacks.append(_allow_shared_memory)
-    configured(*seen)
-
-
-def _allow_shared_memory(compiled: Any, configuration: Any) -> None:
-    """Before a launch: a device wants to know of kernels that take much shared memory."""
-    key = cuda.get_current_device().id, id(compiled)
-    if key not in _ALLOWED:
-        allow_shared_memory(compiled, configuration.sharedmem)
-        _ALLOWED[key] = compiled  # which keeps its id
+    stream = _stream()
+    compiled[grid, threads, _external_stream(stream) if stream else 0, shared](*seen)
 
 
 def kernel(
@@ -203,7 +265,7 @@ def kernel(
 
 
 def _most_blocks() -> int:
-    return _most_blocks_of(cuda.get_current_device().id)
+    return _most_blocks_of(memory.current_device())
 
 
 @functools.cache
@@ -212,10 +274,9 @@ def _most_blocks_of(number: int) -> int:
     return BLOCKS_PER_MULTIPROCESSOR * cuda.get_current_device().MULTIPROCESSOR_COUNT
 
 
-def _stream() -> Any:
+def _stream() -> int:
     """CuPy's current stream, so that both kinds of kernels run in the order they are called."""
-    pointer = memory.array_module().cuda.get_current_stream().ptr
-    return _external_stream(pointer) if pointer else 0
+    return memory.array_module().cuda.get_current_stream().ptr
 
 
 @functools.lru_cache(maxsize=64)

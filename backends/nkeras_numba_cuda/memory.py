@@ -109,10 +109,14 @@ def kept_on_device(make: _Function) -> _Function:
     return find  # pyright: ignore[reportReturnType]
 
 
+def current_device() -> int:
+    """The number of the device that arrays are made on."""
+    return array_module().cuda.Device().id
+
+
 def place() -> Hashable:
     """The current device and stream."""
-    on = array_module().cuda
-    return on.Device().id, on.get_current_stream().ptr
+    return current_device(), array_module().cuda.get_current_stream().ptr
 
 
 @kept_on_device

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
 
@@ -96,12 +96,27 @@ def check_types(name: str, signatures: tuple[str, ...], arguments: tuple[Any, ..
         TypeError: no signature of the kernel has these types.
     """
     note("launches", name)
+    signature_of(name, signatures, arguments)
+
+
+def signature_of(name: str, signatures: tuple[str, ...], arguments: tuple[Any, ...]) -> str:
+    """The signature of a kernel that has the types of the arguments.
+
+    Raises:
+        TypeError: it has none.
+    """
     launched = f"void({', '.join(map(_type_name, arguments))})"
     if launched not in signatures:
         known = "\n  ".join(signatures)
         raise TypeError(
             f"The kernel {name} is launched as {launched}; it is declared for\n  {known}"
         )
+    return launched
+
+
+def shaped_signature(arguments: Sequence[Any]) -> str:
+    """The types of arguments whose arrays are seen with their shapes."""
+    return f"void({', '.join(map(_shaped_name, arguments))})"
 
 
 def _type_name(argument: Any) -> str:
@@ -109,3 +124,10 @@ def _type_name(argument: Any) -> str:
         element = "boolean" if argument.dtype == bool else argument.dtype.name
         return element if isinstance(argument, np.generic) else f"{element}[::1]"
     return {bool: "boolean", int: "int64", float: "float64"}[type(argument)]
+
+
+def _shaped_name(argument: Any) -> str:
+    if not hasattr(argument, "dtype") or isinstance(argument, np.generic):
+        return _type_name(argument)
+    element = "boolean" if argument.dtype == bool else argument.dtype.name
+    return f"{element}[{', '.join([':'] * (len(argument.shape) - 1) + ['::1'])}]"

@@ -14,6 +14,7 @@ import nkeras.backend.scalars
 from nkeras.backend.body import Body
 from nkeras.backend.scalar import SCALARS, Scalar
 from nkeras_numba_cuda import kernels, launch
+from nkeras_numba_cuda.compiled.bound import layout_of
 from nkeras_numba_cuda.cuda import SIMULATOR, TARGET, cuda
 from nkeras_numba_cuda.kernels.custom import kernel_for as kernel_for_body
 from nkeras_numba_cuda.kernels.elementwise import kernel_for
@@ -95,6 +96,16 @@ def code_of(kernel: Kernel, signature: str) -> str:
     return code
 
 
+WIDTHS = {"?": 1, "b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8, "d": 8}
+
+
+def parameters_of(code: str) -> list[int]:
+    """How many bytes each parameter of the kernel has."""
+    entry = code[code.index(".entry") :]
+    bits = re.findall(r"\.param\s+\.(?:align\s+\d+\s+\.)?[a-z](\d+)", entry[: entry.index(")")])
+    return [int(one) // 8 for one in bits]
+
+
 def check(name: str, kernel: Kernel, signature: str) -> Iterator[str]:
     """What is wrong with a kernel."""
     try:
@@ -104,6 +115,9 @@ def check(name: str, kernel: Kernel, signature: str) -> Iterator[str]:
         return
     if f".target sm_{CAPABILITY[0]}{CAPABILITY[1]}" not in code or ".entry" not in code:
         yield f"{name} {signature}: no kernel for this device in the generated code"
+    packed = [WIDTHS[letter] for letter in layout_of(signature)]
+    if packed != parameters_of(code):
+        yield f"{name} {signature}: launches pack {packed}, it takes {parameters_of(code)}"
     elsewhere = name.split("_grad_")[0].split(" ")[0] in FLOAT64_INSIDE
     has_cell = "float32" in signature and CELL in signature
     computed = signature.replace(CELL, "") if has_cell else signature

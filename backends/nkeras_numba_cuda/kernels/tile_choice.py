@@ -5,6 +5,7 @@ So that the same numbers come out on every GPU, the number of multiprocessors do
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 from nkeras_numba_cuda.kernels.fragments import Arithmetic
@@ -37,6 +38,7 @@ class Choice(NamedTuple):
     part: int
 
 
+@functools.lru_cache(maxsize=4096)
 def choose(
     arithmetic: Arithmetic, batch: int, rows: int, columns: int, inner: int
 ) -> Choice | None:
@@ -59,6 +61,7 @@ def choose(
     return Choice(tile, -(-inner // part), part)
 
 
+@functools.lru_cache(maxsize=4096)
 def fitting(chosen: Choice, arithmetic: Arithmetic, shared: int) -> Choice:
     """The choice, with a small tile where blocks may not have the memory for it.
 
