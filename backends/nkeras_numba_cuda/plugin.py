@@ -15,6 +15,7 @@ from nkeras.core.dtypes import DTYPES
 from nkeras.core.errors import short
 from nkeras_numba_cuda import memory
 from nkeras_numba_cuda.cuda import SIMULATOR, TARGET, cuda
+from nkeras_numba_cuda.devices import OnDevice
 from nkeras_numba_cuda.kernels import KERNELS
 from nkeras_numba_cuda.kernels.custom import array_kernel
 from nkeras_numba_cuda.kernels.elementwise import elementwise
@@ -42,7 +43,7 @@ class NumbaCuda:
 
     def __init__(self) -> None:
         self.dtypes = frozenset(DTYPES) if _has_bfloat16() else frozenset(DTYPES) - {"bfloat16"}
-        self.device = "cuda simulator on the cpu" if SIMULATOR else _device_name()
+        self.device = _device_name()
 
     def elementwise(self, scalar: Scalar) -> Kernel:
         """A kernel that maps a scalar function over broadcast arrays of one dtype."""
@@ -70,6 +71,14 @@ class NumbaCuda:
         """An array with undefined contents."""
         self._check(dtype)
         return _empty(shape, dtype)
+
+    def on_device(self, number: int) -> OnDevice:
+        """This backend on another GPU than the current one.
+
+        Raises:
+            BackendError: there is no such GPU.
+        """
+        return OnDevice(self, number, _device_name)
 
     def synchronize(self) -> None:
         """Wait until all launched kernels are done."""
@@ -116,6 +125,8 @@ def _array_kernel(body: Body) -> Kernel:
 
 
 def _device_name() -> str:
+    if SIMULATOR:
+        return "cuda simulator on the cpu"
     current = cuda.get_current_device()
     name = current.name
     return f"cuda:{current.id}, {name.decode() if isinstance(name, bytes) else name}"

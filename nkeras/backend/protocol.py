@@ -116,6 +116,18 @@ class SupportsFull(Protocol):
         ...
 
 
+class SupportsDevices(Protocol):
+    """What a backend may have besides: several devices, each of which has arrays of its own."""
+
+    def on_device(self, number: int) -> Backend:
+        """The backend on another device than the first one, called `"name:number"`.
+
+        Raises:
+            BackendError: there is no such device.
+        """
+        ...
+
+
 class SupportsCompileAhead(Protocol):
     """What a backend may have besides: kernels are compiled ahead, on all cores."""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 GROUP = "nkeras.backends"
 ALIASES = {"cpu": "numba_cpu", "cuda": "numba_cuda"}
+MOST_DEVICES = 64
 PREFERRED = ("numba_cpu", "numpy")  # never CUDA unasked
 
 _loaded: dict[str, Backend] = {}
@@ -47,7 +48,8 @@ def set_backend(name: str) -> None:
 
     Args:
         name: `"numpy"`, `"numba_cpu"` (or `"cpu"`), `"numba_cuda"` (or `"cuda"`), or the name of a
-            plugin's entry point.
+            plugin's entry point; with a number behind, `"cuda:1"`, for another device than the
+            first.
 
     Raises:
         ValueError: there is no backend of that name.
@@ -81,10 +83,11 @@ def device(device_name: str) -> Generator[None, None, None]:
     """Compute on a device inside a `with` block, in this thread or task only.
 
     A device is a backend here: the active one where it computes on the device, else `numba_cpu` or
-    `numba_cuda`. Variables come along, other tensors of the backend before do not.
+    `numba_cuda`; each GPU but the first one has a backend of its own, `"numba_cuda:1"`. Variables
+    come along, other tensors of the backend before do not: `tensor.to("cuda:1")` moves one.
 
     Args:
-        device_name: `"cpu"`, `"gpu"` or `"cuda"`, also with the number 0 behind: `"gpu:0"`.
+        device_name: `"cpu"`, `"gpu"` or `"cuda"`, also with a number behind: `"gpu:1"`.
 
     Raises:
         ValueError: there is no such device.
@@ -100,13 +103,21 @@ def device(device_name: str) -> Generator[None, None, None]:
     Source: https://keras.io/api/utils/backend_utils/
     """
     kind, _, number = device_name.lower().partition(":") if is_a(device_name, str) else ("",) * 3
-    if kind not in ("cpu", "gpu", "cuda") or number not in ("", "0"):
-        refuse(
-            "device_name", device_name, '"cpu", "gpu" or "cuda", of which nkeras uses one', "device"
-        )
-    fits = active().device.startswith("cpu") == (kind == "cpu")
-    with use_backend(active().name if fits else "cpu" if kind == "cpu" else "cuda"):
+    numbers = ("", "0") if kind == "cpu" else ("", *map(str, range(MOST_DEVICES)))
+    if kind not in ("cpu", "gpu", "cuda") or number not in numbers:
+        wanted = '"cpu", "gpu" or "cuda", with a number behind for one of several GPUs'
+        refuse("device_name", device_name, wanted, "device")
+    place = "cpu" if kind == "cpu" else _numbered("cuda", number)
+    current = active()
+    fits = current.device.startswith("cpu") == (kind == "cpu")
+    stays = fits and (kind == "cpu" or not number or current.name == load(place).name)
+    with use_backend(current.name if stays else place):
         yield
+
+
+def _numbered(name: str, number: str) -> str:
+    """The name of a backend on a device; the first one needs no number."""
+    return name if number in ("", "0") else f"{name}:{number}"
 
 
 def backends() -> dict[str, str]:
@@ -132,12 +143,23 @@ def load(name: str) -> Backend:
     """The backend of that name, imported on first use."""
     if not is_a(name, str):
         raise TypeError(f"A backend is named by a string. Received: {short(name)}")
-    key = ALIASES.get(name, name)
+    kind, colon, number = name.partition(":")
+    kind = ALIASES.get(kind, kind)
+    key = _numbered(kind, str(int(number))) if number.isdecimal() else kind + colon + number
     if key not in _loaded:
         with _lock:
             if key not in _loaded:
-                _loaded[key] = _load(key)
+                _loaded[key] = _on_device(kind, int(number)) if ":" in key else _load(key)
     return _loaded[key]
+
+
+def _on_device(name: str, number: int) -> Backend:
+    """A backend on another device than the first one."""
+    backend = load(name)
+    on_device = getattr(backend, "on_device", None)
+    if on_device is None:
+        raise BackendError(f"Backend {name!r} has one device, there is no number {number}.")
+    return on_device(number)
 
 
 def _load(name: str) -> Backend:

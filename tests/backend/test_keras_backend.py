@@ -95,7 +95,7 @@ def test_a_gpu_that_is_not_there(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert nkeras.get_backend() == before
 
 
-@pytest.mark.parametrize("name", ["gpu:1", "cpu:2", "tpu", "meta", "", 0, None])
+@pytest.mark.parametrize("name", ["gpu:64", "gpu:-1", "gpu:x", "cpu:2", "tpu", "meta", "", 0, None])
 def test_other_devices_are_refused(name: object) -> None:
     with pytest.raises(ValueError, match='device: argument `device_name` must be "cpu", "gpu" or'):
         with nkeras.device(name):  # pyright: ignore[reportArgumentType]

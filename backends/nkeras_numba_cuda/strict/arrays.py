@@ -10,6 +10,7 @@ import numpy as np
 
 from nkeras_numba_cuda.counting import note, note_place
 from nkeras_numba_cuda.strict import indexing
+from nkeras_numba_cuda.strict.device import Device
 
 Shape = tuple[int, ...]
 
@@ -34,14 +35,16 @@ class ndarray:
     `of` and `wrapped` are for this package alone; all else is as in CuPy.
     """
 
-    __slots__ = ("__weakref__", "_memory")
+    __slots__ = ("__weakref__", "_device", "_memory")
     __module__ = "nkeras_numba_cuda.strict"
     __array_priority__ = 100
     __hash__ = None  # pyright: ignore[reportAssignmentType]
     _memory: Any
+    _device: int
 
     def __init__(self, shape: Shape, dtype: Any = float) -> None:
         self._memory = garbage(np.empty(shape, dtype))
+        self._device = Device().id
 
     # What arrays are
 
@@ -111,7 +114,7 @@ class ndarray:
         return {**self._memory.__array_interface__, "stream": 1}
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return 2, 0  # CUDA's first device
+        return 2, self._device  # CUDA's number
 
     def __len__(self) -> int:
         return len(self._memory)
@@ -220,6 +223,7 @@ def wrapped(value: Any) -> Any:
     if isinstance(value, (np.ndarray, np.generic)):
         array: Any = object.__new__(ndarray)
         array._memory = np.asarray(value)
+        array._device = Device().id
         return array
     if isinstance(value, (tuple, list)):
         return type(value)(map(wrapped, value)) if type(value) in (tuple, list) else _pair(value)
@@ -232,8 +236,15 @@ def _pair(value: Any) -> Any:
 
 
 def of(value: Any) -> Any:
-    """NumPy's arrays in place of ours, also in tuples and lists."""
+    """NumPy's arrays in place of ours, also in tuples and lists.
+
+    Raises:
+        ValueError: an array lies on another device than the current one.
+    """
     if isinstance(value, ndarray):
+        device, current = value._device, Device().id  # pyright: ignore[reportPrivateUsage]
+        if device != current:
+            raise ValueError(f"an array of device {device} is used on device {current}")
         return value._memory  # pyright: ignore[reportPrivateUsage]
     if isinstance(value, (tuple, list)):
         return type(value)([of(item) for item in value])
