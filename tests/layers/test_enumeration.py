@@ -75,6 +75,6 @@ def test_every_argument_of_a_layer_is_in_a_case() -> None:
     left = {
         name: missing
         for name, (_, arguments) in tables.arguments_left([*tables.SHORT, *tables.LONG]).items()
-        if (missing := [one for one in arguments if one not in ELSEWHERE])
+        if (missing := [one for one in arguments if not {one, f"{one} of {name}"} & ELSEWHERE])
     }
     assert left == {}

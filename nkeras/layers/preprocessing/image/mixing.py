@@ -18,7 +18,7 @@ from nkeras.layers.preprocessing.image.base_image import (
     Transformation,
     shape_of,
 )
-from nkeras.layers.preprocessing.image.patches import inside, intervals
+from nkeras.layers.preprocessing.image.patches import inside, intervals, is_symbolic
 from nkeras.ops.distributions import beta
 from nkeras.ops.elementwise import where_
 from nkeras.ops.image import tones
@@ -47,7 +47,7 @@ class _Mixing(BaseImagePreprocessingLayer):
     ) -> Tensor:
         """Labels `(batch, ...)`, mixed as the images are."""
         labels = to_tensor(labels)
-        if not training or transformation is None:
+        if not training:
             return labels
         if not dtypes.is_floating(labels.dtype):
             if len(labels.shape) < 2 or labels.shape[-1] == 1:
@@ -57,7 +57,7 @@ class _Mixing(BaseImagePreprocessingLayer):
                     f"dtype {labels.dtype}"
                 )
             labels = ops.cast(labels, "float32")
-        return self._mixed(labels, transformation)
+        return labels if transformation is None else self._mixed(labels, transformation)
 
 
 class MixUp(_Mixing):
@@ -206,7 +206,7 @@ class CutMix(_Mixing):
         self, data: Structure, training: bool = True, seed: Seed = None
     ) -> dict[str, Tensor] | None:
         """Which pixels come from which other image, and which part stays; None for one image."""
-        if not training or len(shape_of(data)) == 3:
+        if not training or len(shape_of(data)) == 3 or is_symbolic(data):
             return None
         sizes = self._sizes(data)
         of_alpha, of_weights, of_places, of_order = self._seeds(4, seed)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from nkeras import ops
+from nkeras.core.graph import KerasTensor
 from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Seed
@@ -39,3 +43,8 @@ def _between(places: np.ndarray, first: Tensor, last: Tensor, axis: int) -> Tens
     low, high = (ops.reshape(ends[:, axis], (-1, 1, 1)) for ends in (first, last))
     line = to_tensor(places)
     return ops.logical_and(ops.greater_equal(line, low), ops.less(line, high))
+
+
+def is_symbolic(data: Any) -> bool:
+    """Whether only shapes are inferred: masks of the sizes that stand for unknown ones are huge."""
+    return isinstance(data["images"] if isinstance(data, Mapping) else data, KerasTensor)

@@ -21,7 +21,7 @@ from nkeras.layers.preprocessing.image.base_image import (
     shape_of,
 )
 from nkeras.layers.preprocessing.image.color import ColorLayer
-from nkeras.layers.preprocessing.image.patches import inside, intervals
+from nkeras.layers.preprocessing.image.patches import inside, intervals, is_symbolic
 from nkeras.ops.random import normal, units
 
 
@@ -85,7 +85,7 @@ class RandomErasing(ColorLayer):
         self, data: Structure, training: bool = True, seed: Seed = None
     ) -> dict[str, Tensor] | None:
         """Which images and which of their pixels to erase, and what they become."""
-        if not training:
+        if not training or is_symbolic(data):
             return None
         sizes = self._sizes(data)
         of_images, of_parts, of_places, of_noise = self._seeds(4, seed)
