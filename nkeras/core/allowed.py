@@ -24,7 +24,9 @@ _PACKAGES = {
     "distillation": "nkeras.distillation",
     "random": "nkeras.random",
     "utils": "nkeras.utils",
+    "layers.preprocessing.feature_space": "nkeras.utils.feature_space",
 }
+_LATER = {("nkeras.utils", "FeatureSpace"): "nkeras.utils.feature_space"}
 _OF_FUNCTIONS = ("nkeras.activations", "nkeras.losses", "nkeras.metrics")
 _NO_CALCULATION = ("deserialize", "get", "serialize")
 
@@ -52,6 +54,7 @@ def _find(name: str, module: str | None) -> Any:
     package = _package(module)
     if package is None:
         return None
+    package = _LATER.get((package, name), package)
     found = vars(import_module(package)).get(name)
     if found is None and package == "nkeras.models":
         found = vars(import_module("nkeras.dtype_policies")).get(name)  # `keras.DTypePolicy`
@@ -69,4 +72,5 @@ def _package(module: str | None) -> str | None:
     if parts[0] not in ("keras", "nkeras"):
         return None
     parts = parts[2 if parts[1:2] == ["src"] else 1 :]
-    return _PACKAGES.get(".".join(parts[:2])) or _PACKAGES.get(".".join(parts[:1]))
+    names = (".".join(parts[:length]) for length in (len(parts), 2, 1))
+    return next((_PACKAGES[name] for name in names if name in _PACKAGES), None)

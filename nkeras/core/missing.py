@@ -24,7 +24,7 @@ _ROWS = (
         COMING,
         "preprocessing layers for numbers and categories",
         """layers.HashedCrossing layers.Hashing
-        layers.IntegerLookup layers.StringLookup layers.TextVectorization utils.FeatureSpace""",
+        layers.IntegerLookup layers.StringLookup layers.TextVectorization""",
     ),
     (COMING, "architectures without downloaded weights", "applications"),
     (

@@ -255,8 +255,10 @@ def _public_module(cls: type) -> str:
     package = cls.__module__.split(".")
     if package[0] != "nkeras":
         return cls.__module__
-    if cls.__name__ == "Functional":  # the one class that Keras writes with its private module
+    if cls.__name__ == "Functional":  # which Keras writes with its private module
         return "keras.src.models.functional"
+    if "keras_module" in cls.__dict__:
+        return cls.__dict__["keras_module"]
     if cls.__module__ == "nkeras.core.policies":
         return "keras" if cls.__name__ in ("DTypePolicy", "FloatDTypePolicy") else _POLICIES
     if cls.__name__ == "SeedGenerator":

@@ -36,6 +36,7 @@ Sequence = PyDataset  # its name in Keras 2
 
 # From floors that themselves use this package, and what loads more than most scripts need.
 _LATER = {
+    "FeatureSpace": "utils.feature_space",
     "array_to_img": "data.images",
     "audio_dataset_from_directory": "data.audio_folder",
     "get_file": "utils.file_utils",
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from nkeras.training.data import pack_x_y_sample_weight as pack_x_y_sample_weight
     from nkeras.training.data import unpack_x_y_sample_weight as unpack_x_y_sample_weight
     from nkeras.utils import bounding_boxes as bounding_boxes
+    from nkeras.utils.feature_space import FeatureSpace as FeatureSpace
     from nkeras.utils.file_utils import get_file as get_file
 
 missing.explain(__name__, _LATER, inside=("bounding_boxes",))

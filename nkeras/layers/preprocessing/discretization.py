@@ -118,6 +118,11 @@ class Discretization(DataLayer):
         """What is known of the data: a row of numbers, and one of how many each stands for."""
         return np.stack(self._sketch.summary()).astype("float32")
 
+    @property
+    def learns(self) -> bool:
+        """Whether `adapt` has anything to learn: boundaries were not given."""
+        return self.num_bins is not None
+
     def adapt(self, data: AdaptData, steps: int | None = None) -> None:
         """Learn boundaries from data; what was learned before is forgotten.
 

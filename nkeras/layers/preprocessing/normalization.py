@@ -165,6 +165,11 @@ class Normalization(DataLayer):
         mean, variance = ops.convert_to_tensor(mean), ops.convert_to_tensor(variance)
         return ops.reshape(mean, self._wide), ops.reshape(variance, self._wide)
 
+    @property
+    def learns(self) -> bool:
+        """Whether `adapt` has anything to learn: mean and variance were not given."""
+        return self.input_mean is None
+
     def adapt(self, data: AdaptData) -> None:
         """Learn mean and variance from data; what was learned before is forgotten.
 
