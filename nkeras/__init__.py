@@ -11,10 +11,10 @@ from typing import Any
 __version__ = "0.1.0"
 
 _MODULES = (
-    "activations backend callbacks config constraints datasets distillation dtype_policies "
-    "export initializers layers legacy losses metrics mixed_precision models ops optimizers "
-    "preprocessing quantizers random regularizers saving training tree utils visualization "
-    "wrappers"
+    "activations applications backend callbacks config constraints datasets distillation "
+    "dtype_policies export initializers layers legacy losses metrics mixed_precision models ops "
+    "optimizers preprocessing quantizers random regularizers saving training tree utils "
+    "visualization wrappers"
 ).split()
 
 _NAMES = {

@@ -1,5 +1,6 @@
 # What `nkeras.__getattr__` loads, for type checkers.
 from nkeras import activations as activations
+from nkeras import applications as applications
 from nkeras import backend as backend
 from nkeras import callbacks as callbacks
 from nkeras import config as config

@@ -83,6 +83,17 @@ def test_images_from_folder_are_told_apart() -> None:
     assert load("images_from_folder")["main"]() > 0.9
 
 
+def test_transfer_learning() -> None:
+    before, after = load("transfer_learning")["main"](epochs=2)
+    assert min(before, after) > 1 / 6
+
+
+@pytest.mark.long
+def test_transfer_learning_tells_shapes_and_colours_apart() -> None:
+    before, after = load("transfer_learning")["main"]()
+    assert after > max(before, 0.9)
+
+
 def test_sequence_classification() -> None:
     assert load("sequence_classification")["main"](epochs=6) > 0.9
 

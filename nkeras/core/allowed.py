@@ -25,6 +25,9 @@ _PACKAGES = {
     "random": "nkeras.random",
     "utils": "nkeras.utils",
     "layers.preprocessing.feature_space": "nkeras.utils.feature_space",
+    # Classes that Keras writes with their private module.
+    "applications.convnext": "nkeras.applications.convnext",
+    "applications.inception_resnet_v2": "nkeras.applications.inception_resnet_v2",
 }
 _LATER = {("nkeras.utils", "FeatureSpace"): "nkeras.utils.feature_space"}
 _OF_FUNCTIONS = ("nkeras.activations", "nkeras.losses", "nkeras.metrics")

@@ -26,7 +26,6 @@ _ROWS = (
         """layers.HashedCrossing layers.Hashing
         layers.IntegerLookup layers.StringLookup layers.TextVectorization""",
     ),
-    (COMING, "architectures without downloaded weights", "applications"),
     (
         NOT_OFFERED,
         "a model runs on one device; choose it with `nkeras.set_backend`",

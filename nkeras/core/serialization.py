@@ -194,9 +194,14 @@ def serialize_keras_object(obj: Any) -> Structure:
         return {"class_name": "__numpy__", "config": config}
     if isinstance(obj, FunctionType) or inspect.isbuiltin(obj) or not hasattr(obj, "get_config"):
         return _serialize_function(obj)
-    custom = type(obj) in _names or not type(obj).__module__.startswith("nkeras.")
+    module = _public_module(type(obj))
+    custom = (
+        type(obj) in _names
+        or module.startswith(_PRIVATE)
+        or not type(obj).__module__.startswith("nkeras.")
+    )
     described: Config = {
-        "module": _public_module(type(obj)),
+        "module": module,
         "class_name": type(obj).__name__,
         "config": _serialize_config(obj.get_config()),
         "registered_name": get_registered_name(type(obj)) if custom else None,
@@ -248,6 +253,7 @@ def _serialize_function(function: Any) -> str | Config:
 
 
 _POLICIES = "keras.dtype_policies"
+_PRIVATE = "keras.src.applications."
 
 
 def _public_module(cls: type) -> str:

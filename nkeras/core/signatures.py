@@ -33,7 +33,7 @@ def taking(
 
 
 @functools.cache
-def _entries(docstring: str) -> dict[str, str]:
+def argument_entries(docstring: str) -> dict[str, str]:
     """What a docstring says of each argument."""
     section = _SECTION.search(inspect.cleandoc(docstring))
     found = _ENTRY.finditer(section[1] if section else "")
@@ -50,7 +50,7 @@ def complete_docstring(cls: type, *sources: object) -> None:
     text = inspect.cleandoc(cls.__doc__)
     entries: dict[str, str] = {}
     for source in (*sources[::-1], cls):
-        entries |= _entries(source.__doc__ or "")
+        entries |= argument_entries(source.__doc__ or "")
     names = inspect.signature(cls.__init__).parameters
     arguments = "\n".join(["Args:", *(entries[name] for name in names if name in entries)])
     if own := _SECTION.search(text):
