@@ -15,6 +15,7 @@ from nkeras.callbacks.monitor import MonitorCallback as MonitorCallback
 from nkeras.callbacks.monitor import ReduceLROnPlateau as ReduceLROnPlateau
 from nkeras.callbacks.monitor import TerminateOnNaN as TerminateOnNaN
 from nkeras.callbacks.tensorboard import TensorBoard as TensorBoard
+from nkeras.callbacks.visualise import Visualise as Visualise
 from nkeras.core import missing
 
 missing.explain(__name__)

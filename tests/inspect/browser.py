@@ -118,7 +118,7 @@ class Browser:
 class Tab:
     """A page that is open."""
 
-    def __init__(self, browser: Browser, page: Path, dark: bool = False) -> None:
+    def __init__(self, browser: Browser, page: Path | str, dark: bool = False) -> None:
         self.browser = browser
         target = browser.call("Target.createTarget", url="about:blank")["targetId"]
         attached = browser.call("Target.attachToTarget", targetId=target, flatten=True)
@@ -127,7 +127,7 @@ class Tab:
             self.call(f"{domain}.enable")
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
-        self.address = page.as_uri()
+        self.address = page if isinstance(page, str) else page.as_uri()
         self.call("Page.navigate", url=self.address)
         browser.wait_for("Page.loadEventFired", self.session)
 

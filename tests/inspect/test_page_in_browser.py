@@ -293,6 +293,61 @@ def test_a_model_that_the_page_cannot_compute_is_recorded(show: Any) -> None:
     check(tab)
 
 
+def test_epochs(browser: Browser, tmp_path: Path) -> None:
+    model = nkeras.Sequential([nkeras.Input((4,)), layers.Dense(3, name="out")])
+    model.compile(loss="mse")
+    x = RANDOM.normal(size=(20, 4)).astype("float32")
+    before = model.activations(x[:2])["out"]
+    pages = nkeras.callbacks.Visualise(tmp_path / "page.html", x[:2])
+    model.fit(x, x[:, :3], epochs=3, verbose=0, callbacks=[pages])
+    tab = Tab(browser, tmp_path / "page.html")
+    found = tab.run(
+        """
+        const out = () => [...model.valueOf(named("out")).data];
+        found.last = out();
+        const slider = document.getElementById("moment");
+        slider.value = 0; slider.dispatchEvent(new Event("input")); await later();
+        found.first = out(); found.text = text("training");
+        """
+    )
+    np.testing.assert_allclose(found["first"], before[0], atol=1e-6)
+    np.testing.assert_allclose(found["last"], model(x[:1]).numpy()[0], atol=1e-6)
+    assert "before" in found["text"]
+    assert "loss" in found["text"]
+    check(tab)
+
+
+def test_a_served_page_asks_the_model(browser: Browser) -> None:
+    x = nkeras.Input((8, 8))
+    y = layers.LSTM(3, name="lstm")(x)
+    model = nkeras.Model(x, layers.Dense(2, name="out")(y))
+    page = visualise(model, samples_of(model), None, serve=True)
+    assert page.address is not None
+    try:
+        tab = Tab(browser, page.address)
+        found = tab.run(
+            """
+            const pad = document.getElementById("pad"), { left, top } = pad.getBoundingClientRect();
+            found.at = [left + 100, top + 100];
+            """
+        )
+        tab.click(*found["at"])
+        found = tab.run(
+            """
+            for (let i = 0; i < 200 && model.shown.sample >= 0; i++) await later();
+            found.sample = model.shown.sample;
+            found.x = [...model.valueOf(0).data]; found.y = [...model.valueOf(named("out")).data];
+            """
+        )
+        assert found["sample"] == -1
+        drawn = np.array(found["x"], "float32").reshape(1, 8, 8)
+        np.testing.assert_allclose(found["y"], model(drawn).numpy()[0], atol=1e-5)
+        assert tab.errors == []
+        assert all(address.startswith(page.address) for address in tab.requests)
+    finally:
+        page.close()
+
+
 def test_sliders(show: Any) -> None:
     model = nkeras.Sequential([nkeras.Input((3,)), layers.Dense(2, name="out")])
     tab = show(model, samples_of(model))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
@@ -44,7 +47,7 @@ def test_values_are_those_of_the_model() -> None:
     assert set(model.activations(IMAGES)) <= set(keys)
     assert page["isLive"]
     assert not page["isRounded"]
-    shapes = {box["key"]: box["values"]["shape"] for box in page["boxes"]}
+    shapes = {box["key"]: box["moments"][0]["shape"] for box in page["boxes"]}
     assert shapes["conv_0"] == [3, 8, 8, 4]
     sources = {box["key"]: [keys[source] for source in box["sources"]] for box in page["boxes"]}
     assert sources["sum_0"] == ["first", "norm_0"]
@@ -123,3 +126,105 @@ def test_view(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert data_of((tmp_path / "other.html").read_text(encoding="utf-8"))["samples"] == 8
     assert main(["view", str(tmp_path / "none.keras"), "--no-browser"]) == 1
     assert capsys.readouterr().err.startswith("nkeras view: ")
+
+
+def trained(path: Path | None, epochs: int = 5, **named: Any) -> nkeras.callbacks.Visualise:
+    model = nkeras.Sequential([nkeras.Input((4,)), nkeras.layers.Dense(3, name="out")])
+    model.compile(loss="mse", metrics=["mae"])
+    x = np.random.default_rng(2).normal(size=(20, 4)).astype("float32")
+    pages = nkeras.callbacks.Visualise(path, x[:6], **named)
+    model.fit(x, x[:, :3], epochs=epochs, validation_split=0.5, verbose=0, callbacks=[pages])
+    return pages
+
+
+def test_epochs_of_a_training(tmp_path: Path) -> None:
+    trained(tmp_path / "page.html", every=2)
+    page = data_of((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert page["moments"] == ["before", "epoch 2", "epoch 4", "epoch 5"]
+    assert [len(box["moments"]) for box in page["boxes"]] == [4, 4]
+    assert {name: len(values) for name, values in page["history"].items()} == dict.fromkeys(
+        ("loss", "mae", "val_loss", "val_mae"), 5
+    )
+    with pytest.raises(ValueError, match="every"):
+        nkeras.callbacks.Visualise(None, np.ones((1, 4)), every=0)
+
+
+def test_many_epochs_share_the_room() -> None:
+    model = residual()
+    model.compile(loss="mse")
+    pages = nkeras.callbacks.Visualise(None, IMAGES, megabytes=0.05)
+    model.fit(IMAGES, np.zeros((3, 2)), epochs=4, verbose=0, callbacks=[pages])
+    assert pages._watched is not None
+    _, arrays = pages._watched.page()
+    kept = [text for text in arrays.texts if len(text) > 40_000]
+    assert not kept
+
+
+def ask(address: str, **headers: str) -> tuple[int, bytes]:
+    try:
+        with urlopen(Request(address, headers=headers), timeout=20) as answer:
+            return answer.status, answer.read()
+    except HTTPError as error:
+        return error.code, error.read()
+
+
+def test_the_server_answers_its_own_page_only() -> None:
+    page = nkeras.visualise(residual(), IMAGES, None, serve=True)
+    assert page.address is not None
+    assert page.server is not None
+    port = page.server.port
+    try:
+        status, html = ask(page.address)
+        assert status == 200
+        assert b"connect-src 'self'" in html
+        assert ask(f"http://127.0.0.1:{port}/")[0] == 403
+        assert ask(f"http://127.0.0.1:{port}/%C3%BC/")[0] == 403
+        assert ask(f"http://127.0.0.1:{port}/%C3%BC/")[0] == 403
+        assert ask(page.address, Host="example.org")[0] == 403
+        assert ask(page.address, Host=f"example.org:{port}")[0] == 403
+        assert ask(page.address + "../../etc/passwd")[0] in (403, 404)
+        assert ask(page.address + "news?have=x")[0] == 200
+    finally:
+        page.close()
+    with pytest.raises(URLError):
+        ask(f"http://127.0.0.1:{port}/")
+
+
+def post(address: str, data: bytes, kind: str = "application/json") -> tuple[int, Any]:
+    request = Request(address, data, {"Content-Type": kind}, method="POST")
+    try:
+        with urlopen(request, timeout=20) as answer:
+            return answer.status, json.loads(answer.read())
+    except HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_the_server_runs_the_model() -> None:
+    model = residual()
+    page = nkeras.visualise(model, IMAGES, None, serve=True)
+    try:
+        run = f"{page.address}run"
+        data = json.dumps({"inputs": [IMAGES[1].ravel().tolist()]}).encode()
+        status, found = post(run, data)
+        assert status == 200
+        last = found["values"][-1]
+        values = np.frombuffer(base64.b64decode(last["text"]), "<f4").reshape(last["shape"])
+        np.testing.assert_allclose(values, model(IMAGES[1:2]).numpy(), atol=1e-6)
+        assert post(run, data, "text/plain")[0] == 404
+        for wrong in (b"{", b"[]", b'{"inputs": []}', b'{"inputs": [[1, 2]]}', b'{"inputs": 3}'):
+            status, found = post(run, wrong)
+            assert status == 400
+            assert len(found) < 500
+    finally:
+        page.close()
+
+
+def test_the_server_follows_a_training() -> None:
+    pages = trained(None, epochs=3, serve=True)
+    assert pages.server is not None
+    try:
+        news = json.loads(ask(f"{pages.server.address}news?have=2")[1])
+        assert [moment["title"] for moment in news["moments"]] == ["epoch 2", "epoch 3"]
+        assert len(news["history"]["loss"]) == 3
+    finally:
+        pages.server.close()

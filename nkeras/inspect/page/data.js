@@ -6,6 +6,10 @@ const decoded = new Map();
 
 /** The numbers of an array, as float32; `about` is what recording.py says of it. */
 function numbers(about) {
+  if (about.text !== undefined) {
+    if (!about.numbers) about.numbers = new Float32Array(Uint8Array.from(atob(about.text), c => c.charCodeAt(0)).buffer);
+    return about.numbers;
+  }
   if (!decoded.has(about.id)) {
     const text = atob(document.getElementById("a" + about.id).textContent);
     const raw = Uint8Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
@@ -24,8 +28,15 @@ function recorded(box, sample) {
   return { shape, data: numbers(box.values).subarray(sample * count, (sample + 1) * count), step: box.values.step };
 }
 
-/** Which sample is shown, or -1 for the user's own input, and what the layers give for that. */
-const shown = { sample: 0, own: null };
+/** Which sample is shown, or -1 for the user's own input, what the layers give for that, and which moment of training. */
+const shown = { sample: 0, own: null, moment: 0 };
+
+/** Show the values of a moment of training. */
+function setMoment(moment) {
+  shown.moment = moment;
+  for (const box of boxes) box.values = box.moments ? box.moments[moment] : null;
+}
+setMoment(page.moments.length - 1);
 
 function valueOf(number) {
   if (shown.sample < 0) return shown.own ? shown.own[number] : null;

@@ -36,19 +36,20 @@ function compute(inputs) {
   if (timer) return;
   timer = requestAnimationFrame(() => {
     timer = 0;
+    if (page.isServed) { ask(inputs); return; }  // its weights are those of now
     shown.own = forward(inputs);
     choose(-1);
   });
 }
 
 function offerInputs() {
-  if (!page.isLive) {
+  if (!page.isLive && !page.isServed) {
     own.hidden = false;
     own.append(element("h2", {}, "Recorded"), element("p", { class: "soft" }, `The page shows recorded values. ${page.reason}`));
     return;
   }
   if (page.inputs.length !== 1) return;
-  const number = page.inputs[0], shape = boxes[number].live.result, side = Math.sqrt(size(shape));
+  const number = page.inputs[0], shape = boxes[number].values.shape.slice(1), side = Math.sqrt(size(shape));
   const isImage = shape.length >= 2 && shape.length <= 3 && (shape.length === 2 || shape[2] === 1 || shape[2] === 3) && Math.min(...shape.slice(0, 2)) >= 5;
   own.hidden = false;
   if (isImage) offerPad(number, shape[0], shape[1], shape[2] || 1);
@@ -62,7 +63,7 @@ function offerPad(number, rows, columns, channels) {
   const pad = element("canvas", { id: "pad", width: columns, height: rows, tabindex: 0, role: "img", "aria-label": "Draw an input here" });
   const ink = new Float32Array(rows * columns * channels), made = pad.getContext("2d"), limits = inputBounds(number);
   pad.style.aspectRatio = `${columns} / ${rows}`;
-  const shape = boxes[number].live.result;
+  const shape = boxes[number].values.shape.slice(1);
   const show = () => {
     const image = made.createImageData(columns, rows), put = imagePainter({ low: 0, high: 1 }, channels);
     for (let i = 0; i < rows * columns; i++) put(ink, i, image.data, i * 4);

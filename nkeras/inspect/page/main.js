@@ -75,10 +75,12 @@ window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", eve
 theme(window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 showSamples();
 offerInputs();
+showTraining();
 turn(zoomOf(page.layouts[0].size) >= zoomOf(page.layouts[1].size) ? 0 : 1);
 fit();
 choose(0);
 select(Math.min(1, boxes.length - 1));
 draw();
+if (page.isServed) follow();
 document.documentElement.dataset.ready = "yes";
 window.model = { page, boxes, camera, chosen, shown, forward, valueOf, select, choose, tilePlace, paint, orbit, findInSpace, slabPlace, eyeMatrix, project };  // for the console
