@@ -45,6 +45,11 @@ def test_locally_normalized_convolution() -> None:
     assert changed > 0.9
 
 
+def test_augmentation() -> None:
+    plain, augmented = load("augmentation")["main"](epochs=4)
+    assert augmented > plain + 0.05
+
+
 def test_autoencoder() -> None:
     before, after = load("autoencoder")["main"](epochs=8)
     assert after < 0.75 * before
@@ -95,7 +100,7 @@ def test_transfer_learning_tells_shapes_and_colours_apart() -> None:
 
 
 def test_sequence_classification() -> None:
-    assert load("sequence_classification")["main"](epochs=6) > 0.9
+    assert load("sequence_classification")["main"](epochs=4) > 0.9
 
 
 def test_transformer_sorts() -> None:

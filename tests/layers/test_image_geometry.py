@@ -231,6 +231,30 @@ def test_an_int_as_seed_gives_one_transformation() -> None:
     assert (first[:, 0] != first[:, 1] * 0.3 / 0.2).all()
 
 
+IN_PLANS: list[tuple[str, dict[str, Any]]] = [
+    ("RandomRotation", {"factor": 0.2}),
+    ("RandomTranslation", {"height_factor": 0.2, "width_factor": 0.3}),
+    ("RandomZoom", {"height_factor": 0.2}),
+    ("RandomShear", {"x_factor": 0.2, "y_factor": 0.1}),
+    ("RandomPerspective", {}),
+    ("RandomElasticTransform", {"scale": 0.5}),
+    ("RandomCrop", {"height": 5, "width": 6}),
+]
+
+
+@pytest.mark.parametrize("case", IN_PLANS, ids=str)
+def test_plans_draw_what_eager_calls_draw(case: Any) -> None:
+    name, options = case
+    images = ops.convert_to_tensor(np.random.default_rng(0).uniform(0, 255, (3, 9, 8, 3)))
+    planned, eager = (getattr(layers, name)(**options, seed=1) for _ in range(2))
+    compiled = nkeras.function(lambda x: planned(x, training=True))
+    found = [compiled(images).numpy() for _ in range(5)]
+    for one in found:
+        np.testing.assert_array_equal(one, eager(images, training=True))
+    assert compiled.refusals() == []
+    assert len({one.tobytes() for one in found}) > 1
+
+
 def test_gradients_flow_to_the_images() -> None:
     layer = layers.RandomRotation((0.25, 0.25))
     x = ops.convert_to_tensor(np.arange(9.0, dtype="float32").reshape(1, 3, 3, 1))
