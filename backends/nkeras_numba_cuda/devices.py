@@ -8,7 +8,7 @@ kernels and constants are those of the current device everywhere.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +17,7 @@ from nkeras.backend.body import Body
 from nkeras.backend.scalar import Scalar
 from nkeras.core.errors import BackendError
 from nkeras_numba_cuda.memory import Array, array_module
+from nkeras_numba_cuda.uploads import Uploads
 from nkeras_numpy.namespace import Kernel
 
 
@@ -37,6 +38,7 @@ class _Whole(Protocol):
     def empty(self, shape: tuple[int, ...], dtype: str) -> Array: ...
     def synchronize(self) -> None: ...
     def describe(self) -> dict[str, str]: ...
+    def uploads(self) -> Uploads: ...
 
 
 class OnDevice:
@@ -81,6 +83,23 @@ class OnDevice:
     def array_kernel(self, body: Body) -> Kernel:
         """A kernel that runs the body of a user's kernel for each work item."""
         return self._kept(body, self._backend.array_kernel)
+
+    def uploads(self) -> OnDevice.Uploads:
+        """Copies of batches that run beside what is computed."""
+        return OnDevice.Uploads(self._placed, self._placed(self._backend.uploads)())
+
+    class Uploads:
+        """Those of the backend, with this device as the current one."""
+
+        def __init__(self, placed: Callable[..., Any], uploads: Uploads) -> None:
+            self._placed, self._begin = placed, placed(uploads.begin)
+
+        def begin(
+            self, arrays: Sequence[np.ndarray], dtypes: Sequence[str]
+        ) -> tuple[list[Array], Callable[[], None]]:
+            """As in `Uploads`."""
+            copies, wait = self._begin(arrays, dtypes)
+            return copies, self._placed(wait)
 
     def on_device(self, number: int) -> OnDevice:
         """The same on yet another device."""

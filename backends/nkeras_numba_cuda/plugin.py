@@ -22,6 +22,7 @@ from nkeras_numba_cuda.kernels.elementwise import elementwise
 from nkeras_numba_cuda.kernels.registry import TOGETHER
 from nkeras_numba_cuda.memory import Array
 from nkeras_numba_cuda.out_of_memory import explained
+from nkeras_numba_cuda.uploads import Uploads
 from nkeras_numpy.namespace import Kernel
 
 PROVED = {
@@ -71,6 +72,10 @@ class NumbaCuda:
         """An array with undefined contents."""
         self._check(dtype)
         return _empty(shape, dtype)
+
+    def uploads(self) -> Uploads:
+        """Copies of batches that run beside what is computed."""
+        return Uploads()
 
     def on_device(self, number: int) -> OnDevice:
         """This backend on another GPU than the current one.

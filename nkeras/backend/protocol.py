@@ -128,6 +128,29 @@ class SupportsDevices(Protocol):
         ...
 
 
+class Uploads(Protocol):
+    """Copies of batches to a device, beside what it computes."""
+
+    def begin(
+        self, arrays: Sequence[np.ndarray], dtypes: Sequence[str]
+    ) -> tuple[list[Array], Callable[[], None]]:
+        """Begin to copy the arrays of a batch.
+
+        Returns:
+            Arrays of the device, and a function to be called before they are used: it lets what is
+            computed from then on wait for the copy, not the host.
+        """
+        ...
+
+
+class SupportsUploads(Protocol):
+    """What a backend on a device may have besides: copies that run while it computes."""
+
+    def uploads(self) -> Uploads:
+        """For the batches of one epoch."""
+        ...
+
+
 class SupportsCompileAhead(Protocol):
     """What a backend may have besides: kernels are compiled ahead, on all cores."""
 

@@ -10,6 +10,7 @@ from nkeras.core.errors import short, warn
 from nkeras.core.typing import Config, Structure
 from nkeras.training.remembered import part_of, restore_attributes, saved_attributes
 from nkeras.training.source import Source
+from nkeras.training.uploading import uploaded_ahead
 
 
 class Epochs:
@@ -61,7 +62,9 @@ class Epochs:
     def _open(self, skipped: int = 0) -> None:
         self.close()
         self._opened_with = self._random_state()
-        self._iterator = self._source.batches(skipped)
+        batches = self._source.batches(skipped)
+        # Who cannot begin anew must not be asked for a batch too many.
+        self._iterator = uploaded_ahead(batches) if self._source.restarts else batches
         self._seen = skipped
 
     def _random_state(self) -> Config | None:

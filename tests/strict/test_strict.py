@@ -15,7 +15,7 @@ import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-RUNS = ["layers", "losses metrics optimizers", "training", "steps devices"]
+RUNS = ["layers", "losses metrics optimizers", "training", "steps devices uploads"]
 EXISTING = {
     "initializers regularizers constraints activations": "",
     "losses metrics optimizers": "",

@@ -10,7 +10,7 @@ import numpy as np
 
 from nkeras_numba_cuda.counting import note, note_place
 from nkeras_numba_cuda.strict import indexing
-from nkeras_numba_cuda.strict.device import Device
+from nkeras_numba_cuda.strict.device import Device, Stream, told
 
 Shape = tuple[int, ...]
 
@@ -131,6 +131,19 @@ class ndarray:
         note_place("to_host", "copy")
         note_place("synchronizations", "copy to the host")
         return self._memory.copy()
+
+    def set(self, arr: np.ndarray, stream: Stream | None = None) -> None:
+        """Copy from the host; on a stream, when it comes to that: the host's memory must stay."""
+        note_place("to_device", "copy")
+        told(f"copy of {arr.nbytes} bytes")
+
+        def copy() -> None:
+            self._memory[...] = arr.reshape(self.shape)
+
+        if stream is None:
+            copy()
+        else:
+            stream.queue(copy)
 
     def item(self) -> Any:
         return self.get().item()

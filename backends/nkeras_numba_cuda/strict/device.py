@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 from nkeras_numba_cuda.counting import note_place
 
@@ -21,14 +22,92 @@ class _Current(threading.local):
 _current = _Current()
 
 
-class Stream(NamedTuple):
-    """A queue of launches; number 0 is the default one."""
+journal: list[str] | None = None
+"""Where a list, copies, events and waits are written down in the order in which they are queued."""
 
-    ptr: int = 0
+
+def told(what: str) -> None:
+    """Write something into the journal."""
+    if journal is not None:
+        journal.append(what)
+
+
+class Work:
+    """What is under way on a stream: it is done when somebody has waited for it."""
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self._action: Callable[[], None] | None = action
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it was."""
+        return self._action is None
+
+    def finish(self) -> None:
+        """Do it, if it is not done."""
+        action, self._action = self._action, None
+        if action is not None:
+            action()
+
+
+class Stream:
+    """A queue of launches and copies; number 0 is the default one, on which all is done at once."""
+
+    def __init__(self, null: bool = False, non_blocking: bool = False) -> None:
+        self.ptr = 0 if null else id(self)
+        self.queued: list[Work] = []
+
+    @property
+    def name(self) -> str:
+        """What the journal calls it."""
+        return "copy stream" if self.ptr else "compute stream"
+
+    def queue(self, action: Callable[[], None]) -> None:
+        """Do something later."""
+        self.queued = [*(work for work in self.queued if not work.is_done), Work(action)]
+
+    def wait_event(self, event: Event) -> None:
+        """What is queued from now on waits for an event; the host does not."""
+        told(f"{self.name} waits for {event.name}")
+        if not self.ptr:
+            event.finish()
 
     def synchronize(self) -> None:
         """Wait for what was queued."""
         note_place("synchronizations", "stream")
+        for work in self.queued:
+            work.finish()
+
+
+class Event:
+    """A place in a stream."""
+
+    def __init__(self, block: bool = False, disable_timing: bool = False) -> None:
+        self._work: list[Work] = []
+        self.name = "nothing"
+
+    def record(self, stream: Stream) -> None:
+        """Stand behind all that is queued on a stream now."""
+        self._work = list(stream.queued)
+        self.name = f"event of the {stream.name}"
+        told(f"event on the {stream.name}")
+
+    def finish(self) -> None:
+        """Do what it stands behind."""
+        for work in self._work:
+            work.finish()
+
+    def synchronize(self) -> None:
+        """Let the host wait, which is counted unless all is done."""
+        if any(not work.is_done for work in self._work):
+            note_place("synchronizations", "event")
+        self.finish()
+
+
+def alloc_pinned_memory(size: int) -> bytearray:
+    """Memory of the host that the device reads and writes."""
+    told("pinned memory")
+    return bytearray(size)
 
 
 class Device:
@@ -56,4 +135,7 @@ runtime = SimpleNamespace(getDeviceCount=lambda: DEVICES)
 
 def get_current_stream() -> Stream:
     """The stream that launches are queued on."""
-    return Stream()
+    return _DEFAULT
+
+
+_DEFAULT = Stream(null=True)
