@@ -22,7 +22,7 @@ from nkeras_numba_cpu.emit.simd import (
 LANES = 4
 
 
-def _mixing(guarded: bool) -> Any:
+def _mixing(guarded: bool, onto: bool = False) -> Any:
     def mixing(typingctx, target, at, source, starts, weights, j, step, terms):
         if not isinstance(terms, types.IntegerLiteral):
             raise errors.ForceLiteralArg({7})
@@ -33,7 +33,8 @@ def _mixing(guarded: bool) -> Any:
             target, at, source, starts, weights, j, step, _ = values
             kinds = signature.args
             zero = constant(vector, 0.0)
-            total = zero
+            goal = emit_address(context, builder, kinds[0], target, at)
+            total = emit_load(builder, goal, vector) if onto else None
             for term in range(count):
                 place = builder.add(j, builder.mul(step, INT(term)))
 
@@ -52,8 +53,8 @@ def _mixing(guarded: bool) -> Any:
                 if guarded:
                     is_one = builder.fcmp_unordered("!=", weight, zero.type.element(0.0))
                     product = builder.select(is_one, product, zero)
-                total = builder.fadd(total, product) if term else product
-            emit_store(builder, total, emit_address(context, builder, kinds[0], target, at))
+                total = product if total is None else builder.fadd(total, product)
+            emit_store(builder, total, goal)
             return context.get_dummy_value()
 
         numbers = (types.int64, types.int64)
@@ -69,3 +70,5 @@ def _mixing(guarded: bool) -> Any:
 mix_pixels: Any = intrinsic(_mixing(guarded=False))
 # Where a weight is 0 the term is 0, whatever the pixel is.
 sum_pixels: Any = intrinsic(_mixing(guarded=True))
+# The same, added to what the target has.
+add_pixels: Any = intrinsic(_mixing(guarded=True, onto=True))

@@ -13,7 +13,7 @@ import numpy as np
 
 from nkeras.backend.resampling import rows
 from nkeras_numba_cpu.compile.options import inner, unfused
-from nkeras_numba_cpu.emit.blends import LANES, sum_pixels
+from nkeras_numba_cpu.emit.blends import LANES, add_pixels, sum_pixels
 from nkeras_numba_cpu.emit.views import allocate, part, release
 from nkeras_numba_cpu.kernels.image import spread, table
 from nkeras_numba_cpu.kernels.registry import KERNELS
@@ -39,9 +39,8 @@ def resize_images(
     dtype = "<f4" if is_bytes else result.dtype.str
     lines = table((old_height, height, *_static(old_height, height, method, antialias)), dtype)
     columns = old_width, width, *_static(old_width, width, method, antialias)
-    elements = _quads(columns, channels, dtype) if 2 <= channels <= LANES else None
-    is_quick = elements is not None
-    elements = elements or spread(columns, channels, dtype)
+    is_quick = 2 <= channels <= LANES
+    elements = (_quads if is_quick else spread)(columns, channels, dtype)
     group = max(1, GRAIN // (width * channels))
     groups = -(-height // group)
     numbers = (old_height, old_width * channels, height, width * channels, groups, group)
@@ -57,13 +56,14 @@ def resize_images(
 
 
 @lru_cache(maxsize=256)
-def _quads(key: tuple, channels: int, dtype: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """By term and new pixel: where its pixel begins, and its weight; None for many terms."""
+def _quads(key: tuple, channels: int, dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    """By term and new pixel: where its pixel begins, and its weight; more than four, by fours."""
     cells, weights = rows(*key)
-    if weights.shape[1] > LANES:
-        return None
-    starts = np.ascontiguousarray(cells.T * np.int32(channels), np.int32)
-    return starts, np.ascontiguousarray(weights.T, np.dtype(dtype))
+    terms = weights.shape[1]
+    more = ((0, -terms % LANES if terms > LANES else 0), (0, 0))
+    tables = (cells.T * channels, np.int32), (weights.T, np.dtype(dtype))
+    starts, factors = (np.ascontiguousarray(np.pad(one, more), kind) for one, kind in tables)
+    return starts, factors
 
 
 def _static(before: int, size: int, method: str, antialias: bool) -> tuple:
@@ -169,6 +169,9 @@ def _spread_out(line, places, factors, wide, quick):
         else:
             for j in range(pixels):
                 sum_pixels(wide, j * quick, line, places, factors, j, pixels, 4)
+                for t in range(4, terms, 4):
+                    at = j + t * pixels
+                    add_pixels(wide, j * quick, line, places, factors, at, pixels, 4)
         return
     zero = wide.dtype.type(0)
     place, factor = places[0], factors[0]
