@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -57,15 +57,22 @@ class Windows:
             skipped: how many windows not to read, of those at the beginning.
         """
         seed = None if rng is None else int(rng.integers(2**63))
-        pieces = list(self._pieces(rng))
+        starts = np.arange(0, self._samples, self._block)
+        if rng is not None:
+            rng.shuffle(starts)
+        ends = np.cumsum(np.minimum(starts + self._block, self._samples) - starts)
         # In the order of the file, batches are views of buffers, which must stay what they are.
         kept = None if rng is None else [self._buffers(self.size) for _ in range(2)]
 
         def load(number: int) -> Window:
-            piece = pieces[number]
-            count = int((piece[:, 1] - piece[:, 0]).sum())
-            buffers = self._buffers(count)
-            if kept is not None:
+            first = number * self.size
+            count = min(self.size, self._samples - first)
+            piece = np.array([[first, first + count]])
+            if rng is not None:
+                piece = _pieces(starts, ends, first, first + count)
+            if kept is None:
+                buffers = self._buffers(count)
+            else:
                 buffers = [buffer[:count] for buffer in kept[number % 2]]
             self._fill(buffers, piece)
             rows = np.concatenate([np.arange(start, stop) for start, stop in piece])
@@ -74,31 +81,9 @@ class Windows:
                 order = np.random.default_rng((seed, number)).permutation(count)
             return Window(rows, order, buffers)
 
-        with closing(made_ahead(load, range(skipped, len(pieces)), 1, 1)) as made:
+        numbers = range(skipped, -(-self._samples // self.size))
+        with closing(made_ahead(load, numbers, 1, 1)) as made:
             yield from made
-
-    def _pieces(self, rng: np.random.Generator | None) -> Iterator[np.ndarray]:
-        """The parts of the file that each window consists of: pairs of first row and stop."""
-        starts = np.arange(0, self._samples, self._block)
-        if rng is None:
-            starts = np.arange(0, self._samples, self.size)
-        else:
-            rng.shuffle(starts)
-        length = self.size if rng is None else self._block
-        stops = np.minimum(starts + length, self._samples)
-        piece: list[tuple[int, int]] = []
-        room = self.size
-        for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
-            while start < stop:
-                cut = min(stop, start + room)
-                piece.append((start, cut))
-                room -= cut - start
-                start = cut
-                if room == 0:
-                    yield np.array(piece)
-                    piece, room = [], self.size
-        if piece:
-            yield np.array(piece)
 
     def _buffers(self, count: int) -> list[np.ndarray]:
         return [np.empty((count, *source.shape[1:]), source.dtype) for source in self._sources]
@@ -112,3 +97,19 @@ class Windows:
             for start, stop in piece.tolist():
                 source.read_into(buffer[filled : filled + stop - start], start)
                 filled += stop - start
+
+
+def _pieces(starts: np.ndarray, ends: np.ndarray, first: int, stop: int) -> np.ndarray:
+    """The parts of the file of a window: pairs of first row and stop.
+
+    Args:
+        starts: first rows of blocks, in the order in which they come.
+        ends: how many rows come up to the end of each.
+        first: where the window begins, counted in this order.
+        stop: where it ends.
+    """
+    blocks = slice(np.searchsorted(ends, first, "right"), np.searchsorted(ends, stop) + 1)
+    begins = ends[blocks] - np.diff(ends, prepend=0)[blocks]
+    left = np.maximum(begins, first) - begins
+    right = np.minimum(ends[blocks], stop) - begins
+    return np.stack([starts[blocks] + left, starts[blocks] + right], 1)
