@@ -83,13 +83,15 @@ def _list_size(column: Any) -> int | None:
 
 
 def _refuse_missing(value: Any, argument: str) -> None:
-    """Refuse columns of pyarrow with missing values: NumPy would make other numbers of them."""
+    """Refuse columns of pyarrow and polars with missing values: NumPy would make others of them."""
+    columns = {"": value}
     if hasattr(value, "column_names") and hasattr(value, "column"):
         columns = {name: value.column(i) for i, name in enumerate(value.column_names)}
-    else:
-        columns = {"": value}
+    elif hasattr(value, "get_columns"):
+        columns = {column.name: column for column in value.get_columns()}
     for name, column in columns.items():
         missing = getattr(column, "null_count", 0)
+        missing = missing() if callable(missing) else missing
         if isinstance(missing, int) and missing > 0:
             named = f"column {short(name, 60)} of " if name else ""
             raise ValueError(
@@ -108,6 +110,8 @@ def _wrong_columns(table: Any) -> str:
     else:
         return ""
     numbers = ("int", "uint", "float", "double", "half", "bool")
-    wrong = {name: kind for name, kind in kinds.items() if not kind.startswith(numbers)}
+    wrong = {name: kind for name, kind in kinds.items() if not kind.lower().startswith(numbers)}
+    if not wrong:  # types with missing values begin with a capital
+        wrong = {name: kind for name, kind in kinds.items() if not kind.startswith(numbers)}
     shown = [f"{short(name, 40)} ({kind[:20]})" for name, kind in list(wrong.items())[:3]]
     return ", ".join(shown) + (" and others" if len(wrong) > 3 else "")

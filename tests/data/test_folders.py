@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import threading
 from pathlib import Path
 from typing import Any
@@ -324,6 +325,15 @@ def test_a_broken_file_is_named_in_fit_too(kind: str, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=path.name), nkeras.use_backend("numpy"):
             model.fit(dataset, verbose=0)
         assert threading.active_count() == before
+
+
+@every_kind
+def test_processes_can_read_too(kind: str, tmp_path: Path) -> None:
+    """A process gets a copy of the dataset."""
+    dataset = made(kind, prepared(kind, tmp_path, count=5), batch_size=3)
+    copy = pickle.loads(pickle.dumps(dataset))
+    for ours, theirs in zip(dataset[1], copy[1], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_names_stand_where_keras_has_them() -> None:

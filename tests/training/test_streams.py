@@ -57,7 +57,7 @@ class Frame:
     """What a DataFrame of pandas is here: columns with dtypes."""
 
     def __init__(self, **columns: Any) -> None:
-        self._columns = {name: np.asarray(column) for name, column in columns.items()}
+        self._columns = columns
         self.columns = list(columns)
         self.dtypes = [column.dtype for column in self._columns.values()]
 
@@ -65,7 +65,7 @@ class Frame:
         return np.stack([column.astype(self._common()) for column in self._columns.values()], 1)
 
     def _common(self) -> Any:
-        kinds = {dtype.kind for dtype in self.dtypes}
+        kinds = {getattr(dtype, "kind", "O") for dtype in self.dtypes}
         return object if kinds - set("biuf") else np.result_type(*self.dtypes)
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -78,7 +78,9 @@ class Frame:
 class Column:
     """What an Array of pyarrow is here."""
 
-    def __init__(self, values: Any, null_count: int = 0, type: Any = None) -> None:
+    name = ""
+
+    def __init__(self, values: Any, null_count: Any = 0, type: Any = None) -> None:
         self.values = np.asarray(values)
         self.null_count = null_count
         self.type = type
@@ -92,6 +94,28 @@ class Column:
 
 class Lists:
     list_size = 3
+
+
+class Nullable:
+    """A column of pandas' nullable integers that lacks one."""
+
+    dtype = "Int64"
+
+    def astype(self, dtype: Any) -> np.ndarray:
+        return np.array([None] * 8, object)
+
+
+class Polars:
+    def __init__(self, **columns: Column) -> None:
+        self.named = columns
+        for name, column in columns.items():
+            column.name = name
+
+    def get_columns(self) -> list[Column]:
+        return list(self.named.values())
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return np.stack([column.values for column in self.named.values()], 1)
 
 
 class Field:
@@ -195,6 +219,8 @@ def test_tables_of_numbers_are_arrays() -> None:
         (Frame(a=Y, city=np.array(["x"] * 8)), r"Batch 1 .*no number: 'city' \(<U1\)"),
         (Frame(a=Y, day=np.array(["2026-01-01"] * 8, "datetime64[D]")), r"'day' \(datetime64"),
         (Frame(a=Y, **{f"c{i}": np.array(["x"] * 8) for i in range(9)}), "'c2'.* and others"),
+        (Frame(a=Y, n=Nullable()), r"number: 'n' \(Int64\)\. Give the others"),
+        (Polars(a=Column(Y), b=Column(Y, null_count=lambda: 3)), "column 'b' of the Polars has 3"),
         (RecordBatch(a=Column(Y), city=Column(["x"] * 8)), r"'city' \(string\)"),
         (
             RecordBatch(a=Column(Y), age=Column(Y, null_count=2)),
