@@ -55,6 +55,13 @@ def test_autoencoder() -> None:
     assert after < 0.75 * before
 
 
+def test_lenet_at_work(tmp_path: Path) -> None:
+    page = tmp_path / "lenet.html"
+    accuracy = load("lenet_at_work")["main"](page, epochs=2, images=400)
+    assert accuracy > 0.3
+    assert '"moments":["before","epoch 2"]' in page.read_text(encoding="utf-8")
+
+
 def test_gan() -> None:
     distance, _, _ = load("gan")["main"](steps=400)
     assert 0.7 < distance < 1.3

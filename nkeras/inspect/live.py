@@ -52,9 +52,10 @@ def live_of(operation: Operation | Node, inputs: Sequence[Shape], output: Shape)
         return _of_op(operation)
     layer: Any = operation
     name = type(layer).__name__
+    is_augmentation = name.startswith("Random") and len(inputs) == 1 and inputs[0] == output
     if not type(layer).__module__.startswith("nkeras."):
         raise NotLive(f"{name} is a class of the model's own")
-    if name in _IDENTITY:
+    if name in _IDENTITY or is_augmentation:
         return {"op": "identity"}
     if getattr(layer, "data_format", "channels_last") == "channels_first":
         raise NotLive("its data format is channels_first")

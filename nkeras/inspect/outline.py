@@ -37,6 +37,7 @@ class Box:
         outputs: likewise.
         call: which of the layer's calls in this model, and of how many.
         inner: the outline of a nested model, if it is wanted and known.
+        node: the call, where it is known.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Box:
     outputs: tuple[tuple[PartialShape, str], ...]
     call: tuple[int, int] = (1, 1)
     inner: Outline | None = None
+    node: Node | None = None
 
     @property
     def activation(self) -> str | None:
@@ -181,6 +183,7 @@ def _outline_of(model: Model, found: Graph, expand_nested: bool) -> Outline:
             node.output_tensors,
             (calls[key], totals[key]),
             inner,
+            node,
         )
         edges += [
             (numbers[id(tensor)], (len(boxes), position))
@@ -217,6 +220,7 @@ def _box(
     outputs: Sequence[KerasTensor],
     call: tuple[int, int] = (1, 1),
     inner: Outline | None = None,
+    node: Node | None = None,
 ) -> Box:
     return Box(
         name,
@@ -226,6 +230,7 @@ def _box(
         tuple(map(_facts, outputs)),
         call,
         inner,
+        node,
     )
 
 

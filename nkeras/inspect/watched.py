@@ -11,7 +11,8 @@ import numpy as np
 from nkeras.core import tree
 from nkeras.core.errors import cut_text, short
 from nkeras.core.typing import Structure
-from nkeras.inspect.activations import activations
+from nkeras.inspect.activations import activations, gradients
+from nkeras.inspect.attention import scores_of
 from nkeras.inspect.content import card_size, content_of
 from nkeras.inspect.costs import Cost, costs
 from nkeras.inspect.labels import kind_of
@@ -40,10 +41,14 @@ class Moment:
     Attributes:
         title: such as `"epoch 3"`; empty for the only one.
         values: arrays with a batch axis; None where nobody recorded one.
+        scores: of layers of attention, by the number of the leaf.
+        norms: of the loss' gradients with the outputs, by the number of the leaf.
     """
 
     title: str
     values: list[np.ndarray | None]
+    scores: dict[int, np.ndarray]
+    norms: dict[int, float]
 
 
 @dataclass
@@ -84,7 +89,25 @@ class Watched:
         Raises:
             ValueError: the samples do not fit the model.
         """
-        self.moments.append(Moment(title, self.values_of(self.samples)))
+        values = self.values_of(self.samples)
+        scores = scores_of(self.leaves, values)
+        self.moments.append(Moment(title, values, scores, self._norms()))
+
+    def _norms(self) -> dict[int, float]:
+        """Norms of gradients, where the loss takes the targets as they are."""
+        if self.targets is None or not self.model.compiled:
+            return {}
+        try:
+            found = gradients(self.model, self.samples, np.asarray(self.targets)).outputs
+        except (ValueError, TypeError):  # such as a loss that wants vectors instead of indices
+            return {}
+        by_key = {
+            key: float(np.linalg.norm(tree.flatten(gradient)[0].astype(np.float64)))
+            for key, gradient in found.items()
+            if tree.flatten(gradient) and tree.flatten(gradient)[0] is not None
+        }
+        keys = {leaf.key: number for number, leaf in enumerate(self.leaves)}
+        return {keys[key]: norm for key, norm in by_key.items() if key in keys}
 
     def values_of(self, samples: Structure) -> list[np.ndarray | None]:
         """What the leaves give for samples."""
@@ -111,7 +134,10 @@ class Watched:
             if last[number] is not None:
                 kept = [thinned(values, limit) for values in self._all(number)]
                 box["moments"] = [_described(one, arrays) for one in kept]
+                box["norms"] = [moment.norms.get(number) for moment in self.moments]
                 box["content"] = content_of(kept[-1].values.shape[1:], not leaf.sources)
+            if number in self.moments[-1].scores:
+                box["scores"] = arrays.add(self.moments[-1].scores[number])
             if one is not None:
                 box["live"] = {name: value for name, value in one.items() if name != "weights"}
                 weights = {} if reason else one.get("weights", {})

@@ -289,7 +289,14 @@ def test_a_model_that_the_page_cannot_compute_is_recorded(show: Any) -> None:
     tab = show(model, samples_of(model))
     assert "lstm: the page cannot compute LSTM." in tab.run('found.own = text("own")')["own"]
     tab.click(*tab.run('found.spot = spot(named("attention"), 0, 1, 2)')["spot"])
-    assert "does not know how the layer computes" in tab.run('found.p = text("panel")')["p"]
+    found = tab.run(
+        """
+        found.panel = text("panel");
+        found.scores = document.querySelectorAll("#panel .scores").length;
+        """
+    )
+    assert "does not know how the layer computes" in found["panel"]
+    assert found["scores"] == 2
     check(tab)
 
 

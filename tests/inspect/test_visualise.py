@@ -17,6 +17,7 @@ import nkeras
 from nkeras.__main__ import main
 from nkeras.inspect.content import content_of
 from nkeras.inspect.recording import limit_of, thinned
+from nkeras.inspect.watched import Watched
 from tests.inspect.models import Looking, Subclassed, nested, residual
 
 IMAGES = np.random.default_rng(1).normal(size=(3, 8, 8, 3)).astype("float32")
@@ -126,6 +127,40 @@ def test_view(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert data_of((tmp_path / "other.html").read_text(encoding="utf-8"))["samples"] == 8
     assert main(["view", str(tmp_path / "none.keras"), "--no-browser"]) == 1
     assert capsys.readouterr().err.startswith("nkeras view: ")
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_scores_of_attention(causal: bool) -> None:
+    x = nkeras.Input((5, 4))
+    layer = nkeras.layers.MultiHeadAttention(2, 3, name="attention")
+    own = nkeras.layers.Attention(name="plain")
+    y = layer(x, x, use_causal_mask=causal)
+    model = nkeras.Model(x, own([y, x]))
+    samples = np.random.default_rng(4).normal(size=(3, 5, 4)).astype("float32")
+    watched = Watched(model, samples)
+    watched.record()
+    keys = [leaf.key for leaf in watched.leaves]
+    scores = watched.moments[0].scores
+    _, expected = layer(samples, samples, use_causal_mask=causal, return_attention_scores=True)
+    np.testing.assert_allclose(scores[keys.index("attention")], expected.numpy(), atol=1e-6)
+    assert scores[keys.index("plain")].shape == (3, 1, 5, 5)
+    assert (scores[keys.index("attention")][0, 0, 0, 1] == 0) == causal
+    page = data_of(nkeras.visualise(model, samples, None).html)
+    assert page["boxes"][keys.index("attention")]["scores"]["shape"] == [3, 2, 5, 5]
+
+
+def test_norms_of_gradients() -> None:
+    model = residual()
+    targets = [0, 1, 1]
+    model.compile(loss=nkeras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    page = data_of(nkeras.visualise(model, IMAGES, None, targets=targets).html)
+    boxes = {box["key"]: box for box in page["boxes"]}
+    gradient = model.gradients(IMAGES, np.array(targets)).outputs["sum_1"]
+    assert boxes["sum_1"]["norms"] == [pytest.approx(np.linalg.norm(gradient), rel=1e-5)]
+    assert boxes["image"]["norms"] == [None]
+    model.compile(loss="categorical_crossentropy")  # wants vectors
+    page = data_of(nkeras.visualise(model, IMAGES, None, targets=targets).html)
+    assert page["boxes"][1]["norms"] == [None]
 
 
 def trained(path: Path | None, epochs: int = 5, **named: Any) -> nkeras.callbacks.Visualise:

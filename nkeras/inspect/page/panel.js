@@ -39,9 +39,11 @@ function showPanel() {
     ["call", box.call[1] > 1 ? `${box.call[0]} of ${box.call[1]}, shared weights` : ""],
     ["operations", box.cost ? scaled(box.cost[0], "FLOP") : ""],
     ["output", box.cost ? scaled(box.cost[1], "B") : ""],
+    ["gradient", box.norms && box.norms[shown.moment] != null ? `norm ${words(box.norms[shown.moment])}, of the loss with the output` : ""],
     ["time", box.cost ? `${words(box.cost[2])} µs` : ""],
   ]));
   if (value) panel.append(histogram(value), ...dead(number));
+  if (box.scores && shown.sample >= 0) panel.append(...attention(box));
   if (chosen.unit && chosen.unit.number === number) panel.append(...sum(chosen.unit));
   else if (value) panel.append(element("p", { class: "soft" }, "Click a value to see how it comes about."));
 }
@@ -61,6 +63,20 @@ function histogram({ data, step, shape }) {
   if (shown.sample >= 0 && page.isRounded) box.append(element("div", { class: "soft" }, "recorded in 256 levels"));
   if (step > 1) box.append(element("div", { class: "soft" }, `every ${step}th place, ${shape[shape.length - 1]} channels are kept`));
   return box;
+}
+
+/** The scores of each head as a matrix: a row for each query, a column for each key. */
+function attention(box) {
+  const [, heads, rows, columns] = box.scores.shape, count = heads * rows * columns;
+  const data = numbers(box.scores).subarray(shown.sample * count, (shown.sample + 1) * count), put = painter(bounds(data));
+  const made = Array.from({ length: heads }, (_, head) => {
+    const drawn = element("canvas", { width: columns, height: rows, class: "scores", role: "img", title: `head ${head + 1}`, "aria-label": `scores of head ${head + 1}` });
+    const image = drawn.getContext("2d").createImageData(columns, rows);
+    for (let i = 0; i < rows * columns; i++) put(data[head * rows * columns + i], image.data, i * 4);
+    drawn.getContext("2d").putImageData(image, 0, 0);
+    return drawn;
+  });
+  return [element("h2", {}, "Attention"), element("div", {}, ...made), element("div", { class: "soft" }, "a row for each query, a column for each key")];
 }
 
 /** Channels that are zero for every recorded sample, where an activation can make them so. */

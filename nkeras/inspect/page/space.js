@@ -118,7 +118,8 @@ function project(matrix, [x, y, z], width, height) {
 
 function fitSpace() {
   const [wide, deep] = page.layouts[0].size;
-  Object.assign(orbit, { x: 0, y: 0, z: -deep * DEPTH / 2, far: Math.max(wide, deep * DEPTH, 200) * 0.95 });
+  const far = Math.min(Math.max(wide, deep * DEPTH, 200) * 0.95, 2600);  // of a long model the beginning
+  Object.assign(orbit, { x: 0, y: 0, z: -Math.min(deep * DEPTH / 2, far * 0.4), far });
   redraw();
 }
 

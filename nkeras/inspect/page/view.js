@@ -30,7 +30,7 @@ const zoomOf = ([w, h]) => Math.min((canvas.clientWidth - 2 * MARGIN) / w, (canv
 /** Show the whole model; of a very long one the beginning. */
 function fit() {
   const [w, h] = layout.size, isDown = layout === page.layouts[0];
-  camera.zoom = Math.max(zoomOf(layout.size), 0.12);
+  camera.zoom = Math.max(zoomOf(layout.size), 0.2);
   const wide = canvas.clientWidth / camera.zoom, high = canvas.clientHeight / camera.zoom, edge = MARGIN / camera.zoom;
   camera.x = !isDown && w > wide ? -edge : (w - wide) / 2;
   camera.y = isDown && h > high ? -edge : (h - high) / 2;
