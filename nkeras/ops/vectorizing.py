@@ -227,6 +227,14 @@ def _all_joined(operation: Primitive[Any], count: int, xs: Operands, static: Sta
     return operation(*[reshape(x, (-1, *x.shape[2:])) for x in wholes], **static)
 
 
+def _warped(operation: Primitive[Any], count: int, xs: Operands, static: Static) -> Any:
+    """Each image gets a matrix of its own, also where one is for all images of a slice."""
+    images, matrices = [_all(x, count) for x in xs]
+    matrices = broadcast_to(matrices, (*images.shape[:2], matrices.shape[2]))
+    joined = [reshape(x, (-1, *x.shape[2:])) for x in (images, matrices)]
+    return operation(*joined, **static)
+
+
 _REDUCTIONS = (
     "reduce_sum reduce_mean reduce_prod reduce_max reduce_min reduce_fmax reduce_fmin "
     "reduce_any reduce_all linear_recurrence"
@@ -245,8 +253,9 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys("layer_norm rms_norm".split(), _unchanged),
     **dict.fromkeys(_LAST_AXES.split(), _unchanged),
     **dict.fromkeys("matmul solve solve_triangular".split(), _product),
-    **dict.fromkeys("conv conv_bias max_pool average_pool".split(), _joined),
-    **dict.fromkeys(f"{_LOSSES} sample".split(), _all_joined),
+    **dict.fromkeys("conv conv_bias max_pool average_pool resize_images".split(), _joined),
+    **dict.fromkeys(f"{_LOSSES} sample flip_images".split(), _all_joined),
+    "warp": _warped,
     **dict.fromkeys("reshape broadcast_to".split(), _to_shape),
     **dict.fromkeys("scatter_nd scatter_update scatter_reduce".split(), _scattered),
     "transpose": _transposed,

@@ -22,6 +22,7 @@ def floats(*shape: int) -> np.ndarray:
 
 ROW, SQUARE, CUBE, MATRIX = floats(4), floats(4, 4), floats(3, 4, 4), floats(5, 4)
 IMAGES, KERNEL = floats(3, 2, 8, 8, 2), floats(3, 3, 2, 4)
+WARP = np.array([0.9, 0.2, 0.1, -0.1, 1.1, 0.3, 0.0, 0.01], "float32")
 PLACES = _random.integers(0, 4, (3, 2)).astype("int32")
 
 # A function of one slice, and what it is mapped over.
@@ -37,6 +38,9 @@ CASES: dict[str, tuple[Callable[..., Any], Any]] = {
         CUBE,
     ),
     "softmax": (lambda m: (ops.softmax(m, 0), ops.log_softmax(m), ops.logsumexp(m, 1)), CUBE),
+    "resized": (lambda x: ops.image.resize(x, (5, 9), "bicubic"), IMAGES),
+    "warped": (lambda x: ops.image.affine_transform(x, WARP), IMAGES[:, :1]),
+    "warped by one matrix": (lambda x: ops.image.affine_transform(x, WARP), IMAGES),
     "top_k": (lambda m: ops.top_k(m, 2), CUBE),
     "shapes": (lambda m: ops.concatenate([ops.reshape(m, (2, 8)), ops.ones((1, 8))], 0), CUBE),
     "moves": (lambda m: ops.flip(ops.transpose(m)[1:, ::2], 0), CUBE),
