@@ -21,6 +21,8 @@ ELSEWHERE = {"RandomColorJitter", "Equalization"}
 JUMPS = {"RandomPosterization", "Solarization", "ContrastLimitedAdaptiveHistogramEqualization"}
 
 
+# Which changes they run is read from tensors.
+READ_BY_PYTHON = {"RandAugment", "AugMix"}
 # What they do to boxes and masks is not defined, or takes other arguments.
 IMAGES_IN_KERAS = {"RandomGrayscale", "ContrastLimitedAdaptiveHistogramEqualization"}
 
@@ -138,6 +140,7 @@ def test_replayed_functions_draw_anew(name: str) -> None:
         found = compiled(images).numpy()
         np.testing.assert_array_equal(found, plain(images, training=True).numpy())
         seen.add(found.tobytes())
+    assert bool(compiled.refusals()) == (name in READ_BY_PYTHON)
     assert len(seen) > 1 or name in ALWAYS | {"Equalization"}
 
 

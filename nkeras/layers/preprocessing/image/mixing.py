@@ -22,7 +22,8 @@ from nkeras.layers.preprocessing.image.patches import inside, intervals, is_symb
 from nkeras.ops.distributions import beta
 from nkeras.ops.elementwise import where_
 from nkeras.ops.image import tones
-from nkeras.ops.random import shuffle, units
+from nkeras.ops.random import bits, units
+from nkeras.ops.reduction import argsort_
 
 _INFINITE = float("inf")
 
@@ -33,7 +34,8 @@ class _Mixing(BaseImagePreprocessingLayer):
     _USE_BASE_FACTOR: ClassVar[bool] = False
 
     def _partners(self, batch: int, seed: Any) -> Tensor:
-        return shuffle(ops.arange(batch, dtype="int32"), seed=seed)
+        """The numbers of all images, in random order."""
+        return argsort_(bits((batch,), seed), axis=0)
 
     def _mixed(self, values: Tensor, transformation: Transformation) -> Tensor:
         """Floats, mixed with those of the partners."""
@@ -219,7 +221,9 @@ class CutMix(_Mixing):
         area = ops.prod(last - first, axis=1) / float(sizes.height * sizes.width)
         return {
             "permutation_order": self._partners(sizes.batch, of_order),
-            "batch_masks": inside(sizes, first, last, self.channel_axis),
+            "batch_masks": inside(
+                sizes, first, last, self.channel_axis, shape_of(data)[self.channel_axis]
+            ),
             "mix_weight": 1.0 - area,
         }
 
@@ -239,7 +243,8 @@ class CutMix(_Mixing):
         """Masks with a rectangle of another one, in the compute dtype."""
         if not training or transformation is None:
             return self._as_images(segmentation_masks)
-        chosen = ops.any(transformation["batch_masks"], axis=self.channel_axis, keepdims=True)
+        masks = to_tensor(transformation["batch_masks"])
+        chosen = masks[..., :1] if self.channel_axis == -1 else masks[:, :1]
         return self.transform_images(
             segmentation_masks, {**transformation, "batch_masks": chosen}, training
         )

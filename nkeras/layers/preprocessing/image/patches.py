@@ -31,11 +31,19 @@ def intervals(sizes: Sizes, shares: Tensor, seed: Seed) -> tuple[Tensor, Tensor]
     return first, first + lengths
 
 
-def inside(sizes: Sizes, first: Tensor, last: Tensor, channel_axis: int) -> Tensor:
-    """Which pixels lie in the rectangles: bool `(batch, height, width, 1)`, or channels first."""
+def inside(sizes: Sizes, first: Tensor, last: Tensor, channel_axis: int, channels: int) -> Tensor:
+    """Which values lie in the rectangles, bool, of the images' shape; with channels first of one.
+
+    Where channels come last, a row of them is one line: masks of one channel would be spread out
+    again and again.
+    """
+    is_last = channel_axis == -1
+    across = np.repeat(np.arange(sizes.width, dtype="float32"), channels if is_last else 1)
     rows = _between(np.arange(sizes.height, dtype="float32")[:, None], first, last, 0)
-    columns = _between(np.arange(sizes.width, dtype="float32"), first, last, 1)
-    return ops.expand_dims(ops.logical_and(rows, columns), channel_axis)
+    found = ops.logical_and(rows, _between(across, first, last, 1))
+    if is_last:
+        return ops.reshape(found, (sizes.batch, sizes.height, sizes.width, channels))
+    return ops.expand_dims(found, 1)
 
 
 def _between(places: np.ndarray, first: Tensor, last: Tensor, axis: int) -> Tensor:

@@ -93,11 +93,12 @@ class RandomErasing(ColorLayer):
         (parts,) = units(1, (sizes.batch, 2), of_parts, "float32")
         least, largest = self.scale
         shares = ops.sqrt(parts * (largest - least) + least)
-        rectangles = intervals(sizes, shares, of_places)
+        first, last = intervals(sizes, shares, of_places)
+        channels = shape_of(data)[self.channel_axis]
         return {
             "apply_erasing": ops.less(drawn, likely),
-            "batch_masks": inside(sizes, *rectangles, self.channel_axis),
-            "fill_value": self._filling(sizes, shape_of(data)[self.channel_axis], of_noise),
+            "batch_masks": inside(sizes, first, last, self.channel_axis, channels),
+            "fill_value": self._filling(sizes, channels, of_noise),
         }
 
     def _filling(self, sizes: Sizes, channels: int, seed: Any) -> Tensor:
