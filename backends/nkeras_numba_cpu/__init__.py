@@ -87,11 +87,6 @@ class NumbaCpu:
     def overlap(self, array: np.ndarray, other: np.ndarray) -> bool:
         return np.may_share_memory(array, other)
 
-    def cell(self, value: float | tuple[float, ...]) -> np.ndarray:
-        values = value if isinstance(value, tuple) else (value,)
-        is_key = isinstance(value, tuple) and isinstance(values[0], int)
-        return np.array(values, np.uint32 if is_key else None)
-
     def synchronize(self) -> None:
         """Run the launches that were put off; all others have finished when they return."""
         self._ahead.settle()

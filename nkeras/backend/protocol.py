@@ -189,16 +189,18 @@ class KernelCall(NamedTuple):
         arrays: where its inputs lie in each replay.
         static: the static values of now.
         cells: arrays with those of them that change, which the kernel reads when it runs.
-        asked: such arrays for a kernel that wants the number itself.
+        asked: what gives them, for a kernel that wants the number itself.
         fixed: for each input whether it stays the same until a variable is assigned.
+        results: shape and dtype of each output; None for one that is None.
     """
 
     kernel: Kernel
     arrays: Sequence[Array | None]
     static: Mapping[str, object]
     cells: Mapping[str, Array]
-    asked: Mapping[str, Array]
+    asked: Mapping[str, Callable[[], Any]]
     fixed: Sequence[bool]
+    results: Sequence[tuple[tuple[int, ...], str] | None] = ()
 
 
 class Rounds(NamedTuple):
@@ -233,6 +235,16 @@ class Lowering(Protocol):
 
     A step is a function and its arguments. Nothing has to be computed while a plan is made.
     """
+
+    def number(
+        self, value: Any, shape: tuple[int, ...] | None = None, dtype: str | None = None
+    ) -> tuple[Array, Callable[[Any], None]]:
+        """An array with a number that changes, or several, and what is called with new ones.
+
+        Without a shape it has one dimension, for kernels that read it there: float64 or int64, or
+        the two uint32 of a key.
+        """
+        ...
 
     def call(self, call: KernelCall) -> tuple[tuple[Array | None, ...], list[Step], list[Step]]:
         """The outputs of a call, and the steps that compute them in place.
@@ -320,6 +332,10 @@ class SupportsPlans(Backend, Protocol):
     # Where it is True, lowerings have `place` and `loop`; elsewhere all rounds are in the plan.
     # loops: bool
 
+    # Where it is True, `to_numpy` waits for a device: what a step returns is read when it is looked
+    # at, and is a copy until then.
+    # waits: bool
+
     def plan_state(self) -> Hashable:
         """What plans depend on beside the step, such as the number of threads."""
         ...
@@ -338,11 +354,4 @@ class SupportsPlans(Backend, Protocol):
 
     def overlap(self, array: Array, other: Array) -> bool:
         """Whether two arrays may have memory in common."""
-        ...
-
-    def cell(self, value: float | tuple[float, ...]) -> Array:
-        """An array of one dimension with numbers that change, for kernels that read them there.
-
-        float64 or int64, or the two uint32 of a key.
-        """
         ...

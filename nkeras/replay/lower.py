@@ -8,6 +8,9 @@ does not assign, such as the packing of weights, are early: they are repeated wh
 The body of a loop is lowered once, to places that each round finds what it needs in. What is the
 same in all rounds is prepared before the first.
 
+What the host does without looking at arrays (numbers that change, counting) goes before the kernels
+in front of it, so that these follow each other.
+
 All calls are lowered twice. The rehearsal tells how large each block is and from when to when it is
 used; from that follows where they lie.
 """
@@ -15,7 +18,8 @@ used; from that follows where they lie.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, cast
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from nkeras.backend.protocol import (
     Array,
@@ -34,6 +38,9 @@ from nkeras.replay.graph import Call, Graph, Host, Loop, Part, Value
 from nkeras.replay.memory_plan import layout
 
 
+_Store: TypeAlias = "Callable[[Any], None]"
+
+
 class Unplannable(Exception):
     """A recorded step cannot be replayed; the message says why."""
 
@@ -45,12 +52,14 @@ class Lowered(NamedTuple):
         inputs: the arrays to fill before the steps.
         outputs: the arrays that the steps leave their results in.
         early: what is done before, when a variable has changed that is only read.
+        parts: lists of steps that are left out at times, each inside another step.
     """
 
     inputs: list[Array]
     outputs: list[Array]
     steps: list[Step]
     early: list[Step]
+    parts: list[list[Step]]
     lowering: Lowering
 
 
@@ -97,10 +106,12 @@ class _Lower:
         self._written = list(graph.assigned)
         self._last_use = _last_uses(graph)
         self._arrays: list[Array] = [None] * len(graph.values)
-        self._targets: dict[int, list[Array]] = {}  # what each live number is written to
+        self._targets: dict[int, list[_Store]] = {}  # what each live number is given to
         self._inputs: list[Array] = []
         self._given = given
         self._steps: list[Step] = []
+        self._told = 0  # how many of them there are up to the last one of the host
+        self._parts: list[list[Step]] = []
         self._early: list[Step] = []
         self._once: list[Step] = []  # of a body: before the first round
         self._fixed = {
@@ -120,7 +131,9 @@ class _Lower:
         outputs = [self._kept(self._arrays[i]) for i in graph.outputs]
         in_parts = {assigned for step in graph.steps for assigned in _assigned_in(step)}
         self._assign([written for written in self._written if written not in in_parts])
-        return Lowered(self._inputs, outputs, self._steps, self._early, self._lowering)
+        return Lowered(
+            self._inputs, outputs, self._steps, self._early, self._parts, self._lowering
+        )
 
     def _lower_all(self) -> None:
         self._place_given()
@@ -154,14 +167,12 @@ class _Lower:
             elif value.dtype == STRING:
                 array = self._arrays[i] = blank(value.shape)
                 self._inputs.append(array)
-            elif value.kind in ("input", "live"):
+            elif value.kind == "input":
                 array = self._arrays[i] = backend.empty(value.shape, value.dtype)
-                if value.kind == "input":
-                    backend.write(array, 0)  # it may hold indices
-                    self._inputs.append(array)
-                else:
-                    backend.write(array, value.source.value)
-                    self._targets.setdefault(id(value.source), []).append(array)
+                backend.write(array, 0)  # it may hold indices
+                self._inputs.append(array)
+            elif value.kind == "live":
+                self._arrays[i] = self._number(value.source, value.shape, value.dtype)
 
     def _call_host(self, step: Host, position: int) -> None:
         arrays = tuple(self._arrays[i] for i in step.inputs)
@@ -169,18 +180,27 @@ class _Lower:
             self._around, self._steps, self._began = self._steps, [], position
             inside = (self._backend.to_numpy, *arrays, self._steps, step.function)
             self._around.append((_do_part, inside))
+            self._parts.append(self._steps)
+            self._told = 0
         elif step.part is not None:
             self._check_part(step.part, position)
             self._assign(step.part.assigned)
             self._steps = self._around
+            self._told = len(self._steps)
         elif step.live is not None:
             targets = self._targets.setdefault(id(step.live), [])
-            self._steps.append((_refresh, (step.live, targets, self._backend.write)))
+            self._tell(_refresh, step.live, targets)
         elif arrays:
             called = (self._backend.to_numpy, step.function, arrays)
             self._steps.append((_call_with_values, called))
+            self._told = len(self._steps)
         else:
-            self._steps.append((step.function, ()))
+            self._tell(step.function)
+
+    def _tell(self, function: Callable[..., object], *arguments: object) -> None:
+        """What the host does without arrays: behind what it did before, in front of kernels."""
+        self._steps.insert(self._told, (function, arguments))
+        self._told += 1
 
     def _check_part(self, part: Part, position: int) -> None:
         """What a part of the step makes, or writes over, is not used behind it."""
@@ -198,18 +218,18 @@ class _Lower:
     def _lower(self, call: Call, position: int) -> None:
         arrays = [None if i is None else self._arrays[i] for i in call.inputs]
         live = call.primitive.live
-        cells = {
-            name: self._cell(value) for name, value in call.static.items() if type(value) is Live
-        }
+        numbers = {name: value for name, value in call.static.items() if type(value) is Live}
+        cells = {name: self._number(value) for name, value in numbers.items() if name in live}
         fixed = [i is None or i in self._fixed for i in call.inputs]
         outputs, early, steps = self._lowering.call(
             KernelCall(
                 call.kernel,
                 arrays,
                 {name: plain(value) for name, value in call.static.items()},
-                {name: cell for name, cell in cells.items() if name in live},
-                {name: cell for name, cell in cells.items() if name not in live},
+                cells,
+                {n: partial(plain, value) for n, value in numbers.items() if n not in live},
                 fixed,
+                [None if i is None else self._result(i) for i in call.outputs],
             )
         )
         steady = all(i in self._steady for i in call.inputs if i in self._fixed)
@@ -217,7 +237,7 @@ class _Lower:
         for i, array in zip(call.outputs, outputs, strict=True):
             if i is not None:
                 self._arrays[i] = array
-                if all(fixed) and not cells:
+                if all(fixed) and not numbers:
                     self._fixed.add(i)
                     if steady:
                         self._steady.add(i)
@@ -297,10 +317,16 @@ class _Lower:
             moves.append((place, array))
         return first + moves, [kept for kept, _ in first]
 
-    def _cell(self, live: Live) -> Array:
-        cell = self._backend.cell(live.value)
-        self._targets.setdefault(id(live), []).append(cell)
-        return cell
+    def _result(self, index: int) -> tuple[tuple[int, ...], str]:
+        value = self._graph.values[index]
+        return value.shape, value.dtype
+
+    def _number(
+        self, live: Live, shape: tuple[int, ...] | None = None, dtype: str | None = None
+    ) -> Array:
+        array, store = self._lowering.number(live.value, shape, dtype)
+        self._targets.setdefault(id(live), []).append(store)
+        return array
 
     def _may_overwrite(self, target: Variable, index: int, position: int) -> bool:
         """Whether the old value of a variable is not needed any more when its new one is made."""
@@ -321,7 +347,7 @@ class _Lower:
         """An output, or a copy of it where it lies in a variable that is assigned at the end."""
         if not any(self._overlap(output, written.storage()) for written in self._written):
             return output
-        copy = self._backend.copy(output)
+        copy = self._backend.empty(output.shape, output.dtype.name)
         self._steps.append((self._backend.copy_to, (copy, output)))
         return copy
 
@@ -337,10 +363,10 @@ class _Lower:
             self._steps.append((self._backend.copy_to, (storage, array)))
 
 
-def _refresh(live: Live, targets: list[Array], write: Callable[[Array, object], None]) -> None:
+def _refresh(live: Live, targets: Sequence[_Store]) -> None:
     live.refresh()
-    for target in targets:
-        write(target, live.value)
+    for store in targets:
+        store(live.value)
 
 
 def _call_with_values(

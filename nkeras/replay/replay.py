@@ -39,7 +39,9 @@ class Plan:
         ]
         self._variables = frozenset(self._written or self._read)
         lowered = lower(graph, backend, [] if memory is None else memory)
-        self.inputs, self.outputs, self._unfrozen, self._early, self._lowering = lowered
+        self.inputs, self.outputs, self._unfrozen, self._early, parts, self._lowering = lowered
+        for part in parts:
+            part[:] = self._lowering.freeze(part)
         self.steps = self._lowering.freeze(self._unfrozen)
         # Of the variables in _read, when the early steps were done.
         self._versions: list[int] | None = None

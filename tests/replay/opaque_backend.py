@@ -100,9 +100,6 @@ class OpaqueBackend:
     def overlap(self, array: Handle, other: Handle) -> bool:
         return np.may_share_memory(array._inside, other._inside)
 
-    def cell(self, value: Any) -> Handle:
-        return Handle(np.array(value if isinstance(value, tuple) else [value]))
-
     def lowering(self) -> Lowering:
         return Lowering(self)
 
@@ -142,6 +139,13 @@ class Lowering:
         block = self._blocks.get(id(handle))
         if block is not None:
             self._spans[block] = self._spans[block]._replace(**facts)
+
+    def number(
+        self, value: Any, shape: tuple[int, ...] | None = None, dtype: str | None = None
+    ) -> tuple[Handle, Callable[[Any], None]]:
+        values = value if isinstance(value, tuple) else [value]
+        made = Handle(np.array(values) if shape is None else np.full(shape, value, dtype))
+        return made, functools.partial(self._backend.write, made)
 
     def call(self, call: KernelCall) -> tuple[tuple[Handle | None, ...], list[Step], list[Step]]:
         result = call.kernel(*call.arrays, **call.static)
@@ -260,7 +264,8 @@ def _run(*steps: Step) -> None:
 
 
 def _again(backend: OpaqueBackend, call: KernelCall, outputs: Sequence[Handle | None]) -> None:
-    changed = {name: _number(cell) for name, cell in {**call.cells, **call.asked}.items()}
+    changed = {name: _number(cell) for name, cell in call.cells.items()}
+    changed |= {name: ask() for name, ask in call.asked.items()}
     result = call.kernel(*call.arrays, **{**call.static, **changed})
     results = result if isinstance(result, tuple) else (result,)
     for target, made in zip(outputs, results, strict=True):

@@ -8,6 +8,7 @@ function and arguments. With all arrays at fixed addresses the launches alone ar
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from nkeras_numba_cpu.compile import ahead
 from nkeras_numba_cpu.launch import loop
 from nkeras_numba_cpu.loops.copies import contiguous
 from nkeras_numba_cpu.memory import buffers
+from nkeras_numba_cpu.memory.allocation import own
 from nkeras_numba_cpu.memory.arena import ALIGNMENT, Arena, Block, address, aligned
 from nkeras_numba_cpu.memory.capture import Launch, captured
 from nkeras_numba_cpu.replay.io_binding import IOBinding
@@ -70,6 +72,19 @@ class Lowering:
         """The steps on large arrays of the caller's."""
         kept = [self._is_kept(output) for output in outputs]
         return IOBinding(steps, early, inputs, outputs, kept)
+
+    def number(
+        self, value: Any, shape: tuple[int, ...] | None = None, dtype: str | None = None
+    ) -> tuple[np.ndarray, Callable[[Any], None]]:
+        """An array with a number that changes, and what writes a new one."""
+        if shape is None or dtype is None:
+            values = value if isinstance(value, tuple) else (value,)
+            is_key = isinstance(value, tuple) and isinstance(values[0], int)
+            array = np.array(values, np.uint32 if is_key else None)
+        else:
+            array = own(shape, to_numpy(dtype))
+            array[...] = value
+        return array, partial(array.__setitem__, ...)
 
     def call(
         self, call: KernelCall
@@ -224,20 +239,16 @@ def _again(
     kernel: Callable[..., Any],
     arrays: Sequence[Any],
     static: Mapping[str, Any],
-    asked: Mapping[str, np.ndarray],
+    asked: Mapping[str, Callable[[], Any]],
     targets: Sequence[np.ndarray | None],
 ) -> None:
     """Call a kernel that does not read its live numbers from arrays, and copy its results."""
-    static = {**static, **{key: _number(cell, static[key]) for key, cell in asked.items()}}
+    static = {**static, **{key: ask() for key, ask in asked.items()}}
     result = kernel(*arrays, **static)
     results = result if isinstance(result, tuple) else (result,)
     for target, made in zip(targets, results, strict=True):
         if target is not None:
             np.copyto(target, made)
-
-
-def _number(cell: np.ndarray, like: Any) -> Any:
-    return tuple(cell.tolist()) if isinstance(like, tuple) else cell.item()
 
 
 def _coincide(array: np.ndarray, other: np.ndarray) -> bool:
