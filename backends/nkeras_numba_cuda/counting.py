@@ -25,6 +25,8 @@ class Counts:
         launches: our own kernels, by name.
         computations: what CuPy computes, by the name of its function. Views cost nothing and are
             not among them.
+        allocations: new arrays on the device, by their size in bytes.
+        graphs: CUDA graphs, which repeat launches and computations that are counted too.
     """
 
     to_device: Counter[str] = field(default_factory=Counter)
@@ -32,6 +34,8 @@ class Counts:
     synchronizations: Counter[str] = field(default_factory=Counter)
     launches: Counter[str] = field(default_factory=Counter)
     computations: Counter[str] = field(default_factory=Counter)
+    allocations: Counter[str] = field(default_factory=Counter)
+    graphs: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
         lines = []

@@ -26,7 +26,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,6 +37,7 @@ from nkeras_numba_cuda.compiled import driver as drivers
 from nkeras_numba_cuda.compiled.bound import Bound, Prepared, of_shaped
 from nkeras_numba_cuda.compiled.code import ptx_of
 from nkeras_numba_cuda.cuda import SIMULATOR, TARGET, cuda
+from nkeras_numba_cuda.recording import current
 
 FLOATING = ("float32", "float64")
 COMPUTED = (*FLOATING, "int32", "int64")
@@ -88,7 +90,7 @@ class Kernel:
             arguments: contiguous device arrays, which the kernel sees flat, and scalars.
         """
         if size:
-            launcher(self, _blocks(size, self.threads), _threads(size, self.threads), arguments)
+            self._queue(_blocks(size, self.threads), _threads(size, self.threads), arguments)
 
     def launch_blocks(self, blocks: int | tuple[int, ...], *arguments: Any) -> None:
         """Queue the kernel with a grid of so many blocks on the current stream.
@@ -99,7 +101,13 @@ class Kernel:
         """
         grid = (blocks,) if isinstance(blocks, int) else blocks
         if all(grid):
-            launcher(self, grid, 1 if SIMULATOR else self.threads, arguments)
+            self._queue(grid, 1 if SIMULATOR else self.threads, arguments)
+
+    def _queue(self, grid: tuple[int, ...], threads: int, arguments: tuple[Any, ...]) -> None:
+        if current.queue is None:
+            launcher(self, grid, threads, arguments)
+        else:
+            current.queue(Launch(self, grid, threads), *arguments)
 
     def run(self, grid: tuple[int, ...], threads: int, arguments: tuple[Any, ...]) -> None:
         """Launch it on the device, or in the simulator."""
@@ -167,6 +175,18 @@ launcher: Callable[[Kernel, tuple[int, ...], int, tuple[Any, ...]], None] = laun
 """What launches; exchanged by tests that count launches or execute compiled kernels themselves."""
 
 
+class Launch(NamedTuple):
+    """A launch that a plan repeats, called with the arguments."""
+
+    kernel: Kernel
+    grid: tuple[int, ...]
+    threads: int
+
+    def __call__(self, *arguments: Any) -> None:
+        """Launch it."""
+        launcher(self.kernel, self.grid, self.threads, arguments)
+
+
 class ShapedKernel:
     """A kernel of the user's, which sees arrays of any rank; compiled for the types it meets.
 
@@ -185,17 +205,24 @@ class ShapedKernel:
         """As in `Kernel`."""
         given = [a if isinstance(a, _SCALARS) else memory.contiguous(a) for a in arguments]
         grid, threads = _blocks(size, THREADS_PER_BLOCK), _threads(size, THREADS_PER_BLOCK)
+        if current.queue is None:
+            self.run(grid, threads, *given)
+        else:
+            current.queue(partial(self.run, grid, threads), *given)
+
+    def run(self, grid: tuple[int, ...], threads: int, *arguments: Any) -> None:
+        """Launch it on the device, or in the simulator."""
         if not _IS_BOUND:
-            seen = [a if isinstance(a, _SCALARS) else memory.shaped(a) for a in given]
+            seen = [a if isinstance(a, _SCALARS) else memory.shaped(a) for a in arguments]
             _launch(self._compiled, grid, threads, 0, seen)
             return
-        device, signature = memory.current_device(), simulator.shaped_signature(given)
+        device, signature = memory.current_device(), simulator.shaped_signature(arguments)
         driver = drivers.machine()
         driver.enter(device)
         if (device, signature) not in self._loaded:
             self._loaded[device, signature] = _load(self.function, signature, 0)
         values: list[Any] = []
-        for a in given:
+        for a in arguments:
             if isinstance(a, _SCALARS):
                 values.append(a)
             else:

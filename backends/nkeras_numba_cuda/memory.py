@@ -11,6 +11,7 @@ import ml_dtypes  # noqa: F401  makes "bfloat16" a dtype name that NumPy knows
 import numpy as np
 
 from nkeras_numba_cuda.cuda import SIMULATOR, cuda
+from nkeras_numba_cuda.recording import current, suspended
 
 ALIGNMENT = 16
 """Bytes that the widest access of a kernel takes."""
@@ -27,8 +28,16 @@ _kept: list[Callable[[], None]] = []
 
 
 def array_module() -> Any:
-    """`cupy`, or `strict` in the simulator: imported late, for kernels compile without CuPy."""
-    return _module or use(None)
+    """`cupy`, or `strict` in the simulator: imported late, for kernels compile without CuPy.
+
+    While a plan is made, what stands for it there.
+    """
+    return current.module or _module or use(None)
+
+
+def _devices() -> Any:
+    """`cupy.cuda`, also while a plan is made."""
+    return (_module or use(None)).cuda
 
 
 def use(module: Any) -> Any:
@@ -55,6 +64,8 @@ def use(module: Any) -> Any:
 
 def empty(shape: tuple[int, ...], dtype: Any) -> Array:
     """A device array with undefined contents."""
+    if current.empty is not None:
+        return current.empty(shape, dtype)
     return array_module().empty(shape, np.dtype(dtype))
 
 
@@ -102,7 +113,10 @@ def kept_on_device(make: _Function) -> _Function:
         return make(*values)
 
     def find(*values: Any) -> Any:
-        return kept(place(), *values)
+        if current.queue is None:
+            return kept(place(), *values)
+        with suspended():
+            return kept(place(), *values)
 
     _kept.append(kept.cache_clear)
     functools.update_wrapper(find, make)
@@ -111,12 +125,12 @@ def kept_on_device(make: _Function) -> _Function:
 
 def current_device() -> int:
     """The number of the device that arrays are made on."""
-    return array_module().cuda.Device().id
+    return _devices().Device().id
 
 
 def place() -> Hashable:
     """The current device and stream."""
-    return current_device(), array_module().cuda.get_current_stream().ptr
+    return current_device(), _devices().get_current_stream().ptr
 
 
 @kept_on_device
@@ -154,13 +168,35 @@ class Pointers:
 
     def __init__(self, arrays: Sequence[Array]) -> None:
         self.arrays = arrays
+        self._table: Array = None
 
     def __len__(self) -> int:
         return len(self.arrays)
 
     def table(self) -> Array:
-        """The addresses, in device memory."""
-        return constants(*[array.data.ptr for array in self.arrays])
+        """The addresses, in device memory; found once, for another stream may have no copy."""
+        if self._table is None:
+            self._table = constants(*[array.data.ptr for array in self.arrays])
+        return self._table
+
+
+def part(
+    array: Array, start: int, shape: tuple[int, ...], dtype: np.dtype, strides: tuple[int, ...]
+) -> Array:
+    """An array that lies in the memory of another one.
+
+    Args:
+        array: the other one.
+        start: how many bytes behind its beginning the first element lies.
+        shape: of the result.
+        dtype: of the result.
+        strides: of the result, in bytes.
+    """
+    module = array_module()
+    stand_in = getattr(module, "part", None)
+    if stand_in is not None:
+        return stand_in(array, start, shape, dtype, strides)
+    return module.ndarray(shape, dtype, memptr=array.data + start, strides=strides)
 
 
 def view(array: Array) -> Any:

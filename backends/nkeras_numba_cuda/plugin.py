@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -22,6 +22,8 @@ from nkeras_numba_cuda.kernels.elementwise import elementwise
 from nkeras_numba_cuda.kernels.registry import TOGETHER
 from nkeras_numba_cuda.memory import Array
 from nkeras_numba_cuda.out_of_memory import explained
+from nkeras_numba_cuda.replay import arrays
+from nkeras_numba_cuda.replay.lowering import Lowering
 from nkeras_numba_cuda.uploads import Uploads
 from nkeras_numpy.namespace import Kernel
 
@@ -36,6 +38,7 @@ class NumbaCuda:
 
     name = "numba_cuda"
     takes_any_index = True  # `take` gives NaN for those out of range
+    waits = True
     kernels: Mapping[str, Kernel] = {name: explained(one, name) for name, one in KERNELS.items()}
     together: Mapping[str, Kernel] = {name: explained(one, name) for name, one in TOGETHER.items()}
 
@@ -61,7 +64,7 @@ class NumbaCuda:
 
     def to_numpy(self, array: Array) -> np.ndarray:
         """A copy of the array on the host."""
-        return memory.to_numpy(array)
+        return arrays.to_numpy(array)
 
     def full(self, shape: tuple[int, ...], value: complex, dtype: str) -> Array:
         """An array of one value, without a copy from the host."""
@@ -72,6 +75,19 @@ class NumbaCuda:
         """An array with undefined contents."""
         self._check(dtype)
         return _empty(shape, dtype)
+
+    copy = staticmethod(explained(arrays.copy, "copy"))
+    copy_to = staticmethod(arrays.copy_to)
+    write = staticmethod(arrays.write)
+    overlap = staticmethod(arrays.overlap)
+
+    def lowering(self) -> Lowering:
+        """A lowering for one plan."""
+        return Lowering()
+
+    def plan_state(self) -> Hashable:
+        """The current device and stream."""
+        return memory.place()
 
     def uploads(self) -> Uploads:
         """Copies of batches that run beside what is computed."""
@@ -95,6 +111,7 @@ class NumbaCuda:
             "device": self.device,
             "target": f"{TARGET} {_version(TARGET)}",
             "proved": PROVED[TARGET],
+            "graphs": "steps are replayed as CUDA graphs, never captured on hardware yet",
         }
         if SIMULATOR:
             return facts | {"arrays": f"NumPy {np.__version__}, as strict as CuPy's"}

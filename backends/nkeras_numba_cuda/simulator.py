@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from nkeras_numba_cuda.capturing import queue
 from nkeras_numba_cuda.counting import note
 from nkeras_numba_cuda.cuda import simulated_kernels
 
@@ -29,7 +30,7 @@ lock = threading.RLock()
 def run(
     kernel: Any, grid: tuple[int, ...], threads: int, shared: int, arguments: list[Any]
 ) -> None:
-    """Run the blocks of a launch.
+    """Run the blocks of a launch, or leave that to the graph that is captured.
 
     Args:
         kernel: the simulator's.
@@ -38,6 +39,12 @@ def run(
         shared: bytes of shared memory of a block.
         arguments: of the kernel.
     """
+    queue(_run, kernel, grid, threads, shared, arguments)
+
+
+def _run(
+    kernel: Any, grid: tuple[int, ...], threads: int, shared: int, arguments: list[Any]
+) -> None:
     with lock:
         manager = simulated_kernels.BlockManager
         simulated_kernels.BlockManager = _Block
@@ -95,7 +102,7 @@ def check_types(name: str, signatures: tuple[str, ...], arguments: tuple[Any, ..
     Raises:
         TypeError: no signature of the kernel has these types.
     """
-    note("launches", name)
+    queue(note, "launches", name)
     signature_of(name, signatures, arguments)
 
 

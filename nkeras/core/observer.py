@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nkeras.core.graph import Node
     from nkeras.core.host import Choice, Live
     from nkeras.core.operation import Operation
-    from nkeras.core.primitive import Primitive
+    from nkeras.core.primitive import CallsTogether, Primitive
     from nkeras.core.tensor import Tensor
     from nkeras.core.variable import Variable
 
@@ -59,7 +59,10 @@ class Observer:
     Attributes:
         guard: notes the objects that the step meets.
         losses: pairs of a layer and a loss that it has added.
+        takes_many: whether calls by a kernel of many may come as one, of `CallsTogether`.
     """
+
+    takes_many = False
 
     def __init__(self) -> None:
         self.guard = Guard()
@@ -90,7 +93,7 @@ class Observer:
 
     def call(
         self,
-        primitive: Primitive[Any],
+        primitive: Primitive[Any] | CallsTogether,
         kernel: Kernel,
         tensors: Sequence[Tensor | None],
         static: dict[str, object],

@@ -213,7 +213,6 @@ class Primitive(Generic[_R_co]):
         kernel = self._kernel_of_many()
         if kernel is None:
             return [self(*arguments, **static) for arguments in calls]
-        backend = registry.active()
         tensors: list[list[Any]] = [list(map(to_tensor, arguments)) for arguments in calls]
         by_dtype: dict[str, list[int]] = {}
         for i, arguments in enumerate(tensors):
@@ -225,18 +224,36 @@ class Primitive(Generic[_R_co]):
                 for i in places:
                     found[i] = self.run(tensors[i], static)
                 continue
-            arrays = [[None if t is None else t.data for t in tensors[i]] for i in places]
-            for i, results in zip(places, kernel(arrays, **static), strict=True):
-                made = tuple(None if a is None else Tensor(a, backend) for a in results)
-                found[i] = made if len(self.outputs) > 1 else made[0]
+            made = self._run_many(kernel, [tensors[i] for i in places], static)
+            for i, results in zip(places, made, strict=True):
+                found[i] = results if len(self.outputs) > 1 else results[0]
         return found
+
+    def _run_many(
+        self, kernel: Kernel, calls: Sequence[Sequence[Tensor | None]], static: dict[str, object]
+    ) -> list[Any]:
+        """The results of calls by a kernel of many; to a recorder they are one call."""
+        backend, recorder = registry.active(), observer.active()
+        arrays = [[None if t is None else t.data for t in arguments] for arguments in calls]
+        values = {name: host.plain(value) for name, value in static.items()}
+        results = [
+            tuple([None if array is None else Tensor(array, backend) for array in made])
+            for made in kernel(arrays, **values)
+        ]
+        if recorder is not None:
+            one = CallsTogether(self, kernel, len(calls))
+            given = [tensor for arguments in calls for tensor in arguments]
+            made = tuple([tensor for some in results for tensor in some])
+            recorder.call(one, one.results, given, static, made)
+        return results
 
     def is_one_for_many(self) -> bool:
         """Whether `together` is more than one call after the other."""
         return self._kernel_of_many() is not None
 
     def _kernel_of_many(self) -> Kernel | None:
-        if observer.active() is not None or tape.active() or graph.tracing():
+        recorder = observer.active()
+        if tape.active() or graph.tracing() or not (recorder is None or recorder.takes_many):
             return None
         kernels: Mapping[str, Kernel] = getattr(registry.active(), "together", {})
         return kernels.get(self.name)
@@ -290,6 +307,40 @@ class Primitive(Generic[_R_co]):
         if argument in self.flat:
             return None
         raise NotImplementedError(f"Primitive {self.name!r} has no gradient by {short(argument)}.")
+
+
+class CallsTogether:
+    """Several calls of a primitive by a kernel of many, as one call to a recorder.
+
+    It has arrays and results of all of them, one after the other.
+
+    Args:
+        one: the primitive.
+        kernel: the kernel of many.
+        count: how many calls there are.
+    """
+
+    epilogues: tuple[str, ...] = ()
+
+    def __init__(self, one: Primitive[Any], kernel: Kernel, count: int) -> None:
+        self.name = f"{one.name} of {count}"
+        self.live = one.live
+        self.arguments = one.arguments * count
+        self._one = one
+        self._kernel = kernel
+        self._count = count
+
+    def results(self, *arrays: Any, **static: Any) -> Any:
+        """The kernel on all arrays; all results."""
+        width = len(self._one.arguments)
+        calls = [arrays[i * width : (i + 1) * width] for i in range(self._count)]
+        return tuple([array for made in self._kernel(calls, **static) for array in made])
+
+    def donated_inputs(self, output: int) -> tuple[int, ...]:
+        """As that of the primitive."""
+        call, place = divmod(output, len(self._one.outputs))
+        width = len(self._one.arguments)
+        return tuple([call * width + i for i in self._one.donated_inputs(place)])
 
 
 class _Declaration(Protocol):

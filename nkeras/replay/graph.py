@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nkeras.backend.protocol import Kernel
 from nkeras.core.host import Live
-from nkeras.core.primitive import Primitive
+from nkeras.core.primitive import CallsTogether, Primitive
 
 if TYPE_CHECKING:
     from nkeras.core.variable import Variable
@@ -36,12 +36,12 @@ class Call(NamedTuple):
     """One kernel call.
 
     Attributes:
-        primitive: whose kernel it is.
+        primitive: whose kernel it is, or calls of one that a kernel does together.
         inputs: indices into `Graph.values`; None for an argument that is None.
         outputs: the same for what the kernel returns.
     """
 
-    primitive: Primitive[Any]
+    primitive: Primitive[Any] | CallsTogether
     kernel: Kernel
     inputs: tuple[int | None, ...]
     static: dict[str, Any]

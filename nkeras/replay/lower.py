@@ -37,7 +37,6 @@ from nkeras.core.variable import Variable
 from nkeras.replay.graph import Call, Graph, Host, Loop, Part, Value
 from nkeras.replay.memory_plan import layout
 
-
 _Store: TypeAlias = "Callable[[Any], None]"
 
 
@@ -131,9 +130,7 @@ class _Lower:
         outputs = [self._kept(self._arrays[i]) for i in graph.outputs]
         in_parts = {assigned for step in graph.steps for assigned in _assigned_in(step)}
         self._assign([written for written in self._written if written not in in_parts])
-        return Lowered(
-            self._inputs, outputs, self._steps, self._early, self._parts, self._lowering
-        )
+        return Lowered(self._inputs, outputs, self._steps, self._early, self._parts, self._lowering)
 
     def _lower_all(self) -> None:
         self._place_given()
@@ -319,6 +316,8 @@ class _Lower:
 
     def _result(self, index: int) -> tuple[tuple[int, ...], str]:
         value = self._graph.values[index]
+        if value.dtype == STRING and not getattr(self._backend, "takes_text", False):
+            raise Unplannable("a step makes text, which is on the host")
         return value.shape, value.dtype
 
     def _number(

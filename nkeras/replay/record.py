@@ -15,7 +15,7 @@ from nkeras.backend.protocol import Backend, Kernel
 from nkeras.core import observer, recomputing, slices, tape
 from nkeras.core.host import Choice, Live
 from nkeras.core.operation import Operation
-from nkeras.core.primitive import Primitive
+from nkeras.core.primitive import CallsTogether, Primitive
 from nkeras.core.strings import STRING
 from nkeras.core.tensor import Tensor
 from nkeras.core.variable import Variable
@@ -37,6 +37,8 @@ class Recorder(observer.Observer):
         switches: objects, and names of their switches, that the step looked at.
         is_cut: whether a part of the step was left out, so that the next one must be recorded.
     """
+
+    takes_many = True
 
     def __init__(self, backend: Backend, choices: Sequence[Choice] = ()) -> None:
         super().__init__()
@@ -169,7 +171,7 @@ class Recorder(observer.Observer):
 
     def call(
         self,
-        primitive: Primitive[Any],
+        primitive: Primitive[Any] | CallsTogether,
         kernel: Kernel,
         tensors: Sequence[Tensor | None],
         static: dict[str, object],

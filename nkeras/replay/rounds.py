@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nkeras.backend.protocol import Backend
-from nkeras.core.primitive import Results
+from nkeras.core.primitive import Primitive, Results
 from nkeras.core.tensor import Tensor
 from nkeras.replay.graph import Call, Graph, Loop, Value
 from nkeras.replay.lower import Unplannable
@@ -48,6 +48,7 @@ def inlined(graph: Graph, tensors: Sequence[Tensor], backend: Backend) -> list[T
             values[i] = Tensor(value.source, backend)
     for call in graph.steps:
         assert isinstance(call, Call)
+        assert isinstance(call.primitive, Primitive)
         given = [None if i is None else values[i] for i in call.inputs]
         found: Results = call.primitive.run(given, dict(call.static))
         results = found if isinstance(found, tuple) else (found,)

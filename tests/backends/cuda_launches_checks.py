@@ -67,6 +67,7 @@ def counted(kernel, grid, threads, arguments):
 def test_launches_of_a_training_step(make, most):
     with keras.use_backend("cuda"), mock.patch.object(launch, "launcher", counted):
         model, shape, y = make()
+        model.run_eagerly = True  # what is recorded is also compared
         x = keras.ops.convert_to_tensor(np.zeros(shape, "float32"))
         batch = x, keras.ops.convert_to_tensor(y)
         for _ in range(2):

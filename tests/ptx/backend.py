@@ -22,10 +22,11 @@ import numpy as np
 from nkeras.backend import registry
 from nkeras_numba_cuda import launch as launching
 from nkeras_numba_cuda import memory, plugin, strict
+from nkeras_numba_cuda.capturing import queue
 from nkeras_numba_cuda.cuda import SIMULATOR
 from nkeras_numba_cuda.kernels import products
 from tests.ptx.arrays import note_empty
-from tests.ptx.kernels import BLOCK, launch
+from tests.ptx.kernels import launch
 from tests.ptx.launching import Table
 
 
@@ -64,19 +65,35 @@ class Session:
         threads: int,
         arguments: tuple[Any, ...],
     ) -> None:
-        """Takes the place of `Kernel.run`."""
+        """Takes the place of `Kernel.run`; a graph that is captured executes it later."""
+        seen = [_seen(a) for a in arguments]
+        queue(self._execute, kernel, grid, threads, seen)
+
+    def _execute(
+        self, kernel: launching.Kernel, grid: tuple[int, ...], threads: int, seen: list[Any]
+    ) -> None:
         names = {id(one): name for name, one in launching.KERNELS.items()}
         self.launched[names.get(id(kernel), kernel.function.__name__)] += 1
-        seen = [_seen(a) for a in arguments]
         self.launches.append(Launch(kernel, grid, threads, seen))
         report = launch(kernel, grid, threads, seen, kernel.shared, self.seed)
         self.warp_instructions += report.warp_instructions
 
-    def launch_shaped(self, kernel: launching.ShapedKernel, size: int, *arguments: Any) -> None:
-        """Takes the place of `ShapedKernel.launch`: kernels of users."""
+    def launch_shaped(
+        self,
+        kernel: launching.ShapedKernel,
+        grid: tuple[int, ...],
+        threads: int,
+        *arguments: Any,
+    ) -> None:
+        """Takes the place of `ShapedKernel.run`: kernels of users."""
+        seen = [a if _is_scalar(a) else memory.shaped(a) for a in arguments]
+        queue(self._execute_shaped, kernel, grid, threads, seen)
+
+    def _execute_shaped(
+        self, kernel: launching.ShapedKernel, grid: tuple[int, ...], threads: int, seen: list[Any]
+    ) -> None:
         self.launched[kernel.function.__name__] += 1
-        seen = [a if _is_scalar(a) else memory.shaped(memory.contiguous(a)) for a in arguments]
-        report = launch(kernel, -(-size // BLOCK), BLOCK, seen, seed=self.seed)
+        report = launch(kernel, grid, threads, seen, seed=self.seed)
         self.warp_instructions += report.warp_instructions
 
 
@@ -129,7 +146,7 @@ def interpreted(
                 ),
                 mock.patch.object(
                     launching.ShapedKernel,
-                    "launch",
+                    "run",
                     lambda kernel, *arguments: session.launch_shaped(kernel, *arguments),
                 ),
             ):

@@ -15,11 +15,18 @@ import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-RUNS = ["layers", "losses metrics optimizers", "training", "steps devices uploads"]
+RUNS = [
+    "layers",
+    "losses metrics optimizers",
+    "training",
+    "steps plans devices uploads",
+]
 EXISTING = {
     "initializers regularizers constraints activations": "",
     "losses metrics optimizers": "",
     "callbacks": "and not test_other_steps_have_their_plans",
+    "replay": "and (test_call_plans or test_plan_values or test_plan_guards or test_plan_losses "
+    "or test_plan_defects)",
     "training models": "and not test_labels_out_of_range_are_refused",  # they are NaN on a device
 }
 """Folders whose own tests pass with numba_cuda as the active backend, and which of them do not."""

@@ -15,13 +15,14 @@ from typing import Any
 
 from nkeras_numba_cuda.counting import Counts, counting
 from nkeras_numba_cuda.strict import device as cuda
-from nkeras_numba_cuda.strict.arrays import ndarray, view_of
+from nkeras_numba_cuda.strict.arrays import ndarray, part, view_of
 from nkeras_numba_cuda.strict.functions import (
     CUPY,
     array,
     asarray,
     ascontiguousarray,
     asnumpy,
+    copyto,
     empty,
     empty_like,
     function,
@@ -35,12 +36,14 @@ __all__ = [
     "asarray",
     "ascontiguousarray",
     "asnumpy",
+    "copyto",
     "counting",
     "cuda",
     "empty",
     "empty_like",
     "kernel_view",
     "ndarray",
+    "part",
     "view_of",
 ]
 __version__: str = CUPY["version"]

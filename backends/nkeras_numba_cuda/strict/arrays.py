@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import ml_dtypes  # noqa: F401  makes "bfloat16" a dtype name that NumPy knows
 import numpy as np
 
+from nkeras_numba_cuda.capturing import queue, refuse
 from nkeras_numba_cuda.counting import note, note_place
 from nkeras_numba_cuda.strict import indexing
 from nkeras_numba_cuda.strict.device import Device, Stream, told
@@ -28,6 +30,12 @@ class MemoryPointer(NamedTuple):
 
     ptr: int
 
+    def copy_from_host_async(self, mem: int, size: int, stream: Any = None) -> None:
+        """Copy bytes of the host's pinned memory here."""
+        refuse("a copy to the device")
+        note_place("to_device", "copy")
+        ctypes.memmove(self.ptr, mem, size)
+
 
 class ndarray:
     """An array on the device.
@@ -43,7 +51,7 @@ class ndarray:
     _device: int
 
     def __init__(self, shape: Shape, dtype: Any = float) -> None:
-        self._memory = garbage(np.empty(shape, dtype))
+        self._memory = allocated(garbage(np.empty(shape, dtype)))
         self._device = Device().id
 
     # What arrays are
@@ -128,12 +136,14 @@ class ndarray:
 
     def get(self) -> np.ndarray:
         """A copy on the host."""
+        refuse("a copy to the host")
         note_place("to_host", "copy")
         note_place("synchronizations", "copy to the host")
         return self._memory.copy()
 
     def set(self, arr: np.ndarray, stream: Stream | None = None) -> None:
         """Copy from the host; on a stream, when it comes to that: the host's memory must stay."""
+        refuse("a copy to the device")
         note_place("to_device", "copy")
         told(f"copy of {arr.nbytes} bytes")
 
@@ -188,22 +198,30 @@ class ndarray:
             return wrapped(self._memory[indexing.with_ellipsis(key)])
         note("computations", "getitem")
         indexing.note_transfers(key)
-        return wrapped(self._memory[of(key)])
+        return computed(self._memory[of(key)])
 
     def __setitem__(self, key: Any, value: Any) -> None:
         refuse_numpy(value)
-        note("computations", "setitem")
-        indexing.note_transfers(key)
-        index, new = of(key), of(value)
         if not indexing.is_basic(key):
-            indexing.refuse_conflicts(self._memory, index, new)
+            refuse("indices that are arrays")
+            indexing.note_transfers(key)
+            indexing.refuse_conflicts(self._memory, of(key), of(value))
+        queue(self._set, of(key), of(value))
+
+    def _set(self, index: Any, value: Any) -> None:
+        note("computations", "setitem")
+        if isinstance(value, np.ndarray) and value.dtype != self.dtype:
+            value = converted(value, self.dtype)
         with np.errstate(all="ignore"):
-            self._memory[index] = new
+            self._memory[index] = value
 
     def fill(self, value: Any) -> None:
         refuse_numpy(value)
+        queue(self._fill, of(value))
+
+    def _fill(self, value: Any) -> None:
         note("computations", "fill")
-        self._memory.fill(of(value))
+        self._memory.fill(value)
 
     def astype(
         self,
@@ -218,17 +236,29 @@ class ndarray:
         if not copy and np.dtype(dtype) == self.dtype:
             return self
         note("computations", "astype")
-        return wrapped(converted(self._memory, np.dtype(dtype)))
+        return computed(converted(self._memory, np.dtype(dtype)))
 
     def copy(self, order: str = "C") -> ndarray:
         note("computations", "copy")
-        return wrapped(self._memory.copy(order))  # pyright: ignore[reportArgumentType]
+        return computed(self._memory.copy(order))  # pyright: ignore[reportArgumentType]
 
     def __copy__(self) -> ndarray:
         return self.copy()
 
     def __deepcopy__(self, memo: object) -> ndarray:
         return self.copy()
+
+
+def allocated(array: np.ndarray) -> np.ndarray:
+    """New memory of the device."""
+    refuse("new memory of the device")
+    note("allocations", str(array.nbytes))
+    return array
+
+
+def computed(array: np.ndarray) -> ndarray:
+    """A result in new memory."""
+    return wrapped(allocated(array))
 
 
 def wrapped(value: Any) -> Any:
@@ -279,6 +309,7 @@ def refuse_numpy(*values: Any) -> None:
 
 def on_device(value: Any, dtype: Any = None) -> ndarray:
     """A copy of what is on the host."""
+    refuse("a copy to the device")
     note_place("to_device", "copy")
     return wrapped(np.array(value, dtype))
 
@@ -286,6 +317,16 @@ def on_device(value: Any, dtype: Any = None) -> ndarray:
 def view_of(memory: np.ndarray) -> ndarray:
     """An array of the device that *is* a NumPy array, with its strides: for tests."""
     return wrapped(memory)
+
+
+def part(array: ndarray, start: int, shape: Shape, dtype: np.dtype, strides: Shape) -> ndarray:
+    """An array that lies in the memory of another one, `start` bytes behind its beginning."""
+    memory: np.ndarray = of(array)
+    start += memory.ctypes.data
+    while isinstance(memory.base, np.ndarray):
+        memory = memory.base
+    start -= memory.ctypes.data
+    return wrapped(np.ndarray(shape, dtype, memory.reshape(-1).view(np.uint8), start, strides))
 
 
 def garbage(array: np.ndarray) -> np.ndarray:

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from nkeras_numba_cuda.counting import note_place
+import numpy as np
+
+from nkeras_numba_cuda import capturing
+from nkeras_numba_cuda.counting import note, note_place
 
 DEVICES = 2
 """How many there seem to be."""
@@ -50,12 +53,52 @@ class Work:
             action()
 
 
+class Graph:
+    """What was queued while a stream was capturing.
+
+    Args:
+        queued: the calls.
+    """
+
+    def __init__(self, queued: list[capturing.Queued]) -> None:
+        self._queued = queued
+
+    def launch(self, stream: Stream | None = None) -> None:
+        """Do all of it again."""
+        note("graphs", f"of {len(self._queued)}")
+        for function, arguments in self._queued:
+            function(*arguments)
+
+
 class Stream:
     """A queue of launches and copies; number 0 is the default one, on which all is done at once."""
 
     def __init__(self, null: bool = False, non_blocking: bool = False) -> None:
         self.ptr = 0 if null else id(self)
         self.queued: list[Work] = []
+        self._before: list[Stream] = []
+
+    def __enter__(self) -> Stream:
+        self._before.append(get_current_stream())
+        _streams.current = self
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        _streams.current = self._before.pop()
+
+    def begin_capture(self, mode: int | None = None) -> None:
+        """Keep what is queued from now on."""
+        if not self.ptr:
+            raise RuntimeError("operation not permitted: the default stream cannot be captured")
+        capturing.refuse("another capture")
+        capturing.current.queued = []
+
+    def end_capture(self) -> Graph:
+        """What was queued, as a graph."""
+        queued, capturing.current.queued = capturing.current.queued, None
+        if queued is None:
+            raise RuntimeError("the stream is not capturing")
+        return Graph(queued)
 
     @property
     def name(self) -> str:
@@ -74,6 +117,7 @@ class Stream:
 
     def synchronize(self) -> None:
         """Wait for what was queued."""
+        capturing.refuse("a stream is waited for")
         note_place("synchronizations", "stream")
         for work in self.queued:
             work.finish()
@@ -83,11 +127,18 @@ class Event:
     """A place in a stream."""
 
     def __init__(self, block: bool = False, disable_timing: bool = False) -> None:
+        capturing.refuse("a new event")
         self._work: list[Work] = []
         self.name = "nothing"
 
-    def record(self, stream: Stream) -> None:
-        """Stand behind all that is queued on a stream now."""
+    @property
+    def done(self) -> bool:
+        """Whether all that it stands behind is done."""
+        return all(work.is_done for work in self._work)
+
+    def record(self, stream: Stream | None = None) -> None:
+        """Stand behind all that is queued on a stream now, by default the current one."""
+        stream = stream or get_current_stream()
         self._work = list(stream.queued)
         self.name = f"event of the {stream.name}"
         told(f"event on the {stream.name}")
@@ -99,15 +150,25 @@ class Event:
 
     def synchronize(self) -> None:
         """Let the host wait, which is counted unless all is done."""
-        if any(not work.is_done for work in self._work):
+        if not self.done:
             note_place("synchronizations", "event")
         self.finish()
 
 
-def alloc_pinned_memory(size: int) -> bytearray:
+class PinnedMemory(bytearray):
     """Memory of the host that the device reads and writes."""
+
+    @property
+    def ptr(self) -> int:
+        """Its address."""
+        return np.frombuffer(self, np.uint8).ctypes.data
+
+
+def alloc_pinned_memory(size: int) -> PinnedMemory:
+    """Memory of the host that the device reads and writes."""
+    capturing.refuse("new memory of the host")
     told("pinned memory")
-    return bytearray(size)
+    return PinnedMemory(size)
 
 
 class Device:
@@ -127,6 +188,7 @@ class Device:
 
     def synchronize(self) -> None:
         """Wait for all streams."""
+        capturing.refuse("the device is waited for")
         note_place("synchronizations", "device")
 
 
@@ -135,7 +197,11 @@ runtime = SimpleNamespace(getDeviceCount=lambda: DEVICES)
 
 def get_current_stream() -> Stream:
     """The stream that launches are queued on."""
-    return _DEFAULT
+    return _streams.current
 
 
-_DEFAULT = Stream(null=True)
+class _Streams(threading.local):
+    current = Stream(null=True)
+
+
+_streams = _Streams()

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from nkeras_numba_cuda.capturing import queue, refuse
 from nkeras_numba_cuda.counting import note, note_place
 from nkeras_numba_cuda.strict.arrays import (
+    computed,
     garbage,
     ndarray,
     of,
@@ -84,6 +86,7 @@ def _counted(
             found = computes(*of(arguments), **{key: of(value) for key, value in named.items()})
         found = wrapped(found)
         if not _is_view(found, arguments):
+            refuse(name)
             note("computations", name)
         return found
 
@@ -118,12 +121,23 @@ class Ufunc:
         for argument in arguments:
             if not isinstance(argument, (ndarray, bool, int, float, complex, np.generic)):
                 raise TypeError(f"Unsupported type {type(argument)}")
+        if out is not None:
+            self._check(arguments, out.dtype)
+            queue(self._into, of(out), of(arguments))
+            return out
+        refuse(self.name)
         note("computations", self.name)
         with np.errstate(all="ignore"):
-            found = self.numpy(*of(arguments), out=of(out), dtype=dtype)
-        first = found[0] if isinstance(found, tuple) else found
-        self._check(arguments, np.asarray(first).dtype)
-        return wrapped(found) if out is None else out
+            found = self.numpy(*of(arguments), dtype=dtype)
+        first = np.asarray(found[0] if isinstance(found, tuple) else found)
+        self._check(arguments, first.dtype)
+        note("allocations", str(first.nbytes))
+        return wrapped(found)
+
+    def _into(self, out: np.ndarray, arguments: tuple[Any, ...]) -> None:
+        note("computations", self.name)
+        with np.errstate(all="ignore"):
+            self.numpy(*arguments, out=out)
 
     def _check(self, arguments: tuple[Any, ...], dtype: np.dtype) -> None:
         given = [argument.dtype for argument in arguments if isinstance(argument, ndarray)]
@@ -211,6 +225,17 @@ def asnumpy(a: Any) -> np.ndarray:
     return a.get()
 
 
+def copyto(dst: ndarray, src: Any, casting: str = "same_kind", where: Any = None) -> None:
+    """Write values into an array, where a condition holds."""
+    refuse_numpy(dst, src, where)
+    queue(_copy_to, of(dst), of(src), True if where is None else of(where))
+
+
+def _copy_to(target: np.ndarray, source: Any, where: Any) -> None:
+    note("computations", "copyto")
+    np.copyto(target, source, where=where)
+
+
 def empty(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
     """An array full of garbage."""
     return ndarray(shape, dtype)
@@ -218,7 +243,7 @@ def empty(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
 
 def empty_like(prototype: ndarray, dtype: Any = None) -> ndarray:
     """An array full of garbage, of the shape and dtype of another."""
-    return wrapped(garbage(np.empty_like(of(prototype), dtype)))
+    return computed(garbage(np.empty_like(of(prototype), dtype)))
 
 
 def ascontiguousarray(a: ndarray, dtype: Any = None) -> ndarray:
@@ -299,6 +324,7 @@ def _method(name: str) -> Callable[..., Any]:
             named = {key: of(value) for key, value in named.items()}
             found = wrapped(computes(of(self), *of(arguments), **named))
         if not _is_view(found, (self,)):
+            refuse(name)
             note("computations", name)
         return found
 
@@ -319,6 +345,7 @@ def _operator(ufunc: str, reflected: bool) -> Callable[[ndarray, Any], Any]:
 def _in_place(ufunc: str) -> Callable[[ndarray, Any], ndarray]:
     def operator(self: ndarray, other: Any) -> ndarray:
         refuse_numpy(other)
+        refuse("an operation in place")
         note("computations", ufunc)
         with np.errstate(all="ignore"):
             memory: np.ndarray = of(self)

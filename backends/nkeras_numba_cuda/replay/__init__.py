@@ -1,0 +1,1 @@
+"""How kernel calls become the work of a plan, and that a CUDA graph."""
