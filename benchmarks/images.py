@@ -25,7 +25,7 @@ def rows() -> list[Row]:
     found: list[Row] = []
     for dtype in ("uint8", "float32"):
         for each in (False, True):
-            name = f"all four, {dtype}{', one by one' if each else ''}"
+            name = f"all four {'one by one' if each else 'on one tensor'}, {dtype}"
             case = {"steps": STEPS, "dtype": dtype, "each": each}
             found.append(Row(name, case, bars=AS_FAST, samples=32))
         for step in STEPS:

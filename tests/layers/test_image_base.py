@@ -121,6 +121,20 @@ def test_dicts_in_functional_models() -> None:
     assert found["bounding_boxes"]["boxes"].shape == (2, 5, 4)
 
 
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_masks_without_channels(data_format: str) -> None:
+    layer = layers.RandomRotation(0.2, seed=3, data_format=data_format)
+    other = layers.RandomRotation(0.2, seed=3, data_format=data_format)
+    axis = 3 if data_format == "channels_last" else 1
+    masks = np.random.default_rng(0).integers(0, 9, (2, 4, 6)).astype("uint8")
+    images = IMAGES if axis == 3 else IMAGES.transpose(0, 3, 1, 2)
+    found = layer({"images": images, "segmentation_masks": masks})["segmentation_masks"]
+    wanted = other({"images": images, "segmentation_masks": np.expand_dims(masks, axis)})
+    np.testing.assert_array_equal(found, wanted["segmentation_masks"].numpy().squeeze(axis))
+    one = layer({"images": images[0], "segmentation_masks": masks[0]})["segmentation_masks"]
+    assert one.shape == (4, 6)
+
+
 def test_boxes_as_lists_are_filled_up() -> None:
     layer = Darker(0.0, bounding_box_format="xyxy")
     boxes = {"boxes": [[[1, 1, 2, 2]], [[0, 0, 1, 1], [2, 2, 3, 3]]], "labels": [[4], [5, 6]]}

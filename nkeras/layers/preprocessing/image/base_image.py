@@ -68,11 +68,13 @@ class BaseImagePreprocessingLayer(Layer):
 
     A layer is called on images, or on a dict of `"images"` and what belongs to them: `"labels"`,
     `"bounding_boxes"` (a dict of `"boxes"` `(batch, n, 4)` and `"labels"` `(batch, n)`) and
-    `"segmentation_masks"`, each for one image or for a batch. A subclass defines
-    `get_random_transformation`, which draws in tensors, once for the whole call, and what is to be
-    done with it: `transform_images`, `transform_bounding_boxes`, `transform_segmentation_masks`,
-    `transform_labels`. These get batches only. Made of `nkeras.ops`, it runs alone, in models, in
-    plans and on every backend, with the same numbers for one seed.
+    `"segmentation_masks"`, with or without an axis of channels, each for one image or for a batch.
+
+    A subclass defines `get_random_transformation`, which draws in tensors, once for the whole call,
+    and what is to be done with it: `transform_images`, `transform_bounding_boxes`,
+    `transform_segmentation_masks`, `transform_labels`. These get batches only. Made of
+    `nkeras.ops`, it runs alone, in models, in plans and on every backend, with the same numbers for
+    one seed.
 
     Args:
         factor: a number, or the least and the largest number, kept as two in `self.factor`. A
@@ -241,6 +243,10 @@ class BaseImagePreprocessingLayer(Layer):
         for name in given.keys() & {"images", "labels", "segmentation_masks"}:
             given[name] = to_tensor(given[name])
         is_batch = self._is_batched(given["images"])
+        masks = given.get("segmentation_masks")
+        is_flat = masks is not None and len(masks.shape) == len(given["images"].shape) - 1
+        if is_flat:
+            given["segmentation_masks"] = ops.expand_dims(masks, self.channel_axis)
         if "bounding_boxes" in given:
             given["bounding_boxes"] = self._as_boxes(given["bounding_boxes"])
         transformation = self.get_random_transformation(
@@ -250,6 +256,9 @@ class BaseImagePreprocessingLayer(Layer):
             if name in given:
                 done = transform if is_batch else transform_single
                 given[name] = done(given[name], transformation=transformation, training=training)
+        if is_flat:
+            masks = given["segmentation_masks"]
+            given["segmentation_masks"] = ops.squeeze(masks, self.channel_axis)
         return given if is_dict else given["images"]
 
     def _transforms(self) -> dict[str, tuple[Callable[..., Any], Callable[..., Any]]]:
