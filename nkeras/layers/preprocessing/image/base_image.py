@@ -243,7 +243,7 @@ class BaseImagePreprocessingLayer(Layer):
         for name in given.keys() & {"images", "labels", "segmentation_masks"}:
             given[name] = to_tensor(given[name])
         is_batch = self._is_batched(given["images"])
-        masks = given.get("segmentation_masks")
+        masks: Any = given.get("segmentation_masks")
         is_flat = masks is not None and len(masks.shape) == len(given["images"].shape) - 1
         if is_flat:
             given["segmentation_masks"] = ops.expand_dims(masks, self.channel_axis)
