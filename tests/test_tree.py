@@ -131,3 +131,12 @@ def test_errors_name_what_came() -> None:
         nkeras.tree.assert_same_paths({"a": 1}, {})
     with pytest.raises(TypeError, match="`func` must be callable"):
         nkeras.tree.traverse(3, [1])  # pyright: ignore[reportArgumentType]
+
+
+def test_leaves_are_mapped_in_the_order_of_flatten() -> None:
+    structure = {"b": 1, "a": [2, {"d": 3, "c": 4}]}
+    seen: list[int] = []
+    mapped = nkeras.tree.map_structure(lambda leaf: seen.append(leaf) or -leaf, structure)
+    assert seen == nkeras.tree.flatten(structure) == [2, 4, 3, 1]
+    assert list(mapped) == ["b", "a"]
+    assert mapped == {"b": -1, "a": [-2, {"d": -3, "c": -4}]}

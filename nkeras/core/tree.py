@@ -66,7 +66,7 @@ def flatten_with_path(structure: Structure) -> list[tuple[tuple[Hashable, ...], 
 
 
 def map_structure(function: Callable[..., Structure], *structures: Structure) -> Structure:
-    """Apply a function to the leaves of one or more structures of the same shape.
+    """Apply a function to the leaves of structures of the same shape, in the order of `flatten`.
 
     Example:
         >>> map_structure(lambda a, b: a + b, (1, [2]), (10, [20]))
@@ -79,13 +79,11 @@ def map_structure(function: Callable[..., Structure], *structures: Structure) ->
         for other in structures[1:]:
             if not isinstance(other, dict) or set(other) != set(first):
                 raise ValueError(f"Structures differ: {short(first)} and {short(other)}.")
-        return rebuilt(
-            first,
-            [
-                map_structure(function, *(structure[key] for structure in structures))
-                for key in first
-            ],
-        )
+        mapped = {  # in the order of `flatten`: a function may count
+            key: map_structure(function, *(structure[key] for structure in structures))
+            for key in keys(first)
+        }
+        return rebuilt(first, [mapped[key] for key in first])
     for other in structures[1:]:
         if not isinstance(other, (list, tuple, deque)) or len(other) != len(first):
             raise ValueError(f"Structures differ: {short(first)} and {short(other)}.")

@@ -341,7 +341,7 @@ class FeatureSpace(layers.Layer):
         return [
             name
             for name, layer in self.preprocessors.items()
-            if hasattr(layer, "adapt") and getattr(layer, "learns", True)
+            if hasattr(layer, "adapt") and _learns(layer)
         ]
 
     def _check_adapted(self) -> None:
@@ -482,6 +482,12 @@ class TFDIdentity(DataLayer):
     def call(self, x: Tensor) -> Tensor:
         """The same tensor."""
         return x
+
+
+def _learns(layer: Any) -> bool:
+    """Whether a layer has anything to learn: what it could learn was not given."""
+    lookup = getattr(layer, "_lookup_layer", layer)
+    return getattr(layer, "learns", not getattr(lookup, "_has_input_vocabulary", False))
 
 
 def _layer(name: str) -> Any:
