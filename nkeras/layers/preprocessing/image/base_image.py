@@ -243,10 +243,12 @@ class BaseImagePreprocessingLayer(Layer):
         for name in given.keys() & {"images", "labels", "segmentation_masks"}:
             given[name] = to_tensor(given[name])
         is_batch = self._is_batched(given["images"])
-        masks: Any = given.get("segmentation_masks")
-        is_flat = masks is not None and len(masks.shape) == len(given["images"].shape) - 1
-        if is_flat:
-            given["segmentation_masks"] = ops.expand_dims(masks, self.channel_axis)
+        is_flat = False
+        if "segmentation_masks" in given:
+            masks = given["segmentation_masks"]
+            is_flat = len(masks.shape) == len(given["images"].shape) - 1
+            if is_flat:
+                given["segmentation_masks"] = ops.expand_dims(masks, self.channel_axis)
         if "bounding_boxes" in given:
             given["bounding_boxes"] = self._as_boxes(given["bounding_boxes"])
         transformation = self.get_random_transformation(
