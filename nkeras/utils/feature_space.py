@@ -547,20 +547,16 @@ def _batches_of(dataset: Iterable[Any], name: str) -> Iterator[Any]:
     rows: list[Any] = []
     for batch in dataset:
         column = _column(_columns_of(batch), name)
-        column = column if hasattr(column, "shape") else to_tensor(column)
-        if column.shape:
+        if isinstance(column, (list, tuple)) or getattr(column, "shape", ()):
             yield _upright(column)
             continue
-        rows.append(column)
+        value = column.numpy() if hasattr(column, "numpy") else column
+        rows.append(value.item() if hasattr(value, "item") else value)
         if len(rows) == 1024:
-            yield _upright(_stacked(rows))
+            yield _upright(rows)
             rows = []
     if rows:
-        yield _upright(_stacked(rows))
-
-
-def _stacked(rows: Sequence[Any]) -> Tensor:
-    return to_tensor([row.numpy() if hasattr(row, "numpy") else row for row in rows])
+        yield _upright(rows)
 
 
 def _as_tensor(column: Any, dtype: str) -> Any:
