@@ -307,7 +307,8 @@ class BaseImagePreprocessingLayer(Layer):
         pair = [
             one for one in numbers if isinstance(one, (int, float)) and not isinstance(one, bool)
         ]
-        if len(numbers) not in (1, 2) or len(pair) != len(numbers):
+        is_pair = isinstance(value, (tuple, list))
+        if len(numbers) != 1 + is_pair or len(pair) != len(numbers):
             refuse(argument, value, "a number, or two of them", type(self).__name__)
         if not all(least <= one <= largest for one in pair):
             between = f"a number, or two of them, from {least} to {largest}"

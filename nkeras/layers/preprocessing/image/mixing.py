@@ -37,10 +37,10 @@ class _Mixing(BaseImagePreprocessingLayer):
         """The numbers of all images, in random order."""
         return argsort_(bits((batch,), seed), axis=0)
 
-    def _mixed(self, values: Tensor, transformation: Transformation) -> Tensor:
-        """Floats, mixed with those of the partners."""
+    def _mixed(self, values: Tensor, transformation: Transformation, axes: int = 4) -> Tensor:
+        """Floats with so many axes, mixed with those of the partners."""
         weight = ops.cast(transformation["mix_weight"], values.dtype)
-        weight = ops.reshape(weight, (-1, *(1,) * (len(values.shape) - 1)))
+        weight = ops.reshape(weight, (-1, *(1,) * (axes - 1)))
         others = ops.take(values, transformation["permutation_order"], axis=0)
         return tones.blended(others, values, weight, -_INFINITE, _INFINITE)
 
@@ -59,7 +59,9 @@ class _Mixing(BaseImagePreprocessingLayer):
                     f"dtype {labels.dtype}"
                 )
             labels = ops.cast(labels, "float32")
-        return labels if transformation is None else self._mixed(labels, transformation)
+        if transformation is None:
+            return labels
+        return self._mixed(labels, transformation, len(labels.shape))
 
 
 class MixUp(_Mixing):
