@@ -12,7 +12,6 @@ import pytest
 import nkeras
 from nkeras import layers
 from nkeras.utils import FeatureSpace
-from tests.export.runtime import TOLERANCE, largest_error, run, session
 
 TABLE: dict[str, list[float]] = {
     "a": [1.0, 2.0, 6.0, 7.0],
@@ -217,16 +216,6 @@ def test_files(tmp_path: Path) -> None:
         columns = {name: np.array(column)[:, None] for name, column in TABLE.items()}
         whole = nkeras.saving.load_model(tmp_path / "model.keras")
         np.testing.assert_array_equal(whole.predict(columns, verbose=0), wanted)
-
-
-def test_onnx(tmp_path: Path) -> None:
-    features = space()
-    features.adapt(TABLE)
-    model = nkeras.Model(features.get_inputs(), features.get_encoded_features())
-    model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
-    loaded = session(tmp_path / "model.onnx")
-    columns = [np.array(TABLE[one.name], "float32")[:, None] for one in loaded.get_inputs()]
-    assert largest_error(run(loaded, columns), features(TABLE)) <= TOLERANCE
 
 
 def test_files_of_keras(tmp_path: Path, oracle: Any) -> None:

@@ -13,7 +13,6 @@ import pytest
 import nkeras
 from nkeras import layers
 from nkeras.layers.preprocessing.quantiles import QuantileSketch
-from tests.export.runtime import run, session
 from tests.harness import oracle
 
 RNG = np.random.default_rng(0)
@@ -276,16 +275,6 @@ def test_files_hold_what_was_learned(tmp_path: Path) -> None:
         np.testing.assert_array_equal(of_keras, y)
         read = nkeras.saving.load_model(tmp_path / "model.keras.of_keras.keras")
         np.testing.assert_array_equal(read(x), y)
-
-
-def test_onnx(tmp_path: Path) -> None:
-    layer = layers.Discretization(num_bins=4)
-    layer.adapt(RNG.random(50))
-    model = nkeras.Sequential([nkeras.Input((3,)), layer])
-    model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
-    x = RNG.random((5, 3)).astype("float32")
-    (y,) = run(session(tmp_path / "model.onnx"), [x])
-    np.testing.assert_array_equal(y, layer(x))
 
 
 @pytest.mark.parametrize(

@@ -200,27 +200,28 @@ def test_a_model_goes_on_elsewhere() -> None:
         np.testing.assert_allclose(learned(X), own, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("axis", [-1, None, (1, 2), (0, 1)])
-def test_statistics_are_those_of_keras(axis: Any, oracle: Any) -> None:
+def test_statistics_are_those_of_keras(oracle: Any) -> None:
     x = IMAGES.astype("float32")
-    mean, variance, y, config = oracle.run(
+    axes = [-1, None, (1, 2), (0, 1)]
+    answers = oracle.run(
         """
-        layer = keras.layers.Normalization(axis=axis, name="n")
-        layer.adapt(x)
-        result = layer.adapt_mean, layer.adapt_variance, layer(x[:3] if 0 not in axis_ else x), (
-            layer.get_config())
+        result = []
+        for axis in axes:
+            layer = keras.layers.Normalization(axis=axis, name="n")
+            layer.adapt(x)
+            config = layer.get_config()["axis"]
+            result.append((layer.adapt_mean, layer.adapt_variance, layer(x), config))
         """,
-        axis=axis,
-        axis_=axis if isinstance(axis, tuple) else (),
+        axes=axes,
         x=x,
     )
-    layer = layers.Normalization(axis=axis, name="n")
-    layer.adapt(x)
-    np.testing.assert_allclose(layer.adapt_mean, mean, rtol=1e-5)
-    np.testing.assert_allclose(layer.adapt_variance, variance, rtol=1e-5, atol=1e-7)
-    given = x if axis == (0, 1) else x[:3]
-    np.testing.assert_allclose(layer(given), y, rtol=1e-4, atol=1e-4)
-    assert nkeras.saving.serialize_keras_object(layer.get_config())["axis"] == config["axis"]
+    for axis, (mean, variance, y, config) in zip(axes, answers, strict=True):
+        layer = layers.Normalization(axis=axis, name="n")
+        layer.adapt(x)
+        np.testing.assert_allclose(layer.adapt_mean, mean, rtol=1e-5)
+        np.testing.assert_allclose(layer.adapt_variance, variance, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(layer(x), y, rtol=1e-4, atol=1e-4)
+        assert layer.get_config()["axis"] == config
 
 
 @pytest.mark.parametrize(
