@@ -13,6 +13,7 @@ import numpy as np
 from nkeras.core.errors import is_a, refuse
 from nkeras.core.typing import Structure
 from nkeras.data.ahead import made_ahead
+from nkeras.data.chain import Chain
 from nkeras.data.listing import Listing, check_split, list_files, split_files
 from nkeras.utils.py_dataset import PyDataset
 
@@ -25,7 +26,7 @@ Stack = Callable[[Sequence[Any], Sequence[str]], np.ndarray]
 _WORKERS = max(2, min(8, os.cpu_count() or 2))
 
 
-class FolderDataset(PyDataset):
+class FolderDataset(Chain, PyDataset):
     """Batches of the files in a folder, which threads read ahead of the model.
 
     An epoch of `fit`, and each iteration from the beginning to the end, has the files in another

@@ -12,6 +12,7 @@ import numpy as np
 from nkeras.core import tree
 from nkeras.core.errors import is_a, refuse, short
 from nkeras.core.typing import Structure
+from nkeras.data.chain import Chain
 from nkeras.tree import lists_to_tuples
 from nkeras.utils.py_dataset import PyDataset
 
@@ -73,7 +74,7 @@ class Samples:
         return Batches(self._take, self._order, count, batch_size, self._rng)
 
 
-class Batches(PyDataset):
+class Batches(Chain, PyDataset):
     """Batches of samples, made when they are asked for.
 
     Args:
