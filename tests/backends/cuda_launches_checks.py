@@ -76,3 +76,56 @@ def test_launches_of_a_training_step(make, most):
             model._run_step("train", batch)
     assert counts.synchronizations.total() == 0, str(counts)
     assert counts.launches.total() + counts.computations.total() <= most, str(counts)
+
+
+def sequence(layer, shape=(5, 3)):
+    return keras.Sequential([layers.Input(shape), layer, layers.Dense(3, activation="softmax")])
+
+
+def transformer():
+    tokens = layers.Input((6,), dtype="int32")
+    x = layers.Embedding(10, 8)(tokens)
+    x = layers.add([x, layers.MultiHeadAttention(2, 4, dropout=0.1)(x, x, use_causal_mask=True)])
+    x = layers.GlobalAveragePooling1D()(layers.LayerNormalization()(x))
+    return keras.Model(tokens, layers.Dense(3, activation="softmax")(x))
+
+
+def images():
+    return keras.Sequential(
+        [
+            layers.Input((8, 8, 3)),
+            layers.Conv2D(4, 3, use_bias=False),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+
+
+MOVES = {"astype", "copy", "setitem", "fill", "zeros"}
+"""CuPy casts and moves numbers; what else it computes is listed for each model."""
+LEFT = [
+    (images, set()),
+    (transformer, {"argsort"}),  # of the indices, for the gradient of an embedding
+    (lambda: sequence(layers.LSTM(4, dropout=0.1, recurrent_dropout=0.2)), {"add"}),
+    (lambda: sequence(layers.GRU(4)), {"add"}),
+    (lambda: sequence(layers.GRU(4, reset_after=False, recurrent_dropout=0.2)), {"add"}),
+    (lambda: sequence(layers.SimpleRNN(4, recurrent_dropout=0.2)), {"add"}),
+]
+
+
+@pytest.mark.parametrize(("make", "left"), LEFT)
+def test_what_cupy_computes_in_a_step(make, left):
+    """No convolution, product, pooling or reduction; `add` is once for a sequence, not a step."""
+    with keras.use_backend("cuda"), mock.patch.object(launch, "launcher", counted):
+        model = make()
+        model.compile("adam", "sparse_categorical_crossentropy")
+        (shape,) = [tensor.shape[1:] for tensor in model.inputs]
+        x = np.zeros((4, *shape), "int32" if len(shape) == 1 else "float32")
+        batch = keras.ops.convert_to_tensor(x), keras.ops.convert_to_tensor(np.zeros(4, "int32"))
+        model._run_step("train", batch)
+        with counting() as counts:
+            model._run_step("train", batch)
+    assert set(counts.computations) - MOVES <= left, str(counts)
+    assert counts.computations["add"] <= 1, str(counts)

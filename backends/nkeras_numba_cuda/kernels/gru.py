@@ -1,14 +1,14 @@
 """A whole sequence through a GRU whose reset gate comes behind the product of the state.
 
-Gates in the order update, reset, candidate. With the reset gate before the product, a step has two
-products, one behind the other; that goes the way of the reference.
+Gates in the order update, reset, candidate. With the reset gate before the product a step has two,
+one behind the other: `gru_reset_before.py`.
 """
 
 from __future__ import annotations
 
 from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.device.intrinsics import hyperbolic_tangent, udiv
-from nkeras_numba_cuda.kernels.linalg import dense, matmul
+from nkeras_numba_cuda.kernels import gru_reset_before
 from nkeras_numba_cuda.kernels.recurrent import (
     before,
     has_kernel,
@@ -18,13 +18,13 @@ from nkeras_numba_cuda.kernels.recurrent import (
     mask_or_nothing,
     neighbour,
     or_zeros,
-    recurrent_kernel_grad,
     sigmoid,
     steps,
     values_or,
 )
 from nkeras_numba_cuda.kernels.reduction import SUM, reduce
 from nkeras_numba_cuda.kernels.registry import OWN
+from nkeras_numba_cuda.kernels.state_products import state_product
 from nkeras_numba_cuda.launch import FLOATING, kernel
 from nkeras_numba_cuda.memory import Array, contiguous, empty
 from nkeras_numpy import gru as reference
@@ -134,17 +134,19 @@ def gru(
     reverse: bool,
 ) -> tuple[Array, Array, Array, Array]:
     """Outputs of each step, last state, gates after their functions, what meets the reset gate."""
-    if not reset_after or not has_kernel(h, x, dropout):
-        given = (x, h, kernel, recurrent_kernel, bias, mask, dropout)
+    given = (x, h, kernel, recurrent_kernel, bias, mask, dropout)
+    if not has_kernel(h, x):
         return reference.gru(*given, reset_after=reset_after, reverse=reverse)
+    if not reset_after:
+        return gru_reset_before.forward(*given, reverse)
     before_x, before_h = (None, None) if bias is None else (bias[0], bias[1])
     products, holes = inputs(x, kernel, before_x), mask_or_nothing(mask)
     (batch, time), units = x.shape[:2], h.shape[1]
     y, inner = (empty((batch, time, units), h.dtype) for _ in range(2))
     gates, new_h = empty(products.shape, h.dtype), empty(h.shape, h.dtype)
-    h, recurrent_kernel = contiguous(h), contiguous(recurrent_kernel)
+    h, product = contiguous(h), state_product(recurrent_kernel, dropout)
     for step in steps(time, reverse):
-        z = dense(h, recurrent_kernel, before_h, activation="linear")
+        z = product.of(h, before_h)
         arrays = y, gates, inner, new_h, products, z, h, holes
         gru_step.launch(h.size, *arrays, units, time, step, mask is not None)
         h = new_h  # a thread reads what it writes, and nothing else of it
@@ -172,24 +174,26 @@ def gru_grad(
     by_x: bool,
 ) -> tuple[Array | None, Array, Array | None, Array, Array | None]:
     """Gradients of `gru` by x, h, kernel, recurrent kernel and bias."""
-    if not reset_after or not has_kernel(h, x, dropout):
-        given = (grad_y, grad_last_h, x, h, kernel, recurrent_kernel, bias)
-        saved = (y, gates, inner, mask, dropout)
+    given = (grad_y, grad_last_h, x, h, kernel, recurrent_kernel, bias)
+    saved = (y, gates, inner, mask, dropout)
+    if not has_kernel(h, x):
         settings = {"reset_after": reset_after, "reverse": reverse, "by_x": by_x}
         return reference.gru_grad(*given, *saved, **settings)
+    if not reset_after:
+        return gru_reset_before.backward(*given, *saved, reverse, by_x)
     y, gates, inner, h = map(contiguous, (y, gates, inner, h))
     (_, time, units), dtype = y.shape, h.dtype
     both, rows = empty((2, *gates.shape), dtype), empty((len(h), 3 * units), dtype)
-    carry, turned = empty(h.shape, dtype), contiguous(recurrent_kernel).T
+    carry, product = empty(h.shape, dtype), state_product(recurrent_kernel, dropout)
     through, holes = or_zeros(grad_last_h, h), mask_or_nothing(mask)
     order, flags = steps(time, not reverse), (mask is not None, grad_y is not None)
     for step in order:
         arrays = both, rows, carry, through, values_or(grad_y, y), gates, inner, y, h, holes
         sizes = units, time, step, neighbour(reverse)
         gru_step_grad.launch(h.size, *arrays, *sizes, step == order[0], *flags)
-        through = matmul(rows, turned)
+        through = product.back(rows)
     grad_h = kept(mask, order[-1], carry + through, carry)
     grad_x, grad_kernel = inputs_grad(both[0], x, kernel, by_x)
-    grad_recurrent = recurrent_kernel_grad(both[1], before(h, y, reverse))
+    grad_recurrent = product.kernel_grad(both[1], before(h, y, reverse))
     grad_bias = None if bias is None else reduce(SUM, both, (1, 2))
     return grad_x, grad_h, grad_kernel, grad_recurrent, grad_bias

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.device.intrinsics import hyperbolic_tangent, udiv
-from nkeras_numba_cuda.kernels.linalg import matmul
 from nkeras_numba_cuda.kernels.recurrent import (
     before,
     bias_grad,
@@ -15,12 +14,12 @@ from nkeras_numba_cuda.kernels.recurrent import (
     mask_or_nothing,
     neighbour,
     or_zeros,
-    recurrent_kernel_grad,
     sigmoid,
     steps,
     values_or,
 )
 from nkeras_numba_cuda.kernels.registry import OWN
+from nkeras_numba_cuda.kernels.state_products import state_product
 from nkeras_numba_cuda.launch import FLOATING, kernel
 from nkeras_numba_cuda.memory import Array, contiguous, empty
 from nkeras_numpy import lstm as reference
@@ -141,7 +140,7 @@ def lstm(
     reverse: bool,
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Outputs of each step, last state, last cell, gates after their functions, cells."""
-    if not has_kernel(h, x, dropout):
+    if not has_kernel(h, x):
         return reference.lstm(
             x, h, c, kernel, recurrent_kernel, bias, mask, dropout, reverse=reverse
         )
@@ -149,10 +148,10 @@ def lstm(
     (batch, time), units = x.shape[:2], h.shape[1]
     y, cells = (empty((batch, time, units), h.dtype) for _ in range(2))
     gates, holes = empty(products.shape, h.dtype), mask_or_nothing(mask)
-    h, c, recurrent_kernel = map(contiguous, (h, c, recurrent_kernel))
+    (h, c), product = map(contiguous, (h, c)), state_product(recurrent_kernel, dropout)
     new_h, new_c = (empty(h.shape, h.dtype) for _ in range(2))
     for step in steps(time, reverse):
-        z = matmul(h, recurrent_kernel)
+        z = product.of(h)
         arrays = y, cells, gates, new_h, new_c, products, z, h, c, holes
         lstm_step.launch(h.size, *arrays, units, time, step, mask is not None)
         h, c = new_h, new_c  # a thread reads what it writes, and nothing else of these
@@ -181,7 +180,7 @@ def lstm_grad(
     by_x: bool,
 ) -> tuple[Array | None, Array, Array, Array | None, Array, Array | None]:
     """Gradients of `lstm` by x, h, c, kernel, recurrent kernel and bias."""
-    if not has_kernel(h, x, dropout):
+    if not has_kernel(h, x):
         given = (grad_y, grad_last_h, grad_last_c, x, h, c, kernel, recurrent_kernel, bias)
         saved = (y, gates, cells, mask, dropout)
         return reference.lstm_grad(*given, *saved, reverse=reverse, by_x=by_x)
@@ -192,7 +191,8 @@ def lstm_grad(
     has_grads = grad_last_h is not None or grad_last_c is not None
     last_h = or_zeros(grad_last_h, h) if has_grads else carry
     last_c = or_zeros(grad_last_c, h) if has_grads else carry
-    through, holes, turned = carry, mask_or_nothing(mask), contiguous(recurrent_kernel).T
+    through, holes = carry, mask_or_nothing(mask)
+    product = state_product(recurrent_kernel, dropout)
     flags = mask is not None, grad_y is not None, has_grads
     order = steps(time, not reverse)
     for step in order:
@@ -201,8 +201,8 @@ def lstm_grad(
         arrays = grad_z, rows, carry, grad_c, through, last_h, old, values_or(grad_y, carry)
         sizes = units, time, step, neighbour(reverse)
         lstm_step_grad.launch(h.size, *arrays, gates, cells, c, holes, *sizes, is_first, *flags)
-        through = matmul(rows, turned)
+        through = product.back(rows)
     grad_h = kept(mask, order[-1], through, carry)
     grad_x, grad_kernel = inputs_grad(grad_z, x, kernel, by_x)
-    grad_recurrent = recurrent_kernel_grad(grad_z, before(h, y, reverse))
+    grad_recurrent = product.kernel_grad(grad_z, before(h, y, reverse))
     return grad_x, grad_h, grad_c, grad_kernel, grad_recurrent, bias_grad(grad_z, bias)

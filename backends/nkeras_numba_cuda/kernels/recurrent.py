@@ -1,7 +1,7 @@
 """What the recurrent kernels share: the products before and behind their steps.
 
 One product serves the inputs of all steps. A step is the product of the state and one launch for
-all gates; backwards likewise. Dropout of the state goes the way of the reference.
+all gates; backwards likewise.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def sigmoid(x: Any, one: Any) -> Any:
     return one / (one + exponential(-x))
 
 
-def has_kernel(state: Array, x: Array, dropout: Array | None) -> bool:
+def has_kernel(state: Array, x: Array) -> bool:
     """Whether our kernels take these."""
-    return dropout is None and state.dtype.name in FLOATING and bool(state.size and x.size)
+    return state.dtype.name in FLOATING and bool(state.size and x.size)
 
 
 def inputs(x: Array, kernel: Array | None, bias: Array | None) -> Array:
@@ -68,12 +68,6 @@ def inputs_grad(grad_z: Array, x: Array, kernel: Array | None, by_x: bool) -> tu
     rows = contiguous(x).reshape(-1, x.shape[-1])
     grad_kernel = matmul(rows.T, grad_z.reshape(-1, grad_z.shape[-1]))
     return matmul(grad_z, kernel.T) if by_x else None, grad_kernel
-
-
-def recurrent_kernel_grad(grad_z: Array, states: Array) -> Array:
-    """The gradient by the recurrent kernel, from the states before all steps."""
-    rows = states.reshape(-1, states.shape[-1])
-    return matmul(rows.T, grad_z.reshape(-1, grad_z.shape[-1]))
 
 
 def bias_grad(grad_z: Array, bias: Array | None) -> Array | None:

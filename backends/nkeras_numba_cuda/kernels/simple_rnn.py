@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.device.intrinsics import hyperbolic_tangent, udiv
-from nkeras_numba_cuda.kernels.linalg import matmul
 from nkeras_numba_cuda.kernels.recurrent import (
     before,
     bias_grad,
@@ -15,11 +14,11 @@ from nkeras_numba_cuda.kernels.recurrent import (
     mask_or_nothing,
     neighbour,
     or_zeros,
-    recurrent_kernel_grad,
     steps,
     values_or,
 )
 from nkeras_numba_cuda.kernels.registry import OWN
+from nkeras_numba_cuda.kernels.state_products import state_product
 from nkeras_numba_cuda.launch import FLOATING, kernel
 from nkeras_numba_cuda.memory import Array, contiguous, empty
 from nkeras_numpy import simple_rnn as reference
@@ -97,15 +96,15 @@ def simple_rnn(
     reverse: bool,
 ) -> tuple[Array, Array]:
     """Outputs of each step, and the last one."""
-    if not has_kernel(h, x, dropout):
+    if not has_kernel(h, x):
         given = (x, h, kernel, recurrent_kernel, bias, mask, dropout)
         return reference.simple_rnn(*given, reverse=reverse)
     products, holes = inputs(x, kernel, bias), mask_or_nothing(mask)
     y, new_h = empty(products.shape, h.dtype), empty(h.shape, h.dtype)
-    h, recurrent_kernel = contiguous(h), contiguous(recurrent_kernel)
+    h, product = contiguous(h), state_product(recurrent_kernel, dropout)
     sizes = h.shape[1], x.shape[1]
     for step in steps(x.shape[1], reverse):
-        arrays = y, new_h, products, matmul(h, recurrent_kernel), h, holes
+        arrays = y, new_h, products, product.of(h), h, holes
         simple_rnn_step.launch(h.size, *arrays, *sizes, step, mask is not None)
         h = new_h  # a thread reads what it writes, and nothing else of it
     return y, h
@@ -129,20 +128,20 @@ def simple_rnn_grad(
     by_x: bool,
 ) -> tuple[Array | None, Array, Array | None, Array, Array | None]:
     """Gradients of `simple_rnn` by x, h, kernel, recurrent kernel and bias."""
-    if not has_kernel(h, x, dropout):
+    if not has_kernel(h, x):
         given = (grad_y, grad_last_h, x, h, kernel, recurrent_kernel, bias, y, mask, dropout)
         return reference.simple_rnn_grad(*given, reverse=reverse, by_x=by_x)
     y, (_, time, units) = contiguous(y), y.shape
     grad_z, rows, carry = (empty(shape, h.dtype) for shape in (y.shape, h.shape, h.shape))
-    through, turned = or_zeros(grad_last_h, h), contiguous(recurrent_kernel).T
+    through, product = or_zeros(grad_last_h, h), state_product(recurrent_kernel, dropout)
     holes, flags = mask_or_nothing(mask), (mask is not None, grad_y is not None)
     order = steps(time, not reverse)
     for step in order:
         arrays = grad_z, rows, carry, through, values_or(grad_y, y), y, holes
         sizes = units, time, step, neighbour(reverse)
         simple_rnn_step_grad.launch(h.size, *arrays, *sizes, step == order[0], *flags)
-        through = matmul(rows, turned)
+        through = product.back(rows)
     grad_h = kept(mask, order[-1], through, carry)
     grad_x, grad_kernel = inputs_grad(grad_z, x, kernel, by_x)
-    grad_recurrent = recurrent_kernel_grad(grad_z, before(h, y, reverse))
+    grad_recurrent = product.kernel_grad(grad_z, before(h, y, reverse))
     return grad_x, grad_h, grad_kernel, grad_recurrent, bias_grad(grad_z, bias)
