@@ -55,6 +55,11 @@ def stacked(arrays: Sequence[Array], axis: int = 0) -> Array:
     return joined([array[at] for array in arrays], axis)
 
 
+def _is_half(dtype: np.dtype) -> bool:
+    """Whether it is a half type; NumPy works out names anew each time, so sizes come first."""
+    return dtype.itemsize == 2 and dtype.name in HALF_TYPES
+
+
 def in_float32(kernel: Kernel) -> Kernel:
     """Let ``kernel`` see half types as float32, and round its floating results once.
 
@@ -64,7 +69,7 @@ def in_float32(kernel: Kernel) -> Kernel:
 
     @functools.wraps(kernel)
     def wrapper(*arrays: Array, **static: Any) -> Any:
-        half = next((x.dtype for x in arrays if x is not None and x.dtype.name in HALF_TYPES), None)
+        half = next((x.dtype for x in arrays if x is not None and _is_half(x.dtype)), None)
 
         def widen(x: Array) -> Array:
             return x if x is None or x.dtype != half else x.astype(np.float32)

@@ -256,3 +256,26 @@ def test_updates_keep_nan():
     compare("amsgrad_update", w, grad, m, v, v_hat, **static)
     compare("adamax_update", w, grad, m, v, **static)
     compare("lion_update", w, grad, m, learning_rate=0.1, beta_1=0.9, beta_2=0.99)
+
+
+# --- order
+
+
+@pytest.mark.parametrize("dtype", [*FLOATS, "int32", "int64", "uint8"])
+def test_order(dtype):
+    x = np.abs(np.round(2 * normal(4, 9))).astype(dtype)  # with ties
+    for name in ("sort", "argsort", "cumsum", "cumprod"):
+        for axis in (0, 1):
+            compare(name, x, axis=axis)
+    for k in (1, 4, 9):
+        compare("top_k", x, k=k)
+
+
+def test_order_of_special_values_views_and_nothing():
+    for x in (SPECIAL, SPECIAL.T, SPECIAL[:, :3], SPECIAL[:0], SPECIAL[:, :1]):
+        for axis in range(2):
+            for name in ("sort", "argsort", "cumsum", "cumprod"):
+                with np.errstate(all="ignore"):
+                    compare(name, x, axis=axis)
+        compare("top_k", x, k=1)
+    compare("argsort", normal(1, 1030, dtype="float32"), axis=1)  # longer than a block takes

@@ -30,9 +30,21 @@ def test_tiles(name, architecture):
 
 
 @pytest.mark.parametrize("architecture", cuda_resources.ARCHITECTURES)
-def test_rows_of_pooling_and_softmax_share_multiprocessors(architecture):
+def test_all_but_tiles_share_multiprocessors(architecture):
     alone = {name for name, row in ROWS.items() if row[architecture]["blocks"] < 2}
-    assert {name for name in alone if "pool" in name or "softmax" in name} == set()
+    tiles = ("product_", "conv_", "plain_product_", "attend_", "attention_grad_")
+    assert {name for name in alone if not name.startswith(tiles)} == set()
+
+
+def test_every_kernel_has_a_row_and_none_spills():
+    """A kernel without a row: run `python benchmarks/cuda_resources.py --only NAME`."""
+    assert {name for name, _, _ in cuda_resources.names()} <= set(ROWS)
+    spilling = {
+        name
+        for name, row in ROWS.items()
+        if any(row[architecture]["spilled"] for architecture in cuda_resources.ARCHITECTURES)
+    }
+    assert spilling == set()
 
 
 def test_rows_are_of_kernels_that_there_are():

@@ -11,6 +11,7 @@ from nkeras_numba_cuda.kernels import (  # noqa: F401  they register
     batch_norm,
     clipping,
     convolution,
+    cumulative,
     group_norm,
     gru,
     hits,
@@ -27,6 +28,7 @@ from nkeras_numba_cuda.kernels import (  # noqa: F401  they register
     random,
     reduction,
     simple_rnn,
+    sorting,
 )
 from nkeras_numba_cuda.kernels.registry import OWN
 from nkeras_numpy.kernels import KERNELS as REFERENCE

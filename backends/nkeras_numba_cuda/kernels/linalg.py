@@ -38,9 +38,10 @@ def dense(
     x: Array, kernel: Array, bias: Array | None, addend: Array | None = None, *, activation: str
 ) -> Array:
     """`activation(x @ kernel + bias + addend)`."""
-    if x.dtype.name in HALF_TYPES and x.dtype.name not in PLAIN:
+    is_plain = (name := x.dtype.name) in PLAIN
+    if not is_plain and name in HALF_TYPES:
         return in_float32(dense)(x, kernel, bias, addend, activation=activation)
-    if x.dtype.name not in PLAIN:
+    if not is_plain:
         product_of = matmul(x, kernel)
         total = sum((term for term in (bias, addend) if term is not None), product_of)
         return _activated(total, activation).astype(x.dtype)

@@ -149,25 +149,19 @@ def tile_sizes(
     activation: int = 0,
 ) -> matrices.Sizes:
     """What the kernel on tensor cores reads."""
-    rows, columns, inner = _sizes(x, y)
-    return matrices.Sizes(
-        rows=rows,
-        columns=columns,
-        inner=inner,
-        down=-(-rows // chosen.tile.rows),
-        across=-(-columns // chosen.tile.columns),
-        splits=chosen.splits,
-        part=chosen.part,
-        bias=bias,
-        addend=addend,
-        activation=activation,
-        left_step=x.step,
-        left_batch=x.batch,
-        left_aligned=_is_aligned(x, arithmetic),
-        right_step=y.step,
-        right_batch=y.batch,
-        right_aligned=_is_aligned(y, arithmetic),
-    )
+    after = bias, addend, activation
+    lines = x.step, x.batch, _is_aligned(x, arithmetic), y.step, y.batch, _is_aligned(y, arithmetic)
+    return _tile_sizes(chosen, _sizes(x, y), after, lines)
+
+
+@functools.lru_cache(maxsize=4096)
+def _tile_sizes(
+    chosen: Choice, sizes: tuple[int, int, int], after: tuple[int, ...], lines: tuple[int, ...]
+) -> matrices.Sizes:
+    """The record, from rows, columns and inner axis, what follows, and how matrices lie."""
+    tile, splits, part = chosen
+    tiles = -(-sizes[0] // tile.rows), -(-sizes[1] // tile.columns)
+    return matrices.Sizes._make((*sizes, *tiles, splits, part, *after, *lines))
 
 
 def plain_sizes(
