@@ -21,6 +21,7 @@ from nkeras_numba_cuda import memory, strict
 from nkeras_numba_cuda.counting import counting
 from nkeras_numba_cuda.recording import recording
 from nkeras_numba_cuda.replay import arena, graphs, places
+from nkeras_numba_cuda.replay.work import Again
 from nkeras_numba_cuda.strict import device
 from tests.harness.check_parity import call, inputs_of, make, weights_for
 from tests.layers import tables
@@ -41,6 +42,12 @@ def _on_cuda() -> Iterator[None]:
 def graphs_of(plan: Any) -> list[Any]:
     """The graphs among a plan's steps."""
     return [step for step, _ in plan.steps if isinstance(step, graphs.Graph)]
+
+
+def again_in(function: Any) -> list[str]:
+    """The kernels that a function's plans call again."""
+    steps = [step for plan in plans_of(function) for step, _ in plan.steps]
+    return [step.name for step in steps if isinstance(step, Again)]
 
 
 def plans_of(cache: Any) -> list[Any]:
@@ -309,6 +316,7 @@ def test_what_is_taken_down_is_what_is_computed() -> None:
             module.flip(padded, 0)[1:],
             module.zeros_like(x) + module.transpose(x, (1, 0)).reshape(3, 4),
             abs(x) >= 1.0,
+            module.repeat(module.transpose(x), 2, 1),
         ]
 
     backend: Any = registry.active()
@@ -332,20 +340,17 @@ def test_what_is_taken_down_is_what_is_computed() -> None:
 
 # Every layer
 
-LAYERS = sorted({case.layer for case in tables.SHORT})
+FIRST = {
+    case.layer: case
+    for case in reversed(tables.SHORT)
+    if case.below is None and "Conv3D" not in case.layer  # slow, on the kernels of Conv2D
+}
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("layer", LAYERS)
-def test_layers(layer: str) -> None:
-    """Outputs and gradients of a layer, replayed and as they come, and the state that it has."""
-    for case in tables.SHORT:
-        if case.layer == layer and case.below is None:
-            check_layer(case)
-
-
-def check_layer(case: Case) -> None:
-    """Calls with other values each time."""
+@pytest.mark.parametrize("case", FIRST.values(), ids=lambda case: case.layer)
+def test_layers(case: Case) -> None:
+    """Outputs and gradients of calls, replayed and as they come, and the state of the layer."""
     found = []
     given = inputs_of(case)
     for planned in (False, True):
@@ -365,12 +370,12 @@ def check_layer(case: Case) -> None:
 
         function = nkeras.function(step) if planned else step
         results: list[Any] = []
-        for scale in (1.0, 0.5, -0.5, 2.0, 0.25, -2.0):
+        for scale in (1.0, 0.5, -0.5, 2.0, -2.0):
             inputs = [x * scale if "float" in x.dtype else x for x in given]
             results += function(*inputs)
         found.append([*results, *one.variables])
-        if planned and function.refusals():
-            print(case, function.refusals())
+        if planned:
+            print(case.layer, function.refusals(), again_in(function))
     for one, other in zip(*found, strict=True):
         assert (one is None) == (other is None)
         if one is not None:

@@ -464,6 +464,17 @@ def flip(m: Place, axis: Any = None) -> Place:
     return m[tuple(slice(None, None, -1 if i in turned else 1) for i in range(m.ndim))]
 
 
+def repeat(a: Place, repeats: Any, axis: int | None = None) -> Place:
+    """Each element along an axis several times in a row."""
+    if axis is None or not isinstance(repeats, int):
+        raise Computes("repeat")
+    axis %= a.ndim
+    front, length, back = a.shape[:axis], a.shape[axis], a.shape[axis + 1 :]
+    made = empty((*front, length, repeats, *back), a.dtype)
+    made[...] = a[(slice(None),) * (axis + 1) + (None,)]
+    return made.reshape((*front, length * repeats, *back))
+
+
 def pad(array: Place, pad_width: Sequence[tuple[int, int]], mode: str, **named: Any) -> Place:
     """An array inside others of one value."""
     if mode != "constant":

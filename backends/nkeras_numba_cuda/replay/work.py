@@ -64,6 +64,11 @@ class Again:
         self._given = kernel, arrays, static, asked, targets, send
         self.targets = targets
 
+    @property
+    def name(self) -> str:
+        """What the kernel is called."""
+        return self._given[0].__name__
+
     def __call__(self) -> None:
         """Call it."""
         kernel, arrays, static, asked, targets, send = self._given
