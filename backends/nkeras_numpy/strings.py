@@ -1,12 +1,153 @@
-"""Text: arrays of objects, `str` or `bytes`, on the host."""
+"""Text: arrays of objects, `str` or `bytes`, on the host; what makes numbers of it."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 import numpy as np
 
+from nkeras.backend.text import END, PUNCTUATION, Salt, Table, Tokens, Words, to_bytes
+from nkeras_numpy.hashes import crossed, hashed
 from nkeras_numpy.registry import KERNELS
 
 
 @KERNELS.register
 def reshape_text(x: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
     return x.reshape(shape)
+
+
+@KERNELS.register
+def lookup_text(x: np.ndarray, *, table: Table) -> np.ndarray:
+    index = _index(table)
+    numbers = [number_of(word, index, table) for word in map(to_bytes, x.flat)]
+    return np.array(numbers, np.int64).reshape(x.shape)
+
+
+def _index(table: Table) -> dict[bytes, int]:
+    return dict(zip(table.words, table.numbers, strict=True))
+
+
+def number_of(word: bytes, index: dict[bytes, int], table: Table) -> int:
+    """The number of a word by a table whose words have the numbers of `index`."""
+    if word in index or table.buckets == 0:
+        return index.get(word, table.missing)
+    return table.first + hashed(word, table.salt) % table.buckets
+
+
+@KERNELS.register
+def text_at(x: np.ndarray, *, words: Words) -> np.ndarray:
+    """The words of numbers."""
+    count = len(words.words) - 1
+    return words.words[np.where((x >= 0) & (x < count), x, count).astype(np.int64)]
+
+
+@KERNELS.register
+def hash_text(x: np.ndarray, *, bins: int, salt: Salt, mask: bytes | None) -> np.ndarray:
+    """Hash of each text; where there is a mask it has bin 0, and others begin at 1."""
+    first = 0 if mask is None else 1
+    rows = map(to_bytes, x.flat)
+    numbers = [0 if row == mask else first + hashed(row, salt) % (bins - first) for row in rows]
+    return np.array(numbers, np.int64).reshape(x.shape)
+
+
+@KERNELS.register
+def hash_integers(x: np.ndarray, *, bins: int, salt: Salt) -> np.ndarray:
+    """Hash of each integer, written in decimal digits."""
+    return hash_text(x.astype(str), bins=bins, salt=salt, mask=None)
+
+
+@KERNELS.register
+def cross_hashes(*xs: np.ndarray, bins: int) -> np.ndarray:
+    """Hash of what stands at one place in all arrays: integers, or the hashes of text."""
+    columns = [[_feature(item) for item in x.ravel().tolist()] for x in xs]
+    numbers = [crossed(row) % bins for row in zip(*columns, strict=True)]
+    return np.array(numbers, np.int64).reshape(xs[0].shape)
+
+
+def _feature(item: str | bytes | int) -> int:
+    return item % (1 << 64) if isinstance(item, int) else hashed(to_bytes(item), None)
+
+
+def tokens_of(row: str | bytes, how: Tokens) -> list[bytes]:
+    """The tokens of a row of text."""
+    text = to_bytes(row)
+    text = text.lower() if how.lower else text
+    text = text.translate(None, PUNCTUATION) if how.strip else text
+    if how.split == "whitespace":
+        tokens = text.split()
+    elif how.split == "character":
+        tokens = [character.encode() for character in text.decode(errors="replace")]
+    else:
+        tokens = text.split(END)[:-1] if how.split == "ended" else [text]
+    if how.ngrams is None:
+        return tokens
+    return [
+        b" ".join(tokens[first : first + size])
+        for size in how.ngrams
+        for first in range(len(tokens) - size + 1)
+    ]
+
+
+@KERNELS.register
+def token_lengths(x: np.ndarray, *, how: Tokens) -> np.ndarray:
+    """How many tokens each row has."""
+    return np.array([len(tokens_of(row, how)) for row in x.flat], np.int64).reshape(x.shape)
+
+
+@KERNELS.register
+def tokens(x: np.ndarray, *, how: Tokens, table: Table, length: int, fill: int) -> np.ndarray:
+    """The numbers of each row's first tokens, filled up."""
+    result, index = np.full((len(x), length), fill, np.int64), _index(table)
+    for numbers, row in zip(result, x, strict=True):
+        words = tokens_of(row, how)[:length]
+        numbers[: len(words)] = [number_of(word, index, table) for word in words]
+    return result
+
+
+@KERNELS.register
+def token_counts(
+    x: np.ndarray, *, how: Tokens, table: Table, depth: int, binary: bool, dtype: str
+) -> np.ndarray:
+    """How many tokens of each row have each number, or whether there is one."""
+    result, index = np.zeros((len(x), depth), dtype), _index(table)
+    for numbers, row in zip(result, x, strict=True):
+        for word in tokens_of(row, how):
+            number = number_of(word, index, table)
+            if 0 <= number < depth:
+                numbers[number] = 1 if binary else numbers[number] + 1
+    return result
+
+
+class Counting:
+    """Counts tokens; see `nkeras.backend.text.TextCounter`."""
+
+    def __init__(self, how: Tokens) -> None:
+        self._how = how
+        self._counts: Counter[bytes] = Counter()
+        self._documents: Counter[bytes] = Counter()
+
+    def add(self, x: np.ndarray, rows: int) -> None:
+        """Count the tokens of an array."""
+        elements: Sequence[str | bytes] = x.ravel().tolist()
+        for first in range(0, len(elements), rows):
+            document = [
+                word for row in elements[first : first + rows] for word in tokens_of(row, self._how)
+            ]
+            self._counts.update(document)
+            self._documents.update(set(document))
+
+    def result(self) -> tuple[list[bytes], np.ndarray, np.ndarray]:
+        """What was counted."""
+        words = list(self._counts)
+        counts = [np.array([table[w] for w in words], np.int64) for table in self._tables()]
+        return words, counts[0], counts[1]
+
+    def _tables(self) -> tuple[Counter[bytes], Counter[bytes]]:
+        return self._counts, self._documents
+
+
+@KERNELS.register
+def text_counter(*, how: Tokens) -> Counting:
+    """What counts tokens."""
+    return Counting(how)

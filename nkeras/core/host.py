@@ -176,7 +176,7 @@ def on_host(function: Callable[..., object], *tensors: Tensor) -> None:
     """
     observer = active()
     if observer is None:
-        function(*[tensor.backend.to_numpy(tensor.data) for tensor in tensors])
+        function(*[tensor.on_host() for tensor in tensors])
     else:
         observer.on_host(function, tensors)
 

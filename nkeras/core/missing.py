@@ -21,12 +21,6 @@ NOT_OFFERED = "not offered"
 # (state, reason, names after "nkeras."); the reason ends a sentence that the error begins.
 _ROWS = (
     (
-        COMING,
-        "preprocessing layers for numbers and categories",
-        """layers.HashedCrossing layers.Hashing
-        layers.IntegerLookup layers.StringLookup layers.TextVectorization""",
-    ),
-    (
         NOT_OFFERED,
         "a model runs on one device; choose it with `nkeras.set_backend`",
         "distribution",

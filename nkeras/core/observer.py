@@ -137,7 +137,7 @@ class Observer:
 
     def on_host(self, function: Callable[..., object], tensors: Sequence[Tensor]) -> None:
         """The host does something, here in each step."""
-        function(*[tensor.backend.to_numpy(tensor.data) for tensor in tensors])
+        function(*[tensor.on_host() for tensor in tensors])
 
     def either(self, flag: Tensor, body: Callable[[], None], otherwise: Callable[[], None]) -> None:
         """Do a part of the step, or something else instead."""

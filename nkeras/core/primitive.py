@@ -383,15 +383,22 @@ def _is_large(specs: Spec | tuple[Spec | None, ...]) -> bool:
     return any(spec is not None and math.prod(spec.shape) > graph.LARGE for spec in flat)
 
 
+def host_backend(backend: Backend) -> Backend:
+    """The backend that computes with text: the active one if it does, else that of the CPU."""
+    if getattr(backend, "takes_text", False):
+        return backend
+    try:
+        return registry.load("numba_cpu")
+    except BackendError:  # it cannot work here
+        return registry.load("numpy")
+
+
 @functools.cache
 def _on_host(name: str, backend: Backend) -> Kernel | None:
     """A kernel for text beside a backend whose arrays are elsewhere: numbers come and go."""
     if getattr(backend, "is_symbolic", False):
         return None
-    try:
-        kernel = registry.load("numba_cpu").kernels[name]
-    except BackendError:  # it cannot work here
-        kernel = registry.load("numpy").kernels[name]
+    kernel = host_backend(backend).kernels[name]
 
     def on_host(*arrays: Any, **static: object) -> Any:
         given = [x if is_of_text(x) else backend.to_numpy(x) for x in arrays]

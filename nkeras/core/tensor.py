@@ -175,6 +175,10 @@ class Tensor(Operators):
         recorder = observer.active()
         if recorder is not None:
             recorder.look(self)
+        return self.on_host()
+
+    def on_host(self) -> np.ndarray:
+        """As `numpy`, for functions of the host that replays call too; see `core/host.py`."""
         return self.data if self.dtype == STRING else self.backend.to_numpy(self.data)
 
     def handle(self) -> Tensor:

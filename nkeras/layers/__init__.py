@@ -93,6 +93,8 @@ from nkeras.layers.pooling import MaxPooling2D as MaxPooling2D
 from nkeras.layers.pooling import MaxPooling3D as MaxPooling3D
 from nkeras.layers.preprocessing.category_encoding import CategoryEncoding as CategoryEncoding
 from nkeras.layers.preprocessing.discretization import Discretization as Discretization
+from nkeras.layers.preprocessing.hashed_crossing import HashedCrossing as HashedCrossing
+from nkeras.layers.preprocessing.hashing import Hashing as Hashing
 from nkeras.layers.preprocessing.image.aug_mix import AugMix as AugMix
 from nkeras.layers.preprocessing.image.center_crop import CenterCrop as CenterCrop
 from nkeras.layers.preprocessing.image.colors import (
@@ -138,9 +140,12 @@ from nkeras.layers.preprocessing.image.tones import RandomContrast as RandomCont
 from nkeras.layers.preprocessing.image.tones import RandomInvert as RandomInvert
 from nkeras.layers.preprocessing.image.tones import RandomPosterization as RandomPosterization
 from nkeras.layers.preprocessing.image.tones import Solarization as Solarization
+from nkeras.layers.preprocessing.integer_lookup import IntegerLookup as IntegerLookup
 from nkeras.layers.preprocessing.normalization import Normalization as Normalization
 from nkeras.layers.preprocessing.pipeline import Pipeline as Pipeline
 from nkeras.layers.preprocessing.rescaling import Rescaling as Rescaling
+from nkeras.layers.preprocessing.string_lookup import StringLookup as StringLookup
+from nkeras.layers.preprocessing.text_vectorization import TextVectorization as TextVectorization
 from nkeras.layers.recurrent.bidirectional import Bidirectional as Bidirectional
 from nkeras.layers.recurrent.conv_lstm import ConvLSTM1D as ConvLSTM1D
 from nkeras.layers.recurrent.conv_lstm import ConvLSTM2D as ConvLSTM2D

@@ -161,7 +161,7 @@ class _Lower:
                 self._arrays[i] = value.source.storage()
             elif value.kind == "input" and self._given is not None:
                 self._arrays[i] = self._given[value.source]
-            elif value.dtype == STRING:
+            elif value.kind == "input" and value.dtype == STRING:
                 array = self._arrays[i] = blank(value.shape)
                 self._inputs.append(array)
             elif value.kind == "input":

@@ -216,7 +216,7 @@ class Recorder(observer.Observer):
     def on_host(self, function: Callable[..., object], tensors: Sequence[Tensor]) -> None:
         """Call a function of the host at this place of each replay."""
         with self.suspended():
-            function(*[tensor.backend.to_numpy(tensor.data) for tensor in tensors])
+            function(*[tensor.on_host() for tensor in tensors])
         self._numbers.clear()
         indices = tuple(self._index(tensor) for tensor in tensors)
         self.graph.steps.append(Host(function, indices))

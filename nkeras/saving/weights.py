@@ -177,6 +177,8 @@ def _mismatch(path: str, thing: Any, store: Any) -> str:
     """What does not fit between the weights of an object and what is stored of it."""
     if type(thing).load_own_variables.__module__.partition(".")[0] != "nkeras":
         return ""  # the user's own function knows
+    if getattr(thing, "knows_its_variables", False):
+        return ""
     if not isinstance(thing, Weighted):
         weights = thing.variables
         if len(weights) != len(store):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import recurrent_cases
 
-import nkeras.ops  # noqa: F401  primitives register
+import nkeras.ops.text  # noqa: F401  primitives register
 from nkeras.core.primitive import PRIMITIVES
 from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.kernels import KERNELS
@@ -491,7 +491,7 @@ def all_cases():
 
 CASES = {label: (name, arrays, static) for label, name, arrays, static in all_cases()}
 every_case = pytest.mark.parametrize("label", CASES)
-OF_TEXT = {name for name, one in PRIMITIVES.items() if one.takes_text}
+OF_TEXT = {name for name, one in PRIMITIVES.items() if one.takes_text} | {"text_counter"}
 WITHOUT_FLOATS = {"reduce_any", "reduce_all", "random_bits", *OF_TEXT}
 
 

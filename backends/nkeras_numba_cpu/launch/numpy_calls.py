@@ -35,6 +35,21 @@ def _called(
         return function(*arrays, **static)
 
 
+def run_now(kernel: Callable[..., None], count: int, work: int, *arguments: Any) -> None:
+    """Run the tasks of a kernel inside a function that `by_numpy` calls, also while a plan is made.
+
+    Such a function looks at what it computes, and a plan repeats the function.
+    """
+    around, launches = current.launches, list[Any]()
+    current.launches = launches
+    try:
+        kernel(count, work, *arguments)
+    finally:
+        current.launches = around
+    for function, given in launches:
+        function(*given)
+
+
 def _place(made: np.ndarray) -> np.ndarray:
     """Where each replay puts a result; the objects of text may not lie in memory of the plan."""
     return made.copy() if made.dtype.hasobject else empty(made.shape, made.dtype)

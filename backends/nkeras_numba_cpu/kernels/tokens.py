@@ -1,0 +1,292 @@
+"""Rows of bytes cut into tokens, which are numbered or counted: one pass, without any object.
+
+A row is standardized into a buffer, whose pieces are the tokens. For n-grams tokens are written to
+a second buffer with a space between each two, so that n-grams are pieces of that.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nkeras.backend.text import END, Packed, Tokens
+from nkeras_numba_cpu.compile.options import inner
+from nkeras_numba_cpu.emit.views import part
+from nkeras_numba_cpu.emit.words import BLOCK, first_bit, move_block, punctuation_at, spaces_at
+from nkeras_numba_cpu.kernels.words import cell_of, first_of, hash_of, number_of, put
+from nkeras_numba_cpu.launch.tasks import tasks
+from nkeras_numba_cpu.memory.allocation import own
+
+_WHOLE, _SPACES, _CHARACTERS, _ENDED = range(4)
+_SPLITS = {"": _WHOLE, "whitespace": _SPACES, "character": _CHARACTERS, "ended": _ENDED}
+_NUMBERS, _COUNTS, _BINARY = range(3)
+_END = END[0]
+
+
+class Cutting(NamedTuple):
+    """How compiled code cuts rows; see `nkeras.backend.text.Tokens`.
+
+    Attributes:
+        lower: whether letters become small.
+        strip: whether punctuation goes.
+        split: which of the four ways.
+        sizes: of n-grams; of size 0 where tokens are not joined.
+    """
+
+    lower: bool
+    strip: bool
+    split: int
+    sizes: np.ndarray
+
+    @property
+    def widths(self) -> int:
+        """Tokens in all n-grams that begin at one place."""
+        return int(self.sizes.sum()) if self.sizes.size else 1
+
+
+class Room(NamedTuple):
+    """Where rows are worked on: each lies behind `start + row * BLOCK`, or behind twice that.
+
+    Attributes:
+        own: standardized rows.
+        marks: where each token begins and ends, behind the beginning of the row; twice as far.
+        joined: the tokens with spaces between them; twice as far.
+    """
+
+    own: np.ndarray
+    marks: np.ndarray
+    joined: np.ndarray
+
+
+def room(packed: Packed, how: Cutting) -> Room:
+    """Room for all rows."""
+    size = int(packed.offsets[-1]) + BLOCK * len(packed.offsets)
+    joined = 2 * size if how.sizes.size else 1
+    return Room(own((size,), np.uint8), own((2 * size,), np.int32), own((joined,), np.uint8))
+
+
+def cutting(how: Tokens) -> Cutting:
+    """A way of cutting for compiled code."""
+    sizes = np.array(() if how.ngrams is None else how.ngrams, np.int64)
+    return Cutting(how.lower, how.strip, _SPLITS[how.split], sizes)
+
+
+@inner
+def _standardized(data, start, stop, how, own, base):
+    """Write a row to `own[base:]`; its size there."""
+    size = stop - start
+    row, result = part(data, start, size), part(own, base, size)
+    if how[0]:
+        for i in range(size):
+            byte = row[i]
+            result[i] = byte + 32 * ((byte >= 65) & (byte <= 90))
+    else:
+        for i in range(size):
+            result[i] = row[i]
+    return _stripped(own, base, size) if how[1] else size
+
+
+@inner
+def _stripped(own, base, size):
+    """Take the punctuation out of a row; its size then."""
+    end = base
+    for i in range(base, base + size, BLOCK):
+        count = min(BLOCK, base + size - i)
+        bits = punctuation_at(own, i)
+        if bits == 0 or count < BLOCK:
+            bits &= (np.uint64(1) << np.uint64(count)) - np.uint64(1)
+        if bits == 0:
+            if end != i:
+                move_block(own, i, end)
+            end += count
+            continue
+        for k in range(count):
+            own[end] = own[i + k]
+            end += 1 - np.int64((bits >> np.uint64(k)) & np.uint64(1))
+    return end - base
+
+
+@inner
+def _mark(own, base, size, split, marks, first):
+    """Put down where the tokens of a row begin and end; how many there are."""
+    count = first
+    if split == _SPACES:
+        inside = np.uint64(0)
+        for i in range(0, size, BLOCK):
+            known = np.uint64((1 << BLOCK) - 1)
+            if size - i < BLOCK:
+                known = (np.uint64(1) << np.uint64(size - i)) - np.uint64(1)
+            words = ~spaces_at(own, base + i) & known
+            edges = (words ^ ((words << np.uint64(1)) | inside)) & np.uint64((1 << BLOCK) - 1)
+            inside = words >> np.uint64(BLOCK - 1)
+            while edges:
+                marks[count] = i + first_bit(edges)
+                edges &= edges - np.uint64(1)
+                count += 1
+        if (count - first) & 1:
+            marks[count] = size
+            count += 1
+        return (count - first) >> 1
+    if split == _WHOLE:
+        marks[first], marks[first + 1] = 0, size
+        return 1
+    place = 0
+    while place < size:
+        marks[count] = place
+        if split == _CHARACTERS:
+            byte = own[base + place]
+            place += 1 + (byte >= 0xC0) + (byte >= 0xE0) + (byte >= 0xF0)
+            marks[count + 1] = min(place, size)
+        else:
+            while own[base + place] != _END:
+                place += 1
+            marks[count + 1] = place
+            place += 1
+        count += 2
+    return (count - first) >> 1
+
+
+@inner
+def _joined(own, base, marks, count, joined):
+    """Write the tokens of a row with spaces between them, and put down where they are then."""
+    write = 0
+    for i in range(count):
+        place, end = marks[2 * base + 2 * i], marks[2 * base + 2 * i + 1]
+        marks[2 * base + 2 * i] = write
+        for k in range(place, end):
+            joined[2 * base + write] = own[base + k]
+            write += 1
+        marks[2 * base + 2 * i + 1] = write
+        joined[2 * base + write] = 32
+        write += 1
+
+
+@inner
+def _cut(data, r, offsets, how, room):
+    """Standardize a row and mark its tokens; how many there are."""
+    own, marks, joined = room
+    base = offsets[r] + r * BLOCK
+    size = _standardized(data, offsets[r], offsets[r + 1], how, own, base)
+    count = _mark(own, base, size, how[2], marks, 2 * base)
+    if how[3].size:
+        _joined(own, base, marks, count, joined)
+    return count
+
+
+@tasks
+def count_tokens(task, rows, data, offsets, how, room, result):
+    sizes = how[3]
+    for r in range(task * rows, min(task * rows + rows, result.size)):
+        found = _cut(data, r, offsets, how, room)
+        total = found if sizes.size == 0 else 0
+        for size in sizes:
+            total += max(found - size + 1, 0)
+        result[r] = total
+
+
+@inner
+def _note(row, count, number, way):
+    """Put the number of a row's token down, or count it, or that there is one."""
+    if way == _NUMBERS:
+        row[count] = number
+    elif 0 <= number < row.size:
+        row[number] = 1 if way == _BINARY else row[number] + 1
+
+
+@inner
+def _number_row(data, r, offsets, how, room, table, way, row):
+    """Number the tokens of a row, as many as there is room for; how many there are."""
+    sizes = how[3]
+    own, marks, joined = room
+    most = row.size if way == _NUMBERS else np.iinfo(np.int64).max
+    found, base = _cut(data, r, offsets, how, room), offsets[r] + r * BLOCK
+    if sizes.size == 0:
+        found = min(found, most)
+        for i in range(found):
+            begin, end = marks[2 * base + 2 * i], marks[2 * base + 2 * i + 1]
+            _note(row, i, number_of(own, base + begin, np.int64(end - begin), table), way)
+        return found
+    count = 0
+    for size in sizes:
+        for i in range(min(found - size + 1, most - count)):
+            begin, end = marks[2 * base + 2 * i], marks[2 * base + 2 * (i + size) - 1]
+            number = number_of(joined, 2 * base + begin, np.int64(end - begin), table)
+            _note(row, count, number, way)
+            count += 1
+    return count
+
+
+@tasks
+def number_tokens(task, rows, data, offsets, how, room, table, fill, result):
+    for r in range(task * rows, min(task * rows + rows, result.shape[0])):
+        row = result[r]
+        count = _number_row(data, r, offsets, how, room, table, _NUMBERS, row)
+        for i in range(count, row.size):
+            row[i] = fill
+
+
+@tasks
+def add_tokens(task, rows, data, offsets, how, room, table, binary, result):
+    for r in range(task * rows, min(task * rows + rows, result.shape[0])):
+        row = result[r]
+        for i in range(row.size):
+            row[i] = 0
+        way = _BINARY if binary else _COUNTS
+        _number_row(data, r, offsets, how, room, table, way, row)
+
+
+@inner
+def _tally(buffer, begin, size, document, words, starts, cells, tallies, state):
+    """Count a token: as one more of its word, or as a new word."""
+    first = first_of(buffer, begin, size)
+    code = hash_of(buffer, begin, size, first)
+    cell = cells[cell_of(buffer, begin, size, first, code, words, starts, cells)]
+    if cell[0] == 0:
+        word = state[0]
+        state[0] = word + 1
+        put(cell, word, size, first, code, word)
+        place = starts[word]
+        for i in range(size):
+            words[place + i] = buffer[begin + i]
+        starts[word + 1] = place + size
+        tallies[word, 0] = tallies[word, 1] = 0
+        tallies[word, 2] = -1
+    tally = tallies[np.int64(cell[3])]
+    tally[0] += 1
+    if tally[2] != document:
+        tally[2] = document
+        tally[1] += 1
+
+
+@tasks
+def tally_rows(task, data, offsets, how, room, together, words, starts, cells, tallies, state):
+    """Count the tokens of rows from `state[1]` on, as far as there is room.
+
+    state: how many words there are, the next row, the document of the first row.
+    """
+    sizes = how[3]
+    own, marks, joined = room
+    widths = 0 if sizes.size else 1
+    for size in sizes:
+        widths += size
+    while state[1] < offsets.size - 1:
+        r = state[1]
+        length, base = offsets[r + 1] - offsets[r], offsets[r] + r * BLOCK
+        if 2 * (state[0] + (length + 1) * max(sizes.size, 1)) > cells.shape[0]:
+            return
+        if starts[state[0]] + widths * (2 * length + 1) + 8 > words.size:
+            return
+        document = state[2] + r // together
+        found = _cut(data, r, offsets, how, room)
+        if sizes.size == 0:
+            for i in range(found):
+                place, end = marks[2 * base + 2 * i], marks[2 * base + 2 * i + 1]
+                begin, size = base + place, np.int64(end - place)
+                _tally(own, begin, size, document, words, starts, cells, tallies, state)
+        for width in sizes:
+            for i in range(found - width + 1):
+                place, end = marks[2 * base + 2 * i], marks[2 * base + 2 * (i + width) - 1]
+                begin, size = 2 * base + place, np.int64(end - place)
+                _tally(joined, begin, size, document, words, starts, cells, tallies, state)
+        state[1] = r + 1
