@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
 from nkeras_numba_cpu.compile.options import inner
+from nkeras_numba_cpu.emit.views import part
 from nkeras_numba_cpu.kernels.registry import KERNELS
 from nkeras_numba_cpu.launch.tasks import tasks
 from nkeras_numba_cpu.loops.operands import operand, stored
@@ -41,7 +43,10 @@ def equalized_in_tiles(x: np.ndarray, *, tiles: tuple[int, int], clip_limit: flo
         _make_tables(count, 4 * result.size, source, clip_limit, tables)
         group = max(1, GRAIN // (width * channels))
         count = -(-batch * height // group)
-        _interpolate(count, 16 * result.size, source, group, tables, result)
+        down = _between(height, tiles[0], source.dtype.str)
+        across = _between(width, tiles[1], source.dtype.str)
+        flat = tables.reshape(-1)
+        _interpolate(count, 16 * result.size, source, group, tiles, down, across, flat, result)
     return stored(result, x.dtype)
 
 
@@ -130,32 +135,33 @@ def _make_tables(task, x, clip_limit, tables):
             level[i] = min(max(found, zero), x.dtype.type(255))
 
 
-@inner
-def _between(x, place, length, tiles):
-    """The tiles before and behind a place, and the share of the latter."""
-    kind = x.dtype.type
-    along = (kind(place) - kind(length / 2)) / kind(length)
-    tile = math.floor(along)
-    share = along - kind(tile)
-    return max(min(tile, tiles - 1), 0), max(min(tile + 1, tiles - 1), 0), share
+@lru_cache(maxsize=256)
+def _between(size: int, tiles: int, dtype: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each place along an axis: the tiles before and behind it, and the share of the latter."""
+    length = -(-size // tiles)
+    along = (np.arange(size).astype(dtype) - length / 2) / length
+    tile = np.floor(along)
+    places = [np.clip(tile + step, 0, tiles - 1).astype(np.uint64) for step in (0, 1)]
+    return places[0], places[1], (along - tile).astype(dtype)
 
 
 @tasks
-def _interpolate(task, x, group, tables, y):
+def _interpolate(task, x, group, tiles, down, across, tables, y):
     batch, height, width, channels = x.shape
-    rows, columns = tables.shape[1], tables.shape[2]
-    tile_height, tile_width = (height + rows - 1) // rows, (width + columns - 1) // columns
-    one = x.dtype.type(1)
+    above, low, shares = down
+    left, right, parts = across
+    one, of_tile = x.dtype.type(1), np.uint64(channels * LEVELS)
+    of_row = tiles[1] * channels * LEVELS
     for line in range(task * group, min(task * group + group, batch * height)):
         n = line // height
         i = line - n * height
-        above, low, down = _between(x, i, tile_height, rows)
-        upper, lower = tables[n, above], tables[n, low]
-        source, target = x[n, i], y[n, i]
+        first, second = n * tiles[0] + int(above[i]), n * tiles[0] + int(low[i])
+        upper, lower = part(tables, first * of_row, of_row), part(tables, second * of_row, of_row)
+        source, target, share = x[n, i], y[n, i], shares[i]
         for j in range(width):
-            left, right, across = _between(x, j, tile_width, columns)
+            before, behind, rest = left[j] * of_tile, right[j] * of_tile, parts[j]
             for c in range(channels):
-                level = _bin(x, source[j, c], LEVELS)
-                high = (one - across) * upper[left, c, level] + across * upper[right, c, level]
-                deep = (one - across) * lower[left, c, level] + across * lower[right, c, level]
-                target[j, c] = (one - down) * high + down * deep
+                level = np.uint64(c * LEVELS) + _bin(x, source[j, c], LEVELS)
+                high = (one - rest) * upper[before + level] + rest * upper[behind + level]
+                deep = (one - rest) * lower[before + level] + rest * lower[behind + level]
+                target[j, c] = (one - share) * high + share * deep
