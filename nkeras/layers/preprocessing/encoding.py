@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from nkeras import ops
+from nkeras.core import dtypes
 from nkeras.core.errors import refuse
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import DTypeLike
+from nkeras.ops.indexing import take_along_axis_grad
 
 OUTPUT_MODES = ("int", "one_hot", "multi_hot", "count")
 
@@ -45,14 +47,24 @@ def encoded(
         refuse("output_mode", output_mode, f"one of {OUTPUT_MODES}", "encoded")
     if output_mode == "int":
         return ops.cast(indices, dtype)
-    rank = len(indices.shape)
-    if output_mode == "multi_hot" and rank:
-        return ops.multi_hot(indices, depth, dtype=dtype)
-    if output_mode == "one_hot" and rank > 1 and indices.shape[-1] == 1:
-        indices = ops.squeeze(indices, -1)
-    vectors = ops.one_hot(indices, depth, dtype=dtype)
-    if output_mode != "count":
-        return vectors
-    if count_weights is not None:
-        vectors = vectors * ops.expand_dims(ops.cast(count_weights, dtype), -1)
-    return ops.sum(vectors, axis=min(1, rank - 1)) if rank else vectors
+    if output_mode == "one_hot" or not indices.shape:
+        if len(indices.shape) > 1 and indices.shape[-1] == 1:
+            indices = ops.squeeze(indices, -1)
+        return ops.one_hot(indices, depth, dtype=dtype)
+    counts = _counts(ops.cast(indices, "int32"), depth, dtypes.standardize(dtype), count_weights)
+    return ops.cast(counts if output_mode == "count" else ops.greater(counts, 0), dtype)
+
+
+def _counts(indices: Tensor, depth: int, dtype: str, weights: Tensor | None) -> Tensor:
+    """How often each index occurs along axis 1, or 0; no vector for each of them is made."""
+    axis = min(1, len(indices.shape) - 1)
+    wide = dtype if dtype == "float64" else "float32"
+    ones = ops.ones_like(indices, wide) if weights is None else ops.cast(weights, wide)
+    known = ops.logical_and(ops.greater_equal(indices, 0), ops.less(indices, depth))
+    added = take_along_axis_grad(  # zeros, to which these are added at their places
+        ops.where(known, ones, 0.0),
+        ops.where(known, indices, 0),
+        shape=(*indices.shape[:axis], depth, *indices.shape[axis + 1 :]),
+        axis=axis,
+    )
+    return ops.moveaxis(added, axis, -1)

@@ -49,6 +49,12 @@ def _gather_nd(x: Value, indices: Value) -> Value:
     return node("GatherND", x, _long(indices))
 
 
+@computes("take_along_axis_grad")
+def _take_along_axis_grad(grad_y: Value, indices: Value, *, shape: Shape, axis: int) -> Value:
+    zeros = expanded(constant(0, grad_y.dtype), shape)
+    return node("ScatterElements", zeros, _long(indices), grad_y, axis=axis, reduction="add")
+
+
 @computes("scatter_nd")
 def _scatter_nd(indices: Value, values: Value, *, shape: Shape) -> Value:
     zeros = expanded(constant(0, values.dtype), shape)
