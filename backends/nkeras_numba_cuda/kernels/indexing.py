@@ -75,7 +75,7 @@ def segment_starts(starts, targets, order):
 def _segments(targets: Array, rows: int) -> tuple[Array, Array]:
     """Positions of the targets in their order, and where those of each row start among them."""
     targets = contiguous(targets.reshape(-1).astype("int64", copy=False))
-    order = array_module().argsort(targets, kind="stable").astype("int64", copy=False)
+    order = OWN["argsort"](targets, axis=0).astype("int64", copy=False)
     starts = empty((rows + 1,), "int64")
     segment_starts.launch(rows + 1, starts, targets, order)
     return order, starts
