@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import nkeras
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
@@ -87,7 +89,8 @@ def test_locally_connected_beats_its_convolutional_twin() -> None:
 
 
 def test_images_from_folder() -> None:
-    assert 0.0 <= load("images_from_folder")["main"](epochs=2, count=30) <= 1.0
+    with nkeras.use_backend("numpy"):  # compiles nothing
+        assert 0.0 <= load("images_from_folder")["main"](epochs=1, count=12) <= 1.0
 
 
 @pytest.mark.long

@@ -235,7 +235,13 @@ def model() -> nkeras.Sequential:
     return found
 
 
-def test_training_is_that_on_arrays(tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("numba_cpu", marks=pytest.mark.long)])
+def test_training_is_that_on_arrays(backend: str, tmp_path: Path) -> None:
+    with nkeras.use_backend(backend):
+        _train(tmp_path)
+
+
+def _train(tmp_path: Path) -> None:
     y = values().sum(1)
     for array in (memmap(tmp_path, values("float64")), dataset(tmp_path, values())):
         ours, theirs = model(), model()
