@@ -107,7 +107,7 @@ MOVES = {"astype", "copy", "setitem", "fill", "zeros"}
 """CuPy casts and moves numbers; what else it computes is listed for each model."""
 LEFT = [
     (images, set()),
-    (transformer, {"argsort"}),  # of the indices, for the gradient of an embedding
+    (transformer, set()),
     (lambda: sequence(layers.LSTM(4, dropout=0.1, recurrent_dropout=0.2)), {"add"}),
     (lambda: sequence(layers.GRU(4)), {"add"}),
     (lambda: sequence(layers.GRU(4, reset_after=False, recurrent_dropout=0.2)), {"add"}),
