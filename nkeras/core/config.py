@@ -158,7 +158,8 @@ def set_convolution_algorithm(value: str) -> None:
     convolutions and float64 are always direct.
 
     Args:
-        value: `"auto"` (4 x 4 where it is faster), `"winograd_f2"` (2 x 2 there) or `"direct"`.
+        value: `"auto"` (4 x 4 where it is faster, 2 x 2 for one image or a few, where that is),
+            `"winograd_f2"` (2 x 2 in all of these) or `"direct"`.
 
     Source: https://arxiv.org/abs/1509.09308
     """

@@ -141,6 +141,10 @@ class _Rewriter:
                 del self._makers[i]
         return place, position
 
+    def is_used(self, index: int | None) -> bool:
+        """Whether a call or the caller uses a value."""
+        return index is not None and (index in self._kept or bool(self._users.get(index)))
+
     def maker(self, index: int | None) -> Call | None:
         """The call that makes a value."""
         return self._makers.get(index)
@@ -184,6 +188,7 @@ def _with_activation(call: Call, then: Call, name: str) -> Calls:
     return (call._replace(static=static, outputs=then.outputs),)
 
 
+@rewrite("pad", "conv", rounds=True)
 @rewrite("pad", "conv_bias", rounds=True)
 def _pad_by_convolution(steps: _Rewriter, pad: Call, conv: Call) -> Calls | None:
     """Zeros around an image, then a convolution: one that pads by itself."""
@@ -257,6 +262,29 @@ def _limited_relu_in_epilogue(steps: _Rewriter, call: Call, relu: Call) -> Calls
     """With slope 0, limit 6 and threshold 0 it is relu6."""
     numbers = [steps.number(i) for i in relu.inputs[1:]]
     return _with_activation(call, relu, "relu6") if numbers == [0.0, 6.0, 0.0] else None
+
+
+@rewrite("pad", "max_pool")
+def _pad_by_pooling(steps: _Rewriter, pad: Call, pool: Call) -> Calls | None:
+    """Zeros around what is never negative, then max pooling: one that pads by itself."""
+    width = pad.static["pad_width"]
+    if pad.static["mode"] != "constant" or pad.static["constant"] != 0:
+        return None
+    if any(width[0]) or any(width[-1]) or not _is_never_negative(steps.maker(pad.inputs[0])):
+        return None
+    if any(map(steps.is_used, pool.outputs[1:])):
+        return None  # places of the largest values are counted from the window's first pixel
+    pairs = zip(width[1:-1], pool.static["padding"], strict=True)
+    padding = tuple((a + low, b + high) for (a, b), (low, high) in pairs)
+    if any(max(ends) >= size for ends, size in zip(padding, pool.static["pool_size"], strict=True)):
+        return None  # a window of zeros alone
+    static = {**pool.static, "padding": padding}
+    return (pool._replace(inputs=pad.inputs, static=static),)
+
+
+def _is_never_negative(call: Call | None) -> bool:
+    relus = ("relu", "relu6")
+    return call is not None and (call.name in relus or call.static.get("activation") in relus)
 
 
 @rewrite("max_pool_grad", "relu_grad_x")

@@ -13,6 +13,9 @@ from nkeras.saving.hdf5 import Reader
 
 _MAX_TEXTS = 1_000_000
 _MUCH = 1 << 28  # bytes of the texts of an attribute
+# Beside the names of a model's layers lies its configuration, one text of 1 MB where there are 800
+# layers. So a large file may have more.
+_PER_BYTE, _MOST = 64, 1 << 31
 _HEAP = b"GCOL"  # how a heap begins in the file; its size follows
 _HEADER_OF_HEAP = 16
 _PIECE = 1 << 24
@@ -109,7 +112,8 @@ def _read(reader: Reader, path: str, name: str) -> list[str] | None:
             raise _refused(reader, path, name, f"has the dtype {short(stored.dtype)}, not text")
         number = int(np.prod(shape))
         if number > 1 and number * reader.file_size > _MUCH:
-            if stored.dtype.kind == "O" and number * _largest_heap(reader) > _MUCH:
+            most = max(_MUCH, min(_MOST, _PER_BYTE * reader.file_size))
+            if stored.dtype.kind == "O" and number * _largest_heap(reader) > most:
                 raise _refused(reader, path, name, f"claims {number} large texts")
         values = np.empty(shape, stored.dtype)
         stored.read(values)

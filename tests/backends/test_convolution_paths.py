@@ -142,6 +142,27 @@ def test_the_algorithm_can_be_chosen():
         config.set_convolution_algorithm("fft")
 
 
+def test_one_small_image_has_tiles_of_2_x_2():
+    case = ((1, 11, 10, 64), (3, 3, 64, 80), 1, 1, 1, 1)
+    shapes = shapes_of(case)
+    assert not winograd.suits(shapes, "float32", False)
+    assert winograd.suits_few_tiles(shapes, "float32")
+    assert not winograd.suits_few_tiles(shapes, "float64")
+    for x in ((1, 9, 9, 64), (3, 7, 14, 64)):
+        assert not winograd.suits_few_tiles(shapes._replace(x=x), "float32")
+    assert not winograd.suits_few_tiles(shapes._replace(strides=(2, 2)), "float32")
+    check(case, "float32", 1e-5)
+    x, kernel, _, _ = arrays_of(case)
+    found = KERNELS["conv"](x, kernel, **static_arguments(case))
+    try:
+        config.set_convolution_algorithm("direct")
+        direct = KERNELS["conv"](x, kernel, **static_arguments(case))
+    finally:
+        config.set_convolution_algorithm("auto")
+    assert np.abs(found - direct).max() < 4e-6 * np.abs(direct).max()
+    assert not np.array_equal(found, direct)
+
+
 def test_winograd_is_for_float32_windows_of_3_x_3_alone():
     shapes = shapes_of(WINOGRAD["whole tiles"])
     assert not winograd.suits(shapes, "float64", False)

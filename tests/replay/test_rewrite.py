@@ -238,6 +238,30 @@ def test_zeros_around_an_image_are_part_of_the_convolution(kind, strides) -> Non
     assert "pad" not in calls(model, "predict")
 
 
+def test_zeros_are_part_of_a_convolution_without_bias() -> None:
+    pad = layers.ZeroPadding2D(((0, 1), (2, 1)))
+    model = normalizing(pad, layers.SeparableConv2D(5, 3, use_bias=False))
+    np.testing.assert_allclose(predict(model), model(X).numpy(), rtol=1e-6, atol=1e-6)
+    assert "pad" not in calls(model, "predict")
+
+
+@pytest.mark.parametrize(
+    ("activation", "zeros", "merged"),
+    [("relu", 1, True), ("relu6", 2, True), ("relu", 3, False), ("tanh", 1, False)],
+)
+def test_zeros_around_an_image_are_part_of_max_pooling(
+    activation: str, zeros: int, merged: bool
+) -> None:
+    inner = layers.Conv2D(5, 3, activation=activation), layers.ZeroPadding2D(zeros)
+    model = normalizing(*inner, layers.MaxPooling2D(3, strides=2))
+    np.testing.assert_array_equal(predict(model), model(X).numpy())
+    assert ("pad" in calls(model, "predict")) != merged
+    model.compile("sgd", "mse")
+    for _ in range(4):
+        model.train_on_batch(X, np.zeros(model(X).shape))
+    assert "pad" in calls(model, "train")
+
+
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 def test_relu_of_a_layer_gets_into_its_kernel(data_format: str) -> None:
     inner = layers.Conv2D(5, 3, activation="relu", data_format=data_format)

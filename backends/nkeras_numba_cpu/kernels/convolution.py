@@ -150,7 +150,10 @@ def _mixed(
 ) -> np.ndarray:
     """A convolution that mixes channels, or its gradient for x, flat."""
     dtype = _NAMES[x.dtype]
-    if outputs := _winograd_outputs(shapes, dtype, backward):
+    outputs = _winograd_outputs(shapes, dtype, backward)
+    if not (outputs or backward or config.convolution_algorithm() == "direct"):
+        outputs = 2 if winograd.suits_few_tiles(shapes, dtype) else 0
+    if outputs:
         tiles = winograd.winograd_schedule(shapes, dtype, backward, outputs)
         return winograd.correlate(x, kernel, bias, addend, mode, tiles, outputs)
     schedule = convolution_schedule(shapes, dtype, backward, bias is not None, mode, stays(kernel))

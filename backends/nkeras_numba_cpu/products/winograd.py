@@ -48,6 +48,9 @@ _MANY = 32  # tasks that work is cut into
 _INPUT = 1 << 16  # elements of the transformed input of a task, for the second-level cache
 # Below these the transforms cost more than they save. The kernel's needs tiles that make up for it.
 _LEAST_CHANNELS, _LEAST_TILES, _KERNEL_PER_TILE = 16, 12, 3500
+# With few tiles, F(2x2, 3x3): its transformed kernel is less than half as large, and reading it is
+# what takes the time.
+_FEW_CHANNELS, _FEW_PIXELS, _FEW_SIDE = 64, 100, 8
 
 
 class KernelSteps(NamedTuple):
@@ -112,19 +115,35 @@ class Schedule(NamedTuple):
 
 
 def suits(shapes: Shapes, dtype: str, backward: bool) -> bool:
-    """Whether this way is possible, and faster than the direct one."""
-    if (
-        dtype != "float32"
-        or shapes.groups != 1
-        or shapes.kernel[:-2] != (3, 3)
-        or (shapes.strides, shapes.dilation) != ((1, 1), (1, 1))
-        or min(shapes.kernel[-2:]) < _LEAST_CHANNELS
-    ):
+    """Whether F(4x4, 3x3) is possible, and faster than the direct way."""
+    if not _is_possible(shapes, dtype, _LEAST_CHANNELS):
         return False
     height, width = shapes.x[1:-1] if backward else shapes.spatial
     tiles = shapes.x[0] * height * width / 16
     matrix = shapes.kernel[-2] * shapes.kernel[-1]
     return min(height, width) >= 3 and tiles >= _LEAST_TILES + matrix / _KERNEL_PER_TILE
+
+
+def suits_few_tiles(shapes: Shapes, dtype: str) -> bool:
+    """Whether F(2x2, 3x3) is faster where F(4x4, 3x3) is not, for one image or a few.
+
+    Predictions transform the kernel once. Where it is done for each call, that of one image takes
+    longer than the direct way, that of two does not.
+    """
+    if not _is_possible(shapes, dtype, _FEW_CHANNELS):
+        return False
+    height, width = shapes.spatial
+    return min(height, width) >= _FEW_SIDE and shapes.x[0] * height * width >= _FEW_PIXELS
+
+
+def _is_possible(shapes: Shapes, dtype: str, least_channels: int) -> bool:
+    return (
+        dtype == "float32"
+        and shapes.groups == 1
+        and shapes.kernel[:-2] == (3, 3)
+        and (shapes.strides, shapes.dilation) == ((1, 1), (1, 1))
+        and min(shapes.kernel[-2:]) >= least_channels
+    )
 
 
 def correlate(
