@@ -122,6 +122,12 @@ def test_forecast() -> None:
     assert error < yesterday
 
 
+def test_structured_data() -> None:
+    accuracy, risk = load("structured_data")["main"](rows=1000, epochs=4)
+    assert accuracy > 0.65
+    assert risk > 0.5
+
+
 def test_custom_layer_and_train_step() -> None:
     assert load("custom_layer_and_train_step")["main"]() > 0.97
 

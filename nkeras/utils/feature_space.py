@@ -182,7 +182,7 @@ class FeatureSpace(layers.Layer):
     ) -> Feature:
         """Integers that stand for categories, which are learned."""
         name = name or auto_name("integer_categorical")
-        layer = _layer("IntegerLookup")(
+        layer = layers.IntegerLookup(
             name=f"{name}_preprocessor", max_tokens=max_tokens, num_oov_indices=num_oov_indices
         )
         return Feature("int32", layer, output_mode)
@@ -197,7 +197,7 @@ class FeatureSpace(layers.Layer):
     ) -> Feature:
         """Texts that stand for categories, which are learned."""
         name = name or auto_name("string_categorical")
-        layer = _layer("StringLookup")(
+        layer = layers.StringLookup(
             name=f"{name}_preprocessor", max_tokens=max_tokens, num_oov_indices=num_oov_indices
         )
         return Feature("string", layer, output_mode)
@@ -208,7 +208,7 @@ class FeatureSpace(layers.Layer):
     ) -> Feature:
         """Texts that stand for categories, of which several may share a place."""
         name = name or auto_name("string_hashed")
-        layer = _layer("Hashing")(name=f"{name}_preprocessor", num_bins=num_bins)
+        layer = layers.Hashing(name=f"{name}_preprocessor", num_bins=num_bins)
         return Feature("string", layer, output_mode)
 
     @classmethod
@@ -217,7 +217,7 @@ class FeatureSpace(layers.Layer):
     ) -> Feature:
         """Integers that stand for categories, of which several may share a place."""
         name = name or auto_name("integer_hashed")
-        layer = _layer("Hashing")(name=f"{name}_preprocessor", num_bins=num_bins)
+        layer = layers.Hashing(name=f"{name}_preprocessor", num_bins=num_bins)
         return Feature("int32", layer, output_mode)
 
     def __init__(
@@ -253,7 +253,7 @@ class FeatureSpace(layers.Layer):
         }
         self.preprocessors = {name: one.preprocessor for name, one in self.features.items()}
         self.crossers = {
-            cross.name: _layer("HashedCrossing")(cross.crossing_dim, name=cross.name)
+            cross.name: layers.HashedCrossing(cross.crossing_dim, name=cross.name)
             for cross in self.crosses
         }
         self.one_hot_encoders: dict[str, layers.CategoryEncoding] = {}
@@ -341,7 +341,7 @@ class FeatureSpace(layers.Layer):
         return [
             name
             for name, layer in self.preprocessors.items()
-            if hasattr(layer, "adapt") and _learns(layer)
+            if hasattr(layer, "adapt") and getattr(layer, "learns", True)
         ]
 
     def _check_adapted(self) -> None:
@@ -482,16 +482,6 @@ class TFDIdentity(DataLayer):
     def call(self, x: Tensor) -> Tensor:
         """The same tensor."""
         return x
-
-
-def _learns(layer: Any) -> bool:
-    """Whether a layer has anything to learn: what it could learn was not given."""
-    lookup = getattr(layer, "_lookup_layer", layer)
-    return getattr(layer, "learns", not getattr(lookup, "_has_input_vocabulary", False))
-
-
-def _layer(name: str) -> Any:
-    return getattr(layers, name)
 
 
 def _cardinality(name: str, layer: Any) -> int:

@@ -259,6 +259,11 @@ class IndexLookup(DataLayer):
 
     # Learning.
 
+    @property
+    def learns(self) -> bool:
+        """Whether `adapt` has anything to learn: no vocabulary was given."""
+        return not self._has_input_vocabulary
+
     def adapt(self, data: AdaptData, steps: int | None = None) -> None:
         """Learn the vocabulary from data: terms by how often they occur, most frequent first.
 

@@ -201,6 +201,11 @@ class TextVectorization(DataLayer):
         """Take a vocabulary, in place of one that was there; see `StringLookup.set_vocabulary`."""
         self._lookup_layer.set_vocabulary(vocabulary, idf_weights=idf_weights)
 
+    @property
+    def learns(self) -> bool:
+        """Whether `adapt` has anything to learn: no vocabulary was given."""
+        return self._lookup_layer.learns
+
     def adapt(
         self, data: AdaptData, batch_size: int | None = None, steps: int | None = None
     ) -> None:
