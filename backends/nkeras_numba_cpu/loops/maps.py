@@ -381,7 +381,20 @@ def _expand(target, source, item, n, columns, rows, row, by_outer, by_row, by_co
     """Fill `n` elements with whole lines of an argument; `source` is its element for the first."""
     while n > 0:
         length = min(columns, n)
-        if item == 4 and (length <= _NARROW or not by_column):
+        lines = 1
+        if columns == 3 and not by_column and n >= 3 and item in (1, 4):
+            lines = min(n // 3, rows - row)
+            if item == 4:
+                _set_triples(_words(target), _words(source), lines, by_row)
+            else:
+                _set_triples(_bytes(target), _bytes(source), lines, by_row)
+            length = 3 * lines
+        elif by_column and by_row == 0 and n >= columns:
+            lines = min(n // columns, rows - row)
+            length = lines * columns
+            _copy(target, source, columns * item)
+            _repeat(target, columns * item, length * item)
+        elif item == 4 and (length <= _NARROW or not by_column):
             _set_line(_words(target), _words(source), length, by_column)
         elif item == 1 and (length <= _NARROW or not by_column):
             _set_line(_bytes(target), _bytes(source), length, by_column)
@@ -391,23 +404,30 @@ def _expand(target, source, item, n, columns, rows, row, by_outer, by_row, by_co
             _copy(target, source, item)
             _repeat(target, item, length * item)
         target += length * item
-        n -= columns
-        source += by_row * item
-        row += 1
+        n -= lines * columns
+        source += lines * by_row * item
+        row += lines
         if row == rows:
             row = 0
             source += (by_outer - rows * by_row) * item
 
 
 @inner
+def _set_triples(target, source, lines, by_row):
+    """Each element three times: what images of one channel are beside those of three."""
+    if by_row == 1:
+        for i in range(lines):
+            target[3 * i] = target[3 * i + 1] = target[3 * i + 2] = source[i]
+    else:
+        for i in range(lines):
+            target[3 * i] = target[3 * i + 1] = target[3 * i + 2] = source[i * by_row]
+
+
+@inner
 def _set_line(target, source, length, by_column):
-    """A line of elements, or of one element again and again; three are the channels of images."""
+    """A line of elements, or of one element again and again."""
     first = source[0]
-    if length == 3:
-        target[0] = first
-        target[1] = source[by_column]
-        target[2] = source[2 * by_column]
-    elif by_column:
+    if by_column:
         for j in range(length):
             target[j] = source[j]
     else:
