@@ -127,8 +127,7 @@ def suits(shapes: Shapes, dtype: str, backward: bool) -> bool:
 def suits_few_tiles(shapes: Shapes, dtype: str) -> bool:
     """Whether F(2x2, 3x3) is faster where F(4x4, 3x3) is not, for one image or a few.
 
-    Predictions transform the kernel once. Where it is done for each call, that of one image takes
-    longer than the direct way, that of two does not.
+    Predictions transform the kernel once; where each call does, as eagerly, it is faster too.
     """
     if not _is_possible(shapes, dtype, _FEW_CHANNELS):
         return False
