@@ -113,6 +113,10 @@ def test_sequence_classification() -> None:
     assert load("sequence_classification")["main"](epochs=4) > 0.9
 
 
+def test_text_classification() -> None:
+    assert load("text_classification")["main"](epochs=3, count=600) > 0.8
+
+
 def test_transformer_sorts() -> None:
     assert load("transformer_sorts")["main"](epochs=2, count=4000) > 0.5
 

@@ -1,0 +1,41 @@
+"""How long text takes to become numbers, beside TensorFlow's kernels in Keras' own layers.
+
+    python benchmarks/text.py --peers-python .peers/bin/python
+
+Texts are generated: words as often as Zipf's law has them, with capitals and punctuation. Both get
+what they take without a copy: TensorFlow a string tensor inside `tf.function`, nkeras a tensor of
+text. `adapt` learns the vocabulary from the same texts.
+"""
+
+from __future__ import annotations
+
+from measuring import FOLDER, Question, options
+
+from nkeras.cli.peers import Bar, Row
+
+FRAMEWORKS = ("nkeras", "tensorflow")
+TEXTS, WORDS = 2000, 200
+AT_LEAST = (Bar(ratio=1 / 3),)
+
+
+def rows() -> list[Row]:
+    """All rows."""
+    found = [
+        Row(f"{case}, {TEXTS} texts of {WORDS} words", {"case": case}, bars=AT_LEAST, samples=TEXTS)
+        for case in ("sequences", "count vectors", "bigrams", "characters", "adapt")
+    ]
+    words = TEXTS * WORDS // 4
+    found += [
+        Row(f"{case} of {words} words", {"case": case}, samples=words)
+        for case in ("lookup", "hashing", "salted hashing")
+    ]
+    return found
+
+
+def main() -> None:
+    chosen = options(__doc__, rounds=5).parse_args()
+    Question("text", rows(), FRAMEWORKS, chosen).take_turns(FOLDER / "text_worker.py")
+
+
+if __name__ == "__main__":
+    main()
