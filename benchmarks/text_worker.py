@@ -70,12 +70,8 @@ def make(framework: str, case: dict[str, Any]) -> Callable[[], None]:
     else:
         layer = keras.layers.Hashing(1 << 20, salt=None if name == "hashing" else [1, 2])
     split = [word for row in rows[: TEXTS // 4] for word in row.split()]
-    data = convert(rows if name in OPTIONS else split)
-    if name == "adapt":
-        return lambda: layer.adapt(data)
     called: Any = tf.function(lambda x: layer(x)) if is_tensorflow else layer
-
-    def run() -> None:
-        called(data)
-
-    return run
+    if name not in OPTIONS:
+        return lambda: called(convert(split))
+    data = convert(rows)
+    return lambda: (layer.adapt if name == "adapt" else called)(data)

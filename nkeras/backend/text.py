@@ -11,6 +11,8 @@ import numpy as np
 PUNCTUATION = string.punctuation.encode()
 END = b"\xff"  # no byte of UTF-8: ends each token of a row that others have cut
 
+SPARE = 64
+
 Salt = tuple[int, int] | None
 """The key of SipHash; FarmHash for None."""
 
@@ -78,7 +80,7 @@ class Packed(NamedTuple):
     """Rows of text in one array.
 
     Attributes:
-        data: UTF-8, uint8; 8 more bytes may be read behind the last row.
+        data: UTF-8, uint8; `SPARE` more bytes may be read behind the last row.
         offsets: where each row begins, and the end of the last one: int64.
     """
 
@@ -117,16 +119,16 @@ def packed(x: np.ndarray) -> Packed:
     joined = _joined(rows)
     if joined is None or not joined.isascii():
         rows = [to_bytes(row) for row in rows]
-        data = b"".join(rows)
+        data = b"".join([*rows, bytes(SPARE)])
     else:
         data = joined.encode()
     offsets = np.zeros(len(rows) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, rows), np.int64, len(rows)), out=offsets[1:])
-    return Packed(np.frombuffer(data + bytes(8), np.uint8), offsets)
+    return Packed(np.frombuffer(data, np.uint8), offsets)
 
 
 def _joined(rows: list[Any]) -> str | None:
     try:
-        return "".join(rows)
+        return "".join([*rows, "\0" * SPARE])
     except TypeError:  # there are bytes among them
         return None

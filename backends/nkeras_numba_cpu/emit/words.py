@@ -41,7 +41,9 @@ def _finder(ranges: tuple[tuple[int, int], ...]) -> Any:
 
         def codegen(context, builder, signature, values):
             kind = ir.VectorType(ir.IntType(8), BLOCK)
-            found = builder.load(_pointer(context, builder, signature, values, kind), align=1)
+            found = builder.load(
+                _pointer(context, builder, signature.args[0], values, kind), align=1
+            )
             bits: Any = ir.Constant(ir.VectorType(ir.IntType(1), BLOCK), [0] * BLOCK)
             for first, last in ranges:
                 apart = builder.sub(found, ir.Constant(kind, [first] * BLOCK))
@@ -54,23 +56,30 @@ def _finder(ranges: tuple[tuple[int, int], ...]) -> Any:
     return intrinsic(find)
 
 
-def _pointer(context: Any, builder: Any, signature: Any, values: Any, kind: Any) -> Any:
-    array = context.make_array(signature.args[0])(context, builder, values[0])
+def _pointer(context: Any, builder: Any, array_type: Any, values: Any, kind: Any) -> Any:
+    array = context.make_array(array_type)(context, builder, values[0])
     address = builder.gep(array.data, [values[1]], inbounds=True)
     return builder.bitcast(address, kind.as_pointer())
 
 
-def _move(typingctx, data, place, to):
-    """Copy `BLOCK` bytes inside an array; the two pieces may overlap."""
+def _copy(typingctx, data, place, own, to, lower):
+    """Copy `BLOCK` bytes to another array; with `lower`, letters of ASCII become small."""
 
     def codegen(context, builder, signature, values):
         kind = ir.VectorType(ir.IntType(8), BLOCK)
-        block = builder.load(_pointer(context, builder, signature, values, kind), align=1)
-        target = _pointer(context, builder, signature, [values[0], values[2]], kind)
-        builder.store(block, target, align=1)
+        block = builder.load(
+            _pointer(context, builder, signature.args[0], values[:2], kind), align=1
+        )
+        apart = builder.sub(block, ir.Constant(kind, [ord("A")] * BLOCK))
+        is_large = builder.icmp_unsigned("<=", apart, ir.Constant(kind, [25] * BLOCK))
+        small = builder.or_(block, ir.Constant(kind, [32] * BLOCK))
+        lowered = builder.select(is_large, small, block)
+        flag = builder.trunc(values[4], ir.IntType(1))
+        target = _pointer(context, builder, signature.args[2], values[2:4], kind)
+        builder.store(builder.select(flag, lowered, block), target, align=1)
         return context.get_dummy_value()
 
-    return types.void(data, types.int64, types.int64), codegen
+    return types.void(data, types.int64, own, types.int64, types.boolean), codegen
 
 
 def _first_bit(typingctx, bits):
@@ -84,5 +93,5 @@ def _first_bit(typingctx, bits):
 
 spaces_at: Any = _finder(_SPACES)
 punctuation_at: Any = _finder(_PUNCTUATION)
-move_block: Any = intrinsic(_move)
+copy_block: Any = intrinsic(_copy)
 first_bit: Any = intrinsic(_first_bit)

@@ -12,8 +12,7 @@ import numpy as np
 
 from nkeras.backend.text import END, Packed, Tokens
 from nkeras_numba_cpu.compile.options import inner
-from nkeras_numba_cpu.emit.views import part
-from nkeras_numba_cpu.emit.words import BLOCK, first_bit, move_block, punctuation_at, spaces_at
+from nkeras_numba_cpu.emit.words import BLOCK, copy_block, first_bit, punctuation_at, spaces_at
 from nkeras_numba_cpu.kernels.words import cell_of, first_of, hash_of, number_of, put
 from nkeras_numba_cpu.launch.tasks import tasks
 from nkeras_numba_cpu.memory.allocation import own
@@ -74,36 +73,26 @@ def cutting(how: Tokens) -> Cutting:
 
 @inner
 def _standardized(data, start, stop, how, own, base):
-    """Write a row to `own[base:]`; its size there."""
-    size = stop - start
-    row, result = part(data, start, size), part(own, base, size)
-    if how[0]:
-        for i in range(size):
-            byte = row[i]
-            result[i] = byte + 32 * ((byte >= 65) & (byte <= 90))
-    else:
-        for i in range(size):
-            result[i] = row[i]
-    return _stripped(own, base, size) if how[1] else size
+    """Write a row to `own[base:]`; its size there. More bytes are written, which are not its own.
 
-
-@inner
-def _stripped(own, base, size):
-    """Take the punctuation out of a row; its size then."""
+    Pieces between punctuation are copied as blocks; the next one begins where a piece ends.
+    """
+    lower, strip = how[0], how[1]
     end = base
-    for i in range(base, base + size, BLOCK):
-        count = min(BLOCK, base + size - i)
-        bits = punctuation_at(own, i)
-        if bits == 0 or count < BLOCK:
-            bits &= (np.uint64(1) << np.uint64(count)) - np.uint64(1)
-        if bits == 0:
-            if end != i:
-                move_block(own, i, end)
-            end += count
-            continue
-        for k in range(count):
-            own[end] = own[i + k]
-            end += 1 - np.int64((bits >> np.uint64(k)) & np.uint64(1))
+    for i in range(start, stop, BLOCK):
+        size, first = min(BLOCK, stop - i), 0
+        if strip:
+            bits = punctuation_at(data, i) & ((np.uint64(1) << np.uint64(size)) - np.uint64(1))
+            while bits:
+                place = first_bit(bits)
+                bits &= bits - np.uint64(1)
+                if place > first:
+                    copy_block(data, i + first, own, end, lower)
+                    end += place - first
+                first = place + 1
+        if size > first:
+            copy_block(data, i + first, own, end, lower)
+            end += size - first
     return end - base
 
 

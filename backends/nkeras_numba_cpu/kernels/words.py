@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nkeras.backend.text import Packed, Table
+from nkeras.backend.text import SPARE, Packed, Table
 from nkeras_numba_cpu.compile.options import inner
 from nkeras_numba_cpu.emit.words import word64_at
 from nkeras_numba_cpu.kernels.hashes import bucket, tail_at
@@ -121,7 +121,7 @@ def salted(salt: tuple[int, int] | None) -> tuple[bool, int, int]:
 def prepared(table: Table) -> tuple[Any, ...]:
     """A table as compiled code takes it."""
     if table.prepared is None:
-        data = np.frombuffer(b"".join(table.words) + bytes(8), np.uint8)
+        data = np.frombuffer(b"".join(table.words) + bytes(SPARE), np.uint8)
         offsets = np.zeros(len(table.words) + 1, np.int64)
         np.cumsum([len(word) for word in table.words], out=offsets[1:])
         table.prepared = (
