@@ -104,7 +104,9 @@ class Model(Inspected, Trainer, Layer):
             raise NotImplementedError(
                 f"Model {type(self).__name__} does not have a `call()` method implemented."
             )
-        return self._graph.run(self._graph.standardize(inputs, mask, self.name))
+        outputs = self._graph.run(self._graph.standardize(inputs, mask, self.name))
+        is_one = isinstance(outputs, (list, tuple)) and len(outputs) == 1
+        return outputs[0] if is_one else outputs  # as in Keras
 
     @property
     def layers(self) -> list[Layer]:
