@@ -169,16 +169,6 @@ ENDINGS = (".keras", ".h5", ".weights.h5")
     [
         pytest.param("MobileNet", SMALL, marks=pytest.mark.long),
         pytest.param("MobileNetV3Small", {"input_shape": (32, 32, 3)}, marks=pytest.mark.long),
-        pytest.param(
-            "ConvNeXtTiny",
-            {"input_shape": (32, 32, 3), "include_top": False, "pooling": "avg"},
-            marks=pytest.mark.long,
-        ),
-        pytest.param(
-            "InceptionResNetV2",
-            {"input_shape": (75, 75, 3), "include_top": False, "pooling": "avg"},
-            marks=pytest.mark.long,
-        ),
     ],
 )
 def test_models_go_both_ways(name: str, arguments: dict[str, Any], tmp_path: Path) -> None:
@@ -197,6 +187,25 @@ def test_models_go_both_ways(name: str, arguments: dict[str, Any], tmp_path: Pat
     model.save_weights(tmp_path / "ours.weights.h5")
     for found in oracle.run(READ, endings=ENDINGS, **told):
         close(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "arguments"),
+    [
+        ("convnext", "LayerScale", {"init_values": 0.5, "projection_dim": 3}),
+        ("inception_resnet_v2", "CustomScaleLayer", {"scale": 0.2}),
+    ],
+)
+def test_layers_of_a_family_have_the_private_names_of_keras(
+    family: str, name: str, arguments: dict[str, Any]
+) -> None:
+    layer = getattr(getattr(nkeras.applications, family), name)(**arguments)
+    config = nkeras.saving.serialize_keras_object(layer)
+    assert config["module"] == f"keras.src.applications.{family}"
+    assert config["registered_name"] == name
+    found = nkeras.saving.deserialize_keras_object(config)
+    assert type(found) is type(layer)
+    assert found.get_config() == layer.get_config()
 
 
 def test_files_of_mobilenet_follow_its_arguments(home: Path) -> None:
