@@ -13,7 +13,7 @@ import pytest
 PRETEND = """
 import os, pkgutil, signal, sys
 import multiprocessing.pool, subprocess, urllib.request
-import h5py, ml_dtypes, numba, numba.np.linalg, numpy.random
+import h5py, ml_dtypes, numba, numba.np.linalg, numpy.random, sklearn.utils.validation
 
 def refuse(event, arguments):
     if event == "os.fork" or event == "open" and str(arguments[0]).startswith("/proc"):
