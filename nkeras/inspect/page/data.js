@@ -21,9 +21,12 @@ function numbers(about) {
 
 const size = shape => shape.reduce((a, b) => a * b, 1);
 
+/** Whether the arrays, which stand behind this script, have come. */
+const state = { isLoaded: false };
+
 /** What a box gives for a recorded sample: shape and numbers, without the batch. */
 function recorded(box, sample) {
-  if (!box.values) return null;
+  if (!box.values || !state.isLoaded) return null;
   const shape = box.values.shape.slice(1), count = size(shape);
   return { shape, data: numbers(box.values).subarray(sample * count, (sample + 1) * count), step: box.values.step };
 }

@@ -10,7 +10,7 @@ dialog.append(element("h2", {}, "Keys"), ...keys.map(([key, what]) => element("d
   element("p", {}, "Drag and wheel move the picture. Point at a value to light up what it depends on; click it for its arithmetic."),
   element("button", { onclick: () => dialog.close() }, "Close"));
 
-function theme(name) { document.documentElement.dataset.theme = name; repaint(); if (page.boxes.length) showPanel(); }
+function theme(name) { document.documentElement.dataset.theme = name; repaint(); if (state.isLoaded) showPanel(); }
 const flip = () => theme(isDark() ? "light" : "dark");
 
 const rotate = () => { turn(layout === page.layouts[0] ? 1 : 0); fit(); };
@@ -73,14 +73,18 @@ function showTable() {
 new ResizeObserver(redraw).observe(canvas.parentElement);
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", event => theme(event.matches ? "dark" : "light"));
 theme(window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-showSamples();
-offerInputs();
-showTraining();
 turn(zoomOf(page.layouts[0].size) >= zoomOf(page.layouts[1].size) ? 0 : 1);
 fit();
-choose(0);
-select(Math.min(1, boxes.length - 1));
-draw();
-if (page.isServed) follow();
-document.documentElement.dataset.ready = "yes";
+draw();  // the cards at once, their values when these have come
+document.addEventListener("DOMContentLoaded", () => {
+  state.isLoaded = true;
+  showSamples();
+  offerInputs();
+  showTraining();
+  choose(0);
+  select(Math.min(1, boxes.length - 1));
+  draw();
+  if (page.isServed) follow();
+  document.documentElement.dataset.ready = "yes";
+});
 window.model = { page, boxes, camera, chosen, shown, forward, valueOf, select, choose, tilePlace, paint, orbit, findInSpace, slabPlace, eyeMatrix, project };  // for the console
