@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nkeras.core.errors import is_a, short
+from nkeras.core.errors import is_a, short, warn
 from nkeras.core.files import replacing
 from nkeras.inspect.dot import check_arguments, model_to_dot
 from nkeras.inspect.labels import label
@@ -155,11 +154,10 @@ def _convert(svg: str, path: Path, dpi: int) -> Path:
     else:
         data = _by_program(svg, path.suffix[1:], dpi)
     if data is None:
-        warnings.warn(
+        warn(
             f"plot_model: nothing here makes {path.suffix[1:].upper()} files of SVG, so "
             f"{str(written)!r} was written. `pip install cairosvg`, or install librsvg's "
-            "rsvg-convert, resvg or Inkscape.",
-            stacklevel=3,
+            "rsvg-convert, resvg or Inkscape."
         )
         with replacing(written, "w") as file:
             file.write(svg)
