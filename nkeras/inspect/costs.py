@@ -13,8 +13,11 @@ from nkeras.backend import registry
 from nkeras.backend.protocol import Array, Kernel
 from nkeras.core import tree
 from nkeras.core.errors import cut_text
+from nkeras.core.graph import KerasTensor
 from nkeras.core.operation import Operation
-from nkeras.core.primitive import Primitive
+from nkeras.core.primitive import Primitive, to_tensor
+from nkeras.core.strings import STRING, blank
+from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Structure
 from nkeras.inspect.activations import Recorder
 from nkeras.inspect.outline import graph_of
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 Shapes = Sequence[tuple[int, ...]]
 
+_UNKNOWN = 32  # a size that the model leaves open
 _SAMPLES = 3  # times that a model runs; the medians count
 
 # Those that only move numbers or say how they lie.
@@ -75,12 +79,7 @@ def costs(model: Model) -> dict[str, Cost]:
             f"Model {cut_text(model.name)}: costs are measured on zeros, but the shapes of its "
             "inputs are not known. Build it, or call it once."
         )
-    inputs = tree.map_structure(
-        lambda tensor: ops.zeros(
-            (1, *(32 if size is None else size for size in tensor.shape[1:])), tensor.dtype
-        ),
-        found.inputs_structure,
-    )
+    inputs = tree.map_structure(_sample, found.inputs_structure)
     arguments = [inputs] if model.has_graph() else inputs
     runs: list[dict[str, Cost]] = []
     for _ in range(_SAMPLES + 1):  # the first one compiles
@@ -92,6 +91,12 @@ def costs(model: Model) -> dict[str, Cost]:
         name: cost._replace(microseconds=median(run[name].microseconds for run in runs[1:]))
         for name, cost in runs[-1].items()
     }
+
+
+def _sample(tensor: KerasTensor) -> Tensor:
+    """One sample of zeros, or of empty texts."""
+    shape = (1, *(_UNKNOWN if size is None else size for size in tensor.shape[1:]))
+    return to_tensor(blank(shape)) if tensor.dtype == STRING else ops.zeros(shape, tensor.dtype)
 
 
 def cost_of(name: str, found: Mapping[str, Cost]) -> Cost:

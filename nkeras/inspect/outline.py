@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nkeras.core import graph
-from nkeras.core.errors import cut_text
+from nkeras.core.errors import cut_text, short
 from nkeras.core.graph import KerasTensor, Node
 from nkeras.core.operation import Operation
 from nkeras.core.typing import PartialShape
@@ -116,6 +116,8 @@ def outline(model: Model, expand_nested: bool = True) -> Outline:
         >>> [box.name for box in outline(model).boxes][1:]
         ['a']
     """
+    if not hasattr(model, "has_graph"):
+        raise ValueError(f"A model is needed here. Received: {short(model)}")
     if not model.built:
         raise ValueError(
             f"Model {cut_text(model.name)} is not built yet, so its shapes are not known. Build it "

@@ -65,6 +65,13 @@ def test_subclassed() -> None:
         costs(looking)
 
 
+def test_text() -> None:
+    words = layers.TextVectorization(output_sequence_length=5, vocabulary=["a", "b"])
+    x = nkeras.Input((1,), dtype="string")
+    model = nkeras.Model(x, layers.Embedding(9, 3, name="vectors")(words(x)))
+    assert costs(model)["vectors"].bytes == 5 * 3 * 4
+
+
 def test_summary() -> None:
     lines: list[str] = []
     nested().summary(costs=True, expand_nested=True, print_fn=lines.append, line_length=100)

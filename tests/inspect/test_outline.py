@@ -66,3 +66,8 @@ def test_layers_called_on_their_own_output() -> None:
 def test_not_built() -> None:
     with pytest.raises(ValueError, match="not built yet"):
         outline(nkeras.Sequential([layers.Dense(2)], name="late"))
+
+
+def test_no_model() -> None:
+    with pytest.raises(ValueError, match="A model is needed here"):
+        outline("model")  # type: ignore[arg-type]

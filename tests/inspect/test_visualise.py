@@ -163,6 +163,17 @@ def test_norms_of_gradients() -> None:
     assert page["boxes"][1]["norms"] == [None]
 
 
+def test_text() -> None:
+    words = nkeras.layers.TextVectorization(output_sequence_length=5, vocabulary=["cat", "dog"])
+    x = nkeras.Input((1,), dtype="string")
+    model = nkeras.Model(x, nkeras.layers.Embedding(9, 3, name="vectors")(words(x)))
+    samples = np.array([["a cat"], ["the dog"]], dtype=object)
+    page = data_of(nkeras.visualise(model, samples, None).html)
+    assert "moments" not in page["boxes"][0]
+    assert page["boxes"][2]["moments"][0]["shape"] == [2, 5, 3]
+    assert not page["isLive"]
+
+
 def trained(path: Path | None, epochs: int = 5, **named: Any) -> nkeras.callbacks.Visualise:
     model = nkeras.Sequential([nkeras.Input((4,)), nkeras.layers.Dense(3, name="out")])
     model.compile(loss="mse", metrics=["mae"])
