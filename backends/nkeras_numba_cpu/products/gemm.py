@@ -20,7 +20,7 @@ import numpy as np
 from nkeras_numba_cpu.emit.records import numbers, stacked, table
 from nkeras_numba_cpu.emit.simd import lane_count
 from nkeras_numba_cpu.launch.numpy_calls import write
-from nkeras_numba_cpu.loops.copies import copy
+from nkeras_numba_cpu.loops.copies import copy, fill
 from nkeras_numba_cpu.memory.allocation import empty
 from nkeras_numba_cpu.memory.capture import preparation, stays
 from nkeras_numba_cpu.products.direct import run
@@ -133,7 +133,8 @@ def _packed(
 ) -> np.ndarray:
     """Panels of the columns from `first` on: packed[n, p, k, j] = b[n, k, first + p * width + j].
 
-    What lies beyond the last column stays undefined: no result depends on it.
+    What lies beyond the last column is 0: no result depends on it, but old bits that are denormal
+    floats would slow the products down a hundred times.
     """
     if transposed:
         matrices = b.reshape(-1, columns, inner).swapaxes(1, 2)
@@ -148,6 +149,8 @@ def _packed(
     if rest:
         some, target = matrices[:, :, columns - rest :], panels[:, whole, :, :rest]
         (write if some.size <= _LITTLE else copy)(some, target)
+        beyond = panels[:, whole, :, rest:]
+        write(0.0, beyond) if beyond.size <= _LITTLE else fill(beyond, 0.0)
     return packed
 
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nkeras_numba_cpu.emit.records import numbers, stacked, table
+from nkeras_numba_cpu.launch.numpy_calls import write
 from nkeras_numba_cpu.loops.copies import copy, fill
 from nkeras_numba_cpu.memory.allocation import empty
 from nkeras_numba_cpu.memory.capture import preparation
@@ -128,6 +129,7 @@ def _copied(kernel: np.ndarray, start: int, slack: int) -> np.ndarray:
     source = kernel.reshape(-1)[start:]
     target = empty((source.size + slack,), kernel.dtype)
     copy(source, target[: source.size])
+    write(0.0, target[source.size :])  # old bits may be denormal floats, which are slow
     return target
 
 
@@ -138,6 +140,7 @@ def grad_kernel(x: np.ndarray, grad_y: np.ndarray, local: Local) -> np.ndarray:
     packed = empty((local.places, local.batch, padded), x.dtype)
     by_place = grad_y.reshape(local.batch, local.places, local.filters).transpose(1, 0, 2)
     copy(by_place, packed[:, :, : local.filters])
+    fill(packed[:, :, local.filters :], 0)
     result = empty((local.places * local.depth * local.filters,), x.dtype)
     run(_gradient_of_kernel(local, x.dtype), x, packed, packed, result, result)
     return result
@@ -149,6 +152,7 @@ def grad_input(grad_y: np.ndarray, kernel: np.ndarray, local: Local) -> np.ndarr
     padded = -(-local.batch // kernels.columns) * kernels.columns
     packed = empty((local.output, padded), grad_y.dtype)
     copy(grad_y.reshape(local.batch, local.output).T, packed[:, : local.batch])
+    fill(packed[:, local.batch :], 0)
     turned = empty((local.image, padded), grad_y.dtype)
     fill(turned, 0)
     run(_gradient_of_input(local, grad_y.dtype), kernel, packed, packed, turned, turned)
