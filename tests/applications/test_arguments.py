@@ -118,6 +118,7 @@ def test_channels_first_are_the_same_model(name: str, arguments: dict[str, Any])
     assert model.input_shape[1] == 3
 
 
+@pytest.mark.long
 def test_channels_first_give_the_same_numbers() -> None:
     arguments: Any = {"weights": None, "alpha": 0.35, "include_top": False, "pooling": "avg"}
     expected = applications.MobileNetV2((33, 40, 3), **arguments)

@@ -100,6 +100,7 @@ def test_a_file_of_another_hash_is_refused(home: Path, monkeypatch: pytest.Monke
     assert not (home / "efficientnetb0.h5").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["m.weights.h5", "m.h5", "m.keras", "m.safetensors"])
 def test_weights_by_path(tmp_path: Path, name: str) -> None:
     model = nkeras.applications.MobileNet(weights=None, **SMALL)

@@ -66,6 +66,7 @@ def test_counting_grows() -> None:
     assert counted(KERNELS, how, *batches) == counted(REFERENCE, how, *batches)
 
 
+@pytest.mark.long
 def test_every_length_of_words() -> None:
     """Words that begin alike, of up to 80 and of over 255 bytes, also with bytes of 0."""
     words = [b"x" * n for n in (*range(80), 255, 256, 257, 300)]
@@ -92,6 +93,7 @@ def test_hashes_are_those_of_tensorflow() -> None:
         assert (fingerprint(data) % 2**62, siphash(data, 133, 137) % 2**62) == (fast, strong)
 
 
+@pytest.mark.long
 def test_random_rows() -> None:
     """Rows of all lengths around a block, with every kind of byte, on one thread and two."""
     random = np.random.default_rng(3)

@@ -14,7 +14,10 @@ from nkeras import layers
 from nkeras.inspect.visualise import visualise
 from tests.inspect.browser import PROGRAM, Browser, Tab
 
-pytestmark = pytest.mark.skipif(not PROGRAM, reason="no Chromium is installed")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not PROGRAM, reason="no Chromium is installed"),
+]
 RANDOM = np.random.default_rng(5)
 
 
@@ -392,7 +395,6 @@ def test_nothing_in_a_model_breaks_the_page(show: Any) -> None:
     check(tab)
 
 
-@pytest.mark.long
 def test_many_layers(show: Any) -> None:
     stack = [layers.ReLU(name=f"r{number}") for number in range(2000)]
     tab = show(nkeras.Sequential([nkeras.Input((4,)), *stack]), np.ones((2, 4), "float32"))
@@ -400,7 +402,6 @@ def test_many_layers(show: Any) -> None:
     check(tab)
 
 
-@pytest.mark.long
 def test_large_models_are_rounded_and_thinned(show: Any) -> None:
     x = inputs = nkeras.Input((96, 96, 3))
     for filters in (32, 64, 128):
