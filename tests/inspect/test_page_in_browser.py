@@ -13,6 +13,7 @@ import nkeras
 from nkeras import layers
 from nkeras.inspect.visualise import visualise
 from tests.inspect.browser import PROGRAM, Browser, Tab
+from tests.inspect.models import residual
 
 pytestmark = [
     pytest.mark.long,
@@ -269,9 +270,28 @@ def test_in_space(show: Any) -> None:
     check(tab)
 
 
-def test_it_draws(show: Any) -> None:
-    model = lenet()
-    tab = show(model, np.abs(samples_of(model)))
+def mlp() -> nkeras.Model:
+    stack = [layers.Dense(size, activation="relu") for size in (32, 16)]
+    return nkeras.Sequential([nkeras.Input((20,)), *stack, layers.Dense(3)], name="mlp")
+
+
+def transformer() -> nkeras.Model:
+    ids = nkeras.Input((6,), dtype="int32")
+    x = layers.Embedding(11, 8)(ids)
+    x = layers.LayerNormalization()(x + layers.MultiHeadAttention(2, 4)(x, x))
+    x = layers.LayerNormalization()(x + layers.Dense(8)(layers.Dense(16, "relu")(x)))
+    return nkeras.Model(ids, layers.Dense(2)(layers.GlobalAveragePooling1D()(x)), name="words")
+
+
+def lstm() -> nkeras.Model:
+    stack = [layers.LSTM(5, return_sequences=True), layers.LSTM(4), layers.Dense(2)]
+    return nkeras.Sequential([nkeras.Input((9, 3)), *stack], name="lstm")
+
+
+@pytest.mark.parametrize("make", [mlp, lenet, residual, u_net, transformer, lstm])
+def test_it_draws(show: Any, make: Any) -> None:
+    model = make()
+    tab = show(model, samples_of(model))
     colours = tab.run(
         """
         await later();
@@ -281,7 +301,8 @@ def test_it_draws(show: Any) -> None:
         found.colours = seen.size;
         """
     )["colours"]
-    assert colours > 100
+    assert colours > 40
+    tab.run('press("3"); await later(); press("3");')
     check(tab)
 
 
