@@ -31,6 +31,7 @@ _DIRECTIONS: tuple[Direction, ...] = ("TB", "LR")
 _MOST_SAMPLES = 64
 _LIVE_WEIGHTS = 4_000_000  # numbers, above which the page computes nothing itself
 _EXACT = 1_500_000  # numbers, up to which values are kept as they are
+_SMALL = 128  # numbers of a sample that are never rounded, as those of outputs are not
 _BYTES_OF_FLOAT = 4
 
 
@@ -129,11 +130,13 @@ class Watched:
         arrays = Arrays(rounds=not is_exact)
         live, reason = _live(self.leaves, last)
         measured = _costs(self.model)
+        outputs = {number for number, _ in self.outputs}
         boxes = [_facts(leaf, measured) for leaf in self.leaves]
         for number, (box, leaf, one) in enumerate(zip(boxes, self.leaves, live, strict=True)):
             if last[number] is not None:
                 kept = [thinned(values, limit) for values in self._all(number)]
-                box["moments"] = [_described(one, arrays) for one in kept]
+                exact = number in outputs or kept[-1].values[0].size <= _SMALL
+                box["moments"] = [_described(one, arrays, exact) for one in kept]
                 box["norms"] = [moment.norms.get(number) for moment in self.moments]
                 box["content"] = content_of(kept[-1].values.shape[1:], not leaf.sources)
             if number in self.moments[-1].scores:
@@ -157,7 +160,6 @@ class Watched:
             "history": self.history,
             "isLive": not reason,
             "reason": reason,
-            "isRounded": not is_exact,
             "isServed": is_served,
         }
         return page, arrays
@@ -178,8 +180,8 @@ class Watched:
         return [_layout(one, by_path) for one in placed]
 
 
-def _described(kept: Kept, arrays: Arrays) -> dict[str, Any]:
-    return arrays.add(kept.values) | {"step": kept.step}
+def _described(kept: Kept, arrays: Arrays, exact: bool) -> dict[str, Any]:
+    return arrays.add(kept.values, exact) | {"step": kept.step}
 
 
 def _layout(placed: Placement, by_path: Mapping[BoxPath, int]) -> dict[str, Any]:

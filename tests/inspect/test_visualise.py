@@ -47,7 +47,6 @@ def test_values_are_those_of_the_model() -> None:
     assert keys[0] == "image"
     assert set(model.activations(IMAGES)) <= set(keys)
     assert page["isLive"]
-    assert not page["isRounded"]
     shapes = {box["key"]: box["moments"][0]["shape"] for box in page["boxes"]}
     assert shapes["conv_0"] == [3, 8, 8, 4]
     sources = {box["key"]: [keys[source] for source in box["sources"]] for box in page["boxes"]}

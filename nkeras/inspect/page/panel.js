@@ -42,14 +42,14 @@ function showPanel() {
     ["gradient", box.norms && box.norms[shown.moment] != null ? `norm ${words(box.norms[shown.moment])}, of the loss with the output` : ""],
     ["time", box.cost ? `${words(box.cost[2])} µs` : ""],
   ]));
-  if (value) panel.append(histogram(value), ...dead(number));
+  if (value) panel.append(histogram(value, box.values && box.values.scale !== undefined), ...dead(number));
   if (box.scores && shown.sample >= 0) panel.append(...attention(box));
   if (chosen.unit && chosen.unit.number === number) panel.append(...sum(chosen.unit));
   else if (value) panel.append(element("p", { class: "soft" }, "Click a value to see how it comes about."));
 }
 
 /** How the values are spread, as bars in a small canvas. */
-function histogram({ data, step, shape }) {
+function histogram({ data, step, shape }, isRounded) {
   const { low, high, strange } = bounds(data), counts = Array(40).fill(0), over = high - low || 1;
   let total = 0, sum = 0;
   for (const v of data) if (Number.isFinite(v)) { counts[Math.min(Math.floor((v - low) / over * 40), 39)]++; total++; sum += v; }
@@ -60,7 +60,7 @@ function histogram({ data, step, shape }) {
   const note = [`${words(low)} … ${words(high)}, mean ${words(total ? sum / total : NaN)}`];
   const box = element("div", {}, drawn, element("div", { class: "soft" }, note.join("")));
   if (strange) box.append(element("div", { class: "warn" }, `${strange.toLocaleString("en")} not finite`));
-  if (shown.sample >= 0 && page.isRounded) box.append(element("div", { class: "soft" }, "recorded in 256 levels"));
+  if (shown.sample >= 0 && isRounded) box.append(element("div", { class: "soft" }, "recorded in 256 levels"));
   if (step > 1) box.append(element("div", { class: "soft" }, `every ${step}th place, ${shape[shape.length - 1]} channels are kept`));
   return box;
 }
