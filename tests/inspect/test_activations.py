@@ -60,37 +60,32 @@ def test_training_mode() -> None:
 
 def test_gradients_are_differences_of_the_loss() -> None:
     nkeras.utils.set_random_seed(1)
-    kept = nkeras.config.floatx()
-    nkeras.config.set_floatx("float64")
-    try:
-        model = residual()
-        model.compile(loss="mse")
-        images, targets = IMAGES.astype("float64"), np.array([[1.0, 0.0], [0.0, 1.0]])
-        found = model.gradients(images, targets)
-        assert found.loss == pytest.approx(model.evaluate(images, targets, verbose=0))
-        kernel = model.get_layer("conv_1").kernel
-        step = 1e-6
-        for place in ((0, 0, 0, 0), (1, 2, 3, 1)):
-            values = kernel.numpy()
-            losses = []
-            for sign in (1, -1):
-                moved = values.copy()
-                moved[place] += sign * step
-                kernel.assign(moved)
-                losses.append(model.evaluate(images, targets, verbose=0))
-            kernel.assign(values)
-            numeric = (losses[0] - losses[1]) / (2 * step)
-            assert found.weights["conv_1/kernel"][place] == pytest.approx(numeric, rel=1e-4)
-        rest = nkeras.Model(model.get_layer("pool").output, model.output)
-        pooled = model.activations(images)["pool"]
-        moved = pooled.copy()
-        moved[0, 1] += step
-        losses = [float(((rest(value).numpy() - targets) ** 2).mean()) for value in (moved, pooled)]
-        assert found.outputs["pool"][0, 1] == pytest.approx(
-            (losses[0] - losses[1]) / step, rel=1e-3
-        )
-    finally:
-        nkeras.config.set_floatx(kept)
+    nkeras.config.set_floatx("float64")  # put back behind each test, as the policy is
+    nkeras.config.set_dtype_policy("float64")
+    model = residual()
+    model.compile(loss="mse")
+    images, targets = IMAGES.astype("float64"), np.array([[1.0, 0.0], [0.0, 1.0]])
+    found = model.gradients(images, targets)
+    assert found.loss == pytest.approx(model.evaluate(images, targets, verbose=0))
+    kernel = model.get_layer("conv_1").kernel
+    step = 1e-6
+    for place in ((0, 0, 0, 0), (1, 2, 3, 1)):
+        values = kernel.numpy()
+        losses = []
+        for sign in (1, -1):
+            moved = values.copy()
+            moved[place] += sign * step
+            kernel.assign(moved)
+            losses.append(model.evaluate(images, targets, verbose=0))
+        kernel.assign(values)
+        numeric = (losses[0] - losses[1]) / (2 * step)
+        assert found.weights["conv_1/kernel"][place] == pytest.approx(numeric, rel=1e-4)
+    rest = nkeras.Model(model.get_layer("pool").output, model.output)
+    pooled = model.activations(images)["pool"]
+    moved = pooled.copy()
+    moved[0, 1] += step
+    losses = [float(((rest(value).numpy() - targets) ** 2).mean()) for value in (moved, pooled)]
+    assert found.outputs["pool"][0, 1] == pytest.approx((losses[0] - losses[1]) / step, rel=1e-3)
 
 
 def test_gradients_need_a_loss() -> None:
