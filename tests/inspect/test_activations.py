@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -58,10 +60,19 @@ def test_training_mode() -> None:
     assert (model.activations(x, training=True)["d"] == 0).any()
 
 
+@pytest.fixture
+def _in_float64() -> Iterator[None]:
+    """Layers compute in float64, whatever policy another test has left."""
+    before = nkeras.config.dtype_policy()
+    nkeras.config.set_floatx("float64")
+    nkeras.config.set_dtype_policy("float64")
+    yield
+    nkeras.config.set_dtype_policy(before)
+
+
+@pytest.mark.usefixtures("_in_float64")
 def test_gradients_are_differences_of_the_loss() -> None:
     nkeras.utils.set_random_seed(1)
-    nkeras.config.set_floatx("float64")  # put back behind each test, as the policy is
-    nkeras.config.set_dtype_policy("float64")
     model = residual()
     model.compile(loss="mse")
     images, targets = IMAGES.astype("float64"), np.array([[1.0, 0.0], [0.0, 1.0]])
