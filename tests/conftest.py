@@ -62,14 +62,16 @@ def _clean_session() -> Iterator[None]:
     from dataclasses import asdict
 
     from nkeras.backend import registry
-    from nkeras.core import config, naming, serialization
+    from nkeras.core import config, naming, policies, serialization
     from nkeras.core.random import reset_global_seed
 
     default, settings = registry._default, asdict(config._settings)
+    policy = policies._default
     known = serialization.get_custom_objects()
     registered, names = dict(known), dict(serialization._names)
     yield
     registry._default = default
+    policies._default = policy
     for table, before in ((known, registered), (serialization._names, names)):
         table.clear()
         table.update(before)
