@@ -127,7 +127,8 @@ def test_the_live_pass_is_that_of_python(show: Any, make: Any) -> None:
 
 def test_drawing_changes_the_prediction(show: Any) -> None:
     model = lenet()
-    tab = show(model, np.abs(samples_of(model)), ["a", "b", "c", "<d>"], [0, 1, 3])
+    images = np.abs(samples_of(model))
+    tab = show(model, images, ["a", "b", "c", "<d>"], [0, 1, 3])
     found = tab.run(
         """
         found.first = text("prediction");
@@ -151,6 +152,11 @@ def test_drawing_changes_the_prediction(show: Any) -> None:
         found.x = [...model.valueOf(0).data]; found.y = [...model.valueOf(4).data];
         document.getElementById("clear").click(); await later();
         found.cleared = [...model.valueOf(0).data];
+        model.choose(2);
+        const buttons = [...document.querySelectorAll("#own button")];
+        buttons.find(one => one.innerText === "Copy sample").click();
+        await later(); await later();
+        found.copied = [model.shown.sample, ...model.valueOf(0).data];
         """
     )
     assert after["sample"] == -1
@@ -159,6 +165,8 @@ def test_drawing_changes_the_prediction(show: Any) -> None:
     assert (drawn > drawn.max() / 2).sum() > 8
     np.testing.assert_allclose(after["y"], model(drawn).numpy()[0], atol=1e-4)
     assert len(set(after["cleared"])) == 1
+    assert after["copied"][0] == -1
+    np.testing.assert_allclose(after["copied"][1:], images[2].ravel(), atol=1e-5)
     check(tab)
 
 

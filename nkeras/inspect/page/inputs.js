@@ -25,6 +25,7 @@ function thumbnail(number, { shape, data }) {
 /** Show a recorded sample, or with -1 what was computed for the user's own input. */
 function choose(sample) {
   shown.sample = sample;
+  if (sample >= 0) lastSample = sample;
   [...strip.children].forEach((button, i) => button.setAttribute("aria-selected", i === sample));
   if (chosen.unit) { const { number, flat } = chosen.unit; painted.clear(); chosen.unit = paint(number) ? unitAt(number, flat) : null; }
   repaint(); showPrediction(); showPanel(); showTable();
