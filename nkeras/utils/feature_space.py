@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from nkeras import layers, ops
@@ -11,12 +11,11 @@ from nkeras.core.configurable import ANY, Configurable
 from nkeras.core.errors import is_a, nearest, refuse, short
 from nkeras.core.graph import KerasTensor
 from nkeras.core.naming import auto_name
-from nkeras.core.primitive import to_tensor
 from nkeras.core.serialization import deserialize_keras_object
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, Structure
-from nkeras.layers.preprocessing.adapting import is_one_array
 from nkeras.layers.preprocessing.data_layer import DataLayer
+from nkeras.utils.feature_columns import as_tensor, column_of, columns_of, is_table, upright
 
 if TYPE_CHECKING:
     import os
@@ -319,8 +318,8 @@ class FeatureSpace(layers.Layer):
             TypeError: the data are none of these.
         """
         names = self._adaptable()
-        if not _is_table(dataset) and iter(dataset) is dataset:
-            dataset = [_columns_of(batch) for batch in dataset]  # it can be read once only
+        if not is_table(dataset) and iter(dataset) is dataset:
+            dataset = [columns_of(batch) for batch in dataset]  # it can be read once only
         for name in names:
             self._adapt(name, dataset)
         self._is_adapted = True
@@ -329,10 +328,7 @@ class FeatureSpace(layers.Layer):
     def _adapt(self, name: str, dataset: Any) -> None:
         preprocessor: Any = self.preprocessors[name]
         try:
-            if _is_table(dataset):
-                preprocessor.adapt(_upright(_column(dataset, name)))
-            else:
-                preprocessor.adapt(_batches_of(dataset, name))
+            preprocessor.adapt(column_of(dataset, name))
         except ValueError as error:
             raise type(error)(f"FeatureSpace, feature {short(name, 40)}: {error}") from error
 
@@ -385,9 +381,9 @@ class FeatureSpace(layers.Layer):
             )
         columns, is_row = dict[str, Any](), False
         for name, feature in self.features.items():
-            column = _as_tensor(data[name], feature.dtype)
+            column = as_tensor(data[name], feature.dtype)
             is_row = is_row or not column.shape
-            columns[name] = _upright(column)
+            columns[name] = upright(column)
         encoded = super().__call__(columns, **kwargs)
         if not is_row:
             return encoded
@@ -498,69 +494,3 @@ def _cardinality(name: str, layer: Any) -> int:
         f"and it is not known how many values {type(layer).__name__} gives, thus it cannot be "
         "one-hot encoded. Try using `output_mode='int'`."
     )
-
-
-def _is_table(data: Any) -> bool:
-    """Whether it is all data: a dict of columns, or a table of pandas."""
-    if isinstance(data, Mapping) or hasattr(data, "iloc"):
-        return True
-    if isinstance(data, (str, bytes)) or not hasattr(data, "__iter__") or is_one_array(data):
-        raise TypeError(
-            "FeatureSpace.adapt() can only be called on a dict of columns or an iterable of dicts. "
-            f"Received instead: {short(data)} (of type {type(data).__name__})"
-        )
-    return False
-
-
-def _columns_of(batch: Any) -> Any:
-    """The dict of a batch `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`."""
-    x = batch[0] if isinstance(batch, (list, tuple)) and batch else batch
-    if not hasattr(x, "keys"):
-        raise TypeError(
-            "FeatureSpace.adapt(): batches must be dicts of columns, or tuples that begin with "
-            f"one. Received: {short(x)} (of type {type(x).__name__})"
-        )
-    return x
-
-
-def _column(table: Any, name: str) -> Any:
-    if name not in table:
-        raise ValueError(
-            f"the data have no such column. There are: {short(list(table.keys()))}."
-            f"{nearest(name, map(str, table.keys()))}"
-        )
-    return table[name]
-
-
-def _batches_of(dataset: Iterable[Any], name: str) -> Iterator[Any]:
-    """A column of each batch; rows that come alone are gathered."""
-    rows: list[Any] = []
-    for batch in dataset:
-        column = _column(_columns_of(batch), name)
-        if isinstance(column, (list, tuple)) or getattr(column, "shape", ()):
-            yield _upright(column)
-            continue
-        value = column.numpy() if hasattr(column, "numpy") else column
-        rows.append(value.item() if hasattr(value, "item") else value)
-        if len(rows) == 1024:
-            yield _upright(rows)
-            rows = []
-    if rows:
-        yield _upright(rows)
-
-
-def _as_tensor(column: Any, dtype: str) -> Any:
-    if not isinstance(column, KerasTensor):
-        column = to_tensor(column)
-    if dtype == "float32" and dtypes.is_integer(column.dtype):
-        column = ops.cast(column, dtype)
-    return column
-
-
-def _upright(column: Any) -> Any:
-    """A column `(batch,)` as `(batch, 1)`."""
-    if not hasattr(column, "shape") or hasattr(column, "iloc"):
-        column = to_tensor(column)
-    if len(column.shape) < 2:
-        return column.reshape(-1, 1) if hasattr(column, "reshape") else ops.reshape(column, (-1, 1))
-    return column
