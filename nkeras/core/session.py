@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random as python_random
+import sys
 
 import numpy as np
 
@@ -28,6 +29,9 @@ def clear_session(free_memory: bool = True) -> None:
 def set_random_seed(seed: int) -> None:
     """Seed Python's `random`, NumPy and nkeras, so that a run can be repeated.
 
+    TensorFlow and torch are seeded too where they are imported before: pipelines of `tf.data` and
+    loaders of torch shuffle by their seeds.
+
     Args:
         seed: int in [0, 2**32 - 1].
 
@@ -47,3 +51,7 @@ def set_random_seed(seed: int) -> None:
     python_random.seed(int(seed))
     np.random.seed(int(seed))  # noqa: NPY002  users' own np.random calls must repeat too
     seeds.reset_global_seed(int(seed))
+    if tensorflow := sys.modules.get("tensorflow"):
+        tensorflow.random.set_seed(int(seed))
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(int(seed))

@@ -17,6 +17,7 @@ from nkeras.core.typing import (
     InitializerLike,
     PartialShape,
     RegularizerLike,
+    TensorLike,
     Unpack,
     Window,
 )
@@ -172,8 +173,31 @@ class _Conv(Adaptable, Convolution):
         return {**super().get_config(), **(lora if self.lora_rank is not None else {})}
 
     def call(self, inputs: Tensor) -> Tensor:
-        """`activation(convolution + bias)`."""
+        """`activation(convolution + bias)`, by `convolution_op` where a layer has its own."""
+        if type(self).convolution_op is not _Conv.convolution_op:
+            return self._finish(self.convolution_op(inputs, self.kernel))
         return self._convolve(conv_bias, inputs, self.kernel)
+
+    def convolution_op(self, inputs: TensorLike, kernel: TensorLike) -> Tensor:
+        """The convolution alone. Layers override it, or call it with another kernel.
+
+        Args:
+            inputs: tensor `(batch, *spatial, channels)`, or channels first.
+            kernel: tensor of the shape of `self.kernel`.
+
+        Returns:
+            Tensor `(batch, *output_size, filters)`, or channels first.
+
+        Example:
+            >>> class Doubled(Conv2D):
+            ...     def convolution_op(self, inputs, kernel):
+            ...         return super().convolution_op(inputs, 2 * kernel)
+            >>> Doubled(1, 2, kernel_initializer="ones")(ops.ones((1, 2, 2, 1))).tolist()
+            [[[[8.0]]]]
+
+        Source: https://keras.io/examples/keras_recipes/subclassing_conv_layers/
+        """
+        return conv_bias(inputs, kernel, None, **self._window_arguments())
 
 
 class Conv1D(_Conv):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -73,6 +75,15 @@ def test_names_of_utils() -> None:
         assert callable(getattr(nkeras.utils, name)), name
     with pytest.raises(AttributeError, match="nothing"):
         nkeras.utils.nothing  # noqa: B018
+
+
+def test_a_seed_is_also_that_of_libraries_whose_pipelines_shuffle(monkeypatch):
+    seeded = []
+    tensorflow = SimpleNamespace(random=SimpleNamespace(set_seed=seeded.append))
+    monkeypatch.setitem(sys.modules, "tensorflow", tensorflow)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(manual_seed=seeded.append))
+    nkeras.utils.set_random_seed(7)
+    assert seeded == [7, 7]
 
 
 def test_old_scripts_find_settings_in_backend() -> None:
