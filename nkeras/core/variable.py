@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -123,8 +124,9 @@ class Variable(Operators, guards.Guarded):
     """A named tensor that can be replaced: the state of layers, optimizers and metrics.
 
     Args:
-        initializer: value (number, array, tensor), or a function `(shape, dtype=...)` of it.
-        shape: shape of the value; needed with a function.
+        initializer: value (number, array, tensor), a function `(shape, dtype=...)` of it, or the
+            name of an initializer, such as `"zeros"`.
+        shape: shape of the value; needed with a function or a name.
         dtype: dtype name; that of the value, or `floatx` with a function, by default.
         trainable: whether training updates it.
         autocast: whether layers with a mixed-precision policy may read it as their compute dtype.
@@ -149,7 +151,7 @@ class Variable(Operators, guards.Guarded):
 
     def __init__(
         self,
-        initializer: TensorLike | Callable[..., TensorLike],
+        initializer: TensorLike | Callable[..., TensorLike] | str,
         shape: Sequence[int] | None = None,
         dtype: DTypeLike = None,
         trainable: bool = True,
@@ -182,17 +184,23 @@ class Variable(Operators, guards.Guarded):
         self._is_away = False  # on another backend: the storage holds an old value
         self._initializer: Callable[[], Tensor] | None = None
         self._tensor: Tensor | None = None
+        first: TensorLike | Callable[..., TensorLike] = (
+            # Initializers stand on a floor above this one.
+            import_module("nkeras.initializers").get(initializer)
+            if isinstance(initializer, str)
+            else initializer
+        )
         postponed = _postponed.get()
-        if postponed is not None and callable(initializer) and shape is not None and not host:
+        if postponed is not None and callable(first) and shape is not None and not host:
             self.shape = self._size(shape)
             self._dtype = dtypes.standardize(dtype)
-            self._initializer = partial(self._initial, initializer, self.shape, self._dtype)
+            self._initializer = partial(self._initial, first, self.shape, self._dtype)
             postponed.append(self)
             return
-        tensor = self._initial(initializer, shape, dtype)
+        tensor = self._initial(first, shape, dtype)
         self.shape = tensor.shape
         self._dtype = tensor.dtype
-        if graph.tracing() and callable(initializer):
+        if graph.tracing() and callable(first):
             # Tapes and traces around a build must not see how the first value came about.
             tensor = Tensor(tensor.data, tensor.backend)
         # None after a plan has written the storage, until somebody wants the value.
@@ -200,6 +208,11 @@ class Variable(Operators, guards.Guarded):
 
     @staticmethod
     def _size(shape: Sequence[int]) -> tuple[int, ...]:
+        if None in shape:
+            raise ValueError(
+                "Variable: argument `shape` must be known in full, without None. "
+                f"Received: {short(shape)}"
+            )
         size = tuple(int(length) for length in shape)
         if any(length < 0 for length in size):
             raise ValueError(
@@ -216,7 +229,7 @@ class Variable(Operators, guards.Guarded):
         if callable(initializer):
             if shape is None:
                 raise ValueError(
-                    "Variable: argument `shape` is needed when `initializer` is a function."
+                    "Variable: argument `shape` is needed when `initializer` is a name or function."
                 )
             size = self._size(shape)
             with tape.paused(), compile_ahead():

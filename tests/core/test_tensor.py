@@ -95,3 +95,15 @@ def test_copies_pickles_and_ranges() -> None:
         np.testing.assert_array_equal(ops.cast(other, "float32"), [[1.0, 2.0]])
     assert ops.convert_to_tensor(range(3)).dtype == ops.convert_to_tensor([0, 1, 2]).dtype
     np.testing.assert_array_equal(np.from_dlpack(tensor([1.0, 2.0])), [1.0, 2.0])
+
+
+def test_variables_are_filled_by_the_name_of_an_initializer() -> None:
+    ones = nkeras.Variable("ones", shape=(2, 3), dtype="float16")
+    assert ones.dtype == "float16"
+    assert np.array_equal(ones.numpy(), np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"identifier: 'onse'. Did you mean 'one"):
+        nkeras.Variable("onse", shape=(2,))
+    with pytest.raises(ValueError, match="`shape` is needed"):
+        nkeras.Variable("ones")
+    with pytest.raises(ValueError, match=r"without None. Received: \(None, 3\)"):
+        nkeras.Variable("ones", shape=(None, 3))
