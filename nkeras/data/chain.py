@@ -9,7 +9,9 @@ import itertools
 from collections.abc import Callable, Iterator, Sized
 from typing import Any
 
+from nkeras.core import tree
 from nkeras.core.errors import is_a, refuse
+from nkeras.core.tensor import as_tensor
 from nkeras.core.typing import Structure
 
 Batches = Callable[[], Iterator[Structure]]
@@ -18,11 +20,25 @@ Batches = Callable[[], Iterator[Structure]]
 class Chain:
     """Methods that make a dataset of the batches of another one.
 
-    A `PyDataset`, or a class with `__iter__`, has them by inheriting. What is made can be iterated
-    over as often as what it is made of, and `fit` takes it. Functions run in the thread that wants
-    the batch, in order, so that random layers give the same numbers each time; files are read ahead
-    as before.
+    A `PyDataset` has them by inheriting. What is made can be iterated over as often as what it is
+    made of, and `fit` takes it. Functions run in the thread that wants the batch, in order, so that
+    random layers give the same numbers each time; files are read ahead as before.
+
+    A `for` loop gets tensors, as over a `tf.data.Dataset`: scripts ask them for `numpy()`.
+    Functions of `map` get arrays, as `fit` does: nothing goes to a GPU before it is wanted there.
     """
+
+    def __iter__(self) -> Iterator[Structure]:
+        """The batches, as tensors."""
+        for batch in self.arrays():
+            yield tree.map_structure(as_tensor, batch)
+
+    def arrays(self) -> Iterator[Structure]:
+        """The batches, as arrays of NumPy where no function has made tensors of them."""
+        source: Any = self
+        for index in range(len(source)):
+            yield source[index]
+        source.on_epoch_end()
 
     def map(
         self,
@@ -42,14 +58,14 @@ class Chain:
             >>> import nkeras
             >>> left, _ = nkeras.utils.split_dataset((np.arange(5.0), np.arange(5)), left_size=4)
             >>> doubled = left.batch(2).map(lambda x, y: (2 * x, y))
-            >>> next(iter(doubled))[0]
+            >>> next(iter(doubled))[0].numpy()
             array([0., 2.])
         """
         if not callable(map_func):
             refuse("map_func", map_func, "a function of a batch", "map()")
 
         def mapped() -> Iterator[Structure]:
-            for batch in self._all():
+            for batch in self.arrays():
                 yield map_func(*batch) if isinstance(batch, tuple) else map_func(batch)
 
         return Derived(mapped, self._batch_count())
@@ -60,14 +76,14 @@ class Chain:
         stop = None if count == -1 else count
         known = self._batch_count()
         left = known if stop is None else stop if known is None else min(stop, known)
-        return Derived(lambda: itertools.islice(self._all(), stop), left)
+        return Derived(lambda: itertools.islice(self.arrays(), stop), left)
 
     def skip(self, count: int) -> Derived:
         """The batches behind the first ones."""
         _check("count", count, 0, "skip()")
         known = self._batch_count()
         left = None if known is None else max(known - count, 0)
-        return Derived(lambda: itertools.islice(self._all(), count, None), left)
+        return Derived(lambda: itertools.islice(self.arrays(), count, None), left)
 
     def cache(self, filename: str = "") -> Derived:
         """The batches of the first whole iteration, kept in memory for later ones.
@@ -82,7 +98,7 @@ class Chain:
         def cached() -> Iterator[Structure]:
             if not kept:
                 batches: list[Structure] = []
-                for batch in self._all():
+                for batch in self.arrays():
                     batches.append(batch)
                     yield batch
                 kept.append(batches)
@@ -93,16 +109,7 @@ class Chain:
 
     def prefetch(self, buffer_size: int | None = None, name: str | None = None) -> Derived:
         """The same batches: files are read ahead, and `fit` sees to the rest."""
-        return Derived(self._all, self._batch_count())
-
-    def _all(self) -> Iterator[Structure]:
-        source: Any = self
-        if hasattr(source, "__iter__"):
-            yield from source
-            return
-        for index in range(len(source)):
-            yield source[index]
-        source.on_epoch_end()
+        return Derived(self.arrays, self._batch_count())
 
     def _batch_count(self) -> int | None:
         return len(self) if isinstance(self, Sized) else None
@@ -120,7 +127,8 @@ class Derived(Chain):
         self._batches = batches
         self._known = count
 
-    def __iter__(self) -> Iterator[Structure]:
+    def arrays(self) -> Iterator[Structure]:
+        """The batches, as the function gives them."""
         return self._batches()
 
     def _batch_count(self) -> int | None:

@@ -73,7 +73,8 @@ class FolderDataset(Chain, PyDataset):
             raise IndexError(f"The dataset has {len(self)} batches. Received: index={index}")
         return self._taken(self._order, index)
 
-    def __iter__(self) -> Iterator[Structure]:
+    def arrays(self) -> Iterator[Structure]:
+        """The batches, as arrays, which threads read ahead."""
         order = self._order
 
         def make(index: int) -> Structure:

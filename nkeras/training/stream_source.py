@@ -13,6 +13,7 @@ from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Structure
 from nkeras.core.variable import Variable
 from nkeras.data.ahead import batches_ahead, made_ahead
+from nkeras.data.chain import Chain
 from nkeras.training.data import is_tuple_of_arrays, map_batch, to_array
 from nkeras.training.source import Source, with_class_weight
 from nkeras.utils.py_dataset import PyDataset
@@ -119,7 +120,8 @@ class StreamSource(Source):
                 self._given += 1
                 yield self._weighted(checked.batch(batch, self._given - 1))
             return
-        stream = itertools.islice(self._stream, skipped, None)
+        given = self._stream.arrays() if isinstance(self._stream, Chain) else self._stream
+        stream = itertools.islice(given, skipped, None)
         with closing(_ahead(stream) if _is_loader(self._stream) else _as_it_comes(stream)) as read:
             for number, batch in enumerate(read, skipped):
                 yield self._weighted(checked.batch(batch, number))

@@ -20,7 +20,7 @@ Take = Callable[[np.ndarray], Structure]
 """The samples of some indices, stacked along a first axis."""
 
 
-class Samples:
+class Samples(Chain):
     """Samples by index; `batch` makes a dataset of batches of them, for `fit`.
 
     Args:
@@ -51,7 +51,8 @@ class Samples:
         one = self._take(self._order[[index]])
         return tree.map_structure(lambda array: array[0], one)
 
-    def __iter__(self) -> Iterator[Structure]:
+    def arrays(self) -> Iterator[Structure]:
+        """The samples, as arrays."""
         for index in range(len(self)):
             yield self[index]
 
@@ -155,7 +156,8 @@ def split_dataset(
         raise ValueError("split_dataset: `left_size` or `right_size` must be given.")
     batch_size = None
     if isinstance(dataset, PyDataset):
-        batches = [lists_to_tuples(batch) for batch in dataset]
+        given = dataset.arrays() if isinstance(dataset, Chain) else dataset
+        batches = [lists_to_tuples(batch) for batch in given]
         batch_size = len(tree.flatten(batches[0])[0]) if batches else None
         arrays = tree.map_structure(lambda *parts: np.concatenate(parts), *batches)
     else:

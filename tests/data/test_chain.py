@@ -31,6 +31,24 @@ def test_parts() -> None:
     assert firsts(dataset.skip(1).take(1)) == firsts(dataset.skip(1).take(1))
 
 
+def test_loops_get_tensors_and_functions_arrays() -> None:
+    seen: list[type] = []
+
+    def note(x: Any, y: Any) -> Any:
+        seen.append(type(x))
+        return {"x": x, "text": np.array(["a"] * 4)}, y
+
+    inputs, y = next(iter(batches().map(note)))
+    assert seen == [np.ndarray]
+    assert inputs["x"][0].numpy().tolist() == [0.0]
+    assert inputs["text"].numpy().tolist() == ["a"] * 4
+    assert y.dtype == "float32"
+    left, _ = nkeras.utils.split_dataset(np.arange(3), left_size=2)
+    assert [int(sample.numpy()) for sample in left.take(2)] == [0, 1]
+    series = nkeras.utils.timeseries_dataset_from_array(np.arange(4.0), None, 2)
+    assert [window[0].numpy().tolist() for window in series] == [[0.0, 1.0]]
+
+
 def test_map() -> None:
     mapped = batches().map(lambda x, y: (x + 1, y), num_parallel_calls=4)
     assert firsts(mapped) == [1, 5, 9]
