@@ -11,10 +11,11 @@ from nkeras.core.guards import Guard
 from nkeras.core.typing import Structure
 
 if TYPE_CHECKING:
+    from nkeras.core.calls_together import CallsTogether
     from nkeras.core.graph import Node
     from nkeras.core.host import Choice, Live
     from nkeras.core.operation import Operation
-    from nkeras.core.primitive import CallsTogether, Primitive
+    from nkeras.core.primitive import Primitive
     from nkeras.core.tensor import Tensor
     from nkeras.core.variable import Variable
 

@@ -29,6 +29,7 @@ import numpy as np
 from nkeras.backend import registry
 from nkeras.backend.protocol import Backend, Kernel
 from nkeras.core import dtypes, graph, host, observer, tape, tracebacks
+from nkeras.core.calls_together import CallsTogether
 from nkeras.core.errors import BackendError, short
 from nkeras.core.gradient_rule import GradientRule, backward
 from nkeras.core.graph import KerasTensor
@@ -307,40 +308,6 @@ class Primitive(Generic[_R_co]):
         if argument in self.flat:
             return None
         raise NotImplementedError(f"Primitive {self.name!r} has no gradient by {short(argument)}.")
-
-
-class CallsTogether:
-    """Several calls of a primitive by a kernel of many, as one call to a recorder.
-
-    It has arrays and results of all of them, one after the other.
-
-    Args:
-        one: the primitive.
-        kernel: the kernel of many.
-        count: how many calls there are.
-    """
-
-    epilogues: tuple[str, ...] = ()
-
-    def __init__(self, one: Primitive[Any], kernel: Kernel, count: int) -> None:
-        self.name = f"{one.name} of {count}"
-        self.live = one.live
-        self.arguments = one.arguments * count
-        self._one = one
-        self._kernel = kernel
-        self._count = count
-
-    def results(self, *arrays: Any, **static: Any) -> Any:
-        """The kernel on all arrays; all results."""
-        width = len(self._one.arguments)
-        calls = [arrays[i * width : (i + 1) * width] for i in range(self._count)]
-        return tuple([array for made in self._kernel(calls, **static) for array in made])
-
-    def donated_inputs(self, output: int) -> tuple[int, ...]:
-        """As that of the primitive."""
-        call, place = divmod(output, len(self._one.outputs))
-        width = len(self._one.arguments)
-        return tuple([call * width + i for i in self._one.donated_inputs(place)])
 
 
 class _Declaration(Protocol):

@@ -105,13 +105,16 @@ from nkeras.ops.shape import (
 from nkeras.ops.sorting import (
     argmax, argmin, argpartition, argsort, cumprod, cumsum, nonzero, sort, unique,
 )
+from nkeras.ops.skipping_nan import (
+    nanargmax, nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmedian, nanmin,
+    nanpercentile, nanprod, nanquantile, nanstd, nansum, nanvar,
+)
 from nkeras.ops.solving import (
     cholesky_inverse, inv, lstsq, pinv, solve, solve_triangular,
 )
 from nkeras.ops.statistics import (
-    average, bincount, corrcoef, count_nonzero, histogram, median, moments, nanargmax,
-    nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmedian, nanmin, nanpercentile,
-    nanprod, nanquantile, nanstd, nansum, nanvar, percentile, ptp, quantile, std, var,
+    average, bincount, corrcoef, count_nonzero, histogram, median, moments, percentile, ptp,
+    quantile, std, var,
 )
 
 __all__ = [

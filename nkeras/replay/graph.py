@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nkeras.backend.protocol import Kernel
+from nkeras.core.calls_together import CallsTogether
 from nkeras.core.host import Live
-from nkeras.core.primitive import CallsTogether, Primitive
+from nkeras.core.primitive import Primitive
 
 if TYPE_CHECKING:
     from nkeras.core.variable import Variable

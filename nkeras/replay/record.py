@@ -13,9 +13,10 @@ from typing import Any
 
 from nkeras.backend.protocol import Backend, Kernel
 from nkeras.core import observer, recomputing, slices, tape
+from nkeras.core.calls_together import CallsTogether
 from nkeras.core.host import Choice, Live
 from nkeras.core.operation import Operation
-from nkeras.core.primitive import CallsTogether, Primitive
+from nkeras.core.primitive import Primitive
 from nkeras.core.strings import STRING
 from nkeras.core.tensor import Tensor
 from nkeras.core.variable import Variable
