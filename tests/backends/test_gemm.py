@@ -150,8 +150,8 @@ def test_narrower_vectors(bits, tmp_path):
     """The code of a host with smaller registers, on this one."""
     script = (
         "from tests.backends.test_gemm import check\n"
-        "from nkeras_numba_cpu.emit import simd\n"
-        f"assert simd.vector_bits() == {bits}\n"
+        "from nkeras_numba_cpu.emit import registers\n"
+        f"assert registers.vector_bits() == {bits}\n"
         "for sizes in [(1, 70, 9), (7, 17, 5), (30, 33, 40)]:\n"
         "    for flags in [(False, False), (True, True)]:\n"
         "        check(*sizes, *flags)\n"

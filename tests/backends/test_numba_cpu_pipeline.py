@@ -18,7 +18,7 @@ from nkeras_numba_cpu import requirements
 from nkeras_numba_cpu.compile import native, options
 from nkeras_numba_cpu.compile.options import inner
 from nkeras_numba_cpu.compile.pipeline import _Flags, _PartLibrary
-from nkeras_numba_cpu.emit import simd
+from nkeras_numba_cpu.emit import registers
 from nkeras_numba_cpu.emit.views import allocate, release
 from nkeras_numba_cpu.launch.tasks import tasks
 
@@ -59,7 +59,7 @@ def _add(task, x, y):
 
 @pytest.mark.parametrize(("bits", "register"), [(512, "zmm"), (256, "ymm"), (128, "xmm")])
 def test_loops_fill_the_vector_registers(bits, register, monkeypatch):
-    if platform.machine() not in ("x86_64", "AMD64") or simd.vector_bits() < bits:
+    if platform.machine() not in ("x86_64", "AMD64") or registers.vector_bits() < bits:
         pytest.skip("this processor has no such vectors")
     monkeypatch.setattr(native, "vector_bits", lambda: bits)
     machine = native.machine.__wrapped__()

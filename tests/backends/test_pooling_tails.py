@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from nkeras_numba_cpu import threads
-from nkeras_numba_cpu.emit.simd import lane_count
+from nkeras_numba_cpu.emit.registers import lane_count
 from nkeras_numba_cpu.kernels import KERNELS
 from nkeras_numba_cpu.launch import tasks
 from nkeras_numpy.kernels import KERNELS as REFERENCE

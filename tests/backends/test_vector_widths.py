@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nkeras_numba_cpu.emit import simd
+from nkeras_numba_cpu.emit import registers
 
 HERE = Path(__file__).parent
 # These are about threads, other backends, or narrower vectors themselves.
@@ -22,12 +22,12 @@ FILES = sorted(
 def test_a_width_that_does_not_exist_is_refused(monkeypatch):
     monkeypatch.setenv("NKERAS_VECTOR_BITS", "384")
     with pytest.raises(ValueError, match="must be 128, 256 or 512, received '384'"):
-        simd.vector_bits.__wrapped__()
+        registers.vector_bits.__wrapped__()
 
 
 @pytest.mark.long
 def test_kernels_with_vectors_of_256_bits():
-    if simd.vector_bits() < 256:
+    if registers.vector_bits() < 256:
         pytest.skip("this processor has no vectors of 256 bits")
     environment = {**os.environ, "NKERAS_VECTOR_BITS": "256"}
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider"]

@@ -16,7 +16,7 @@ import numba
 import numpy as np
 
 from nkeras_numba_cpu.compile.trust import PACKAGE
-from nkeras_numba_cpu.emit.simd import vector_bits
+from nkeras_numba_cpu.emit.registers import vector_bits
 
 _DIGITS = 16  # of the digest in the name of a folder
 PATTERN = "nkeras-" + "[0-9a-f]" * _DIGITS

@@ -25,7 +25,7 @@ from numba.core.runtime import rtsys
 from nkeras_numba_cpu.compile import cache, workers
 from nkeras_numba_cpu.compile.notice import notice
 from nkeras_numba_cpu.compile.options import OPTIONS, import_without_scipy
-from nkeras_numba_cpu.emit.simd import vector_bits
+from nkeras_numba_cpu.emit.registers import vector_bits
 
 Emit = Callable[[Any, Any, str], None]
 

@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import errors
 
-from nkeras_numba_cpu.emit.simd import (
+from nkeras_numba_cpu.emit.registers import (
     INT,
     constant,
     element_type,
@@ -16,8 +16,8 @@ from nkeras_numba_cpu.emit.simd import (
     emit_load,
     emit_splat,
     emit_store,
-    intrinsic,
 )
+from nkeras_numba_cpu.emit.simd import intrinsic
 
 LANES = 4
 

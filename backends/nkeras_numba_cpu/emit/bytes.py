@@ -17,8 +17,9 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from nkeras_numba_cpu.emit import simd
-from nkeras_numba_cpu.emit.simd import INT, intrinsic
+from nkeras_numba_cpu.emit import registers
+from nkeras_numba_cpu.emit.registers import INT
+from nkeras_numba_cpu.emit.simd import intrinsic
 
 ROWS, VECTORS = 8, 2  # of a tile: 16 sums stay in registers
 _BYTE, _WORD = ir.IntType(8), ir.IntType(32)
@@ -26,14 +27,14 @@ _BYTE, _WORD = ir.IntType(8), ir.IntType(32)
 
 def width() -> int:
     """Columns of a tile."""
-    return VECTORS * simd.lane_count("float32")
+    return VECTORS * registers.lane_count("float32")
 
 
 @cache
 def has_vnni() -> bool:
     """Whether the host has the instruction, for vectors of our width."""
     features = llvmlite.binding.get_host_cpu_features()
-    bits = simd.vector_bits()
+    bits = registers.vector_bits()
     short = bool(features.get("avx512vnni") and features.get("avx512vl"))
     has = features.get("avx512vnni") if bits == 512 else short and bits == 256
     return bool(has)
@@ -53,9 +54,9 @@ def _tile(count: int) -> Any:
 
         def codegen(context, builder, signature, values):
             kinds = signature.args
-            from_x = simd.emit_address(context, builder, kinds[0], values[0], values[1])
-            from_b = simd.emit_address(context, builder, kinds[3], values[3], values[4])
-            to = simd.emit_address(context, builder, kinds[6], values[6], INT(0))
+            from_x = registers.emit_address(context, builder, kinds[0], values[0], values[1])
+            from_b = registers.emit_address(context, builder, kinds[3], values[3], values[4])
+            to = registers.emit_address(context, builder, kinds[6], values[6], INT(0))
             _emit(builder, count, from_x, from_b, to, values[2], values[5])
             return context.get_dummy_value()
 
@@ -66,9 +67,9 @@ def _tile(count: int) -> Any:
 
 
 def _emit(builder: Any, rows: int, x: Any, b: Any, sums: Any, step: Any, groups: Any) -> None:
-    lanes = simd.lane_count("float32")
+    lanes = registers.lane_count("float32")
     word, byte = ir.VectorType(_WORD, lanes), ir.VectorType(_BYTE, 4 * lanes)
-    zero = simd.constant(word, 0)
+    zero = registers.constant(word, 0)
     totals = [
         [cgutils.alloca_once_value(builder, zero) for _ in range(VECTORS)] for _ in range(rows)
     ]
@@ -76,19 +77,19 @@ def _emit(builder: Any, rows: int, x: Any, b: Any, sums: Any, step: Any, groups:
         of_x = builder.add(x, builder.mul(loop.index, INT(4)))
         of_b = builder.add(b, builder.mul(loop.index, INT(4 * lanes * VECTORS)))
         columns = [
-            simd.emit_load(builder, builder.add(of_b, INT(4 * lanes * v)), byte)
+            registers.emit_load(builder, builder.add(of_b, INT(4 * lanes * v)), byte)
             for v in range(VECTORS)
         ]
         for i, of_row in enumerate(totals):
             place = builder.add(of_x, builder.mul(step, INT(i)))
             four = builder.load(builder.inttoptr(place, _WORD.as_pointer()), align=1)
-            row = simd.emit_splat(builder, four, word)
+            row = registers.emit_splat(builder, four, word)
             for column, total in zip(columns, of_row, strict=True):
                 builder.store(_add_products(builder, builder.load(total), row, column), total)
     for i, of_row in enumerate(totals):
         for v, total in enumerate(of_row):
             place = builder.add(sums, INT(4 * lanes * (i * VECTORS + v)))
-            simd.emit_store(builder, builder.load(total), place)
+            registers.emit_store(builder, builder.load(total), place)
 
 
 def _add_products(builder: Any, total: Any, row: Any, column: Any) -> Any:
@@ -109,7 +110,7 @@ def _add_products(builder: Any, total: Any, row: Any, column: Any) -> Any:
 
 def _vnni(builder: Any, word: Any) -> Any:
     # LLVM 22 takes bytes instead of words, and rewrites declarations of before.
-    name = f"llvm.x86.avx512.vpdpbusd.{simd.vector_bits()}"
+    name = f"llvm.x86.avx512.vpdpbusd.{registers.vector_bits()}"
     kind = ir.FunctionType(word, [word] * 3)
     return cgutils.get_or_insert_function(builder.module, kind, name)
 

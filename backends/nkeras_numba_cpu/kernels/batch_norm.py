@@ -15,16 +15,8 @@ from typing import Any
 import numpy as np
 
 from nkeras_numba_cpu.compile.options import inner
-from nkeras_numba_cpu.emit.simd import (
-    fma,
-    lane_count,
-    lanes_of,
-    load_first,
-    root,
-    select,
-    splat,
-    store_first,
-)
+from nkeras_numba_cpu.emit.registers import lane_count
+from nkeras_numba_cpu.emit.simd import fma, lanes_of, load_first, root, select, splat, store_first
 from nkeras_numba_cpu.kernels.registry import KERNELS
 from nkeras_numba_cpu.launch.numpy_calls import by_numpy
 from nkeras_numba_cpu.launch.tasks import tasks

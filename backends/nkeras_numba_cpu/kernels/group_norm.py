@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nkeras_numba_cpu.emit.simd import lane_count, lanes_of
+from nkeras_numba_cpu.emit.registers import lane_count
+from nkeras_numba_cpu.emit.simd import lanes_of
 from nkeras_numba_cpu.kernels.batch_norm import (
     LOW,
     TALL,

@@ -11,10 +11,10 @@ import math
 import numpy as np
 
 from nkeras_numba_cpu.compile.options import inner
+from nkeras_numba_cpu.emit.registers import lane_count
 from nkeras_numba_cpu.emit.simd import (
     first_lanes,
     fma,
-    lane_count,
     lanes_of,
     load_first,
     splat,

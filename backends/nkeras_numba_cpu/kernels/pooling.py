@@ -17,8 +17,8 @@ import numpy as np
 
 from nkeras_numba_cpu.compile.options import inner
 from nkeras_numba_cpu.emit.records import numbers, record, row, stacked
+from nkeras_numba_cpu.emit.registers import lane_count
 from nkeras_numba_cpu.emit.simd import (
-    lane_count,
     lanes_of,
     load_first,
     load_numbers,

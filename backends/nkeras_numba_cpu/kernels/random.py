@@ -18,7 +18,8 @@ from numba.core import cgutils
 from nkeras.backend.scalars.random import box_muller
 from nkeras_numba_cpu.compile.options import inner
 from nkeras_numba_cpu.emit import wide_math
-from nkeras_numba_cpu.emit.simd import INT, intrinsic
+from nkeras_numba_cpu.emit.registers import INT
+from nkeras_numba_cpu.emit.simd import intrinsic
 from nkeras_numba_cpu.emit.values import Value, call, where
 from nkeras_numba_cpu.emit.views import allocate, part, release
 from nkeras_numba_cpu.kernels.registry import KERNELS

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from nkeras_numba_cpu.compile.options import inner
-from nkeras_numba_cpu.emit.simd import address_of, lane_count
+from nkeras_numba_cpu.emit.registers import lane_count
+from nkeras_numba_cpu.emit.simd import address_of
 from nkeras_numba_cpu.emit.values import compiled
 from nkeras_numba_cpu.emit.vector_math import exp, functions
 from nkeras_numba_cpu.emit.views import part

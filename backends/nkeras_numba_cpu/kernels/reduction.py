@@ -17,14 +17,8 @@ import numpy as np
 
 from nkeras.core.errors import short
 from nkeras_numba_cpu.emit.records import numbers, record
-from nkeras_numba_cpu.emit.simd import (
-    lanes_of,
-    load,
-    load_first,
-    store,
-    transpose_square,
-    vector_bits,
-)
+from nkeras_numba_cpu.emit.registers import vector_bits
+from nkeras_numba_cpu.emit.simd import lanes_of, load, load_first, store, transpose_square
 from nkeras_numba_cpu.emit.views import allocate, release
 from nkeras_numba_cpu.emit.views import part as part_of
 from nkeras_numba_cpu.kernels.registry import KERNELS

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nkeras_numba_cpu.emit.records import numbers, record, row, table
+from nkeras_numba_cpu.emit.registers import lane_count
 from nkeras_numba_cpu.emit.simd import (
     address_of,
     clamped,
     fma,
-    lane_count,
     lanes_of,
     load_first,
     splat,

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from llvmlite import ir
 from numba import types
 
-from nkeras_numba_cpu.emit import simd
+from nkeras_numba_cpu.emit import registers
 from nkeras_numba_cpu.emit.simd import intrinsic
 
 Load: TypeAlias = "Callable[[Any, Sequence[Any]], Any]"
@@ -39,7 +39,7 @@ def window_tile(rows: int, columns: int, stride: int) -> Any:
             def address(array: Any, kind: Any, index: Any) -> Any:
                 data = context.make_array(kind)(context, builder, array).data
                 return builder.add(
-                    builder.ptrtoint(data, simd.INT), builder.mul(index, simd.INT(size))
+                    builder.ptrtoint(data, registers.INT), builder.mul(index, registers.INT(size))
                 )
 
             step, _, top, rate, height, left, width = values[2:9]
@@ -47,7 +47,7 @@ def window_tile(rows: int, columns: int, stride: int) -> Any:
                 address(values[0], x, values[1]),
                 address(values[9], kernel, values[10]),
             )
-            pixel, line, tap = (builder.mul(values[n], simd.INT(size)) for n in (2, 3, 11))
+            pixel, line, tap = (builder.mul(values[n], registers.INT(size)) for n in (2, 3, 11))
             lines, pixels = [], []  # whether they are in the image
             for _ in range(rows):
                 lines.append(builder.icmp_unsigned("<", top, height))
@@ -57,50 +57,50 @@ def window_tile(rows: int, columns: int, stride: int) -> Any:
                 left = builder.add(left, step)
             # What the windows of the next row of pixels begin to need.
             for below in range(rows, rows + stride):
-                place = builder.add(source, builder.mul(line, simd.INT(below)))
+                place = builder.add(source, builder.mul(line, registers.INT(below)))
                 for _ in range(4 * stride):
-                    simd.emit_prefetch(builder, place, write=False, level=2)
+                    registers.emit_prefetch(builder, place, write=False, level=2)
                     place = builder.add(place, pixel)
 
             def sums_of(load: Load) -> list[Any]:
                 sums = [values[12]] * 4
                 for ky in range(rows):
-                    first = simd.emit_opaque(
-                        builder, builder.add(source, builder.mul(line, simd.INT(ky)))
+                    first = registers.emit_opaque(
+                        builder, builder.add(source, builder.mul(line, registers.INT(ky)))
                     )
-                    first_tap = simd.emit_opaque(
-                        builder, builder.add(weights, builder.mul(tap, simd.INT(ky * columns)))
+                    first_tap = registers.emit_opaque(
+                        builder, builder.add(weights, builder.mul(tap, registers.INT(ky * columns)))
                     )
                     inputs = []
                     for n, is_pixel in enumerate(pixels):
-                        place = builder.add(first, builder.mul(pixel, simd.INT(n)))
+                        place = builder.add(first, builder.mul(pixel, registers.INT(n)))
                         inputs.append(load(place, (lines[ky], is_pixel)))
                     for kx in range(columns):
-                        place = builder.add(first_tap, builder.mul(tap, simd.INT(kx)))
+                        place = builder.add(first_tap, builder.mul(tap, registers.INT(kx)))
                         weight = load(place, ())
                         for p in range(4):
                             value = inputs[p * stride + kx]
-                            sums[p] = simd.emit_fma(builder, value, weight, sums[p])
+                            sums[p] = registers.emit_fma(builder, value, weight, sums[p])
                 return sums
 
             def load_all(place: Any, _: Sequence[Any]) -> Any:
-                return simd.emit_load(builder, place, vector)
+                return registers.emit_load(builder, place, vector)
 
             def load_inside(place: Any, conditions: Sequence[Any]) -> Any:
                 if conditions:
                     place = builder.select(builder.and_(*conditions), place, zeros)
-                return simd.emit_masked_load(builder, place, mask, vector)
+                return registers.emit_masked_load(builder, place, mask, vector)
 
             # What is outside is read from zeros: a mask for each load costs more than the products.
-            zeros = builder.ptrtoint(_zeros(builder.module, vector), simd.INT)
-            is_whole = builder.icmp_signed(">=", values[13], simd.INT(vector.count))
+            zeros = builder.ptrtoint(_zeros(builder.module, vector), registers.INT)
+            is_whole = builder.icmp_signed(">=", values[13], registers.INT(vector.count))
             for condition in (lines[0], lines[-1], pixels[0], pixels[-1]):
                 is_whole = builder.and_(is_whole, condition)
             with builder.if_else(is_whole, likely=True) as (inside, at_edge):
                 with inside:
                     whole, end_of_whole = sums_of(load_all), builder.block
                 with at_edge:
-                    mask = simd.emit_mask(builder, values[13], vector.count)
+                    mask = registers.emit_mask(builder, values[13], vector.count)
                     masked, end_of_masked = sums_of(load_inside), builder.block
             sums = [builder.phi(vector) for _ in range(4)]
             for total, one, other in zip(sums, whole, masked, strict=True):
@@ -122,5 +122,5 @@ def _zeros(module: ir.Module, vector: ir.VectorType) -> ir.GlobalVariable:
     if name not in module.globals:
         made = ir.GlobalVariable(module, vector, name)
         made.linkage, made.global_constant = "internal", True
-        made.initializer = simd.constant(vector, 0.0)
+        made.initializer = registers.constant(vector, 0.0)
     return module.globals[name]

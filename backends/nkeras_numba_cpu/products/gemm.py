@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nkeras_numba_cpu.emit.records import numbers, stacked, table
-from nkeras_numba_cpu.emit.simd import lane_count
+from nkeras_numba_cpu.emit.registers import lane_count
 from nkeras_numba_cpu.launch.numpy_calls import write
 from nkeras_numba_cpu.loops.copies import copy, fill
 from nkeras_numba_cpu.memory.allocation import empty

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from nkeras_numba_cpu.emit.simd import lane_count
+from nkeras_numba_cpu.emit.registers import lane_count
 
 Pads = Sequence[tuple[int, int]]
 Triple = tuple[int, int, int]

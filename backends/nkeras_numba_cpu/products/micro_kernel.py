@@ -26,8 +26,9 @@ from numba import types
 from numba.core import cgutils
 
 from nkeras_numba_cpu.compile import native
-from nkeras_numba_cpu.emit import simd
-from nkeras_numba_cpu.emit.simd import INT, intrinsic
+from nkeras_numba_cpu.emit import registers, simd
+from nkeras_numba_cpu.emit.registers import INT
+from nkeras_numba_cpu.emit.simd import intrinsic
 
 # Bits of `mode`: add what lies `onto` bytes from C; nothing below 0; nothing above 6; write around
 # the caches, where C lies on whole lines of them.
@@ -81,7 +82,7 @@ class MicroKernels:
         self.dtype = dtype
         self.rows = rows
         self.vectors = vectors
-        self.columns = vectors * simd.lane_count(dtype)
+        self.columns = vectors * registers.lane_count(dtype)
         self._table = np.zeros(rows + 1, np.int64)
         self._lock = threading.Lock()
 
@@ -102,7 +103,7 @@ class MicroKernels:
 @cache
 def micro_kernels(dtype: Any, vectors: int = 0) -> MicroKernels:
     """The micro-kernels for a dtype, with the best number of vectors or a given one."""
-    rows, best = _LARGEST[simd.vector_bits()]
+    rows, best = _LARGEST[registers.vector_bits()]
     if vectors in (0, best):
         return MicroKernels(np.dtype(dtype).name, rows, best)
     # Other shapes of the tile have as many accumulators at most.
@@ -138,7 +139,9 @@ def limits(typingctx, x, mode):
 def _emit_limits(builder: Any, vector: Any, mode: Any) -> tuple[Any, Any]:
     def chosen(bit: int, limit: float, other: float) -> Any:
         is_set = builder.icmp_signed("!=", builder.and_(mode, INT(bit)), INT(0))
-        return builder.select(is_set, simd.constant(vector, limit), simd.constant(vector, other))
+        return builder.select(
+            is_set, registers.constant(vector, limit), registers.constant(vector, other)
+        )
 
     return chosen(RELU, 0.0, -math.inf), chosen(LIMIT, 6.0, math.inf)
 
@@ -150,9 +153,9 @@ class _Tile:
         self.builder = builder
         self.rows = rows
         self.vectors = vectors
-        self.vector = simd.vector_type(dtype)
-        self.bytes = simd.vector_bits() // 8
-        zero = simd.constant(self.vector, 0.0)
+        self.vector = registers.vector_type(dtype)
+        self.bytes = registers.vector_bits() // 8
+        zero = registers.constant(self.vector, 0.0)
         self.sums = [
             [cgutils.alloca_once_value(builder, zero) for _ in range(vectors)] for _ in range(rows)
         ]
@@ -171,7 +174,7 @@ class _Tile:
         with builder.if_then(builder.not_(streams)):
             for row in rows:  # while products are summed, the lines that will be written arrive
                 for j in range(self.vectors):
-                    simd.emit_prefetch(builder, self._at(row, j), write=True, level=1)
+                    registers.emit_prefetch(builder, self._at(row, j), write=True, level=1)
         # So do the next rows of A where they lie behind these: in each step as much as it reads.
         next_rows = cgutils.alloca_once_value(builder, builder.add(a, builder.mul(a_row, count)))
         size = INT(self.bytes // self.vector.count)
@@ -184,9 +187,9 @@ class _Tile:
             with cgutils.for_range(builder, call.depth, intp=INT):
                 coming = builder.add(builder.load(b_now), ahead)
                 for j in range(self.vectors):
-                    simd.emit_prefetch(builder, self._at(coming, j), write=False, level=1)
+                    registers.emit_prefetch(builder, self._at(coming, j), write=False, level=1)
                 self._multiply(builder.load(a_now), row_offsets, builder.load(b_now))
-                simd.emit_prefetch(builder, builder.load(next_rows), write=False, level=2)
+                registers.emit_prefetch(builder, builder.load(next_rows), write=False, level=2)
                 self._advance(next_rows, portion)
                 self._advance(a_now, call.a_step)
                 self._advance(b_now, call.b_step)
@@ -213,13 +216,15 @@ class _Tile:
         builder = self.builder
         element = self.vector.element
         columns = [
-            simd.emit_load(builder, self._at(b, j), self.vector) for j in range(self.vectors)
+            registers.emit_load(builder, self._at(b, j), self.vector) for j in range(self.vectors)
         ]
         for offset, sums in zip(row_offsets, self.sums, strict=True):
             pointer = builder.inttoptr(builder.add(a, offset), element.as_pointer())
-            value = simd.emit_splat(builder, builder.load(pointer), self.vector)
+            value = registers.emit_splat(builder, builder.load(pointer), self.vector)
             for column, total in zip(columns, sums, strict=True):
-                builder.store(simd.emit_fma(builder, value, column, builder.load(total)), total)
+                builder.store(
+                    registers.emit_fma(builder, value, column, builder.load(total)), total
+                )
 
     def _at(self, address: Any, vector: int) -> Any:
         return self.builder.add(address, INT(vector * self.bytes))
@@ -230,7 +235,7 @@ class _Tile:
         builder = self.builder
         lanes = self.vector.count
         masks = [
-            simd.emit_mask(builder, builder.sub(columns, INT(j * lanes)), lanes)
+            registers.emit_mask(builder, builder.sub(columns, INT(j * lanes)), lanes)
             for j in range(self.vectors)
         ]
         places = [
@@ -240,7 +245,7 @@ class _Tile:
         ]
         with builder.if_then(builder.icmp_signed("!=", bias, INT(0))):
             biases = [
-                simd.emit_masked_load(builder, self._at(bias, j), masks[j], self.vector)
+                registers.emit_masked_load(builder, self._at(bias, j), masks[j], self.vector)
                 for j in range(self.vectors)
             ]
             for _, j, total in places:
@@ -248,22 +253,25 @@ class _Tile:
         with self._if_bit(mode, ACCUMULATE):
             for place, j, total in places:
                 there = builder.add(place, onto)
-                old = simd.emit_masked_load(builder, there, masks[j], self.vector)
+                old = registers.emit_masked_load(builder, there, masks[j], self.vector)
                 builder.store(builder.fadd(old, builder.load(total)), total)
         with self._if_bit(mode, RELU):
             low, high = _emit_limits(builder, self.vector, mode)
             for _, _, total in places:
-                value = simd.emit_clamped(builder, builder.load(total), low, high)
+                value = registers.emit_clamped(builder, builder.load(total), low, high)
                 builder.store(value, total)
         with builder.if_else(self._is_full(columns)) as (whole, part):
             with whole, builder.if_else(streams) as (around, through):
-                for branch, emit in ((around, simd.emit_stream), (through, simd.emit_store)):
+                for branch, emit in (
+                    (around, registers.emit_stream),
+                    (through, registers.emit_store),
+                ):
                     with branch:
                         for place, _, total in places:
                             emit(builder, builder.load(total), place)
             with part:
                 for place, j, total in places:
-                    simd.emit_masked_store(builder, builder.load(total), place, masks[j])
+                    registers.emit_masked_store(builder, builder.load(total), place, masks[j])
 
     def _if_bit(self, mode: Any, bit: int) -> Any:
         builder = self.builder

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nkeras_numba_cpu.emit.records import numbers, record, row, stacked
+from nkeras_numba_cpu.emit.registers import lane_count
 from nkeras_numba_cpu.emit.simd import (
     address_of,
     clamped,
-    lane_count,
     lanes_of,
     load,
     load_first,

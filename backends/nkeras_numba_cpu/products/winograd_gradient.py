@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nkeras_numba_cpu.emit.records import numbers, record, row, stacked, table
-from nkeras_numba_cpu.emit.simd import address_of, lane_count, lanes_of, load, store_first
+from nkeras_numba_cpu.emit.registers import lane_count
+from nkeras_numba_cpu.emit.simd import address_of, lanes_of, load, store_first
 from nkeras_numba_cpu.emit.views import allocate, release
 from nkeras_numba_cpu.emit.views import part as part_of
 from nkeras_numba_cpu.launch.tasks import Tasks, call_address

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 from llvmlite import ir
 from numba import types
 
-from nkeras_numba_cpu.emit import simd
-from nkeras_numba_cpu.emit.simd import INT, intrinsic
+from nkeras_numba_cpu.emit import registers
+from nkeras_numba_cpu.emit.registers import INT
+from nkeras_numba_cpu.emit.simd import intrinsic
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -78,8 +79,8 @@ def _transform(*factors: Matrix) -> Any:
 
     @intrinsic
     def transform(typingctx, x, i, step, y, o, y_step):
-        vector = simd.vector_type(str(x.dtype))
-        size = INT(simd.vector_bits() // 8 // vector.count)
+        vector = registers.vector_type(str(x.dtype))
+        size = INT(registers.vector_bits() // 8 // vector.count)
 
         def place(context: Any, builder: Any, kind: Any, value: Any, index: Any) -> Any:
             array = context.make_array(kind)(context, builder, value)
@@ -114,12 +115,12 @@ def _function(module: Any, vector: Any, factors: tuple[Matrix, ...]) -> ir.Funct
     source, step, target, target_step = function.args
     vectors = []
     for _ in factors[-1][0]:
-        vectors.append(simd.emit_load(builder, source, vector))
+        vectors.append(registers.emit_load(builder, source, vector))
         source = builder.add(source, step)
     for matrix in reversed(factors):
         vectors = [_combine(builder, vectors, row) for row in matrix]
     for result in vectors:
-        simd.emit_store(builder, result, target)
+        registers.emit_store(builder, result, target)
         target = builder.add(target, target_step)
     builder.ret_void()
     return function
@@ -132,13 +133,13 @@ def _combine(builder: Any, vectors: list[Any], row: tuple[float, ...]) -> Any:
     terms.sort(key=lambda term: term[0] != 1)
     total = None
     for value, vector in terms:
-        number = simd.constant(vector.type, float(value))
+        number = registers.constant(vector.type, float(value))
         if total is None:
             total = vector if value == 1 else builder.fmul(vector, number)
         elif value in (1, -1):
             total = (builder.fadd if value == 1 else builder.fsub)(total, vector)
         else:
-            total = simd.emit_fma(builder, vector, number, total)
+            total = registers.emit_fma(builder, vector, number, total)
     return total
 
 
