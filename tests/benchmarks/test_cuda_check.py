@@ -20,6 +20,7 @@ from benchmarks.cuda_stages.rows import WRONG, Row, row
 COMMAND = [sys.executable, cuda_check.__file__]
 
 
+@pytest.mark.long
 def test_dry_run(tmp_path: Path) -> None:
     path = tmp_path / "found.json"
     done = subprocess.run(

@@ -16,10 +16,10 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 RUNS = [
-    "layers",
+    pytest.param("layers", marks=pytest.mark.long),
     "losses metrics optimizers",
-    "training",
-    "steps plans devices uploads",
+    pytest.param("training", marks=pytest.mark.long),
+    pytest.param("steps plans devices uploads", marks=pytest.mark.long),
 ]
 EXISTING = {
     "initializers regularizers constraints activations": "",
