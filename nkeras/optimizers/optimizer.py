@@ -13,7 +13,7 @@ from nkeras import ops
 from nkeras.core import naming, tape
 from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.configurable import ANY, Configurable, argument_names
-from nkeras.core.errors import is_a, nearest, refuse, short, warn
+from nkeras.core.errors import nearest, refuse, short, warn
 from nkeras.core.host import Switch, choice, live, plain
 from nkeras.core.primitive import Primitive
 from nkeras.core.serialization import custom_object_scope
@@ -21,6 +21,7 @@ from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Config, Gradients, LearningRateLike, Self
 from nkeras.core.variable import Variable, autocast_scope
 from nkeras.ops.accumulating import decay_update
+from nkeras.optimizers.arguments import check_arguments
 from nkeras.optimizers.clipping import clip_by_global_norm, clip_by_norm
 from nkeras.optimizers.schedules.base import LearningRateSchedule
 from nkeras.optimizers.state import OptimizerState, Slots
@@ -104,7 +105,7 @@ class Optimizer(Configurable, OptimizerState):
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
-        self._check_arguments(owner)
+        check_arguments(self, owner)
         self._excluded: list[Variable] = []
         self._excluded_names: re.Pattern[str] | None = None
         self._iterations = self._host_variable(0, "int", "iteration")
@@ -138,36 +139,6 @@ class Optimizer(Configurable, OptimizerState):
                 name=name,
                 host=True,
             )
-
-    def _check_arguments(self, owner: str) -> None:
-        steps, frequency = self.gradient_accumulation_steps, self.ema_overwrite_frequency
-        if steps and not steps >= 2:
-            raise ValueError(
-                f"{owner}: argument `gradient_accumulation_steps` must be an integer >= 2. "
-                f"Received: gradient_accumulation_steps={short(steps)}"
-            )
-        if self.use_ema and not 0 <= self.ema_momentum <= 1:
-            raise ValueError(
-                f"{owner}: argument `ema_momentum` must be in the range [0, 1]. "
-                f"Received: ema_momentum={short(self.ema_momentum)}"
-            )
-        if self.use_ema and frequency and (not is_a(frequency, int) or frequency < 1):
-            raise ValueError(
-                f"{owner}: argument `ema_overwrite_frequency` must be an integer >= 1 or None. "
-                f"Received: ema_overwrite_frequency={short(frequency)}"
-            )
-        clips = {name: getattr(self, name) for name in ("clipnorm", "clipvalue", "global_clipnorm")}
-        if sum(value is not None for value in clips.values()) > 1:
-            raise ValueError(
-                f"{owner}: only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. "
-                f"Received: {short(clips, 150)}"
-            )
-        for name, value in clips.items():
-            if value is not None and not value >= 0:
-                raise ValueError(
-                    f"{owner}: argument `{name}` must not be negative. Received: "
-                    f"{name}={short(value)}"
-                )
 
     def _check_fractions(self, **arguments: float) -> None:
         """Refuse decay rates outside [0, 1): with 1, nothing new ever counts."""

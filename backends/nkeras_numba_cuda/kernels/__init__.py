@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from nkeras_numba_cuda.kernels import (  # noqa: F401  they register
     attention,
+    attention_bias_gradient,
     attention_gradients,
     batch_norm,
     clipping,

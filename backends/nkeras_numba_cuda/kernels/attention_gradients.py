@@ -3,8 +3,7 @@
 One kernel has a block for some queries, past which keys go, and sums the gradient of the queries.
 Another has a block for some keys, past which all queries go that share them, and sums the
 gradients of keys and values. So everything is summed in one order by one block. What both need of
-each row, the sum of weighted gradients, is worked out before. A bias that several scores share has
-a block for each of its tiles that goes through all of them.
+each row, the sum of weighted gradients, is worked out before.
 
 Dao, Fu, Ermon, Rudra, Re: FlashAttention: fast and memory-efficient exact attention with
 IO-awareness (NeurIPS 2022).
@@ -21,7 +20,7 @@ from nkeras_numba_cuda.cells import key_cell
 from nkeras_numba_cuda.cuda import cuda
 from nkeras_numba_cuda.device.functions import inlined
 from nkeras_numba_cuda.device.intrinsics import exponential, udiv, umod
-from nkeras_numba_cuda.device.warps import WARP, barrier, in_lanes, plus, sum_in_team
+from nkeras_numba_cuda.device.warps import WARP, barrier, sum_in_team
 from nkeras_numba_cuda.kernels.attention_tiles import (
     ALIGNMENT,
     AT,
@@ -48,12 +47,8 @@ from nkeras_numba_cuda.kernels.rows import THREADS, blocks_for
 from nkeras_numba_cuda.launch import Kernel, kernel
 from nkeras_numba_cuda.memory import Array, constants, contiguous, empty
 
-ROWS_OF_SUMS = LINES * SIDE
 
-_sum_of_row = in_lanes(plus, SIDE)
-
-
-def _types(dtype: str, results: int) -> str:
+def types_of(dtype: str, results: int) -> str:
     """The types of results, what flows back, inputs, and what else a gradient's kernel reads."""
     stored, computed = ("uint16" if dtype in HALVES else dtype), computed_in(dtype)
     arrays = ", ".join([f"{stored}[::1]"] * (results + 5))
@@ -93,7 +88,7 @@ def _row_sums(dtype: str) -> Kernel:
 
 
 @functools.cache
-def _tile_function(dtype: str, by_products: bool) -> Any:
+def tile_function(dtype: str, by_products: bool) -> Any:
     """A function that computes a tile of gradients by the scores, or by their products.
 
     It leaves the weights of values in `weights` and the gradients in `grads`.
@@ -182,12 +177,12 @@ def _grad_query(dtype: str) -> Kernel:
     kind = np.dtype(computed_in(dtype)).type
     zero = kind(0)
     compute, weigh, narrow = (
-        _tile_function(dtype, True),
+        tile_function(dtype, True),
         functions(dtype, True).weigh,
         narrowing(dtype),
     )
 
-    @kernel(_types(dtype, 1), name=f"attention_grad_query_{dtype}", threads=SIDE * SIDE)
+    @kernel(types_of(dtype, 1), name=f"attention_grad_query_{dtype}", threads=SIDE * SIDE)
     def attention_grad_query(
         grad_query, grad_y, query, key, value, bias, mask, log_sum, row_sums, seed, numbers, g
     ):
@@ -247,12 +242,12 @@ def _grad_key(dtype: str) -> Kernel:
     kind = np.dtype(computed_in(dtype)).type
     zero, half = kind(0), kind(0.5)
     compute, weigh, narrow = (
-        _tile_function(dtype, True),
+        tile_function(dtype, True),
         functions(dtype, True).weigh,
         narrowing(dtype),
     )
 
-    @kernel(_types(dtype, 2), name=f"attention_grad_key_{dtype}", threads=SIDE * SIDE)
+    @kernel(types_of(dtype, 2), name=f"attention_grad_key_{dtype}", threads=SIDE * SIDE)
     def attention_grad_key(
         grad_key, grad_value, grad_y, query, key, value, bias, mask, log_sum, row_sums, seed,
         numbers, g,
@@ -344,89 +339,12 @@ def _grad_key(dtype: str) -> Kernel:
     return attention_grad_key
 
 
-def _grad_bias(dtype: str) -> Kernel:
-    kind = np.dtype(computed_in(dtype)).type
-    zero = kind(0)
-    compute, narrow = _tile_function(dtype, False), narrowing(dtype)
-
-    @kernel(_types(dtype, 1), name=f"attention_grad_bias_{dtype}", threads=SIDE * SIDE)
-    def attention_grad_bias(
-        grad_bias, grad_y, query, key, value, bias, mask, log_sum, row_sums, seed, numbers, g
-    ):
-        left = cuda.shared.array(PANEL, kind, ALIGNMENT)
-        right = cuda.shared.array(PANEL, kind, ALIGNMENT)
-        weights = cuda.local.array(16, kind)
-        grads = cuda.local.array(16, kind)
-        factors = cuda.local.array(16, kind)
-        sums = cuda.local.array(16, kind)
-        thread = cuda.threadIdx.x
-        row, column = 4 * (thread // SIDE), 4 * (thread % SIDE)
-        queries, keys, heads = g[AT.queries], g[AT.keys], g[AT.heads]
-        of_batch, of_head = g[AT.bias_batch] != 0, g[AT.bias_head] != 0
-        of_query, of_key = g[AT.bias_query] != 0, g[AT.bias_key] != 0
-        tiles_down = g[AT.row_tiles] if of_query else 1
-        tiles_across = g[AT.key_tiles] if of_key else 1
-        rest = udiv(cuda.blockIdx.x, tiles_across)
-        across = cuda.blockIdx.x - rest * tiles_across
-        pair = udiv(rest, tiles_down)
-        down = rest - pair * tiles_down
-        own_batch = udiv(pair, heads) if of_head else pair
-        own_head = pair - own_batch * heads if of_head else 0
-        for i in range(16):
-            sums[i] = zero
-        for batch in range(own_batch, own_batch + 1 if of_batch else g[AT.batch]):
-            for head in range(own_head, own_head + 1 if of_head else heads):
-                for high in range(down, down + 1 if of_query else g[AT.row_tiles]):
-                    for wide in range(across, across + 1 if of_key else g[AT.key_tiles]):
-                        top, first = high * LINES, wide * LINES
-                        if g[AT.causal] != 0 and top + LINES <= first:
-                            continue  # nothing flows to what all queries are blind to
-                        compute(
-                            weights, grads, weights, factors, left, right, grad_y, query, key,
-                            value, bias, mask, log_sum, row_sums, seed, numbers, g, batch, head,
-                            top, first, thread,
-                        )  # fmt: skip
-                        for i in range(16):
-                            sums[i] += grads[i]
-        start = own_batch * g[AT.bias_batch] + own_head * g[AT.bias_head]
-        if not of_key:  # one number for each row
-            for i in range(4):
-                sums[4 * i] = _sum_of_row(
-                    sums[4 * i] + sums[4 * i + 1] + sums[4 * i + 2] + sums[4 * i + 3]
-                )
-        if of_query:
-            for i in range(4):
-                r = down * LINES + row + i
-                for j in range(4):
-                    c = across * LINES + column + j
-                    if of_key and r < queries and c < keys:
-                        at = start + r * g[AT.bias_query] + c * g[AT.bias_key]
-                        grad_bias[at] = narrow(sums[4 * i + j])
-                if not of_key and column == 0 and r < queries:
-                    grad_bias[start + r * g[AT.bias_query]] = narrow(sums[4 * i])
-            return
-        lines = cuda.shared.array(ROWS_OF_SUMS, kind)
-        for j in range(4):
-            own = sums[j] + sums[4 + j] + sums[8 + j] + sums[12 + j]
-            lines[(row // 4) * LINES + column + j] = own
-        barrier()
-        for c in range(thread, LINES if of_key else 1, SIDE * SIDE):
-            total = zero
-            for i in range(SIDE):
-                total += lines[i * LINES + c]
-            if across * LINES + c < keys:
-                grad_bias[start + (across * LINES + c) * g[AT.bias_key]] = narrow(total)
-
-    return attention_grad_bias
-
-
 _ROW_SUMS = {dtype: _row_sums(dtype) for dtype in DTYPES}
 _GRAD_QUERY = {dtype: _grad_query(dtype) for dtype in DTYPES}
 _GRAD_KEY = {dtype: _grad_key(dtype) for dtype in DTYPES}
-_GRAD_BIAS = {dtype: _grad_bias(dtype) for dtype in DTYPES}
 
 
-class _Call(NamedTuple):
+class Call(NamedTuple):
     """What the kernels of gradients get besides what they write.
 
     Attributes:
@@ -447,7 +365,7 @@ class _Call(NamedTuple):
         )
 
 
-def _call(arrays: tuple[Array, ...], static: dict[str, Any]) -> _Call:
+def call_of(arrays: tuple[Array, ...], static: dict[str, Any]) -> Call:
     """Work out what all gradients need."""
     grad_y, grad_log_sum, query, key, value, bias, mask, y, log_sum = arrays
     dtype = query.dtype.name
@@ -474,10 +392,11 @@ def _call(arrays: tuple[Array, ...], static: dict[str, Any]) -> _Call:
         key_cell(static["seed"]),
         numbers_of(dtype, sizes.keys, *numbers),
     ]
-    return _Call(dtype, sizes, arguments)
+    return Call(dtype, sizes, arguments)
 
 
-def _widened(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+def widened(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+    """Half types as float32."""
     return tuple(
         x.astype(np.float32) if x is not None and x.dtype.name in HALVES else x for x in arrays
     )
@@ -488,13 +407,13 @@ def attention_grad(*arrays: Array, **static: Any) -> tuple[Array, Array, Array]:
     """Gradients of `attention` by query, key and value; arguments as in `nkeras_numpy`."""
     query, key, value = arrays[2:5]
     if query.dtype.name not in DTYPES:  # half types, where the target has none
-        return tuple(x.astype(query.dtype) for x in attention_grad(*_widened(arrays), **static))
+        return tuple(x.astype(query.dtype) for x in attention_grad(*widened(arrays), **static))
     results = tuple(empty(x.shape, x.dtype) for x in (query, key, value))
     if not query.size:
         for grad in results:
             grad.fill(0)
         return results
-    call = _call(arrays, static)
+    call = call_of(arrays, static)
     sizes = call.sizes
     lines = sizes.batch * sizes.heads
     by_size, by_depth = -(-sizes.size // LINES), -(-sizes.depth // LINES)
@@ -502,20 +421,3 @@ def attention_grad(*arrays: Array, **static: Any) -> tuple[Array, Array, Array]:
     own = lines // sizes.groups * sizes.key_tiles
     call.launch(_GRAD_KEY, own, *results[1:], chunks=max(by_size, by_depth))
     return results
-
-
-@OWN.register
-def attention_grad_bias(*arrays: Array, **static: Any) -> Array:
-    """Gradient of `attention` by the bias, of its shape; arguments as in `nkeras_numpy`."""
-    query, bias = arrays[2], arrays[5]
-    if query.dtype.name not in DTYPES:
-        return attention_grad_bias(*_widened(arrays), **static).astype(bias.dtype)
-    grad_bias = empty(bias.shape, bias.dtype)
-    if not query.size:
-        grad_bias.fill(0)
-        return grad_bias
-    call = _call(arrays, static)
-    batch, heads, queries, keys = bias.shape
-    blocks = batch * heads * -(-queries // LINES) * -(-keys // LINES)
-    call.launch(_GRAD_BIAS, blocks, grad_bias, chunks=1)
-    return grad_bias

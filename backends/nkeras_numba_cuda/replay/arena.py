@@ -17,7 +17,8 @@ from nkeras.backend.protocol import Span
 from nkeras_numba_cuda import memory
 from nkeras_numba_cuda.out_of_memory import explained
 from nkeras_numba_cuda.recording import suspended
-from nkeras_numba_cuda.replay.places import Place, bounds, place
+from nkeras_numba_cuda.replay.places import Place, place
+from nkeras_numba_cuda.replay.strides import bounds
 
 ALIGNMENT = 256
 """Bytes: blocks begin where arrays of CuPy's may, so that kernels make the same choices."""

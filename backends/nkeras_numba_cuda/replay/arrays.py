@@ -8,7 +8,8 @@ import numpy as np
 
 from nkeras_numba_cuda import memory, recording
 from nkeras_numba_cuda.pinned import upload
-from nkeras_numba_cuda.replay.places import Computes, Place, array_at, bounds
+from nkeras_numba_cuda.replay.places import Computes, Place, array_at
+from nkeras_numba_cuda.replay.strides import bounds
 
 
 def current(array: Any) -> Any:

@@ -14,7 +14,8 @@ from nkeras_numba_cuda.replay import arena, arrays, places
 from nkeras_numba_cuda.replay.arena import Arena, Block
 from nkeras_numba_cuda.replay.graphs import Graph
 from nkeras_numba_cuda.replay.numbers import Numbers
-from nkeras_numba_cuda.replay.places import Computes, Place, bounds, place_of
+from nkeras_numba_cuda.replay.places import Computes, Place, place_of
+from nkeras_numba_cuda.replay.strides import bounds
 from nkeras_numba_cuda.replay.work import Again, Work
 
 

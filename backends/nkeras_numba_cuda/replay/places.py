@@ -19,6 +19,7 @@ import numpy as np
 
 from nkeras_numba_cuda import memory
 from nkeras_numba_cuda.recording import current, suspended
+from nkeras_numba_cuda.replay.strides import bounds, joined
 
 Shape = tuple[int, ...]
 
@@ -167,7 +168,7 @@ class Place:
 
     def reshape(self, *shape: Any) -> Place:
         """A view, or a copy where its elements do not lie so."""
-        seen = self._seen if self.flags.c_contiguous else _joined(self._seen, *shape)
+        seen = self._seen if self.flags.c_contiguous else joined(self._seen, *shape)
         return self.copy().reshape(*shape) if seen is None else self._view(seen.reshape(*shape))
 
     def ravel(self) -> Place:
@@ -297,39 +298,6 @@ def _bytes_at(address: int, size: int) -> Any:
 def array_at(place: Any) -> Any:
     """The array that lies at a place; an array is its own."""
     return place.array() if isinstance(place, Place) else place
-
-
-def bounds(array: Any) -> tuple[int, int]:
-    """The first byte of an array or place, and the one behind its last."""
-    low = high = array.data.ptr
-    if not array.size:
-        return low, low
-    for size, stride in zip(array.shape, array.strides, strict=True):
-        if stride < 0:
-            low += (size - 1) * stride
-        else:
-            high += (size - 1) * stride
-    return low, high + array.itemsize
-
-
-def _joined(seen: np.ndarray, *shape: Any) -> np.ndarray | None:
-    """A view of another shape, where strides allow it."""
-    wanted = np.broadcast_to(np.int8(0), seen.shape).reshape(*shape).shape  # what -1 stands for
-    axes = [(size, step) for size, step in zip(seen.shape, seen.strides, strict=True) if size != 1]
-    strides: list[int] = []
-    for size in reversed(wanted):
-        if size == 1:
-            strides.insert(0, seen.itemsize)
-            continue
-        length, step = axes.pop()
-        while length % size and axes and axes[-1][1] == length * step:
-            length *= axes.pop()[0]
-        if length % size:
-            return None
-        strides.insert(0, step)
-        if length > size:
-            axes.append((length // size, step * size))
-    return np.lib.stride_tricks.as_strided(seen, wanted, strides)
 
 
 def _queue(function: Callable[..., Any], *arguments: Any) -> None:

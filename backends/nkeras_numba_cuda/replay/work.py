@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nkeras_numba_cuda.memory import Pointers
-from nkeras_numba_cuda.replay.places import Place, array_at, bounds
+from nkeras_numba_cuda.replay.places import Place, array_at
+from nkeras_numba_cuda.replay.strides import bounds
 
 
 class Work:
