@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from nkeras.core import dtypes, naming, slices, tree
+from nkeras.core import dtypes, in_tensorflow, naming, slices, tree
 from nkeras.core.errors import short
 from nkeras.core.scope import Scope
 from nkeras.core.tensor import Operators, Tensor
@@ -238,6 +238,8 @@ def call_symbolic(
     named: dict[str, Any],
 ) -> Any:
     """Infer the outputs of a call on symbolic tensors; outside a trace, add its node."""
+    if in_tensorflow.meets(arguments, named):
+        return call_traced(operation, arguments, named)
     interpret = slices.interpreter()
     if interpret is not None:
         return interpret(operation, infer, arguments, named)
@@ -246,6 +248,18 @@ def call_symbolic(
     outputs = infer_outputs(infer, arguments, named)
     Node(operation, arguments, named, outputs)
     return outputs
+
+
+def call_traced(function: Any, arguments: tuple[object, ...], named: dict[str, Any]) -> Any:
+    """A call with tensors of TensorFlow's graph among its arguments, as an operation there."""
+
+    def symbol(leaf: object) -> object:
+        traced = in_tensorflow.is_traced(leaf)
+        return KerasTensor(*in_tensorflow.signature(leaf)) if traced else leaf
+
+    given, given_named = tree.map_structure(symbol, (arguments, named))
+    expected = infer_outputs(function, given, given_named)
+    return in_tensorflow.call(function, arguments, named, expected)
 
 
 def infer_outputs(

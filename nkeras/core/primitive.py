@@ -28,7 +28,7 @@ import numpy as np
 
 from nkeras.backend import registry
 from nkeras.backend.protocol import Backend, Kernel
-from nkeras.core import dtypes, graph, host, observer, tape, tracebacks
+from nkeras.core import dtypes, graph, host, in_tensorflow, observer, tape, tracebacks
 from nkeras.core.calls_together import CallsTogether
 from nkeras.core.errors import BackendError, short
 from nkeras.core.gradient_rule import GradientRule, backward
@@ -329,6 +329,9 @@ class _Declaration(Protocol):
     ) -> Primitive[tuple[Tensor, ...]]: ...
 
 
+in_tensorflow.leave_as_it_is(Primitive)
+
+
 def primitive(
     outputs: tuple[str, ...] = ("y",),
     flat: tuple[str, ...] = (),
@@ -452,6 +455,7 @@ def op(function: Callable[_P, _R]) -> Callable[_P, _R]:
             tracebacks.cut(error)
             raise
 
+    in_tensorflow.leave_as_it_is(wrapper)
     return wrapper
 
 
@@ -459,7 +463,7 @@ _PLAIN = frozenset((Tensor, Variable, np.ndarray, bool, int, float, str, type(No
 
 
 def has_symbolic(values: Iterable[object]) -> bool:
-    """Whether a symbolic tensor is among the values or in lists, tuples and dicts among them."""
+    """Whether a symbolic tensor, also TensorFlow's, is among the values or in structures there."""
     for value in values:
         if type(value) in _PLAIN:
             if type(value) is Variable and value.is_symbolic():
@@ -470,5 +474,7 @@ def has_symbolic(values: Iterable[object]) -> bool:
         if isinstance(value, (list, tuple)) and has_symbolic(value):
             return True
         if isinstance(value, dict) and has_symbolic(value.values()):
+            return True
+        if in_tensorflow.is_traced(value):
             return True
     return False

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nkeras import regularizers
-from nkeras.core import dtypes, graph, observer, policies, tracebacks, tree
+from nkeras.core import dtypes, graph, in_tensorflow, observer, policies, tracebacks, tree
 from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.configurable import ANY, argument_names
 from nkeras.core.errors import as_bool, nearest, short, warn
@@ -134,6 +134,8 @@ class Layer(Operation, Buildable, AddsLosses):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Build if needed, then `call`, with dtypes, masks and `training` taken care of."""
+        if in_tensorflow.meets(args, kwargs):
+            return graph.call_traced(self, args, kwargs)
         outer = calling.context.get()
         token, given, recorder, outputs = None, dict[str, object](), None, None
         previous = None if outer is None else outer.training
@@ -358,6 +360,9 @@ class Layer(Operation, Buildable, AddsLosses):
             if given.get(name) is None and value is not None and calling.has_mask(value):
                 kwargs = {**kwargs, name: calling.masks_of(value)}
         return kwargs
+
+
+in_tensorflow.leave_as_it_is(Layer)
 
 
 def _is_numbers(values: Iterable[object]) -> bool:

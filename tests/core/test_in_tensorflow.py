@@ -1,0 +1,101 @@
+"""Layers and ops in functions that TensorFlow traces, with a graph of a few lines in its place."""
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import nkeras
+from nkeras import layers, ops
+
+
+class Traced:
+    """A tensor of the graph: it cannot become an array."""
+
+    name = "traced:0"
+
+    def __init__(self, shape, dtype, values=None):
+        self.set_shape(shape)
+        self.dtype = SimpleNamespace(name=dtype)
+        self.values = values
+
+    def set_shape(self, shape):
+        sizes = () if shape is None else shape
+        self.shape = type("Shape", (tuple,), {"rank": None if shape is None else len(sizes)})(sizes)
+
+    def __array__(self, dtype=None, copy=None):
+        raise NotImplementedError("a tensor of a graph has no values")
+
+
+@pytest.fixture(autouse=True)
+def tensorflow(monkeypatch):
+    def numpy_function(run, inputs, dtypes):
+        results = run(*[tensor.values for tensor in inputs])
+        assert [str(result.dtype) for result in results if result.dtype != object] == [
+            dtype for dtype in dtypes if dtype != "string"
+        ]
+        return [Traced(None, d, r) for d, r in zip(dtypes, results, strict=True)]
+
+    stand_in = SimpleNamespace(
+        is_symbolic_tensor=lambda value: isinstance(value, Traced), numpy_function=numpy_function
+    )
+    monkeypatch.setitem(sys.modules, "tensorflow", stand_in)
+
+
+def test_a_layer_is_called_when_the_graph_runs() -> None:
+    images = Traced((None, 4, 4, 1), "uint8", np.full((2, 4, 4, 1), 255, np.uint8))
+    pipeline = nkeras.Sequential([layers.Rescaling(1 / 255), layers.CenterCrop(2, 3)])
+    y = pipeline(images, training=True)
+    assert tuple(y.shape) == (None, 2, 3, 1)
+    np.testing.assert_array_equal(y.values, np.ones((2, 2, 3, 1)))
+
+
+def test_a_layer_is_built_and_has_no_node_of_it() -> None:
+    dense = layers.Dense(3)
+    dense(Traced((None, 2), "float32", np.ones((5, 2), np.float32)))
+    assert dense.kernel.shape == (2, 3)
+    with pytest.raises((AttributeError, ValueError)):
+        dense.input  # noqa: B018
+
+
+def test_structures_and_text() -> None:
+    columns = {"a": Traced((None,), "string", np.array([b"x", b"y"], object)), "b": np.ones(2)}
+
+    class Both(nkeras.Layer):
+        def __init__(self):
+            super().__init__()
+            self.lookup = layers.StringLookup(vocabulary=["x", "y"])
+
+        def build(self, input_shape):
+            pass
+
+        def call(self, inputs):
+            return {"number": self.lookup(inputs["a"]), "text": inputs["a"]}
+
+    found = Both()(columns)
+    assert found["number"].values.tolist() == [1, 2]
+    assert found["text"].values.tolist() == [b"x", b"y"]
+
+
+@pytest.mark.parametrize("op", [ops.sqrt, lambda x: ops.one_hot(ops.cast(x, "int32"), 5)])
+def test_ops(op) -> None:
+    x = np.array([1.0, 4.0], np.float32)
+    y = op(Traced((None,), "float32", x))
+    np.testing.assert_allclose(y.values, nkeras.ops.convert_to_numpy(op(x)), rtol=1e-6)
+    assert y.shape[0] is None
+
+
+def test_the_backend_is_that_of_the_definition() -> None:
+    with nkeras.use_backend("numpy"):
+        assert ops.add(Traced((), "float32", np.float32(1)), 1.0).values == 2.0
+
+
+def test_a_tensor_without_rank_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"'traced:0'.*no known rank.*set_shape"):
+        layers.Rescaling(2.0)(Traced(None, "float32"))
+
+
+def test_autograph_leaves_layers_and_ops_as_they_are() -> None:
+    for called in (layers.Dense(1), ops.image.resize, ops.sqrt):
+        assert hasattr(called, "autograph_info__"), called
