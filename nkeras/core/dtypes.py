@@ -58,7 +58,9 @@ _ABOVE: dict[str, tuple[str, ...]] = {
 
 
 def standardize(dtype: Any) -> str:
-    """The name of a dtype given as string, NumPy dtype, Python type or None (`floatx`).
+    """The name of a dtype: of a string, a dtype of NumPy, TensorFlow or torch, a type of Python.
+
+    None is `floatx`.
 
     Raises:
         ValueError: nkeras has no such dtype, or not on this machine.
@@ -70,7 +72,7 @@ def standardize(dtype: Any) -> str:
     if dtype in _PYTHON:
         return _PYTHON[dtype]
     try:
-        name = _NAMES[np.dtype(dtype).newbyteorder("=")]
+        name = _NAMES[np.dtype(_foreign_name(dtype) or dtype).newbyteorder("=")]
     except (TypeError, KeyError):
         config.require(dtype)
         raise ValueError(
@@ -83,7 +85,7 @@ def standardize_dtype(dtype: Any) -> str:
     """As `standardize`, and `"string"` (also for `str`), the dtype of tensors of text.
 
     Args:
-        dtype: string, NumPy dtype, Python type, or None for `floatx`.
+        dtype: string, dtype of NumPy, TensorFlow or torch, Python type, or None for `floatx`.
 
     Returns:
         The name.
@@ -97,7 +99,17 @@ def standardize_dtype(dtype: Any) -> str:
 
     Source: https://keras.io/api/utils/backend_utils/
     """
-    return STRING if dtype is str or dtype == STRING else standardize(dtype)
+    if dtype is str or STRING in (dtype, _foreign_name(dtype)):
+        return STRING
+    return standardize(dtype)
+
+
+def _foreign_name(dtype: Any) -> str | None:
+    """What TensorFlow and torch call theirs: `tf.float32`, `torch.int64`."""
+    library = type(dtype).__module__.partition(".")[0]
+    if library == "tensorflow":
+        return dtype.name
+    return str(dtype).removeprefix("torch.") if library == "torch" else None
 
 
 _PYTHON: dict[object, str] = {

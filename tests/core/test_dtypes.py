@@ -34,6 +34,21 @@ def test_standardize(given: Any, name: str) -> None:
     assert dtypes.standardize(given) == name
 
 
+def _foreign(library: str, name: str) -> Any:
+    """A dtype as TensorFlow and torch have them, which are not installed here."""
+    kind = type("DType", (), {"name": name, "__repr__": lambda _: f"torch.{name}"})
+    kind.__module__ = library
+    return kind()
+
+
+def test_dtypes_of_tensorflow_and_torch() -> None:
+    assert dtypes.standardize(_foreign("tensorflow.python.framework.dtypes", "int64")) == "int64"
+    assert dtypes.standardize_dtype(_foreign("torch", "bfloat16")) == "bfloat16"
+    assert dtypes.standardize_dtype(_foreign("tensorflow", "string")) == "string"
+    with pytest.raises(ValueError, match=r"Invalid dtype: torch\.qint8"):
+        dtypes.standardize(_foreign("torch", "qint8"))
+
+
 @pytest.mark.parametrize("given", ["float31", "complex256", np.str_, object(), "no"])
 def test_unknown_dtypes_are_refused(given: Any) -> None:
     with pytest.raises(ValueError, match="Invalid dtype"):
