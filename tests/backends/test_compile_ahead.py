@@ -187,6 +187,7 @@ def _kernels() -> Iterator[Tasks]:
         for made in (SCALARS[scalar], SCALARS[scalar].gradient("x")):
             assert made is not None
             yield elementwise._of_scalar(made, kind)
+    yield elementwise._of_scalar(SCALARS["add"], kind, (False, True))
     yield folds.bound(scans._scan, "sum", kind)
     yield optimizers._kernel(optimizers._adam, 3, (1, 4))
     yield depthwise._tiled(3, 3, 1)

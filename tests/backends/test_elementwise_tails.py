@@ -7,6 +7,8 @@ import pytest
 
 import nkeras
 import nkeras.backend.scalars  # registers them
+import nkeras.backend.scalars.tones
+import nkeras_numba_cpu.kernels.elementwise as mapping
 from nkeras.backend.scalar import SCALARS, Scalar
 from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.kernels import KERNELS, optimizers
@@ -63,6 +65,71 @@ def test_broadcast(first, second):
     x, y = normal(first), normal(second, seed=1)
     np.testing.assert_array_equal(add(x, y), np.add(x, y))
     np.testing.assert_array_equal(add(y, x), np.add(y, x))
+
+
+@pytest.fixture
+def _reads_once(monkeypatch):
+    """Arrays of every size count as large ones."""
+    monkeypatch.setattr(mapping, "LARGE", 1)
+    mapping._layout.cache_clear()
+    yield
+    mapping._layout.cache_clear()
+
+
+@pytest.mark.usefixtures("_reads_once")
+def test_broadcast_numbers_are_read_once():
+    for first, second in SHAPES:
+        x, y = normal(first), normal(second, seed=1)
+        np.testing.assert_array_equal(add(x, y), np.add(x, y))
+        np.testing.assert_array_equal(add(y, x), np.add(y, x))
+    assert mapping._layout(((7, 3 * BLOCK), (7, 1))).same == (False, True)
+    assert mapping._layout(((9, 9_000, 3), (9, 1, 1))).same == (False, True)
+    assert mapping._layout(((9, 9_000, 3), (9, 1, 3))).same == ()
+    assert mapping._layout(((9, 5, 3), (9, 1, 1))).same == ()
+
+
+def _differing(scalar, *masks):
+    """The masks of arguments that are numbers of each line with which results are others."""
+    found = []
+    for mask in masks:
+        arrays = [
+            normal((40, 1) if is_same else (40, 1500), seed=i) for i, is_same in enumerate(mask)
+        ]
+        for i, name in enumerate(scalar.parameters):
+            arrays[i] = arrays[i] > 0 if name in scalar.conditions else arrays[i]
+        expanded = [np.ascontiguousarray(np.broadcast_to(x, (40, 1500))) for x in arrays]
+        kernel = elementwise(scalar)
+        given, wanted = kernel(*arrays), kernel(*expanded)
+        if not np.array_equal(given, wanted, equal_nan=given.dtype.kind == "f"):
+            found.append(mask)
+    return found
+
+
+def _masks(count):
+    """One argument moves, or one is the same."""
+    for i in range(count):
+        yield tuple(j == i for j in range(count))
+        if count > 2:
+            yield tuple(j != i for j in range(count))
+
+
+@pytest.mark.parametrize("name", ["posterized_tone", "moving_average", "squareplus"])
+@pytest.mark.usefixtures("_reads_once")
+def test_numbers_that_are_read_once_change_no_bit(name):
+    scalar = SCALARS[name]
+    assert _differing(scalar, *_masks(len(scalar.parameters))) == []
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("_reads_once")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_numbers_that_are_read_once_change_no_bit_of_any_scalar():
+    found = {}
+    for name, scalar in SCALARS.items():
+        count = len(scalar.parameters)
+        if count > 1 and "bitwise" not in name:
+            found[name] = _differing(scalar, *_masks(count))
+    assert {name: masks for name, masks in found.items() if masks} == {}
 
 
 def test_more_arguments_than_most_have():

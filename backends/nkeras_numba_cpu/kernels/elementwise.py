@@ -20,9 +20,13 @@ from nkeras_numba_cpu.launch.numpy_calls import by_numpy
 from nkeras_numba_cpu.launch.tasks import launch
 from nkeras_numba_cpu.loops.maps import (
     BLOCK,
+    BLOCKS,
     DIRECT,
     EACH,
+    GROUP,
+    LINES,
     ONCE,
+    PLANES,
     TASK,
     Argument,
     Map,
@@ -33,6 +37,7 @@ from nkeras_numba_cpu.loops.maps import (
     task_length,
 )
 from nkeras_numba_cpu.loops.operands import compute_dtype, is_floating, is_half, operand, stored
+from nkeras_numba_cpu.loops.rounding import keeps_bits
 from nkeras_numba_cpu.memory.allocation import empty
 from nkeras_numpy.elementwise import elementwise as in_numpy
 
@@ -41,7 +46,12 @@ from nkeras_numpy.elementwise import elementwise as in_numpy
 def elementwise(scalar: Scalar) -> Callable[..., np.ndarray]:
     """A kernel that maps `scalar` over broadcast arrays of one dtype; NumPy does complex ones."""
     first = next((i for i, p in enumerate(scalar.parameters) if p not in scalar.conditions), 0)
-    return _kernel(partial(_of_scalar, scalar), first, partial(in_numpy, scalar))
+    keeps = cache(partial(keeps_bits, scalar))
+    return _kernel(partial(_of_scalar, scalar), keeps, first, partial(in_numpy, scalar))
+
+
+LARGE = 1 << 17
+"""Elements from which on what is one number in a line or plane is read once, by code of its own."""
 
 
 @KERNELS.register
@@ -51,28 +61,40 @@ def nextafter(x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
     return _nextafter(x1, x2)
 
 
+Same = tuple[bool, ...]
+"""Which arguments are one number in each call of the flat loop; empty where none is."""
+
+
 def _kernel(
-    make: Callable[[np.dtype], _Map],
+    make: Callable[[np.dtype, Same], _Map],
+    keeps: Callable[[Same], bool],
     first: int = 0,
     of_complex: Callable[[], Callable[..., np.ndarray]] | None = None,
 ) -> Callable[..., np.ndarray]:
-    """A kernel that maps over broadcast arrays; `make` makes the map for the dtype of the first."""
-    maps: dict[np.dtype, _Map] = {}
+    """A kernel that maps over broadcast arrays; `make` makes the map for the dtype of the first.
+
+    `keeps` says whether it makes no difference that some arguments are read once.
+    """
+    maps: dict[tuple[np.dtype, Same], _Map] = {}
 
     def kernel(*arrays: np.ndarray) -> np.ndarray:
         dtype = arrays[first].dtype
-        found = maps.get(dtype)
+        found = maps.get((dtype, ()))
         if found is None:
             if dtype.kind == "c" and of_complex is not None:
                 return by_numpy(of_complex(), *arrays)
-            found = maps[dtype] = make(dtype)
+            found = maps[dtype, ()] = make(dtype, ())
         shapes = tuple([array.shape for array in arrays])
         steps = None
         is_ready = not found.half and all([array.flags.carray for array in arrays])
         if not (is_ready or found.half or all([array.flags.c_contiguous for array in arrays])):
             arrays = tuple([_walkable(array) for array in arrays])
             steps = tuple([_steps(array) for array in arrays])
-        shape, count, work, geometry, expand = _layout(shapes, steps)
+        shape, count, work, geometry, expand, same = _layout(shapes, steps)
+        if same and not keeps(same):
+            shape, count, work, geometry, expand, same = _layout(shapes, steps, reads_once=False)
+        if same:
+            found = maps.get((dtype, same)) or maps.setdefault((dtype, same), make(dtype, same))
         out = empty(shape, found.result)
         if count:
             if expand:  # a pattern of broadcasting that three strides do not describe
@@ -124,28 +146,34 @@ class _Map(Map):
         return run
 
 
-def _of_scalar(scalar: Scalar, dtype: np.dtype) -> _Map:
+def _of_scalar(scalar: Scalar, dtype: np.dtype, same: Same = ()) -> _Map:
     computed = compute_dtype(dtype)
     name = computed.name if is_floating(computed) else None
     own = special.FUNCTIONS.get((scalar.name, name or ""))
     has_limits = name == "float32" and (_is_periodic(scalar) or _divides(scalar))
     return _Map(
         _outputs(own or scalar.bind(wide_math.functions(name), name)),
-        f"{scalar.name}_{scalar.digest(computed.name)}",
+        f"{scalar.name}_{scalar.digest(computed.name)}{_suffix(same)}",
         dtype,
         np.dtype(np.bool_) if scalar.result == "bool" else computed,
         1 + 8 * _costly(scalar),
+        same=same,
         within=_within(scalar, "float32") if has_limits else None,
-        origin=(_of_scalar, (scalar, dtype)),
+        origin=(_of_scalar, (scalar, dtype, same)),
     )
 
 
-def _next(dtype: np.dtype) -> _Map:
-    outputs = _outputs(special.nextafter)
-    return _Map(outputs, f"nextafter_{dtype.name}", dtype, dtype, 2, origin=(_next, (dtype,)))
+def _next(dtype: np.dtype, same: Same) -> _Map:
+    outputs, name = _outputs(special.nextafter), f"nextafter_{dtype.name}{_suffix(same)}"
+    return _Map(outputs, name, dtype, dtype, 2, same=same, origin=(_next, (dtype, same)))
 
 
-_nextafter = _kernel(_next)
+def _suffix(same: Same) -> str:
+    """What tells maps of one function apart."""
+    return "".join(["_", *("vs"[is_same] for is_same in same)]) if same else ""
+
+
+_nextafter = _kernel(_next, lambda same: True)
 
 
 def _outputs(function: Callable[..., Any]) -> Callable[..., tuple[Value, ...]]:
@@ -195,6 +223,7 @@ class _Layout(NamedTuple):
     work: int
     geometry: np.ndarray
     expand: bool
+    same: Same
 
 
 Steps = tuple[tuple[int, ...], ...]
@@ -202,7 +231,9 @@ Steps = tuple[tuple[int, ...], ...]
 
 
 @lru_cache(maxsize=4096)
-def _layout(shapes: tuple[tuple[int, ...], ...], steps: Steps | None = None) -> _Layout:
+def _layout(
+    shapes: tuple[tuple[int, ...], ...], steps: Steps | None = None, reads_once: bool = True
+) -> _Layout:
     shape = np.broadcast_shapes(*shapes)
     size = math.prod(shape)
     lengths, strides = _strides(shape, shapes, steps)
@@ -213,31 +244,49 @@ def _layout(shapes: tuple[tuple[int, ...], ...], steps: Steps | None = None) -> 
     strides = [[0] * (3 - len(stride)) + stride for stride in strides]
     _, rows, columns = lengths
     contiguous = [rows * columns, columns, 1]
-    wide = columns > BLOCK // 2 or not size
-    kinds = [_kind(stride, contiguous, lengths, wide) for stride in strides]
+    ends = BLOCKS
+    if columns > BLOCK // 2 or not size:
+        ends = LINES
+    elif rows * columns >= 4 * BLOCK:
+        ends = PLANES
+    kinds = [_kind(stride, contiguous, lengths, ends) for stride in strides]
+    same: Same = ()
+    if reads_once and size >= LARGE:
+        same = tuple([_is_same(stride, lengths, ends) for stride in strides])
+        kinds = [DIRECT if one else kind for one, kind in zip(same, kinds, strict=True)]
     buffers = sum(kind != DIRECT for kind in kinds)
-    if wide:
+    if ends == LINES:
         length = task_length(size)
         block = BLOCK if buffers else length
     else:
         block = BLOCK // columns * columns
         length = block * TASK
-    walk = Walk(size, columns, rows, block, length, len(shapes) + 1, buffers, wide)
+    walk = Walk(size, columns, rows, block, length, len(shapes) + 1, buffers, ends)
     arguments = [
         Argument(kind, *stride)
         for kind, stride in zip([*kinds, DIRECT], [*strides, contiguous], strict=True)
     ]
     count = -(-size // length) if size else 0
-    return _Layout(shape, count, size, geometry_of(walk, arguments), expand)
+    geometry = geometry_of(walk, arguments)
+    return _Layout(shape, count, size, geometry, expand, same if any(same) else ())
 
 
-def _kind(strides: list[int], contiguous: list[int], lengths: list[int], wide: bool) -> int:
+def _kind(strides: list[int], contiguous: list[int], lengths: list[int], ends: int) -> int:
     needed = [stride for stride, length in zip(strides, lengths, strict=True) if length > 1]
-    if (wide and strides[2]) or needed == [
+    if (ends == LINES and strides[2]) or needed == [
         stride for stride, length in zip(contiguous, lengths, strict=True) if length > 1
     ]:
         return DIRECT
-    return EACH if strides[0] or strides[1] else ONCE
+    if not (strides[0] or strides[1]):
+        return ONCE
+    return GROUP if ends == LINES or (ends == PLANES and not strides[1]) else EACH
+
+
+def _is_same(strides: list[int], lengths: list[int], ends: int) -> bool:
+    """Whether an argument is one number in each call of the flat loop."""
+    axes = {BLOCKS: slice(0, 3), PLANES: slice(1, 3), LINES: slice(2, 3)}[ends]
+    pairs = list(zip(strides, lengths, strict=True))[axes]
+    return not any([stride for stride, length in pairs if length > 1])
 
 
 def _strides(

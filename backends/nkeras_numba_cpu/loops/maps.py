@@ -1,8 +1,9 @@
 """Maps: a function of scalars over arrays, as one flat loop that is emitted, not compiled.
 
 The loop runs over contiguous elements. `_block_task`, compiled once for all maps, cuts the arrays
-into tasks and blocks and calls the loop by its address; an argument that is broadcast is expanded,
-block by block, into a buffer that stays in the first-level cache.
+into tasks and blocks and calls the loop by its address. An argument that is one number in a call
+can be read once; what is broadcast in another way is expanded, block by block, into a buffer that
+stays in the first-level cache.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class Map(Tasks):
         name: unique, for the disk cache.
         outputs: how many outputs there are.
         uniform: lengths of the uniform arrays, whose numbers are the same for all elements.
+        same: which inputs are one number in each call of the flat loop; none by default.
         within: gives a faster function that is right within limits, and tells the conditions under
             which it is not to what it is given.
         origin: as in `Tasks`.
@@ -60,6 +62,7 @@ class Map(Tasks):
         name: str,
         outputs: int = 1,
         uniform: tuple[int, ...] = (),
+        same: tuple[bool, ...] = (),
         within: Within | None = None,
         origin: str | tuple[Callable[..., Any], tuple[Any, ...]] | None = None,
     ) -> None:
@@ -68,6 +71,7 @@ class Map(Tasks):
         self.__name__ = f"map_{name}"
         self.outputs = outputs
         self.uniform = uniform
+        self.same = same
 
     @property
     def name(self) -> str:
@@ -138,6 +142,12 @@ class _Rounds:
             for kind, pointer, length in zip(arrays, self.pointers, self.uniform, strict=False)
             for i in range(length)
         ]
+        first = len(self.uniform)
+        self.same = {
+            first + i: self._loaded(arrays[first + i], self.pointers[first + i])
+            for i, is_same in enumerate(owner.same)
+            if is_same
+        }
 
     def compute(self, function: Outputs) -> None:
         """Write the outputs of all elements."""
@@ -178,8 +188,11 @@ class _Rounds:
         builder.position_at_end(block)
         i, all_found = builder.phi(_INT), builder.phi(_WORD)
         elements = [builder.gep(pointer, [i], inbounds=True) for pointer in self.pointers]
-        inputs = zip(self.arrays[first : self.outputs], elements[first : self.outputs], strict=True)
-        found = body(elements, [*self.numbers, *(self._loaded(*given) for given in inputs)])
+        inputs = [
+            self.same[k] if k in self.same else self._loaded(self.arrays[k], elements[k])
+            for k in range(first, self.outputs)
+        ]
+        found = body(elements, [*self.numbers, *inputs])
         united = all_found if found is None else builder.or_(all_found, found)
         following = builder.add(i, _INT(1))
         for value, start, next_ in ((i, _INT(0), following), (all_found, _WORD(0), united)):
@@ -253,9 +266,13 @@ _words: Any = intrinsic(_emit_words)
 _bytes: Any = intrinsic(_emit_bytes)
 _copy: Any = intrinsic(_emit_copy)
 
-# How an argument reaches the flat loop: by its own address; expanded once for each task; expanded
-# for each block.
-DIRECT, ONCE, EACH = 0, 1, 2
+# How an argument reaches the flat loop: by its own address; expanded once for each task; for each
+# group of calls; for each block.
+DIRECT, ONCE, GROUP, EACH = 0, 1, 2, 3
+
+# Where a call of the flat loop ends: with a block; or also with a line, of the last dimension; or
+# with a plane, of the last two. The calls of one line or plane are a group.
+BLOCKS, LINES, PLANES = 0, 1, 2
 
 
 class Walk(NamedTuple):
@@ -268,13 +285,13 @@ class Walk(NamedTuple):
     length: int  # elements of a task
     arguments: int
     buffers: int
-    wide: int  # whether a block has no more than one line
+    ends: int  # BLOCKS, LINES or PLANES
 
 
 class Argument(NamedTuple):
     """How one argument is walked through; such records follow, inputs first."""
 
-    reach: int  # DIRECT, ONCE or EACH
+    reach: int  # DIRECT, ONCE, GROUP or EACH
     by_outer: int  # distance of elements along the three dimensions
     by_row: int
     by_column: int
@@ -324,7 +341,7 @@ def _block_task(task, shared):
     loop, geometry = head.loop, head.geometry
     walk = at(Walk, geometry, 0)
     size, columns, rows, block, length = walk.size, walk.columns, walk.rows, walk.block, walk.length
-    arguments, buffers, wide = walk.arguments, walk.buffers, walk.wide
+    arguments, buffers, ends = walk.arguments, walk.buffers, walk.ends
     # The addresses that the flat loop is given, then the buffers.
     scratch = allocate(np.int64, arguments + buffers * BLOCK)
     start, last = task * length, -1
@@ -334,10 +351,14 @@ def _block_task(task, shared):
         line = position // columns
         column = position - line * columns
         n = min(block, stop - position)
-        if wide:
-            n = min(n, columns - column)
         outer = line // rows
         row = line - outer * rows
+        group = line
+        if ends == LINES:
+            n = min(n, columns - column)
+        elif ends == PLANES:
+            n = min(n, (rows - row) * columns)
+            group = outer
         buffer = address_of(scratch, arguments)
         for i in range(arguments):
             of, array = at(Argument, geometry + _ARGUMENTS, i), at(_Array, shared + _ARRAYS, i)
@@ -355,13 +376,10 @@ def _block_task(task, shared):
                     first = columns * item if by_column else item
                     _copy(buffer, source, first)
                     _repeat(buffer, first, min(block, stop - start) * item)
-            elif not wide:
+            elif reach == EACH or group != last:
                 _expand(buffer, source, item, n, columns, rows, row, by_outer, by_row, by_column)
-            elif line != last:
-                _copy(buffer, source, item)
-                _repeat(buffer, item, n * item)
             buffer += 8 * BLOCK
-        last = line
+        last = group
         call_address(loop, (n, address_of(scratch, 0)))  # pyright: ignore[reportCallIssue]
         position += n
     release(scratch)
@@ -458,6 +476,6 @@ def contiguous(size: int, inputs: int, outputs: int, uniform: int = 0) -> tuple[
         length=length,
         arguments=len(arguments),
         buffers=0,
-        wide=True,
+        ends=LINES,
     )
     return -(-size // length), geometry_of(walk, arguments)
