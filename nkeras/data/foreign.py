@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ def host_array(value: Any, argument: str) -> np.ndarray:
 
     Args:
         value: array, tensor of torch, TensorFlow or JAX, table or column of pandas or pyarrow,
-            number or list of numbers.
+            column of Hugging Face's datasets, number or list of numbers.
         argument: its name, for errors.
 
     Raises:
@@ -26,6 +27,8 @@ def host_array(value: Any, argument: str) -> np.ndarray:
         >>> host_array([1.0, 2.0], "x")
         array([1., 2.])
     """
+    if is_column(value):
+        value = value[:]
     if hasattr(value, "__dlpack_device__") and not isinstance(value, np.ndarray):
         array = _by_dlpack(value, argument)
         if array is not None:
@@ -52,6 +55,14 @@ def host_array(value: Any, argument: str) -> np.ndarray:
             "{name: table[name] ...}."
         )
     return array
+
+
+def is_column(value: Any) -> bool:
+    """Whether it is a sequence of rows, and no list: a column of Hugging Face's datasets."""
+    plain = (str, bytes, list, tuple)
+    if not isinstance(value, Sequence) or isinstance(value, plain) or not value:
+        return False
+    return not isinstance(value[0], (tuple, Mapping))  # those are batches
 
 
 def _by_dlpack(value: Any, argument: str) -> np.ndarray | None:

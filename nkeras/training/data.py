@@ -11,12 +11,12 @@ import numpy as np
 
 from nkeras.backend import registry
 from nkeras.core import config, dtypes, tree
-from nkeras.core.errors import is_a, refuse, short, warn
+from nkeras.core.errors import cut_text, is_a, refuse, short, warn
 from nkeras.core.strings import is_of_text, is_text, text_array
 from nkeras.core.tensor import Tensor, from_numpy
 from nkeras.core.typing import Structure
 from nkeras.core.variable import Variable
-from nkeras.data.foreign import host_array
+from nkeras.data.foreign import host_array, is_column
 from nkeras.data.rows import rows_in_a_file
 
 
@@ -79,9 +79,9 @@ def pack_x_y_sample_weight(
 
 def is_array_like(value: object) -> bool:
     """Whether it is one array, also a pandas frame or another framework's tensor."""
-    return isinstance(value, (np.ndarray, Tensor, Variable)) or (
-        hasattr(value, "__array__") and not isinstance(value, (type, str))
-    )
+    if isinstance(value, (np.ndarray, Tensor, Variable)):
+        return True
+    return (hasattr(value, "__array__") and not isinstance(value, (type, str))) or is_column(value)
 
 
 def is_tuple_of_arrays(batch: Structure) -> bool:
@@ -165,15 +165,28 @@ def to_array(value: Structure, argument: str) -> np.ndarray:
             f"Received: {short(value)}"
         )
     if array.dtype == object and not is_text(array):
-        raise ValueError(
-            f"Argument `{argument}` is an array of Python objects, so it cannot become a tensor: "
-            "are its rows of different length?"
-        )
+        array = _stacked(array, argument)
     if array.dtype.kind in "biuf" or array.dtype.name == "bfloat16":
         name = dtypes.standardize(array.dtype)
         name = config.floatx() if dtypes.is_floating(name) else name
         return array.astype(dtypes.to_numpy(name), copy=False)
     return array
+
+
+def _stacked(rows: np.ndarray, argument: str) -> np.ndarray:
+    """An array of arrays or lists, as columns of tables hold them, as one array of numbers."""
+    try:
+        array = np.stack(rows.tolist())
+    except (ValueError, TypeError) as error:
+        message = cut_text(str(error), 100)
+    else:
+        if array.dtype != object:
+            return array
+        message = f"the first one is {short(rows.flat[0], 60)}"
+    raise ValueError(
+        f"Argument `{argument}` is an array of Python objects, so it cannot become a tensor: "
+        f"are its rows of different length? ({message})"
+    )
 
 
 def to_tensors(batch: Structure) -> Structure:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
+from numbers import Number
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +54,9 @@ class Checked:
                 else:
                     batch = map_batch(_to_array, batch)
             except ValueError as error:
-                message = f"Batch {number} of the {self._name}: {cut_text(str(error), 320)}"
+                message = f"Batch {number} of the {self._name}: {cut_text(str(error), 280)}"
+                if _is_one_sample(batch):
+                    message += " Samples that come one by one must be put into batches first."
                 raise ValueError(message) from error
         found = _outline(batch)
         if not self._first:
@@ -69,6 +73,13 @@ def _to_array(leaf: Structure) -> Structure:
     if leaf is None or isinstance(leaf, (Tensor, Variable)):
         return leaf
     return to_array(leaf, "x")
+
+
+def _is_one_sample(batch: Structure) -> bool:
+    """Whether something in it has no axis of samples."""
+    leaves: list[Any] = []
+    map_batch(leaves.append, batch)
+    return any(isinstance(leaf, Number) or getattr(leaf, "shape", None) == () for leaf in leaves)
 
 
 _TUPLES = ("()", "(array,)", "(array, array)", "(array, array, array)")

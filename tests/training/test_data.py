@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import UserList
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,8 @@ def kinds_of_arrays():
         def __iter__(self):  # a pandas frame iterates over its columns
             raise AssertionError("a frame is an array, not batches")
 
+    rows_in_cells = np.empty(6, object)
+    rows_in_cells[:] = list(plain)
     return {
         "plain": plain,
         "read-only": read_only,
@@ -60,6 +64,8 @@ def kinds_of_arrays():
         "tensor": nkeras.ops.convert_to_tensor(plain),
         "variable": nkeras.Variable(plain),
         "frame": Frame(),
+        "column of another library": UserList(plain.tolist()),
+        "rows in cells": rows_in_cells,
     }
 
 
@@ -192,6 +198,7 @@ X, Y = np.zeros((4, 2)), np.zeros((4, 1))
         ({"x": {}}, "holds no array"),
         ({"x": X, "y": Y[:3]}, r"cardinality is ambiguous.*x: \[4\], y: \[3\]"),
         ({"x": np.float32(3)}, "at least one dimension"),
+        ({"x": np.array([None, 1.5])}, "Python objects.*first one is None"),
         ({"x": np.array([[1], [1, 2]], dtype=object)}, "Python objects"),
         ({"x": "text"}, "Unrecognized data type"),
         ({"x": 3}, "Unrecognized data type"),

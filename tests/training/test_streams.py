@@ -228,7 +228,7 @@ def test_tables_of_numbers_are_arrays() -> None:
         ),
         (Column(Y, null_count=1), "the Column has 1 missing values"),
         (Tensor(X, device=2), "a Tensor on the device 'cuda:0'"),
-        (np.float32(3), "at least one dimension"),
+        (np.float32(3), "at least one dimension.*must be put into batches first"),
         ([[1.0], [2.0, 3.0]], "inhomogeneous"),
     ],
 )
