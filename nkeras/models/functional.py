@@ -8,7 +8,7 @@ from typing import Any
 
 from nkeras import ops
 from nkeras.core import graph, observer, tree
-from nkeras.core.errors import cut_text, short
+from nkeras.core.errors import cut_text, short, warn
 from nkeras.core.graph import KerasTensor, Node, set_mask
 from nkeras.core.operation import Operation
 from nkeras.core.primitive import to_tensor
@@ -228,9 +228,9 @@ class Graph:
                 )
             unknown = [item for item in inputs if item not in named]
             if unknown:
-                raise ValueError(
-                    f"Model {short(name)} has no inputs {short(unknown)}: its inputs are named "
-                    f"{short(named)}. Leave these keys out of the dict."
+                warn(
+                    f"Model {short(name)} has no inputs {short(unknown)}, which are left out: its "
+                    f"inputs are named {short(named)}."
                 )
             if isinstance(structure, dict):
                 inputs = {part: inputs[part] for part in structure}

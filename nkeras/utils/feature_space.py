@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from nkeras import layers, ops
-from nkeras.core import dtypes
+from nkeras.core import dtypes, graph, in_tensorflow
 from nkeras.core.configurable import ANY, Configurable
 from nkeras.core.errors import is_a, nearest, refuse, short
 from nkeras.core.graph import KerasTensor
@@ -366,6 +366,8 @@ class FeatureSpace(layers.Layer):
     def __call__(self, data: Mapping[str, Any], **kwargs: Any) -> Any:
         """The vectors for a dict of columns, or of single values."""
         self._check_adapted()
+        if in_tensorflow.meets(data, kwargs):
+            return graph.call_traced(self, (data,), kwargs)
         if not hasattr(data, "keys"):
             raise ValueError(
                 "A FeatureSpace can only be called with a dict from features to their values. "

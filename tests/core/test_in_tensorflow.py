@@ -86,6 +86,18 @@ def test_ops(op) -> None:
     assert y.shape[0] is None
 
 
+@pytest.mark.parametrize("rows", [(), (None,)])
+def test_feature_spaces(rows) -> None:
+    kinds = {"a": "float_rescaled", "b": nkeras.utils.FeatureSpace.string_categorical()}
+    space = nkeras.utils.FeatureSpace(kinds)
+    space.adapt({"a": np.ones(2), "b": np.array(["x", "y"])})
+    values = np.ones(len(rows) or (), np.int64), np.full(len(rows) or (), b"y", object)
+    columns = dict(zip("ab", map(Traced, (rows, rows), ("int64", "string"), values), strict=True))
+    y = space(columns)
+    assert tuple(y.shape) == (*rows, 4)
+    np.testing.assert_array_equal(y.values, space({"a": values[0], "b": values[1]}))
+
+
 def test_the_backend_is_that_of_the_definition() -> None:
     with nkeras.use_backend("numpy"):
         assert ops.add(Traced((), "float32", np.float32(1)), 1.0).values == 2.0
