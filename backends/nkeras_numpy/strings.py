@@ -39,7 +39,8 @@ def number_of(word: bytes, index: dict[bytes, int], table: Table) -> int:
 def text_at(x: np.ndarray, *, words: Words) -> np.ndarray:
     """The words of numbers."""
     count = len(words.words) - 1
-    return words.words[np.where((x >= 0) & (x < count), x, count).astype(np.int64)]
+    known = np.where((x >= 0) & (x < count), x, count).astype(np.int64)
+    return words.words[known, ...]  # also the word of one number is an array
 
 
 @KERNELS.register

@@ -93,8 +93,8 @@ class KerasTensor(Operators):
 
     def __array__(self, *arguments: object, **named: object) -> np.ndarray:
         raise ValueError(
-            "A symbolic KerasTensor has no values, so NumPy functions cannot be applied to it. Use "
-            f"the function of the same name in `nkeras.ops`.{_user_line()}"
+            "A symbolic KerasTensor has no values, so functions of NumPy or another library cannot "
+            f"be applied to it. Use the function of the same name in `nkeras.ops`.{_user_line()}"
         )
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -143,14 +143,14 @@ def _no_number(kind: str) -> TypeError:
 
 
 def _user_line() -> str:
-    """The innermost line of the traceback that is neither nkeras' nor NumPy's."""
+    """The innermost line of the traceback that is not in nkeras nor in an installed package."""
     import inspect
 
     package = str(Path(__file__).parent.parent)
     frame = inspect.currentframe()
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith(package) and f"{'numpy'}/" not in name.replace("\\", "/"):
+        if not name.startswith(package) and "site-packages" not in name:
             return f" The call stands in {name}, line {frame.f_lineno}."
         frame = frame.f_back
     return ""

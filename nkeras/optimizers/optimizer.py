@@ -475,7 +475,10 @@ def _with_gradient(
         variable.path for grad, variable in zip(grads, variables, strict=True) if grad is None
     ]
     if len(missing) == len(variables):
-        raise ValueError("No gradients provided for any variable.")
+        raise ValueError(
+            "No gradients provided for any variable: the loss depends on none of them. What NumPy, "
+            "TensorFlow, JAX or torch compute has no gradients here; use `nkeras.ops` for it."
+        )
     if missing:
         warn(
             f"Gradients do not exist for variables {short(missing)} when minimizing the loss. If "

@@ -8,6 +8,7 @@ import pytest
 
 import nkeras
 from nkeras import layers, ops
+from nkeras.utils import FeatureSpace
 
 
 class Traced:
@@ -76,6 +77,15 @@ def test_structures_and_text() -> None:
     found = Both()(columns)
     assert found["number"].values.tolist() == [1, 2]
     assert found["text"].values.tolist() == [b"x", b"y"]
+
+
+def test_single_values_of_a_feature_space() -> None:
+    features = FeatureSpace({"c": FeatureSpace.string_categorical(num_oov_indices=0)})
+    with nkeras.use_backend("numpy"):
+        features.adapt([{"c": np.array(["x", "y", "y"])}])
+        found = features({"c": Traced((), "string", b"x")})
+    assert tuple(found.shape) == (2,)
+    assert found.values.tolist() == [0.0, 1.0]
 
 
 @pytest.mark.parametrize("op", [ops.sqrt, lambda x: ops.one_hot(ops.cast(x, "int32"), 5)])

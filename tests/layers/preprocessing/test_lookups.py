@@ -145,6 +145,7 @@ def test_invert() -> None:
     layer = index_lookup(vocabulary=["one", "two", "three"], invert=True)
     assert layer([2, 3, 1]).numpy().tolist() == ["one", "two", "[OOV]"]
     assert layer([[2, 3, 1, 3]]).numpy().tolist() == [["one", "two", "[OOV]", "two"]]
+    assert layer(nkeras.ops.convert_to_tensor(2)).numpy() == "one"
     assert layer(nkeras.Input((4,), dtype="int64")).dtype == "string"
     layer = layers.StringLookup(
         vocabulary=["a", "b"], invert=True, mask_token="m", num_oov_indices=2
