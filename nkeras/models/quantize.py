@@ -18,7 +18,7 @@ def quantize(
     filters: str | Sequence[str] | Callable[[Layer], bool] | None,
     type_check: bool,
 ) -> None:
-    """Quantize layers that hold no other ones; warn of those that cannot be."""
+    """Quantize layers that hold no other ones; warn of those with weights that cannot be."""
     resolved(mode, config)
     if filters is not None and not (is_a(filters, (str, list, tuple)) or callable(filters)):
         expected = "a regular expression, a list of them, or a function of a layer"
@@ -29,7 +29,8 @@ def quantize(
         try:
             layer.quantize(mode, type_check=type_check, config=config)
         except NotImplementedError as error:
-            warn(str(error))
+            if layer.weights:
+                warn(str(error))
 
 
 def _is_chosen(layer: Layer, filters: Any) -> bool:

@@ -365,8 +365,6 @@ class FeatureSpace(layers.Layer):
 
     def __call__(self, data: Mapping[str, Any], **kwargs: Any) -> Any:
         """The vectors for a dict of columns, or of single values."""
-        if in_tensorflow.meets(data, kwargs):
-            return graph.call_traced(self, (data,), kwargs)
         self._check_adapted()
         if in_tensorflow.meets(data, kwargs):
             return graph.call_traced(self, (data,), kwargs)

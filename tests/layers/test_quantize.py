@@ -225,11 +225,18 @@ def small_model() -> Any:
     return nkeras.Model(inputs, layers.Dense(3, name="last")(x))
 
 
+def test_layers_with_weights_that_stay_floats_are_named() -> None:
+    model = nkeras.Sequential([nkeras.Input((4,)), layers.Dropout(0.1), layers.UnitNormalization()])
+    model.quantize("int8")
+    model.add(layers.LayerNormalization())
+    with pytest.warns(UserWarning, match="Layer LayerNormalization does not have a `quantize`"):
+        model.quantize("int8")
+
+
 def test_plans_notice_that_a_model_is_quantized() -> None:
     model = small_model()
     floats = [model.predict(WORDS, verbose=0) for _ in range(4)][-1]
-    with pytest.warns(UserWarning, match="does not have a `quantize` method"):
-        model.quantize("int8")
+    model.quantize("int8")
     found = [model.predict(WORDS, verbose=0) for _ in range(4)][-1]
     assert model._plans.refusals() == {}
     np.testing.assert_array_equal(found, model(WORDS).numpy())
