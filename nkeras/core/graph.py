@@ -373,6 +373,11 @@ def _is_unknown(sizes: Sequence[int | None]) -> bool:
     return any(size is None for size in sizes)
 
 
+def has_unknown(*shapes: Sequence[int]) -> bool:
+    """Whether a size is unknown in the trace around, where only values can tell what fits."""
+    return any(isinstance(size, _Unknown) for shape in shapes for size in shape)
+
+
 def known_shape(tensor: Any) -> PartialShape:
     """The shape with None for sizes that are unknown in the trace around."""
     return tuple(None if isinstance(size, _Unknown) else size for size in tensor.shape)

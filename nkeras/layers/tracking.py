@@ -34,19 +34,25 @@ _NO_OWN_THINGS = frozenset(("_build_shapes", "_inbound_nodes", "_own_losses", "_
 class Tracked(guards.Guarded):
     """Collects what stands in attributes, directly or in lists, tuples and dicts.
 
-    Order is Keras': attributes in the order in which they were first set.
+    Order is Keras': attributes in the order in which they were first set, be it before
+    `super().__init__()` is called.
     """
 
-    def __init__(self) -> None:
-        self._owned_variables: list[Variable] = []
-        self._tracked_names: dict[str, None] = {}
+    _owned_variables: list[Variable]
+    _tracked_names: dict[str, None]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Collect from the first attribute on."""
+        made = super().__new__(cls)
+        made.__dict__.update(_owned_variables=[], _tracked_names={})
+        return made
 
     def __setattr__(self, name: str, value: object) -> None:
         known = self.__dict__
-        tracked = known.get("_tracked_names")
+        tracked = self._tracked_names
         if type(value) in _PLAIN:
             pass
-        elif tracked is not None and name not in _NO_OWN_THINGS:
+        elif name not in _NO_OWN_THINGS:
             if isinstance(value, (Tracked, Variable)) and known.get(name) is not value:
                 self._check_unlocked(f"the attribute {name!r}")
             if isinstance(value, (Tracked, SeedGenerator, list, dict)) or _is_metric(value):
@@ -55,11 +61,6 @@ class Tracked(guards.Guarded):
                 tracked[name] = None
             elif isinstance(value, Variable):
                 self._own(value)
-        elif tracked is None and isinstance(value, (Tracked, Variable, SeedGenerator)):
-            raise RuntimeError(
-                f"In layer {type(self).__name__}, call `super().__init__()` before attributes "
-                "are set."
-            )
         if "_met_by" in known and _is_setting(name) and guards.is_change(self, name, value):
             guards.changed(self, name)
         super().__setattr__(name, value)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from nkeras.core import dtypes
 from nkeras.core.errors import short
+from nkeras.core.graph import has_unknown
 from nkeras.core.primitive import op, primitive, promoted, to_tensor
 from nkeras.core.spec import (
     Shape,
@@ -27,7 +29,7 @@ Index = tuple[tuple[int, int | None, int] | int, ...]
 
 
 def _reshaped(x: Typed, shape: Shape) -> Spec:
-    if math.prod(shape) != math.prod(x.shape):
+    if math.prod(shape) != math.prod(x.shape) and not has_unknown(x.shape, shape):
         raise ValueError(
             f"reshape: an array of shape {x.shape} has {math.prod(x.shape)} elements, the new "
             f"shape {short(shape)} needs {math.prod(shape)}."
@@ -219,9 +221,8 @@ def reshape(x: TensorLike, newshape: ShapeLike | int) -> Tensor:
         (4,)
     """
     x = to_tensor(x)
-    shape = [
-        int(size) for size in ((newshape,) if isinstance(newshape, (int, np.integer)) else newshape)
-    ]
+    sizes: Any = (newshape,) if isinstance(newshape, (int, np.integer)) else newshape
+    shape = [size if isinstance(size, int) else int(size) for size in sizes]
     if shape.count(-1) > 1 or min(shape, default=0) < -1:
         raise ValueError(
             f"reshape: argument `newshape` may hold one -1. Received: {short(tuple(shape))}"

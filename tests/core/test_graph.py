@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import nkeras
 from nkeras import ops
 from nkeras.core import graph
 from nkeras.core.graph import KerasTensor, sort_nodes
@@ -18,6 +19,7 @@ from nkeras.core.graph import KerasTensor, sort_nodes
     [
         (lambda x: x + 1.0, (None, 4, 3)),
         (lambda x: ops.reshape(x, (-1, 12)), (None, 12)),
+        (lambda x: ops.reshape(x, (600, 3)), (600, 3)),
         (lambda x: ops.transpose(x), (3, 4, None)),
         (lambda x: x[:, 0], (None, 3)),
         (lambda x: x[..., None], (None, 4, 3, 1)),
@@ -35,6 +37,20 @@ from nkeras.core.graph import KerasTensor, sort_nodes
 )
 def test_unknown_sizes_stay_unknown(call: Any, shape: Any) -> None:
     assert call(KerasTensor((None, 4, 3))).shape == shape
+
+
+def test_values_tell_whether_an_unknown_size_fits() -> None:
+    class There(nkeras.Layer):
+        def call(self, inputs: Any) -> Any:
+            tokens = ops.reshape(inputs, (200, 3))
+            return ops.reshape(tokens * 2.0, (inputs.shape[0], 4, 3))
+
+    inputs = nkeras.Input((4, 3))
+    model = nkeras.Model(inputs, There()(inputs))
+    assert model.output_shape == (None, 4, 3)
+    assert model(np.ones((50, 4, 3), "float32")).shape == (50, 4, 3)
+    with pytest.raises(ValueError, match="36 elements"):
+        model(np.ones((3, 4, 3), "float32"))
 
 
 def test_symbolic_tensors_have_no_values() -> None:

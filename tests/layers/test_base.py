@@ -379,6 +379,20 @@ def test_wrong_calls_are_refused() -> None:
         nkeras.Layer()(np.ones(2, "float32"))
 
 
+def test_sublayers_may_be_set_before_the_constructor_of_the_base() -> None:
+    class Early(nkeras.Layer):
+        def __init__(self) -> None:
+            self.first, self.more = layers.Dense(2), [layers.Dense(1)]
+            super().__init__()
+
+        def call(self, inputs: Any) -> Any:
+            return self.more[0](self.first(inputs))
+
+    early = Early()
+    early(np.ones((1, 3), "float32"))
+    assert [weight.shape for weight in early.weights] == [(3, 2), (2,), (2, 1), (1,)]
+
+
 def test_call_that_leaves_for_numpy_says_which_line() -> None:
     class Leaves(nkeras.Layer):
         def call(self, inputs: Any) -> Any:
