@@ -50,7 +50,7 @@ def main(path="lenet.html", epochs=12, images=None):
     model = lenet()
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     names = [str(digit) for digit in range(10)]
-    page = keras.callbacks.Visualise(path, x_test[:12], names, y_test[:12], 4, megabytes=0.5)
+    page = keras.callbacks.Visualise(path, x_test[:12], names, y_test[:12], 6, megabytes=1.0)
     x_train, y_train = x_train[:images], y_train[:images]
     model.fit(x_train, y_train, epochs=epochs, validation_split=0.1, callbacks=[page])
     accuracy = model.evaluate(x_test, y_test, verbose=0)[1]

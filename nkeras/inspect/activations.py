@@ -47,7 +47,7 @@ def activations(
     """See `Model.activations`."""
     recorded = Recorder(model, _wanted(layers))
     with recorded.observing():
-        model(_tensors(x), training=training)
+        model(tensors_of(x), training=training)
     recorded.check(layers)
     return {name: tree.map_structure(_to_numpy, found) for name, found in recorded.found.items()}
 
@@ -66,7 +66,7 @@ def gradients(
             f"Model.gradients: model {short(model.name)} has no loss. Call `compile(loss=...)`."
         )
     recorded = Recorder(model, _wanted(layers))
-    inputs, targets, weights = _tensors(x), _tensors(y), _tensors(sample_weight)
+    inputs, targets, weights = tensors_of(x), tensors_of(y), tensors_of(sample_weight)
     variables = model.trainable_variables
     with GradientTape() as tape, recorded.observing():
         for leaf in tree.flatten(inputs):  # outputs of layers without weights are recorded too
@@ -182,7 +182,8 @@ def _wanted(layers: Any) -> Callable[[str], bool]:
     return set(layers).__contains__
 
 
-def _tensors(x: Structure) -> Structure:
+def tensors_of(x: Structure) -> Structure:
+    """Arrays as tensors; None stays None."""
     return tree.map_structure(lambda leaf: None if leaf is None else to_tensor(leaf), x)
 
 

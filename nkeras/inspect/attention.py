@@ -17,6 +17,13 @@ _LAYERS = frozenset(("MultiHeadAttention", "GroupQueryAttention", "Attention", "
 _MOST = 65_536  # scores of a sample
 
 
+def asked_for(leaves: Sequence[Leaf]) -> set[int]:
+    """The leaves whose values the layers of attention among them take."""
+    return {
+        source for leaf in leaves if leaf.box.class_name in _LAYERS for source, _ in leaf.sources
+    }
+
+
 def scores_of(leaves: Sequence[Leaf], values: Sequence[np.ndarray | None]) -> dict[int, np.ndarray]:
     """The scores of layers of attention, computed once more from what they were given.
 

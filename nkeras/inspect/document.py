@@ -11,12 +11,24 @@ from importlib.resources import files
 from typing import Any
 
 from nkeras.core.errors import is_a
-from nkeras.inspect.recording import Arrays
+from nkeras.inspect.arrays import Arrays
 
 _SCRIPTS = (
-    *("data", "forward", "colors", "units", "view", "space", "panel", "training", "serve"),
+    *(
+        "data",
+        "forward",
+        "colors",
+        "units",
+        "view",
+        "space",
+        "weights",
+        "panel",
+        "training",
+        "serve",
+    ),
     *("inputs", "main"),
 )
+_SHOW = "<script>model.show()</script>"  # the first sample, before the others have come
 
 
 def page_html(page: Mapping[str, Any], arrays: Arrays) -> str:
@@ -33,8 +45,8 @@ def page_html(page: Mapping[str, Any], arrays: Arrays) -> str:
         "STYLE": read("page.css"),
         "DATA": data.replace("<", "\\u003c"),  # no text may end the element
         "ARRAYS": "\n".join(
-            f'<script type="text/plain" id="a{number}">{text}</script>'
-            for number, text in enumerate(arrays.texts)
+            f'<script type="text/plain" id="{name}">{text}</script>{_SHOW if number == 0 else ""}'
+            for number, (name, text) in enumerate(arrays.texts())
         ),
         "SCRIPT": "\n".join(read(f"{name}.js") for name in _SCRIPTS),
     }

@@ -1,10 +1,10 @@
-"""Arrays for a page: whole if they are few, else rounded to 256 levels, then thinned out."""
+"""What is kept of arrays: all of it if they are few, else rounded to 256 levels and thinned out."""
 
 from __future__ import annotations
 
-from base64 import b64encode
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 
@@ -17,45 +17,23 @@ class Kept:
     """Values of a layer for some samples, as they are shown.
 
     Attributes:
-        values: `(samples, ...)`, float32.
-        step: every how manieth place of the inner axes was kept.
-        channels: how many of the last axis were kept.
+        values: `(samples, ...)`, float32, or their levels as uint8.
+        shape: of one sample before places and channels were left out.
+        step: every how manieth place of the inner axes was kept, a power of two.
+        alive: for each channel of `shape` whether it was other than 0 for any sample.
+        low: what level 0 means; None where values are not rounded.
+        scale: from one level to the next.
     """
 
     values: np.ndarray
+    shape: tuple[int, ...]
     step: int
-    channels: int
+    alive: np.ndarray
+    low: float | None = None
+    scale: float = 1.0
 
 
-class Arrays:
-    """What goes into a page beside its text, and what it takes.
-
-    Args:
-        rounds: whether values of layers are rounded to 256 levels.
-    """
-
-    def __init__(self, rounds: bool) -> None:
-        self.rounds = rounds
-        self.texts: list[str] = []
-
-    def add(self, values: np.ndarray, exact: bool = False) -> dict[str, Any]:
-        """Keep an array; gives what the page has to know to find it."""
-        values = np.ascontiguousarray(values, np.float32)
-        found: dict[str, Any] = {"id": len(self.texts), "shape": list(values.shape)}
-        if exact or not self.rounds:
-            self.texts.append(b64encode(values.astype("<f4").tobytes()).decode())
-            return found
-        finite = np.isfinite(values)
-        low = float(values[finite].min()) if finite.any() else 0.0
-        high = float(values[finite].max()) if finite.any() else 0.0
-        scale = (high - low) / LEVELS or 1.0
-        levels = np.full(values.shape, 255, np.uint8)
-        levels[finite] = np.rint((values[finite] - low) / scale)
-        self.texts.append(b64encode(levels.tobytes()).decode())
-        return found | {"low": low, "scale": scale}
-
-
-def limit_of(sizes: list[int], budget: int) -> int:
+def limit_of(sizes: Sequence[int], budget: int) -> int:
     """How many elements each array may keep so that all together stay below a number.
 
     Example:
@@ -76,15 +54,58 @@ def limit_of(sizes: list[int], budget: int) -> int:
 def thinned(values: np.ndarray, limit: int) -> Kept:
     """At most about `limit` elements of each sample: fewer places first, then fewer channels."""
     shape = values.shape[1:]
+    channels = shape[-1] if shape else 1
+    alive = np.any(values.reshape(-1, channels) != 0, axis=0)
     if not shape:
-        return Kept(values, 1, 1)
-    places, channels, step = shape[:-1], shape[-1], 1
+        return Kept(values, shape, 1, alive)
+    places, step = shape[:-1], 1
 
     def count() -> int:
         return int(np.prod([-(-size // step) for size in places]))
 
-    while count() * channels > limit and count() > _LEAST_PLACES and max(places) // (step + 1) >= 8:
-        step += 1
-    channels = max(1, min(channels, limit // count()))
-    inner = (slice(None, None, step),) * len(places)
-    return Kept(values[(slice(None), *inner, slice(channels))], step, channels)
+    while count() * channels > limit and count() > _LEAST_PLACES and max(places) // (2 * step) >= 8:
+        step *= 2
+    return Kept(_every(values, step, max(1, limit // count())), shape, step, alive)
+
+
+def _every(values: np.ndarray, step: int, channels: int) -> np.ndarray:
+    """Some places and channels, as an array of its own."""
+    inner = (slice(None, None, step),) * (values.ndim - 2)
+    return np.array(values[(slice(None), *inner, slice(channels))])
+
+
+def joined(parts: Sequence[Kept]) -> Kept:
+    """What was kept of some samples after the others."""
+    alive = reduce(np.logical_or, [part.alive for part in parts])
+    return replace(parts[0], values=np.concatenate([part.values for part in parts]), alive=alive)
+
+
+def rounded(kept: Kept) -> Kept:
+    """The values as levels between the least and the largest one."""
+    if kept.low is not None:
+        return kept
+    values, finite = kept.values, np.isfinite(kept.values)
+    low = float(values[finite].min()) if finite.any() else 0.0
+    high = float(values[finite].max()) if finite.any() else 0.0
+    scale = (high - low) / LEVELS or 1.0
+    levels = np.full(values.shape, 255, np.uint8)
+    levels[finite] = np.rint((values[finite] - low) / scale)
+    return replace(kept, values=levels, low=low, scale=scale)
+
+
+def fitted(kept: Kept, other: Kept) -> Kept:
+    """As little of the same layer as was kept at another, later time."""
+    if kept.shape != other.shape or not kept.shape:
+        return kept
+    further, channels = max(other.step // kept.step, 1), other.values.shape[-1]
+    step = further * kept.step
+    less = replace(kept, values=_every(kept.values, further, channels), step=step)
+    return less if other.low is None else rounded(less)
+
+
+def range_of(kept: Kept) -> list[float]:
+    """The least and the largest finite value."""
+    if kept.low is None:
+        kept = rounded(kept)
+    assert kept.low is not None
+    return [kept.low, kept.low + kept.scale * LEVELS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import threading
+from base64 import b64encode
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -14,8 +15,8 @@ import numpy as np
 
 from nkeras.core import tree
 from nkeras.core.errors import short
+from nkeras.inspect.arrays import Arrays
 from nkeras.inspect.document import page_html, plain
-from nkeras.inspect.recording import Arrays
 from nkeras.inspect.watched import Watched
 
 _MOST_BYTES = 64_000_000  # of a request
@@ -77,27 +78,23 @@ class PageServer:
             for numbers, one in zip(given, known, strict=True)
         ]
         values = self.watched.values_of(tree.pack_sequence_as(self.watched.samples, arrays))
-        return {"values": [_described(array, "") for array in values]}
+        return {"values": [None if array is None else _described(array) for array in values]}
 
     def news(self, have: int) -> dict[str, Any]:
         """The moments that were recorded since a page had some, and the results of training."""
-        moments = [
-            {
-                "title": moment.title,
-                "values": [_described(array, moment.title) for array in moment.values],
-            }
-            for moment in self.watched.moments[max(have, 0) :]
-        ]
+        moments: list[dict[str, Any]] = []
+        for number in range(max(have, 0), len(self.watched.moments)):
+            moment, arrays = self.watched.moments[number], Arrays(f"m{number}-")
+            boxes = self.watched.described(moment, number, arrays)
+            news = {"title": moment.title, "boxes": boxes, "texts": dict(arrays.texts())}
+            moments.append(news)
         return {"moments": moments, "history": self.watched.history}
 
 
-def _described(array: np.ndarray | None, title: str) -> dict[str, Any] | None:
+def _described(array: np.ndarray) -> dict[str, Any]:
     """An array with its numbers in it."""
-    if array is None:
-        return None
-    arrays = Arrays(rounds=False)
-    about = arrays.add(array)
-    return {"shape": about["shape"], "text": arrays.texts[0], "step": 1}
+    text = b64encode(array.astype("<f4").tobytes()).decode("ascii")
+    return {"shape": list(array.shape), "text": text}
 
 
 def _handler(owner: PageServer) -> type[BaseHTTPRequestHandler]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,44 +14,25 @@ from nkeras.core import tree
 from nkeras.core.errors import cut_text, short
 from nkeras.core.typing import Structure
 from nkeras.inspect.activations import activations, gradients
-from nkeras.inspect.attention import scores_of
+from nkeras.inspect.arrays import Arrays
 from nkeras.inspect.content import card_size, content_of
 from nkeras.inspect.costs import Cost, costs
 from nkeras.inspect.labels import kind_of
 from nkeras.inspect.layered import Point
 from nkeras.inspect.leaves import Leaf, leaves_of
-from nkeras.inspect.live import Live, NotLive, live_of
+from nkeras.inspect.moments import Moment, by_leaf, moment_of, numeric, room_for
 from nkeras.inspect.outline import Box, outline
 from nkeras.inspect.placing import Direction, Placement, Rectangle, place
 from nkeras.inspect.placing import Path as BoxPath
-from nkeras.inspect.recording import Arrays, Kept, limit_of, thinned
+from nkeras.inspect.recording import fitted, range_of
 
 if TYPE_CHECKING:
     from nkeras.models.model import Model
 
 _DIRECTIONS: tuple[Direction, ...] = ("TB", "LR")
 _MOST_SAMPLES = 64
-_LIVE_WEIGHTS = 4_000_000  # numbers, above which the page computes nothing itself
-_EXACT = 1_500_000  # numbers, up to which values are kept as they are
-_SMALL = 128  # numbers of a sample that are never rounded, as those of outputs are not
-_BYTES_OF_FLOAT = 4
-
-
-@dataclass
-class Moment:
-    """What the layers gave at one moment, in the order of the leaves.
-
-    Attributes:
-        title: such as `"epoch 3"`; empty for the only one.
-        values: arrays with a batch axis; None where nobody recorded one.
-        scores: of layers of attention, by the number of the leaf.
-        norms: of the loss' gradients with the outputs, by the number of the leaf.
-    """
-
-    title: str
-    values: list[np.ndarray | None]
-    scores: dict[int, np.ndarray]
-    norms: dict[int, float]
+_AT_ONCE = 16_000_000  # numbers that layers give before a part of the samples is done
+_MOST_OF_WEIGHTS = 0.5  # of the room for values, for weights of earlier moments
 
 
 @dataclass
@@ -87,12 +70,47 @@ class Watched:
     def record(self, title: str = "") -> None:
         """Run the model and keep what its layers give.
 
+        Large models get a few samples at a time, so that not all values are in memory at once.
+
         Raises:
             ValueError: the samples do not fit the model.
         """
-        values = self.values_of(self.samples)
-        scores = scores_of(self.leaves, values)
-        self.moments.append(Moment(title, values, scores, self._norms()))
+        sizes = self._sizes
+        room = room_for(sizes, self.count, len(self.moments) + 1, self.megabytes * 1e6)
+        moment = moment_of(
+            self.model,
+            self.samples,
+            self.leaves,
+            {number for number, _ in self.outputs},
+            room,
+            self._at_once,
+            title,
+        )
+        moment.norms = self._norms()
+        self.moments.append(moment)
+        earlier = self.moments[:-1]
+        if sum(one.bytes_of_weights for one in earlier) > _MOST_OF_WEIGHTS * self.megabytes * 1e6:
+            for one in earlier:
+                one.forget_weights()
+
+    @property
+    def _at_once(self) -> int:
+        """How many samples the model gets: all of them, where it takes no other number."""
+        inputs = [leaf.box.outputs for leaf in self.leaves if not leaf.sources]
+        if not all(outputs and outputs[0][0][:1] == (None,) for outputs in inputs):
+            return self.count
+        return min(max(_AT_ONCE // max(sum(self._sizes), 1), 1), self.count)
+
+    @cached_property
+    def _sizes(self) -> list[int]:
+        """How many numbers each leaf gives for a sample; where nobody says, the model runs."""
+        shapes = [
+            leaf.box.outputs[0][0][1:] if leaf.box.outputs else (None,) for leaf in self.leaves
+        ]
+        if any(None in shape for shape in shapes):
+            found = self.values_of(self.samples)
+            shapes = [() if array is None else array.shape[1:] for array in found]
+        return [math.prod(size or 0 for size in shape) for shape in shapes]
 
     def _norms(self) -> dict[int, float]:
         """Norms of gradients, where the loss takes the targets as they are."""
@@ -113,7 +131,11 @@ class Watched:
     def values_of(self, samples: Structure) -> list[np.ndarray | None]:
         """What the leaves give for samples."""
         given = [np.asarray(leaf) for leaf in tree.flatten(samples)]
-        return _recorded(self.leaves, activations(self.model, samples), given)
+        found = {
+            key: numeric(next(iter(tree.flatten(value)), None))
+            for key, value in activations(self.model, samples).items()
+        }
+        return by_leaf(self.leaves, found, given)
 
     def page(self, is_served: bool = False) -> tuple[dict[str, Any], Arrays]:
         """What the page knows, and its arrays.
@@ -121,30 +143,23 @@ class Watched:
         Args:
             is_served: whether a server answers the page.
         """
-        last = self.moments[-1].values
-        sizes = [int(np.prod(array.shape[1:])) for array in last if array is not None]
-        budget = int(self.megabytes * 1e6 / self.count / len(self.moments))
-        total = sum(sizes) * self.count * len(self.moments)
-        is_exact = total <= _EXACT and sum(sizes) * _BYTES_OF_FLOAT <= budget
-        limit = limit_of(sizes, budget // _BYTES_OF_FLOAT if is_exact else budget)
-        arrays = Arrays(rounds=not is_exact)
-        live, reason = _live(self.leaves, last)
+        arrays = Arrays()
+        last = self.moments[-1]
         measured = _costs(self.model)
-        outputs = {number for number, _ in self.outputs}
         boxes = [_facts(leaf, measured) for leaf in self.leaves]
-        for number, (box, leaf, one) in enumerate(zip(boxes, self.leaves, live, strict=True)):
-            if last[number] is not None:
-                kept = [thinned(values, limit) for values in self._all(number)]
-                exact = number in outputs or kept[-1].values[0].size <= _SMALL
-                box["moments"] = [_described(one, arrays, exact) for one in kept]
-                box["norms"] = [moment.norms.get(number) for moment in self.moments]
-                box["content"] = content_of(kept[-1].values.shape[1:], not leaf.sources)
-            if number in self.moments[-1].scores:
-                box["scores"] = arrays.add(self.moments[-1].scores[number])
-            if one is not None:
-                box["live"] = {name: value for name, value in one.items() if name != "weights"}
-                weights = {} if reason else one.get("weights", {})
-                box["live"]["weights"] = {n: arrays.add(w, exact=True) for n, w in weights.items()}
+        for number, (box, leaf) in enumerate(zip(boxes, self.leaves, strict=True)):
+            kept = last.values[number]
+            if kept is not None:
+                box["content"] = content_of(kept.values.shape[1:], not leaf.sources)
+            if not leaf.sources and kept is not None:
+                box["range"] = range_of(kept)
+            live = last.live[number]
+            if live is not None:
+                box["live"] = {name: value for name, value in live.items() if name != "weights"}
+            box["moments"] = []
+        for number, moment in enumerate(self.moments):
+            for box, facts in zip(boxes, self.described(moment, number, arrays), strict=True):
+                box["moments"].append(facts)
         page = {
             "name": self.model.name,
             "class": type(self.model).__name__,
@@ -158,16 +173,30 @@ class Watched:
             "targets": None if self.targets is None else [int(target) for target in self.targets],
             "moments": [cut_text(moment.title) for moment in self.moments],
             "history": self.history,
-            "isLive": not reason,
-            "reason": reason,
+            "isLive": not last.reason,
+            "reason": last.reason,
             "isServed": is_served,
         }
         return page, arrays
 
-    def _all(self, number: int) -> list[np.ndarray]:
-        """What one leaf gave at each moment."""
-        found = [moment.values[number] for moment in self.moments]
-        return [values for values in found if values is not None]
+    def described(self, moment: Moment, number: int, arrays: Arrays) -> list[dict[str, Any]]:
+        """What a page knows of each layer at a moment, and its arrays."""
+        found: list[dict[str, Any]] = []
+        for leaf, kept in enumerate(moment.values):
+            facts: dict[str, Any] = {"norm": moment.norms.get(leaf)}
+            last = self.moments[-1].values[leaf]
+            if kept is not None and last is not None:
+                facts["values"] = arrays.place(fitted(kept, last), number)
+            if leaf in moment.scores:
+                facts["scores"] = arrays.add(moment.scores[leaf])
+            live = moment.live[leaf]
+            weights = live["weights"] if live is not None and "weights" in live else {}
+            facts["weights"] = {name: arrays.add(array) for name, array in weights.items()}
+            facts["spreads"] = [spread._asdict() for spread in moment.spreads[leaf]]
+            found.append(
+                {name: value for name, value in facts.items() if value not in (None, {}, [])}
+            )
+        return found
 
     def _layouts(self, boxes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         by_path = {leaf.path: number for number, leaf in enumerate(self.leaves)}
@@ -178,10 +207,6 @@ class Watched:
 
         placed = [place(self.outline, size, direction) for direction in _DIRECTIONS]
         return [_layout(one, by_path) for one in placed]
-
-
-def _described(kept: Kept, arrays: Arrays, exact: bool) -> dict[str, Any]:
-    return arrays.add(kept.values, exact) | {"step": kept.step}
 
 
 def _layout(placed: Placement, by_path: Mapping[BoxPath, int]) -> dict[str, Any]:
@@ -220,48 +245,6 @@ def _count(samples: Structure) -> int:
             f"first axis of each array. Received: shapes {short(shapes)}"
         )
     return next(iter(lengths))
-
-
-def _recorded(
-    leaves: Sequence[Leaf], values: Mapping[str, Any], inputs: Sequence[np.ndarray]
-) -> list[np.ndarray | None]:
-    """The first tensor of each leaf; None where nobody recorded it."""
-    found: list[np.ndarray | None] = []
-    given = iter(inputs)
-    for leaf in leaves:
-        if not leaf.sources and leaf.box.class_name == "InputLayer":
-            array = next(given, None)
-        elif leaf.key in values:
-            array = next(iter(tree.flatten(values[leaf.key])), None)
-        else:  # an input of a nested model
-            array = found[leaf.sources[0][0]] if leaf.sources else None
-        is_numeric = isinstance(array, np.ndarray) and array.dtype.kind not in "OSUc"
-        found.append(array.astype(np.float32) if array is not None and is_numeric else None)
-    return found
-
-
-def _live(
-    leaves: Sequence[Leaf], recorded: Sequence[np.ndarray | None]
-) -> tuple[list[Live | None], str]:
-    """How the page computes each layer, where it can, and why it does not compute all of them."""
-    found: list[Live | None] = []
-    reasons: list[str] = []
-    count = 0
-    for leaf, array in zip(leaves, recorded, strict=True):
-        try:
-            given = [recorded[source] for source, _ in leaf.sources]
-            shapes = [one.shape[1:] for one in given if one is not None]
-            if array is None or len(shapes) < len(given) or len(leaf.box.outputs) != 1:
-                raise NotLive("it has several outputs, or some that were not recorded")
-            live = live_of(leaf.box.operation, shapes, array.shape[1:])
-            found.append(live | {"result": list(array.shape[1:])})
-            count += sum(weight.size for weight in live.get("weights", {}).values())
-        except NotLive as reason:
-            found.append(None)
-            reasons.append(f"{cut_text(leaf.key)}: {cut_text(str(reason))}.")
-    if not reasons and count > _LIVE_WEIGHTS:
-        reasons.append(f"The model has {count:,} weights, more than {_LIVE_WEIGHTS:,}.")
-    return found, reasons[0] if reasons else ""
 
 
 def _costs(model: Model) -> dict[str, Cost]:

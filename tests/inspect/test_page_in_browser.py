@@ -193,7 +193,7 @@ def test_a_click_opens_the_arithmetic(show: Any) -> None:
     assert "bias 1" in found["panel"]
     assert "relu(" in found["panel"]
     assert found["panel"].count("image[") == 9
-    assert found["drawings"] == 4  # the histogram, patch, filter, products
+    assert found["drawings"] == 7  # values; patch, filter, products; filters, spreads
     assert found["followed"] == "image"
     place = tab.run('found.spot = spot(named("classes"), 0, 0, 1)')["spot"]
     tab.click(*place)
@@ -347,8 +347,14 @@ def test_epochs(browser: Browser, tmp_path: Path) -> None:
         const slider = document.getElementById("moment");
         slider.value = 0; slider.dispatchEvent(new Event("input")); await later();
         found.first = out(); found.text = text("training");
+        model.select(named("out"), model.unitAt(named("out"), 1)); await later();
+        found.panel = text("panel");
         """
     )
+    kernel = pages._watched.moments[0].live[1]["weights"]["kernel"]  # type: ignore[union-attr]
+    for taken, weight in zip(x[0], kernel[:, 1], strict=True):
+        assert f" {taken:.4g} \u00d7 {weight:.4g} = ".replace("-", "\u2212") in found["panel"]
+    assert "kernel 4 \u00d7 3" in found["panel"]
     np.testing.assert_allclose(found["first"], before[0], atol=1e-6)
     np.testing.assert_allclose(found["last"], model(x[:1]).numpy()[0], atol=1e-6)
     assert "before" in found["text"]

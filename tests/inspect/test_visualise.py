@@ -15,8 +15,10 @@ import pytest
 
 import nkeras
 from nkeras.__main__ import main
+from nkeras.inspect import watched as watched_module
 from nkeras.inspect.content import content_of
-from nkeras.inspect.recording import limit_of, thinned
+from nkeras.inspect.moments import spread_of
+from nkeras.inspect.recording import fitted, limit_of, rounded, thinned
 from nkeras.inspect.watched import Watched
 from tests.inspect.models import Looking, Subclassed, nested, residual
 
@@ -47,7 +49,7 @@ def test_values_are_those_of_the_model() -> None:
     assert keys[0] == "image"
     assert set(model.activations(IMAGES)) <= set(keys)
     assert page["isLive"]
-    shapes = {box["key"]: box["moments"][0]["shape"] for box in page["boxes"]}
+    shapes = {box["key"]: box["moments"][0]["values"]["shape"] for box in page["boxes"]}
     assert shapes["conv_0"] == [3, 8, 8, 4]
     sources = {box["key"]: [keys[source] for source in box["sources"]] for box in page["boxes"]}
     assert sources["sum_0"] == ["first", "norm_0"]
@@ -84,10 +86,16 @@ def test_thinning() -> None:
     values = np.arange(2 * 40 * 40 * 64, dtype="float32").reshape(2, 40, 40, 64)
     kept = thinned(values, 8000)
     assert kept.values[0].size <= 8000
-    np.testing.assert_array_equal(
-        kept.values, values[:, :: kept.step, :: kept.step, : kept.channels]
-    )
-    assert thinned(values, 10**6).values is not None
+    channels = kept.values.shape[-1]
+    np.testing.assert_array_equal(kept.values, values[:, :: kept.step, :: kept.step, :channels])
+    assert kept.alive.tolist() == [True] * 64
+    earlier = thinned(values, 40_000)
+    assert earlier.step < kept.step
+    again = fitted(earlier, rounded(kept))
+    assert (again.step, again.values.dtype) == (kept.step, np.uint8)
+    assert again.low is not None
+    close = again.low + again.scale * again.values.astype("float64")
+    np.testing.assert_allclose(close, kept.values, atol=0.51 * again.scale)
     assert thinned(values, 10**6).values.shape == values.shape
     assert thinned(np.ones((2, 5000)), 100).values.shape == (2, 100)
     assert thinned(np.ones((2,)), 100).values.shape == (2,)
@@ -145,7 +153,7 @@ def test_scores_of_attention(causal: bool) -> None:
     assert scores[keys.index("plain")].shape == (3, 1, 5, 5)
     assert (scores[keys.index("attention")][0, 0, 0, 1] == 0) == causal
     page = data_of(nkeras.visualise(model, samples, None).html)
-    assert page["boxes"][keys.index("attention")]["scores"]["shape"] == [3, 2, 5, 5]
+    assert page["boxes"][keys.index("attention")]["moments"][0]["scores"]["shape"] == [3, 2, 5, 5]
 
 
 def test_norms_of_gradients() -> None:
@@ -155,11 +163,12 @@ def test_norms_of_gradients() -> None:
     page = data_of(nkeras.visualise(model, IMAGES, None, targets=targets).html)
     boxes = {box["key"]: box for box in page["boxes"]}
     gradient = model.gradients(IMAGES, np.array(targets)).outputs["sum_1"]
-    assert boxes["sum_1"]["norms"] == [pytest.approx(np.linalg.norm(gradient), rel=1e-5)]
-    assert boxes["image"]["norms"] == [None]
+    norm = boxes["sum_1"]["moments"][0]["norm"]
+    assert norm == pytest.approx(np.linalg.norm(gradient), rel=1e-5)
+    assert "norm" not in boxes["image"]["moments"][0]
     model.compile(loss="categorical_crossentropy")  # wants vectors
     page = data_of(nkeras.visualise(model, IMAGES, None, targets=targets).html)
-    assert page["boxes"][1]["norms"] == [None]
+    assert "norm" not in page["boxes"][1]["moments"][0]
 
 
 def test_text() -> None:
@@ -168,8 +177,8 @@ def test_text() -> None:
     model = nkeras.Model(x, nkeras.layers.Embedding(9, 3, name="vectors")(words(x)))
     samples = np.array([["a cat"], ["the dog"]], dtype=object)
     page = data_of(nkeras.visualise(model, samples, None).html)
-    assert "moments" not in page["boxes"][0]
-    assert page["boxes"][2]["moments"][0]["shape"] == [2, 5, 3]
+    assert "values" not in page["boxes"][0]["moments"][0]
+    assert page["boxes"][2]["moments"][0]["values"]["shape"] == [2, 5, 3]
     assert not page["isLive"]
 
 
@@ -194,6 +203,54 @@ def test_epochs_of_a_training(tmp_path: Path) -> None:
         nkeras.callbacks.Visualise(None, np.ones((1, 4)), every=0)
 
 
+@pytest.mark.parametrize("size", [None, 8])
+def test_large_models_get_few_samples_at_a_time(
+    size: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = residual()
+    images = nkeras.Input(batch_shape=(3, 8, 8, 3)) if size else model.input
+    fixed = nkeras.Model(images, model(images)) if size else model
+    whole = nkeras.visualise(fixed, IMAGES, None).html
+    counts: list[int] = []
+    run = type(model).__call__
+
+    def counted(self: nkeras.Model, x: nkeras.Tensor, *args: Any, **named: Any) -> Any:
+        counts.append(x.shape[0])
+        return run(self, x, *args, **named)
+
+    monkeypatch.setattr(watched_module, "_AT_ONCE", 1)
+    monkeypatch.setattr(watched_module, "_costs", lambda model: {})
+    monkeypatch.setattr(type(model), "__call__", counted)
+    parts = nkeras.visualise(fixed, IMAGES, None).html
+    assert set(counts) == ({3} if size else {1})
+    sheet = re.compile('id="s0-2">(.*?)<')
+    found = [
+        np.frombuffer(base64.b64decode(sheet.findall(one)[0]), "<f4") for one in (whole, parts)
+    ]
+    np.testing.assert_allclose(*found, atol=1e-6)
+
+
+def test_weights_of_epochs(tmp_path: Path) -> None:
+    pages = trained(tmp_path / "page.html", every=5)
+    moments = data_of((tmp_path / "page.html").read_text(encoding="utf-8"))["boxes"][1]["moments"]
+    assert [set(moment["weights"]) for moment in moments] == [{"kernel", "bias"}] * 2
+    kernels = [moment["spreads"][0] for moment in moments]
+    assert [kernel["name"] for kernel in kernels] == ["kernel", "kernel"]
+    assert kernels[0]["norm"] != kernels[1]["norm"]
+    assert sum(kernels[0]["counts"]) == 12
+    last = pages.model.layers[0].kernel.numpy()
+    assert kernels[1]["norm"] == pytest.approx(np.linalg.norm(last), rel=1e-5)
+    small = trained(None, every=1, megabytes=1e-4)._watched
+    assert small is not None
+    assert [moment.bytes_of_weights for moment in small.moments] == [0] * 5 + [60]
+
+
+def test_spreads_of_strange_weights() -> None:
+    spread = spread_of("w", np.array([np.nan, np.inf, 1.0, 1.0 + 1e-7], "float32"))
+    assert sum(spread.counts) == 2
+    assert spread_of("w", np.zeros((0, 3))).norm == 0
+
+
 def test_many_epochs_share_the_room() -> None:
     model = residual()
     model.compile(loss="mse")
@@ -201,8 +258,7 @@ def test_many_epochs_share_the_room() -> None:
     model.fit(IMAGES, np.zeros((3, 2)), epochs=4, verbose=0, callbacks=[pages])
     assert pages._watched is not None
     _, arrays = pages._watched.page()
-    kept = [text for text in arrays.texts if len(text) > 40_000]
-    assert not kept
+    assert sum(len(text) for name, text in arrays.texts() if name.startswith("s")) < 70_000
 
 
 def ask(address: str, **headers: str) -> tuple[int, bytes]:

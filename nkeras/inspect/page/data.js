@@ -2,42 +2,73 @@
 
 const page = JSON.parse(document.getElementById("page").textContent);
 const boxes = page.boxes;
-const decoded = new Map();
+const decoded = new Map(), sheets = new Map(), news = new Map();
+const MOST_SHEETS = 12;  // that stay decoded
 
-/** The numbers of an array, as float32; `about` is what recording.py says of it. */
+function bytesOf(text) {
+  const raw = atob(text), bytes = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
+  return bytes;
+}
+
+/** The text of an array or a sheet; null before it has come. */
+function textOf(name) {
+  const found = document.getElementById(name);
+  return found ? found.textContent : news.get(name) ?? null;
+}
+
+/** The numbers of an array by itself, as float32; null before it has come. */
 function numbers(about) {
-  if (about.text !== undefined) {
-    if (!about.numbers) about.numbers = new Float32Array(Uint8Array.from(atob(about.text), c => c.charCodeAt(0)).buffer);
-    return about.numbers;
-  }
+  if (about.text !== undefined) return about.numbers || (about.numbers = new Float32Array(bytesOf(about.text).buffer));
   if (!decoded.has(about.id)) {
-    const text = atob(document.getElementById("a" + about.id).textContent);
-    const raw = Uint8Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
-    decoded.set(about.id, about.scale === undefined ? new Float32Array(raw.buffer)
-      : Float32Array.from(raw, level => level === 255 ? NaN : about.low + about.scale * level));
+    const text = textOf(about.id);
+    if (text === null) return null;
+    decoded.set(about.id, new Float32Array(bytesOf(text).buffer));
   }
   return decoded.get(about.id);
 }
 
+/** The bytes of what all layers gave for a sample at a moment; null before they have come. */
+function sheetOf(moment, sample) {
+  const name = `s${moment}-${sample}`;
+  if (!sheets.has(name)) {
+    const text = textOf(name);
+    if (text === null) return null;
+    if (sheets.size >= MOST_SHEETS) sheets.delete(sheets.keys().next().value);
+    sheets.set(name, bytesOf(text));
+  }
+  return sheets.get(name);
+}
+
 const size = shape => shape.reduce((a, b) => a * b, 1);
 
-/** Whether the arrays, which stand behind this script, have come. */
-const state = { isLoaded: false };
+/** Whether a sample is shown, and whether all arrays, which stand behind this script, have come. */
+const state = { isShown: false, isLoaded: false };
 
 /** What a box gives for a recorded sample: shape and numbers, without the batch. */
 function recorded(box, sample) {
-  if (!box.values || !state.isLoaded) return null;
-  const shape = box.values.shape.slice(1), count = size(shape);
-  return { shape, data: numbers(box.values).subarray(sample * count, (sample + 1) * count), step: box.values.step };
+  const about = box.values;
+  if (!about) return null;
+  if (about.known && about.known.sample === sample) return about.known;
+  const sheet = sheetOf(shown.moment, sample), shape = about.shape.slice(1), count = size(shape);
+  if (!sheet) return null;
+  const data = about.scale === undefined ? new Float32Array(sheet.buffer, about.at, count)
+    : Float32Array.from(sheet.subarray(about.at, about.at + count), level => level === 255 ? NaN : about.low + about.scale * level);
+  return about.known = { sample, shape, data, step: about.step };
 }
 
 /** Which sample is shown, or -1 for the user's own input, what the layers give for that, and which moment of training. */
 const shown = { sample: 0, own: null, moment: 0 };
 
-/** Show the values of a moment of training. */
+/** Show the values and weights of a moment of training; where its weights were not kept, own inputs meet the last ones. */
 function setMoment(moment) {
   shown.moment = moment;
-  for (const box of boxes) box.values = box.moments ? box.moments[moment] : null;
+  for (const box of boxes) {
+    const facts = box.moments[moment] || {}, last = box.moments[page.moments.length - 1] || {};
+    if (box.values) box.values.known = null;
+    Object.assign(box, { values: facts.values, scores: facts.scores, norm: facts.norm, spreads: facts.spreads || [] });
+    if (box.live) Object.assign(box.live, { weights: facts.weights || last.weights || {}, isLater: !facts.weights && !!last.weights });
+  }
 }
 setMoment(page.moments.length - 1);
 

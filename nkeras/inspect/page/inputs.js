@@ -3,13 +3,21 @@
 const strip = document.getElementById("samples"), own = document.getElementById("own");
 
 function showSamples() {
-  const first = page.inputs[0];
   for (let sample = 0; sample < page.samples; sample++) {
-    const value = recorded(boxes[first], sample), label = page.targets ? nameOf(page.targets[sample]) : `sample ${sample + 1}`;
+    const label = page.targets ? nameOf(page.targets[sample]) : `sample ${sample + 1}`;
     const button = element("button", { role: "option", "aria-selected": sample === 0, title: label, "aria-label": label, onclick: () => choose(sample) });
-    button.append(value && boxes[first].content && boxes[first].content.kind === "image" ? thumbnail(first, value) : String(sample + 1));
+    button.append(String(sample + 1));
     strip.append(button);
   }
+}
+
+/** Put the samples' images on their buttons, one after the other so that the page answers meanwhile. */
+function showThumbnails(sample = 0) {
+  const first = page.inputs[0];
+  if (sample >= page.samples || !boxes[first].content || boxes[first].content.kind !== "image") return;
+  const value = recorded(boxes[first], sample);
+  if (value) strip.children[sample].replaceChildren(thumbnail(first, value));
+  setTimeout(showThumbnails, 0, sample + 1);
 }
 
 const nameOf = index => page.labels && page.labels[index] !== undefined ? page.labels[index] : String(index);
@@ -34,11 +42,12 @@ function choose(sample) {
 let timer = 0;
 /** Compute what the layers give for own inputs, at once or soon. */
 function compute(inputs) {
+  lastInputs = inputs;
   if (timer) return;
   timer = requestAnimationFrame(() => {
     timer = 0;
-    if (page.isServed) { ask(inputs); return; }  // its weights are those of now
-    shown.own = forward(inputs);
+    if (page.isServed) { ask(lastInputs); return; }  // its weights are those of now
+    shown.own = forward(lastInputs);
     choose(-1);
   });
 }
@@ -49,8 +58,8 @@ function offerInputs() {
     own.append(element("h2", {}, "Recorded"), element("p", { class: "soft" }, `The page shows recorded values. ${page.reason}`));
     return;
   }
-  if (page.inputs.length !== 1) return;
-  const number = page.inputs[0], shape = boxes[number].values.shape.slice(1), side = Math.sqrt(size(shape));
+  if (page.inputs.length !== 1 || !boxes[page.inputs[0]].values) return;
+  const number = page.inputs[0], shape = boxes[number].values.whole, side = Math.sqrt(size(shape));
   const isImage = shape.length >= 2 && shape.length <= 3 && (shape.length === 2 || shape[2] === 1 || shape[2] === 3) && Math.min(...shape.slice(0, 2)) >= 5;
   own.hidden = false;
   if (isImage) offerPad(number, shape[0], shape[1], shape[2] || 1);
@@ -64,7 +73,7 @@ function offerPad(number, rows, columns, channels) {
   const pad = element("canvas", { id: "pad", width: columns, height: rows, tabindex: 0, role: "img", "aria-label": "Draw an input here" });
   const ink = new Float32Array(rows * columns * channels), made = pad.getContext("2d"), limits = inputBounds(number);
   pad.style.aspectRatio = `${columns} / ${rows}`;
-  const shape = boxes[number].values.shape.slice(1);
+  const shape = boxes[number].values.whole;
   const show = () => {
     const image = made.createImageData(columns, rows), put = imagePainter({ low: 0, high: 1 }, channels);
     for (let i = 0; i < rows * columns; i++) put(ink, i, image.data, i * 4);
@@ -103,7 +112,7 @@ function offerPad(number, rows, columns, channels) {
     show();
   };
   const open = file => file && createImageBitmap(file).then(take, () => note.replaceChildren("That is no image that the browser reads."));
-  const copy = () => { const value = recorded(boxes[number], Math.max(lastSample, 0)); value.data.forEach((v, i) => { ink[i] = (v - limits.low) / (limits.high - limits.low || 1); }); show(); };
+  const copy = () => { copySample(number, ink, limits); show(); };
   const note = element("div", { class: "soft" }, "Draw, or drop an image.");
   const file = element("input", { type: "file", accept: "image/*", onchange: event => open(event.target.files[0]), "aria-label": "An image" });
   own.append(element("h2", {}, "Your own input"), pad, note,
@@ -116,14 +125,29 @@ function offerPad(number, rows, columns, channels) {
   made.putImageData(image, 0, 0);
 }
 
-let lastSample = 0;
+let lastSample = 0, lastInputs = null;
+
+/** Fill the pad with the sample that was shown last, whose places may have been thinned out. */
+function copySample(number, ink, { low, high }) {
+  const { shape, data, step } = recorded(boxes[number], lastSample), whole = boxes[number].values.whole, channels = whole[2] || 1;
+  if (shape.length === 1) { data.forEach((v, i) => { ink[i] = (v - low) / (high - low || 1); }); return; }
+  places(whole.slice(0, 2), ([row, column], flat) => {
+    const from = (Math.floor(row / step) * shape[1] + Math.floor(column / step)) * channels;
+    for (let c = 0; c < channels; c++) ink[flat * channels + c] = (data[from + c] - low) / (high - low || 1);
+  });
+}
+
+/** Show what is shown once more, for another moment of training. */
+function again() {
+  if (shown.sample < 0 && page.isLive && lastInputs) compute(lastInputs); else choose(Math.max(shown.sample, 0));
+}
 
 /** A slider for each number. */
 function offerSliders(number, count) {
-  const all = boxes[number].values, data = numbers(all), start = recorded(boxes[number], 0).data.slice();
+  const all = Array.from({ length: page.samples }, (_, sample) => recorded(boxes[number], sample).data), start = all[0].slice();
   own.append(element("h2", {}, "Your own input"));
   for (let i = 0; i < count; i++) {
-    const column = Array.from({ length: page.samples }, (_, sample) => data[sample * count + i]), { low, high } = bounds(column);
+    const { low, high } = bounds(all.map(data => data[i]));
     const room = (high - low) / 2 || Math.abs(high) || 1;
     const slider = element("input", { type: "range", min: low - room, max: high + room, step: (high - low + 2 * room) / 200, value: start[i], "aria-label": `input ${i + 1}` });
     const shownValue = element("b", {}, words(start[i]));

@@ -10,7 +10,7 @@ dialog.append(element("h2", {}, "Keys"), ...keys.map(([key, what]) => element("d
   element("p", {}, "Drag and wheel move the picture. Point at a value to light up what it depends on; click it for its arithmetic."),
   element("button", { onclick: () => dialog.close() }, "Close"));
 
-function theme(name) { document.documentElement.dataset.theme = name; repaint(); if (state.isLoaded) showPanel(); }
+function theme(name) { document.documentElement.dataset.theme = name; repaint(); if (strip.children.length) showPanel(); }
 const flip = () => theme(isDark() ? "light" : "dark");
 
 const rotate = () => { turn(layout === page.layouts[0] ? 1 : 0); fit(); };
@@ -75,16 +75,24 @@ window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", eve
 theme(window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 turn(zoomOf(page.layouts[0].size) >= zoomOf(page.layouts[1].size) ? 0 : 1);
 fit();
+showSamples();
 draw();  // the cards at once, their values when these have come
-document.addEventListener("DOMContentLoaded", () => {
-  state.isLoaded = true;
-  showSamples();
-  offerInputs();
-  showTraining();
+
+/** Show the first sample, whose values stand in front of the others. */
+function show() {
+  state.isShown = true;
   choose(0);
   select(Math.min(1, boxes.length - 1));
   draw();
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  state.isLoaded = true;
+  offerInputs();
+  showTraining();
+  if (state.isShown) { showPanel(); redraw(); } else show();
+  showThumbnails();
   if (page.isServed) follow();
   document.documentElement.dataset.ready = "yes";
 });
-window.model = { page, boxes, camera, chosen, shown, forward, valueOf, select, choose, tilePlace, paint, orbit, findInSpace, slabPlace, eyeMatrix, project };  // for the console
+window.model = { show, page, boxes, camera, chosen, shown, forward, valueOf, unitAt, select, choose, tilePlace, paint, orbit, findInSpace, slabPlace, eyeMatrix, project };  // for the console

@@ -39,13 +39,14 @@ function showPanel() {
     ["call", box.call[1] > 1 ? `${box.call[0]} of ${box.call[1]}, shared weights` : ""],
     ["operations", box.cost ? scaled(box.cost[0], "FLOP") : ""],
     ["output", box.cost ? scaled(box.cost[1], "B") : ""],
-    ["gradient", box.norms && box.norms[shown.moment] != null ? `norm ${words(box.norms[shown.moment])}, of the loss with the output` : ""],
+    ["gradient", box.norm !== undefined ? `norm ${words(box.norm)}, of the loss with the output` : ""],
     ["time", box.cost ? `${words(box.cost[2])} µs` : ""],
   ]));
-  if (value) panel.append(histogram(value, box.values && box.values.scale !== undefined), ...dead(number));
-  if (box.scores && shown.sample >= 0) panel.append(...attention(box));
+  if (value) panel.append(histogram(value, box.values && box.values.scale !== undefined), ...dead(box));
+  if (box.scores && shown.sample >= 0 && numbers(box.scores)) panel.append(...attention(box));
   if (chosen.unit && chosen.unit.number === number) panel.append(...sum(chosen.unit));
   else if (value) panel.append(element("p", { class: "soft" }, "Click a value to see how it comes about."));
+  panel.append(...showWeights(box));
 }
 
 /** How the values are spread, as bars in a small canvas. */
@@ -53,12 +54,8 @@ function histogram({ data, step, shape }, isRounded) {
   const { low, high, strange } = bounds(data), counts = Array(40).fill(0), over = high - low || 1;
   let total = 0, sum = 0;
   for (const v of data) if (Number.isFinite(v)) { counts[Math.min(Math.floor((v - low) / over * 40), 39)]++; total++; sum += v; }
-  const drawn = element("canvas", { width: 300, height: 60, role: "img", "aria-label": `values from ${words(low)} to ${words(high)}` });
-  const made = drawn.getContext("2d"), most = Math.max(...counts, 1);
-  made.fillStyle = variable("--accent");
-  counts.forEach((count, i) => { const h = count ? Math.max(Math.sqrt(count / most) * 58, 1.5) : 0; made.fillRect(i * 7.5, 60 - h, 6.5, h); });
-  const note = [`${words(low)} … ${words(high)}, mean ${words(total ? sum / total : NaN)}`];
-  const box = element("div", {}, drawn, element("div", { class: "soft" }, note.join("")));
+  const drawn = bars(counts, 300, 60, `values from ${words(low)} to ${words(high)}`);
+  const box = element("div", {}, drawn, element("div", { class: "soft" }, `${words(low)} … ${words(high)}, mean ${words(total ? sum / total : NaN)}`));
   if (strange) box.append(element("div", { class: "warn" }, `${strange.toLocaleString("en")} not finite`));
   if (shown.sample >= 0 && isRounded) box.append(element("div", { class: "soft" }, "recorded in 256 levels"));
   if (step > 1) box.append(element("div", { class: "soft" }, `every ${step}th place, ${shape[shape.length - 1]} channels are kept`));
@@ -80,13 +77,9 @@ function attention(box) {
 }
 
 /** Channels that are zero for every recorded sample, where an activation can make them so. */
-function dead(number) {
-  const box = boxes[number];
-  if (!box.values || !/relu/i.test(`${box.activation} ${box.class}`)) return [];
-  const data = numbers(box.values), channels = box.values.shape[box.values.shape.length - 1], alive = new Uint8Array(channels);
-  for (let i = 0; i < data.length; i++) if (data[i] !== 0) alive[i % channels] = 1;
-  const count = channels - alive.reduce((a, b) => a + b, 0);
-  return count ? [element("div", { class: "warn" }, `${count} of ${channels} channels are 0 for all samples`)] : [];
+function dead({ values, activation, class: name }) {
+  if (!values || !values.dead || !/relu/i.test(`${activation} ${name}`)) return [];
+  return [element("div", { class: "warn" }, `${values.dead} of ${values.channels} channels are 0 for all samples`)];
 }
 
 /** The arithmetic of a unit: what it takes, times what, and what becomes of the sum. */
@@ -94,7 +87,7 @@ function sum(unit) {
   const box = boxes[unit.number], found = arithmetic(unit.number, unit.index);
   const title = element("h2", {}, `${box.name}[${unit.index.join(", ")}] = ${words(unit.value)}`);
   if (!found) {
-    const why = !box.live ? "This page does not know how the layer computes." : box.sources.length ? "The values or weights that it takes are not in the page." : "An input.";
+    const why = box.live && box.live.isLater ? "The weights of this epoch were not kept: training took more room than the page has." : !box.live ? "This page does not know how the layer computes." : box.sources.length ? "The values or weights that it takes are not in the page." : "An input.";
     return [title, element("p", { class: "soft" }, why)];
   }
   const { terms, bias, total, rule, activation, value } = found, list = element("div", { class: "sum" });

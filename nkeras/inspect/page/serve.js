@@ -25,14 +25,15 @@ async function follow() {
   const found = await fetch(`news?have=${page.moments.length}`).then(answer => answer.json(), () => null);
   if (!found) { serverNote("The server has ended."); return; }
   const wasLast = shown.moment === page.moments.length - 1;
-  for (const { title, values } of found.moments) {
+  for (const { title, boxes: facts, texts } of found.moments) {
     page.moments.push(title);
-    boxes.forEach((box, number) => { if (box.moments) box.moments.push(values[number]); });
+    for (const [name, text] of Object.entries(texts)) news.set(name, text);
+    boxes.forEach((box, number) => box.moments.push(facts[number]));
   }
   page.history = found.history;
   if (found.moments.length) {
     if (wasLast) setMoment(page.moments.length - 1);
-    inputLimits.clear(); showTraining();
+    showTraining();
     if (wasLast && shown.sample >= 0) choose(shown.sample);
   }
   setTimeout(follow, 1000);

@@ -160,7 +160,7 @@ function beams(unit, line) {
   for (let number = 0; number < unit.number; number++) {
     const field = chosen.fields[number], content = field !== undefined && paint(number);
     if (!content) continue;
-    const { grid } = content, step = boxes[number].values.step || 1, isNear = boxes[unit.number].sources.includes(number);
+    const { grid, value } = content, step = value.step || 1, isNear = boxes[unit.number].sources.includes(number);
     let [top, left, bottom, right] = [0, 0, grid.rows, grid.columns];
     if (field && field.lo.length >= 2) { const n = field.lo.length; [top, left, bottom, right] = [field.lo[n - 2] / step, field.lo[n - 1] / step, (field.hi[n - 2] + 1) / step, (field.hi[n - 1] + 1) / step]; }
     for (let tile = 0; tile < Math.min(grid.count, 64); tile++) {

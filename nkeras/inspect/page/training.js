@@ -10,7 +10,7 @@ function showTraining() {
   if (page.moments.length > 1) {
     const note = element("span", {}, page.moments[shown.moment]);
     const slider = element("input", { type: "range", id: "moment", min: 0, max: page.moments.length - 1, value: shown.moment, "aria-label": "moment of training" });
-    slider.addEventListener("input", () => { setMoment(+slider.value); note.replaceChildren(page.moments[shown.moment]); inputLimits.clear(); choose(Math.max(shown.sample, 0)); });
+    slider.addEventListener("input", () => { setMoment(+slider.value); note.replaceChildren(page.moments[shown.moment]); again(); });
     training.append(element("div", { class: "soft" }, note), slider);
   }
   for (const name of names) training.append(curve(name, page.history[name], page.history[`val_${name}`] || []));

@@ -53,14 +53,14 @@ function receptiveFields(number, index) {
 
 function fullShape(number) {
   const { live, values } = boxes[number];
-  return live ? live.result : values ? values.shape.slice(1) : null;
+  return live ? live.result : values ? values.whole : null;
 }
 
 /** The parts of a unit's sum, largest first: `{terms: [{text, unit, x, w, product}], bias, sum, value}`, or null. */
 function arithmetic(number, index) {
   const box = boxes[number], live = box.live;
   const taken = box.sources.map(valueOf), x = taken[0], y = valueOf(number);
-  if (!live || !x || taken.some((t, i) => !t || size(t.shape) !== size(fullShape(box.sources[i])))) return null;
+  if (!live || !x || live.isLater && shown.sample >= 0 || taken.some((t, i) => !t || size(t.shape) !== size(fullShape(box.sources[i])))) return null;
   const value = y.data[flatOf(y.shape, index)], terms = [];
   const source = box.sources[0];
   const add = (flat, w, from = 0) => terms.push({

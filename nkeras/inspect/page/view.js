@@ -95,12 +95,8 @@ function paint(number) {
   return found;
 }
 
-const inputLimits = new Map();
 /** The least and the largest value of an input in all samples. */
-function inputBounds(number) {
-  if (!inputLimits.has(number)) inputLimits.set(number, boxes[number].values ? bounds(numbers(boxes[number].values)) : { low: 0, high: 1 });
-  return inputLimits.get(number);
-}
+function inputBounds(number) { const [low, high] = boxes[number].range || [0, 1]; return { low, high }; }
 
 function draw() {
   const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
@@ -161,7 +157,7 @@ function draw() {
 function lightUp(box, content, field, colour) {
   context.strokeStyle = colour; context.lineWidth = Math.max(1.2, 1.6 / camera.zoom);
   if (field === null || !field.lo.length) { context.strokeRect(box.place[0] - 2, box.place[1] - 2, box.place[2] + 4, box.place[3] + 4); return; }
-  const step = box.values.step || 1, { grid } = content;
+  const { grid, value } = content, step = value.step || 1;
   for (let tile = 0; tile < grid.count; tile++) {
     const [x, y, w, h] = tilePlace(box, tile, grid), [a, b] = field.lo.slice(-2).length === 2 ? field.lo.slice(-2) : [field.lo[0], 0];
     const [c, d] = field.hi.slice(-2).length === 2 ? field.hi.slice(-2) : [field.hi[0], (grid.columns - 1) * step];
