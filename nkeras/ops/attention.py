@@ -22,7 +22,7 @@ from nkeras.ops.elementwise import exp, less, log, multiply, square, tanh, where
 from nkeras.ops.matrix_product import matmul_
 from nkeras.ops.random import dropout_
 from nkeras.ops.reduction import reduce_max, reduce_sum
-from nkeras.ops.shape import cast, expand_dims, reshape, swapaxes
+from nkeras.ops.shape import broadcast_to, cast, expand_dims, reshape, swapaxes
 
 HIDDEN = -0.7  # times the largest number: the score of what a mask hides
 
@@ -332,7 +332,7 @@ def attend(
     """
     if rate == 1:  # nothing is left
         return multiply(attend(query, key, value, bias, mask, scale, is_causal, soft_cap), 0.0)
-    query, key, value = promoted(*(to_floating(x) for x in (query, key, value)))
+    query, key, value = _of_one_batch(promoted(*(to_floating(x) for x in (query, key, value))))
     scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
     y, log_sum = _attention(
         query,
@@ -349,6 +349,15 @@ def attend(
     if not zero_hidden or mask is None:
         return y
     return where_(expand_dims(swapaxes(_is_hidden(log_sum), 1, 2), 3), 0.0, y)
+
+
+def _of_one_batch(tensors: list[Tensor]) -> list[Tensor]:
+    """Those with a batch of 1, such as queries that all samples share, repeated for each sample."""
+    batches = {x.shape[0] for x in tensors if x.shape} - {1}
+    if len(batches) != 1:
+        return tensors
+    (batch,) = batches
+    return [x if x.shape[:1] != (1,) else broadcast_to(x, (batch, *x.shape[1:])) for x in tensors]
 
 
 def _of_scores(x: Tensor) -> Tensor:
@@ -377,7 +386,8 @@ def dot_product_attention(
     values.
 
     Args:
-        query: tensor `(batch, queries, heads, size)`.
+        query: tensor `(batch, queries, heads, size)`. Its batch, or that of key or value, may be 1
+            for all samples of the others.
         key: tensor `(batch, keys, own_heads, size)`; `heads` is a multiple of `own_heads`.
         value: tensor `(batch, keys, own_heads, value_size)`.
         bias: tensor that is added to the scores and broadcasts to `(batch, heads, queries, keys)`.

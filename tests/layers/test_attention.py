@@ -63,6 +63,14 @@ def test_masks_that_travel_are_those_that_are_given() -> None:
     np.testing.assert_allclose(y, given, rtol=1e-6)
 
 
+def test_queries_that_all_samples_share() -> None:
+    """As a Perceiver's latent array; the values are Keras'."""
+    query = np.array([[[1.0, 2.0]]], np.float32)
+    key = np.array([[[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.0], [0.0, 2.0]]], np.float32)
+    y = layers.Attention()([query, key, key])
+    np.testing.assert_allclose(y, [[[0.268941, 0.731059]], [[0.238406, 1.761594]]], atol=1e-5)
+
+
 def test_dropout_drops_weights_and_keeps_seeds() -> None:
     x = normal(2, 6, 8)
     for layer in (

@@ -35,6 +35,16 @@ def test_a_row_that_sees_nothing_has_the_mean_of_all_values() -> None:
     np.testing.assert_allclose(y[:, 0], value[:, 0], rtol=1e-5)
 
 
+@pytest.mark.parametrize("shared", range(3))
+def test_a_batch_of_one_serves_all_samples(shared: int) -> None:
+    arrays = [normal(2, 3, 1, 4) for _ in range(3)]
+    arrays[shared] = arrays[shared][:1]
+    harness.check_op(ops.dot_product_attention, *arrays)
+    many = [x.repeat(3 - len(x), 0) for x in arrays]
+    found, wanted = ops.dot_product_attention(*arrays), ops.dot_product_attention(*many)
+    np.testing.assert_array_equal(found.numpy(), wanted.numpy())
+
+
 @pytest.mark.parametrize("backend", ["numpy", "numba_cpu"])
 def test_dropout_has_the_bits_of_random_dropout(backend: str) -> None:
     query, key, value = normal(2, 5, 3, 4), normal(2, 7, 3, 4), normal(2, 7, 3, 4)
