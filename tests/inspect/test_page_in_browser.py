@@ -248,6 +248,7 @@ def test_in_space(show: Any) -> None:
         found.at = [left + at[0], top + at[1]];
         found.hidden = [view.hidden, space.hidden];
         const pixels = new Uint8Array(w * h * 4), gl = space.getContext("webgl2");
+        model.drawSpace();
         gl.readPixels(0, 0, w, h, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
         const seen = new Set();
         for (let i = 0; i < pixels.length; i += 4) seen.add(pixels.slice(i, i + 3).join());

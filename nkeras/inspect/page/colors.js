@@ -2,6 +2,8 @@
 
 const isDark = () => document.documentElement.dataset.theme === "dark";
 const variable = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** A colour of the page as bytes. */
+const colourOf = name => [...[1, 3, 5].map(i => parseInt(variable(name).slice(i, i + 2), 16)), 255];
 
 const unsigned = [[0, 34, 77], [53, 69, 108], [102, 105, 112], [148, 142, 119], [197, 181, 104], [254, 232, 56]];  // cividis
 const signedLight = [[5, 80, 160], [110, 165, 215], [247, 247, 245], [245, 170, 95], [180, 75, 0]];

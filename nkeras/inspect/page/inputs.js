@@ -14,7 +14,7 @@ function showSamples() {
 /** Put the samples' images on their buttons, one after the other so that the page answers meanwhile. */
 function showThumbnails(sample = 0) {
   const first = page.inputs[0];
-  if (sample >= page.samples || !boxes[first].content || boxes[first].content.kind !== "image") return;
+  if (sample >= page.samples || !boxes[first].content || !/image|wave/.test(boxes[first].content.kind)) return;
   const value = recorded(boxes[first], sample);
   if (value) strip.children[sample].replaceChildren(thumbnail(first, value));
   setTimeout(showThumbnails, 0, sample + 1);
@@ -22,11 +22,10 @@ function showThumbnails(sample = 0) {
 
 const nameOf = index => page.labels && page.labels[index] !== undefined ? page.labels[index] : String(index);
 
-function thumbnail(number, { shape, data }) {
-  const [rows, columns, channels = 1] = shape, drawn = element("canvas", { width: columns, height: rows });
-  const made = drawn.getContext("2d"), image = made.createImageData(columns, rows), put = imagePainter(inputBounds(number), channels);
-  for (let i = 0; i < rows * columns; i++) put(data, i, image.data, i * 4);
-  made.putImageData(image, 0, 0);
+/** A small picture of a sample; of frames the one in the middle. */
+function thumbnail(number, value) {
+  const found = picture(number, value), part = tilePart(found, found.grid.count >> 1), drawn = element("canvas", { width: part[2], height: part[3] });
+  drawn.getContext("2d").drawImage(found.sheet, ...part, 0, 0, part[2], part[3]);
   return drawn;
 }
 

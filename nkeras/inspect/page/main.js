@@ -95,4 +95,4 @@ document.addEventListener("DOMContentLoaded", () => {
   if (page.isServed) follow();
   document.documentElement.dataset.ready = "yes";
 });
-window.model = { show, page, boxes, camera, chosen, shown, forward, valueOf, unitAt, select, choose, tilePlace, paint, orbit, findInSpace, slabPlace, eyeMatrix, project };  // for the console
+window.model = { show, page, boxes, camera, chosen, shown, forward, valueOf, unitAt, select, choose, tilePlace, paint, orbit, findInSpace, slabPlace, eyeMatrix, project, drawSpace };  // for the console

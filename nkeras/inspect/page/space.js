@@ -1,10 +1,10 @@
 // The model in space: layers behind each other, their maps as slabs; turned by dragging, without any library.
 
 const space = document.getElementById("space"), labels = document.getElementById("labels");
-const gl = space.getContext("webgl2", { antialias: true, preserveDrawingBuffer: true });
+const gl = space.getContext("webgl2", { antialias: true, alpha: false });
 const orbit = { yaw: 0.85, pitch: 0.3, far: 0, x: 0, y: 0, z: 0 };
-const slabs = new Map();  // buffers and textures by box
-const THICK = 3, DEPTH = 0.75, MOST_SIDES = 6000;
+let scene = null;  // all triangles in one buffer, all tiles in one texture
+const THICK = 3, DEPTH = 0.75, MOST_SOLID = 1500, BYTES = 36;
 
 const VERTEX = `#version 300 es
 in vec3 place; in vec2 spot; in vec4 tint; uniform mat4 eye; out vec2 at; out vec4 shade;
@@ -24,7 +24,7 @@ function compileProgram() {
   if (!gl.getProgramParameter(program, gl.LINK_STATUS)) throw new Error(gl.getProgramInfoLog(program));
   return program;
 }
-const program = gl && compileProgram();
+const program = gl && compileProgram(), eyeOf = gl && gl.getUniformLocation(program, "eye");
 
 const isSpace = () => !space.hidden;
 
@@ -37,58 +37,81 @@ function middleOf(number) {
 /** A tile in space: its left, top, width and height, at the depth of its card. */
 function slabPlace(number, tile, grid) {
   const box = boxes[number], place = page.layouts[0].places[number], [x, y, w, h] = tilePlace(box, tile, grid, place);
-  const [cx, , z] = middleOf(number), tall = box.content.rows * (box.content.height + (box.content.kind === "maps" ? 2 : 0));
+  const [cx, , z] = middleOf(number), tall = box.content.rows * (box.content.height + box.content.gap);
   return [cx + x - (place[0] + place[2] / 2), tall / 2 - (y - place[1] - TITLE - PAD), w, h, z];
 }
 
-/** The triangles of a card: fronts with the values, sides in the colour of its kind. */
-function slab(number) {
-  if (slabs.has(number)) return slabs.get(number);
-  const content = paint(number), box = boxes[number], corners = [];
-  const hex = shade[box.kind] || shade.other, tint = [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16) / 255);
-  const face = (points, spots, colour) => [0, 1, 2, 0, 2, 3].forEach(i => corners.push(...points[i], ...spots[i], ...colour));
-  const hasSides = boxes.length * 8 < MOST_SIDES;
-  let texture = null;
-  if (content) {
-    const { grid, pixels } = content, columns = Math.ceil(Math.sqrt(grid.count)), rows = Math.ceil(grid.count / columns);
-    const sheet = new OffscreenCanvas(columns * grid.columns, rows * grid.rows), drawn = sheet.getContext("2d");
-    pixels.forEach((image, tile) => {
-      const column = tile % columns, row = Math.floor(tile / columns);
-      drawn.drawImage(image, column * grid.columns, row * grid.rows);
-      const [x, y, w, h, z] = slabPlace(number, tile, grid), u = column / columns, v = row / rows, du = 1 / columns, dv = 1 / rows;
-      const front = [[x, y, z], [x + w, y, z], [x + w, y - h, z], [x, y - h, z]], back = front.map(([a, b, c]) => [a, b, c - THICK]);
-      const flat = [[0, 0], [0, 0], [0, 0], [0, 0]], dim = factor => [...tint.map(t => t * factor), 1];
-      face(front, [[u, v], [u + du, v], [u + du, v + dv], [u, v + dv]], [0, 0, 0, 0]);
-      face(back, [[u, v], [u + du, v], [u + du, v + dv], [u, v + dv]], [0, 0, 0, 0]);
-      if (hasSides) [0, 1, 2, 3].forEach(i => face([front[i], front[(i + 1) % 4], back[(i + 1) % 4], back[i]], flat, dim([1, 0.75, 0.6, 0.85][i])));
-    });
-    texture = gl.createTexture();
-    gl.bindTexture(gl.TEXTURE_2D, texture);
-    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, sheet);
-    for (const [name, value] of [[gl.TEXTURE_MIN_FILTER, gl.NEAREST], [gl.TEXTURE_MAG_FILTER, gl.NEAREST], [gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE], [gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE]])
-      gl.texParameteri(gl.TEXTURE_2D, name, value);
+/** The triangles of all cards: fronts with the values; where there are few tiles also backs, and sides in the colour of the kind. */
+function makeScene() {
+  const corners = [], contents = boxes.map((_, number) => paint(number)), placed = atlas(contents);
+  const isSolid = contents.reduce((sum, content) => sum + (content ? content.grid.count : 0), 0) <= MOST_SOLID;
+  const face = (points, spots, colour) => [0, 1, 2, 0, 2, 3].forEach(i => corners.push(...points[i], ...spots[i], ...colour)), flat = Array(4).fill([0, 0]);
+  contents.forEach((content, number) => {
+    const place = placed.places[number];
+    if (!place) return;
+    const hex = shade[boxes[number].kind] || shade.other, tint = [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16) / 255), [left, top, scale] = place;
+    for (let tile = 0; tile < content.grid.count; tile++) {
+      const [x, y, w, h, z] = slabPlace(number, tile, content.grid), [a, b, c, d] = tilePart(content, tile).map(v => v * scale);
+      const [u, v, u1, v1] = [(left + a + 0.02) / placed.width, (top + b + 0.02) / placed.height, (left + a + c - 0.02) / placed.width, (top + b + d - 0.02) / placed.height];
+      const front = [[x, y, z], [x + w, y, z], [x + w, y - h, z], [x, y - h, z]], spots = [[u, v], [u1, v], [u1, v1], [u, v1]];
+      face(front, spots, [0, 0, 0, 0]);
+      if (!isSolid) continue;
+      const back = front.map(([a, b, c]) => [a, b, c - THICK]);
+      face(back, spots, [0, 0, 0, 0]);
+      [0, 1, 2, 3].forEach(i => face([front[i], front[(i + 1) % 4], back[(i + 1) % 4], back[i]], flat, [...tint.map(t => t * [1, 0.75, 0.6, 0.85][i]), 1]));
+    }
+  });
+  return { texture: placed.texture, ...buffered(corners) };
+}
+
+/** All tiles in one texture, in rows; of each card left, top and by how much it was made smaller to fit in. */
+function atlas(contents) {
+  const most = Math.min(gl.getParameter(gl.MAX_TEXTURE_SIZE), 8192), width = Math.min(most, 4096), order = [];
+  contents.forEach((content, number) => { if (content) order.push([number, Math.min(1, width / content.sheet.width, 1024 / content.sheet.height)]); });
+  const sides = ([number, scale]) => [Math.ceil(contents[number].sheet.width * scale), Math.ceil(contents[number].sheet.height * scale)];
+  order.sort((a, b) => sides(b)[1] - sides(a)[1]);
+  const places = Array(contents.length).fill(null);
+  let left = 0, top = 0, tall = 0;
+  for (const [number, scale] of order) {
+    const [w, h] = sides([number, scale]);
+    if (left + w > width) { left = 0; top += tall; tall = 0; }
+    if (top + h > most) continue;  // no room left
+    places[number] = [left, top, scale];
+    left += w; tall = Math.max(tall, h);
   }
-  const made = { texture, ...buffered(corners) };
-  slabs.set(number, made);
-  return made;
+  const texture = gl.createTexture(), height = Math.max(top + tall, 1);
+  gl.bindTexture(gl.TEXTURE_2D, texture);
+  gl.texStorage2D(gl.TEXTURE_2D, 1, gl.RGBA8, width, height);
+  places.forEach((place, number) => {
+    if (!place) return;
+    let { sheet } = contents[number];
+    if (place[2] < 1) {
+      const smaller = new OffscreenCanvas(Math.ceil(sheet.width * place[2]), Math.ceil(sheet.height * place[2]));
+      smaller.getContext("2d").drawImage(sheet, 0, 0, smaller.width, smaller.height);
+      sheet = smaller;
+    }
+    gl.texSubImage2D(gl.TEXTURE_2D, 0, place[0], place[1], gl.RGBA, gl.UNSIGNED_BYTE, sheet);
+  });
+  for (const name of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, name, gl.NEAREST);
+  return { texture, places, width, height };
 }
 
 function buffered(corners) {
   const buffer = gl.createBuffer();
   gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
   gl.bufferData(gl.ARRAY_BUFFER, new Float32Array(corners), gl.STATIC_DRAW);
-  return { buffer, count: corners.length / 9 };
+  return { buffer, count: corners.length * 4 / BYTES };
 }
 
-function forgetSlabs() {
-  for (const { texture, buffer } of slabs.values()) { gl.deleteTexture(texture); gl.deleteBuffer(buffer); }
-  slabs.clear();
+function forgetScene() {
+  if (scene) { gl.deleteTexture(scene.texture); gl.deleteBuffer(scene.buffer); }
+  scene = null;
 }
 
 /** Draw the triangles or lines of a buffer. */
 function drawBuffer({ buffer, count }, kind) {
   gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
-  [[0, 3, 0], [1, 2, 12], [2, 4, 20]].forEach(([i, n, from]) => { gl.enableVertexAttribArray(i); gl.vertexAttribPointer(i, n, gl.FLOAT, false, 36, from); });
+  [[0, 3, 0], [1, 2, 12], [2, 4, 20]].forEach(([i, n, from]) => { gl.enableVertexAttribArray(i); gl.vertexAttribPointer(i, n, gl.FLOAT, false, BYTES, from); });
   gl.drawArrays(kind, 0, count);
 }
 
@@ -127,15 +150,12 @@ function drawSpace() {
   const ratio = window.devicePixelRatio || 1, width = space.clientWidth, height = space.clientHeight;
   for (const one of [space, labels]) if (one.width !== Math.round(width * ratio) || one.height !== Math.round(height * ratio)) { one.width = Math.round(width * ratio); one.height = Math.round(height * ratio); }
   gl.viewport(0, 0, space.width, space.height);
-  const paper = variable("--paper"), part = i => parseInt(paper.slice(i, i + 2), 16) / 255;
-  gl.clearColor(part(1), part(3), part(5), 1); gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
+  gl.clearColor(...colourOf("--paper").map(byte => byte / 255)); gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
   gl.enable(gl.DEPTH_TEST); gl.useProgram(program);
   const eye = eyeMatrix(width, height);
-  gl.uniformMatrix4fv(gl.getUniformLocation(program, "eye"), false, eye);
-  boxes.forEach((_, number) => {
-    const found = slab(number);
-    if (found.texture) { gl.bindTexture(gl.TEXTURE_2D, found.texture); drawBuffer(found, gl.TRIANGLES); }
-  });
+  gl.uniformMatrix4fv(eyeOf, false, eye);
+  scene ||= makeScene();
+  gl.bindTexture(gl.TEXTURE_2D, scene.texture); drawBuffer(scene, gl.TRIANGLES);
   const lines = [], grey = isDark() ? [0.42, 0.41, 0.39, 1] : [0.62, 0.61, 0.58, 1], lit = [0.95, 0.55, 0.1, 1];
   const line = (a, b, colour) => lines.push(...a, 0, 0, ...colour, ...b, 0, 0, ...colour);
   boxes.forEach((box, number) => box.sources.forEach(source => { const [x, y, z] = middleOf(source); line([x, y, z - THICK], middleOf(number), grey); }));

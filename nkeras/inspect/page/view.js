@@ -15,7 +15,7 @@ function redraw() {
 }
 
 /** Forget what was painted: another sample, other colours. */
-function repaint() { painted.clear(); forgetSlabs(); redraw(); }
+function repaint() { painted.clear(); forgetScene(); redraw(); }
 
 /** Lay the model out from top to bottom (0) or from left to right (1). */
 let layout = null;
@@ -44,55 +44,80 @@ function reveal(number) {
   if (y < camera.y || y + h > camera.y + high) camera.y = y + h / 2 - high / 2;
 }
 
-/** Tiles of a card: how many numbers along each axis, and which number a pixel of a tile shows. */
+/** Tiles of a card: how many numbers along each axis, and which number a pixel of a tile shows; of images which place. */
 function tiles(box, value) {
-  const { kind } = box.content, { shape } = value, rank = shape.length;
-  if (kind === "image") return { count: 1, rows: shape[0], columns: shape[1], at: (tile, row, column) => row * shape[1] + column };
+  const { kind } = box.content, { shape } = value, whole = size(shape);
+  if (kind === "image") {
+    const [rows, columns] = shape.length === 2 ? shape : shape.slice(-3);
+    return { count: shape.length > 3 ? shape[0] : 1, rows, columns, at: (tile, row, column) => (tile * rows + row) * columns + column };
+  }
+  if (kind === "wave") {
+    const [length, channels = 1] = shape, columns = Math.min(length, 432);
+    return { count: channels, rows: 1, columns, at: (tile, row, column) => Math.floor(column * length / columns) * channels + tile };
+  }
   if (kind === "maps") {
     const [rows, columns, channels] = shape.slice(-3), slice = rows * columns * channels;
-    return { count: Math.min(size(shape) / (rows * columns), box.content.columns * box.content.rows), rows, columns,
+    return { count: Math.min(whole / (rows * columns), box.content.columns * box.content.rows), rows, columns,
       at: (tile, row, column) => Math.floor(tile / channels) * slice + (row * columns + column) * channels + tile % channels };
   }
   if (kind === "matrix") return { count: 1, rows: shape[0], columns: shape[1], at: (tile, row, column) => row * shape[1] + column };
-  const count = size(shape), columns = box.content.columns;
-  return { count: 1, rows: Math.ceil(count / columns), columns, at: (tile, row, column) => { const i = row * columns + column; return i < count ? i : -1; } };
+  const { columns } = box.content;
+  return { count: 1, rows: Math.ceil(whole / columns), columns, at: (tile, row, column) => { const i = row * columns + column; return i < whole ? i : -1; } };
 }
 
 /** Where a tile is in its card. */
 function tilePlace(box, tile, grid, place = box.place) {
-  const { content } = box, gap = content.kind === "maps" ? 2 : 0;
-  const column = tile % content.columns, row = Math.floor(tile / content.columns);
-  const whole = content.kind === "maps" || content.kind === "image";
-  const width = whole ? content.width : content.width * grid.columns, height = whole ? content.height : content.height * grid.rows;
-  const x = content.kind === "maps" ? column * (content.width + gap) : 0, y = content.kind === "maps" ? row * (content.height + gap) : 0;
-  const wide = content.kind === "maps" ? content.columns * (content.width + gap) - gap : width;
+  const { content } = box, { gap } = content, isWhole = content.kind === "strip" || content.kind === "matrix";
+  const width = isWhole ? content.width * grid.columns : content.width, height = isWhole ? content.height * grid.rows : content.height;
+  const x = isWhole ? 0 : tile % content.columns * (width + gap), y = isWhole ? 0 : Math.floor(tile / content.columns) * (height + gap);
+  const wide = isWhole ? width : content.columns * (width + gap) - gap;
   return [place[0] + (place[2] - wide) / 2 + x, place[1] + TITLE + PAD + y, width, height];
 }
 
-/** A card's content as one canvas for each tile, at one pixel a number. */
+/** What a card shows, painted when it is first seen. */
 function paint(number) {
-  if (painted.has(number)) return painted.get(number);
-  const box = boxes[number], value = valueOf(number);
-  let found = null;
-  if (value && box.content && value.data.length) {
-    const grid = tiles(box, value), limits = bounds(value.data), pixels = [];
-    const channels = box.content.kind === "image" ? value.shape[2] || 1 : 0;
-    const put = channels ? imagePainter(inputBounds(number), channels) : painter(limits);
-    for (let tile = 0; tile < grid.count; tile++) {
-      const made = new OffscreenCanvas(grid.columns, grid.rows), drawn = made.getContext("2d"), image = drawn.createImageData(grid.columns, grid.rows);
-      for (let row = 0, at = 0; row < grid.rows; row++)
-        for (let column = 0; column < grid.columns; column++, at += 4) {
-          const i = grid.at(tile, row, column);
-          if (i < 0) continue;
-          if (channels) put(value.data, i, image.data, at); else put(value.data[i], image.data, at);
-        }
-      drawn.putImageData(image, 0, 0);
-      pixels.push(made);
-    }
-    found = { grid, limits, pixels, value };
+  if (!painted.has(number)) {
+    const box = boxes[number], value = box.content ? valueOf(number) : null;
+    painted.set(number, value && value.data.length ? picture(number, value) : null);
   }
-  painted.set(number, found);
+  return painted.get(number);
+}
+
+const WAVE = 48;  // pixels
+
+/** The tiles of a value on one canvas, at one pixel a number, `across` beside each other. */
+function picture(number, value) {
+  const box = boxes[number], grid = tiles(box, value), limits = bounds(value.data), isWave = box.content.kind === "wave";
+  const { count, columns } = grid, high = isWave ? WAVE : grid.rows, across = Math.ceil(Math.sqrt(count));
+  const sheet = new OffscreenCanvas(across * columns, Math.ceil(count / across) * high), drawn = sheet.getContext("2d");
+  const image = drawn.createImageData(sheet.width, sheet.height), found = { grid, limits, sheet, across, high, value };
+  const channels = box.content.kind === "image" ? value.shape[2] === undefined ? 1 : value.shape[value.shape.length - 1] : 0;
+  const put = channels ? imagePainter(inputBounds(number), channels) : painter(limits);
+  for (let tile = 0; tile < count; tile++) {
+    const [left, top] = tilePart(found, tile);
+    if (isWave) { paintWave(value, tile, grid, limits, image, left, top); continue; }
+    for (let row = 0; row < grid.rows; row++)
+      for (let column = 0, at = ((top + row) * sheet.width + left) * 4; column < columns; column++, at += 4) {
+        const i = grid.at(tile, row, column);
+        if (i < 0) continue;
+        if (channels) put(value.data, i, image.data, at); else put(value.data[i], image.data, at);
+      }
+  }
+  drawn.putImageData(image, 0, 0);
   return found;
+}
+
+/** Where a tile is on its canvas: left, top, width, height. */
+const tilePart = ({ grid, across, high }, tile) => [tile % across * grid.columns, Math.floor(tile / across) * high, grid.columns, high];
+
+/** A signal in time: for each column a bar from the least to the largest number. */
+function paintWave({ data, shape: [length, channels = 1] }, channel, { columns }, { low, high }, image, left, top) {
+  const ink = colourOf("--accent"), paper = colourOf("--card"), over = high - low || 1, row = v => Math.round((high - v) / over * (WAVE - 1));
+  for (let column = 0; column < columns; column++) {
+    const begin = Math.floor(column * length / columns), end = Math.max(Math.floor((column + 1) * length / columns), begin + 1);
+    const part = Array.from({ length: end - begin + (end < length) }, (_, i) => data[(begin + i) * channels + channel]), found = bounds(part);
+    for (let y = 0; y < WAVE; y++) image.data.set(y >= row(found.high) && y <= row(found.low) ? ink : paper, ((top + y) * image.width + left + column) * 4);
+  }
 }
 
 /** The least and the largest value of an input in all samples. */
@@ -146,7 +171,7 @@ function draw() {
     }
     const content = paint(number);
     if (!content) return;
-    content.pixels.forEach((pixels, tile) => context.drawImage(pixels, ...tilePlace(box, tile, content.grid)));
+    for (let tile = 0; tile < content.grid.count; tile++) context.drawImage(content.sheet, ...tilePart(content, tile), ...tilePlace(box, tile, content.grid));
     const field = chosen.fields ? chosen.fields[number] : undefined;
     if (field !== undefined && !(shownUnit && shownUnit.number === number)) lightUp(box, content, field, lit);
   });
@@ -194,7 +219,11 @@ function find(left, top) {
 function unitAt(number, flat) {
   const { value, grid } = paint(number), box = boxes[number], step = value.step || 1;
   let index = indexOf(value.shape, flat), tile = 0, row = index[0] || 0, column = index[1] || 0;
-  if (box.content.kind === "image") { if (value.shape.length === 3) { index = [...indexOf(value.shape.slice(0, 2), flat), 0]; [row, column] = index; flat = flatOf(value.shape, index); } }
+  if (box.content.kind === "image") {
+    const hasChannels = value.shape.length > 2, sizes = hasChannels ? value.shape.slice(0, -1) : value.shape;
+    index = indexOf(sizes, flat); [row, column] = index.slice(-2); tile = index.length > 2 ? index[0] : 0;
+    if (hasChannels) { index.push(0); flat = flatOf(value.shape, index); }
+  } else if (box.content.kind === "wave") { tile = index[1] || 0; row = 0; column = Math.floor(index[0] * grid.columns / value.shape[0]); }
   else if (box.content.kind === "maps") { [row, column] = index.slice(-3); tile = index[index.length - 1] + flatOf(value.shape.slice(0, -3), index.slice(0, -3)) * value.shape[value.shape.length - 1]; }
   else if (box.content.kind === "strip") { row = Math.floor(flat / grid.columns); column = flat % grid.columns; }
   return { number, flat, tile, row, column, value: value.data[flat], index: index.map((i, axis) => axis < index.length - 1 ? i * step : i) };
