@@ -113,9 +113,9 @@ function offerPad(number, rows, columns, channels) {
   const open = file => file && createImageBitmap(file).then(take, () => note.replaceChildren("That is no image that the browser reads."));
   const copy = () => { copySample(number, ink, limits); show(); };
   const note = element("div", { class: "soft" }, "Draw, or drop an image.");
-  const file = element("input", { type: "file", accept: "image/*", onchange: event => open(event.target.files[0]), "aria-label": "An image" });
+  const file = element("input", { type: "file", accept: "image/*", onchange: event => open(event.target.files[0]), "aria-label": "An image", class: "unseen", tabindex: -1 });
   own.append(element("h2", {}, "Your own input"), pad, note,
-    element("div", {}, element("button", { id: "clear", onclick: clear }, "Clear"), " ", element("button", { onclick: copy }, "Copy sample")), file);
+    element("div", {}, element("button", { id: "clear", onclick: clear }, "Clear"), " ", element("button", { onclick: copy }, "Copy sample"), " ", element("button", { onclick: () => file.click() }, "Open image"), file));
   own.addEventListener("dragover", event => { event.preventDefault(); own.classList.add("over"); });
   own.addEventListener("dragleave", () => own.classList.remove("over"));
   own.addEventListener("drop", event => { event.preventDefault(); own.classList.remove("over"); open(event.dataTransfer.files[0]); });

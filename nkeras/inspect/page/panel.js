@@ -37,7 +37,7 @@ function showPanel() {
     ["activation", box.activation],
     ["parameters", box.parameters ? box.parameters.toLocaleString("en") + (box.trainable ? "" : ", not trained") : ""],
     ["call", box.call[1] > 1 ? `${box.call[0]} of ${box.call[1]}, shared weights` : ""],
-    ["operations", box.cost ? scaled(box.cost[0], "FLOP") : ""],
+    ["operations", box.cost && box.cost[0] ? scaled(box.cost[0], "FLOP") : ""],
     ["output", box.cost ? scaled(box.cost[1], "B") : ""],
     ["gradient", box.norm !== undefined ? `norm ${words(box.norm)}, of the loss with the output` : ""],
     ["time", box.cost ? `${words(box.cost[2])} µs` : ""],

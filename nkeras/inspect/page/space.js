@@ -11,7 +11,11 @@ in vec3 place; in vec2 spot; in vec4 tint; uniform mat4 eye; out vec2 at; out ve
 void main() { gl_Position = eye * vec4(place, 1.0); at = spot; shade = tint; }`;
 const FRAGMENT = `#version 300 es
 precision mediump float; in vec2 at; in vec4 shade; uniform sampler2D image; out vec4 colour;
-void main() { colour = shade.a < 0.5 ? vec4(texture(image, at).rgb, 1.0) : vec4(shade.rgb, 1.0); }`;
+void main() {
+  vec4 found = texture(image, at);
+  if (shade.a < 0.5 && found.a < 0.5) discard;
+  colour = vec4(shade.a < 0.5 ? found.rgb : shade.rgb, 1.0);
+}`;
 
 function compileProgram() {
   const program = gl.createProgram();
@@ -139,10 +143,36 @@ function project(matrix, [x, y, z], width, height) {
   return d > 0 ? [(a / d + 1) / 2 * width, (1 - b / d) / 2 * height] : null;
 }
 
+/** Move what is seen by pixels. */
+function pan(dx, dy) {
+  const { right, up } = eyeAxes(), by = orbit.far * 2 / 1.7 / space.clientHeight;
+  ["x", "y", "z"].forEach((axis, i) => { orbit[axis] -= (right[i] * dx - up[i] * dy) * by; });
+}
+
+const FARTHEST = 2600;
+
+/** As near as the whole model is in view; of a long one the beginning. */
 function fitSpace() {
-  const [wide, deep] = page.layouts[0].size;
-  const far = Math.min(Math.max(wide, deep * DEPTH, 200) * 0.95, 2600);  // of a long model the beginning
-  Object.assign(orbit, { x: 0, y: 0, z: -Math.min(deep * DEPTH / 2, far * 0.4), far });
+  const width = space.clientWidth, height = space.clientHeight, corners = [];
+  const isNear = number => middleOf(number)[2] - middleOf(0)[2] > -FARTHEST / 2;
+  boxes.forEach((_, number) => {
+    const [, , w, h] = page.layouts[0].places[number], [x, y, z] = middleOf(number);
+    if (isNear(number)) for (const side of [-1, 1]) corners.push([x + side * w / 2, y - h / 2, z], [x + side * w / 2, y + h / 2, z]);
+  });
+  const middle = [0, 1, 2].map(axis => { const { low, high } = bounds(corners.map(corner => corner[axis])); return (low + high) / 2; });
+  Object.assign(orbit, { x: middle[0], y: middle[1], z: middle[2] });
+  const isInside = ([a, b]) => a > 0.06 * width && a < 0.94 * width && b > 0.1 * height && b < 0.92 * height;
+  const seen = () => { const eye = eyeMatrix(width, height); return corners.map(corner => project(eye, corner, width, height)); };
+  for (let round = 0; round < 3; round++) {  // the middle of what is seen is not that of the model
+    let near = 40, far = FARTHEST;
+    while (far - near > 5) {
+      orbit.far = (near + far) / 2;
+      if (seen().every(place => place && isInside(place))) far = orbit.far; else near = orbit.far;
+    }
+    orbit.far = far;
+    const [dx, dy] = [width, height].map((whole, axis) => { const { low, high } = bounds(seen().map(place => place[axis])); return (whole - low - high) / 2; });
+    pan(dx, dy);
+  }
   redraw();
 }
 
@@ -238,10 +268,8 @@ if (gl) {
     const dx = event.offsetX - turning.x, dy = event.offsetY - turning.y;
     if (!turning.moved && Math.hypot(dx, dy) < 4) return;
     Object.assign(turning, { x: event.offsetX, y: event.offsetY, moved: true });
-    if (turning.pans) {
-      const { right, up } = eyeAxes(), by = orbit.far / space.clientHeight;
-      ["x", "y", "z"].forEach((axis, i) => { orbit[axis] -= (right[i] * dx - up[i] * dy) * by; });
-    } else { orbit.yaw -= dx * 0.006; orbit.pitch = Math.min(Math.max(orbit.pitch + dy * 0.006, -1.5), 1.5); }
+    if (turning.pans) pan(dx, dy);
+    else { orbit.yaw -= dx * 0.006; orbit.pitch = Math.min(Math.max(orbit.pitch + dy * 0.006, -1.5), 1.5); }
     tip.hidden = true; redraw();
   });
   space.addEventListener("pointerup", event => {

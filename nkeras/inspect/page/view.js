@@ -133,7 +133,7 @@ function draw() {
   const { zoom } = camera;
   context.setTransform(ratio * zoom, 0, 0, ratio * zoom, -camera.x * zoom * ratio, -camera.y * zoom * ratio);
   const isSeen = ([x, y, w, h]) => x < camera.x + width / zoom && x + w > camera.x && y < camera.y + height / zoom && y + h > camera.y;
-  const line = variable("--line"), card = variable("--card"), ink = variable("--ink"), lit = variable("--lit"), accent = variable("--accent");
+  const line = variable("--line"), card = variable("--card"), ink = variable("--ink"), lit = variable("--lit"), accent = variable("--accent"), soft = variable("--soft");
   for (const { place, name, class: kind } of layout.frames) {
     if (!isSeen(place)) continue;
     context.fillStyle = variable("--frame"); context.strokeStyle = line; context.lineWidth = 1;
@@ -142,7 +142,7 @@ function draw() {
     context.fillText(`${name} (${kind})`, place[0] + 12, place[1] + 17, place[2] - 20);
   }
   const isDown = layout === page.layouts[0];
-  context.strokeStyle = context.fillStyle = variable("--edge"); context.lineWidth = 1.4;
+  context.strokeStyle = context.fillStyle = variable("--edge"); context.lineWidth = Math.max(1.4, 1.1 / zoom);
   for (const points of layout.edges) {
     context.beginPath(); context.moveTo(...points[0]);
     for (let i = 1; i < points.length; i++) {
@@ -165,9 +165,13 @@ function draw() {
     context.fillStyle = card; context.strokeStyle = number === chosen.box ? accent : line; context.lineWidth = number === chosen.box ? 2.5 : 1;
     context.beginPath(); context.roundRect(x, y, w, h, 5); context.fill(); context.stroke();
     context.fillStyle = shade[box.kind] || shade.other; context.fillRect(x + 1, y + 1, 4, h - 2);
-    if (zoom > 0.28) {
+    if (zoom >= READABLE) {
       context.fillStyle = ink; context.font = "600 11px system-ui, sans-serif";
       context.fillText(box.name, x + 11, y + 14, w - 16);
+      const left = w - 24 - Math.min(context.measureText(box.name).width, w - 16), sizes = sizesOf(box);
+      context.font = "10px system-ui, sans-serif";
+      const wide = context.measureText(sizes).width;
+      if (wide < left) { context.fillStyle = soft; context.fillText(sizes, x + w - wide - 8, y + 14); }
     }
     const content = paint(number);
     if (!content) return;
@@ -176,6 +180,32 @@ function draw() {
     if (field !== undefined && !(shownUnit && shownUnit.number === number)) lightUp(box, content, field, lit);
   });
   if (shownUnit) outlineUnit(shownUnit, lit);
+  if (zoom < READABLE) { context.setTransform(ratio, 0, 0, ratio, 0, 0); nameBeside(boxes.map((_, i) => i).filter(i => isSeen(boxes[i].place))); }
+}
+
+const READABLE = 0.75, MOST_NAMED = 400;
+const sizesOf = box => box.shape ? box.shape.slice(1).map(n => n === null ? "?" : n).join(" × ") : "";
+
+/** Names beside cards that are too small for them, where nothing else stands. */
+function nameBeside(seen) {
+  if (seen.length > MOST_NAMED) return;
+  const { x, y, zoom } = camera, taken = boxes.map(({ place: [a, b, w, h] }) => [(a - x) * zoom, (b - y) * zoom, w * zoom, h * zoom]);
+  const isFree = (a, b, w, h, own) => taken.every(([c, d, v, k], i) => i === own || a >= c + v || a + w <= c || b >= d + k || b + h <= d);
+  context.textBaseline = "middle"; context.lineJoin = "round"; context.lineWidth = 4;
+  for (const number of [chosen.box, ...seen.filter(i => i !== chosen.box)]) {
+    const box = boxes[number], [a, b, w, h] = taken[number], name = box.name, more = `  ${box.class}  ${sizesOf(box)}`, middle = b + h / 2;
+    context.font = "600 11px system-ui, sans-serif"; const own = context.measureText(name).width;
+    context.font = "11px system-ui, sans-serif"; const all = own + context.measureText(more).width;
+    const sides = [all, own].flatMap(wide => [[a + w + 7, wide], [a - 7 - wide, wide]]);
+    const found = sides.find(([left, wide]) => left > 0 && left + wide < canvas.clientWidth && isFree(left - 2, middle - 7, wide + 4, 14, number));
+    if (!found) continue;
+    const [left, wide] = found;
+    taken.push([left, middle - 7, wide, 14]);
+    context.strokeStyle = variable("--paper"); context.strokeText(wide === all ? name + more : name, left, middle);
+    context.fillStyle = variable(number === chosen.box ? "--accent" : "--ink"); context.font = "600 11px system-ui, sans-serif"; context.fillText(name, left, middle);
+    if (wide === all) { context.fillStyle = variable("--soft"); context.font = "11px system-ui, sans-serif"; context.fillText(more, left + own, middle); }
+  }
+  context.textBaseline = "alphabetic";
 }
 
 /** Frame what a unit depends on. */
