@@ -8,6 +8,7 @@ import numpy as np
 
 from nkeras.backend.resampling import rows
 from nkeras_numpy.namespace import Array, in_float32, namespace
+from nkeras_numpy.reduction import reduce_sum
 from nkeras_numpy.registry import KERNELS
 from nkeras_numpy.windows import Ints
 
@@ -159,3 +160,11 @@ def _placed(xp: Any, place: Array, size: int, mode: str) -> Array:
         place = place % (2 * size - 2)
         return xp.where(place < size, place, 2 * size - 2 - place)
     return xp.clip(place, 0, size - 1)
+
+
+@KERNELS.register
+def weighted_channels(x: Array, *, weights: tuple[float, ...]) -> Array:
+    """Sums over channels of ``(outer, channels, inner)``, each times its weight."""
+    wide = x.astype(np.float64 if x.dtype == np.float64 else np.float32)
+    factors = namespace(x).asarray(weights, wide.dtype).reshape(-1, 1)
+    return reduce_sum(wide * factors, axis=(1,), keepdims=False).astype(x.dtype)

@@ -25,6 +25,7 @@ from nkeras_numpy import (  # noqa: F401  they register
     pooling,
     quantized,
     random,
+    rectangles,
     reduction,
     row_updates,
     searching,

@@ -28,6 +28,7 @@ NOT_WRITTEN = {
     "random_bits": _RANDOM,
     "gamma_normals": _RANDOM,
     "dropout": _RANDOM,
+    "paste_noise": _RANDOM,
     "max_pool_take": "only derivatives of derivatives call it",
     "fold_batch_norm": _PLANS,
     "means_of_squares": _PLANS,
@@ -144,7 +145,7 @@ def test_a_primitive_without_writer_is_named(name: str, tmp_path: Path) -> None:
     case = CASES[name][0]
     model = OnePrimitive(name, case, None, "float32")
     arrays = [np.asarray(array) for array in case.arrays if array is not None]
-    wanted = "random_bits" if name == "dropout" else name
+    wanted = "random_bits" if name in ("dropout", "paste_noise") else name
     with nkeras.use_backend("numpy"), pytest.raises(ValueError, match=f"model: {wanted}"):
         model.export(tmp_path / "one.onnx", input_signature=signature(arrays, fixed=True))
 

@@ -38,6 +38,10 @@ _MOVES = np.array(
     ],
     "float32",
 )
+_RECTANGLES = (
+    np.array([[1, 0], [-1, 2]], "int32"),
+    np.array([[4, 3], [9, 4]], "int32"),
+)
 CASES: dict[str, list[Case]] = {
     "resample": [
         Case((floats(2, 5, 3),), _resampled(8, "nearest")),
@@ -61,6 +65,20 @@ CASES: dict[str, list[Case]] = {
     "flip_images": [
         Case((floats(2, 2, 3, 4, 3), np.array([True, False])), {"axes": axes, "dtype": "float64"})
         for axes in ((2,), (3,), (2, 3))
+    ],
+    "weighted_channels": [
+        Case((floats(*shape),), {"weights": (0.3, -0.6, 1.1)})
+        for shape in ((9, 3, 1), (2, 3, 5), (0, 3, 1))
+    ],
+    "paste_rectangles": [
+        Case((floats(2, 2, 4, 3, 1), floats(*source), np.array([1, 2]), *_RECTANGLES), {})
+        for source in ((3, 2, 4, 3, 1), (1, 2, 3, 1, 1))
+    ],
+    "paste_noise": [
+        Case(
+            (floats(2, 1, 4, 3, 2), *_RECTANGLES),
+            {"key": (3, 4), "size": (3, 2), "scale": 2.0, "limits": (-1.0, 1.5)},
+        )
     ],
     "warp": [
         *(

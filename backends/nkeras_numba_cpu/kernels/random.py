@@ -180,7 +180,7 @@ def _word(key, place):
 
 
 @inner
-def _words_from(key, first, words):
+def words_from(key, first, words):
     """Words from place `first` on, behind those before it in its block: how many these are."""
     fill_words(key, first >> 2, words)
     return first & 3
@@ -199,10 +199,10 @@ def _gamma_normals(task, key, d, factor, x, boost):
     accepted = allocate(np.int8, count)
     first, second = part(memory, 0, words), part(memory, words, words)
     chance, last = part(memory, 2 * words, words), part(memory, 3 * words, words)
-    a = _words_from(key, base, first)
-    b = _words_from(key, base + ATTEMPTS * size, second)
-    c = _words_from(key, base + 2 * ATTEMPTS * size, chance)
-    e = _words_from(key, base + 3 * ATTEMPTS * size, last)
+    a = words_from(key, base, first)
+    b = words_from(key, base + ATTEMPTS * size, second)
+    c = words_from(key, base + 2 * ATTEMPTS * size, chance)
+    e = words_from(key, base + 3 * ATTEMPTS * size, last)
     own_d, own_factor = part(d[i], start, count), part(factor[i], start, count)
     own_x, own_boost = part(x[i], start, count), part(boost[i], start, count)
     for j in range(count):

@@ -17,6 +17,7 @@ from nkeras_numba_cuda.kernels.registry import OWN
 from nkeras_numba_cuda.launch import FLOATING, kernel
 from nkeras_numba_cuda.memory import Array, contiguous, empty
 from nkeras_numpy import random as reference
+from nkeras_numpy import rectangles
 from nkeras_numpy.namespace import in_float32
 
 # All uint64: Numba would make a float of a uint64 and a signed integer.
@@ -76,6 +77,14 @@ def dropout(x: Array, *, key: Any, rate: float) -> Array:
     factor = x.dtype.type(1.0 / (1.0 - rate))
     philox_dropout.launch((x.size + 3) // 4, y, contiguous(x), key_cell(key), least, factor)
     return y
+
+
+@OWN.register
+def paste_noise(x: Array, first: Array, last: Array, *, key: Any, **static: Any) -> Array:
+    """Images whose rectangles become normal random numbers."""
+    batch, planes, _, _, channels = x.shape
+    bits = random_bits(key=key, size=2 * batch * planes * math.prod(static["size"]) * channels)
+    return rectangles.paste_noise(x, first, last, key=bits, **static)
 
 
 @OWN.register

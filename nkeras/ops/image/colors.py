@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from nkeras.backend.scalars import image as scalars
 from nkeras.core import dtypes
-from nkeras.core.primitive import op, to_tensor
+from nkeras.core.primitive import op, primitive, to_tensor
+from nkeras.core.spec import Spec, Typed
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
 from nkeras.ops.arranging import moveaxis
@@ -30,6 +33,31 @@ _hue = elementwise(scalars.rgb_hue, "float", "Hue of a colour, as a part of a tu
 _saturation = elementwise(scalars.rgb_saturation, "float", "Saturation of a colour.")
 _value = elementwise(scalars.rgb_value, "float", "The largest channel of a colour.")
 _channel = elementwise(scalars.hsv_channel, "float", "A primary colour, from hue and so on.")
+
+
+@primitive()
+def weighted_channels(x: Typed, *, weights: tuple[float, ...]) -> Spec:
+    """Sums over channels of `(outer, channels, inner)`, each times its weight.
+
+    They are computed at least in float32; what integers have behind the point is cut off.
+    """
+    return Spec((x.shape[0], x.shape[2]), x.dtype)
+
+
+@weighted_channels.decomposition
+def _(x: Tensor, weights: tuple[float, ...]) -> Tensor:
+    wide = as_float(x)
+    return cast(reduce_sum(wide * _column(weights, wide.dtype), axis=(1,), keepdims=False), x.dtype)
+
+
+@weighted_channels.vjp("x")
+def _(grad_y: Tensor, weights: tuple[float, ...]) -> Tensor:
+    outer, inner = grad_y.shape
+    return reshape(grad_y, (outer, 1, inner)) * _column(weights, grad_y.dtype)
+
+
+def _column(weights: tuple[float, ...], dtype: str) -> Tensor:
+    return to_tensor(np.reshape(weights, (-1, 1)), dtype)
 
 
 @op
@@ -65,10 +93,9 @@ def rgb_to_grayscale(images: TensorLike, data_format: str | None = None) -> Tens
         )
     if images.shape[axis] == 1:
         return images
-    x = as_float(images)
-    weights = np.reshape(WEIGHTS, (3, *(1,) * (len(x.shape) - 1 - axis)))
-    grey = reduce_sum(x * to_tensor(weights, x.dtype), axis=(axis,), keepdims=True)
-    return cast(grey, images.dtype)
+    before, after = images.shape[:axis], images.shape[axis + 1 :]
+    x = reshape(images, (math.prod(before), 3, math.prod(after)))
+    return reshape(weighted_channels(x, weights=WEIGHTS), (*before, 1, *after))
 
 
 @op

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from nkeras import ops
 from nkeras.core.config import standardize_data_format
+from nkeras.core.dtypes import is_floating
 from nkeras.core.errors import is_a, refuse, short
 from nkeras.core.primitive import to_tensor
 from nkeras.core.random import SeedGenerator, draw_seed
@@ -21,6 +22,7 @@ from nkeras.core.typing import (
 )
 from nkeras.layers.base import Layer
 from nkeras.layers.preprocessing.image.boxes import as_dense, changed
+from nkeras.ops.image.layout import as_before
 from nkeras.ops.random import units
 from nkeras.utils.bounding_boxes.formats import FORMATS
 
@@ -251,17 +253,21 @@ class BaseImagePreprocessingLayer(Layer):
                 given["segmentation_masks"] = ops.expand_dims(masks, self.channel_axis)
         if "bounding_boxes" in given:
             given["bounding_boxes"] = self._as_boxes(given["bounding_boxes"])
-        transformation = self.get_random_transformation(
-            given if is_dict else given["images"], training=training
-        )
+        transformation = self._transformation(given if is_dict else given["images"], training)
         for name, (transform, transform_single) in self._transforms().items():
             if name in given:
                 done = transform if is_batch else transform_single
                 given[name] = done(given[name], transformation=transformation, training=training)
+        if not is_floating(self.compute_dtype):
+            given["images"] = as_before(given["images"], self.compute_dtype)
         if is_flat:
             masks = given["segmentation_masks"]
             given["segmentation_masks"] = ops.squeeze(masks, self.channel_axis)
         return given if is_dict else given["images"]
+
+    def _transformation(self, data: Structure, training: bool) -> Transformation:
+        """What a call passes on: `get_random_transformation`, or a shorter form of the same."""
+        return self.get_random_transformation(data, training=training)
 
     def _transforms(self) -> dict[str, tuple[Callable[..., Any], Callable[..., Any]]]:
         """For each kind of data, what is done with a batch, and with what belongs to one image."""
@@ -361,8 +367,13 @@ class BaseImagePreprocessingLayer(Layer):
         return Sizes(batch, shape[self.height_axis], shape[self.width_axis])
 
     def _as_images(self, images: TensorLike) -> Tensor:
-        """Images in the dtype that the layer computes in."""
-        return ops.cast(to_tensor(images), self.compute_dtype)
+        """Images in the dtype that the layer computes in: where that is no float, in float32."""
+        dtype = self.compute_dtype
+        return ops.cast(to_tensor(images), dtype if is_floating(dtype) else "float32")
+
+    def _as_result(self, images: Tensor) -> Tensor:
+        """Images that have not become floats, in the dtype of results."""
+        return images if images.dtype == self.compute_dtype else self._as_images(images)
 
     def _is_batched(self, images: Tensor) -> bool:
         """Whether it is a batch of images; of one alone False."""

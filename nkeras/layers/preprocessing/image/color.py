@@ -43,6 +43,10 @@ class ColorLayer(BaseImagePreprocessingLayer):
         low, high = self.value_range
         return float(low), float(high)
 
+    def _are_bytes(self, images: Tensor) -> bool:
+        """Whether all bytes are values of pixels, so that what is whole needs no floats."""
+        return images.dtype == "uint8" and tuple(self.value_range) == (0, 255)
+
     def _spatial_axes(self) -> tuple[int, int]:
         """The axes of height and width."""
         return self.height_axis, self.width_axis

@@ -18,7 +18,7 @@ from nkeras.layers.preprocessing.image.base_image import (
     Transformation,
     shape_of,
 )
-from nkeras.layers.preprocessing.image.patches import inside, intervals, is_symbolic
+from nkeras.layers.preprocessing.image.patches import edges, inside, intervals, is_symbolic, pasted
 from nkeras.ops.distributions import beta
 from nkeras.ops.elementwise import where_
 from nkeras.ops.image import tones
@@ -210,6 +210,23 @@ class CutMix(_Mixing):
         self, data: Structure, training: bool = True, seed: Seed = None
     ) -> dict[str, Tensor] | None:
         """Which pixels come from which other image, and which part stays; None for one image."""
+        drawn = self._rectangles(data, training, seed)
+        if drawn is None:
+            return None
+        ends = drawn.pop("first"), drawn.pop("last")
+        channels = shape_of(data)[self.channel_axis]
+        masks = inside(self._sizes(data), *ends, self.channel_axis, channels)
+        return {**drawn, "batch_masks": masks}
+
+    def _transformation(self, data: Structure, training: bool) -> dict[str, Tensor] | None:
+        if type(self).get_random_transformation is not CutMix.get_random_transformation:
+            return super()._transformation(data, training)
+        return self._rectangles(data, training)
+
+    def _rectangles(
+        self, data: Structure, training: bool, seed: Seed = None
+    ) -> dict[str, Tensor] | None:
+        """The same, with the ends of the rectangles in place of masks."""
         if not training or len(shape_of(data)) == 3 or is_symbolic(data):
             return None
         sizes = self._sizes(data)
@@ -223,20 +240,22 @@ class CutMix(_Mixing):
         area = ops.prod(last - first, axis=1) / float(sizes.height * sizes.width)
         return {
             "permutation_order": self._partners(sizes.batch, of_order),
-            "batch_masks": inside(
-                sizes, first, last, self.channel_axis, shape_of(data)[self.channel_axis]
-            ),
             "mix_weight": 1.0 - area,
+            **edges(first, last),
         }
 
     def transform_images(
         self, images: TensorLike, transformation: Transformation = None, training: bool = True
     ) -> Tensor:
         """Images with a rectangle of another one."""
-        images = self._as_images(images)
         if not training or transformation is None:
-            return images
-        others = ops.take(images, transformation["permutation_order"], axis=0)
+            return self._as_images(images)
+        order = transformation["permutation_order"]
+        if "batch_masks" not in transformation:
+            images = to_tensor(images)
+            return self._as_result(pasted(images, images, order, transformation, self.channel_axis))
+        images = self._as_images(images)
+        others = ops.take(images, order, axis=0)
         return where_(to_tensor(transformation["batch_masks"]), others, images)
 
     def transform_segmentation_masks(
@@ -245,6 +264,8 @@ class CutMix(_Mixing):
         """Masks with a rectangle of another one, in the compute dtype."""
         if not training or transformation is None:
             return self._as_images(segmentation_masks)
+        if "batch_masks" not in transformation:
+            return self.transform_images(segmentation_masks, transformation, training)
         masks = to_tensor(transformation["batch_masks"])
         chosen = masks[..., :1] if self.channel_axis == -1 else masks[:, :1]
         return self.transform_images(

@@ -13,6 +13,7 @@ from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Seed
 from nkeras.layers.preprocessing.image.base_image import Sizes
+from nkeras.ops.image.rectangles import paste_rectangles
 from nkeras.ops.random import units
 
 
@@ -29,6 +30,26 @@ def intervals(sizes: Sizes, shares: Tensor, seed: Seed) -> tuple[Tensor, Tensor]
     (unit,) = units(1, (sizes.batch, 2), seed, "float32")
     first = unit * (whole - lengths)
     return first, first + lengths
+
+
+def edges(first: Tensor, last: Tensor) -> dict[str, Tensor]:
+    """The pixels in those parts: the first one, and the one behind the last, int32 `(batch, 2)`."""
+    ends = {"first": first, "last": last}
+    return {name: ops.cast(ops.ceil(places), "int32") for name, places in ends.items()}
+
+
+def pasted(
+    images: Tensor, source: Tensor, order: Tensor, ends: Mapping[str, Tensor], channel_axis: int
+) -> Tensor:
+    """Images with those rectangles of others, of the same dtype: see `paste_rectangles`."""
+    x, others = (planes_of(one, channel_axis) for one in (images, source))
+    found = paste_rectangles(x, others, order, ends["first"], ends["last"])
+    return ops.reshape(found, images.shape)
+
+
+def planes_of(images: Tensor, channel_axis: int) -> Tensor:
+    """Images as `(batch, planes, height, width, channels)`; with channels first each is a plane."""
+    return ops.expand_dims(images, 1 if channel_axis == -1 else 4)
 
 
 def inside(sizes: Sizes, first: Tensor, last: Tensor, channel_axis: int, channels: int) -> Tensor:

@@ -11,17 +11,26 @@ import numpy as np
 from nkeras import ops
 from nkeras.core.errors import is_a, refuse
 from nkeras.core.primitive import to_tensor
+from nkeras.core.random import draw_seed
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Seed, Structure, TensorLike, Unpack
 from nkeras.layers.preprocessing.image.base_image import (
     BoxOptions,
     Factor,
-    Sizes,
     Transformation,
     shape_of,
 )
 from nkeras.layers.preprocessing.image.color import ColorLayer
-from nkeras.layers.preprocessing.image.patches import inside, intervals, is_symbolic
+from nkeras.layers.preprocessing.image.patches import (
+    edges,
+    inside,
+    intervals,
+    is_symbolic,
+    pasted,
+    planes_of,
+)
+from nkeras.ops.image.layout import as_float
+from nkeras.ops.image.rectangles import paste_noise
 from nkeras.ops.random import normal, units
 
 
@@ -85,6 +94,27 @@ class RandomErasing(ColorLayer):
         self, data: Structure, training: bool = True, seed: Seed = None
     ) -> dict[str, Tensor] | None:
         """Which images and which of their pixels to erase, and what they become."""
+        drawn = self._rectangles(data, training, seed)
+        if drawn is None:
+            return None
+        sizes, channels = self._sizes(data), shape_of(data)[self.channel_axis]
+        masks = inside(sizes, drawn["first"], drawn["last"], self.channel_axis, channels)
+        filling = self._color() if drawn["noise"] is None else self._noise(data, drawn["noise"])
+        return {
+            "apply_erasing": drawn["apply_erasing"],
+            "batch_masks": masks,
+            "fill_value": filling,
+        }
+
+    def _transformation(self, data: Structure, training: bool) -> dict[str, Any] | None:
+        if type(self).get_random_transformation is not RandomErasing.get_random_transformation:
+            return super()._transformation(data, training)
+        return self._rectangles(data, training)
+
+    def _rectangles(
+        self, data: Structure, training: bool, seed: Seed = None
+    ) -> dict[str, Any] | None:
+        """The same, with the ends of the rectangles, and with the seed of the noise or None."""
         if not training or is_symbolic(data):
             return None
         sizes = self._sizes(data)
@@ -94,27 +124,33 @@ class RandomErasing(ColorLayer):
         least, largest = self.scale
         shares = ops.sqrt(parts * (largest - least) + least)
         first, last = intervals(sizes, shares, of_places)
-        channels = shape_of(data)[self.channel_axis]
         return {
             "apply_erasing": ops.less(drawn, likely),
-            "batch_masks": inside(sizes, first, last, self.channel_axis, channels),
-            "fill_value": self._filling(sizes, channels, of_noise),
+            "noise": of_noise if self.fill_value is None else None,
+            **edges(first, last),
         }
 
-    def _filling(self, sizes: Sizes, channels: int, seed: Any) -> Tensor:
+    def _color(self) -> Tensor:
+        color = np.clip(np.array(self.fill_value, "float32"), *self._limits())
+        if color.ndim and self.channel_axis == -3:
+            color = color.reshape(3, 1, 1)
+        return self._as_images(color)
+
+    def _noise_size(self, data: Structure) -> tuple[int, int]:
+        """Height and width of the largest rectangle, for which noise is drawn."""
+        side, sizes = math.sqrt(self.scale[1]), self._sizes(data)
+        height, width = (max(1, math.ceil(side * size)) for size in sizes[1:])
+        return height, width
+
+    def _noise(self, data: Structure, seed: Any) -> Tensor:
+        """Noise for all pixels."""
         low, high = self._limits()
-        if self.fill_value is not None:
-            color = np.clip(np.array(self.fill_value, "float32"), low, high)
-            if color.ndim and self.channel_axis == -3:
-                color = color.reshape(3, 1, 1)
-            return to_tensor(color, self.compute_dtype)
-        axes = {self.height_axis: sizes.height, self.width_axis: sizes.width}
-        side = math.sqrt(self.scale[1])
-        shape = [sizes.batch, channels, channels, channels]
+        shape = [self._sizes(data).batch, *(shape_of(data)[self.channel_axis],) * 3]
+        axes = dict(zip(self._spatial_axes(), self._noise_size(data), strict=True))
         for axis, size in axes.items():
-            shape[axis] = max(1, math.ceil(side * size))
-        noise = ops.clip(normal(tuple(shape), seed=seed) * high, low, high)
-        for axis, size in axes.items():
+            shape[axis] = size
+        noise = ops.clip(normal(tuple(shape), dtype="float32", seed=seed) * high, low, high)
+        for axis, size in zip(axes, self._sizes(data)[1:], strict=True):
             noise = ops.take(noise, np.arange(size) % shape[axis], axis=axis)
         return self._as_images(noise)
 
@@ -125,7 +161,31 @@ class RandomErasing(ColorLayer):
         images = self._as_images(images)
         if not training or transformation is None:
             return images
+        if "batch_masks" not in transformation:
+            return self._erased(images, transformation)
         chosen = ops.logical_and(
             transformation["batch_masks"], self._for_each(transformation["apply_erasing"])
         )
         return ops.where(chosen, self._as_images(transformation["fill_value"]), images)
+
+    def _erased(self, images: Tensor, drawn: Transformation) -> Tensor:
+        """Images whose rectangles are filled, where they are to be erased."""
+        applied = ops.reshape(drawn["apply_erasing"], (-1, 1))
+        ends = {"first": drawn["first"], "last": ops.where(applied, drawn["last"], 0)}
+        if drawn["noise"] is None:
+            batch, channels = images.shape[0], images.shape[self.channel_axis]
+            one = (1, 1, 1, channels) if self.channel_axis == -1 else (1, channels, 1, 1)
+            order = to_tensor(np.zeros(batch, "int32"))
+            color = ops.broadcast_to(self._color(), one)
+            return pasted(images, color, order, ends, self.channel_axis)
+        low, high = self._limits()
+        found = paste_noise(
+            as_float(planes_of(images, self.channel_axis)),
+            ends["first"],
+            ends["last"],
+            key=draw_seed(drawn["noise"]),
+            size=self._noise_size(images),
+            scale=high,
+            limits=(low, high),
+        )
+        return ops.reshape(self._as_images(found), images.shape)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from nkeras import ops
+from nkeras.core.primitive import to_tensor
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Seed, Structure, TensorLike, Unpack
 from nkeras.layers.preprocessing.image.base_image import (
@@ -201,11 +202,13 @@ class RandomInvert(ColorLayer):
         self, images: TensorLike, transformation: Transformation, training: bool = True
     ) -> Tensor:
         """Images, some of them inverted."""
-        images = self._as_images(images)
         if not training or transformation is None:
-            return images
+            return self._as_images(images)
+        images = to_tensor(images)
         chosen = self._for_each(transformation["apply_inversion"])
-        return tones.inverted(chosen, images, float(sum(self.value_range)))
+        if self._are_bytes(images):
+            return self._as_result(tones.inverted(chosen, images, 255))
+        return tones.inverted(chosen, self._as_images(images), float(sum(self.value_range)))
 
 
 class RandomPosterization(ColorLayer):
@@ -267,12 +270,15 @@ class RandomPosterization(ColorLayer):
         self, images: TensorLike, transformation: Transformation, training: bool = True
     ) -> Tensor:
         """Images with fewer different values."""
-        images = self._as_images(images)
         if not training:
-            return images
+            return self._as_images(images)
+        images = to_tensor(images)
         cleared = self._for_each(ops.cast(transformation["shift_factor"], "int32"))
-        step = self._as_images(ops.left_shift(1, cleared))
-        return tones.posterized(images, step, *self._limits())
+        step = ops.left_shift(1, cleared)
+        if self._are_bytes(images):
+            kept = ops.cast(256 - step, "uint8")
+            return self._as_result(ops.bitwise_and(images, kept))
+        return tones.posterized(self._as_images(images), self._as_images(step), *self._limits())
 
 
 class Solarization(ColorLayer):
