@@ -9,6 +9,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
 
+from nkeras.core.errors import cut_text, warn
 from nkeras.core.typing import Structure
 from nkeras.utils.py_dataset import PyDataset
 
@@ -45,21 +46,41 @@ def batches_ahead(
         dataset: gives them.
         order: their indices.
         workers: number of threads or processes.
-        processes: whether processes make them, each with a copy of the dataset.
+        processes: whether processes make them, each with a copy of the dataset; where they cannot
+            have one, threads do, with a warning.
     """
-    if not processes:
+    pool = _processes(dataset, workers) if processes else None
+    if pool is None:
         return made_ahead(dataset.__getitem__, order, workers, dataset.max_queue_size)
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    # Not fork: threads of compiled kernels do not survive it.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_adopt, initargs=(dataset,))
 
     def submit(index: int) -> Future[Structure]:
         return pool.submit(_batch_in_worker, index)
 
     return _in_order(pool, submit, iter(order), dataset.max_queue_size)
+
+
+def _processes(dataset: PyDataset, workers: int) -> Executor | None:
+    """Processes of which one has the dataset already, or None where it cannot be copied there."""
+    import multiprocessing
+    import pickle
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    # Not fork: threads of compiled kernels do not survive it.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_adopt, initargs=(dataset,))
+    try:
+        pool.submit(int).result()
+    except (BrokenProcessPool, pickle.PicklingError, AttributeError, TypeError) as error:
+        pool.shutdown()
+        warn(
+            f"Threads make the batches of {type(dataset).__name__}: for `use_multiprocessing=True` "
+            "other processes import its class and copy it, which needs a class in a module, or in "
+            'a script that calls `fit` under `if __name__ == "__main__":`, and attributes that can '
+            f"be pickled. {cut_text(str(error), 120)}"
+        )
+        return None
+    return pool
 
 
 _worker_dataset: PyDataset

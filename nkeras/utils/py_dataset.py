@@ -19,7 +19,8 @@ class PyDataset:
     Args:
         workers: number of threads (or processes) that make batches ahead; 0 or 1 for none.
         use_multiprocessing: processes instead of threads. The dataset must then be picklable, and
-            in a script `fit` must stand under `if __name__ == "__main__":`.
+            in a script `fit` must stand under `if __name__ == "__main__":`. Otherwise, as in a
+            notebook that defines the class, threads make the batches, with a warning.
         max_queue_size: greatest number of batches that wait for the model.
 
     Attributes:

@@ -218,6 +218,19 @@ class Processes(nkeras.utils.PyDataset):
     assert os.getpid() not in {int(batch[1][0]) for batch in found}
 
 
+def test_threads_make_the_batches_of_a_dataset_that_no_process_can_have():
+    class Local(nkeras.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            return np.full((1, 1), index)
+
+    epochs = Epochs(adapt(Local(workers=2, use_multiprocessing=True)))
+    with pytest.warns(UserWarning, match=r"Threads make the batches of Local: .*__main__"):
+        assert numbers(epochs) == [0, 1, 2]
+
+
 def test_a_dataset_that_forgets_its_base_class_works():
     class Forgetful(nkeras.utils.PyDataset):
         def __init__(self):
