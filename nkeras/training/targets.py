@@ -25,10 +25,10 @@ def is_checked(loss: object) -> bool:
 
 
 def check_targets(loss: object, y_true: object, name: str) -> None:
-    """Refuse labels with fractions, warn of probabilities that are none.
+    """Warn of labels with fractions, which are cut off, and of probabilities that are none.
 
-    Labels that are out of range are refused by the loss itself, in every step; on a device, which
-    no step waits for, their loss is NaN.
+    Masks that a script has resized have such labels. Labels that are out of range are refused by
+    the loss itself, in every step; on a device, which no step waits for, their loss is NaN.
 
     Args:
         loss: of which `is_checked` is true.
@@ -47,9 +47,9 @@ def check_targets(loss: object, y_true: object, name: str) -> None:
             )
     elif values.dtype.kind == "f" and (values != np.floor(values)).any():
         wrong = float(values[values != np.floor(values)].flat[0])
-        raise ValueError(
-            f"{owner}: labels must be whole numbers. Received: {wrong:g} in targets of shape "
-            f"{values.shape} and dtype {values.dtype}"
+        warn(
+            f"{owner}: labels must be whole numbers, fractions are cut off. Received: {wrong:g} in "
+            f"targets of shape {values.shape} and dtype {values.dtype}"
         )
 
 

@@ -34,13 +34,21 @@ def _binary(loss: Any = "binary_crossentropy", **named: Any) -> Any:
 @pytest.mark.parametrize(
     "loss", ["sparse_categorical_crossentropy", losses.SparseCategoricalCrossentropy(), "ce"]
 )
-def test_labels_with_fractions_are_refused(loss: Any, method: str) -> None:
+def test_labels_with_fractions_are_told_of(loss: Any, method: str) -> None:
+    """Keras cuts them off, and scripts resize masks."""
     model = _sparse(loss)
     right = r"(sparse_categorical_crossentropy|ce) of 'out': labels must be whole.*: [012]\.5 in"
     for _ in range(2):  # a loss that is new and, after a step on right ones, one that is known
-        with pytest.raises(ValueError, match=right):
+        with pytest.warns(UserWarning, match=right):
             getattr(model, method)(X, LABELS + 0.5, verbose=0)
         model.fit(X, LABELS.astype("float32"), verbose=0)
+
+
+def test_fractions_of_labels_are_cut_off() -> None:
+    model = _sparse()
+    with pytest.warns(UserWarning, match="fractions are cut off"):
+        found = model.evaluate(X, LABELS + 0.75, verbose=0)
+    assert found == model.evaluate(X, LABELS, verbose=0)
 
 
 @pytest.mark.parametrize("wrong", [3, -1, np.nan])
