@@ -11,6 +11,7 @@ import numpy as np
 
 from nkeras import config, ops
 from nkeras.applications.pretrained import WeightFile
+from nkeras.core import graph, in_tensorflow
 from nkeras.core.dtypes import is_floating
 from nkeras.core.errors import cut_text, is_a, refuse, short
 from nkeras.core.typing import Layout
@@ -67,6 +68,8 @@ def preprocess_input(x: Any, data_format: Layout = None, mode: str = "caffe") ->
     layout = config.image_data_format() if data_format is None else data_format
     if layout not in ("channels_first", "channels_last"):
         refuse("data_format", layout, "'channels_first' or 'channels_last'", "preprocess_input")
+    if in_tensorflow.is_traced(x):
+        return graph.call_traced(preprocess_input, (x, layout, mode), {})
     x = _floats(x)
     if mode == "tf":
         return x / 127.5 - 1.0

@@ -108,6 +108,13 @@ def test_feature_spaces(rows) -> None:
     np.testing.assert_array_equal(y.values, space({"a": values[0], "b": values[1]}))
 
 
+def test_images_are_preprocessed() -> None:
+    preprocess = nkeras.applications.vgg19.preprocess_input
+    image = np.full((4, 4, 3), 100, np.uint8)
+    found = preprocess(Traced((None, None, 3), "uint8", image))
+    np.testing.assert_array_equal(found.values, preprocess(image))
+
+
 def test_the_backend_is_that_of_the_definition() -> None:
     with nkeras.use_backend("numpy"):
         assert ops.add(Traced((), "float32", np.float32(1)), 1.0).values == 2.0
