@@ -76,7 +76,7 @@ def save_model(
             f"save_model: unknown arguments {short(list(kwargs))}."
             f"{nearest(next(iter(kwargs)), known)}"
         )
-    if not model.built:
+    if not _has_weights(model):
         warn(
             "save_model: the model is not built, so it has no weights to save. Call it on data, or "
             "`build()` it, before."
@@ -362,8 +362,14 @@ def _skipped(kwargs: dict[str, Any], function: str) -> list[object]:
     return list(skipped or ())
 
 
+def _has_weights(model: Model) -> bool:
+    """Whether it is built, or all its layers are, which a `train_step` may call by themselves."""
+    inside = model._flatten_layers(include_self=False)  # pyright: ignore[reportPrivateUsage]
+    return model.built or (bool(inside) and all(layer.built for layer in inside))
+
+
 def _need_built(model: Model, function: str) -> None:
-    if not model.built:
+    if not _has_weights(model):
         raise ValueError(
             f"{function}: the model {short(model.name)} is not built, so it has no weights yet. "
             "Call it on data, or `build()` it, before."

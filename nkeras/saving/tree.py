@@ -25,37 +25,38 @@ def walk(root: Any, skipped: Collection[object] = ()) -> Iterator[tuple[str, Any
         root: model, layer or optimizer; its own path is empty.
         skipped: objects to leave out, with what is below them.
     """
-    yield from _walk(root, "", {id(thing) for thing in skipped})
+    yield from _walk(root, "", {id(thing): thing for thing in skipped})
 
 
 def other_paths(root: Any) -> dict[int, list[str]]:
     """Further paths of objects that have several, by identity: a property shows what it returns."""
     found: dict[int, list[str]] = {}
-    for _ in _walk(root, "", set(), found):
+    for _ in _walk(root, "", {}, found):
         pass
     return found
 
 
 def _walk(
-    thing: Any, path: str, seen: set[int], others: dict[int, list[str]] | None = None
+    thing: Any, path: str, seen: dict[int, Any], others: dict[int, list[str]] | None = None
 ) -> Iterator[tuple[str, Any]]:
+    """As `walk`; what was seen is kept: a list that a property makes must not get a freed id."""
     if id(thing) in seen:
         if others is not None:
             others.setdefault(id(thing), []).append(path)
         return
-    seen.add(id(thing))
+    seen[id(thing)] = thing
     yield path, thing
     for name, child in _children(thing):
         yield from _walk_child(child, f"{path}/{name}" if path else name, seen, others)
 
 
 def _walk_child(
-    child: Any, path: str, seen: set[int], others: dict[int, list[str]] | None
+    child: Any, path: str, seen: dict[int, Any], others: dict[int, list[str]] | None
 ) -> Iterator[tuple[str, Any]]:
     if _is_saved(child):
         yield from _walk(child, path, seen, others)
     elif isinstance(child, _CONTAINERS) and id(child) not in seen:
-        seen.add(id(child))
+        seen[id(child)] = child
         names: dict[str, int] = {}
         for item in child.values() if isinstance(child, dict) else child:
             if _is_saved(item):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import nkeras
+from nkeras.saving.weights import places
 
 X = np.random.default_rng(2).normal(size=(8, 4)).astype("float32")
 Y = X[:, :2]
@@ -202,6 +203,36 @@ def test_messages(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="not built"):
         unbuilt.save(tmp_path / "unbuilt.keras")
     assert not nkeras.saving.load_model(tmp_path / "unbuilt.keras").built
+
+
+class Pair(nkeras.Model):
+    """A model that is never called: `fit` would call its layers in a `train_step`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator, self.judge = mlp(), mlp()
+
+
+def test_a_model_whose_layers_are_built_has_weights(tmp_path: Path) -> None:
+    first, second = Pair(), Pair()
+    assert not first.built
+    first.save_weights(tmp_path / "pair.weights.h5")
+    second.load_weights(tmp_path / "pair.weights.h5")
+    for mine, other in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
+def test_each_of_many_models_in_a_model_has_a_place_in_files() -> None:
+    class Many(nkeras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            for number in range(20):
+                setattr(self, f"part_{number}", mlp())
+
+    model = Many()
+    for _ in range(3):  # lists of layers are made and freed: another may get the same id
+        found = [variable for _, variable, is_layers in places(model) if is_layers]
+        assert len(found) == len(model.weights) == 80
 
 
 @pytest.mark.parametrize("where", ["a path", "in memory"])
