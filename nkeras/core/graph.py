@@ -88,6 +88,22 @@ class KerasTensor(Operators):
         nodes = getattr(self.node.operation, "_inbound_nodes", [self.node])
         return self.node.operation, nodes.index(self.node), self.index
 
+    def reshape(self, newshape: Sequence[int]) -> Tensor:
+        """The same elements in another shape, as `ops.reshape` gives them.
+
+        Args:
+            newshape: sizes, the batch's included; one of them may be -1.
+        """
+        return self.operators["reshape"](self, newshape)
+
+    def squeeze(self, axis: int | Sequence[int] | None = None) -> Tensor:
+        """Without axes of size 1, as `ops.squeeze` gives it.
+
+        Args:
+            axis: which ones; all for None.
+        """
+        return self.operators["squeeze"](self, axis)
+
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape} dtype={self.dtype} name={self.name}>"
 

@@ -115,6 +115,43 @@ class Weighted(Tracked):
         self._own(variable)
         return variable
 
+    def add_variable(
+        self,
+        shape: Sequence[int | None] | int,
+        initializer: InitializerLike,
+        dtype: DTypeLike = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
+        name: str | None = None,
+    ) -> Variable:
+        """`add_weight` by another name.
+
+        Args:
+            shape: tuple of int.
+            initializer: name, object or function; Glorot uniform (floats) or zeros for None.
+            dtype: dtype; the layer's variable dtype by default.
+            trainable: whether training updates it.
+            autocast: whether it is read in the compute dtype.
+            regularizer: penalty added to the loss.
+            constraint: function applied after each update.
+            name: name.
+
+        Returns:
+            The variable.
+        """
+        return self.add_weight(
+            shape=shape,
+            initializer=initializer,
+            dtype=dtype,
+            trainable=trainable,
+            autocast=autocast,
+            regularizer=regularizer,
+            constraint=constraint,
+            name=name,
+        )
+
     def _set_options(
         self,
         name: str,

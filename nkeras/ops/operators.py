@@ -15,7 +15,7 @@ _FROM_ELEMENTWISE = (
 def install() -> None:
     """Fill the table that `Tensor`'s operators and the tape look functions up in."""
     table = {name: getattr(elementwise, name) for name in _FROM_ELEMENTWISE}
-    for name in ("cast", "reshape", "transpose", "stack"):
+    for name in ("cast", "reshape", "squeeze", "transpose", "stack"):
         table[name] = getattr(shape, name)
     table["getitem"] = getitem
     table["copy"] = core.copy

@@ -28,6 +28,32 @@ from nkeras.training.outline import filled, outlined
 if TYPE_CHECKING:
     from nkeras.metrics import Metric
 
+
+class MetricsOfCompile:
+    """What `update_state` of `model.compiled_metrics` updates.
+
+    Args:
+        metrics: those of `compile`; None where there are none.
+    """
+
+    def __init__(self, metrics: CompileMetrics | None) -> None:
+        self._metrics = metrics
+
+    def update_state(
+        self, y: Structure, y_pred: Structure, sample_weight: Structure = None
+    ) -> None:
+        """Update the metrics of `compile` with a batch.
+
+        Args:
+            y: targets.
+            y_pred: the model's outputs.
+            sample_weight: weights of samples or None.
+        """
+        warn("`model.compiled_metrics` is deprecated. Use `model.compute_metrics(x, y, y_pred)`.")
+        if self._metrics is not None:
+            self._metrics.update_state(y, y_pred, sample_weight)
+
+
 _MANY = 10_000  # what is larger is not looked into, see `_outline`
 
 
@@ -187,6 +213,34 @@ class Steps(Compilation):
         compiled = self._compiled
         if compiled is not None and compiled.metrics is not None:
             compiled.metrics.update_state(y, y_pred, sample_weight)
+
+    def compiled_loss(
+        self,
+        y: Structure,
+        y_pred: Structure,
+        sample_weight: Structure = None,
+        regularization_losses: Structure = None,
+    ) -> Structure:
+        """The total loss, which the loss tracker takes too: for `train_step` of Keras 2.
+
+        Args:
+            y: targets.
+            y_pred: the model's outputs.
+            sample_weight: weights of samples or None.
+            regularization_losses: not used: what layers added is part of the loss.
+
+        Returns:
+            Scalar tensor.
+        """
+        warn("`model.compiled_loss` is deprecated. Use `model.compute_loss(x, y, y_pred)`.")
+        loss = self._loss_of(None, y, y_pred, sample_weight, training=True)
+        self._track_loss(loss, y_pred)
+        return loss
+
+    @property
+    def compiled_metrics(self) -> MetricsOfCompile:
+        """The metrics of `compile` together: for `train_step` of Keras 2."""
+        return MetricsOfCompile(None if self._compiled is None else self._compiled.metrics)
 
     def get_metrics_result(self) -> dict[str, Structure]:
         """The results of all metrics by name, scalar tensors."""

@@ -102,3 +102,10 @@ def test_deep_graphs_do_not_recurse() -> None:
     for _ in range(3000):
         y = ops.negative(y)
     assert len(sort_nodes([y], [x])) == 3000
+
+
+def test_methods_that_keras_gives_symbolic_tensors() -> None:
+    x = KerasTensor((2, 1, 6))
+    assert x.reshape((4, -1)).shape == (4, 3)
+    assert x.squeeze().shape == (2, 6)
+    assert x.squeeze(1).shape == (2, 6)

@@ -86,6 +86,13 @@ def test_add_weight_gives_a_variable_with_all_it_was_given() -> None:
     assert [v.name for v in layer.non_trainable_weights] == ["count"]
 
 
+def test_add_variable_is_add_weight() -> None:
+    layer = layers.Layer()
+    weight = layer.add_variable((2,), "ones", dtype="float16", trainable=False, name="scale")
+    assert layer.non_trainable_weights == [weight]
+    assert (weight.name, weight.dtype, weight.numpy().tolist()) == ("scale", "float16", [1.0, 1.0])
+
+
 def test_add_weight_needs_a_known_shape() -> None:
     with pytest.raises(ValueError, match="known shape"):
         nkeras.Layer().add_weight(shape=(None, 2))

@@ -261,3 +261,32 @@ def test_a_layer_that_counts_in_a_list_runs_as_it_comes():
     model = both_ways(lambda: nkeras.Sequential([layers.Input((4,)), CountingInside()]), use)
     assert not planned_kinds(model)
     assert "a layer" in reasons(model)[0]
+
+
+class StepOfKeras2(nkeras.Sequential):
+    def train_step(self, data):
+        x, y, weight = data
+        with nkeras.GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compiled_loss(y, y_pred, weight, regularization_losses=self.losses)
+        variables = self.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        self.compiled_metrics.update_state(y, y_pred, sample_weight=weight)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+def test_a_step_of_keras_2_does_what_ours_does():
+    def history(make, backend):
+        with nkeras.use_backend(backend):
+            nkeras.utils.set_random_seed(3)
+            model = make([nkeras.Input((4,)), layers.Dense(3, kernel_regularizer="l2")])
+            model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+            weights = np.linspace(0.5, 1.5, 40)
+            return model.fit(
+                X, Y, sample_weight=weights, epochs=2, batch_size=10, verbose=0
+            ).history
+
+    for backend in ("numpy", "numba_cpu"):
+        with pytest.warns(UserWarning, match=r"`model.compiled_(loss|metrics)` is deprecated"):
+            found = history(StepOfKeras2, backend)
+        assert found == history(nkeras.Sequential, backend)
