@@ -237,7 +237,7 @@ def weak(value: object) -> str:
     kind = value if isinstance(value, type) else type(value)
     if kind is bool:
         return "bool"
-    if kind is int:
+    if kind is int or isinstance(value, int):
         return "int"
     # Numbers from NumPy, as in `x * np.sqrt(2.0)`, are Python floats too: no reason for float64.
     if kind is float or isinstance(value, float):

@@ -389,6 +389,11 @@ def _is_unknown(sizes: Sequence[int | None]) -> bool:
     return any(size is None for size in sizes)
 
 
+def unknown(size: int) -> int:
+    """A size that follows from one which is unknown in the trace around."""
+    return _Unknown(size)
+
+
 def has_unknown(*shapes: Sequence[int]) -> bool:
     """Whether a size is unknown in the trace around, where only values can tell what fits."""
     return any(isinstance(size, _Unknown) for shape in shapes for size in shape)

@@ -9,6 +9,8 @@ import itertools
 from collections.abc import Callable, Iterator, Sized
 from typing import Any
 
+import numpy as np
+
 from nkeras.core import tree
 from nkeras.core.errors import is_a, refuse
 from nkeras.core.tensor import as_tensor
@@ -110,6 +112,16 @@ class Chain:
     def prefetch(self, buffer_size: int | None = None, name: str | None = None) -> Derived:
         """The same batches: files are read ahead, and `fit` sees to the rest."""
         return Derived(self.arrays, self._batch_count())
+
+    def cardinality(self) -> int:
+        """The number of batches; -2 where it is not known, as in TensorFlow."""
+        known = self._batch_count()
+        return -2 if known is None else known
+
+    def as_numpy_iterator(self) -> Iterator[Structure]:
+        """The batches, as arrays of NumPy."""
+        for batch in self:
+            yield tree.map_structure(np.asarray, batch)
 
     def _batch_count(self) -> int | None:
         return len(self) if isinstance(self, Sized) else None

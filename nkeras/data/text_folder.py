@@ -51,7 +51,7 @@ def text_dataset_from_directory(
         verbose: say how many files there are.
 
     Returns:
-        PyDataset of arrays of texts `(batch,)`, of NumPy's `StringDType`, or of pairs
+        PyDataset of arrays of texts `(batch,)`, of Python strings, or of pairs
         `(texts, labels)`, with attributes `class_names` and `file_paths`. A list of two, for
         training and validation, where `subset="both"`.
 
@@ -109,4 +109,4 @@ def _text(path: str, max_length: int | None) -> str:
 
 
 def _stacked(texts: Sequence[str], paths: Sequence[str]) -> np.ndarray:
-    return np.array(texts, np.dtypes.StringDType())
+    return np.array(texts, object)

@@ -39,6 +39,21 @@ def test_unknown_sizes_stay_unknown(call: Any, shape: Any) -> None:
     assert call(KerasTensor((None, 4, 3))).shape == shape
 
 
+def test_numbers_up_to_an_unknown_size_are_unknown() -> None:
+    class Positions(nkeras.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = nkeras.layers.Embedding(20, 3)  # for up to 20 positions
+
+        def call(self, inputs: Any) -> Any:
+            return self.embedding(ops.arange(0, ops.shape(inputs)[-1], 1))
+
+    inputs = nkeras.Input((None,), dtype="int64")
+    model = nkeras.Model(inputs, Positions()(inputs))
+    assert model.output_shape == (None, 3)
+    assert model(np.ones((2, 5), "int64")).shape == (5, 3)
+
+
 def test_values_tell_whether_an_unknown_size_fits() -> None:
     class There(nkeras.Layer):
         def call(self, inputs: Any) -> Any:

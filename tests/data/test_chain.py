@@ -29,6 +29,10 @@ def test_parts() -> None:
     assert firsts(dataset.take(9).skip(2)) == [8]
     assert [len(part) for part in (dataset.take(2), dataset.skip(5), dataset.take(9))] == [2, 0, 3]
     assert firsts(dataset.skip(1).take(1)) == firsts(dataset.skip(1).take(1))
+    assert dataset.cardinality() == dataset.map(lambda x, y: x).cardinality() == 3
+    first, _ = next(dataset.as_numpy_iterator())
+    assert type(first) is np.ndarray
+    assert first.ravel().tolist() == [0, 1, 2, 3]
 
 
 def test_loops_get_tensors_and_functions_arrays() -> None:

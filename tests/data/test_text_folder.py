@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from nkeras.utils import text_dataset_from_directory
@@ -15,7 +14,7 @@ def test_texts(tmp_path: Path) -> None:
     folder = filled(tmp_path, write_text)
     dataset = text_dataset_from_directory(folder, batch_size=8, max_length=10, verbose=False)
     texts, labels = dataset[0]
-    assert texts.dtype == np.dtypes.StringDType()
+    assert texts.dtype == object
     assert texts.shape == labels.shape == (8,)
     assert {len(text) for text in texts} == {10}
     whole = text_dataset_from_directory(folder, verbose=False, shuffle=False)[0][0]
