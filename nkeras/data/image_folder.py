@@ -32,8 +32,8 @@ def image_dataset_from_directory(
     seed: int | None = None,
     validation_split: float | None = None,
     subset: str | None = None,
-    follow_links: bool = False,
     interpolation: str = "bilinear",
+    follow_links: bool = False,
     crop_to_aspect_ratio: bool = False,
     pad_to_aspect_ratio: bool = False,
     data_format: str | None = None,
@@ -61,8 +61,8 @@ def image_dataset_from_directory(
         seed: seed for that.
         validation_split: share of the files, the last in order, that is for validation.
         subset: `"training"`, `"validation"` or `"both"`, with `validation_split`.
-        follow_links: also go into folders that are symbolic links.
         interpolation: `"bilinear"`, `"nearest"`, `"bicubic"`, `"lanczos3"` or `"lanczos5"`.
+        follow_links: also go into folders that are symbolic links.
         crop_to_aspect_ratio: cut out the middle so that nothing is distorted.
         pad_to_aspect_ratio: put black margins around, so that nothing is distorted.
         data_format: `"channels_last"` or `"channels_first"`; the setting for None.

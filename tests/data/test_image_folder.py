@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,11 @@ from PIL import Image
 
 import nkeras
 from nkeras.data.image_folder import ImageReader
-from nkeras.utils import image_dataset_from_directory
+from nkeras.utils import (
+    audio_dataset_from_directory,
+    image_dataset_from_directory,
+    text_dataset_from_directory,
+)
 from tests.data.folders import filled, write_image
 from tests.harness import oracle
 
@@ -145,3 +150,12 @@ def test_a_model_learns_and_predicts(tmp_path: Path) -> None:
         found = model.predict(test, verbose=0)
     truth = np.concatenate([labels for _, labels in test])
     np.testing.assert_array_equal(found > 0.5, truth == 1)
+
+
+def test_arguments_are_in_the_order_of_keras() -> None:
+    """Here links come behind the interpolation, in the two siblings behind `subset`."""
+    names = list(inspect.signature(image_dataset_from_directory).parameters)
+    assert names[10:14] == ["subset", "interpolation", "follow_links", "crop_to_aspect_ratio"]
+    for sibling in (text_dataset_from_directory, audio_dataset_from_directory):
+        names = list(inspect.signature(sibling).parameters)
+        assert names[names.index("subset") + 1] == "follow_links"
