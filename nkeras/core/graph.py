@@ -217,6 +217,14 @@ def set_mask(tensor: Tensor | KerasTensor, mask: Structure) -> None:
     tensor._keras_mask = mask  # pyright: ignore[reportPrivateUsage]  Keras' name, users know it
 
 
+def class_name_of(operation: Any) -> str:
+    """The class of a layer, or for a node what Keras would call the class of an op."""
+    if not isinstance(operation, Node):
+        return type(operation).__name__
+    words = operation.operation.__name__.split("_")
+    return "".join(word[:1].upper() + word[1:] for word in words)
+
+
 def calls_of(operation: Any) -> list[Node]:
     """The calls of a layer on symbolic tensors; an op stands in a graph as its one call."""
     return [operation] if isinstance(operation, Node) else operation._inbound_nodes

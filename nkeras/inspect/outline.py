@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nkeras.core import graph
 from nkeras.core.errors import cut_text, short
-from nkeras.core.graph import KerasTensor, Node
+from nkeras.core.graph import KerasTensor, Node, class_name_of
 from nkeras.core.operation import Operation
 from nkeras.core.typing import PartialShape
 from nkeras.layers.core import Input, InputLayer
@@ -238,14 +238,6 @@ def _box(
 
 def _facts(tensor: KerasTensor) -> tuple[PartialShape, str]:
     return tuple(tensor.shape), tensor.dtype
-
-
-def class_name_of(operation: Operation | Node) -> str:
-    """The class of a layer, or what Keras would call the class of an op."""
-    if not isinstance(operation, Node):
-        return type(operation).__name__
-    words = operation.operation.__name__.split("_")
-    return "".join(word[:1].upper() + word[1:] for word in words)
 
 
 def walk(found: Outline, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Box]]:

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nkeras.utils.value_picture import value_picture
+
 if TYPE_CHECKING:
     from nkeras.core.tensor import Tensor
+    from nkeras.core.variable import Variable
     from nkeras.layers.base import Layer
 
 _LONGEST = 200
+_MOST_WEIGHTS = 100
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -38,8 +42,9 @@ def cell(value: object) -> str:
 
 
 def tensor_html(tensor: Tensor) -> str:
-    """Shape, dtype and backend of a tensor, what its values are like, and the values."""
+    """Shape, dtype and backend of a tensor, what its values are like, a picture, the values."""
     array = tensor.numpy()
+    picture = value_picture(array) if _is_real(array) else None
     facts = [
         ("shape", tensor.shape),
         ("dtype", tensor.dtype),
@@ -49,11 +54,15 @@ def tensor_html(tensor: Tensor) -> str:
     with np.printoptions(threshold=100, edgeitems=3):
         values = escape(str(array))
     names, found = zip(*facts, strict=True)
-    return f"{table(names, [found])}<pre>{values}</pre>"
+    return f"{table(names, [found])}{picture or ''}<pre>{values}</pre>"
+
+
+def _is_real(array: np.ndarray) -> bool:
+    return array.dtype.kind in "iufb" or "float" in array.dtype.name
 
 
 def _statistics(array: np.ndarray) -> list[tuple[str, object]]:
-    if not array.size or (array.dtype.kind not in "iuf" and "float" not in array.dtype.name):
+    if not array.size or array.dtype.kind == "b" or not _is_real(array):
         return []
     wide = array.astype(np.float64)
     finite = wide[np.isfinite(wide)]
@@ -76,11 +85,19 @@ def layer_html(layer: Layer) -> str:
     except NotImplementedError:  # a class of the user's that does not say
         config = {}
     rows = [(name, value) for name, value in config.items() if name != "name"]
-    weights = [
-        (weight.path, weight.shape, weight.dtype, "yes" if weight.trainable else "no")
-        for weight in layer.weights
-    ]
+    title += f", {layer.count_params():,} parameters" if layer.built else ""
+    weights = [_weight_row(weight) for weight in layer.weights[:_MOST_WEIGHTS]]
     parts = [f"<div>{title}</div>", table(["argument", "value"], rows)]
     if weights:
-        parts.append(table(["weight", "shape", "dtype", "trainable"], weights))
+        names = ["weight", "shape", "dtype", "trainable", "min", "mean", "max", "not finite"]
+        parts.append(table(names, weights))
+    left_out = len(layer.weights) - len(weights)
+    if left_out:
+        parts.append(f"<div>{left_out:,} weights more</div>")
     return "".join(parts)
+
+
+def _weight_row(weight: Variable) -> tuple[object, ...]:
+    found = dict(_statistics(np.asarray(weight.numpy())))
+    values = (found.get(name, "") for name in ("min", "mean", "max", "not finite"))
+    return (weight.path, weight.shape, weight.dtype, "yes" if weight.trainable else "no", *values)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 _logger = logging.getLogger("nkeras")
 _interactive = True
@@ -82,3 +85,23 @@ def print_msg(message: object, line_break: bool = True) -> None:
             text = text.replace(character, plain)
         sys.stdout.write(text.encode(encoding, errors="replace").decode(encoding))
     sys.stdout.flush()
+
+
+def print_rich(text: str, html: Callable[[], str]) -> None:
+    """Show a text, and in notebooks HTML that says the same; the text ends its own line.
+
+    Where standard output goes elsewhere than to a notebook, as to a file, the text goes there.
+
+    Args:
+        text: what to show.
+        html: makes the HTML.
+
+    Example:
+        >>> print_rich("3 layers", lambda: "<b>3 layers</b>")
+        3 layers
+    """
+    if not (_interactive and type(sys.stdout).__module__ == "ipykernel.iostream"):
+        print_msg(text, line_break=False)
+        return
+    display: Any = import_module("IPython.display").display
+    display({"text/plain": text, "text/html": html()}, raw=True)

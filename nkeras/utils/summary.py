@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from nkeras.core import dtypes, tree
 from nkeras.core.errors import is_a, short
-from nkeras.core.graph import Node, calls_of
+from nkeras.core.graph import Node, calls_of, class_name_of
 from nkeras.core.typing import AnyTensor, Structure
 from nkeras.utils import io_utils
+from nkeras.utils.html import cell
+from nkeras.utils.html import table as html_table
 from nkeras.utils.summary_table import summary_table
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ def print_summary(
     costs: bool = False,
 ) -> None:
     """Print the layers of a model with output shapes and numbers of parameters, and the totals.
+
+    Notebooks show it as HTML, with the text beside it for those that cannot.
 
     Args:
         model: Sequential, functional or subclassed model, built or not.
@@ -77,9 +81,16 @@ def print_summary(
     ]
     text = "\n".join([*lines, ""])
     if print_fn is None:
-        io_utils.print_msg(text, line_break=False)
+        io_utils.print_rich(text, lambda: _html(model, table, rows))
     else:
         print_fn(text)
+
+
+def _html(model: Model, table: _Table, rows: Sequence[Sequence[str]]) -> str:
+    """The same for notebooks."""
+    totals = "<br>".join(cell(line.strip()) for line in _totals(model))
+    title = f"<div>Model: <b>{cell(model.name)}</b></div>"
+    return f"{title}{html_table(table.headers, rows)}<div>{totals}</div>"
 
 
 class _Table:
@@ -125,7 +136,7 @@ class _Table:
         """The row of a layer, and those of the layers in it."""
         prefix = "   " * len(around) + "└ " if around else ""
         fields = [
-            f"{prefix}{self.name(layer)} ({_class_name(layer)})",
+            f"{prefix}{self.name(layer)} ({class_name_of(layer)})",
             _output_shape(layer),
             _parameters(layer),
         ]
@@ -198,13 +209,6 @@ def _is_chain(nodes: Sequence[Node]) -> bool:
     parents = [id(parent) for node in nodes for parent in node.parents]
     one_each = all(len(node.input_tensors) <= 1 for node in nodes)
     return one_each and len(set(parents)) == len(parents)
-
-
-def _class_name(layer: Operation | Node) -> str:
-    if not isinstance(layer, Node):
-        return type(layer).__name__
-    words = layer.operation.__name__.split("_")
-    return "".join(word[:1].upper() + word[1:] for word in words)
 
 
 def _output_shape(layer: Structure) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nkeras.callbacks.tensorboard.pictures import png
+from nkeras.utils.png import png
 
 _BUCKETS = 30  # of a histogram, and
 _IMAGES = 3  # images of a batch: what tf.summary writes

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
-
 import numpy as np
 
-_COLOR_TYPES = {1: 0, 3: 2, 4: 6}  # of PNG, by channels
+_CHANNELS = (1, 3, 4)  # of images
 
 
 def weight_images(weight: np.ndarray, channels_last: bool) -> np.ndarray | None:
@@ -33,7 +30,7 @@ def weight_images(weight: np.ndarray, channels_last: bool) -> np.ndarray | None:
         image = image[None, :, :, None]
     elif image.ndim == 3:
         image = (image.transpose(2, 0, 1) if channels_last else image)[..., None]
-    if image.ndim != 4 or image.shape[-1] not in _COLOR_TYPES or image.size == 0:
+    if image.ndim != 4 or image.shape[-1] not in _CHANNELS or image.size == 0:
         return None
     if np.iscomplexobj(image):
         image = np.abs(image)
@@ -48,19 +45,3 @@ def _gray_levels(image: np.ndarray) -> np.ndarray:
     else:
         known = known / largest
     return np.round(known * 255.0).astype(np.uint8)
-
-
-def png(image: np.ndarray) -> bytes:
-    """An image `(height, width, 1, 3 or 4 channels)` of uint8 as PNG file."""
-    height, width, channels = image.shape
-    head = struct.pack(">IIBBBBB", width, height, 8, _COLOR_TYPES[channels], 0, 0, 0)
-    rows = np.zeros((height, 1 + width * channels), np.uint8)  # each begins with its filter: none
-    rows[:, 1:] = image.reshape(height, width * channels)
-    body = zlib.compress(rows.tobytes())
-    return (
-        b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
-    )
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
