@@ -19,6 +19,7 @@ import pytest
 
 from nkeras.backend.scalar import SCALARS, Scalar
 from nkeras_numba_cpu.compile import workers
+from nkeras_numba_cpu.compile.waiting import Batch, Launch
 from nkeras_numba_cpu.kernels import elementwise, optimizers, scans
 from nkeras_numba_cpu.launch.tasks import Tasks
 from nkeras_numba_cpu.loops import folds
@@ -265,3 +266,29 @@ def test_a_worker_works_by_itself(tmp_path, monkeypatch):
     finally:
         pool.close()
     assert not list(tmp_path.iterdir())
+
+
+def test_what_memory_depends_on_goes_first():
+    """Against every piece with every other one; a step may have thousands of launches."""
+    rng = np.random.default_rng(0)
+    starts = rng.integers(0, 400, (60, 3))
+    spans = [[(int(low), int(low) + 1 + low % 7) for low in row] for row in starts]
+    for wanted in spans[:20]:
+        needed, first = list(wanted), []
+        for number in reversed(range(len(spans))):
+            if any(a < d and c < b for a, b in spans[number] for c, d in needed):
+                first.append(number)
+                needed += spans[number]
+        launches = [Launch(tuple, (number,), span) for number, span in enumerate(spans)]
+        parts = Batch(launches).split(wanted)
+        assert parts is not None
+        assert [launch.arguments[0] for launch in parts[0].launches] == first[::-1]
+        assert len(parts[0].launches) + len(parts[1].launches) == len(spans)
+    apart = [
+        Launch(tuple, (), [(8 * n, 8 * n + 4), (8 * n + 8, 8 * n + 12)]) for n in range(20_000)
+    ]
+    began = time.process_time()
+    parts = Batch(apart).split([apart[-1].spans[1]])
+    assert parts is not None
+    assert len(parts[0].launches) == len(apart)
+    assert time.process_time() - began < 2  # by comparing all pieces it takes minutes

@@ -26,7 +26,7 @@ import numpy as np
 
 from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.compile import native, workers
-from nkeras_numba_cpu.compile.waiting import Batch, Launch, Missing, Resolve, Run, Span, overlap
+from nkeras_numba_cpu.compile.waiting import Batch, Launch, Memory, Missing, Resolve, Run, Span
 from nkeras_numba_cpu.memory.arena import bounds
 from nkeras_numba_cpu.memory.capture import current
 
@@ -226,7 +226,8 @@ class Queue:
         batch = self._open
         if not self._is_whole or batch.is_closed:
             return False
-        if not any(overlap(launch.spans, spans) for launch in batch.launches):
+        wanted = Memory(spans)
+        if not any(wanted.overlaps(launch.spans) for launch in batch.launches):
             return True
         self._is_whole = False
         parts = batch.split(spans)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -85,17 +86,38 @@ class Batch:
         self.is_closed = True
         first: list[Launch] = []
         others: list[Launch] = []
-        needed = list(spans)
+        needed = Memory(spans)
         for launch in reversed(self.launches):
-            if overlap(launch.spans, needed):
+            if needed.overlaps(launch.spans):
                 first.append(launch)
-                needed += launch.spans
+                needed.add(launch.spans)
             else:
                 others.append(launch)
         parts = Batch(first[::-1]), Batch(others[::-1])
         return parts if self._fate.setdefault(None, parts) is parts else None
 
 
-def overlap(spans: Iterable[Span], others: list[Span]) -> bool:
-    """Whether two pieces of memory have bytes in common, one of each list."""
-    return any(low < end and start < high for low, high in spans for start, end in others)
+class Memory:
+    """Pieces of memory, in order and apart from each other: a step may have thousands."""
+
+    def __init__(self, spans: Iterable[Span] = ()) -> None:
+        self._lows: list[int] = []
+        self._highs: list[int] = []
+        self.add(spans)
+
+    def add(self, spans: Iterable[Span]) -> None:
+        """Add pieces, which become one with those that they touch."""
+        for low, high in spans:
+            first, last = bisect_left(self._highs, low), bisect_right(self._lows, high)
+            if first < last:
+                low, high = min(low, self._lows[first]), max(high, self._highs[last - 1])
+            self._lows[first:last] = [low]
+            self._highs[first:last] = [high]
+
+    def overlaps(self, spans: Iterable[Span]) -> bool:
+        """Whether a piece of these has bytes in common with one of the others."""
+        for low, high in spans:
+            place = bisect_right(self._highs, low)
+            if place < len(self._lows) and self._lows[place] < high:
+                return True
+        return False
