@@ -10,7 +10,7 @@ from nkeras.core import config
 from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.kernels import KERNELS
 from nkeras_numba_cpu.launch import tasks
-from nkeras_numba_cpu.products import depthwise, winograd
+from nkeras_numba_cpu.products import depthwise, few_channels, winograd
 from nkeras_numba_cpu.products.geometry import Shapes
 from nkeras_numba_cpu.products.kernel_gradient import kernel_schedule
 from nkeras_numba_cpu.products.schedules import convolution_schedule
@@ -54,6 +54,12 @@ DEPTHWISE = {
     "two filters each": ((2, 6, 6, 9), (3, 2, 1, 18), 1, 1, 1, 9),
     "dilation": ((1, 9, 9, 33), (3, 3, 1, 33), 1, 2, 2, 33),
     "volume": ((1, 4, 5, 4, 6), (2, 3, 2, 1, 6), 1, 1, 1, 6),
+}
+FEW_CHANNELS = {
+    "colors": ((2, 7, 30, 3), (3, 3, 1, 3), 1, 1, 1, 3),
+    "one": ((3, 9, 70, 1), (5, 1, 1, 1), 1, 2, 1, 1),
+    "dilation": ((1, 9, 40, 4), (2, 3, 1, 4), 1, 2, 3, 4),
+    "more padding than image": ((2, 3, 4, 4), (3, 3, 1, 4), 1, 9, 1, 4),
 }
 
 
@@ -113,6 +119,17 @@ def test_direct_float64(label):
 @pytest.mark.parametrize("label", DEPTHWISE)
 def test_depthwise(label):
     check(DEPTHWISE[label], "float32", 1e-5)
+
+
+@pytest.mark.parametrize("label", FEW_CHANNELS)
+def test_few_channels(label):
+    case = FEW_CHANNELS[label]
+    assert few_channels.fits(shapes_of(case))
+    check(case, "float32", 1e-5)
+    x, kernel, _, _ = arrays_of(case)
+    static = {**static_arguments(case), "strides": (2, 1)}
+    wanted = REFERENCE["conv"](x.astype("float64"), kernel.astype("float64"), **static)
+    np.testing.assert_allclose(KERNELS["conv"](x, kernel, **static), wanted, 1e-4, 1e-4)
 
 
 @pytest.mark.parametrize("label", WINOGRAD)

@@ -16,7 +16,7 @@ from nkeras_numba_cpu.kernels.registry import KERNELS
 from nkeras_numba_cpu.launch.numpy_calls import by_numpy
 from nkeras_numba_cpu.loops.operands import is_floating, operand, stored
 from nkeras_numba_cpu.memory.capture import stays
-from nkeras_numba_cpu.products import depthwise, winograd, winograd_gradient
+from nkeras_numba_cpu.products import depthwise, few_channels, winograd, winograd_gradient
 from nkeras_numba_cpu.products.direct import correlate
 from nkeras_numba_cpu.products.geometry import Pads, Shapes
 from nkeras_numba_cpu.products.kernel_gradient import grad_kernel, kernel_schedule
@@ -78,7 +78,9 @@ def _forward(
     a, b = operand(x), operand(kernel)
     c, d = (None if array is None else operand(array) for array in (bias, addend))
     mode = ACTIVATIONS[activation] | (0 if addend is None else ACCUMULATE)
-    if _is_depthwise(shapes):
+    if few_channels.fits(shapes) and bias is None and not mode:
+        y = few_channels.correlate(a, b, shapes)
+    elif _is_depthwise(shapes):
         y = depthwise.correlate(a, b, c, d, shapes, mode)
     else:
         y = _mixed(a, b, c, d, shapes, mode, size)
