@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nkeras.core.errors import short
 from nkeras.core.files import replacing
 from nkeras.saving import assets, configuration, hdf5, weights
 from nkeras.saving.keras_file import CONFIG, METADATA, WEIGHTS, metadata, save_weights
@@ -46,6 +47,12 @@ def load(path: Path, custom_objects: Mapping[str, object] | None, compiled: bool
     Raises:
         ValueError, TypeError: it is no such folder, damaged, or names what nkeras lacks.
     """
+    if (path / "saved_model.pb").is_file():
+        raise ValueError(
+            f"load_model: the folder {short(str(path))} is a SavedModel of TensorFlow, which is a "
+            "program for it. Load it with the Keras that wrote it, save it there as `.keras` or "
+            "`.h5`, and load that."
+        )
     for name in (CONFIG, WEIGHTS):
         if not (path / name).is_file():
             raise ValueError(f"load_model: the folder {str(path)!r} has no file {name}.")

@@ -95,6 +95,12 @@ def test_assets_of_layers_of_ones_own(tmp_path: Path) -> None:
         assert "assets/layers/words_1/words.txt" in archive.namelist()
 
 
+def test_a_folder_of_tensorflow_is_named(tmp_path: Path) -> None:
+    (tmp_path / "saved_model.pb").touch()
+    with pytest.raises(ValueError, match="is a SavedModel of TensorFlow"):
+        nkeras.saving.load_model(tmp_path)
+
+
 def test_compile_false(tmp_path: Path) -> None:
     mlp().save(tmp_path / "model.keras")
     assert not nkeras.saving.load_model(tmp_path / "model.keras", compile=False).compiled
