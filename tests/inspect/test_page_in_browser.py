@@ -152,6 +152,14 @@ def test_drawing_changes_the_prediction(show: Any) -> None:
         found.x = [...model.valueOf(0).data]; found.y = [...model.valueOf(4).data];
         document.getElementById("clear").click(); await later();
         found.cleared = [...model.valueOf(0).data];
+        const own = new OffscreenCanvas(24, 24), drawn = own.getContext("2d");
+        drawn.fillStyle = "white"; drawn.fillRect(12, 0, 12, 24);
+        const dropped = new DataTransfer();
+        dropped.items.add(new File([await own.convertToBlob()], "one.png"));
+        const drop = { dataTransfer: dropped, bubbles: true, cancelable: true };
+        view.dispatchEvent(new DragEvent("drop", drop));
+        for (let i = 0; i < 100 && new Set(model.valueOf(0).data).size < 2; i++) await later();
+        found.dropped = [...model.valueOf(0).data];
         model.choose(2);
         const buttons = [...document.querySelectorAll("#own button")];
         buttons.find(one => one.innerText === "Copy sample").click();
@@ -165,6 +173,9 @@ def test_drawing_changes_the_prediction(show: Any) -> None:
     assert (drawn > drawn.max() / 2).sum() > 8
     np.testing.assert_allclose(after["y"], model(drawn).numpy()[0], atol=1e-4)
     assert len(set(after["cleared"])) == 1
+    halves = np.array(after["dropped"]).reshape(12, 12)
+    assert halves[:, 6:].min() == pytest.approx(images.max(), rel=1e-5)
+    assert halves[:, :6].max() == pytest.approx(images.min(), abs=1e-6)
     assert after["copied"][0] == -1
     np.testing.assert_allclose(after["copied"][1:], images[2].ravel(), atol=1e-5)
     check(tab)
@@ -331,6 +342,33 @@ def test_a_model_that_the_page_cannot_compute_is_recorded(show: Any) -> None:
     assert "does not know how the layer computes" in found["panel"]
     assert found["scores"] == 2
     check(tab)
+
+
+def test_signals_and_films(show: Any) -> None:
+    sound = layers.Conv1D(3, 8, strides=4, name="conv")
+    film = layers.Conv3D(2, 3, name="conv")
+    for shape, layer, index in (((900, 2), sound, [450, 1]), ((5, 8, 6, 3), film, [3, 4, 2, 0])):
+        model = nkeras.Sequential([nkeras.Input(shape), layer])
+        images = samples_of(model)
+        place = np.ravel_multi_index(index, shape) // (3 if len(shape) == 4 else 1)
+        tab = show(model, images)
+        found = tab.run(
+            f"""
+            const unit = model.unitAt(0, {place});
+            Object.assign(found, {{ index: unit.index, value: unit.value }});
+            model.select(0, unit);
+            found.spot = spot(0, unit.tile, unit.row, unit.column);
+            const pictures = () => document.querySelectorAll("#samples canvas").length;
+            for (let i = 0; i < 100 && pictures() < 3; i++) await later();
+            found.pictures = pictures();
+            """
+        )
+        assert found["index"] == index
+        assert found["value"] == pytest.approx(images[(0, *index)], abs=1e-6)
+        assert found["pictures"] == 3
+        tab.click(*found["spot"])
+        assert tab.run("found.box = model.chosen.unit.number")["box"] == 0
+        check(tab)
 
 
 def test_epochs(browser: Browser, tmp_path: Path) -> None:

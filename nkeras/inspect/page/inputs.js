@@ -74,12 +74,13 @@ function offerPad(number, rows, columns, channels) {
   pad.style.aspectRatio = `${columns} / ${rows}`;
   const shape = boxes[number].values.whole;
   const show = () => {
+    note.replaceChildren(hint);
     const image = made.createImageData(columns, rows), put = imagePainter({ low: 0, high: 1 }, channels);
     for (let i = 0; i < rows * columns; i++) put(ink, i, image.data, i * 4);
     made.putImageData(image, 0, 0);
     compute([{ shape, data: ink.map(v => limits.low + v * (limits.high - limits.low)) }]);
   };
-  const radius = Math.max(0.9, Math.max(rows, columns) / 22);
+  const radius = Math.max(0.9, Math.max(rows, columns) / 17);
   /** A soft dot: as wide as the strokes of the digits that such models learn. */
   const dot = (x, y) => {
     const reach = Math.ceil(radius * 2);
@@ -110,15 +111,15 @@ function offerPad(number, rows, columns, channels) {
     }
     show();
   };
-  const open = file => file && createImageBitmap(file).then(take, () => note.replaceChildren("That is no image that the browser reads."));
+  const hint = "Draw, or drop an image.", open = file => file && createImageBitmap(file).then(take, () => note.replaceChildren("That is no image that the browser reads."));
   const copy = () => { copySample(number, ink, limits); show(); };
-  const note = element("div", { class: "soft" }, "Draw, or drop an image.");
+  const note = element("div", { class: "soft" }, hint);
   const file = element("input", { type: "file", accept: "image/*", onchange: event => open(event.target.files[0]), "aria-label": "An image", class: "unseen", tabindex: -1 });
   own.append(element("h2", {}, "Your own input"), pad, note,
     element("div", {}, element("button", { id: "clear", onclick: clear }, "Clear"), " ", element("button", { onclick: copy }, "Copy sample"), " ", element("button", { onclick: () => file.click() }, "Open image"), file));
-  own.addEventListener("dragover", event => { event.preventDefault(); own.classList.add("over"); });
-  own.addEventListener("dragleave", () => own.classList.remove("over"));
-  own.addEventListener("drop", event => { event.preventDefault(); own.classList.remove("over"); open(event.dataTransfer.files[0]); });
+  document.addEventListener("dragover", event => { event.preventDefault(); own.classList.add("over"); });  // anywhere: the browser would leave the page
+  document.addEventListener("dragleave", () => own.classList.remove("over"));
+  document.addEventListener("drop", event => { event.preventDefault(); own.classList.remove("over"); open(event.dataTransfer.files[0]); });
   const image = made.createImageData(columns, rows);
   for (let i = 3; i < image.data.length; i += 4) image.data[i] = 255;
   made.putImageData(image, 0, 0);
