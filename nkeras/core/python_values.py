@@ -2,8 +2,9 @@
 
 A replay repeats what a function did with the values of then: with a global, a closure's variable, a
 default, an attribute of an object, what a list or dict holds. So these are noted, as far as the
-names in a function's code lead to them, and compared before each replay. Functions of nkeras, NumPy
-and the standard library are not looked into: they read no such values.
+names in a function's code lead to them, and compared before each replay. Functions of nkeras, the
+standard library, NumPy and other libraries that everybody imports are not looked into: they read no
+such values.
 
 What is beyond reach: names made at run time (`getattr(x, name)`, `globals()[name]`), containers in
 containers in containers, and what C code holds.
@@ -14,9 +15,9 @@ from __future__ import annotations
 import functools
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import is_
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import CellType, CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +28,11 @@ _MANY = 10_000  # larger containers and arrays are data
 _MOST = 2_000  # values of one step
 _DEEP = 4  # objects in objects that names lead to
 _OURS = frozenset({"nkeras", "nkeras_numpy", "nkeras_numba_cpu", "nkeras_numba_cuda"})
-_KNOWN = _OURS | {"numpy", "numba", "ml_dtypes", "h5py"} | sys.stdlib_module_names
+_BESIDE = frozenset(  # scripts draw, read and measure with them beside the step
+    """IPython PIL h5py jax matplotlib ml_dtypes mpl_toolkits numba numpy pandas scipy sklearn
+    tensorflow torch tqdm""".split()
+)
+_KNOWN = _OURS | _BESIDE | sys.stdlib_module_names
 
 _missing = object()
 
@@ -46,7 +51,7 @@ class PythonValues:
         self._has_code = False
         self._has_iterators = False
         self._seen: dict[int, object] = {}  # by id: keeps the id
-        self._slots: list[tuple[dict[str, object], str, object]] = []  # namespace, name, value
+        self._slots: list[tuple[Mapping[str, object], str, object]] = []  # namespace, name, value
         self._cells: list[tuple[CellType, str, object]] = []
         self._attributes: list[tuple[object, str, object]] = []
         self._contents: list[tuple[Any, str, Any]] = []  # container, name, copy
@@ -170,9 +175,10 @@ class PythonValues:
         namespace = getattr(value, "__dict__", {})
         slots = _slot_names(type(value))
         for name in names:
-            if name in namespace and isinstance(namespace, dict):
-                found = namespace[name]
+            if name in namespace and isinstance(namespace, (dict, MappingProxyType)):
+                found = namespace[name]  # `getattr` would bind a class method anew each time
                 self._slots.append((namespace, name, found))
+                found = getattr(found, "__func__", found)
             elif name in namespace or name in slots:
                 found = getattr(value, name, _missing)
                 self._attributes.append((value, name, found))

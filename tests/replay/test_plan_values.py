@@ -11,6 +11,7 @@ import pytest
 
 import nkeras
 from nkeras import layers, ops
+from nkeras.core.python_values import PythonValues
 from tests.replay.replays import both_ways, needs_plans, numbers
 
 pytestmark = needs_plans
@@ -25,6 +26,10 @@ class Options:
     """A class whose attributes are settings."""
 
     factor = 1.0
+
+    @classmethod
+    def scaled(cls, value):
+        return cls.factor * value
 
 
 class Slotted:
@@ -126,6 +131,9 @@ LOSSES = {
     ),
     "slots": simple(slotted, lambda h: h.factor, lambda v: setattr(slotted, "factor", v)),
     "class": simple(Options, lambda h: h.factor, lambda v: setattr(Options, "factor", v)),
+    "class method": simple(
+        Options, lambda h: h.scaled(1.0), lambda v: setattr(Options, "factor", v)
+    ),
     "module": simple(settings, lambda h: h.factor, lambda v: setattr(settings, "factor", v)),
     "array": simple(array, lambda h: float(h[1]), lambda v: array.fill(v)),
     "deque": simple(queue, lambda h: h[0], lambda v: queue.__setitem__(0, v)),
@@ -168,6 +176,16 @@ def test_a_loss_reads(kind):
 
     model = both_ways(lambda: nkeras.Sequential([nkeras.Input((4,)), layers.Dense(3)]), use)
     assert model._plans._earned > 5  # between two changes steps are replayed
+
+
+@pytest.mark.parametrize("name", ["matplotlib.pyplot", "somebody.else"])
+def test_libraries_that_stand_beside_a_step_are_not_looked_into(name):
+    module = types.ModuleType(name)
+    module.figures = 0
+    values = PythonValues(lambda value: False)
+    values.note(lambda: module.figures)
+    module.figures = 1
+    assert values.change() == (None if "plot" in name else "figures")
 
 
 class Own(nkeras.Layer):
