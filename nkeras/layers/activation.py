@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nkeras import activations, ops
 from nkeras.core.configurable import ANY
@@ -23,6 +23,25 @@ from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
 
 
+class ActivationOption:
+    """An attribute of layers that is an activation, whatever stands for one is assigned to it.
+
+    So `model.layers[-1].activation = None` gives a model without its softmax.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Remember under which name it is kept."""
+        self._name = name
+
+    def __set__(self, layer: Layer, value: ActivationLike) -> None:
+        """Keep the function of a name, config or function; `linear` for None."""
+        layer.__dict__[self._name] = activations.get(value)
+
+    if TYPE_CHECKING:  # at run time it is found in the layer's `__dict__`, as any attribute
+
+        def __get__(self, layer: Layer, owner: type) -> Callable[..., Any]: ...
+
+
 class Activation(Layer):
     """An activation function as a layer.
 
@@ -39,9 +58,11 @@ class Activation(Layer):
     Source: https://keras.io/api/layers/core_layers/activation/
     """
 
+    activation: ActivationOption = ActivationOption()
+
     def __init__(self, activation: ActivationLike, **kwargs: Unpack[AllLayerOptions]) -> None:
         super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.supports_masking = True
 
     def build(self, input_shape: PartialShape) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
-from nkeras import activations, ops
+from nkeras import ops
 from nkeras.core.config import standardize_data_format
 from nkeras.core.errors import short
 from nkeras.core.tensor import Tensor
@@ -22,7 +22,7 @@ from nkeras.core.typing import (
     Window,
 )
 from nkeras.core.variable import Variable
-from nkeras.layers.activation import check_softmax
+from nkeras.layers.activation import ActivationOption, check_softmax
 from nkeras.layers.arguments import int_tuple, padding_mode, positive_int
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
@@ -37,6 +37,7 @@ class Convolution(Layer):
     """
 
     # Keras writes the activity regularizer also where there is none.
+    activation: ActivationOption = ActivationOption()
     config_omits: ClassVar[Mapping[str, object]] = {
         name: value for name, value in Layer.config_omits.items() if name != "activity_regularizer"
     }
@@ -67,7 +68,7 @@ class Convolution(Layer):
         regularizer: RegularizerLike,
         constraint: ConstraintLike,
     ) -> None:
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = use_bias
         self._set_options("bias", initializer, regularizer, constraint)
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from nkeras import activations, ops
+from nkeras import ops
 from nkeras.core import dtypes, graph
 from nkeras.core.configurable import ANY
 from nkeras.core.errors import is_a, short
@@ -29,7 +29,7 @@ from nkeras.core.typing import (
     Unpack,
 )
 from nkeras.core.variable import Variable
-from nkeras.layers.activation import check_softmax
+from nkeras.layers.activation import ActivationOption, check_softmax
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
 from nkeras.layers.lora import AdaptableWeight
@@ -223,6 +223,7 @@ class Dense(Quantizable):
     Source: https://keras.io/api/layers/core_layers/dense/
     """
 
+    activation: ActivationOption = ActivationOption()
     kernel = AdaptableWeight()
     quantized_axes: ClassVar[dict[str, tuple[int, ...]]] = {"kernel": (0,)}
     kernel_scale: Variable
@@ -251,7 +252,7 @@ class Dense(Quantizable):
                 f"units={short(units)}"
             )
         self.units = int(units)
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = use_bias
         self._set_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self._set_options("bias", bias_initializer, bias_regularizer, bias_constraint)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nkeras import activations, ops
+from nkeras import ops
 from nkeras.core.errors import refuse, short
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import (
@@ -24,7 +24,7 @@ from nkeras.core.typing import (
 )
 from nkeras.core.variable import Variable
 from nkeras.initializers.random import VarianceScaling
-from nkeras.layers.activation import check_softmax
+from nkeras.layers.activation import ActivationOption, check_softmax
 from nkeras.layers.input_spec import InputSpec
 from nkeras.layers.lora import Adaptable, AdaptableWeight
 from nkeras.layers.quantizing import Quantizable
@@ -71,6 +71,7 @@ class EinsumDense(Quantizable):
         **Adaptable.config_reads,
         "output_shape": "partial_output_shape",
     }
+    activation: ActivationOption = ActivationOption()
     config_omits: ClassVar[Mapping[str, object]] = {
         **{
             name: one
@@ -108,7 +109,7 @@ class EinsumDense(Quantizable):
         sizes = output_shape if isinstance(output_shape, Sequence) else (output_shape,)
         self.partial_output_shape = tuple(sizes)
         self.bias_axes = bias_axes
-        self.activation = activations.get(activation)
+        self.activation = activation
         self._set_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self._set_options("bias", bias_initializer, bias_regularizer, bias_constraint)
         if gptq_unpacked_column_size is not None:

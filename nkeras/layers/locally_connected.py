@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import ClassVar
 
-from nkeras import activations, ops
+from nkeras import ops
 from nkeras.core.config import standardize_data_format
 from nkeras.core.errors import refuse, short
 from nkeras.core.spec import window_padding
@@ -21,7 +21,7 @@ from nkeras.core.typing import (
     Unpack,
     Window,
 )
-from nkeras.layers.activation import check_softmax
+from nkeras.layers.activation import ActivationOption, check_softmax
 from nkeras.layers.arguments import int_tuple, padding_mode, positive_int
 from nkeras.layers.base import Layer
 from nkeras.layers.input_spec import InputSpec
@@ -29,6 +29,7 @@ from nkeras.ops.locally_connected import local_sizes, locally_connected
 
 
 class _LocallyConnected(Layer):
+    activation: ActivationOption = ActivationOption()
     config_omits: ClassVar[Mapping[str, object]] = {
         name: value for name, value in Layer.config_omits.items() if name != "activity_regularizer"
     }
@@ -65,7 +66,7 @@ class _LocallyConnected(Layer):
             refuse("padding", padding, '"valid" where implementation=1', owner)
         self.implementation = implementation
         self.data_format = standardize_data_format(data_format, owner)
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = use_bias
         self._set_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self._set_options("bias", bias_initializer, bias_regularizer, bias_constraint)

@@ -533,3 +533,28 @@ def test_add_weight_finds_initializer_regularizer_and_constraint_by_name() -> No
 def test_a_layer_without_build_is_built() -> None:
     assert layers.ReLU().built
     assert not layers.Dense(1).built
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (layers.Dense(2, "softmax"), (1, 3)),
+        (layers.EinsumDense("ab,bc->ac", 2, activation="softmax"), (1, 3)),
+        (layers.Conv1D(2, 2, activation="softmax"), (1, 3, 2)),
+        (layers.LocallyConnected1D(2, 2, activation="softmax"), (1, 3, 2)),
+        (layers.Activation("softmax"), (1, 3)),
+    ],
+)
+def test_an_activation_is_taken_away_or_named(layer: layers.Layer, shape: tuple[int, ...]) -> None:
+    """`model.layers[-1].activation = None` is Keras' way to get logits."""
+    x = nkeras.random.normal(shape, seed=1)
+    model = nkeras.Sequential([layer])
+    y = model.predict(x, verbose=0)
+    layer.activation = None
+    logits = model.predict(x, verbose=0)
+    assert layer.get_config()["activation"] == "linear"
+    np.testing.assert_allclose(ops.softmax(logits), y, rtol=1e-5)
+    layer.activation = "softmax"
+    np.testing.assert_array_equal(model.predict(x, verbose=0), y)
+    with pytest.raises(ValueError, match="softmix"):
+        layer.activation = "softmix"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from nkeras import activations, ops
+from nkeras import ops
 from nkeras.core.config import standardize_data_format
 from nkeras.core.errors import short
 from nkeras.core.tensor import Tensor
@@ -20,6 +20,7 @@ from nkeras.core.typing import (
     Window,
 )
 from nkeras.core.variable import Variable
+from nkeras.layers.activation import ActivationOption
 from nkeras.layers.arguments import int_tuple, padding_mode, positive_int
 from nkeras.layers.input_spec import InputSpec
 from nkeras.layers.recurrent.cell import Cell, Holes
@@ -39,6 +40,9 @@ class ConvLSTMCell(Cell):
     """
 
     gates = 4
+
+    activation: ActivationOption = ActivationOption()
+    recurrent_activation: ActivationOption = ActivationOption()
 
     def __init__(
         self,
@@ -76,8 +80,8 @@ class ConvLSTMCell(Cell):
         self.padding = padding_mode(padding, owner)
         self.data_format = standardize_data_format(data_format, owner)
         self.dilation_rate = int_tuple(dilation_rate, rank, "dilation_rate", owner)
-        self.activation = activations.get(activation)
-        self.recurrent_activation = activations.get(recurrent_activation)
+        self.activation = activation
+        self.recurrent_activation = recurrent_activation
         self.unit_forget_bias = unit_forget_bias
         options = {
             "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),

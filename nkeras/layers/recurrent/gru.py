@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from nkeras import activations, ops
+from nkeras import ops
 from nkeras.core.errors import refuse
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import (
@@ -16,6 +16,7 @@ from nkeras.core.typing import (
     Unpack,
 )
 from nkeras.core.variable import Variable
+from nkeras.layers.activation import ActivationOption
 from nkeras.layers.recurrent.cell import (
     Cell,
     CellOptions,
@@ -73,6 +74,9 @@ class GRUCell(Cell):
 
     gates = 3
 
+    activation: ActivationOption = ActivationOption()
+    recurrent_activation: ActivationOption = ActivationOption()
+
     def __init__(
         self,
         units: int,
@@ -96,8 +100,8 @@ class GRUCell(Cell):
     ) -> None:
         implementation = kwargs.pop("implementation", 2)
         super().__init__(**kwargs)
-        self.activation = activations.get(activation)
-        self.recurrent_activation = activations.get(recurrent_activation)
+        self.activation = activation
+        self.recurrent_activation = recurrent_activation
         self.reset_after = reset_after
         options = {
             "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from nkeras import activations, initializers, ops
+from nkeras import initializers, ops
 from nkeras.core import dtypes
 from nkeras.core.errors import refuse
 from nkeras.core.tensor import Tensor
@@ -19,6 +19,7 @@ from nkeras.core.typing import (
     Unpack,
 )
 from nkeras.core.variable import Variable
+from nkeras.layers.activation import ActivationOption
 from nkeras.layers.recurrent.cell import Cell, CellOptions, is_sigmoid, is_tanh
 from nkeras.layers.recurrent.rnn import CellRNN, OfCell, RNNOptions, cell_options
 from nkeras.ops.lstm import lstm
@@ -68,6 +69,9 @@ class LSTMCell(Cell):
 
     gates = 4
 
+    activation: ActivationOption = ActivationOption()
+    recurrent_activation: ActivationOption = ActivationOption()
+
     def __init__(
         self,
         units: int,
@@ -91,8 +95,8 @@ class LSTMCell(Cell):
     ) -> None:
         implementation = kwargs.pop("implementation", 2)
         super().__init__(**kwargs)
-        self.activation = activations.get(activation)
-        self.recurrent_activation = activations.get(recurrent_activation)
+        self.activation = activation
+        self.recurrent_activation = recurrent_activation
         self.unit_forget_bias = unit_forget_bias
         options = {
             "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from nkeras import activations, ops
+from nkeras import ops
 from nkeras.core.configurable import ANY
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import (
@@ -17,6 +17,7 @@ from nkeras.core.typing import (
     Unpack,
 )
 from nkeras.core.variable import Variable
+from nkeras.layers.activation import ActivationOption
 from nkeras.layers.recurrent.cell import Cell, first_of, is_tanh
 from nkeras.layers.recurrent.rnn import CellRNN, RNNOptions, cell_options
 from nkeras.ops.simple_rnn import simple_rnn
@@ -56,6 +57,8 @@ class SimpleRNNCell(Cell):
     Source: https://keras.io/api/layers/recurrent_layers/simple_rnn_cell/
     """
 
+    activation: ActivationOption = ActivationOption()
+
     def __init__(
         self,
         units: int,
@@ -76,7 +79,7 @@ class SimpleRNNCell(Cell):
         **kwargs: Unpack[AllLayerOptions],
     ) -> None:
         super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+        self.activation = activation
         options = {
             "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
             "recurrent": (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
