@@ -46,6 +46,8 @@ def make(framework: str, case: dict[str, Any]) -> Callable[[], None]:
     options = dict(OPTIONS.get(name, {}))
     if name not in WITHOUT_RANGE:
         options["value_range"] = (0, 255 if case["dtype"] == "uint8" else 1)
+    if "result" in case:
+        options["dtype"] = case["result"]
     layer = getattr(nkeras.layers, name)(**options)
     data: Any = nkeras.ops.convert_to_tensor(images)
     if name in ("MixUp", "CutMix"):

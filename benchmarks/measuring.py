@@ -43,7 +43,7 @@ def options(description: str | None, rounds: int) -> argparse.ArgumentParser:
     parser.add_argument(
         "--no-json",
         action="store_true",
-        help="write no file; nor do --only, --against and --cpu-time",
+        help="write no file; nor do --only and --against",
     )
     parser.add_argument(
         "--cpu-time",
@@ -121,7 +121,7 @@ class Question:
             print(table.line(result), flush=True)
         print("", *remarks(results), sep="\n")
         chosen = self.options
-        if not (chosen.no_json or chosen.only or chosen.against or chosen.cpu_time):
+        if not (chosen.no_json or chosen.only or chosen.against):
             self._save(results, numbers)
         return results
 
@@ -132,6 +132,7 @@ class Question:
             "date": self.started.isoformat(timespec="seconds"),
             "machine": machine(),
             "threads": self.options.threads,
+            "clock": "processor" if self.options.cpu_time else "wall",
             "rounds": self.options.rounds,
             "versions": self.versions,
             **numbers,
@@ -139,6 +140,7 @@ class Question:
         }
         threads = self.options.threads
         name = self.name if threads == 2 else f"{self.name}_threads_{threads}"
+        name = f"{self.name}_cpu_time" if self.options.cpu_time else name
         path = RESULTS / f"{name}.json"
         path.write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
         print(f"Written to {path.relative_to(FOLDER.parent)}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from measuring import RESULTS
 
-QUESTIONS = ("ops", "layers", "fit", "predict", "start_up", "memory")
+QUESTIONS = ("ops", "layers", "fit", "predict", "start_up", "memory", "images", "image_colors")
 HEAD = ("what", "nkeras is so many times as good", "as", "bar", "met")
 
 
@@ -55,7 +55,8 @@ def main() -> None:
         answer = json.loads(path.read_text(encoding="utf-8"))
         machine, date = answer["machine"], answer["date"][:10]
         question, threads = answer["question"], answer["threads"]
-        print(f"\n{question}: {machine['processor']}, {threads} threads, {date}\n")
+        clock = ", the processor's time" if answer.get("clock") == "processor" else ""
+        print(f"\n{question}: {machine['processor']}, {threads} threads{clock}, {date}\n")
         print(f"| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}")
         for line in lines(answer):
             print(f"| {' | '.join(line)} |")

@@ -46,5 +46,6 @@ def paste_noise(
     one = np.float32
     u, v = (words >> 8).astype(one) * one(2.0**-24)
     noise = xp.sqrt(one(-2.0) * xp.log(one(1.0) - u)) * xp.cos(one(2.0 * math.pi) * v)
-    noise = xp.clip(noise * one(scale), one(limits[0]), one(limits[1])).astype(x.dtype)
+    noise = xp.clip(noise * one(scale), one(limits[0]), one(limits[1]))
+    noise = (xp.rint(noise) if x.dtype.kind in "iu" else noise).astype(x.dtype)
     return paste_rectangles(x, noise, xp.arange(batch), first, last)

@@ -8,10 +8,11 @@ from nkeras_numba_cpu.kernels import KERNELS
 
 # (outer, reduced, inner): around one vector, four vectors, a square of vectors, a block of rows.
 SHAPES = [
-    *[(n, r, 1) for n in (1, 3, 16, 17, 35) for r in (1, 2, 15, 16, 17, 63, 64, 65, 130)],
+    *[(n, r, 1) for n in (1, 3, 16, 17, 35) for r in (1, 2, 3, 15, 16, 17, 63, 64, 65, 130)],
     *[(2, r, c) for r in (1, 2, 5, 97) for c in (2, 3, 16, 21, 32, 33, 63, 64, 65, 130)],
     (1, 70_001, 1),
     (18, 9001, 1),
+    (11_000, 3, 1),
     (1, 3000, 33),
     (2, 40, 4500),
 ]

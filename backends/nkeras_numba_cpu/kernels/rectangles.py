@@ -59,7 +59,7 @@ def paste_noise(
         count, numbers = _rows_of(x)
         noise = np.array([scale, *limits], np.float32)
         arrays = [operand(one).reshape(-1) for one in (given, first, last, result)]
-        numbers += len(x), *size
+        numbers += len(x), *size, x.dtype.kind in "iu"
         _noise(count, result.size * WORK, live_key(key), *arrays, noise, numbers)
     return stored(result, x.dtype)
 
@@ -119,11 +119,11 @@ _normal: Any = intrinsic(_emit_normal)
 
 @tasks
 def _noise(task, key, x, first, last, y, noise, numbers):
-    planes, height, width, channels, rows, groups, batch, tall, wide = numbers
+    planes, height, width, channels, rows, groups, batch, tall, wide, is_whole = numbers
     image, line = task // groups, width * channels
     scale, low, high = noise[0], noise[1], noise[2]
     half = batch * planes * tall * wide * channels
-    words = allocate(np.uint32, 2 * (PIECE + 8))
+    words, made = allocate(np.uint32, 2 * (PIECE + 8)), allocate(np.float32, PIECE)
     u, v = part(words, 0, PIECE + 8), part(words, PIECE + 8, PIECE + 8)
     start = (task - image * groups) * rows
     stop = min(start + rows, planes * height)
@@ -147,6 +147,12 @@ def _noise(task, key, x, first, last, y, noise, numbers):
                 number = _normal(
                     np.int32(one[j] >> np.uint32(8)), np.int32(other[j] >> np.uint32(8))
                 )
-                pasted[j] = min(max(number * scale, low), high)
+                made[j] = min(max(number * scale, low), high)
+            if is_whole:
+                for j in range(count):
+                    made[j] = np.rint(made[j])
+            for j in range(count):
+                pasted[j] = pasted.dtype.type(made[j])
             at += count
+    release(made)
     release(words)

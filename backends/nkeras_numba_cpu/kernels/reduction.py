@@ -193,7 +193,10 @@ def _launches(
     result, stages = _plan(shape, axis, keepdims, seen.itemsize)
     launches = []
     for stage in stages:
-        kernel = bound(stage.vectors if seen.kind == "f" else stage.template, name, seen)
+        template = stage.vectors if seen.kind == "f" else stage.template
+        if template is _fold_many_rows and stage.cut[0] == 3 and name not in ("sum", "prod"):
+            template = _fold_threes  # of a sum it might change the order
+        kernel = bound(template, name, seen)
         is_last = stage is stages[-1]
         launches.append((kernel, stage.tasks, stage.size, stage.cut, is_last))
     return result, seen, tuple(launches)
@@ -381,6 +384,18 @@ def _fold_many_rows(task, x, parts, cut, divisor):
         target[j] = finish(target[j], divisor)
     release(square)
     release(turned)
+
+
+def _fold_threes(task, x, parts, cut, divisor):
+    """As _fold_rows for rows of three, such as colors."""
+    of = record(_Cut, cut)
+    first = task * of.group
+    size = min(of.group, of.blocks - first)
+    source, target = part_of(x, 3 * first, 3 * size), part_of(parts, first, size)
+    for j in range(np.uint64(size)):
+        at = np.uint64(3) * j
+        total = combine(source[at], source[at + np.uint64(1)])
+        target[j] = finish(combine(total, source[at + np.uint64(2)]), divisor)
 
 
 def _fold_columns(task, x, parts, cut, divisor):

@@ -16,9 +16,10 @@ from nkeras.core.spec import Spec, Typed
 from nkeras.core.tensor import Tensor
 from nkeras.ops.core import zeros_like
 from nkeras.ops.elementwise import clip, greater_equal, less, logical_and, mod, where_
+from nkeras.ops.image.layout import as_before
 from nkeras.ops.indexing import take_, take_grad
 from nkeras.ops.random import box_muller, random_bits, to_unit
-from nkeras.ops.shape import cast, reshape, section
+from nkeras.ops.shape import reshape, section
 
 
 @primitive(flat=("order", "first", "last"))
@@ -71,10 +72,11 @@ def paste_noise(
     scale: float,
     limits: tuple[float, float],
 ) -> Spec:
-    """Floating images x whose rectangles become normal random numbers times `scale`, within limits.
+    """Images x whose rectangles become normal random numbers times `scale`, within limits.
 
-    The noise of all images is `box_muller` of two times `(batch, planes, *size, channels)` uniform
-    numbers from `random_bits`, and goes on again and again behind its last row and column.
+    In integers they are rounded; the limits are numbers of the dtype. The noise of all images is
+    `box_muller` of two times `(batch, planes, *size, channels)` uniform numbers from `random_bits`,
+    and goes on again and again behind its last row and column.
     """
     return Spec(x.shape, x.dtype)
 
@@ -93,7 +95,7 @@ def _(
     shape = batch, planes, *size, channels
     units = reshape(to_unit(random_bits(key=key, size=2 * math.prod(shape))), (2, *shape))
     pair = [reshape(section(units, 0, i, i + 1), shape) for i in range(2)]
-    noise = cast(clip(box_muller(*pair) * scale, *limits), x.dtype)
+    noise = as_before(clip(box_muller(*pair) * scale, *limits), x.dtype)
     return paste_rectangles(x, noise, to_tensor(np.arange(batch, dtype="int32")), first, last)
 
 

@@ -29,7 +29,7 @@ from nkeras.layers.preprocessing.image.patches import (
     pasted,
     planes_of,
 )
-from nkeras.ops.image.layout import as_float
+from nkeras.ops.image.layout import as_before
 from nkeras.ops.image.rectangles import paste_noise
 from nkeras.ops.random import normal, units
 
@@ -158,7 +158,9 @@ class RandomErasing(ColorLayer):
         self, images: TensorLike, transformation: Transformation = None, training: bool = True
     ) -> Tensor:
         """Images, some of them with a rectangle erased."""
-        images = self._as_images(images)
+        images = to_tensor(images)
+        stays_bytes = images.dtype == self.compute_dtype and self._are_bytes(images)
+        images = images if stays_bytes else self._as_images(images)
         if not training or transformation is None:
             return images
         if "batch_masks" not in transformation:
@@ -166,7 +168,8 @@ class RandomErasing(ColorLayer):
         chosen = ops.logical_and(
             transformation["batch_masks"], self._for_each(transformation["apply_erasing"])
         )
-        return ops.where(chosen, self._as_images(transformation["fill_value"]), images)
+        filling = as_before(self._as_images(transformation["fill_value"]), images.dtype)
+        return ops.where(chosen, filling, images)
 
     def _erased(self, images: Tensor, drawn: Transformation) -> Tensor:
         """Images whose rectangles are filled, where they are to be erased."""
@@ -176,11 +179,11 @@ class RandomErasing(ColorLayer):
             batch, channels = images.shape[0], images.shape[self.channel_axis]
             one = (1, 1, 1, channels) if self.channel_axis == -1 else (1, channels, 1, 1)
             order = to_tensor(np.zeros(batch, "int32"))
-            color = ops.broadcast_to(self._color(), one)
+            color = ops.broadcast_to(as_before(self._color(), images.dtype), one)
             return pasted(images, color, order, ends, self.channel_axis)
         low, high = self._limits()
         found = paste_noise(
-            as_float(planes_of(images, self.channel_axis)),
+            planes_of(images, self.channel_axis),
             ends["first"],
             ends["last"],
             key=draw_seed(drawn["noise"]),
@@ -188,4 +191,4 @@ class RandomErasing(ColorLayer):
             scale=high,
             limits=(low, high),
         )
-        return ops.reshape(self._as_images(found), images.shape)
+        return ops.reshape(found, images.shape)
