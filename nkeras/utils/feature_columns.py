@@ -81,5 +81,7 @@ def upright(column: Any) -> Any:
     if not hasattr(column, "shape") or hasattr(column, "iloc"):
         column = to_tensor(column)
     if len(column.shape) < 2:
-        return column.reshape(-1, 1) if hasattr(column, "reshape") else ops.reshape(column, (-1, 1))
+        return (
+            column.reshape((-1, 1)) if hasattr(column, "reshape") else ops.reshape(column, (-1, 1))
+        )
     return column
