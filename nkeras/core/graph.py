@@ -281,9 +281,28 @@ def call_traced(function: Any, arguments: tuple[object, ...], named: dict[str, A
         traced = in_tensorflow.is_traced(leaf)
         return KerasTensor(*in_tensorflow.signature(leaf)) if traced else leaf
 
+    def symbol_or_size(leaf: object) -> object:
+        found = symbol(leaf)
+        if found is leaf or not isinstance(found, KerasTensor) or found.shape:
+            return found
+        return _Size() if dtypes.is_integer(found.dtype) else found
+
     given, given_named = tree.map_structure(symbol, (arguments, named))
-    expected = infer_outputs(function, given, given_named)
+    try:
+        expected = infer_outputs(function, given, given_named)
+    except (TypeError, ValueError):  # an integer may be a size, as in `reshape(x, (batch, 9))`
+        sized, sized_named = tree.map_structure(symbol_or_size, (arguments, named))
+        if not any(isinstance(leaf, _Size) for leaf in tree.flatten((sized, sized_named))):
+            raise
+        expected = infer_outputs(function, sized, sized_named)
     return in_tensorflow.call(function, arguments, named, expected)
+
+
+class _Size(KerasTensor):
+    """A size that is not known yet: the number that stands for one where shapes are inferred."""
+
+    def __init__(self) -> None:
+        super().__init__((None,), "int32")
 
 
 def infer_outputs(
@@ -367,6 +386,8 @@ def symbolic(shape: Sequence[int], dtype: str) -> Any:
 def _fill(leaf: Structure, fill: int) -> Structure:
     if not isinstance(leaf, KerasTensor):
         return leaf
+    if isinstance(leaf, _Size):
+        return fill
     filled = KerasTensor(
         tuple(fill if size is None else size for size in leaf.shape), leaf.dtype, name=leaf.name
     )

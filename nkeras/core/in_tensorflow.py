@@ -50,6 +50,15 @@ def signature(tensor: Any) -> tuple[PartialShape, str]:
     return tuple(tensor.shape), tensor.dtype.name
 
 
+def sizes(tensor: Any) -> tuple[Any, ...]:
+    """The shape of a tensor of TensorFlow's graph; unknown sizes are such tensors themselves."""
+    tensorflow: Any = sys.modules["tensorflow"]
+    found = tensorflow.shape(tensor)
+    return tuple(
+        found[axis] if size is None else size for axis, size in enumerate(signature(tensor)[0])
+    )
+
+
 def call(
     function: Callable[..., Structure], arguments: Structure, named: Structure, expected: Structure
 ) -> Structure:

@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-from nkeras.core import dtypes, graph, tape
+from nkeras.core import dtypes, graph, in_tensorflow, tape
 from nkeras.core.errors import short
 from nkeras.core.primitive import op, primitive, shape_of, to_tensor
 from nkeras.core.spec import Shape, Spec, Typed
@@ -73,8 +73,11 @@ def is_tensor(x: TensorLike) -> bool:
 
 
 def shape(x: TensorLike) -> Shape:
-    """The shape as tuple of int; unknown sizes of symbolic tensors are None."""
-    return shape_of(x)
+    """The shape as tuple of int; unknown sizes of symbolic tensors are None.
+
+    Those of a tensor in a function that TensorFlow traces are tensors there.
+    """
+    return in_tensorflow.sizes(x) if in_tensorflow.is_traced(x) else shape_of(x)
 
 
 def ndim(x: TensorLike) -> int:

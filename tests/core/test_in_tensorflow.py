@@ -38,8 +38,13 @@ def tensorflow(monkeypatch):
         ]
         return [Traced(None, d, r) for d, r in zip(dtypes, results, strict=True)]
 
+    def shape(tensor):
+        return [Traced((), "int32", np.int32(size)) for size in tensor.values.shape]
+
     stand_in = SimpleNamespace(
-        is_symbolic_tensor=lambda value: isinstance(value, Traced), numpy_function=numpy_function
+        shape=shape,
+        is_symbolic_tensor=lambda value: isinstance(value, Traced),
+        numpy_function=numpy_function,
     )
     monkeypatch.setitem(sys.modules, "tensorflow", stand_in)
 
@@ -106,6 +111,19 @@ def test_feature_spaces(rows) -> None:
     y = space(columns)
     assert tuple(y.shape) == (*rows, 4)
     np.testing.assert_array_equal(y.values, space({"a": values[0], "b": values[1]}))
+
+
+def test_sizes_that_are_not_known() -> None:
+    x = Traced((None, 4), "float32", np.arange(12.0, dtype=np.float32).reshape(3, 4))
+    batch, width = ops.shape(x)
+    assert isinstance(batch, Traced)
+    assert width == 4
+    y = ops.reshape(x, (batch, 2, 2))
+    assert tuple(y.shape) == (None, 2, 2)
+    np.testing.assert_array_equal(y.values, x.values.reshape(3, 2, 2))
+    assert ops.stack([batch, batch]).values.tolist() == [3, 3]
+    with pytest.raises(ValueError, match=r"[Rr]eshape"):
+        ops.reshape(x, (5, 2, 2))
 
 
 def test_images_are_preprocessed() -> None:
