@@ -27,8 +27,8 @@ class Visualise(Callback):
         targets: indices of the samples' true classes.
         every: how many epochs lie between those that are recorded; the last one is recorded too.
         megabytes: about how much the recorded values take in the page, of all epochs together.
-            Weights of earlier epochs, which the page uses for arithmetic and own inputs, take up to
-            half as much, or are left out.
+            Weights of earlier epochs, which the page uses for arithmetic and own inputs, and their
+            scores of attention take up to half as much, or are left out.
         serve: whether to serve the page on this machine while training goes on, at an address that
             is printed; it follows the training.
 

@@ -85,15 +85,19 @@ class Moment:
     reason: str
     spreads: list[list[Spread]]
 
+    def weights(self, leaf: int) -> dict[str, np.ndarray]:
+        """With which the page computes a layer; none where it cannot."""
+        return (self.live[leaf] or {}).get("weights", {})
+
     def forget_weights(self) -> None:
         """Keep how the layers are computed, and no weights."""
         self.live = [None if one is None else one | {"weights": {}} for one in self.live]
 
     @property
-    def bytes_of_weights(self) -> int:
-        """What the weights take that are kept."""
-        weights = [(one or {}).get("weights", {}) for one in self.live]
-        return sum(array.nbytes for of_layer in weights for array in of_layer.values())
+    def bytes_beside(self) -> int:
+        """What weights and scores take."""
+        weights = [one for leaf in range(len(self.live)) for one in self.weights(leaf).values()]
+        return sum(array.nbytes for array in (*weights, *self.scores.values()))
 
 
 def room_for(sizes: Sequence[int], count: int, moments: int, budget: float) -> Room:

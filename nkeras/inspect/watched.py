@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _DIRECTIONS: tuple[Direction, ...] = ("TB", "LR")
 _MOST_SAMPLES = 64
 _AT_ONCE = 16_000_000  # numbers that layers give before a part of the samples is done
-_MOST_OF_WEIGHTS = 0.5  # of the room for values, for weights of earlier moments
+_MOST_BESIDE = 0.5  # of the room for values, for weights and scores of earlier moments
 
 
 @dataclass
@@ -89,9 +89,10 @@ class Watched:
         moment.norms = self._norms()
         self.moments.append(moment)
         earlier = self.moments[:-1]
-        if sum(one.bytes_of_weights for one in earlier) > _MOST_OF_WEIGHTS * self.megabytes * 1e6:
+        if sum(one.bytes_beside for one in earlier) > _MOST_BESIDE * self.megabytes * 1e6:
             for one in earlier:
                 one.forget_weights()
+                one.scores = {}
 
     @property
     def _at_once(self) -> int:
@@ -189,13 +190,9 @@ class Watched:
                 facts["values"] = arrays.place(fitted(kept, last), number)
             if leaf in moment.scores:
                 facts["scores"] = arrays.add(moment.scores[leaf])
-            live = moment.live[leaf]
-            weights = live["weights"] if live is not None and "weights" in live else {}
-            facts["weights"] = {name: arrays.add(array) for name, array in weights.items()}
+            facts["weights"] = {name: arrays.add(w) for name, w in moment.weights(leaf).items()}
             facts["spreads"] = [spread._asdict() for spread in moment.spreads[leaf]]
-            found.append(
-                {name: value for name, value in facts.items() if value not in (None, {}, [])}
-            )
+            found.append({k: value for k, value in facts.items() if value not in (None, {}, [])})
         return found
 
     def _layouts(self, boxes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -247,7 +247,7 @@ def test_weights_of_epochs(tmp_path: Path) -> None:
     assert kernels[1]["norm"] == pytest.approx(np.linalg.norm(last), rel=1e-5)
     small = trained(None, every=1, megabytes=1e-4)._watched
     assert small is not None
-    assert [moment.bytes_of_weights for moment in small.moments] == [0] * 5 + [60]
+    assert [moment.bytes_beside for moment in small.moments] == [0] * 5 + [60]
 
 
 def test_spreads_of_strange_weights() -> None:

@@ -39,7 +39,7 @@ function showPanel() {
     ["call", box.call[1] > 1 ? `${box.call[0]} of ${box.call[1]}, shared weights` : ""],
     ["operations", box.cost && box.cost[0] ? scaled(box.cost[0], "FLOP") : ""],
     ["output", box.cost ? scaled(box.cost[1], "B") : ""],
-    ["gradient", box.norm !== undefined ? `norm ${words(box.norm)}, of the loss with the output` : ""],
+    ["gradient", box.norm != null ? `norm ${words(box.norm)}, of the loss with the output` : ""],
     ["time", box.cost ? `${words(box.cost[2])} µs` : ""],
   ]));
   if (value) panel.append(histogram(value, box.values && box.values.scale !== undefined), ...dead(box));
