@@ -149,7 +149,7 @@ function pan(dx, dy) {
   ["x", "y", "z"].forEach((axis, i) => { orbit[axis] -= (right[i] * dx - up[i] * dy) * by; });
 }
 
-const FARTHEST = 2600;
+const FARTHEST = 4000;
 
 /** As near as the whole model is in view; of a long one the beginning. */
 function fitSpace() {
@@ -225,16 +225,17 @@ function beams(unit, line) {
 function drawLabels(eye, width, height, ratio) {
   const drawn = labels.getContext("2d"), taken = [];
   drawn.setTransform(ratio, 0, 0, ratio, 0, 0); drawn.clearRect(0, 0, width, height);
-  drawn.font = "600 11px system-ui, sans-serif"; drawn.textAlign = "center"; drawn.fillStyle = variable("--ink");
+  drawn.font = "600 11px system-ui, sans-serif"; drawn.textAlign = "center"; drawn.strokeStyle = variable("--paper"); drawn.lineWidth = 3; drawn.lineJoin = "round";
   const order = [chosen.box, ...boxes.keys()];
   for (const number of order) {
     const content = paint(number), [x, , z] = middleOf(number), tall = content ? slabPlace(number, 0, content.grid)[1] : 0;
     const at = project(eye, [x, tall + 8, z], width, height);
-    if (!at || taken.some(([a, b, wide]) => Math.abs(a - at[0]) < wide && Math.abs(b - at[1]) < 13)) continue;
+    if (!at || at[0] < 0 || at[0] > width || taken.some(([a, b, wide]) => Math.abs(a - at[0]) < wide && Math.abs(b - at[1]) < 13)) continue;
     const { name } = boxes[number], wide = drawn.measureText(name).width / 2 + 6;
     taken.push([at[0], at[1], wide + 20]);
     drawn.fillStyle = variable(number === chosen.box ? "--accent" : "--ink");
-    drawn.fillText(name, ...at);
+    at[0] = Math.min(Math.max(at[0], wide), width - wide);
+    drawn.strokeText(name, ...at); drawn.fillText(name, ...at);
   }
 }
 

@@ -190,14 +190,17 @@ const sizesOf = box => box.shape ? box.shape.slice(1).map(n => n === null ? "?" 
 function nameBeside(seen) {
   if (seen.length > MOST_NAMED) return;
   const { x, y, zoom } = camera, taken = boxes.map(({ place: [a, b, w, h] }) => [(a - x) * zoom, (b - y) * zoom, w * zoom, h * zoom]);
-  const isFree = (a, b, w, h, own) => taken.every(([c, d, v, k], i) => i === own || a >= c + v || a + w <= c || b >= d + k || b + h <= d);
+  const straight = layout.edges.flatMap(points => points.slice(1).map(([c, d], i) => [points[i][0], points[i][1], c, d])).filter(([a, b, c, d]) => Math.abs(a - c) < 0.1 || Math.abs(b - d) < 0.1)
+    .map(([a, b, c, d]) => [(Math.min(a, c) - x) * zoom - 2, (Math.min(b, d) - y) * zoom, Math.abs(c - a) * zoom + 4, Math.abs(d - b) * zoom]);
+  const isFree = (others, a, b, w, h, own) => others.every(([c, d, v, k], i) => i === own || a >= c + v || a + w <= c || b >= d + k || b + h <= d);
   context.textBaseline = "middle"; context.lineJoin = "round"; context.lineWidth = 4;
   for (const number of [chosen.box, ...seen.filter(i => i !== chosen.box)]) {
     const box = boxes[number], [a, b, w, h] = taken[number], name = box.name, more = `  ${box.class}  ${sizesOf(box)}`, middle = b + h / 2;
     context.font = "600 11px system-ui, sans-serif"; const own = context.measureText(name).width;
     context.font = "11px system-ui, sans-serif"; const all = own + context.measureText(more).width;
     const sides = [all, own].flatMap(wide => [[a + w + 7, wide], [a - 7 - wide, wide]]);
-    const found = sides.find(([left, wide]) => left > 0 && left + wide < canvas.clientWidth && isFree(left - 2, middle - 7, wide + 4, 14, number));
+    const free = sides.filter(([left, wide]) => left > 0 && left + wide < canvas.clientWidth && isFree(taken, left - 2, middle - 7, wide + 4, 14, number));
+    const found = free.find(([left, wide]) => isFree(straight, left, middle - 7, wide, 14, -1)) || free[0];
     if (!found) continue;
     const [left, wide] = found;
     taken.push([left, middle - 7, wide, 14]);
