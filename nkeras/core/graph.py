@@ -16,6 +16,7 @@ import numpy as np
 from nkeras.core import dtypes, in_tensorflow, naming, slices, tree
 from nkeras.core.errors import short
 from nkeras.core.scope import Scope
+from nkeras.core.spec import Unknown
 from nkeras.core.tensor import Operators, Tensor
 from nkeras.core.typing import DTypeLike, PartialShape, Structure
 
@@ -28,18 +29,9 @@ _tracing: ContextVar[bool] = ContextVar("nkeras_tracing", default=False)
 tracing: Callable[[], bool] = _tracing.get
 
 
-class _Unknown(int):
-    """A number that stands for an unknown size, and says so in error messages."""
-
-    def __repr__(self) -> str:
-        return "None"
-
-    __str__ = __repr__
-
-
 # Divisible by what models reshape by; small, for a trace may make real arrays of these sizes.
-_FILLS = (_Unknown(840), _Unknown(1680))
-_LARGE_FILLS = tuple(_Unknown(8 * fill) for fill in _FILLS)  # for windows longer than those
+_FILLS = (Unknown(840), Unknown(1680))
+_LARGE_FILLS = tuple(Unknown(8 * fill) for fill in _FILLS)  # for windows longer than those
 
 
 class KerasTensor(Operators):
@@ -418,19 +410,9 @@ def _is_unknown(sizes: Sequence[int | None]) -> bool:
     return any(size is None for size in sizes)
 
 
-def unknown(size: int) -> int:
-    """A size that follows from one which is unknown in the trace around."""
-    return _Unknown(size)
-
-
-def has_unknown(*shapes: Sequence[int]) -> bool:
-    """Whether a size is unknown in the trace around, where only values can tell what fits."""
-    return any(isinstance(size, _Unknown) for shape in shapes for size in shape)
-
-
 def known_shape(tensor: Any) -> PartialShape:
     """The shape with None for sizes that are unknown in the trace around."""
-    return tuple(None if isinstance(size, _Unknown) else size for size in tensor.shape)
+    return tuple(None if isinstance(size, Unknown) else size for size in tensor.shape)
 
 
 def sort_nodes(outputs: Sequence[KerasTensor], inputs: Sequence[KerasTensor]) -> list[Node]:

@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from nkeras.core.errors import cut_text, short
 
 Shape = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
+
+
+def _unknown_too(compute: Callable[[int, Any], Any]) -> Callable[[int, Any], Any]:
+    def computed(self: int, other: Any) -> Any:
+        result = compute(int(self), other)
+        return Unknown(result) if type(result) is int else result
+
+    return computed
+
+
+class Unknown(int):
+    """A number that stands for an unknown size in a trace, and says so in error messages.
+
+    So is a size that follows from it, such as the length behind a window.
+    """
+
+    def __repr__(self) -> str:
+        return "None"
+
+    __str__ = __repr__
+
+    if not TYPE_CHECKING:
+        __add__ = __radd__ = _unknown_too(int.__add__)
+        __mul__ = __rmul__ = _unknown_too(int.__mul__)
+        __sub__, __rsub__ = _unknown_too(int.__sub__), _unknown_too(int.__rsub__)
+        __floordiv__ = _unknown_too(int.__floordiv__)
+
+
+def has_unknown(*shapes: Shape) -> bool:
+    """Whether a size is unknown in the trace around, where only values can tell what fits."""
+    return any(isinstance(size, Unknown) for shape in shapes for size in shape)
+
+
+def known_size(sizes: Sequence[int]) -> int:
+    """The first size that is known, of those which are the same; the first where none is."""
+    return next((size for size in sizes if not isinstance(size, Unknown)), sizes[0])
 
 
 class Spec(NamedTuple):
@@ -46,6 +82,8 @@ def broadcast_shapes(*shapes: Shape, owner: str = "operation") -> Shape:
     result = []
     for sizes in zip(*padded, strict=True):
         wide = {size for size in sizes if size != 1}
+        if len(wide) > 1:  # an unknown size may be what the others are
+            wide = {size for size in wide if not isinstance(size, Unknown)} or wide
         if len(wide) > 1:
             described = cut_text(" and ".join(str(shape) for shape in shapes), 150)
             raise ValueError(

@@ -11,7 +11,7 @@ from nkeras.backend import registry
 from nkeras.core import dtypes, graph
 from nkeras.core.errors import refuse
 from nkeras.core.primitive import op, to_tensor
-from nkeras.core.spec import normalize_axis
+from nkeras.core.spec import Unknown, has_unknown, normalize_axis
 from nkeras.core.tensor import Tensor, as_tensor
 from nkeras.core.typing import DTypeLike, ShapeLike, TensorLike
 from nkeras.core.variable import Variable
@@ -95,9 +95,9 @@ def arange(
     name = dtypes.result_type(*values) if dtype is None else dtypes.standardize(dtype)
     first, last = (0, start) if stop is None else (start, stop)
     bounds = _number(first), _number(last), 1 if step is None else _number(step)
-    if graph.has_unknown(bounds):  # nor are the numbers known, which an index is checked by
+    if has_unknown(bounds):  # nor are the numbers known, which an index is checked by
         count = len(np.arange(*bounds))
-        return graph.symbolic((graph.unknown(count),), name)
+        return graph.symbolic((Unknown(count),), name)
     kind = dtypes.to_numpy(name)
     if kind.kind == "i" and all([isinstance(bound, int) for bound in bounds]):
         return as_tensor(np.arange(*bounds, dtype=kind), name)

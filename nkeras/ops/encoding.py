@@ -10,7 +10,7 @@ import numpy as np
 from nkeras.core import dtypes, graph
 from nkeras.core.errors import refuse, short
 from nkeras.core.primitive import op, to_tensor
-from nkeras.core.spec import normalize_axis
+from nkeras.core.spec import has_unknown, normalize_axis
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import DTypeLike, ShapeLike, TensorLike
 from nkeras.ops.core import full, zeros
@@ -102,7 +102,8 @@ def _segments(
 ) -> tuple[Tensor, np.ndarray, int]:
     """Rows of `data` whose segment exists, their segments, and the number of segments."""
     data, ids = to_tensor(data), to_tensor(segment_ids)
-    if len(ids.shape) != 1 or ids.shape[0] != data.shape[0]:
+    rows = data.shape[:1]
+    if len(ids.shape) != 1 or (ids.shape != rows and not has_unknown(ids.shape, rows)):
         raise ValueError(
             f"{owner}: `segment_ids` must have one element for each row of `data`. Received shapes "
             f"{ids.shape} and {data.shape}"

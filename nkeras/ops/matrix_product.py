@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nkeras.core import missing
 from nkeras.core.primitive import op, primitive, promoted
-from nkeras.core.spec import Spec, Typed, broadcast_shapes
+from nkeras.core.spec import Spec, Typed, broadcast_shapes, has_unknown
 from nkeras.core.tape import sum_to
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
@@ -15,7 +15,7 @@ from nkeras.ops.shape import cast, expand_dims, squeeze, turned
 @primitive(outputs=("product",), takes_complex=True)
 def matmul_(x: Typed, y: Typed) -> Spec:
     """Product of matrices, in batches."""
-    if x.shape[-1] != y.shape[-2]:
+    if x.shape[-1] != y.shape[-2] and not has_unknown(x.shape[-1:], y.shape[-2:-1]):
         raise ValueError(
             f"matmul: shapes {x.shape} and {y.shape} do not fit: the last size of x1 "
             f"({x.shape[-1]}) must equal the second to last size of x2 ({y.shape[-2]})."
@@ -46,7 +46,7 @@ def int8_matmul(x: Typed, y: Typed) -> Spec:
     """Product of matrices of int8, in batches, as int32."""
     if x.dtype != "int8" or y.dtype != "int8":
         raise ValueError(f"int8_matmul: int8 is needed. Received: {x.dtype} and {y.dtype}")
-    if x.shape[-1] != y.shape[-2]:
+    if x.shape[-1] != y.shape[-2] and not has_unknown(x.shape[-1:], y.shape[-2:-1]):
         raise ValueError(
             f"matmul: shapes {x.shape} and {y.shape} do not fit: the last size of x1 "
             f"({x.shape[-1]}) must equal the second to last size of x2 ({y.shape[-2]})."

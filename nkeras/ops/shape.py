@@ -10,13 +10,15 @@ import numpy as np
 
 from nkeras.core import dtypes
 from nkeras.core.errors import short
-from nkeras.core.graph import has_unknown
 from nkeras.core.primitive import op, primitive, promoted, to_tensor
 from nkeras.core.spec import (
     Shape,
     Spec,
     Typed,
+    Unknown,
     broadcast_shapes,
+    has_unknown,
+    known_size,
     normalize_axes,
     normalize_axis,
 )
@@ -80,13 +82,17 @@ def _concatenate(*xs: Typed, axis: int) -> Spec:
     first = xs[0].shape
     for x in xs[1:]:
         if len(x.shape) != len(first) or any(
-            a != b for i, (a, b) in enumerate(zip(x.shape, first, strict=False)) if i != axis
+            a != b and not has_unknown((a, b))
+            for i, (a, b) in enumerate(zip(x.shape, first, strict=False))
+            if i != axis
         ):
             raise ValueError(
                 "concatenate: all sizes but those along the axis must be equal. Received shapes "
                 f"{short([tuple(x.shape) for x in xs])} and axis {short(axis)}."
             )
     total = sum(x.shape[axis] for x in xs)
+    if has_unknown(first):
+        first = tuple([known_size(sizes) for sizes in zip(*[x.shape for x in xs], strict=True)])
     return Spec((*first[:axis], total, *first[axis + 1 :]), xs[0].dtype)
 
 
@@ -127,7 +133,9 @@ def _sliced_shape(shape: Shape, index: Index) -> Shape:
             start, stop, step = part
             if stop is None:
                 stop = -1 if step < 0 else size
-            sizes.append(len(range(start, stop, step)))
+            count = len(range(start, stop, step))
+            to_unknown_end = isinstance(size, Unknown) and stop == size
+            sizes.append(Unknown(count) if to_unknown_end else count)
     return tuple(sizes)
 
 

@@ -53,7 +53,7 @@ def getitem(x: TensorLike, key: Any) -> Tensor:
             count = len(range(*bounds))
             stop = None if bounds[2] < 0 and bounds[1] < 0 else max(bounds[1], 0)
             index.append((bounds[0], stop, bounds[2]) if count else (0, 0, 1))
-            shape.append(count)
+            shape.append(size if count == size else count)  # unknown stays unknown
         else:
             index.append(_place(int(part), len(index), size))
     return shaped(_selected(x, tuple(index)), tuple(shape))

@@ -39,6 +39,23 @@ def test_unknown_sizes_stay_unknown(call: Any, shape: Any) -> None:
     assert call(KerasTensor((None, 4, 3))).shape == shape
 
 
+def test_an_unknown_size_may_be_that_of_what_it_meets() -> None:
+    class Meets(nkeras.Layer):
+        def call(self, inputs: Any) -> Any:
+            rows, known = ops.pad(inputs[:, :, 0], [(1, 1), (0, 0)]), np.ones((6, 4), "float32")
+            halves = ops.split(ops.add(rows, known) + ops.concatenate([rows, known])[:6], 2, axis=1)
+            sums = ops.segment_sum(known, ops.cast(rows[:, 0], "int32"), num_segments=3)
+            return [halves[0], ops.concatenate([rows, known], 1), known.T @ rows, sums]
+
+    inputs = nkeras.Input((4, 3))
+    model = nkeras.Model(inputs, Meets()(inputs))
+    assert model.output_shape == [(6, 2), (6, 8), (4, 4), (3, 4)]
+    outputs = model(np.ones((4, 4, 3), "float32"))
+    assert [output.shape for output in outputs] == model.output_shape
+    with pytest.raises(ValueError, match="broadcast"):
+        model(np.ones((5, 4, 3), "float32"))
+
+
 def test_numbers_up_to_an_unknown_size_are_unknown() -> None:
     class Positions(nkeras.Layer):
         def __init__(self) -> None:
