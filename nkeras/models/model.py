@@ -236,8 +236,14 @@ class Model(Inspected, Trainer, Layer):
         """Whether it is functional, or Sequential with a known shape of the input."""
         return self._graph is not None
 
-    def _has_call(self) -> bool:
-        return self._graph is not None or type(self).call is not Model.call
+    def _needs_call(self) -> bool:
+        if self._graph is not None:
+            return True
+        if self._overrides("train_step"):  # it may hand batches on that `call` does not take
+            inner = self._flatten_layers(include_self=False)
+            if inner and all(layer.built for layer in inner):
+                return False
+        return type(self).call is not Model.call
 
     @property
     def saves_layers_first(self) -> bool:

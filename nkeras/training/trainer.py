@@ -132,7 +132,7 @@ class Trainer(Steps):
 
     def _prepare(self, data: Epochs) -> None:
         """Build the model and its optimizer before the first callback."""
-        if not self.built and self._has_call():
+        if not self.built and self._needs_call():
             x, _, _ = unpack_x_y_sample_weight(to_tensors(data.peek()))
             with tape.paused():
                 self._forward(x, training=False)
@@ -163,8 +163,8 @@ class Trainer(Steps):
             if y is not None:
                 loss.check_targets(y)
 
-    def _has_call(self) -> bool:
-        """False for a model of several others that only its own `train_step` calls."""
+    def _needs_call(self) -> bool:
+        """False for a model of others that only its own `train_step` calls."""
         raise NotImplementedError
 
     def _callbacks(

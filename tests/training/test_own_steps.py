@@ -290,3 +290,34 @@ def test_a_step_of_keras_2_does_what_ours_does():
         with pytest.warns(UserWarning, match=r"`model.compiled_(loss|metrics)` is deprecated"):
             found = history(StepOfKeras2, backend)
         assert found == history(nkeras.Sequential, backend)
+
+
+def test_a_step_may_hand_on_batches_that_call_does_not_take():
+    """Triplets of a siamese network, whose `call` takes all three as its inputs."""
+    inputs = [nkeras.Input((4,)) for _ in range(3)]
+    dense = layers.Dense(2)
+    anchor, near, far = map(dense, inputs)
+    network = nkeras.Model(inputs, [ops.square(anchor - near), ops.square(anchor - far)])
+
+    class Siamese(nkeras.Model):
+        def __init__(self):
+            super().__init__()
+            self.network = network
+
+        def call(self, inputs):
+            return self.network(inputs)
+
+        def train_step(self, data):
+            with nkeras.GradientTape() as tape:
+                near, far = self.network(data)
+                loss = ops.mean(ops.maximum(near - far + 0.5, 0.0))
+            weights = self.network.trainable_weights
+            self.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+            return {"loss": loss}
+
+    model = Siamese()
+    model.compile("sgd")
+    before = dense.get_weights()
+    history = model.fit(iter([(X[:20], X[20:], X[5:25])] * 3), verbose=0).history
+    assert history["loss"][0] > 0
+    assert not np.array_equal(before[0], dense.get_weights()[0])
