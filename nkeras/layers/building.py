@@ -53,8 +53,9 @@ class Buildable(Weighted):
             self._trace_in_scope((map_shapes(symbolic, input_shape),), {})
         except Exception as error:
             raise RuntimeError(
-                f"Layer {short(self.name)} has sublayers, no `build` of its own, and its `call` "
-                f"failed on inputs of shape {short(input_shape)}: {cut_text(str(error), 150)}"
+                f"Layer {short(self.name)}: sublayers that are not built yet are built by its "
+                f"`call`, which failed on inputs of shape {short(input_shape)}: "
+                f"{cut_text(str(error), 150)}"
             ) from error
 
     def _trace_in_scope(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:

@@ -558,3 +558,19 @@ def test_an_activation_is_taken_away_or_named(layer: layers.Layer, shape: tuple[
     np.testing.assert_array_equal(model.predict(x, verbose=0), y)
     with pytest.raises(ValueError, match="softmix"):
         layer.activation = "softmix"
+
+
+def test_a_call_that_fails_while_a_layer_is_built() -> None:
+    class Own(nkeras.Layer):
+        def __init__(self) -> None:
+            super().__init__(name="own")
+            self.dense = layers.Dense(2)
+
+        def build(self, input_shape: Any) -> None:
+            super().build(input_shape)
+
+        def call(self, inputs: Any) -> Any:
+            return ops.reshape(self.dense(inputs), (7, 7))
+
+    with pytest.raises(RuntimeError, match=r"'own'.*its `call`, which failed .* \(3, 4\): reshape"):
+        Own()(np.ones((3, 4), "float32"))
