@@ -11,10 +11,10 @@ function bytesOf(text) {
   return bytes;
 }
 
-/** The text of an array or a sheet; null before it has come. */
+/** The text of an array or a sheet; null before all of it has come: then something stands behind it. */
 function textOf(name) {
   const found = document.getElementById(name);
-  return found ? found.textContent : news.get(name) ?? null;
+  return found && (state.isLoaded || found.nextSibling) ? found.textContent : news.get(name) ?? null;
 }
 
 /** The numbers of an array by itself, as float32; null before it has come. */
@@ -42,8 +42,8 @@ function sheetOf(moment, sample) {
 
 const size = shape => shape.reduce((a, b) => a * b, 1);
 
-/** Whether a sample is shown, and whether all arrays, which stand behind this script, have come. */
-const state = { isShown: false, isLoaded: false };
+/** Whether a sample is shown, whether all arrays, which stand behind this script, have come, and whether some were missed. */
+const state = { isShown: false, isLoaded: false, isMissing: false };
 
 /** What a box gives for a recorded sample: shape and numbers, without the batch. */
 function recorded(box, sample) {
@@ -51,7 +51,7 @@ function recorded(box, sample) {
   if (!about) return null;
   if (about.known && about.known.sample === sample) return about.known;
   const sheet = sheetOf(shown.moment, sample), shape = about.shape.slice(1), count = size(shape);
-  if (!sheet) return null;
+  if (!sheet) { state.isMissing = true; return null; }
   const data = about.scale === undefined ? new Float32Array(sheet.buffer, about.at, count)
     : Float32Array.from(sheet.subarray(about.at, about.at + count), level => level === 255 ? NaN : about.low + about.scale * level);
   return about.known = { sample, shape, data, step: about.step };

@@ -129,11 +129,11 @@ let lastSample = 0, lastInputs = null;
 
 /** Fill the pad with the sample that was shown last, whose places may have been thinned out. */
 function copySample(number, ink, { low, high }) {
-  const { shape, data, step } = recorded(boxes[number], lastSample), whole = boxes[number].values.whole, channels = whole[2] || 1;
+  const { shape, data, step } = recorded(boxes[number], lastSample), whole = boxes[number].values.whole, channels = whole[2] || 1, across = whole.length > 2 ? step : 1;
   if (shape.length === 1) { data.forEach((v, i) => { ink[i] = (v - low) / (high - low || 1); }); return; }
   places(whole.slice(0, 2), ([row, column], flat) => {
-    const from = (Math.floor(row / step) * shape[1] + Math.floor(column / step)) * channels;
-    for (let c = 0; c < channels; c++) ink[flat * channels + c] = (data[from + c] - low) / (high - low || 1);
+    const from = (Math.floor(row / step) * shape[1] + Math.floor(column / across)) * channels;
+    for (let c = 0; c < channels; c++) ink[flat * channels + c] = ((data[from + c] ?? low) - low) / (high - low || 1);
   });
 }
 

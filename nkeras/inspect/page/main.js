@@ -73,14 +73,14 @@ function showTable() {
 new ResizeObserver(redraw).observe(canvas.parentElement);
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", event => theme(event.matches ? "dark" : "light"));
 theme(window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-turn(zoomOf(page.layouts[0].size) >= zoomOf(page.layouts[1].size) ? 0 : 1);
+turn(Math.max(zoomOf(page.layouts[0].size), LEAST_ZOOM) >= zoomOf(page.layouts[1].size) ? 0 : 1);
 fit();
 showSamples();
 draw();  // the cards at once, their values when these have come
 
 /** Show the first sample, whose values stand in front of the others. */
 function show() {
-  state.isShown = true;
+  state.isShown = true; state.isMissing = false;
   choose(0);
   select(Math.min(1, boxes.length - 1));
   draw();
@@ -90,7 +90,9 @@ document.addEventListener("DOMContentLoaded", () => {
   state.isLoaded = true;
   offerInputs();
   showTraining();
-  if (state.isShown) { showPanel(); redraw(); } else show();
+  if (!state.isShown) show();
+  else if (state.isMissing) choose(shown.sample);
+  else { showPanel(); redraw(); }
   showThumbnails();
   if (page.isServed) follow();
   document.documentElement.dataset.ready = "yes";

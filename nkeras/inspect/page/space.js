@@ -45,7 +45,7 @@ function slabPlace(number, tile, grid) {
   return [cx + x - (place[0] + place[2] / 2), tall / 2 - (y - place[1] - TITLE - PAD), w, h, z];
 }
 
-/** The triangles of all cards: fronts with the values; where there are few tiles also backs, and sides in the colour of the kind. */
+/** The triangles of all cards: fronts with the values; where there are few tiles one slab for each, with a back, and sides in the colour of the kind. */
 function makeScene() {
   const corners = [], contents = boxes.map((_, number) => paint(number)), placed = atlas(contents);
   const isSolid = contents.reduce((sum, content) => sum + (content ? content.grid.count : 0), 0) <= MOST_SOLID;
@@ -54,8 +54,11 @@ function makeScene() {
     const place = placed.places[number];
     if (!place) return;
     const hex = shade[boxes[number].kind] || shade.other, tint = [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16) / 255), [left, top, scale] = place;
-    for (let tile = 0; tile < content.grid.count; tile++) {
-      const [x, y, w, h, z] = slabPlace(number, tile, content.grid), [a, b, c, d] = tilePart(content, tile).map(v => v * scale);
+    const { count } = content.grid, { columns, gap } = boxes[number].content, isOne = !isSolid && count > 1;  // one slab for all tiles
+    for (let tile = 0; tile < (isOne ? 1 : count); tile++) {
+      let [x, y, w, h, z] = slabPlace(number, tile, content.grid), part = tilePart(content, tile);
+      if (isOne) { w = Math.min(columns, count) * (w + gap) - gap; h = Math.ceil(count / columns) * (h + gap) - gap; part = [0, 0, content.sheet.width, content.sheet.height]; }
+      const [a, b, c, d] = part.map(v => v * scale);
       const [u, v, u1, v1] = [(left + a + 0.02) / placed.width, (top + b + 0.02) / placed.height, (left + a + c - 0.02) / placed.width, (top + b + d - 0.02) / placed.height];
       const front = [[x, y, z], [x + w, y, z], [x + w, y - h, z], [x, y - h, z]], spots = [[u, v], [u1, v], [u1, v1], [u, v1]];
       face(front, spots, [0, 0, 0, 0]);

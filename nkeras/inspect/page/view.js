@@ -24,13 +24,13 @@ function turn(number) {
   boxes.forEach((box, i) => { box.place = layout.places[i]; });
 }
 
-const MARGIN = 24;
+const MARGIN = 24, LEAST_ZOOM = 0.2;
 const zoomOf = ([w, h]) => Math.min((canvas.clientWidth - 2 * MARGIN) / w, (canvas.clientHeight - 2 * MARGIN) / h, 2.5);
 
 /** Show the whole model; of a very long one the beginning. */
 function fit() {
   const [w, h] = layout.size, isDown = layout === page.layouts[0];
-  camera.zoom = Math.max(zoomOf(layout.size), 0.2);
+  camera.zoom = Math.max(zoomOf(layout.size), LEAST_ZOOM);
   const wide = canvas.clientWidth / camera.zoom, high = canvas.clientHeight / camera.zoom, edge = MARGIN / camera.zoom;
   camera.x = !isDown && w > wide ? -edge : (w - wide) / 2;
   camera.y = isDown && h > high ? -edge : (h - high) / 2;
@@ -85,10 +85,10 @@ function paint(number) {
 
 const WAVE = 48;  // pixels
 
-/** The tiles of a value on one canvas, at one pixel a number, `across` beside each other. */
+/** The tiles of a value on one canvas, at one pixel a number, beside each other as in the card. */
 function picture(number, value) {
   const box = boxes[number], grid = tiles(box, value), limits = bounds(value.data), isWave = box.content.kind === "wave";
-  const { count, columns } = grid, high = isWave ? WAVE : grid.rows, across = Math.ceil(Math.sqrt(count));
+  const { count, columns } = grid, high = isWave ? WAVE : grid.rows, across = count > 1 ? Math.min(box.content.columns, count) : 1;
   const sheet = new OffscreenCanvas(across * columns, Math.ceil(count / across) * high), drawn = sheet.getContext("2d");
   const image = drawn.createImageData(sheet.width, sheet.height), found = { grid, limits, sheet, across, high, value };
   const channels = box.content.kind === "image" ? value.shape[2] === undefined ? 1 : value.shape[value.shape.length - 1] : 0;
@@ -186,10 +186,10 @@ function draw() {
 const READABLE = 0.75, MOST_NAMED = 400;
 const sizesOf = box => box.shape ? box.shape.slice(1).map(n => n === null ? "?" : n).join(" × ") : "";
 
-/** Names beside cards that are too small for them, where nothing else stands. */
+/** Names beside cards that are too small for them, where nothing else stands; in a model from left to right above or below. */
 function nameBeside(seen) {
   if (seen.length > MOST_NAMED) return;
-  const { x, y, zoom } = camera, taken = boxes.map(({ place: [a, b, w, h] }) => [(a - x) * zoom, (b - y) * zoom, w * zoom, h * zoom]);
+  const isDown = layout === page.layouts[0], { x, y, zoom } = camera, taken = boxes.map(({ place: [a, b, w, h] }) => [(a - x) * zoom, (b - y) * zoom, w * zoom, h * zoom]);
   const straight = layout.edges.flatMap(points => points.slice(1).map(([c, d], i) => [points[i][0], points[i][1], c, d])).filter(([a, b, c, d]) => Math.abs(a - c) < 0.1 || Math.abs(b - d) < 0.1)
     .map(([a, b, c, d]) => [(Math.min(a, c) - x) * zoom - 2, (Math.min(b, d) - y) * zoom, Math.abs(c - a) * zoom + 4, Math.abs(d - b) * zoom]);
   const isFree = (others, a, b, w, h, own) => others.every(([c, d, v, k], i) => i === own || a >= c + v || a + w <= c || b >= d + k || b + h <= d);
@@ -198,15 +198,15 @@ function nameBeside(seen) {
     const box = boxes[number], [a, b, w, h] = taken[number], name = box.name, more = `  ${box.class}  ${sizesOf(box)}`, middle = b + h / 2;
     context.font = "600 11px system-ui, sans-serif"; const own = context.measureText(name).width;
     context.font = "11px system-ui, sans-serif"; const all = own + context.measureText(more).width;
-    const sides = [all, own].flatMap(wide => [[a + w + 7, wide], [a - 7 - wide, wide]]);
-    const free = sides.filter(([left, wide]) => left > 0 && left + wide < canvas.clientWidth && isFree(taken, left - 2, middle - 7, wide + 4, 14, number));
-    const found = free.find(([left, wide]) => isFree(straight, left, middle - 7, wide, 14, -1)) || free[0];
+    const sides = wide => isDown ? [[a + w + 7, middle, wide], [a - 7 - wide, middle, wide]] : [[a + w / 2 - wide / 2, b - 10, wide], [a + w / 2 - wide / 2, b + h + 10, wide]];
+    const free = (isDown ? [all, own] : [own]).flatMap(sides).filter(([left, row, wide]) => left > 0 && left + wide < canvas.clientWidth && isFree(taken, left - 2, row - 7, wide + 4, 14, number));
+    const found = free.find(([left, row, wide]) => isFree(straight, left, row - 7, wide, 14, -1)) || free[0];
     if (!found) continue;
-    const [left, wide] = found;
-    taken.push([left, middle - 7, wide, 14]);
-    context.strokeStyle = variable("--paper"); context.strokeText(wide === all ? name + more : name, left, middle);
-    context.fillStyle = variable(number === chosen.box ? "--accent" : "--ink"); context.font = "600 11px system-ui, sans-serif"; context.fillText(name, left, middle);
-    if (wide === all) { context.fillStyle = variable("--soft"); context.font = "11px system-ui, sans-serif"; context.fillText(more, left + own, middle); }
+    const [left, row, wide] = found;
+    taken.push([left, row - 7, wide, 14]);
+    context.strokeStyle = variable("--paper"); context.strokeText(wide === all ? name + more : name, left, row);
+    context.fillStyle = variable(number === chosen.box ? "--accent" : "--ink"); context.font = "600 11px system-ui, sans-serif"; context.fillText(name, left, row);
+    if (wide === all) { context.fillStyle = variable("--soft"); context.font = "11px system-ui, sans-serif"; context.fillText(more, left + own, row); }
   }
   context.textBaseline = "alphabetic";
 }
