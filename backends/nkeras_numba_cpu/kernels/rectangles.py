@@ -81,15 +81,23 @@ def _ends(first, last, image, row, height, width):
     return max(0, np.int64(first[2 * image + 1])), min(width, np.int64(last[2 * image + 1]))
 
 
-@tasks
-def _paste(task, x, source, order, first, last, y, numbers):
-    planes, height, width, channels, rows, groups, many, tall, wide = numbers
-    image, line = task // groups, width * channels
-    other = np.int64(order[image]) % many
+@inner
+def _copied(task, x, y, height, line, planes, rows, groups):
+    """Copy the rows of a task: its image, the first row, the one behind the last, the image's."""
+    image = task // groups
     start = (task - image * groups) * rows
     stop = min(start + rows, planes * height)
     begin = image * planes * height
     move_line(y, (begin + start) * line, x, (begin + start) * line, (stop - start) * line)
+    return image, start, stop, begin
+
+
+@tasks
+def _paste(task, x, source, order, first, last, y, numbers):
+    planes, height, width, channels, rows, groups, many, tall, wide = numbers
+    line = width * channels
+    image, start, stop, begin = _copied(task, x, y, height, line, planes, rows, groups)
+    other = np.int64(order[image]) % many
     for row in range(start, stop):
         column, end = _ends(first, last, image, row, height, width)
         plane = row // height
@@ -120,23 +128,20 @@ _normal: Any = intrinsic(_emit_normal)
 @tasks
 def _noise(task, key, x, first, last, y, noise, numbers):
     planes, height, width, channels, rows, groups, batch, tall, wide, is_whole = numbers
-    image, line = task // groups, width * channels
+    line = width * channels
+    image, start, stop, begin = _copied(task, x, y, height, line, planes, rows, groups)
     scale, low, high = noise[0], noise[1], noise[2]
     half = batch * planes * tall * wide * channels
     words, made = allocate(np.uint32, 2 * (PIECE + 8)), allocate(np.float32, PIECE)
     u, v = part(words, 0, PIECE + 8), part(words, PIECE + 8, PIECE + 8)
-    start = (task - image * groups) * rows
-    stop = min(start + rows, planes * height)
-    begin = image * planes * height
-    move_line(y, (begin + start) * line, x, (begin + start) * line, (stop - start) * line)
     for row in range(start, stop):
         column, end = _ends(first, last, image, row, height, width)
         plane = row // height
         base = ((image * planes + plane) * tall + (row - plane * height) % tall) * wide
-        at, stop = column * channels, end * channels
-        while at < stop:
+        at, beyond = column * channels, end * channels
+        while at < beyond:
             place = at % (wide * channels)
-            count = min(PIECE, min(wide * channels - place, stop - at))
+            count = min(PIECE, min(wide * channels - place, beyond - at))
             place += base * channels
             used = (count + 7) // 4 * 4
             a = words_from(key, place, part(u, 0, used))
