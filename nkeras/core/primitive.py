@@ -34,7 +34,7 @@ from nkeras.core.errors import BackendError, short
 from nkeras.core.gradient_rule import GradientRule, backward
 from nkeras.core.graph import KerasTensor
 from nkeras.core.spec import Spec
-from nkeras.core.strings import STRING, is_of_text, no_text
+from nkeras.core.strings import STRING, PackedText, begins_with_text, host_backend, no_text
 from nkeras.core.tensor import Operators, Tensor, as_tensor
 from nkeras.core.typing import Shape, TensorLike
 from nkeras.core.variable import Variable
@@ -70,6 +70,7 @@ class Primitive(Generic[_R_co]):
             the static argument `activation` takes, and `add`, an array behind the other arguments.
         takes_complex: whether it takes complex numbers; otherwise they are refused.
         takes_text: whether it is for text, which is on the host; others refuse that.
+        moves: whether it only moves or selects elements, so that it does so with text too.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Primitive(Generic[_R_co]):
         epilogues: tuple[str, ...] = (),
         takes_complex: bool = False,
         takes_text: bool = False,
+        moves: bool = False,
     ) -> None:
         self.name = self.__name__ = shape_rule.__name__.strip("_")
         self.__doc__ = shape_rule.__doc__
@@ -100,6 +102,7 @@ class Primitive(Generic[_R_co]):
         self.epilogues = epilogues
         self.takes_complex = takes_complex
         self.takes_text = takes_text
+        self.moves = moves
         self._refused = frozenset(
             (*(() if takes_complex else dtypes.COMPLEX), *(() if takes_text else (STRING,)))
         )
@@ -149,6 +152,9 @@ class Primitive(Generic[_R_co]):
                 if has_symbolic(arguments):
                     return graph.call_symbolic(self, self._infer, arguments, static)
                 tensors = [to_tensor(argument) for argument in arguments]
+                if self.moves and any(tensor.dtype == STRING for tensor in tensors):
+                    moved: Any = PRIMITIVES["move_text"]
+                    return moved(*tensors, move=self.name, static=static)
                 self._check_dtypes(tensors)
                 break
         specs = self.shape_rule(*tensors, **static)
@@ -171,10 +177,12 @@ class Primitive(Generic[_R_co]):
 
     def _check_dtypes(self, tensors: Sequence[Any]) -> None:
         for tensor in tensors:
-            if tensor is not None and tensor.dtype in self._refused:
-                if tensor.dtype == STRING:
-                    raise no_text(self.name)
+            if tensor is None or tensor.dtype not in self._refused:
+                continue
+            if tensor.dtype != STRING:
                 raise dtypes.no_complex(self.name, tensor.dtype)
+            if not self.moves:
+                raise no_text(self.name)
 
     def run(self, tensors: Sequence[Tensor | None], static: dict[str, object]) -> Any:
         """Kernel or decomposition, then the tape; `tensors` are checked already."""
@@ -340,10 +348,11 @@ def primitive(
     epilogues: tuple[str, ...] = (),
     takes_complex: bool = False,
     takes_text: bool = False,
+    moves: bool = False,
 ) -> _Declaration:
     """Decorator: declare a primitive by its shape rule, and what its kernels can do."""
     return lambda shape_rule: Primitive(
-        shape_rule, outputs, flat, live, donated, epilogues, takes_complex, takes_text
+        shape_rule, outputs, flat, live, donated, epilogues, takes_complex, takes_text, moves
     )
 
 
@@ -351,16 +360,6 @@ def _is_large(specs: Spec | tuple[Spec | None, ...]) -> bool:
     """Whether a trace shall not compute this, though it could: it only wants to know the shape."""
     flat = (specs,) if isinstance(specs, Spec) else specs
     return any(spec is not None and math.prod(spec.shape) > graph.LARGE for spec in flat)
-
-
-def host_backend(backend: Backend) -> Backend:
-    """The backend that computes with text: the active one if it does, else that of the CPU."""
-    if getattr(backend, "takes_text", False):
-        return backend
-    try:
-        return registry.load("numba_cpu")
-    except BackendError:  # it cannot work here
-        return registry.load("numpy")
 
 
 @functools.cache
@@ -371,12 +370,12 @@ def _on_host(name: str, backend: Backend) -> Kernel | None:
     kernel = host_backend(backend).kernels[name]
 
     def on_host(*arrays: Any, **static: object) -> Any:
-        given = [x if is_of_text(x) else backend.to_numpy(x) for x in arrays]
+        given = [x if isinstance(x, PackedText) else backend.to_numpy(x) for x in arrays]
         result = kernel(*given, **static)
         results = result if isinstance(result, tuple) else (result,)
         moved = [
-            made if is_of_text(made) else backend.asarray(made, dtypes.name_of(made.dtype))
-            for made in results
+            x if isinstance(x, PackedText) else backend.asarray(x, dtypes.name_of(x.dtype))
+            for x in results
         ]
         return tuple(moved) if isinstance(result, tuple) else moved[0]
 
@@ -403,7 +402,7 @@ def to_tensor(value: Any, dtype: str | None = None) -> Any:
         value = value.value
         if isinstance(value, KerasTensor):  # its value is postponed
             return value if dtype is None else Operators.operators["cast"](value, dtype)
-    elif isinstance(value, (list, tuple)) and _holds_tensors(value):
+    elif isinstance(value, (list, tuple)) and not begins_with_text(value) and _holds_tensors(value):
         value = Operators.operators["stack"]([to_tensor(item) for item in value])
     return as_tensor(value, dtype)
 

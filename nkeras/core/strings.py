@@ -1,7 +1,6 @@
-"""Text: arrays of `str` or `bytes`, which tensors of dtype "string" hold on the host.
+"""Text: what tensors of dtype "string" are made of, on the host whatever the backend.
 
-Whatever the backend, such an array is NumPy's, of Python objects: layers for text make numbers of
-it, which go to the backend.
+They hold `PackedText`; layers for text make numbers of it, which go to the backend.
 """
 
 from __future__ import annotations
@@ -10,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from nkeras.core.errors import short
+from nkeras.backend import registry
+from nkeras.backend.packed import SPAN, SPARE, PackedText
+from nkeras.backend.protocol import Backend
+from nkeras.core.errors import BackendError, short
 
 STRING = "string"
 _KINDS = frozenset((str, bytes, np.str_, np.bytes_))
@@ -19,7 +21,7 @@ _KINDS = frozenset((str, bytes, np.str_, np.bytes_))
 def is_text(value: Any) -> bool:
     """Whether an array, or a nested list, holds text: among its elements there is some."""
     if isinstance(value, (list, tuple)):
-        return any(is_text(item) for item in value[:1]) or _holds_text(value)
+        return begins_with_text(value) or _holds_text(value)
     if not isinstance(value, np.ndarray):
         return isinstance(value, (str, bytes))
     if value.dtype.kind == "O":
@@ -27,17 +29,50 @@ def is_text(value: Any) -> bool:
     return value.dtype.kind in "UST"
 
 
+def begins_with_text(value: object) -> bool:
+    """Whether the first element of a nested list is text: the others then must be."""
+    while isinstance(value, (list, tuple)) and value:
+        value = value[0]
+    return isinstance(value, (str, bytes))
+
+
 def _holds_text(values: list[Any] | tuple[Any, ...]) -> bool:
     return any(isinstance(value, (str, bytes)) for value in values)
 
 
-def is_of_text(array: Any) -> bool:
-    """Whether an array of a tensor's is that of text."""
-    return array is not None and array.dtype == object
+def host_backend(backend: Backend) -> Backend:
+    """The backend that computes with text: the active one if it does, else that of the CPU."""
+    if getattr(backend, "takes_text", False):
+        return backend
+    try:
+        return registry.load("numba_cpu")
+    except BackendError:  # it cannot work here
+        return registry.load("numpy")
+
+
+def packed(value: Any, owner: str) -> PackedText:
+    """Text as its tensor has it.
+
+    Args:
+        value: array or nested list that `is_text`; packed text is itself.
+        owner: what the text is, for the message.
+
+    Raises:
+        ValueError: an element is no text, such as None; the message says which.
+    """
+    if isinstance(value, PackedText):
+        return value
+    is_row = isinstance(value, (list, tuple)) and type(value[0]) in _KINDS
+    rows: Any = value if is_row or isinstance(value, np.ndarray) else np.asarray(value, object)
+    try:
+        return host_backend(registry.active()).kernels["pack_text"](rows)
+    except TypeError:
+        check_text(np.asarray(rows, object), owner)
+        raise
 
 
 def text_array(value: Any, owner: str) -> np.ndarray:
-    """An array of text as its tensor has it: contiguous, each element a `str` or `bytes`.
+    """An array of text of NumPy's: contiguous, each element a `str` or `bytes`.
 
     Args:
         value: array or nested list that `is_text`.
@@ -71,9 +106,9 @@ def check_text(array: np.ndarray, owner: str) -> None:
     )
 
 
-def blank(shape: tuple[int, ...]) -> np.ndarray:
-    """An array of empty strings."""
-    return np.full(shape, "", object)
+def blank(shape: tuple[int, ...]) -> PackedText:
+    """Empty strings."""
+    return PackedText(np.zeros(SPARE, np.uint8), np.zeros(shape, SPAN))
 
 
 def no_numbers(owner: str, dtype: str) -> TypeError:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from nkeras.backend import registry
+from nkeras.backend.packed import PackedText
 from nkeras.backend.protocol import Array, Backend
 from nkeras.core import config, dtypes, host, observer
 from nkeras.core.compile_ahead import settled
 from nkeras.core.errors import BackendError, short
-from nkeras.core.strings import STRING, is_of_text, is_text, no_numbers, no_text, text_array
+from nkeras.core.strings import STRING, blank, is_text, no_numbers, no_text, packed, text_array
 
 if TYPE_CHECKING:
     from nkeras.core.typing import TensorLike
@@ -170,15 +171,15 @@ class Tensor(Operators):
     def numpy(self) -> np.ndarray:
         """A NumPy array of the values; it may share memory, so copy before writing.
 
-        Text is an array of Python objects: each `str` or `bytes`, as it was given.
+        Text is an array of Python objects: `str`, or `bytes` that are no UTF-8.
         """
         recorder = observer.active()
         if recorder is not None:
             recorder.look(self)
-        return self.on_host()
+        return self.data.numpy() if self.dtype == STRING else self.on_host()
 
-    def on_host(self) -> np.ndarray:
-        """As `numpy`, for functions of the host that replays call too; see `core/host.py`."""
+    def on_host(self) -> Any:
+        """As `numpy`, for functions of the host that replays call too; text is `PackedText`."""
         return self.data if self.dtype == STRING else self.backend.to_numpy(self.data)
 
     def handle(self) -> Tensor:
@@ -195,7 +196,7 @@ class Tensor(Operators):
         if target is self.backend:
             return self
         if self.dtype == STRING:
-            return Tensor(self.numpy(), target)
+            return Tensor(packed(self.numpy(), "A tensor"), target)
         return Tensor(target.asarray(self.numpy(), self.dtype), target)
 
     def item(self) -> Any:
@@ -286,7 +287,9 @@ class Tensor(Operators):
 
 def is_on_host(tensor: Tensor) -> bool:
     """Whether its values can be looked at without waiting for a device."""
-    return isinstance(tensor.data, np.ndarray) or getattr(tensor.backend, "is_symbolic", False)
+    return isinstance(tensor.data, (np.ndarray, PackedText)) or getattr(
+        tensor.backend, "is_symbolic", False
+    )
 
 
 def from_numpy(array: np.ndarray, dtype: str | None = None) -> Tensor:
@@ -295,7 +298,7 @@ def from_numpy(array: np.ndarray, dtype: str | None = None) -> Tensor:
     if is_text(array):
         if dtype not in (None, STRING):
             raise no_text(f"A tensor of dtype {dtype}")
-        return Tensor(text_array(array, "A tensor"), backend)
+        return Tensor(packed(array, "A tensor"), backend)
     name = dtype or dtypes.standardize(array.dtype)
     if name not in backend.dtypes:
         raise BackendError(f"Backend {backend.name!r} has no dtype {name}.")
@@ -335,9 +338,15 @@ def as_tensor(value: Any, dtype: str | None = None) -> Tensor:
             return value.operators["cast"](value, dtype)
         return value
     number = host.plain(value)
-    array, natural = to_array(number)
-    if STRING in (natural, dtype):
-        return _of_text(array, natural, dtype)
+    if is_text(number):
+        return _of_text(number, dtype)
+    array, natural = _to_array(number)
+    if natural == STRING:
+        return _of_text(array, dtype)
+    if dtype == STRING:
+        if array.size:
+            raise no_numbers("A tensor of dtype string", natural)
+        return Tensor(blank(array.shape), registry.active())
     if dtype not in (None, "bool", natural) and natural in dtypes.COMPLEX:
         array = array if dtypes.is_complex(dtype) else np.real(array)
     tensor = from_numpy(array, dtype or natural)
@@ -346,14 +355,10 @@ def as_tensor(value: Any, dtype: str | None = None) -> Tensor:
     return tensor
 
 
-def _of_text(array: np.ndarray, natural: str, dtype: str | None) -> Tensor:
+def _of_text(value: Any, dtype: str | None) -> Tensor:
     if dtype not in (None, STRING):
         raise no_text(f"A tensor of dtype {dtype}")
-    if natural != STRING:
-        if array.size:
-            raise no_numbers("A tensor of dtype string", natural)
-        array = array.astype(object)
-    return Tensor(array, registry.active())
+    return Tensor(packed(value, f"A {type(value).__name__}"), registry.active())
 
 
 def of_number(value: float, dtype: str) -> Tensor:
@@ -370,6 +375,13 @@ def _number(value: float, sign: float, dtype: str, backend: Backend) -> Array:
 
 def to_array(value: Any) -> tuple[np.ndarray, str]:
     """A NumPy array of a value that is no tensor of ours, and the dtype it naturally has."""
+    if is_text(value):
+        return text_array(value, f"A {type(value).__name__}"), STRING
+    return _to_array(value)
+
+
+def _to_array(value: Any) -> tuple[np.ndarray, str]:
+    """The same for what does not look like text."""
     if isinstance(value, bool):
         return np.asarray(value), "bool"
     if isinstance(value, int):
@@ -378,22 +390,22 @@ def to_array(value: Any) -> tuple[np.ndarray, str]:
         return np.asarray(value), config.floatx()
     if isinstance(value, complex):
         return np.asarray(value), dtypes.complex_of(config.floatx())
-    if is_text(value):
-        return text_array(value, f"A {type(value).__name__}"), STRING
     if isinstance(value, (list, tuple, range)):
         value = [np.asarray(item) if hasattr(item, "__array__") else item for item in value]
         strong = any(isinstance(item, np.ndarray) for item in value)
         array = _asarray(value)
-        if not strong and not is_of_text(array):
-            return array, _natural(array)
-        return array, STRING if is_of_text(array) else dtypes.standardize(array.dtype)
+        return array, _natural(array, strong)
     array = _asarray(value)
-    return array, STRING if is_of_text(array) else dtypes.standardize(array.dtype)
+    return array, _natural(array, strong=True)
 
 
-def _natural(array: np.ndarray) -> str:
-    """The dtype of Python's numbers in an array that was made of them."""
+def _natural(array: np.ndarray, strong: bool) -> str:
+    """The dtype of an array; where it is not `strong`, that of Python's numbers it was made of."""
     kind = array.dtype.kind
+    if kind == "O":
+        return STRING
+    if strong:
+        return dtypes.standardize(array.dtype)
     if kind == "f":
         return config.floatx()
     if kind == "c":

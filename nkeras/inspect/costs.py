@@ -15,7 +15,7 @@ from nkeras.core import tree
 from nkeras.core.errors import cut_text
 from nkeras.core.graph import KerasTensor
 from nkeras.core.operation import Operation
-from nkeras.core.primitive import Primitive, to_tensor
+from nkeras.core.primitive import Primitive
 from nkeras.core.strings import STRING, blank
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Structure
@@ -96,7 +96,9 @@ def costs(model: Model) -> dict[str, Cost]:
 def _sample(tensor: KerasTensor) -> Tensor:
     """One sample of zeros, or of empty texts."""
     shape = (1, *(_UNKNOWN if size is None else size for size in tensor.shape[1:]))
-    return to_tensor(blank(shape)) if tensor.dtype == STRING else ops.zeros(shape, tensor.dtype)
+    if tensor.dtype == STRING:
+        return Tensor(blank(shape), registry.active())
+    return ops.zeros(shape, tensor.dtype)
 
 
 def cost_of(name: str, found: Mapping[str, Cost]) -> Cost:

@@ -253,7 +253,7 @@ def tile(x: TensorLike, repeats: Window) -> Tensor:
     return reshape(spread, [n * size for n, size in zip(counts, shape, strict=True)])
 
 
-@primitive(takes_complex=True)
+@primitive(takes_complex=True, moves=True)
 def repeat_(x: Typed, *, repeats: tuple[int, ...]) -> Spec:
     """Each element along each axis several times in a row."""
     if min(repeats, default=0) < 0:
@@ -447,7 +447,7 @@ def slice_update(inputs: TensorLike, start_indices: TensorLike, updates: TensorL
     return slice_update_(x, cast(updates, x.dtype), index=index)
 
 
-@primitive(takes_complex=True)
+@primitive(takes_complex=True, moves=True)
 def slice_update_(x: Typed, updates: Typed, *, index: Index) -> Spec:
     """A copy of x with updates where `index` selects."""
     return Spec(x.shape, x.dtype)

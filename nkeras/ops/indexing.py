@@ -21,7 +21,7 @@ from nkeras.ops.elementwise import divide_no_nan, equal, mod, where_
 from nkeras.ops.shape import cast, reshape, stack
 
 
-@primitive(flat=("indices",), takes_complex=True)
+@primitive(flat=("indices",), takes_complex=True, moves=True)
 def take_(x: Typed, indices: Typed, *, axis: int) -> Spec:
     """Slices at `indices` along one axis."""
     return Spec((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
@@ -43,7 +43,7 @@ def _(grad_grad_x: Tensor, indices: Tensor, axis: int) -> Tensor:
     return take_(grad_grad_x, indices, axis=axis)
 
 
-@primitive(flat=("indices",), takes_complex=True)
+@primitive(flat=("indices",), takes_complex=True, moves=True)
 def take_along_axis_(x: Typed, indices: Typed, *, axis: int) -> Spec:
     """Elements at `indices` along one axis."""
     x_rest = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
@@ -68,7 +68,7 @@ def _(grad_grad_x: Tensor, indices: Tensor, axis: int) -> Tensor:
     return take_along_axis_(grad_grad_x, indices, axis=axis)
 
 
-@primitive(flat=("indices",), takes_complex=True)
+@primitive(flat=("indices",), takes_complex=True, moves=True)
 def gather_nd(x: Typed, indices: Typed) -> Spec:
     """Elements or slices at coordinates."""
     return Spec((*indices.shape[:-1], *x.shape[indices.shape[-1] :]), x.dtype)

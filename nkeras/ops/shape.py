@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from nkeras.core import dtypes
 from nkeras.core.errors import short
-from nkeras.core.primitive import op, primitive, promoted, to_tensor
+from nkeras.core.primitive import PRIMITIVES, op, primitive, promoted, to_tensor
 from nkeras.core.spec import (
     Shape,
     Spec,
@@ -30,7 +30,14 @@ from nkeras.core.typing import DTypeLike, ShapeLike, TensorLike
 Index = tuple[tuple[int, int | None, int] | int, ...]
 
 
-def _reshaped(x: Typed, shape: Shape) -> Spec:
+@primitive(flat=("xs",), takes_text=True)
+def _move_text(*xs: Typed, move: str, static: Mapping[str, object]) -> Spec:
+    """What the primitive named `move` makes of text; others are its indices."""
+    return PRIMITIVES[move].shape_rule(*xs, **static)  # pyright: ignore[reportReturnType]
+
+
+@primitive(takes_complex=True, moves=True)
+def _reshape(x: Typed, *, shape: Shape) -> Spec:
     if math.prod(shape) != math.prod(x.shape) and not has_unknown(x.shape, shape):
         raise ValueError(
             f"reshape: an array of shape {x.shape} has {math.prod(x.shape)} elements, the new "
@@ -39,22 +46,12 @@ def _reshaped(x: Typed, shape: Shape) -> Spec:
     return Spec(shape, x.dtype)
 
 
-@primitive(takes_complex=True)
-def _reshape(x: Typed, *, shape: Shape) -> Spec:
-    return _reshaped(x, shape)
-
-
 @_reshape.vjp("x")
 def _(grad_y: Tensor, x_spec: Spec) -> Tensor:
     return _reshape(grad_y, shape=x_spec.shape)
 
 
-@primitive(flat=("x",), takes_text=True)
-def _reshape_text(x: Typed, *, shape: Shape) -> Spec:
-    return _reshaped(x, shape)
-
-
-@primitive(takes_complex=True)
+@primitive(takes_complex=True, moves=True)
 def _transpose(x: Typed, *, axes: tuple[int, ...]) -> Spec:
     return Spec(tuple(x.shape[axis] for axis in axes), x.dtype)
 
@@ -65,7 +62,7 @@ def _(grad_y: Tensor, axes: tuple[int, ...]) -> Tensor:
     return _transpose(grad_y, axes=tuple(inverse))
 
 
-@primitive(takes_complex=True)
+@primitive(takes_complex=True, moves=True)
 def _broadcast_to(x: Typed, *, shape: Shape) -> Spec:
     if broadcast_shapes(x.shape, shape, owner="broadcast_to") != tuple(shape):
         raise ValueError(f"broadcast_to: shape {x.shape} does not broadcast to {short(shape)}.")
@@ -77,7 +74,7 @@ def _(grad_y: Tensor, x_spec: Spec) -> Tensor:
     return sum_to(grad_y, x_spec)
 
 
-@primitive(takes_complex=True)
+@primitive(takes_complex=True, moves=True)
 def _concatenate(*xs: Typed, axis: int) -> Spec:
     first = xs[0].shape
     for x in xs[1:]:
@@ -109,7 +106,7 @@ def _(grad_y: Tensor, xs_spec: list[Spec], axis: int) -> list[Tensor]:
     return grads
 
 
-@primitive(takes_complex=True)
+@primitive(takes_complex=True, moves=True)
 def stack_(*xs: Typed, axis: int) -> Spec:
     """Tensors of one shape along a new axis."""
     shape = xs[0].shape
@@ -139,7 +136,7 @@ def _sliced_shape(shape: Shape, index: Index) -> Shape:
     return tuple(sizes)
 
 
-@primitive(takes_complex=True)
+@primitive(takes_complex=True, moves=True)
 def slice_(x: Typed, *, index: Index) -> Spec:
     """What `index` selects: (start, stop, step) for each axis, or an int, which removes it."""
     return Spec(_sliced_shape(x.shape, index), x.dtype)
@@ -161,7 +158,7 @@ def _(grad_y: Tensor, index: Index) -> Tensor:
     return slice_(grad_y, index=index)
 
 
-@primitive(takes_complex=True)
+@primitive(takes_complex=True, moves=True)
 def flip_(x: Typed, *, axis: tuple[int, ...]) -> Spec:
     """Reversed along axes."""
     return Spec(x.shape, x.dtype)
@@ -246,9 +243,7 @@ def reshape(x: TensorLike, newshape: ShapeLike | int) -> Tensor:
 
 def shaped(x: Tensor, shape: Shape) -> Tensor:
     """A tensor in another shape, whose sizes are all known."""
-    if x.shape == shape:
-        return x
-    return _reshape_text(x, shape=shape) if x.dtype == STRING else _reshape(x, shape=shape)
+    return x if x.shape == shape else _reshape(x, shape=shape)
 
 
 def section(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from nkeras.backend import registry
 from nkeras.backend.text import Salt, Table, TextCounter, Tokens, Words
-from nkeras.core.primitive import host_backend, primitive
+from nkeras.core.primitive import primitive
 from nkeras.core.spec import Shape, Spec, Typed
-from nkeras.core.strings import STRING, no_numbers
+from nkeras.core.strings import STRING, host_backend, no_numbers
 
 
 def _need_text(owner: str, x: Typed) -> Shape:

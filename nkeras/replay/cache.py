@@ -26,6 +26,7 @@ from nkeras.core import graph, guards, observer, storage_lock, tape, tree
 from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.guards import Guard
 from nkeras.core.host import Choice
+from nkeras.core.strings import PackedText, packed
 from nkeras.core.tensor import Tensor, from_numpy
 from nkeras.core.typing import Structure, T
 from nkeras.replay.compare import differences
@@ -176,14 +177,19 @@ class PlanCache:
 
         def replay(plan: Plan) -> list[Array]:
             for buffer, leaf in zip(plan.inputs, leaves, strict=True):
-                if type(leaf) is np.ndarray:
+                if isinstance(buffer, PackedText):
+                    buffer[...] = packed(leaf, "A batch")
+                elif type(leaf) is np.ndarray:
                     backend.write(buffer, leaf)
                 else:
                     backend.copy_to(buffer, leaf)
             plan.do(plan.steps)
             if kind != "predict" and getattr(backend, "waits", False):
                 return [Tensor(backend.copy(output), backend) for output in plan.outputs]
-            return [backend.to_numpy(output) for output in plan.outputs]
+            return [
+                output.numpy() if isinstance(output, PackedText) else backend.to_numpy(output)
+                for output in plan.outputs
+            ]
 
         return self._run(backend, kind, key, batch, to_tensors, step, deliver, replay)
 

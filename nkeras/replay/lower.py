@@ -32,7 +32,7 @@ from nkeras.backend.protocol import (
 )
 from nkeras.core.errors import short
 from nkeras.core.host import Live, plain
-from nkeras.core.strings import STRING, blank
+from nkeras.core.strings import STRING, PackedText, blank
 from nkeras.core.variable import Variable
 from nkeras.replay.graph import Call, Graph, Host, Loop, Part, Value
 from nkeras.replay.memory_plan import layout
@@ -340,7 +340,8 @@ class _Lower:
         )
 
     def _overlap(self, array: Array | None, other: Array) -> bool:
-        return array is not None and self._backend.overlap(array, other)
+        is_somewhere = array is not None and not isinstance(array, PackedText)
+        return is_somewhere and self._backend.overlap(array, other)
 
     def _kept(self, output: Array) -> Array:
         """An output, or a copy of it where it lies in a variable that is assigned at the end."""

@@ -9,10 +9,9 @@ from numbers import Number
 
 import numpy as np
 
-from nkeras.backend import registry
 from nkeras.core import config, dtypes, tree
 from nkeras.core.errors import cut_text, is_a, refuse, short, warn
-from nkeras.core.strings import is_of_text, is_text, text_array
+from nkeras.core.strings import is_text, text_array
 from nkeras.core.tensor import Tensor, from_numpy
 from nkeras.core.typing import Structure
 from nkeras.core.variable import Variable
@@ -196,7 +195,7 @@ def to_tensors(batch: Structure) -> Structure:
         if leaf is None or isinstance(leaf, Tensor):
             return leaf
         array = to_array(leaf, "x")
-        return Tensor(array, registry.active()) if is_of_text(array) else from_numpy(array)
+        return from_numpy(array)
 
     return map_batch(convert, batch)
 

@@ -14,7 +14,6 @@ import numpy as np
 from nkeras.backend import registry
 from nkeras.backend.protocol import Backend, Uploads
 from nkeras.core import dtypes
-from nkeras.core.strings import is_of_text
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Structure
 from nkeras.training.data import map_batch, to_array
@@ -61,7 +60,7 @@ def _begin(uploads: Uploads, backend: Backend, batch: Structure) -> Callable[[],
         if leaf is None or isinstance(leaf, Tensor):
             return leaf
         array = to_array(leaf, "x")
-        if is_of_text(array):
+        if array.dtype == object:  # text
             return array
         name = dtypes.standardize(array.dtype)
         if name not in backend.dtypes:  # who computes with it says so

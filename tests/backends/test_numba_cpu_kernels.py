@@ -491,7 +491,10 @@ def all_cases():
 
 CASES = {label: (name, arrays, static) for label, name, arrays, static in all_cases()}
 every_case = pytest.mark.parametrize("label", CASES)
-OF_TEXT = {name for name, one in PRIMITIVES.items() if one.takes_text} | {"text_counter"}
+OF_TEXT = {name for name, one in PRIMITIVES.items() if one.takes_text} | {
+    "pack_text",
+    "text_counter",
+}
 WITHOUT_FLOATS = {"reduce_any", "reduce_all", "random_bits", *OF_TEXT}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nkeras.backend.packed import PackedText
 from nkeras.backend.text import Table, Tokens
 from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.kernels import KERNELS
@@ -39,7 +40,11 @@ HASHES = {
 }
 
 
-def counted(kernels: Any, how: Tokens, *batches: tuple[np.ndarray, int]) -> dict[bytes, Any]:
+def packed(*rows: str | bytes) -> PackedText:
+    return REFERENCE["pack_text"](list(rows))
+
+
+def counted(kernels: Any, how: Tokens, *batches: tuple[PackedText, int]) -> dict[bytes, Any]:
     counter = kernels["text_counter"](how=how)
     for x, rows in batches:
         counter.add(x, rows)
@@ -47,10 +52,43 @@ def counted(kernels: Any, how: Tokens, *batches: tuple[np.ndarray, int]) -> dict
     return dict(zip(words, zip(counts.tolist(), documents.tolist(), strict=True), strict=True))
 
 
+FORMS: list[Any] = [
+    ["a", "", "Größe €😀", "\x00b\x00"],
+    ["a", "b" * 100, "", *["c"] * 40],
+    ["a", b"\xff", b"", "\ud800"],
+    [],
+    [""],
+    np.array([["a", "Größe €😀 \x7f\x80\u07ff\u0800\uffff"], ["", "b\x00c"]]),
+    np.array(["ab", ""])[::-1],
+    np.array([["x", "é"]]).astype(">U3"),
+    np.array([b"a\xff", b"", b"\x00bc"]),
+    np.array([["a", b"b"], ["", "ß"]], object),
+    np.array("a"),
+    np.zeros((0, 2), "U3"),
+]
+if hasattr(np, "dtypes") and hasattr(np.dtypes, "StringDType"):
+    FORMS.append(np.array([["a", "Größe"]], np.dtypes.StringDType()))
+
+
+@pytest.mark.parametrize("rows", FORMS, ids=repr)
+def test_packing(rows: Any) -> None:
+    found, wanted = KERNELS["pack_text"](rows), REFERENCE["pack_text"](rows)
+    assert found.shape == wanted.shape
+    assert found.rows() == wanted.rows()
+    assert not found.data[-64:].any()
+
+
+@pytest.mark.parametrize("rows", [["a", 1], [None], np.array(["a", None], object)])
+def test_what_is_no_text_is_not_packed(rows: Any) -> None:
+    for kernels in (KERNELS, REFERENCE):
+        with pytest.raises(TypeError):
+            kernels["pack_text"](rows)
+
+
 @pytest.mark.parametrize("how", [*HOWS, Tokens(split="ended")], ids=str)
 def test_counting(how: Tokens) -> None:
-    x = ENDED if how.split == "ended" else TEXTS
-    batches = [(x, 1), (x[:2].reshape(1, 2), 2), (x[::-1], 1), (x[:0], 1)]
+    x = packed(*(ENDED if how.split == "ended" else TEXTS))
+    batches = [(x, 1), (x[None, :2], 2), (x[::-1], 1), (x[:0], 1)]
     found = counted(KERNELS, how, *batches)
     assert found == counted(REFERENCE, how, *batches)
     assert found
@@ -61,7 +99,7 @@ def test_counting_grows() -> None:
     random = np.random.default_rng(0)
     words = [f"{'w' * (i % 40)}{i}" for i in range(20_000)]
     rows = [" ".join(random.choice(words, 300)) for _ in range(100)]
-    batches = [(np.array(rows, object), 1), (np.array([" ".join(words)], object), 1)]
+    batches = [(packed(*rows), 1), (packed(" ".join(words)), 1)]
     how = Tokens(split="whitespace")
     assert counted(KERNELS, how, *batches) == counted(REFERENCE, how, *batches)
 
@@ -72,7 +110,7 @@ def test_every_length_of_words() -> None:
     words = [b"x" * n for n in (*range(80), 255, 256, 257, 300)]
     words += [b"x" * n + b"\0" for n in range(12)] + [b"y" * 256 + bytes([n]) for n in range(5)]
     table = Table(words, range(len(words)), -1)
-    x = np.array([*words, *[word + b"z" for word in words]], object)
+    x = packed(*words, *[word + b"z" for word in words])
     wanted = [*range(len(words)), *[-1] * len(words)]
     assert KERNELS["lookup_text"](x, table=table).tolist() == wanted
     assert REFERENCE["lookup_text"](x, table=table).tolist() == wanted
@@ -80,7 +118,7 @@ def test_every_length_of_words() -> None:
 
 def test_compiled_hashes_of_every_length() -> None:
     data = bytes(np.random.default_rng(1).integers(0, 256, 400, "uint8"))
-    x = np.array([data[:n] for n in range(400)], object)
+    x = packed(*[data[:n] for n in range(400)])
     for salt in (None, (133, 137), (2**64 - 1, -5)):
         found = KERNELS["hash_text"](x, bins=2**62, salt=salt, mask=None)
         wanted = REFERENCE["hash_text"](x, bins=2**62, salt=salt, mask=None)
@@ -99,7 +137,7 @@ def test_random_rows() -> None:
     random = np.random.default_rng(3)
     letters = np.array(list("abXY  \t\n!.-ßΣ€😀\u00a0"))
     rows = ["".join(random.choice(letters, n)) for n in [*range(100), *[257] * 20]]
-    x = np.array(rows, object)
+    x = packed(*rows)
     known = sorted({word.encode() for row in rows for word in row.lower().split(" ")})[::3]
     table = Table(known, range(len(known)), -1)
     for how in HOWS:

@@ -81,7 +81,7 @@ def test_structures_and_text() -> None:
 
     found = Both()(columns)
     assert found["number"].values.tolist() == [1, 2]
-    assert found["text"].values.tolist() == [b"x", b"y"]
+    assert found["text"].values.tolist() == ["x", "y"]
 
 
 def test_single_values_of_a_feature_space() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,9 +54,11 @@ def test_what_becomes_a_tensor(value: Any, backend: str) -> None:
     assert tensor.to("numpy").numpy().tolist() == WORDS
 
 
-def test_bytes_stay_bytes_and_scalars_are_of_rank_0() -> None:
+def test_bytes_and_scalars() -> None:
+    """Bytes come back as `str` where they are UTF-8; a scalar is of rank 0."""
     assert ops.convert_to_tensor(np.array([b"a\xff"])).tolist() == [b"a\xff"]
-    assert (text(b"a").item(), ops.convert_to_tensor("a").shape) == (b"a", ())
+    assert text(b"a", "b", b"\xff", "\0").tolist() == ["a", "b", b"\xff", "\0"]
+    assert (text(b"a").item(), ops.convert_to_tensor("a").shape) == ("a", ())
     assert ops.convert_to_tensor([], dtype="string").dtype == "string"
     assert ops.cast(text("a"), str).dtype == "string"
     assert ops.convert_to_tensor(text("a"), dtype="string").tolist() == ["a"]
@@ -67,12 +70,73 @@ def test_tensors_are_copied_and_written() -> None:
     assert "dtype=string" in repr(tensor)
 
 
-def test_reshaping() -> None:
-    assert ops.reshape(text("a", "b"), (2, 1)).tolist() == [["a"], ["b"]]
-    assert ops.expand_dims(text("a", "b"), 0).shape == (1, 2)
-    assert ops.squeeze(ops.convert_to_tensor([["a"]])).tolist() == "a"
+TABLE = [["a", "b", "c"], ["d", "e", "Größe"]]
+MOVES: dict[str, Callable[[Any], Any]] = {
+    "a row": lambda x: x[1],
+    "a column": lambda x: x[:, 0],
+    "from the end": lambda x: x[-1, -2],
+    "steps": lambda x: x[:, ::-2],
+    "an ellipsis and a new axis": lambda x: x[..., None, 1:],
+    "indices": lambda x: x[:, [0, 2]],
+    "reshape": lambda x: x.reshape((3, 2)) if _is_array(x) else ops.reshape(x, (3, -1)),
+    "expand_dims": lambda x: _of(x).expand_dims(x, 1),
+    "squeeze": lambda x: _of(x).squeeze(x[:, :1], 1),
+    "transpose": lambda x: _of(x).transpose(x, (1, 0)),
+    "flip": lambda x: _of(x).flip(x, 1),
+    "concatenate": lambda x: _of(x).concatenate([x, x[:, 1:]], 1),
+    "stack": lambda x: _of(x).stack([x[0], x[1]], 1),
+    "split": lambda x: _of(x).split(x, 3, axis=1)[2],
+    "take": lambda x: _of(x).take(x, np.array([1, 1, 0]), axis=0),
+    "tile": lambda x: _of(x).tile(x, (1, 2)),
+    "repeat": lambda x: _of(x).repeat(x, 2, axis=0),
+    "roll": lambda x: _of(x).roll(x, 1, axis=1),
+    "broadcast_to": lambda x: _of(x).broadcast_to(x[0], (2, 3)),
+}
+
+
+def _is_array(x: object) -> bool:
+    return isinstance(x, np.ndarray)
+
+
+def _of(x: object) -> Any:
+    return np if _is_array(x) else ops
+
+
+@pytest.mark.parametrize("name", MOVES)
+@pytest.mark.parametrize("backend", ["numpy", "numba_cpu"])
+def test_what_moves_elements_moves_text(name: str, backend: str) -> None:
+    array = np.array(TABLE, object)
+    wanted = np.asarray(MOVES[name](array), object)
+    with nkeras.use_backend(backend):
+        found = MOVES[name](ops.convert_to_tensor(array))
+    assert (found.dtype, found.shape) == ("string", wanted.shape)
+    assert found.tolist() == wanted.tolist()
+
+
+def test_texts_of_several_tensors() -> None:
+    x, y = text("a", "long word"), text("Größe")
+    assert ops.concatenate([x[1:], y, x]).tolist() == ["long word", "Größe", "a", "long word"]
+    assert ops.slice_update(x, (1,), y).tolist() == ["a", "Größe"]
+    assert [row.tolist() for row in ops.convert_to_tensor(TABLE)] == TABLE
     with pytest.raises(ValueError, match="2 elements"):
-        ops.reshape(text("a", "b"), (3,))
+        ops.reshape(x, (3,))
+    with pytest.raises(TypeError, match="numbers are needed here"):
+        ops.concatenate([x, [1, 2]])
+
+
+def test_slices_in_models_and_their_plans(tmp_path: Path) -> None:
+    words = nkeras.Input((3,), dtype="string")
+    lookup = layers.StringLookup(vocabulary=["a", "d"])
+    flat = layers.Reshape((3, 1))(layers.Concatenate()([words[:, :1], words[:, -2:]]))
+    model = nkeras.Model(words, [words[:, 0], words[:, ::-1], flat, lookup(words[:, :1])])
+    x = np.array(TABLE)
+    wanted = [x[:, 0].tolist(), x[:, ::-1].tolist(), x[..., None].tolist(), [[1], [2]]]
+    for _ in range(4):
+        assert [y.tolist() for y in model.predict(x, verbose=0)] == wanted
+    assert not model._plans.refusals()
+    model.save(tmp_path / "model.keras")
+    read = nkeras.saving.load_model(tmp_path / "model.keras")
+    assert [y.tolist() for y in read(x)] == wanted
 
 
 GAPS: dict[str, tuple[Callable[[], object], str]] = {
@@ -105,9 +169,7 @@ def test_gaps_are_named(name: str) -> None:
 
 REFUSALS: dict[str, Callable[[Tensor], object]] = {
     "cast": lambda x: ops.cast(x, "int32"),
-    "slice": lambda x: x[0],
-    "concatenate": lambda x: ops.concatenate([x, x]),
-    "transpose": lambda x: ops.transpose(ops.expand_dims(x, 0)),
+    "pad": lambda x: ops.pad(x, 1),
     "An operation on numbers": lambda x: x + 1,
     r"Layer 'numbers' \(Dense\), inputs": lambda x: layers.Dense(2, name="numbers")(
         ops.expand_dims(x, -1)

@@ -44,7 +44,11 @@ def _case(x: Any, *more: Any, **static: Any) -> Case:
 
 _COUNTS: dict[str, Any] = {"table": TABLES[0], "depth": 9, "dtype": "float32"}
 CASES: dict[str, list[Case]] = {
-    "reshape_text": [_case(WORDS, shape=(2, 3))],
+    "move_text": [
+        _case(WORDS, move="reshape", static={"shape": (2, 3)}),
+        _case(WORDS, WORDS[::-1], move="concatenate", static={"axis": 1}),
+        _case(WORDS, np.array([[2], [0]]), move="take", static={"axis": 0}),
+    ],
     "lookup_text": [_case(WORDS, table=table) for table in TABLES],
     "text_at": [_case(np.array([[0, 2], [7, -1]]), words=Words(["a", "b", "c"], "?"))],
     "hash_text": [

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from nkeras.backend.packed import PackedText
 from nkeras_numba_cpu import threads
 from nkeras_numba_cpu.compile import native, workers
 from nkeras_numba_cpu.compile.waiting import Batch, Launch, Memory, Missing, Resolve, Run, Span
@@ -131,7 +132,7 @@ def put_off(resolve: Resolve, *arguments: Any) -> bool:
         return True
 
 
-def settle(*arrays: np.ndarray | None) -> None:
+def settle(*arrays: np.ndarray | PackedText | None) -> None:
     """Run the launches that were put off.
 
     Args:

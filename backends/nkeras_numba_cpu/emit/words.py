@@ -91,6 +91,7 @@ def _first_bit(typingctx, bits):
     return types.int64(types.uint64), codegen
 
 
+zeros_at: Any = _finder(((0, 0),))
 spaces_at: Any = _finder(_SPACES)
 punctuation_at: Any = _finder(_PUNCTUATION)
 copy_block: Any = intrinsic(_copy)

@@ -41,14 +41,14 @@ def _mix(u, v, factor):
 
 @inner
 def _up_to_16(data, place, size):
-    factor = _K2 + _U(size) * _U(2)
-    if size >= 8:
-        a, b = word64_at(data, place) + _K2, word64_at(data, place + size - 8)
-        c = _rotate(b, 37) * factor + a
-        return _mix(c, (_rotate(a, 25) + b) * factor, factor)
-    if size >= 4:
-        a = word32_at(data, place)
-        return _mix(_U(size) + (a << _U(3)), word32_at(data, place + size - 4), factor)
+    if size >= 4:  # both ways are computed: a wrong guess which one it is costs more
+        factor = _K2 + _U(size) * _U(2)
+        a, b = word64_at(data, place) + _K2, word64_at(data, place + max(size - 8, 0))
+        c, d = _rotate(b, 37) * factor + a, (_rotate(a, 25) + b) * factor
+        e, f = word32_at(data, place), word32_at(data, place + size - 4)
+        is_long = size >= 8
+        u = c if is_long else _U(size) + (e << _U(3))
+        return _mix(u, d if is_long else f, factor)
     if size > 0:
         y = byte_at(data, place) + (byte_at(data, place + (size >> 1)) << _U(8))
         z = _U(size) + (byte_at(data, place + size - 1) << _U(2))

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nkeras.backend.text import END, Packed, Tokens
+from nkeras.backend.packed import PackedText
+from nkeras.backend.text import END, Tokens
 from nkeras_numba_cpu.compile.options import inner
 from nkeras_numba_cpu.emit.words import BLOCK, copy_block, first_bit, punctuation_at, spaces_at
-from nkeras_numba_cpu.kernels.words import cell_of, first_of, hash_of, number_of, put
+from nkeras_numba_cpu.kernels.words import cell_of, ends_of, inlined, number_of, put
 from nkeras_numba_cpu.launch.tasks import tasks
 from nkeras_numba_cpu.memory.allocation import own
 
@@ -45,24 +46,30 @@ class Cutting(NamedTuple):
 
 
 class Room(NamedTuple):
-    """Where rows are worked on: each lies behind `start + row * BLOCK`, or behind twice that.
+    """Where rows are worked on: each lies behind its place, or behind twice that.
 
     Attributes:
+        places: of the rows.
         own: standardized rows.
         marks: where each token begins and ends, behind the beginning of the row; twice as far.
         joined: the tokens with spaces between them; twice as far.
     """
 
+    places: np.ndarray
     own: np.ndarray
     marks: np.ndarray
     joined: np.ndarray
 
 
-def room(packed: Packed, how: Cutting) -> Room:
+def room(text: PackedText, how: Cutting) -> Room:
     """Room for all rows."""
-    size = int(packed.offsets[-1]) + BLOCK * len(packed.offsets)
+    bounds = text.bounds()
+    places = np.zeros(len(bounds) + 1, np.int64)
+    np.cumsum(bounds[:, 1] - bounds[:, 0] + BLOCK, out=places[1:])
+    size = int(places[-1]) + BLOCK
     joined = 2 * size if how.sizes.size else 1
-    return Room(own((size,), np.uint8), own((2 * size,), np.int32), own((joined,), np.uint8))
+    made = own((size,), np.uint8), own((2 * size,), np.int32), own((joined,), np.uint8)
+    return Room(places, *made)
 
 
 def cutting(how: Tokens) -> Cutting:
@@ -152,11 +159,11 @@ def _joined(own, base, marks, count, joined):
 
 
 @inner
-def _cut(data, r, offsets, how, room):
+def _cut(data, r, bounds, how, room):
     """Standardize a row and mark its tokens; how many there are."""
-    own, marks, joined = room
-    base = offsets[r] + r * BLOCK
-    size = _standardized(data, offsets[r], offsets[r + 1], how, own, base)
+    places, own, marks, joined = room
+    base = places[r]
+    size = _standardized(data, bounds[r, 0], bounds[r, 1], how, own, base)
     count = _mark(own, base, size, how[2], marks, 2 * base)
     if how[3].size:
         _joined(own, base, marks, count, joined)
@@ -164,17 +171,17 @@ def _cut(data, r, offsets, how, room):
 
 
 @tasks
-def count_tokens(task, rows, data, offsets, how, room, result):
+def count_tokens(task, rows, data, bounds, how, room, result):
     sizes = how[3]
     for r in range(task * rows, min(task * rows + rows, result.size)):
-        found = _cut(data, r, offsets, how, room)
+        found = _cut(data, r, bounds, how, room)
         total = found if sizes.size == 0 else 0
         for size in sizes:
             total += max(found - size + 1, 0)
         result[r] = total
 
 
-@inner
+@inlined
 def _note(row, count, number, way):
     """Put the number of a row's token down, or count it, or that there is one."""
     if way == _NUMBERS:
@@ -184,12 +191,12 @@ def _note(row, count, number, way):
 
 
 @inner
-def _number_row(data, r, offsets, how, room, table, way, row):
+def _number_row(data, r, bounds, how, room, table, way, row):
     """Number the tokens of a row, as many as there is room for; how many there are."""
     sizes = how[3]
-    own, marks, joined = room
+    places, own, marks, joined = room
     most = row.size if way == _NUMBERS else np.iinfo(np.int64).max
-    found, base = _cut(data, r, offsets, how, room), offsets[r] + r * BLOCK
+    found, base = _cut(data, r, bounds, how, room), places[r]
     if sizes.size == 0:
         found = min(found, most)
         for i in range(found):
@@ -207,75 +214,78 @@ def _number_row(data, r, offsets, how, room, table, way, row):
 
 
 @tasks
-def number_tokens(task, rows, data, offsets, how, room, table, fill, result):
+def number_tokens(task, rows, data, bounds, how, room, table, fill, result):
     for r in range(task * rows, min(task * rows + rows, result.shape[0])):
         row = result[r]
-        count = _number_row(data, r, offsets, how, room, table, _NUMBERS, row)
+        count = _number_row(data, r, bounds, how, room, table, _NUMBERS, row)
         for i in range(count, row.size):
             row[i] = fill
 
 
 @tasks
-def add_tokens(task, rows, data, offsets, how, room, table, binary, result):
+def add_tokens(task, rows, data, bounds, how, room, table, binary, result):
     for r in range(task * rows, min(task * rows + rows, result.shape[0])):
         row = result[r]
         for i in range(row.size):
             row[i] = 0
         way = _BINARY if binary else _COUNTS
-        _number_row(data, r, offsets, how, room, table, way, row)
+        _number_row(data, r, bounds, how, room, table, way, row)
 
 
-@inner
-def _tally(buffer, begin, size, document, words, starts, cells, tallies, state):
-    """Count a token: as one more of its word, or as a new word."""
-    first = first_of(buffer, begin, size)
-    code = hash_of(buffer, begin, size, first)
-    cell = cells[cell_of(buffer, begin, size, first, code, words, starts, cells)]
-    if cell[0] == 0:
-        word = state[0]
+@inlined
+def _tally(buffer, begin, size, document, words, known, cells, state):
+    """Count a token: as one more of its word, or as a new word.
+
+    Of a word is known how often it was there, in how many documents, and the last one's number + 1.
+    """
+    first, last = ends_of(buffer, begin, size)
+    i = cell_of(buffer, begin, size, first, last, words, known, cells)
+    if cells[i, 0] == 0:
+        word, place = state[0], _used(known, state)
+        put(cells, i, word, size, first, last)
+        for k in range(size):
+            words[place + k] = buffer[begin + k]
+        known[word, 0], known[word, 1] = place, place + size
         state[0] = word + 1
-        put(cell, word, size, first, code, word)
-        place = starts[word]
-        for i in range(size):
-            words[place + i] = buffer[begin + i]
-        starts[word + 1] = place + size
-        tallies[word, 0] = tallies[word, 1] = 0
-        tallies[word, 2] = -1
-    tally = tallies[np.int64(cell[3])]
-    tally[0] += 1
-    if tally[2] != document:
-        tally[2] = document
-        tally[1] += 1
+    cells[i, 3] += np.uint64(1)
+    cells[i, 4] += np.uint64(cells[i, 5] != np.uint64(document + 1))  # no branch: it is random
+    cells[i, 5] = np.uint64(document + 1)
+
+
+@inlined
+def _used(known, state):
+    """Bytes of the words that there are."""
+    return known[state[0] - 1, 1] if state[0] > 0 else 0
 
 
 @tasks
-def tally_rows(task, data, offsets, how, room, together, words, starts, cells, tallies, state):
+def tally_rows(task, data, bounds, how, room, together, words, known, cells, state):
     """Count the tokens of rows from `state[1]` on, as far as there is room.
 
     state: how many words there are, the next row, the document of the first row.
     """
     sizes = how[3]
-    own, marks, joined = room
+    places, own, marks, joined = room
     widths = 0 if sizes.size else 1
     for size in sizes:
         widths += size
-    while state[1] < offsets.size - 1:
+    while state[1] < bounds.shape[0]:
         r = state[1]
-        length, base = offsets[r + 1] - offsets[r], offsets[r] + r * BLOCK
+        length, base = bounds[r, 1] - bounds[r, 0], places[r]
         if 2 * (state[0] + (length + 1) * max(sizes.size, 1)) > cells.shape[0]:
             return
-        if starts[state[0]] + widths * (2 * length + 1) + 8 > words.size:
+        if _used(known, state) + widths * (2 * length + 1) + 8 > words.size:
             return
         document = state[2] + r // together
-        found = _cut(data, r, offsets, how, room)
+        found = _cut(data, r, bounds, how, room)
         if sizes.size == 0:
             for i in range(found):
                 place, end = marks[2 * base + 2 * i], marks[2 * base + 2 * i + 1]
                 begin, size = base + place, np.int64(end - place)
-                _tally(own, begin, size, document, words, starts, cells, tallies, state)
+                _tally(own, begin, size, document, words, known, cells, state)
         for width in sizes:
             for i in range(found - width + 1):
                 place, end = marks[2 * base + 2 * i], marks[2 * base + 2 * (i + width) - 1]
                 begin, size = 2 * base + place, np.int64(end - place)
-                _tally(joined, begin, size, document, words, starts, cells, tallies, state)
+                _tally(joined, begin, size, document, words, known, cells, state)
         state[1] = r + 1

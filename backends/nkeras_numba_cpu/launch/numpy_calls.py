@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from nkeras.backend.packed import PackedText
 from nkeras_numba_cpu.compile import ahead
 from nkeras_numba_cpu.memory.allocation import empty
 from nkeras_numba_cpu.memory.capture import current
 
+_Array: TypeAlias = "np.ndarray | PackedText"
 
-def by_numpy(function: Callable[..., Any], *arrays: np.ndarray | None, **static: Any) -> Any:
+
+def by_numpy(function: Callable[..., Any], *arrays: _Array | None, **static: Any) -> Any:
     """The result of a function of NumPy, a new array or a tuple of such.
 
     A kernel must not work on values in any other way; see docs/kernels.md.
@@ -29,7 +32,7 @@ def by_numpy(function: Callable[..., Any], *arrays: np.ndarray | None, **static:
 
 
 def _called(
-    function: Callable[..., Any], arrays: Sequence[np.ndarray | None], static: Mapping[str, Any]
+    function: Callable[..., Any], arrays: Sequence[_Array | None], static: Mapping[str, Any]
 ) -> Any:
     with np.errstate(all="ignore"):  # NaN and infinity are values here, and no accidents
         return function(*arrays, **static)
@@ -50,9 +53,9 @@ def run_now(kernel: Callable[..., None], count: int, work: int, *arguments: Any)
         function(*given)
 
 
-def _place(made: np.ndarray) -> np.ndarray:
-    """Where each replay puts a result; the objects of text may not lie in memory of the plan."""
-    return made.copy() if made.dtype.hasobject else empty(made.shape, made.dtype)
+def _place(made: _Array) -> _Array:
+    """Where each replay puts a result; text does not lie in memory of the plan."""
+    return made.copy() if isinstance(made, PackedText) else empty(made.shape, made.dtype)
 
 
 def write(source: Any, target: np.ndarray) -> None:
@@ -71,12 +74,12 @@ def _written(source: Any, target: np.ndarray) -> tuple[Callable[..., Any], tuple
 
 def _compute(
     function: Callable[..., Any],
-    arrays: Sequence[np.ndarray | None],
+    arrays: Sequence[_Array | None],
     static: Mapping[str, Any],
-    targets: Sequence[np.ndarray | None],
+    targets: Sequence[_Array | None],
 ) -> None:
     result = _called(function, arrays, static)
     results = result if isinstance(result, tuple) else (result,)
     for target, made in zip(targets, results, strict=True):
         if target is not None:
-            np.copyto(target, made)
+            target[...] = made

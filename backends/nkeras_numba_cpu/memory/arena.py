@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from nkeras.backend.packed import PackedText
 from nkeras.backend.protocol import Span
 
 ALIGNMENT = 64  # a cache line, and the widest vector register
@@ -119,14 +120,18 @@ def aligned(size: int) -> np.ndarray:
     return memory[first : first + size]
 
 
-def address(array: np.ndarray) -> int:
-    """Where the first element lies."""
+def address(array: np.ndarray | PackedText) -> int:
+    """Where the first element lies; text is in no memory of plans."""
+    if isinstance(array, PackedText):
+        return 0
     return array.__array_interface__["data"][0]
 
 
-def bounds(array: np.ndarray) -> tuple[int, int]:
+def bounds(array: np.ndarray | PackedText) -> tuple[int, int]:
     """The first byte of an array and the one behind its last."""
     low = high = address(array)
+    if isinstance(array, PackedText):
+        return low, high
     for size, stride in zip(array.shape, array.strides, strict=True):
         if stride < 0:
             low += (size - 1) * stride

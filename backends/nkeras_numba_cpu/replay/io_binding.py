@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nkeras.backend.packed import PackedText
 from nkeras.backend.protocol import Step
 from nkeras_numba_cpu.memory.allocation import empty
 
@@ -119,7 +120,7 @@ class _Moves:
 
 
 def _is_large(array: np.ndarray) -> bool:
-    return array.nbytes >= LARGE and not array.dtype.hasobject  # text has no bytes to look at
+    return not isinstance(array, PackedText) and array.nbytes >= LARGE
 
 
 def _can_stand_in(array: np.ndarray, place: np.ndarray) -> bool:

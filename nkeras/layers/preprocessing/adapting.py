@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from nkeras.core.errors import is_a, refuse, short
+from nkeras.core.strings import begins_with_text
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Structure
 from nkeras.core.variable import Variable
@@ -26,7 +27,7 @@ def is_one_array(data: object) -> bool:
     if isinstance(data, (np.ndarray, Tensor, Variable)):
         return True
     if isinstance(data, (list, tuple)):
-        return bool(data) and _is_plain(data)
+        return begins_with_text(data) or (bool(data) and _is_plain(data))
     return hasattr(data, "__array__") and not isinstance(data, (type, str))
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nkeras import ops
-from nkeras.backend.text import to_bytes
+from nkeras.backend.packed import to_bytes
 from nkeras.core import config, dtypes
 from nkeras.core.configurable import ANY
 from nkeras.core.errors import is_a, short

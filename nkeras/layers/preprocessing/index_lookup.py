@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from nkeras import ops
-from nkeras.backend.text import Tokens, Words, to_bytes, to_text
+from nkeras.backend.packed import to_bytes, to_texts
+from nkeras.backend.text import Tokens, Words
 from nkeras.core import config as settings
 from nkeras.core import dtypes
 from nkeras.core.configurable import ANY
@@ -113,6 +113,11 @@ class IndexLookup(DataLayer):
         """A layer from what `get_config` returned."""
         vocabularies.refuse_path(config, cls.__name__)
         return super().from_config(config)
+
+    @property
+    def input_dtype(self) -> str:
+        """The dtype of what is looked up."""
+        return "int64" if self.invert else self.vocabulary_dtype
 
     # The vocabulary.
 
@@ -235,15 +240,11 @@ class IndexLookup(DataLayer):
             self._table = self._inverted_table()
         else:
             kind = TextTable if self.vocabulary_dtype == STRING else IntegerTable
-            self._table = kind(self._numbers(), self._unknown())
-
-    def _numbers(self) -> dict[Token, int]:
-        """The index of each term."""
-        start = self._token_start()
-        numbers = {token: start + i for i, token in enumerate(self._tokens)}
-        if self.mask_token is not None:
-            numbers[self.mask_token] = 0 if self.output_mode == "int" else _DROPPED
-        return numbers
+            numbers = np.arange(len(tokens)) + self._token_start()
+            if self.mask_token is not None:
+                tokens = [*tokens, self.mask_token]
+                numbers = np.append(numbers, 0 if self.output_mode == "int" else _DROPPED)
+            self._table = kind(tokens, numbers, self._unknown())
 
     def _unknown(self) -> Unknown:
         index = self._oov_start() if self.num_oov_indices else _UNKNOWN
@@ -281,17 +282,18 @@ class IndexLookup(DataLayer):
         """
         self.reset_state()
         for batch in batches_of(data, type(self).__name__, steps):
-            terms = self._terms(batch)
-            is_column = is_one_array(data) and terms.ndim == 1
-            self.update_state(terms[:, None] if is_column else terms)
+            self._count(self._terms(batch), is_column=is_one_array(data))
         self.finalize_state()
 
     def update_state(self, data: Any) -> None:
         """Count the terms of a batch; an array of one dimension is one document."""
-        terms = self._terms(data)
-        self.count_texts(terms, terms.shape[0] if terms.ndim > 1 else 1)
+        self._count(self._terms(data), is_column=False)
 
-    def count_texts(self, terms: np.ndarray, documents: int) -> None:
+    def _count(self, terms: Any, is_column: bool) -> None:
+        rank = len(terms.shape)
+        self.count_texts(terms, terms.shape[0] if rank > 1 or (is_column and rank) else 1)
+
+    def count_texts(self, terms: Any, documents: int) -> None:
         """Count an array that holds so many documents."""
         self._check_adaptable()
         if terms.size:
@@ -311,12 +313,12 @@ class IndexLookup(DataLayer):
                 "`set_vocabulary`."
             )
 
-    def _terms(self, data: Any) -> np.ndarray:
-        """A batch as the counter takes it."""
+    def _terms(self, data: Any) -> Any:
+        """A batch as the counter takes it: an array of integers, or packed text."""
         tensor = to_tensor(data)
         owner = f"{type(self).__name__}.adapt()"
         self._check_kind(tensor.dtype, self.vocabulary_dtype == STRING, owner)
-        return tensor.numpy()
+        return tensor.on_host()
 
     def _check_kind(self, dtype: str, takes_text: bool, owner: str) -> None:
         if dtype != STRING and takes_text:
@@ -337,26 +339,23 @@ class IndexLookup(DataLayer):
             if self._table is not None:
                 self._frozen_vocab_size = self.vocabulary_size()
             return
-        special = [
-            to_bytes(token) if self.vocabulary_dtype == STRING else token
+        is_text = self.vocabulary_dtype == STRING
+        special = {
+            to_bytes(token) if is_text else token
             for token in (self.mask_token, self.oov_token)
             if token is not None
-        ]
-        found = [
-            entry
-            for entry in zip(counts.tolist(), terms, documents.tolist(), strict=True)
-            if entry[1] not in special
-        ]
-        found.sort(key=operator.itemgetter(0, 1), reverse=True)
+        }
+        by_term = sorted(range(len(terms)), key=terms.__getitem__, reverse=True)
+        order = sorted(by_term, key=counts.tolist().__getitem__, reverse=True)
+        found = [i for i in order if terms[i] not in special]
         if self.max_tokens is not None:
             found = found[: self.max_tokens - self._token_start()]
         weights = None
         if self.output_mode == "tf_idf":
-            in_documents = np.array([entry[2] for entry in found], "float64")
-            weights = np.log(1.0 + self._num_documents / (1.0 + in_documents))
+            weights = np.log(1.0 + self._num_documents / (1.0 + documents[found]))
             weights = self._padded(weights, self._token_start())
-        is_text = self.vocabulary_dtype == STRING
-        self._take([to_text(term) if is_text else term for _, term, _ in found], weights)
+        learned: list[Any] = [terms[i] for i in found]
+        self._take([*to_texts(learned)] if is_text else learned, weights)
         self.reset_state()
 
     def reset_state(self) -> None:
@@ -425,7 +424,7 @@ class IndexLookup(DataLayer):
         is_known = ops.logical_and(inputs >= 0, inputs < count)
         return ops.take(table, ops.where(is_known, ops.cast(inputs, "int32"), count))
 
-    def _check_known(self, inputs: np.ndarray, indices: np.ndarray) -> None:
+    def _check_known(self, inputs: Any, indices: np.ndarray) -> None:
         unknown = inputs[indices == _UNKNOWN]
         if unknown.size:
             raise ValueError(

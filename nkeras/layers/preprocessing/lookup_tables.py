@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from nkeras import ops
-from nkeras.backend.text import Salt, Table, to_bytes
+from nkeras.backend.text import Salt, Table
 from nkeras.core.tensor import Tensor
 from nkeras.ops import text
 
@@ -41,10 +42,9 @@ class LookupTable(Protocol):
 class TextTable:
     """Indices of text."""
 
-    def __init__(self, numbers: dict[Any, int], unknown: Unknown) -> None:
-        words = [to_bytes(token) for token in numbers]
+    def __init__(self, terms: Sequence[Any], numbers: np.ndarray, unknown: Unknown) -> None:
         only, first, buckets, _, salt = unknown
-        self.table = Table(words, [*numbers.values()], only, first, buckets, salt)
+        self.table = Table(terms, numbers, only, first, buckets, salt)
 
     def __call__(self, x: Tensor) -> Tensor:
         """The index of each text."""
@@ -54,11 +54,11 @@ class TextTable:
 class IntegerTable:
     """Indices of integers, by operations that every backend has."""
 
-    def __init__(self, numbers: dict[Any, int], unknown: Unknown) -> None:
-        keys = np.array([*numbers], np.int64)
+    def __init__(self, terms: Sequence[Any], numbers: np.ndarray, unknown: Unknown) -> None:
+        keys = np.array(terms, np.int64)
         order = np.argsort(keys)
         self._keys = keys[order]
-        self._numbers = np.array([*numbers.values()], np.int64)[order]
+        self._numbers = numbers[order]
         self._unknown = unknown
 
     def __call__(self, x: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nkeras import ops
-from nkeras.backend.text import END, PUNCTUATION, Tokens, to_bytes
+from nkeras.backend.packed import to_bytes
+from nkeras.backend.text import END, PUNCTUATION, Tokens
 from nkeras.core import config as settings
 from nkeras.core.configurable import ANY
 from nkeras.core.errors import is_a, short
@@ -184,6 +185,11 @@ class TextVectorization(DataLayer):
     def _vocabulary_size(self) -> int:
         return self.vocabulary_size()
 
+    @property
+    def input_dtype(self) -> str:
+        """That of text."""
+        return STRING
+
     def build(self, input_shape: PartialShape) -> None:
         """There are no weights to make."""
 
@@ -237,7 +243,7 @@ class TextVectorization(DataLayer):
         is_flat = self.split is None and self.ngrams is None
         documents = texts.shape[0] if is_flat and len(texts.shape) > 1 else 1
         documents = documents if is_flat else math.prod(rows.shape)
-        self._lookup_layer.count_texts(rows.numpy(), documents)
+        self._lookup_layer.count_texts(rows.on_host(), documents)
 
     def finalize_state(self) -> None:
         """Make the vocabulary of what was counted."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from nkeras.backend.text import to_bytes, to_text
+from nkeras.backend.packed import to_bytes, to_text
 from nkeras.core.errors import is_a, short
 from nkeras.core.files import replacing
 from nkeras.core.strings import STRING, check_text, is_text, text_array
@@ -135,7 +135,7 @@ def refuse_path(config: Config, owner: str) -> None:
 class TokenCounter(Protocol):
     """Counts terms: see `nkeras.backend.text.TextCounter`; integers likewise."""
 
-    def add(self, x: np.ndarray, rows: int) -> None:
+    def add(self, x: Any, rows: int) -> None:
         """Count an array, of which each so many elements are a document."""
         ...
 

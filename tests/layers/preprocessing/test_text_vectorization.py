@@ -220,6 +220,15 @@ def test_training_on_strings_by_plans(tmp_path: Path) -> None:
     np.testing.assert_allclose(read.predict(texts.tolist(), verbose=0, batch_size=8), wanted)
 
 
+def test_the_first_layer_of_a_model_without_an_input() -> None:
+    layer = TextVectorization(output_sequence_length=3, vocabulary=["baz", "bar", "foo"])
+    model = nkeras.Sequential([layer, layers.Embedding(5, 4)])
+    assert model(np.array([["foo qux bar"], ["qux baz"]])).shape == (2, 3, 4)
+    back = layers.StringLookup(vocabulary=["a"], invert=True)
+    model = nkeras.Sequential([layers.StringLookup(vocabulary=["a"]), back])
+    assert model.predict(np.array([["a"], ["b"]]), verbose=0).tolist() == [["a"], ["[UNK]"]]
+
+
 def test_texts_of_any_length_run_without_a_plan() -> None:
     """The longest text of a batch decides the shape: that is said, and results are right."""
     model = _model(output_sequence_length=None)
