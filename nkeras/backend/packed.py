@@ -61,7 +61,8 @@ class PackedText:
         bounds = self.bounds()
         first = bounds.min(initial=self.data.size)
         data = self.data[first : bounds.max(initial=0)].tobytes()
-        return [data[begin:end] for begin, end in (bounds - first).tolist()]
+        begins, ends = (bounds - first).T.tolist()
+        return [data[begin:end] for begin, end in zip(begins, ends, strict=True)]
 
     def numpy(self) -> np.ndarray:
         """An array of `str`, or of `bytes` where these are no UTF-8."""

@@ -150,9 +150,9 @@ def _joined(own, base, marks, count, joined):
     for i in range(count):
         place, end = marks[2 * base + 2 * i], marks[2 * base + 2 * i + 1]
         marks[2 * base + 2 * i] = write
-        for k in range(place, end):
-            joined[2 * base + write] = own[base + k]
-            write += 1
+        for k in range(0, end - place, BLOCK):  # what is too much is written over, or behind a row
+            copy_block(own, base + place + k, joined, 2 * base + write + k, False)
+        write += end - place
         marks[2 * base + 2 * i + 1] = write
         joined[2 * base + write] = 32
         write += 1
