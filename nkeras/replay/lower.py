@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from nkeras.backend.protocol import (
@@ -106,6 +107,14 @@ class _Lower:
         self._last_use = _last_uses(graph)
         self._arrays: list[Array] = [None] * len(graph.values)
         self._targets: dict[int, list[_Store]] = {}  # what each live number is given to
+        self._held: set[int] = set()  # values with arrays now that are no variables'
+        self._read: dict[Variable, list[int]] = {}  # the values of each variable
+        for i, value in enumerate(graph.values):
+            if value.kind == "variable":
+                self._read.setdefault(value.source, []).append(i)
+        self._written_by: dict[int, list[tuple[int, Variable]]] = {}  # variables by value, in order
+        for order, (target, i) in enumerate(graph.assigned.items()):
+            self._written_by.setdefault(i, []).append((order, target))
         self._inputs: list[Array] = []
         self._given = given
         self._steps: list[Step] = []
@@ -150,6 +159,7 @@ class _Lower:
             if self._last_use[i] <= position and self._graph.values[i].kind == "computed":
                 self._lowering.release(self._arrays[i])
                 self._arrays[i] = None
+                self._held.discard(i)
 
     def _place_given(self) -> None:
         """Make the arrays that exist before the first kernel runs."""
@@ -170,6 +180,8 @@ class _Lower:
                 self._inputs.append(array)
             elif value.kind == "live":
                 self._arrays[i] = self._number(value.source, value.shape, value.dtype)
+            if value.kind != "variable" and self._arrays[i] is not None:
+                self._held.add(i)
 
     def _call_host(self, step: Host, position: int) -> None:
         arrays = tuple(self._arrays[i] for i in step.inputs)
@@ -233,17 +245,19 @@ class _Lower:
         (self._early if steady else self._once).extend(early)
         for i, array in zip(call.outputs, outputs, strict=True):
             if i is not None:
-                self._arrays[i] = array
+                self._hold(i, array)
                 if all(fixed) and not numbers:
                     self._fixed.add(i)
                     if steady:
                         self._steady.add(i)
-        for target, i in self._graph.assigned.items():
-            if (
-                i in call.outputs
-                and i not in self._fixed
-                and self._may_overwrite(target, i, position)
-            ):
+        written = [
+            (order, target, i)
+            for i in call.outputs
+            if i is not None and i not in self._fixed
+            for order, target in self._written_by.get(i, ())
+        ]
+        for _, target, i in sorted(written, key=itemgetter(0)):
+            if self._may_overwrite(target, i, position):
                 storage, array = target.storage(), self._arrays[i]
                 donated = call.primitive.donated_inputs(call.outputs.index(i))
                 moved = self._lowering.redirect(steps, array, storage, arrays, donated)
@@ -268,7 +282,7 @@ class _Lower:
         for i in stacks:
             if self._last_use[i] > position:
                 value = self._graph.values[i]
-                self._arrays[i] = lowering.place(value.shape, value.dtype)
+                self._hold(i, lowering.place(value.shape, value.dtype))
         inner = _Lower(body, self._backend, lowering, [*places, *given[own:]])
         inner._early = self._early
         same = [i for i, value in enumerate(body.values) if value.kind == "input"][own:]
@@ -285,7 +299,7 @@ class _Lower:
         ]
         moves, kept = self._moves(carried, made[: loop.carries], kinds)
         for i, place in zip(loop.outputs, carried, strict=False):
-            self._arrays[i] = place
+            self._hold(i, place)
         self._steps += [
             (copy_to, (place, array)) for place, array in zip(carried, given, strict=False)
         ]
@@ -332,12 +346,17 @@ class _Lower:
         storage = target.storage()
         if self._arrays[index].shape != storage.shape:
             return False
-        if list(self._graph.assigned.values()).count(index) > 1 or index in self._graph.outputs:
+        if len(self._written_by[index]) > 1 or index in self._graph.outputs:
             return False
+        # Variables do not lie in each other's storages.
         return not any(
-            last > position and i != index and self._overlap(self._arrays[i], storage)
-            for i, last in enumerate(self._last_use)
+            i != index and self._last_use[i] > position and self._overlap(self._arrays[i], storage)
+            for i in (*self._read.get(target, ()), *self._held)
         )
+
+    def _hold(self, index: int, array: Array) -> None:
+        self._arrays[index] = array
+        self._held.add(index)
 
     def _overlap(self, array: Array | None, other: Array) -> bool:
         is_somewhere = array is not None and not isinstance(array, PackedText)
