@@ -37,6 +37,7 @@ _NAMES = {
     "SeedGenerator": "core.random",
     "RematScope": "core.remat",
     "Sequential": "models.sequential",
+    "StatelessScope": "core.stateless",
     "Tensor": "core.tensor",
     "Variable": "core.variable",
     "backends": "backend.registry",

@@ -39,6 +39,7 @@ from nkeras.core.operation import Operation as Operation
 from nkeras.core.policies import DTypePolicy as DTypePolicy
 from nkeras.core.policies import FloatDTypePolicy as FloatDTypePolicy
 from nkeras.core.random import SeedGenerator as SeedGenerator
+from nkeras.core.stateless import StatelessScope as StatelessScope
 from nkeras.core.tape import GradientTape as GradientTape
 from nkeras.core.tensor import Tensor as Tensor
 from nkeras.core.transforms import grad as grad

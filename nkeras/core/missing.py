@@ -77,8 +77,8 @@ _ROWS = (
     ),
     (
         NOT_OFFERED,
-        "states are kept in place; use `nkeras.function`, which needs no scopes",
-        "StatelessScope SymbolicScope",
+        "shapes are inferred without a scope, by `compute_output_spec`",
+        "SymbolicScope",
     ),
     (NOT_OFFERED, "Keras has it for scripts of Keras 2 only", "optimizers.legacy"),
 )

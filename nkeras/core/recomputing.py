@@ -2,13 +2,14 @@
 
 Variables, random seeds and added losses ask `active()` whether such a run goes on. The first run is
 a `Recording`, each further one a `Replaying`: it reads the variables as they were, draws the same
-seeds, and neither its assignments nor its losses reach anything outside.
+seeds, and neither its assignments nor its losses reach anything outside. A `StatelessScope`
+(`core/stateless.py`) is such a run too, with values of the caller's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nkeras.core.scope import Scope
@@ -23,6 +24,10 @@ class Run(Protocol):
 
     def value(self, variable: Variable, current: Tensor) -> Tensor:
         """The value that reading a variable gives."""
+        ...
+
+    def is_own(self, variable: Variable) -> bool:
+        """Whether that value is one the variable has, or had."""
         ...
 
     def keeps(self, variable: Variable, value: Tensor | None) -> bool:
@@ -42,6 +47,10 @@ _run: ContextVar[Run | None] = ContextVar("nkeras_recomputing", default=None)
 active: Callable[[], Run | None] = _run.get
 
 
+enter: Callable[[Run], Token[Run | None]] = _run.set
+leave: Callable[[Token[Run | None]], None] = _run.reset
+
+
 def scope(run: Run) -> Scope[Run | None]:
     """The block in which a run is asked."""
     return Scope(_run, run)
@@ -52,6 +61,7 @@ class Recording:
 
     Attributes:
         values: of the variables that were read before the run assigned them.
+        others: those whose value was not their own.
         seeds: in the order in which they were drawn.
         losses: that layers added.
     """
@@ -59,6 +69,7 @@ class Recording:
     def __init__(self) -> None:
         self._outer = active()
         self._assigned: set[Variable] = set()
+        self.others: set[Variable] = set()
         self.values: dict[Variable, Tensor] = {}
         self.seeds: list[Any] = []
         self.losses: list[Tensor] = []
@@ -73,6 +84,13 @@ class Recording:
         if variable not in self._assigned:
             self.values.setdefault(variable, tensor)
         return tensor
+
+    def is_own(self, variable: Variable) -> bool:
+        """As the run around says."""
+        if self._outer is None or self._outer.is_own(variable):
+            return True
+        self.others.add(variable)
+        return False
 
     def keeps(self, variable: Variable, value: Tensor | None) -> bool:
         """Whether an assignment must not reach the variable."""
@@ -103,6 +121,7 @@ class Replaying:
 
     def __init__(self, recorded: Recording) -> None:
         self._values = recorded.values
+        self._others = recorded.others
         self._seeds = iter(recorded.seeds)
         self._assigned: dict[Variable, Tensor | None] = {}
         self.losses: list[Tensor] = []
@@ -115,6 +134,10 @@ class Replaying:
         """The value that the variable had in the first run at this place."""
         value = self._assigned.get(variable)
         return self._values.get(variable, current) if value is None else value
+
+    def is_own(self, variable: Variable) -> bool:
+        """As in the first run."""
+        return variable not in self._others
 
     def keeps(self, variable: Variable, value: Tensor | None) -> bool:
         """All assignments are kept away from the variable."""

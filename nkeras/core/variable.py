@@ -249,6 +249,14 @@ class Variable(Operators, guards.Guarded):
             )
         return tensor
 
+    def as_value(self, value: TensorLike) -> Tensor:
+        """A tensor that may stand for the value; one of its dtype is taken as it is."""
+        if isinstance(value, Variable):
+            value = value.value
+        if type(value) is Tensor and value.dtype == self._dtype and not self.host:
+            return value
+        return self._convert(value, self._dtype)
+
     def _convert(self, value: Any, dtype: str | None) -> Tensor:
         if isinstance(value, Variable):
             value = value.value
@@ -271,19 +279,21 @@ class Variable(Operators, guards.Guarded):
             return graph.symbolic(self.shape, self.dtype)
         tensor = self._current()
         run = recomputing.active()
+        is_own = run is None or run.is_own(self)
         if run is not None:
             tensor = run.value(self, tensor)
         if tensor.backend is not registry.active():
             tensor = tensor.to(registry.active().name)
-            if not self.host:
+            if is_own and not self.host:
                 self._tensor = tensor
                 if self._storage is not None:
                     self._store(tensor)
-        recorder = observer.active()
-        if recorder is not None:
-            recorder.read(self, tensor)
-        for watching in tape.active():
-            watching.read(self, tensor)
+        if is_own:
+            recorder = observer.active()
+            if recorder is not None:
+                recorder.read(self, tensor)
+            for watching in tape.active():
+                watching.read(self, tensor)
         dtype = _autocast.get()
         if dtype is not None and self.autocast and dtype != tensor.dtype:
             if dtypes.is_floating(tensor.dtype):
@@ -352,13 +362,20 @@ class Variable(Operators, guards.Guarded):
         """Replace the value by its sum with `value`."""
         slices.refuse("a variable is assigned")
         if self.host:
-            number = np.asarray(value)
-            run = recomputing.active()
-            if not graph.tracing() and (run is None or not run.keeps(self, None)):
-                host.on_host(lambda: self._replace(self._seen().data + number))
-            return self
+            return self._count(np.asarray(value))
         with autocast_scope(None):
             return self.assign(self.operators["add"](self.value, value))
+
+    def _count(self, number: np.ndarray) -> Variable:
+        """Add a number to a variable of the host; a plan does so in each replay."""
+        run = recomputing.active()
+        if graph.tracing():
+            return self
+        if run is not None and observer.active() is None:
+            return self.assign(self._seen().numpy() + number)
+        if run is None or not run.keeps(self, None):
+            host.on_host(lambda: self._replace(self._seen().data + number))
+        return self
 
     def _changed(self) -> None:
         global changes
@@ -375,11 +392,7 @@ class Variable(Operators, guards.Guarded):
         """Replace the value by its difference from `value`."""
         slices.refuse("a variable is assigned")
         if self.host:
-            number = np.asarray(value)
-            run = recomputing.active()
-            if not graph.tracing() and (run is None or not run.keeps(self, None)):
-                host.on_host(lambda: self._replace(self._seen().data - number))
-            return self
+            return self._count(-np.asarray(value))
         with autocast_scope(None):
             return self.assign(self.operators["subtract"](self.value, value))
 
@@ -449,6 +462,9 @@ class Variable(Operators, guards.Guarded):
         recorder = observer.active()
         if recorder is not None:
             recorder.fail(f"Python looks at the variable {self.path!r}")
+        run = recomputing.active()
+        if run is not None and not run.is_own(self):
+            return run.value(self, self._current())
         return self._current()
 
     def numpy(self) -> np.ndarray:

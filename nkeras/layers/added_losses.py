@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import get_ident, local
 
-from nkeras.core import graph, observer, recomputing, tree
+from nkeras.core import graph, observer, recomputing, stateless, tree
 from nkeras.core.errors import short
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import TensorLike
@@ -48,8 +48,9 @@ class AddsLosses(Weighted):
     @property
     def losses(self) -> list[Tensor]:
         """Losses added in the last call by this thread, and those of weight regularizers."""
-        found: list[Tensor] = []
-        for layer in self._flatten_layers():
+        scope = stateless.active()
+        found: list[Tensor] = [] if scope is None else list(scope.losses)
+        for layer in self._flatten_layers() if scope is None else ():
             found += layer._own_losses.get(get_ident(), [])
         found += [v.regularizer(v) for v in self.trainable_variables if v.regularizer is not None]
         return found
@@ -60,7 +61,7 @@ class AddsLosses(Weighted):
         _this_thread.has_losses = True
 
     def _clear_losses(self) -> None:
-        if not _this_thread.has_losses:
+        if not _this_thread.has_losses or stateless.active() is not None:
             return
         for layer in self._flatten_layers():
             layer._own_losses.pop(get_ident(), None)

@@ -31,14 +31,14 @@ from nkeras.core.typing import (
 )
 from nkeras.core.variable import Variable, autocast_scope
 from nkeras.layers import calling
-from nkeras.layers.added_losses import AddsLosses
 from nkeras.layers.building import Buildable
 from nkeras.layers.input_spec import InputSpec, assert_input_compatibility
 from nkeras.layers.rematerializing import rematerialized
 from nkeras.layers.shapes import map_shapes, shapes_of
+from nkeras.layers.stateless import CallsStateless
 
 
-class Layer(Operation, Buildable, AddsLosses):
+class Layer(Operation, Buildable, CallsStateless):
     """Parameters and a function of tensors.
 
     A subclass defines `__init__`, `build(input_shape)` if it has weights of its own, and

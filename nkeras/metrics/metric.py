@@ -12,8 +12,9 @@ from nkeras import initializers
 from nkeras.core import config as settings
 from nkeras.core import guards, naming, policies, tree
 from nkeras.core.configurable import Configurable
+from nkeras.core.stateless import StatelessScope, pairs
 from nkeras.core.tensor import Tensor
-from nkeras.core.typing import DTypeLike, InitializerLike, PolicyLike
+from nkeras.core.typing import DTypeLike, InitializerLike, PolicyLike, TensorLike
 from nkeras.core.variable import Variable
 from nkeras.ops.core import zeros
 
@@ -144,6 +145,50 @@ class Metric(Configurable, guards.Guarded):
     def result(self) -> Tensor:
         """The metric's value now, a tensor (or a dict of them); for subclasses."""
         raise NotImplementedError(f"{type(self).__name__} must implement result().")
+
+    def stateless_update_state(
+        self, metric_variables: Sequence[TensorLike], *args: Any, **kwargs: Any
+    ) -> list[Tensor]:
+        """What `update_state` would make of given values; no variable changes.
+
+        Args:
+            metric_variables: values, in the order of `variables`.
+            *args: arguments of `update_state`.
+            **kwargs: arguments of `update_state` by name.
+
+        Returns:
+            The values behind the update.
+
+        Raises:
+            ValueError: the number of values is another one.
+
+        Example:
+            >>> import nkeras
+            >>> metric = nkeras.metrics.Mean()
+            >>> state = metric.stateless_update_state(metric.stateless_reset_state(), [1.0, 3.0])
+            >>> float(metric.stateless_result(state)), float(metric.result())
+            (2.0, 0.0)
+
+        Source: https://keras.io/api/metrics/base_metric/
+        """
+        with self._with_values(metric_variables, "stateless_update_state") as scope:
+            self.update_state(*args, **kwargs)
+        return scope.values(self.variables)
+
+    def stateless_result(self, metric_variables: Sequence[TensorLike]) -> Any:
+        """What `result` gives for given values; see `stateless_update_state`."""
+        with self._with_values(metric_variables, "stateless_result"):
+            return self.result()
+
+    def stateless_reset_state(self) -> list[Tensor]:
+        """The values that `reset_state` would give the variables; see `stateless_update_state`."""
+        with StatelessScope() as scope:
+            self.reset_state()
+        return scope.values(self.variables)
+
+    def _with_values(self, values: Sequence[TensorLike], method: str) -> StatelessScope:
+        owner = f"{type(self).__name__}.{method}"
+        return StatelessScope(pairs(self.variables, values, "metric_variables", owner))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Update with a batch and return the result."""

@@ -22,7 +22,7 @@ import numpy as np
 
 from nkeras.backend import registry
 from nkeras.backend.protocol import Array, SupportsPlans
-from nkeras.core import graph, guards, observer, storage_lock, tape, tree
+from nkeras.core import graph, guards, observer, recomputing, storage_lock, tape, tree
 from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.guards import Guard
 from nkeras.core.host import Choice
@@ -373,6 +373,7 @@ def can_plan() -> bool:
         and observer.active() is None
         and not tape.active()
         and not graph.tracing()
+        and recomputing.active() is None
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +12,10 @@ from nkeras.callbacks.callback_list import LazyLogs
 from nkeras.core import observer, tree
 from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.errors import short, warn
+from nkeras.core.stateless import StatelessScope, pairs
 from nkeras.core.tape import GradientTape
 from nkeras.core.tensor import Tensor, from_numpy
-from nkeras.core.typing import Logs, Structure
+from nkeras.core.typing import Logs, Structure, TensorLike
 from nkeras.layers import calling
 from nkeras.metrics.adding import add_to
 from nkeras.ops.reduction import sum as sum_
@@ -191,6 +192,48 @@ class Steps(Compilation):
         for further in losses[1:]:
             total = total + further
         return total
+
+    def stateless_compute_loss(
+        self,
+        trainable_variables: Sequence[TensorLike],
+        non_trainable_variables: Sequence[TensorLike],
+        metrics_variables: Sequence[TensorLike],
+        x: Structure = None,
+        y: Structure = None,
+        y_pred: Structure = None,
+        sample_weight: Structure = None,
+        training: bool = True,
+    ) -> tuple[Structure, tuple[Sequence[TensorLike], list[Tensor], list[Tensor]]]:
+        """What `compute_loss` gives for given values of the variables, which stay as they are.
+
+        Args:
+            trainable_variables: values, in the order of `model.trainable_variables`.
+            non_trainable_variables: values, in the order of `model.non_trainable_variables`.
+            metrics_variables: values, in the order of `model.metrics_variables`.
+            x: inputs.
+            y: targets.
+            y_pred: the model's outputs.
+            sample_weight: weights of samples or None.
+            training: whether it is for training.
+
+        Returns:
+            `(loss, (trainable_variables, non_trainable_variables, metrics_variables))`.
+
+        Raises:
+            ValueError: there is no loss, or the number of values is another one.
+
+        Source: https://keras.io/guides/custom_train_step_in_jax/
+        """
+        owner = f"{type(self).__name__}.stateless_compute_loss"
+        others, metrics = self.non_trainable_variables, self.metrics_variables
+        given = [
+            *pairs(self.trainable_variables, trainable_variables, "trainable_variables", owner),
+            *pairs(others, non_trainable_variables, "non_trainable_variables", owner),
+            *pairs(metrics, metrics_variables, "metrics_variables", owner),
+        ]
+        with StatelessScope(given) as scope:
+            loss = self._loss_of(x, y, y_pred, sample_weight, training)
+        return loss, (trainable_variables, scope.values(others), scope.values(metrics))
 
     def compute_metrics(
         self, x: Structure, y: Structure, y_pred: Structure, sample_weight: Structure = None

@@ -44,6 +44,10 @@ class _Run:
             self._weights[variable] = Tensor(Value(data.shape, data.dtype, data, path), ONNX)
         return self._weights[variable]
 
+    def is_own(self, variable: Variable) -> bool:
+        """An initializer stands for the variable itself."""
+        return True
+
     def keeps(self, variable: Variable, value: Tensor | None) -> bool:
         """Assignments are noted: there is no state in a file."""
         self.assigned[variable] = value
