@@ -39,6 +39,20 @@ def refuse(argument: str, value: object, expected: str, owner: str) -> NoReturn:
     raise ValueError(f"{owner}: argument `{argument}` must be {expected}. Received: {short(value)}")
 
 
+def refuse_ragged(value: object, owner: str) -> None:
+    """Refuse rows of different lengths, which TensorFlow has tensors for.
+
+    Raises:
+        ValueError: `value` is such a tensor.
+    """
+    if type(value).__name__ == "RaggedTensor":
+        raise ValueError(
+            f"{owner}: nkeras has no ragged tensors. Received: {short(value)}; fill its rows up, "
+            "numbers with `x.to_tensor()`, text with `x.to_tensor('')`: a lookup with "
+            "`mask_token=''` leaves the filling out."
+        )
+
+
 def short(value: object, most: int = 100) -> str:
     """What `repr` says of a value, on one line of so many characters, with its size if cut."""
     kind = type(value).__name__[:20]

@@ -15,7 +15,7 @@ from nkeras.backend.packed import PackedText
 from nkeras.backend.protocol import Array, Backend
 from nkeras.core import config, dtypes, host, observer
 from nkeras.core.compile_ahead import settled
-from nkeras.core.errors import BackendError, short
+from nkeras.core.errors import BackendError, refuse_ragged, short
 from nkeras.core.strings import STRING, blank, is_text, no_numbers, no_text, packed, text_array
 
 if TYPE_CHECKING:
@@ -419,6 +419,7 @@ def _int_name(array: np.ndarray) -> str:
 
 
 def _asarray(value: object) -> np.ndarray:
+    refuse_ragged(value, "A tensor")
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:

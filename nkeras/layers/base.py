@@ -11,7 +11,7 @@ from nkeras import regularizers
 from nkeras.core import dtypes, graph, in_tensorflow, observer, policies, tracebacks, tree
 from nkeras.core.compile_ahead import compile_ahead
 from nkeras.core.configurable import ANY, argument_names
-from nkeras.core.errors import as_bool, nearest, short, warn
+from nkeras.core.errors import as_bool, nearest, refuse_ragged, short, warn
 from nkeras.core.graph import KerasTensor
 from nkeras.core.operation import Operation
 from nkeras.core.primitive import has_symbolic, to_tensor
@@ -323,6 +323,7 @@ class Layer(Operation, Buildable, CallsStateless):
         for leaf in tree.flatten(value):
             if leaf is not None and not isinstance(leaf, (Tensor, KerasTensor)):
                 if not getattr(self, "_allow_non_tensor_positional_args", False):
+                    refuse_ragged(leaf, f"Layer {short(self.name)}")
                     raise ValueError(
                         "Only input tensors may be passed as positional arguments. The argument "
                         f"{short(leaf)} (of type {type(leaf).__name__}) was passed to the "

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from nkeras.core.errors import is_a, refuse, short
+from nkeras.core.errors import is_a, refuse, refuse_ragged, short
 from nkeras.core.strings import begins_with_text
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import Structure
@@ -99,6 +99,7 @@ def _stream(data: AdaptData, owner: str, steps: int | None) -> Iterator[Any]:
             f"{owner}.adapt() learns from one column. Received: a dict with the keys "
             f"{short(list(data))}; pass one of its values, or use `nkeras.utils.FeatureSpace`."
         )
+    refuse_ragged(data, f"{owner}.adapt()")
     if isinstance(data, (str, bytes)) or not hasattr(data, "__iter__"):
         raise TypeError(
             f"{owner}.adapt(): argument `data` must be an array, tensor, list, PyDataset or "

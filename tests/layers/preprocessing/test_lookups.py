@@ -416,3 +416,15 @@ def test_other_kinds_of_input() -> None:
         layers.StringLookup().adapt([1, 2])
     with pytest.raises(TypeError, match="text is needed here"):
         layers.StringLookup(vocabulary=["a"])(nkeras.Input((1,)))
+
+
+def test_rows_of_different_lengths_are_filled_up() -> None:
+    lookup = layers.StringLookup(vocabulary=["a", "b"], output_mode="multi_hot", mask_token="")
+    same(lookup([["a", "b"], ["b", ""]]), [[0, 1, 1], [0, 0, 1]])  # what fills is left out
+
+    class RaggedTensor:
+        """As TensorFlow's."""
+
+    for call in (lookup, lookup.adapt, layers.Dense(2), nkeras.ops.convert_to_tensor):
+        with pytest.raises(ValueError, match=r"no ragged tensors.*to_tensor\(''\)"):
+            call(RaggedTensor())
