@@ -425,6 +425,6 @@ def test_rows_of_different_lengths_are_filled_up() -> None:
     class RaggedTensor:
         """As TensorFlow's."""
 
-    for call in (lookup, lookup.adapt, layers.Dense(2), nkeras.ops.convert_to_tensor):
+    for call in (lookup.adapt, layers.Dense(2), nkeras.ops.convert_to_tensor):
         with pytest.raises(ValueError, match=r"no ragged tensors.*to_tensor\(''\)"):
             call(RaggedTensor())
