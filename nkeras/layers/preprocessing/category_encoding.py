@@ -9,7 +9,7 @@ import numpy as np
 
 from nkeras.core import config, graph
 from nkeras.core.configurable import ANY
-from nkeras.core.errors import is_a, short
+from nkeras.core.errors import cut_text, is_a, short
 from nkeras.core.host import on_host
 from nkeras.core.tensor import Tensor, is_on_host
 from nkeras.core.typing import AllLayerOptions, Unpack
@@ -64,7 +64,7 @@ class CategoryEncoding(DataLayer):
         output_mode = "multi_hot" if output_mode == "binary" else output_mode  # its old name
         if output_mode not in _MODES:
             raise ValueError(
-                f"CategoryEncoding: Unknown arg for output_mode: {short(output_mode)}. "
+                f"CategoryEncoding: Unknown arg for output_mode: {cut_text(str(output_mode), 80)}. "
                 f"It must be one of {_MODES}."
             )
         if num_tokens is None:

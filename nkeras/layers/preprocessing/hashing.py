@@ -13,6 +13,7 @@ from nkeras.core import config, dtypes
 from nkeras.core.configurable import ANY
 from nkeras.core.errors import is_a, short
 from nkeras.core.graph import KerasTensor
+from nkeras.core.primitive import to_tensor
 from nkeras.core.strings import STRING
 from nkeras.core.tensor import Tensor
 from nkeras.core.typing import AllLayerOptions, PartialShape, Unpack
@@ -99,7 +100,8 @@ class Hashing(DataLayer):
 
     def call(self, inputs: Tensor) -> Tensor:
         """The bins, or vectors of them."""
-        return encoded(self._bins(inputs), self.output_mode, self.num_bins, self.compute_dtype)
+        bins = self._bins(to_tensor(inputs))  # a single text is no tensor yet
+        return encoded(bins, self.output_mode, self.num_bins, self.compute_dtype)
 
     def _bins(self, inputs: Tensor) -> Tensor:
         salt = None if self.salt is None else (self.salt[0], self.salt[1])

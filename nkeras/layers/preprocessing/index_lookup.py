@@ -345,9 +345,10 @@ class IndexLookup(DataLayer):
             for token in (self.mask_token, self.oov_token)
             if token is not None
         }
-        by_term = sorted(range(len(terms)), key=terms.__getitem__, reverse=True)
-        order = sorted(by_term, key=counts.tolist().__getitem__, reverse=True)
-        found = [i for i in order if terms[i] not in special]
+        kept = [i for i, term in enumerate(terms) if term not in special]
+        kept.sort(key=terms.__getitem__, reverse=True)
+        found = np.array(kept, np.int64)
+        found = found[np.argsort(-counts[found], kind="stable")].tolist()
         if self.max_tokens is not None:
             found = found[: self.max_tokens - self._token_start()]
         weights = None
@@ -398,6 +399,7 @@ class IndexLookup(DataLayer):
     def call(self, inputs: Tensor) -> Tensor:
         """Indices or vectors; terms where the layer is inverted."""
         table = self.ready_table()
+        inputs = to_tensor(inputs)  # a single term is none yet
         self._check_inputs(inputs.dtype)
         if self.invert:
             return self._terms_at(inputs, table)

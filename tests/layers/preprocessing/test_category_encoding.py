@@ -120,7 +120,7 @@ def test_configurations_are_those_of_keras(oracle: Any) -> None:
         ({"num_tokens": 0}, "`num_tokens` must be >= 1"),
         ({"num_tokens": -1}, "`num_tokens` must be >= 1"),
         ({"num_tokens": 2.5}, "`num_tokens` must be >= 1"),
-        ({"num_tokens": 4, "output_mode": "int"}, "Unknown arg for output_mode: 'int'"),
+        ({"num_tokens": 4, "output_mode": "int"}, "Unknown arg for output_mode: int"),
         ({"num_tokens": 4, "sparse": True}, "`sparse` must be False"),
     ],
 )

@@ -405,6 +405,15 @@ def test_layers_without_a_vocabulary() -> None:
     assert layers.StringLookup().get_vocabulary() == ["[UNK]"]
 
 
+def test_single_terms() -> None:
+    lookup = layers.StringLookup(vocabulary=["a", "b"])
+    for term in ("b", np.array("b"), nkeras.ops.convert_to_tensor([["a", "b"]])[0, 1]):
+        assert (lookup(term).shape, lookup(term).item()) == ((), 2)
+    inverted = layers.StringLookup(vocabulary=["a", "b"], invert=True)
+    assert (inverted(2).shape, inverted(2).item()) == ((), "b")
+    assert layers.Hashing(3)("A").item() == layers.Hashing(3)(["A"])[0].item()
+
+
 def test_other_kinds_of_input() -> None:
     with pytest.raises(TypeError, match=r"'lookup'.*text is needed here.*int32"):
         layers.StringLookup(vocabulary=["a"], name="lookup")([1])
