@@ -3,8 +3,8 @@
     python benchmarks/text.py --peers-python .peers/bin/python
 
 Texts are generated: words as often as Zipf's law has them, with capitals and punctuation. Texts are
-tensors before, in TensorFlow those of a `tf.function`; single words are lists of `str`, which both
-make tensors of. `adapt` learns the vocabulary from the same texts.
+tensors before, in TensorFlow those of a `tf.function`; single words are lists of `str` or arrays,
+which both make tensors of. `adapt` learns the vocabulary from the same texts.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from nkeras.cli.peers import Bar, Row
 
 FRAMEWORKS = ("nkeras", "tensorflow")
 TEXTS, WORDS = 2000, 200
+FORMS = ("a list", "an array of objects", "an array of fixed width")
+ONCE = (Bar(ratio=1),)
 THREE_TIMES = (Bar(ratio=3),)
 
 
@@ -31,7 +33,13 @@ def rows() -> list[Row]:
     ]
     words = TEXTS * WORDS // 4
     found += [
-        Row(f"{case} of a list of {words} words", {"case": case}, samples=words)
+        Row(
+            f"{case} of {form} of {words} words",
+            {"case": case, "form": form},
+            bars=ONCE,
+            samples=words,
+        )
+        for form in FORMS
         for case in ("lookup", "hashing", "salted hashing")
     ]
     return found

@@ -72,6 +72,9 @@ def make(framework: str, case: dict[str, Any]) -> Callable[[], None]:
     split = [word for row in rows[: TEXTS // 4] for word in row.split()]
     called: Any = tf.function(lambda x: layer(x)) if is_tensorflow else layer
     if name not in OPTIONS:
-        return lambda: called(convert(split))
+        kinds = {"a list": None, "an array of objects": object, "an array of fixed width": str}
+        kind = kinds[case["form"]]
+        given = split if kind is None else np.array(split, kind)
+        return lambda: called(convert(given))
     data = convert(rows)
     return lambda: (layer.adapt if name == "adapt" else called)(data)
