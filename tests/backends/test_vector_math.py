@@ -100,7 +100,7 @@ def test_loops_are_vectorised(name):
     kernel = elementwise(SCALARS[name])
     kernel(x)
     (loop,) = (
-        cell.cell_contents[np.dtype(np.float32)]
+        cell.cell_contents[np.dtype(np.float32), ()]
         for cell in kernel.__closure__
         if isinstance(cell.cell_contents, dict)
     )
