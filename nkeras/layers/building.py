@@ -119,7 +119,10 @@ class Buildable(Weighted):
                 self.build(next(iter(shapes.values())))
             self.built = True
             return
-        self.build(**_fit_build(type(self).build, shapes, self.name))
+        if _takes_any_number(type(self).build):
+            self.build(*shapes.values())
+        else:
+            self.build(**_fit_build(type(self).build, shapes, self.name))
 
     def _is_built_by_call(self) -> bool:
         """Whether all weights are those of layers inside, without a `build` of the layer's own."""
@@ -141,6 +144,8 @@ def _building(build: Callable[..., None]) -> Callable[..., None]:
             return None
         bound = _signature_of(build).bind(self, *args, **kwargs)
         shapes = dict(list(bound.arguments.items())[1:])
+        if _takes_any_number(build) and len(args) == 1:
+            shapes = {"input_shape": args[0]}
         outermost = not self._path
         if outermost:
             self._path = (*naming.scope_path(), self.name)
@@ -162,6 +167,12 @@ def _shapes_of_tensors(given: dict[str, object]) -> Config:
         for name, value in given.items()
         if is_tensors(value) and not (name == "mask" or name.endswith("_mask"))
     }
+
+
+def _takes_any_number(build: Callable[..., None]) -> bool:
+    """Whether it is a `build(self, *shapes)`, which gets them in the order of call's arguments."""
+    parameters = _signature_of(build).parameters.values()
+    return any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
 
 
 def _fit_build(build: Callable[..., None], shapes: dict[str, object], name: str) -> Config:

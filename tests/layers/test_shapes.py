@@ -116,3 +116,21 @@ def test_symbolic_and_eager_shapes_agree(
     layer = kind(2, kernel, strides=stride, padding=padding)
     eager = layer(np.ones((2, size, 3), "float32")).shape
     assert layer(nkeras.Input((size, 3))).shape == (None, *eager[1:])
+
+
+def test_build_of_any_number_of_shapes() -> None:
+    class Gathers(nkeras.Layer):
+        def build(self, *shapes: Any) -> None:
+            self.seen = shapes
+            self.inner = layers.Dense(2)
+
+        def call(self, first: Any, second: Any = None) -> Any:
+            return self.inner(first if second is None else first + second)
+
+    one, two, x = Gathers(), Gathers(), np.ones((1, 3), "float32")
+    assert one(x).shape == two(x, x).shape == (1, 2)
+    assert (one.seen, two.seen) == (((1, 3),), ((1, 3), (1, 3)))
+    assert one.get_build_config() == {"input_shape": (1, 3)}
+    again = Gathers()
+    again.build_from_config(one.get_build_config())
+    assert again.seen == one.seen
