@@ -271,7 +271,8 @@ def ask(address: str, **headers: str) -> tuple[int, bytes]:
         with urlopen(Request(address, headers=headers), timeout=20) as answer:
             return answer.status, answer.read()
     except HTTPError as error:
-        return error.code, error.read()
+        with error:
+            return error.code, error.read()
 
 
 def test_the_server_answers_its_own_page_only() -> None:
@@ -302,7 +303,8 @@ def post(address: str, data: bytes, kind: str = "application/json") -> tuple[int
         with urlopen(request, timeout=20) as answer:
             return answer.status, json.loads(answer.read())
     except HTTPError as error:
-        return error.code, error.read().decode()
+        with error:
+            return error.code, error.read().decode()
 
 
 def test_the_server_runs_the_model() -> None:
