@@ -384,13 +384,14 @@ class IndexLookup(DataLayer):
             )
         return depth
 
-    def ready_table(self) -> Any:
-        """What terms are looked up in; a RuntimeError where there is none yet."""
+    def ready_table(self, outer: DataLayer | None = None) -> Any:
+        """What terms are looked up in; a RuntimeError, that names a layer around, without one."""
         if self._table is None:
             if self.output_mode != "int":
                 _ = self.depth  # says more, where it is not known either
+            layer = self if outer is None else outer
             raise RuntimeError(
-                f"Layer {short(self.name)} ({type(self).__name__}) has no vocabulary yet. Call "
+                f"Layer {short(layer.name)} ({type(layer).__name__}) has no vocabulary yet. Call "
                 "`adapt(data)` or `set_vocabulary(terms)` before it is called, or make it with the "
                 "argument `vocabulary`."
             )

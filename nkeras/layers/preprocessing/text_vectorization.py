@@ -258,7 +258,7 @@ class TextVectorization(DataLayer):
     def call(self, inputs: Tensor) -> Tensor:
         """Indices, or vectors."""
         lookup = self._lookup_layer
-        table = lookup.ready_table().table
+        table = lookup.ready_table(self).table
         rows = self._rows(_text(inputs, f"Layer {short(self.name)} (TextVectorization)"))
         flat = ops.reshape(rows, (math.prod(rows.shape),))
         if self.split is None and self.ngrams is None:

@@ -294,5 +294,5 @@ def test_numbers_are_refused_by_name() -> None:
         layer(nkeras.Input((1,)))
     with pytest.raises(TypeError, match=r"TextVectorization.adapt\(\): text is needed"):
         TextVectorization().adapt([1.0, 2.0])
-    with pytest.raises(RuntimeError, match="no vocabulary yet"):
+    with pytest.raises(RuntimeError, match=r"\(TextVectorization\) has no vocabulary yet"):
         TextVectorization()(["a"])
