@@ -161,3 +161,18 @@ def _items(value: Any) -> Iterator[object]:
         return iter(list(value))
     named = value if isinstance(value, dict) else vars(value)
     return iter([item for name, item in list(named.items()) if name not in _PASSED_BY])
+
+
+class GuardedAttribute:
+    """An attribute that recorded steps depend on."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = f"_{name}"
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else instance.__dict__[self.name]
+
+    def __set__(self, instance: Any, value: object) -> None:
+        if instance.__dict__.get(self.name, value) is not value:
+            changed(instance, self.name)
+        instance.__dict__[self.name] = value

@@ -73,21 +73,6 @@ changes = 0  # counts changes of the values of any variables
 moves = 0  # counts how often any variable has left its storage for another backend
 
 
-class _Guarded:
-    """An attribute that recorded steps depend on."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = f"_{name}"
-
-    def __get__(self, variable: Any, owner: type | None = None) -> Any:
-        return self if variable is None else variable.__dict__[self.name]
-
-    def __set__(self, variable: Variable, value: object) -> None:
-        if variable.__dict__.get(self.name, value) is not value:
-            guards.changed(variable, self.name)
-        variable.__dict__[self.name] = value
-
-
 class _Trainable(host.Switch):
     """A switch that is True or False."""
 
@@ -145,9 +130,9 @@ class Variable(Operators, guards.Guarded):
     """
 
     trainable = _Trainable()
-    regularizer = _Guarded()
-    constraint = _Guarded()
-    overwrite_with_gradient = _Guarded()
+    regularizer = guards.GuardedAttribute()
+    constraint = guards.GuardedAttribute()
+    overwrite_with_gradient = guards.GuardedAttribute()
 
     def __init__(
         self,
