@@ -52,16 +52,14 @@ def check(names: str, *options: str) -> None:
     assert result.returncode == 0, result.stdout[-12000:] + result.stderr[-2000:]
 
 
-@pytest.mark.parametrize(
-    "names", [one if one in SHORT else pytest.param(one, marks=pytest.mark.long) for one in RUNS]
-)
-def test_checks(names: str) -> None:
+@pytest.mark.parametrize("names", SHORT)
+def test_short_checks(names: str) -> None:
     check(names)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("names", RUNS)
-def test_long_checks(names: str) -> None:
+def test_all_checks(names: str) -> None:
     check(names, "-m", "long or not long")
 
 
