@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nkeras.core import guards, tree
 from nkeras.core.errors import short
 from nkeras.core.random import SeedGenerator
-from nkeras.core.typing import Structure, T
+from nkeras.core.typing import Self, Structure, T
 from nkeras.core.variable import Variable
 
 if TYPE_CHECKING:
@@ -41,11 +41,13 @@ class Tracked(guards.Guarded):
     _owned_variables: list[Variable]
     _tracked_names: dict[str, None]
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Collect from the first attribute on."""
-        made = super().__new__(cls)
-        made.__dict__.update(_owned_variables=[], _tracked_names={})
-        return made
+    if not TYPE_CHECKING:  # editors shall show the constructor's arguments
+
+        def __new__(cls, *args: object, **kwargs: object) -> Self:
+            """Collect from the first attribute on."""
+            made = super().__new__(cls)
+            made.__dict__.update(_owned_variables=[], _tracked_names={})
+            return made
 
     def __setattr__(self, name: str, value: object) -> None:
         known = self.__dict__
