@@ -27,7 +27,7 @@ LARGE_TABLE = 20
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--sample 8`: of tests with many cases every eighth, as .ci/run has time for."""
+    """`--sample 8`: of tests with many cases every eighth; .ci/run has time for some."""
     told = f"of a test with over {LARGE_TABLE} cases, run one in so many (NKERAS_TEST_SAMPLE)"
     default = int(os.environ.get("NKERAS_TEST_SAMPLE", "1"))
     parser.addoption("--sample", type=int, default=default, metavar="N", help=told)

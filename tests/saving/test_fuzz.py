@@ -57,9 +57,10 @@ def test_damaged_files_load_or_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_damaged_files_for_a_minute(tmp_path: Path) -> None:
+def test_damaged_files_for_a_minute(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """With `--sample` for a quarter of it."""
     pytest.importorskip("onnx")
-    tried(tmp_path, EXAMPLES, 60)
+    tried(tmp_path, EXAMPLES, 60 if request.config.getoption("sample") == 1 else 15)
 
 
 @pytest.mark.long

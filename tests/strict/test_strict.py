@@ -59,8 +59,10 @@ def test_short_checks(names: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("names", RUNS)
-def test_all_checks(names: str) -> None:
-    check(names, "-m", "long or not long")
+def test_all_checks(names: str, request: pytest.FixtureRequest) -> None:
+    """With `--sample` those that are not long."""
+    is_sample = request.config.getoption("sample") > 1
+    check(names, "-m", "not long" if is_sample else "long or not long")
 
 
 @pytest.mark.long
