@@ -26,11 +26,14 @@ def test_a_width_that_does_not_exist_is_refused(monkeypatch):
 
 
 @pytest.mark.long
-def test_kernels_with_vectors_of_256_bits():
+def test_kernels_with_vectors_of_256_bits(request):
+    """With `--sample` a sample of them."""
     if registers.vector_bits() < 256:
         pytest.skip("this processor has no vectors of 256 bits")
     environment = {**os.environ, "NKERAS_VECTOR_BITS": "256"}
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider"]
+    if request.config.getoption("sample") > 1:
+        command += ["--sample", "16"]
     done = subprocess.run(
         [*command, *[str(HERE / name) for name in FILES]],
         capture_output=True,

@@ -61,6 +61,8 @@ def _look(array: Array) -> None:
         if flat.dtype.kind == "c":
             bits = np.tile(bits, 2)
         changed = (now != bits).any(axis=1)
+        if flat.itemsize == 1:  # a byte may be garbage by chance: copies of bytes write all of them
+            changed[:] = changed.any()
         known |= np.repeat(changed, flat.itemsize)
 
 
